@@ -1,0 +1,1 @@
+"""Run the comparison: command line, trial identity, training engine, schedule and tracking."""

@@ -1,0 +1,69 @@
+"""The names under which a trial is stored: tags, parameters and metrics of an MLflow run.
+
+The one list shared by the writer (`bench.tracking`) and the reader (`results.collect`). Imports nothing.
+"""
+
+from __future__ import annotations
+
+# Tags of every run the project writes.
+KIND = "bench.kind"  # TRIAL or SWEEP
+TRIAL = "trial"
+SWEEP = "sweep"
+
+# Tags of a trial's run.
+RUN_KEY = "bench.run_key"  # SHA-256 of every field of the TrialSpec
+GROUP_KEY = "bench.group_key"  # the same without the seed: what a table cell aggregates
+SPEC = "bench.spec"  # the TrialSpec as canonical JSON
+METHOD = "bench.method"  # the method's name, as METHODS spells it
+OUTCOME = "bench.outcome"  # DONE, DIVERGED or FAILED
+REASON = "bench.reason"  # one line: why a trial diverged or failed; absent where it is done
+IN_SWEEP = "bench.sweep."  # + sweep name: the trial belongs to that sweep; value = the sweep's parent run
+INIT_SHA256 = "bench.init_sha256"  # of the initial weights
+MASK_SHA256 = "bench.mask_sha256"
+WEIGHTS_SHA256 = "bench.weights_sha256"  # of the final state
+
+DONE = "done"
+DIVERGED = "diverged"
+FAILED = "failed"
+OUTCOMES = (DONE, DIVERGED, FAILED)
+
+# Final figures of a trial. Accuracies in [0, 1]; seconds; bytes.
+TEST_ACCURACY = "test_accuracy"  # after the last epoch: the primary figure
+TEST_ACCURACY_BEST = "test_accuracy_best_validation"  # at the epoch of the best validation accuracy, earliest on ties
+BEST_EPOCH = "best_validation_epoch"
+TOTAL_PARAMETERS = "total_parameters"
+MASKABLE_WEIGHTS = "maskable_weights"
+LIVE_WEIGHTS = "live_weights"
+STORED_PARAMETERS = "stored_parameters"  # live weights + biases + BatchNorm scale and shift
+COMPRESSION = "compression"  # total_parameters / stored_parameters
+LAYERS = "layers"  # number of maskable weight tensors
+COLLAPSED_LAYERS = "collapsed_layers"  # of these, the number without a live weight
+FORWARD_MACS = "forward_macs"  # multiply-accumulates per image, non-zero weights only
+BACKWARD_MACS = "backward_macs"
+SCORING_SECONDS = "scoring_seconds"
+TRAINING_SECONDS = "training_seconds"
+PEAK_MEMORY = "peak_memory_bytes"
+
+# What is known of a trial before it is trained; a diverged trial has these too.
+COUNTS = (
+    TOTAL_PARAMETERS, MASKABLE_WEIGHTS, LIVE_WEIGHTS, STORED_PARAMETERS, COMPRESSION, LAYERS, COLLAPSED_LAYERS,
+    FORWARD_MACS, BACKWARD_MACS, SCORING_SECONDS,
+)  # fmt: skip
+FINAL = (*COUNTS, TEST_ACCURACY, TEST_ACCURACY_BEST, BEST_EPOCH, TRAINING_SECONDS, PEAK_MEMORY)
+
+# Figures of an epoch; MLflow's step is the epoch, 0 = before training.
+TRAIN_LOSS = "train_loss"  # mean over the epoch's images; absent at epoch 0
+VALIDATION_ACCURACY = "validation_accuracy"
+GRAD_NORM_ALL = "grad_norm_all"  # ||g||_2 over the maskable weights, g at the effective weights
+GRAD_NORM_LIVE = "grad_norm_live"  # ||m*g||_2
+GRAD_ABS_ALL = "grad_abs_all"  # mean |g_j| over the maskable weights
+GRAD_ABS_LIVE = "grad_abs_live"  # mean |g_j| over the live weights
+GRADIENTS = (GRAD_NORM_ALL, GRAD_NORM_LIVE, GRAD_ABS_ALL, GRAD_ABS_LIVE)
+PER_EPOCH = (TRAIN_LOSS, VALIDATION_ACCURACY, *GRADIENTS)
+
+# Metric columns a reader finds: the final figures and the last value of each epoch's.
+METRICS = (*FINAL, *PER_EPOCH)
+
+# Artefact of a trial's run: one JSON list with a record per maskable weight tensor (name, weights, live, and the four
+# gradient figures at epoch 0 and at the last epoch, as `<figure>_first` and `<figure>_last`).
+LAYERS_FILE = "layers.json"

@@ -1,0 +1,37 @@
+"""TrialResult: what a trial leaves behind, as plain JSON values, and the events of a sweep on its way there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from bench.spec import TrialSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialResult:
+    """The outcome of one trial. Names of figures and tags: `bench.names`."""
+
+    run_key: str
+    outcome: str  # names.DONE, DIVERGED or FAILED
+    reason: str = ""  # one line, for diverged and failed trials
+    metrics: Mapping[str, float] = field(default_factory=dict)  # names.FINAL, as far as known; all finite
+    epochs: Sequence[Mapping[str, float]] = ()  # index = epoch, 0 = before training; names.PER_EPOCH, all finite
+    layers: Sequence[Mapping[str, Any]] = ()  # names.LAYERS_FILE
+    tags: Mapping[str, str] = field(default_factory=dict)  # checksums and the environment it ran in
+    started: float = 0.0  # Unix time, seconds
+    ended: float = 0.0
+
+
+class Listener(Protocol):
+    """Who is told what happens in a sweep; called in the driver process only, one call at a time."""
+
+    def started(self, spec: TrialSpec) -> None:
+        """A worker began the trial."""
+
+    def epoch(self, spec: TrialSpec, epoch: int, figures: Mapping[str, float]) -> None:
+        """The trial finished an epoch (not every one is reported)."""
+
+    def finished(self, spec: TrialSpec, result: TrialResult) -> None:
+        """The trial ended, whatever its outcome."""

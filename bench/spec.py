@@ -1,0 +1,121 @@
+"""TrialSpec: one trial, completely described, and the identity that follows from it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, fields
+from decimal import Decimal
+from typing import Any, Literal, get_args
+
+from bench.streams import SEED_LIMIT
+from methods import Method
+
+ENGINE = 1  # raise it whenever a change of code changes a trained weight: tests/bench/test_golden.py tells when
+
+Optimizer = Literal["sgd", "adam", "adamw"]
+Schedule = Literal["cosine", "step", "constant"]
+Precision = Literal["float32", "bfloat16", "float64"]
+Statistics = Literal["batch", "running"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialSpec:
+    """One trial: every field that can change one of its numbers, resolved. The defaults are the default protocol."""
+
+    dataset: str
+    data_hash: str  # content hash of the data set
+    model: str
+    method: Method
+    rate: Decimal  # fraction of the maskable weights that is not trained, in [0, 1)
+    seed: int  # 32 bits; methods at one seed share init, split, order and criterion sample
+    initialiser: str = "xavier-normal"
+    epochs: int = 30
+    batch_size: int = 100
+    optimizer: Optimizer = "sgd"
+    lr: float = 0.1
+    momentum: float = 0.9  # of SGD; beta_1 of Adam and AdamW (beta_2 = 0.999, epsilon = 1e-8)
+    nesterov: bool = False
+    weight_decay: float = 5e-4  # on live weights only; none on biases and BatchNorm
+    schedule: Schedule = "cosine"  # per step, to 0 at the last
+    milestones: tuple[float, ...] = ()  # of the step schedule, as fractions of the training
+    gamma: float = 0.1  # of the step schedule
+    warmup_epochs: float = 0.0  # linear, from 0
+    validation_fraction: float = 0.1  # of the training images, stratified, drawn per seed
+    criterion_per_class: int = 10  # un-augmented training images per class the criterion sees
+    criterion_statistics: Statistics = "batch"  # BatchNorm's statistics while scoring
+    criterion_precision: Precision = "float64"
+    precision: Precision = "float32"
+    tf32: bool = False
+    step: Literal["dense"] = "dense"
+    pack: Literal["single"] = "single"
+    device: Literal["cpu", "cuda"] = "cpu"
+    threads: int = 1
+    engine: int = ENGINE
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+    def record(self) -> dict[str, Any]:
+        """Every field as plain JSON values; the method as its own record, so that an alias is the same trial."""
+        values: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {
+            **values,
+            "method": self.method.record(),
+            "rate": format(self.rate.normalize(), "f"),
+            "milestones": list(self.milestones),
+        }
+
+    @property
+    def run_key(self) -> str:
+        """SHA-256 of the canonical JSON of all fields."""
+        return key_of(self.record())
+
+    @property
+    def group_key(self) -> str:
+        """The run key without the seed: what a table cell aggregates."""
+        return key_of({name: value for name, value in self.record().items() if name != "seed"})
+
+
+def canonical_json(record: dict[str, Any]) -> str:
+    """The one text of a record: sorted keys, no spaces, no NaN."""
+    return json.dumps(record, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def key_of(record: dict[str, Any]) -> str:
+    """SHA-256 of a record's canonical JSON, in hexadecimal."""
+    return hashlib.sha256(canonical_json(record).encode()).hexdigest()
+
+
+# field -> (allowed, test); a value outside is a one-line error that names it.
+RANGES: dict[str, tuple[str, Any]] = {
+    "rate": ("0 <= rate < 1", lambda v: 0 <= v < 1),
+    "seed": (f"0 <= seed < {SEED_LIMIT}", lambda v: 0 <= v < SEED_LIMIT),
+    "epochs": ("a whole number >= 1", lambda v: v >= 1),
+    "batch_size": ("a whole number >= 1", lambda v: v >= 1),
+    "lr": ("lr > 0", lambda v: 0 < v < float("inf")),
+    "momentum": ("0 <= momentum < 1", lambda v: 0 <= v < 1),
+    "weight_decay": ("weight_decay >= 0", lambda v: 0 <= v < float("inf")),
+    "milestones": ("rising fractions of the training, in (0, 1)", lambda v: list(v) == sorted(set(v)) and all(0 < m < 1 for m in v)),
+    "gamma": ("0 < gamma <= 1", lambda v: 0 < v <= 1),
+    "warmup_epochs": ("warmup_epochs >= 0", lambda v: 0 <= v < float("inf")),
+    "validation_fraction": ("0 < validation_fraction < 1", lambda v: 0 < v < 1),
+    "criterion_per_class": ("a whole number >= 1", lambda v: v >= 1),
+    "threads": ("a whole number >= 1", lambda v: v >= 1),
+    "optimizer": (", ".join(get_args(Optimizer)), lambda v: v in get_args(Optimizer)),
+    "schedule": (", ".join(get_args(Schedule)), lambda v: v in get_args(Schedule)),
+    "precision": (", ".join(get_args(Precision)), lambda v: v in get_args(Precision)),
+}  # fmt: skip
+
+
+def _check(spec: TrialSpec) -> None:
+    for name, (allowed, test) in RANGES.items():
+        value = getattr(spec, name)
+        if not test(value):
+            raise ValueError(f"{name} {value}: allowed is {allowed}")
+    if spec.nesterov and (spec.optimizer != "sgd" or spec.momentum == 0):
+        raise ValueError(f"nesterov with {spec.optimizer}, momentum {spec.momentum}: allowed is sgd with momentum > 0")
+    if bool(spec.milestones) != (spec.schedule == "step"):
+        raise ValueError(f"milestones {spec.milestones} with schedule {spec.schedule}: the step schedule, and it alone, has them")
+    if spec.warmup_epochs >= spec.epochs:
+        raise ValueError(f"warmup_epochs {spec.warmup_epochs}: allowed is less than the {spec.epochs} epochs")
