@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass, fields
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any, Literal, get_args
 
 from bench.streams import SEED_LIMIT
@@ -54,6 +55,8 @@ class TrialSpec:
     engine: int = ENGINE
 
     def __post_init__(self) -> None:
+        for name in ("lr", "momentum", "weight_decay", "gamma", "warmup_epochs", "validation_fraction"):
+            object.__setattr__(self, name, float(getattr(self, name)))  # 1 and 1.0 are one value, so one key
         _check(self)
 
     def record(self) -> dict[str, Any]:
@@ -96,7 +99,7 @@ RANGES: dict[str, tuple[str, Any]] = {
     "lr": ("lr > 0", lambda v: 0 < v < float("inf")),
     "momentum": ("0 <= momentum < 1", lambda v: 0 <= v < 1),
     "weight_decay": ("weight_decay >= 0", lambda v: 0 <= v < float("inf")),
-    "milestones": ("rising fractions of the training, in (0, 1)", lambda v: list(v) == sorted(set(v)) and all(0 < m < 1 for m in v)),
+    "milestones": ("rising fractions of the training, in (0, 1)", lambda v: _rising((0.0, *v, 1.0))),
     "gamma": ("0 < gamma <= 1", lambda v: 0 < v <= 1),
     "warmup_epochs": ("warmup_epochs >= 0", lambda v: 0 <= v < float("inf")),
     "validation_fraction": ("0 < validation_fraction < 1", lambda v: 0 < v < 1),
@@ -108,6 +111,10 @@ RANGES: dict[str, tuple[str, Any]] = {
 }  # fmt: skip
 
 
+def _rising(values: tuple[float, ...]) -> bool:
+    return all(a < b for a, b in pairwise(values))
+
+
 def _check(spec: TrialSpec) -> None:
     for name, (allowed, test) in RANGES.items():
         value = getattr(spec, name)
@@ -116,6 +123,8 @@ def _check(spec: TrialSpec) -> None:
     if spec.nesterov and (spec.optimizer != "sgd" or spec.momentum == 0):
         raise ValueError(f"nesterov with {spec.optimizer}, momentum {spec.momentum}: allowed is sgd with momentum > 0")
     if bool(spec.milestones) != (spec.schedule == "step"):
-        raise ValueError(f"milestones {spec.milestones} with schedule {spec.schedule}: the step schedule, and it alone, has them")
+        raise ValueError(
+            f"milestones {spec.milestones} with schedule {spec.schedule}: the step schedule, and it alone, has them"
+        )
     if spec.warmup_epochs >= spec.epochs:
         raise ValueError(f"warmup_epochs {spec.warmup_epochs}: allowed is less than the {spec.epochs} epochs")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from fractions import Fraction
@@ -24,6 +23,7 @@ Batches = Sequence[tuple["Tensor", "Tensor"]]
 Loss = Callable[["Tensor", "Tensor"], "Tensor"]
 Scores = dict[str, "Tensor"]
 Masks = dict[str, "Tensor"]
+Criterion = Callable[..., Scores]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,9 +35,14 @@ class Method:
     `select`.
     """
 
-    criterion: str  # a name of CRITERIA, or "module:function"
+    criterion: str | Criterion  # a name of CRITERIA, or a function with the signature of `methods.criteria.snip`
     scope: str = "global"  # a name of SCOPES
     background: Background  # dead weights keep their initial value ("freeze") or are 0 ("prune")
+    source: str = ""  # SHA-256 of the source of a method from outside this package; found out where it is not given
+
+    def __post_init__(self) -> None:
+        if not self.source:
+            object.__setattr__(self, "source", _foreign_source(type(self), self.criterion))
 
     def select(
         self, model: nn.Module, batches: Batches, loss: Loss, rate: Fraction, generator: np.random.RandomState
@@ -64,26 +69,26 @@ class Method:
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in own}
 
     def record(self) -> dict[str, Any]:
-        """What identifies the method: how it selects and every field. Two names with one record are one method.
-
-        Code from outside this package (a plug-in) adds the SHA-256 of its source.
-        """
+        """What identifies the method: how it selects and every field. Two names with one record are one method."""
         owner = next(c for c in type(self).__mro__ if "select" in vars(c))
         record: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
         record["select"] = "one-shot" if owner is Method else owner.__qualname__
-        source = _foreign_source(owner, self.criterion)
-        return {**record, "source": source} if source else record
+        if callable(self.criterion):
+            record["criterion"] = self.criterion.__qualname__
+        if not self.source:
+            del record["source"]
+        return record
 
 
-def _foreign_source(owner: type, criterion: str) -> str:
-    """SHA-256 over the source files of a plug-in's class and criterion; "" where both are ours."""
-    modules = {owner.__module__, criterion.partition(":")[0] if ":" in criterion else __name__}
-    foreign = sorted(m for m in modules if m.partition(".")[0] != __package__)
-    if not foreign:
-        return ""
-    import importlib
+def _foreign_source(owner: type, criterion: str | Criterion) -> str:
+    """SHA-256 over the files that define a class and a criterion, ours left out; "" where both are ours."""
+    pieces: list[Any] = [owner, *([criterion] if callable(criterion) else [])]
+    foreign = [p for p in pieces if p.__module__.partition(".")[0] != __package__]
+    return hashlib.sha256(b"\x00".join(map(_source, foreign))).hexdigest() if foreign else ""
 
-    for name in foreign:
-        importlib.import_module(name)
-    texts = (Path(inspect.getfile(sys.modules[name])).read_bytes() for name in foreign)
-    return hashlib.sha256(b"\x00".join(texts)).hexdigest()
+
+def _source(piece: Any) -> bytes:
+    try:
+        return Path(inspect.getfile(piece)).read_bytes()
+    except (TypeError, OSError):  # defined in a notebook or at a prompt: no file, but perhaps its own lines
+        return inspect.getsource(piece).encode()

@@ -1,0 +1,147 @@
+"""The command line: reading arguments and one-line errors. What the commands do stands in `bench.commands`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+
+from bench.grammar import RATES_HELP, SEEDS_HELP
+from bench.spec import Optimizer, Precision, Schedule, TrialSpec
+
+DEFAULTS = TrialSpec.__dataclass_fields__
+
+
+def _field(name: str, flag: str, help_text: str, **kwargs: Any) -> Any:
+    """An option that is a field of TrialSpec; its default is the field's."""
+    default = DEFAULTS[name].default
+    return click.option(flag, name, default=default, show_default=True, help=help_text, **kwargs)
+
+
+PROTOCOL = [
+    _field("epochs", "--epochs", "Epochs of training.", type=int),
+    _field("batch_size", "--batch-size", "Images per step.", type=int),
+    _field("optimizer", "--optimizer", "Optimizer.", type=click.Choice(get_args(Optimizer))),
+    click.option("--lr", type=float, help="Learning rate.  [default: 0.1 for sgd; adam and adamw need it given]"),
+    _field("momentum", "--momentum", "Momentum of SGD; beta_1 of Adam and AdamW.", type=float),
+    _field("nesterov", "--nesterov", "Nesterov momentum (sgd).", is_flag=True),
+    _field("weight_decay", "--weight-decay", "On live weights only.", type=float),
+    _field("schedule", "--schedule", "Learning rate over the steps.", type=click.Choice(get_args(Schedule))),
+    click.option("--milestones", default="", help="Of the step schedule: fractions of the training, as 0.5,0.75."),
+    click.option("--gamma", type=float, help="Of the step schedule: factor at a milestone.  [default: 0.1]"),
+    _field("warmup_epochs", "--warmup-epochs", "Linear warm-up.", type=float),
+    _field("initialiser", "--initialiser", "How initial weights are drawn.", type=str),
+    _field("validation_fraction", "--validation-fraction", "Share of train held out per seed.", type=float),
+    _field("criterion_per_class", "--criterion-per-class", "Images per class the criterion sees.", type=int),
+    _field("precision", "--precision", "Arithmetic.", type=click.Choice(get_args(Precision))),
+    _field("tf32", "--tf32", "TF32 matrix products (cuda).", is_flag=True),
+]
+
+RUN = [
+    click.option("--methods", default="freeze,snip", show_default=True, help="Comma list; name:field=value sets a field."),
+    click.option("--rates", default="0.9:0.995", show_default=True, help=f"Not trained: {RATES_HELP}."),
+    click.option("--seeds", default="5", show_default=True, help=f"{SEEDS_HELP}."),
+    click.option("--dataset", default="digits", show_default=True, help="Data set; see `list datasets`."),
+    click.option("--model", help="Network; see `list models`.  [default: the data set's own]"),
+    click.option("--name", help="Name of the sweep.  [default: DATASET-MODEL]"),
+    click.option("--dense/--no-dense", default=True, show_default=True, help="Train the dense baseline along."),
+    click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),
+    click.option("--executor", type=click.Choice(["ray", "local"]), default="ray", show_default=True,
+                 help="Ray Tune over the machine's cores, or one trial after another in this process."),
+    click.option("--cpus-per-trial", type=int, default=1, show_default=True, help="Threads of a trial."),
+    click.option("--gpus-per-trial", type=float, help="GPUs of a trial, 0.25 = four share one.  [default: 1 on cuda]"),
+    click.option("--address", help="Join the Ray cluster at this address."),
+    click.option("--max-retries", type=int, help="How often a trial whose worker was lost starts again.  [default: 1]"),
+    click.option("--data-root", type=click.Path(path_type=Path), help="Folder of the data sets."),
+    click.option("--plugin", "plugins", multiple=True, help="Module or .py file with a METHODS table; may be repeated."),
+]  # fmt: skip
+
+TABLE = [
+    click.option("--format", "format_", type=click.Choice(["github", "latex", "csv", "html", "json"]), default="github",
+                 show_default=True),
+    click.option("--reference", default="snip", show_default=True, help="The method the others are tested against."),
+    click.option("--test", type=click.Choice(["t", "wilcoxon", "permutation"]), default="t", show_default=True,
+                 help="Paired t test, exact Wilcoxon, or exact sign-flip permutation."),
+    click.option("--margin", type=float, default=0.5, show_default=True, help="Of equivalence, in percentage points."),
+    click.option("--alpha", type=float, default=0.05, show_default=True, help="Level of the tests."),
+    click.option("--metric", default="test_accuracy", show_default=True, help="Figure in the cells."),
+    click.option("--name", help="Show only the cells of this sweep."),
+    click.option("--methods", help="Show only these methods, comma list."),
+    click.option("--rates", help=f"Show only these rates: {RATES_HELP}."),
+]  # fmt: skip
+
+
+def _with(options: Sequence[Any]) -> Any:
+    def add(command: Any) -> Any:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+def cli() -> None:
+    """Freeze or prune? Train both at an equal number of trained and stored parameters, and compare."""
+
+
+@cli.command()
+@_with([*RUN, *PROTOCOL])
+def run(**options: Any) -> int:
+    """Train what the store does not have yet: methods × rates × seeds."""
+    from bench.commands import run_sweep
+
+    return run_sweep(options)
+
+
+@cli.command()
+@_with(TABLE)
+def table(**options: Any) -> int:
+    """Print the paper-style table of the store, with significance tests."""
+    from bench.commands import print_table
+
+    return print_table(options)
+
+
+@cli.command("list")
+@click.argument("what", type=click.Choice(["methods", "models", "datasets", "trials"]))
+@click.option("--format", "format_", type=click.Choice(["plain", "github", "csv"]), default="plain", show_default=True)
+@click.option("--plugin", "plugins", multiple=True, help="Module or .py file with a METHODS table; may be repeated.")
+def list_(**options: Any) -> int:
+    """List what there is: methods, models, datasets, or the store's trials."""
+    from bench.commands import print_list
+
+    return print_list(options)
+
+
+@cli.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", type=int, default=5000, show_default=True)
+def ui(**options: Any) -> int:
+    """Open the MLflow UI on the store that `run` writes."""
+    from bench.commands import open_ui
+
+    return open_ui(options)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code: 0 done, 1 some trials failed or diverged, 2 usage error."""
+    try:
+        code = cli.main(args=arguments, prog_name="python -m bench", standalone_mode=False)
+    except click.ClickException as error:
+        return _complain(error.format_message())
+    except BrokenPipeError:  # `… table | head`
+        sys.stderr.close()
+        return 0
+    except (click.Abort, KeyboardInterrupt):
+        print("interrupted; the same command goes on from here", file=sys.stderr)
+        return 130
+    return code if isinstance(code, int) else 0
+
+
+def _complain(message: str) -> int:
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    return 2

@@ -1,0 +1,129 @@
+"""Everything before the first step of a trial: split, initial weights, masks, background."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from time import perf_counter
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+import models
+from bench.gradients import PROBE
+from bench.spec import TrialSpec
+from bench.streams import stream
+from datasets.images import ImageData
+from datasets.loader import Resident
+from datasets.splits import class_balanced, train_validation
+from methods import Masks
+from methods.maskable import maskable
+from models.initialise import checksum, initialise
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.float32, "float64": torch.float64}  # of the stored weights
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A trial at its first step: the network at its effective initial weights, and the data it will see."""
+
+    model: nn.Module
+    masks: Masks
+    train: Resident
+    train_indices: Tensor  # int64, sorted, on the device
+    validation_indices: Tensor
+    test: Resident
+    init_sha256: str
+    scoring_seconds: float
+
+    @property
+    def probe(self) -> tuple[Tensor, Tensor]:
+        """The fixed batch for gradient figures: the first images of the training split, un-augmented."""
+        return self.train.batch(self.train_indices[:PROBE])
+
+
+def prepare(spec: TrialSpec, data: ImageData, device: str) -> Trial:
+    """Set a trial up. Methods at one seed share everything here but the masks and the background."""
+    model = initial_model(spec)
+    init_sha256 = checksum(model)
+    model = model.to(device)
+    labels = data.train_labels
+    split = train_validation(labels, spec.validation_fraction, stream(spec.seed, "split"))
+    sample = class_balanced(labels, split[0], spec.criterion_per_class, stream(spec.seed, "criterion", "sample"))
+    train, test = residents(data, device, DTYPES[spec.precision], _layout(model))
+    scoring_start = perf_counter()
+    masks = select(spec, model, residents(data, device, DTYPES[spec.criterion_precision])[0].batch(sample.to(device)))
+    scoring_seconds = perf_counter() - scoring_start
+    return Trial(
+        model=model,
+        masks=masks,
+        train=train,
+        train_indices=split[0].to(device),
+        validation_indices=split[1].to(device),
+        test=test,
+        init_sha256=init_sha256,
+        scoring_seconds=scoring_seconds,
+    )
+
+
+def initial_model(spec: TrialSpec) -> nn.Module:
+    """The network at its initial weights, on the CPU."""
+    model = models.build(spec.model).to(DTYPES[spec.precision])
+    initialise(model, spec.initialiser, lambda name: stream(spec.seed, "init", name))
+    return model
+
+
+def select(spec: TrialSpec, model: nn.Module, sample: tuple[Tensor, Tensor]) -> Masks:
+    """The method's masks, from a copy of the model in the precision and BatchNorm mode of the spec."""
+    scored = copy.deepcopy(model).to(DTYPES[spec.criterion_precision]).eval()
+    if spec.criterion_statistics == "batch":
+        for module in scored.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                module.train()
+    generator = stream(spec.seed, "criterion", "scores")
+    with torch.random.fork_rng():
+        masks = spec.method.select(scored, [sample], cross_entropy, Fraction(spec.rate), generator)
+    _check_masks(model, masks)
+    return {name: masks[name].to(sample[0].device) for name in maskable(model)}
+
+
+def _check_masks(model: nn.Module, masks: Masks) -> None:
+    """A plug-in's masks are checked before anything is trained on them."""
+    for name, weight in maskable(model).items():
+        mask = masks.get(name)
+        if mask is None or mask.dtype != torch.bool or mask.shape != weight.shape:
+            found = "none" if mask is None else f"{mask.dtype} of shape {tuple(mask.shape)}"
+            raise ValueError(f"mask of {name}: {found}; allowed is torch.bool of shape {tuple(weight.shape)}")
+    if extra := set(masks) - set(maskable(model)):
+        raise ValueError(f"masks of {', '.join(sorted(extra))}: not maskable weights of the model")
+
+
+def residents(
+    data: ImageData, device: str, dtype: torch.dtype, memory_format: torch.memory_format = torch.contiguous_format
+) -> tuple[Resident, Resident]:
+    """The training and the test images on the device, as uint8."""
+    pairs = ((data.train_images, data.train_labels), (data.test_images, data.test_labels))
+    train, test = (
+        Resident(images, labels, data.mean, data.std, device=device, dtype=dtype, memory_format=memory_format)
+        for images, labels in pairs
+    )
+    return train, test
+
+
+def _layout(model: nn.Module) -> torch.memory_format:
+    """Channels last for convolutional networks: about twice as fast on a CPU, and what tensor cores want."""
+    convolutional = any(isinstance(m, nn.Conv2d) for m in model.modules())
+    return torch.channels_last if convolutional else torch.contiguous_format
+
+
+def mask_checksum(masks: Mapping[str, Tensor]) -> str:
+    """SHA-256 of the masks' packed bits, in the model's order, each behind its name."""
+    digest = hashlib.sha256()
+    for name, mask in masks.items():
+        digest.update(name.encode() + b"\x00" + np.packbits(mask.cpu().numpy().reshape(-1)).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,218 @@
+"""Schedule packs of trials with Ray Tune: one Tune trial per pack, workers reused, nothing of Ray's on the terminal.
+
+The only file that imports ray. Results travel through Ray to the driver; workers write nothing.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import shutil
+import tempfile
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray import cloudpickle, tune
+
+from bench.events import Events, interrupts
+from bench.result import Listener
+from bench.spec import TrialSpec
+from bench.worker import Job, Load, TrainEpochs, Worker, one_line, plug_ins
+
+OBJECT_STORE_BYTES = 128 * 2**20  # only specs and results pass through; Ray's default is 30 % of the memory
+# Ray's switches for an experiment that keeps no files, prints nothing and leaves signals alone.
+DRIVER_SWITCHES = {
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_GLOBAL_CHECKPOINT_S": "1e9",  # resuming is the store's business
+    "TUNE_WARN_THRESHOLD_S": "1e9",
+}
+WORKER_VARIABLES = {
+    "PYTHONPATH": f"{Path(__file__).parents[1]}:${{PYTHONPATH}}",  # our rooms before the driver's working folder
+    "OMP_NUM_THREADS": "1",  # torch's own count is set per pack
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+}
+
+
+class _Ray(threading.Thread):
+    """Starts Ray, and lives as long as Ray does: Linux kills Ray's processes when the thread that started them ends."""
+
+    current: _Ray | None = None
+
+    def __init__(self, address: str | None) -> None:
+        super().__init__(daemon=True, name="ray")
+        self.address = address
+        self.folder = ""
+        self.error: BaseException | None = None
+        self.ready, self.over = threading.Event(), threading.Event()
+
+    def run(self) -> None:
+        try:
+            self._connect()
+        except BaseException as error:
+            self.error = error
+        self.ready.set()
+        self.over.wait()
+
+    def _connect(self) -> None:
+        options: dict[str, Any] = {"address": self.address or "local"}
+        if self.address is None:
+            # A folder of our own: the shared one may belong to another user or to a dying sweep. Short, because Ray
+            # puts sockets some 65 characters below it, and a socket's path ends at 107.
+            base = tempfile.gettempdir()
+            self.folder = tempfile.mkdtemp(prefix="bench-", dir=base if len(base) < 25 else "/tmp")
+            options |= {"_temp_dir": self.folder, "include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
+        # Ray writes a lost worker's obituary to stdout whatever `log_to_driver` says; its debugger's switch stops it.
+        ray._private.worker._worker_logs_enabled = False
+        environment = {"env_vars": WORKER_VARIABLES}
+        ray.init(**options, log_to_driver=False, logging_level=logging.CRITICAL, runtime_env=environment)
+
+
+def start(address: str | None) -> None:
+    """Start a local Ray in the background, or join the cluster at `address`; returns at once. Again: does nothing."""
+    if _Ray.current is None:
+        os.environ.update(DRIVER_SWITCHES)
+        _Ray.current = _Ray(address)
+        _Ray.current.start()
+        atexit.register(stop)
+
+
+def stop() -> None:
+    """Stop the local Ray, or leave the cluster, and remove Ray's temporary folder."""
+    if (current := _Ray.current) is not None:
+        current.ready.wait()
+        ray.shutdown()
+        current.over.set()
+        if current.folder:
+            shutil.rmtree(current.folder, ignore_errors=True)
+        _Ray.current = None
+
+
+def run(
+    packs: Sequence[Sequence[TrialSpec]],
+    train_epochs: TrainEpochs,
+    load: Load,
+    listener: Listener,
+    *,
+    cpus_per_trial: float,
+    gpus_per_trial: float,
+    address: str | None,
+    max_retries: int,
+) -> None:
+    """Train every pack on Ray's workers and tell `listener`, in this process, what happens.
+
+    A pack whose worker is lost is trained again up to `max_retries` times; then its trials are reported as failed.
+    Ray runs on afterwards, for a next call, until `stop` or the end of the process.
+    Raises: ValueError if no machine can hold a trial; ConnectionError if Ray does not start; KeyboardInterrupt soon
+    after SIGINT or SIGTERM, with everything finished by then delivered; whatever the listener raises.
+    """
+    if not packs:
+        return
+    _await_ray(address)
+    # Pending Tune trials beyond what runs at once would only queue inside Ray.
+    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(_slots(cpus_per_trial, gpus_per_trial))
+    for module in plug_ins(packs, train_epochs, load):
+        cloudpickle.register_pickle_by_value(module)  # type: ignore[no-untyped-call]
+    job = Job([_dumps(list(pack)) for pack in packs], _dumps((train_epochs, load)))
+    trainable = tune.with_resources(
+        tune.with_parameters(_Trainable, job=job), {"cpu": cpus_per_trial, "gpu": gpus_per_trial}
+    )
+    events = Events(packs, listener)
+    with tempfile.TemporaryDirectory(prefix="bench-tune-") as folder, interrupts(events.interrupt):
+        retries = tune.FailureConfig(max_failures=max_retries)
+        tuner = tune.Tuner(
+            trainable,
+            param_space={"pack": tune.grid_search(list(range(len(packs))))},
+            tune_config=tune.TuneConfig(reuse_actors=True),
+            run_config=tune.RunConfig(
+                storage_path=folder, callbacks=[_Callback(events)], verbose=0, failure_config=retries
+            ),
+        )
+        try:
+            tuner.fit()
+        except _Stop:
+            stop()  # or the workers would train on
+    if events.error is not None:
+        raise events.error
+
+
+def _await_ray(address: str | None) -> None:
+    start(address)
+    assert _Ray.current is not None
+    _Ray.current.ready.wait()
+    if (error := _Ray.current.error) is not None:
+        stop()
+        raise ConnectionError(f"Ray at {address or 'this machine'} does not start: {one_line(error)}") from error
+
+
+def _slots(cpus: float, gpus: float) -> int:
+    """How many trials the machines hold at once."""
+    slots = 0
+    for node in ray.nodes():  # type: ignore[no-untyped-call]
+        has = node["Resources"] if node["Alive"] else {}
+        slots += int(min(has.get(kind, 0) / need + 1e-9 for kind, need in (("CPU", cpus), ("GPU", gpus)) if need))
+    if not slots:
+        raise ValueError(f"a trial asks for {cpus:g} CPU and {gpus:g} GPU: no machine of Ray's has them")
+    return slots
+
+
+def _dumps(value: Any) -> bytes:
+    data: bytes = cloudpickle.dumps(value)  # type: ignore[no-untyped-call]
+    return data
+
+
+class _Trainable(tune.Trainable):
+    """A worker, as Tune calls it. Tune reuses one only if it can be reset, saved and loaded."""
+
+    def setup(self, config: dict[str, Any], job: Job | None = None) -> None:
+        assert job is not None
+        self._job = job
+        self._worker = Worker(job)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        return True
+
+    def step(self) -> dict[str, Any]:
+        report = self._worker.train(self.config["pack"])
+        return {"report": report, "done": report.done}
+
+    def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:
+        return {}
+
+    def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:
+        """A retry starts from the first epoch."""
+
+
+class _Stop(BaseException):
+    """Ends Tune's loop at once: Tune answers an Exception by waiting for every worker's current step."""
+
+
+class _Callback(tune.Callback):
+    """Tune's events, passed on."""
+
+    def __init__(self, events: Events) -> None:
+        self.events = events
+
+    def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        if self.events.must_stop():
+            raise _Stop
+
+    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        self.events.started(trial.config["pack"])
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
+    ) -> None:
+        # Popped, because Tune keeps what it finds in a result for good.
+        self.events.reported(trial.config["pack"], result.pop("report"))
+
+    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        # The file holds one block per loss: its headline, some fields of Ray's, the cause with a list of guesses.
+        cause = Path(trial.error_file).read_text().rstrip().rpartition("\n")[2].partition(" Some common causes")[0]
+        losses = trial.run_metadata.num_failures
+        self.events.failed(trial.config["pack"], f"the worker was lost, {losses} times: {cause}"[:400])

@@ -1,0 +1,98 @@
+"""The resident loader: images stay on the device as uint8 and are normalised batch by batch.
+
+N images, C channels, H × W pixels, B images of a batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from datasets.errors import DataError
+
+LAYOUTS = (torch.contiguous_format, torch.channels_last)
+
+
+class Resident:
+    """Images and labels on one device, ready to be drawn in batches.
+
+    A batch is (x / 255 - mean) / std, computed as x * scale + shift. Multiplication and addition are two operations on
+    purpose: each is rounded alike wherever an image stands, while a fused one is not used for the last few pixels of a
+    batch, and the numbers would depend on its size.
+
+    Args:    images: uint8 [N,C,H,W]. labels: int64 [N]. Neither is copied where it is on the device in the layout.
+             mean, std: C numbers each, of pixels scaled to [0, 1].
+             dtype: of the batches, float32 or float64. memory_format: of the batches.
+    Raises:  DataError if an argument is not as above, or a std is 0.
+    """
+
+    def __init__(
+        self,
+        images: Tensor,
+        labels: Tensor,
+        mean: Sequence[float],
+        std: Sequence[float],
+        *,
+        device: torch.device | str,
+        dtype: torch.dtype = torch.float32,
+        memory_format: torch.memory_format = torch.contiguous_format,
+    ) -> None:
+        _check(images, labels, mean, std, dtype, memory_format)
+        self.labels = labels.to(device)
+        self._channels_last = memory_format == torch.channels_last
+        ordered = images.permute(0, 2, 3, 1) if self._channels_last else images
+        self._image_shape = ordered.shape[1:]
+        # One row per image: gathering rows is a plain copy, and a scale per value of the row needs no broadcasting
+        # over channels, which is six times slower where the channels come last.
+        self.pixels = ordered.reshape(len(images), -1).to(device)
+        self._scale = self._row([1 / (255 * s) for s in std], dtype, device)
+        self._shift = self._row([-m / s for m, s in zip(mean, std, strict=True)], dtype, device)
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
+        """The images at `indices` (int64 [B]) in their order: (x [B,C,H,W] normalised, y int64 [B])."""
+        indices = indices.to(self.pixels.device)
+        rows = self.pixels.index_select(0, indices).to(self._scale.dtype).mul_(self._scale).add_(self._shift)
+        x = rows.view(-1, *self._image_shape)
+        return x.permute(0, 3, 1, 2) if self._channels_last else x, self.labels.index_select(0, indices)
+
+    def epoch(self, permutation: Tensor, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """The images at `permutation` (int64), in its order and in batches; the last may be smaller.
+
+        Evaluation of a whole set is the same walk over its indices with a larger batch.
+        """
+        permutation = permutation.to(self.pixels.device)
+        for start in range(0, len(permutation), batch_size):
+            yield self.batch(permutation[start : start + batch_size])
+
+    def _row(self, per_channel: list[float], dtype: torch.dtype, device: torch.device | str) -> Tensor:
+        """C numbers, in the order of an image's row."""
+        values = torch.tensor(per_channel, dtype=torch.float64)
+        values = values if self._channels_last else values.view(-1, 1, 1)
+        return values.expand(self._image_shape).reshape(-1).to(device=device, dtype=dtype)
+
+
+def _check(
+    images: Tensor,
+    labels: Tensor,
+    mean: Sequence[float],
+    std: Sequence[float],
+    dtype: torch.dtype,
+    memory_format: torch.memory_format,
+) -> None:
+    if images.dtype != torch.uint8 or images.ndim != 4:
+        raise DataError(f"images {images.dtype} of shape {tuple(images.shape)}: allowed is torch.uint8 [N,C,H,W]")
+    if labels.dtype != torch.int64 or labels.shape != images.shape[:1]:
+        found = f"{labels.dtype} of shape {tuple(labels.shape)}"
+        raise DataError(f"labels {found}: allowed is torch.int64 of shape {tuple(images.shape[:1])}")
+    channels = images.shape[1]
+    if len(mean) != channels or len(std) != channels or min(std) <= 0:
+        raise DataError(f"mean {mean}, std {std}: allowed is {channels} numbers each, std > 0")
+    if dtype not in (torch.float32, torch.float64):
+        raise DataError(f"dtype {dtype}: allowed is torch.float32, torch.float64")
+    if memory_format not in LAYOUTS:
+        raise DataError(f"memory_format {memory_format}: allowed is {', '.join(map(str, LAYOUTS))}")

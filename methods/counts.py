@@ -1,0 +1,37 @@
+"""How many weights are live: the one rounding rule, exact. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from math import floor
+
+
+def live_count(rate: Fraction, weights: int) -> int:
+    """k = round-half-up((1 - q) · N), in exact arithmetic.
+
+    >>> live_count(Fraction("0.995"), 430_500)  # 2152.5
+    2153
+    """
+    if not 0 <= rate < 1:
+        raise ValueError(f"rate {rate}: allowed is 0 <= rate < 1")
+    return floor((1 - rate) * weights + Fraction(1, 2))
+
+
+def apportion(total: int, shares: Sequence[Fraction], sizes: Sequence[int]) -> list[int]:
+    """Whole counts that sum to `total`, by largest remainder of the exact `shares`, none above its size.
+
+    A remaining one goes to the largest fractional part, ties to the earlier layer.
+
+    >>> apportion(4, [Fraction(3, 2), Fraction(3, 2), Fraction(1)], [9, 9, 9])
+    [2, 1, 1]
+    """
+    counts = [min(floor(share), size) for share, size in zip(shares, sizes, strict=True)]
+    order = sorted(range(len(shares)), key=lambda i: (counts[i] - shares[i], i))
+    while (left := total - sum(counts)) > 0:
+        room = [i for i in order if counts[i] < sizes[i]][:left]
+        if not room:
+            raise ValueError(f"{total} live weights: allowed is at most {sum(sizes)}")
+        for i in room:
+            counts[i] += 1
+    return counts

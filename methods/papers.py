@@ -1,0 +1,91 @@
+"""The papers' one-shot methods, each a few declarative lines. Imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from methods.base import Background, Batches, Criterion, Loss, Masks, Method
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import nn
+
+
+@dataclass(frozen=True, kw_only=True)
+class FreezeNet(Method):
+    """Train the weights of highest |w · ∂L/∂w|, freeze the others (Wimmer et al., ACCV 2020, arXiv:2011.14087).
+
+    Departs from the paper: nothing known; the paper's scoring sample is not published, ours is stated in the spec.
+    """
+
+    criterion: str | Criterion = "snip"
+    background: Background = "freeze"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SNIP(Method):
+    """Keep the weights of highest |w · ∂L/∂w|, prune the others (Lee et al., ICLR 2019, arXiv:1810.02340).
+
+    Departs from the paper: one class-balanced sample instead of one random mini-batch. Departs from its released code,
+    which also masks biases and trains freshly drawn weights: here only weights are masked, and the scored ones trained.
+    """
+
+    criterion: str | Criterion = "snip"
+    background: Background = "prune"
+
+
+@dataclass(frozen=True, kw_only=True)
+class GraSP(Method):
+    """Prune the weights whose removal keeps most gradient flow (Wang et al., ICLR 2020, arXiv:2002.07376).
+
+    Departs from the paper's code: no halves of the sample, no augmentation, no re-initialised copy is scored.
+    With the freeze background only the ranking carries over: the rationale, a perturbation of -w, describes zeroing.
+    """
+
+    criterion: str | Criterion = "grasp"
+    background: Background = "prune"
+    temperature: float = 200.0  # the logits are divided by it while scoring; the paper's code uses 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class RandomFreezing(Method):
+    """Train weights drawn uniformly without replacement over all layers, freeze the others.
+
+    Departs from the paper: none proposes it; the control for FreezeNet's criterion.
+    """
+
+    criterion: str | Criterion = "random"
+    background: Background = "freeze"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RandomPruning(Method):
+    """Keep weights drawn uniformly without replacement over all layers, prune the others.
+
+    Departs from the paper: exact counts, where Bernoulli masks meet the rate only on average.
+    """
+
+    criterion: str | Criterion = "random"
+    background: Background = "prune"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dense(Method):
+    """Train every weight: the baseline, and what any method is at rate 0."""
+
+    criterion: str | Criterion = "none"
+    background: Background = "freeze"  # of no weight
+
+    def select(
+        self, model: nn.Module, batches: Batches, loss: Loss, rate: Fraction, generator: np.random.RandomState
+    ) -> Masks:
+        """All weights live. Raises ValueError at any rate but 0."""
+        import torch
+
+        from methods.maskable import maskable
+
+        if rate != 0:
+            raise ValueError(f"dense at rate {rate}: allowed is 0")
+        return {name: torch.ones_like(weight, dtype=torch.bool) for name, weight in maskable(model).items()}

@@ -1,0 +1,152 @@
+"""What is asked of a frame, and everything that is computed of one section of it. Text comes later."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from typing import get_args
+
+import pandas as pd
+
+from bench import names
+from results.cells import Cell, Comparison, Test, cells, diverged_as, family, twin, without_collapsed
+from results.collect import DENSE
+from results.sections import Section
+
+CLASSES = 10  # of a data set that the view does not know
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """What to compute (first five) and what of it to show (`names`, `methods`, `rates`: all where empty).
+
+    Filters never change a number: cells, families and corrections are those of the whole store.
+    """
+
+    reference: str = "snip"  # a method's name, or its label where two records share the name
+    test: Test = "t"
+    margin: float = 0.005  # of equivalence, in units of the metric: 0.5 percentage points
+    alpha: float = 0.05
+    metric: str = names.TEST_ACCURACY
+    names: Collection[str] = ()  # of sweeps
+    methods: Collection[str] = ()
+    rates: Collection[str] = ()  # decimal texts
+    classes: Mapping[str, int] = field(default_factory=dict)  # data set -> classes: chance is 1/classes
+    test_images: Mapping[str, int] = field(default_factory=dict)  # data set -> size of its test set
+
+    def __post_init__(self) -> None:
+        if self.test not in get_args(Test):
+            raise ValueError(f"test {self.test}: allowed is one of {', '.join(get_args(Test))}")
+        if not 0 < self.alpha < 1:
+            raise ValueError(f"alpha {self.alpha}: allowed is 0 < alpha < 1")
+        if not 0 < self.margin < float("inf"):
+            raise ValueError(f"margin {self.margin}: allowed is margin > 0")
+        if self.reference == DENSE:
+            raise ValueError("reference dense: allowed is a method with rates; percent of dense has a table of its own")
+        if self.metric not in names.METRICS:
+            raise _unknown("metric", self.metric, names.METRICS)
+        object.__setattr__(self, "rates", [_rate(rate) for rate in self.rates])
+
+    def shows(self, cell: Cell) -> bool:
+        """Whether a cell is displayed. The dense baseline belongs to every choice of methods and rates."""
+        named = not self.names or bool(cell.sweeps & set(self.names))
+        if cell.background == DENSE:
+            return named
+        methods = not self.methods or bool({cell.method, cell.label} & set(self.methods))
+        return named and methods and (not self.rates or cell.rate in self.rates)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Analysis:
+    """A section, computed.
+
+    `chance` and `connected` are the comparisons again: with diverged seeds counted as chance, and without the seeds
+    whose pruned network lost a layer.
+    """
+
+    section: Section
+    view: View
+    cells: list[Cell]
+    reference: str | None  # its label; None where the section has no such method, or several
+    candidates: list[str]  # labels of the reference's name
+    twin: str | None  # the label that differs from the reference in the background only
+    comparisons: list[Comparison]
+    chance: list[Comparison]
+    connected: list[Comparison]
+
+    @property
+    def shown(self) -> list[Cell]:
+        return [cell for cell in self.cells if self.view.shows(cell)]
+
+    @property
+    def dense(self) -> Cell | None:
+        return next((cell for cell in self.cells if cell.background == DENSE), None)
+
+    @property
+    def chance_level(self) -> float:
+        return 1 / self.view.classes.get(self.section.dataset, CLASSES)
+
+    @property
+    def shown_comparisons(self) -> list[Comparison]:
+        keys = {(cell.label, cell.rate) for cell in self.shown}
+        return [c for c in self.comparisons if (c.label, c.rate) in keys]
+
+
+def analyse(section: Section, view: View) -> Analysis:
+    """All cells and comparisons of a section."""
+    made = cells(section, view.metric)
+    labels = sorted({c.label for c in made if c.background != DENSE})
+    named = {c.label for c in made if c.method == view.reference}
+    candidates = [view.reference] if view.reference in labels else sorted(named & set(labels))
+    reference = candidates[0] if len(candidates) == 1 else None
+    chance = 1 / view.classes.get(section.dataset, CLASSES)
+    plain = _family(made, reference, view)
+    as_chance, connected = (
+        plain if variant == made else _family(variant, reference, view)
+        for variant in (diverged_as(made, chance), without_collapsed(made))
+    )
+    return Analysis(
+        section=section,
+        view=view,
+        cells=made,
+        reference=reference,
+        candidates=candidates,
+        twin=twin(made, reference) if reference else None,
+        comparisons=plain,
+        chance=as_chance,
+        connected=connected,
+    )
+
+
+def _family(variant: list[Cell], reference: str | None, view: View) -> list[Comparison]:
+    if reference is None:
+        return []
+    return family(variant, reference, test=view.test, margin=view.margin, alpha=view.alpha)
+
+
+def check(frame: pd.DataFrame, labels: Collection[str], view: View) -> None:
+    """Raise ValueError, naming value, allowed values and the nearest, for a choice that the store does not have."""
+    methods = sorted({*frame["method"], *labels})
+    sweeps = sorted({s for several in frame["sweeps"] for s in several})
+    rates = sorted(set(frame["rate"]), key=float)
+    chosen = (("sweep", view.names, sweeps), ("method", view.methods, methods), ("rate", view.rates, rates))
+    for what, values, known in chosen:
+        for value in values:
+            if value not in known:
+                raise _unknown(what, value, known)
+
+
+def _unknown(what: str, value: str, known: Iterable[str]) -> ValueError:
+    known = list(known)
+    nearest = difflib.get_close_matches(value, known, n=1, cutoff=0)
+    hint = f"; nearest: {nearest[0]}" if nearest else ""
+    return ValueError(f"{what} {value}: allowed is {', '.join(known) or 'nothing, the store has none'}{hint}")
+
+
+def _rate(text: str) -> str:
+    try:
+        return format(Decimal(str(text)).normalize(), "f")
+    except InvalidOperation:
+        raise ValueError(f"rate {text}: allowed is a number, 0 <= rate < 1") from None

@@ -1,0 +1,157 @@
+"""The tidy frame: one row per trial of an MLflow store. The only file of `results` that imports mlflow."""
+
+from __future__ import annotations
+
+import gc
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+import pandas as pd
+
+from bench import names
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+DENSE = "dense"  # the method name, and the background, of rate 0
+VARYING = ("method", "rate", "seed")  # the fields of a trial that may differ within a section of the table
+GIT_COMMIT = "mlflow.source.git.commit"  # MLflow's own tag
+PAGE = 10_000  # runs per call; a store answers 1,000 trials in one
+IDENTITY = (
+    "run_id", "run_key", "group_key", "experiment", "dataset", "model", "method", "rate", "rate_value", "seed",
+    "background", "outcome", "reason", "sweeps", "protocol", "init_sha256", "mask_sha256", "weights_sha256", "started",
+    "git_commit",
+)  # fmt: skip
+
+
+def collect(tracking_uri: str) -> pd.DataFrame:
+    """One row per trial of the store: its identity, its spec, its outcome and its figures.
+
+    Returns: columns IDENTITY; `spec.<field>` for every field of the TrialSpec (lists and the method as canonical JSON
+             text); every name of `names.METRICS` (float, NaN where absent). `rate` is the decimal text, `rate_value`
+             its float; `sweeps` a tuple of sweep names; `protocol` the canonical JSON of the spec without method, rate
+             and seed; `started` UTC. Rows are ordered by protocol, method, rate and seed.
+             A run key stands once: its earliest finished run, or else its latest failed one.
+    Raises:  FileNotFoundError if the URI names an sqlite file that does not exist (opening it would create it).
+    """
+    _require(tracking_uri)
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri)
+    with _without_collector():
+        experiments = {e.experiment_id: e.name for e in _paged(client.search_experiments)}
+        rows = [_row(run, experiments[run.info.experiment_id]) for run in _trials(client, list(experiments))]
+    return _unique(tidy(rows))
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Pause the garbage collector: MLflow makes an object per tag and figure, and the scans take 2/3 of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def tidy(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """The frame of `collect` from one dictionary per run; absent figures become NaN, absent tags empty."""
+    frame = pd.DataFrame(rows, dtype=object)
+    specs = sorted(c for c in frame.columns if c.startswith("spec."))
+    columns = [*IDENTITY, *(c for c in ("finished",) if c in frame), *specs]
+    # One reindex instead of a column at a time: a wide frame grown column by column is fragmented.
+    frame = frame.reindex(columns=[*columns, *names.METRICS])
+    kinds = dict.fromkeys((*names.METRICS, "rate_value"), "float64") | {"seed": "int64"}
+    return frame.astype(kinds).assign(started=pd.to_datetime(frame["started"], unit="ms", utc=True))
+
+
+def _require(tracking_uri: str) -> None:
+    scheme, _, path = tracking_uri.partition(":///")
+    file = Path(unquote(path.partition("?")[0]))
+    if scheme == "sqlite" and path and not file.exists():
+        raise FileNotFoundError(f"no store at {file}")
+
+
+def _paged(search: Any, **query: Any) -> Iterator[Any]:
+    token: str | None = None
+    while True:
+        page = search(page_token=token, **query)
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def _trials(client: MlflowClient, experiments: list[str]) -> Iterator[Run]:
+    """The ended runs of trials; a run still going on, or killed, is no result."""
+    if experiments:
+        query = {"filter_string": f"tags.`{names.KIND}` = '{names.TRIAL}'", "max_results": PAGE}
+        runs = _paged(client.search_runs, experiment_ids=experiments, **query)
+        yield from (run for run in runs if run.info.status in ("FINISHED", "FAILED"))
+
+
+def _row(run: Run, experiment: str) -> dict[str, Any]:
+    tags = run.data.tags
+    spec = json.loads(tags[names.SPEC])
+    finished = run.info.status == "FINISHED"
+    identity = {
+        "run_id": run.info.run_id,
+        "finished": finished,
+        "run_key": tags[names.RUN_KEY],
+        "group_key": tags[names.GROUP_KEY],
+        "experiment": experiment,
+        "outcome": tags.get(names.OUTCOME, names.DONE if finished else names.FAILED),
+        "reason": tags.get(names.REASON, ""),
+        "sweeps": tuple(sorted(t.removeprefix(names.IN_SWEEP) for t in tags if t.startswith(names.IN_SWEEP))),
+        "init_sha256": tags.get(names.INIT_SHA256, ""),
+        "mask_sha256": tags.get(names.MASK_SHA256, ""),
+        "weights_sha256": tags.get(names.WEIGHTS_SHA256, ""),
+        "started": run.info.start_time,
+        "git_commit": tags.get(GIT_COMMIT, ""),
+    }
+    figures = {name: run.data.metrics[name] for name in names.METRICS if name in run.data.metrics}
+    return {**identity, **spec_columns(spec, tags[names.METHOD]), **figures}
+
+
+def spec_columns(spec: dict[str, Any], method: str) -> dict[str, Any]:
+    """The columns that follow from a trial's spec and the name of its method."""
+    return {
+        "dataset": spec["dataset"],
+        "model": spec["model"],
+        "method": method,
+        "rate": spec["rate"],
+        "rate_value": float(Decimal(spec["rate"])),
+        "seed": spec["seed"],
+        "background": DENSE if method == DENSE else spec["method"].get("background", ""),
+        "protocol": _text({name: value for name, value in spec.items() if name not in VARYING}),
+        **{f"spec.{n}": _text(v) if isinstance(v, dict | list) else v for n, v in spec.items()},
+    }
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def _union(several: Iterable[tuple[str, ...]]) -> Any:
+    return tuple(sorted({s for one in several for s in one}))
+
+
+def _unique(frame: pd.DataFrame) -> pd.DataFrame:
+    """One row per run key: the earliest finished run, or else the latest failed one; in the sweeps of all its runs."""
+    if frame.empty:
+        return frame.drop(columns="finished", errors="ignore")
+    sweeps = frame.groupby("run_key")["sweeps"].agg(_union)
+    done = frame[frame["finished"].astype(bool)].sort_values(["started", "run_id"])
+    failed = frame[~frame["finished"].astype(bool)].sort_values(["started", "run_id"], ascending=False)
+    # Finished runs come first, so that a failed one stays only where its key has nothing better.
+    kept = pd.concat([done, failed]).drop_duplicates("run_key").drop(columns="finished")
+    kept["sweeps"] = kept["run_key"].map(sweeps)
+    return kept.sort_values(["protocol", "method", "rate_value", "seed", "run_key"], ignore_index=True)

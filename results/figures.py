@@ -1,0 +1,79 @@
+"""How a figure of the store is shown: its words, its unit and which way is better."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from bench import names
+
+NONE = "–"  # where there is no number
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """A metric of the store as shown. Values are times `factor`; `better` is 1 (high), -1 (low) or 0 (neither)."""
+
+    metric: str
+    words: str
+    factor: float = 1.0
+    unit: str = ""  # of a value
+    step: str = ""  # of a difference of two values
+    better: int = 0
+
+    @property
+    def is_accuracy(self) -> bool:
+        return self.unit == "%"
+
+    def number(self, value: float, sign: str = "") -> str:
+        """The value in the figure's unit: two decimals of a percentage, else four digits; "–" for NaN."""
+        if math.isnan(value):
+            return NONE
+        form = f"{sign}.2f" if self.is_accuracy else f"{sign}.4g"
+        text = format(value * self.factor, form)
+        return format(0.0, form) if float(text) == 0 else text.replace("-", "−")  # no −0.00
+
+    def difference(self, value: float) -> str:
+        return self.number(value, "+")
+
+
+ACCURACIES = {
+    names.TEST_ACCURACY: "Test accuracy after the last epoch",
+    names.TEST_ACCURACY_BEST: "Test accuracy at the epoch of the best validation accuracy",
+    names.VALIDATION_ACCURACY: "Validation accuracy after the last epoch",
+}
+LOWER = (
+    names.TRAIN_LOSS, names.TRAINING_SECONDS, names.SCORING_SECONDS, names.PEAK_MEMORY, names.FORWARD_MACS,
+    names.BACKWARD_MACS, names.COLLAPSED_LAYERS,
+)  # fmt: skip
+
+
+def figure(metric: str) -> Figure:
+    """The figure of a metric; unknown ones are shown as they are stored."""
+    if metric in ACCURACIES:
+        return Figure(metric=metric, words=ACCURACIES[metric], factor=100, unit="%", step="points", better=1)
+    return Figure(metric=metric, words=metric.replace("_", " ").capitalize(), better=-1 if metric in LOWER else 0)
+
+
+def p_value(p: float) -> str:
+    """A p-value in three decimals, small ones as a bound."""
+    if math.isnan(p):
+        return NONE
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def count(least: float, largest: float, form: str = ",.0f") -> str:
+    """One number, or `least–largest` where they differ."""
+    low, high = format(least, form), format(largest, form)
+    return low if low == high else f"{low}–{high}"
+
+
+def ranges(numbers: list[int]) -> str:
+    """Whole numbers as a short text: 0–4, 7."""
+    runs: list[list[int]] = []
+    for number in sorted(numbers):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ", ".join(str(r[0]) if len(r) == 1 else f"{r[0]}–{r[-1]}" for r in runs)

@@ -1,0 +1,137 @@
+"""Text blocks and the three ways to write them: GitHub Markdown, LaTeX (booktabs), HTML. tabulate draws the tables."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from tabulate import tabulate
+
+
+@dataclass(frozen=True)
+class Heading:
+    text: str
+    level: int = 2
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    text: str
+
+
+@dataclass(frozen=True)
+class Bullets:
+    items: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Bold:
+    """A table entry in bold, with plain text after it."""
+
+    text: str
+    after: str = ""
+
+
+Entry = str | Bold
+
+
+@dataclass(frozen=True)
+class Grid:
+    caption: str
+    headers: Sequence[str]
+    rows: Sequence[Sequence[Entry]]
+
+
+Block = Heading | Paragraph | Bullets | Grid
+Escape = Callable[[str], str]
+
+# What Markdown would read as markup, and no more: the raw text is read as often as the rendered one.
+MARKUP = re.compile(r"[\\|*`]|(?<!\w)_|_(?!\w)|<(?=[A-Za-z/!?])|(?<=\])[(\[]")
+LATEX: dict[str, str | int | None] = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": "$<$", ">": "$>$", "[": "{[}", "]": "{]}",
+    "±": r"$\pm$", "−": "$-$", "×": r"$\times$", "·": r"$\cdot$", "≤": r"$\leq$", "≥": r"$\geq$", "≈": r"$\approx$", "–": "--",
+    "↑": r"$\uparrow$", "↓": r"$\downarrow$", "†": r"$\dagger$", "α": r"$\alpha$", "…": r"\ldots{}",
+}  # fmt: skip
+STYLE = (
+    "body{font:15px/1.5 sans-serif;max-width:80em;margin:2em auto;padding:0 1em}"
+    "table{border-collapse:collapse;margin:.5em 0 1.5em;border-top:2px solid;border-bottom:2px solid}"
+    "th{border-bottom:1px solid}th,td{padding:.2em .8em;text-align:left;white-space:nowrap}"
+    ".scroll{overflow-x:auto}"
+)
+
+
+def github(blocks: Sequence[Block]) -> str:
+    """GitHub-flavoured Markdown."""
+    return "\n\n".join(_github(block) for block in blocks) + "\n"
+
+
+def _github(block: Block) -> str:
+    def escape(text: str) -> str:
+        return MARKUP.sub(lambda found: f"\\{found.group()}", text)
+
+    match block:
+        case Heading(text, level):
+            return f"{'#' * level} {escape(text)}"
+        case Paragraph(text):
+            return escape(text)
+        case Bullets(items):
+            return "\n".join(f"- {escape(item)}" for item in items)
+        case Grid(caption, headers, rows):
+            drawn = _table(headers, rows, "github", escape, "**{}**")
+            return f"{escape(caption)}\n\n{drawn}"
+
+
+def latex(blocks: Sequence[Block]) -> str:
+    r"""A LaTeX fragment for \input; needs the package booktabs."""
+    return "% needs \\usepackage{booktabs}\n" + "\n\n".join(_latex(block) for block in blocks) + "\n"
+
+
+def _latex(block: Block) -> str:
+    def escape(text: str) -> str:
+        return text.translate(str.maketrans(LATEX))
+
+    match block:
+        case Heading(text, level):
+            return f"\\{'sub' * max(0, level - 1)}section*{{{escape(text)}}}"
+        case Paragraph(text):
+            return escape(text)
+        case Bullets(items):
+            lines = "\n".join(f"  \\item {escape(item)}" for item in items)
+            return f"\\begin{{itemize}}\n{lines}\n\\end{{itemize}}"
+        case Grid(caption, headers, rows):
+            drawn = _table(headers, rows, "latex_raw", escape, "\\textbf{{{}}}")
+            for rule in ("\\toprule", "\\midrule", "\\bottomrule"):
+                drawn = drawn.replace("\\hline", rule, 1)
+            head = "\\begin{table}[htbp]\n\\centering\\footnotesize\\setlength{\\tabcolsep}{3pt}\n"
+            return f"{head}\\caption{{{escape(caption)}}}\n{drawn}\n\\end{{table}}"
+
+
+def page(blocks: Sequence[Block]) -> str:
+    """One self-contained HTML page, every text escaped."""
+    head = f'<meta charset="utf-8"><title>Freeze or prune?</title><style>{STYLE}</style>'
+    body = "\n".join(_html(block) for block in blocks)
+    return f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head>\n<body>\n{body}\n</body></html>\n'
+
+
+def _html(block: Block) -> str:
+    match block:
+        case Heading(text, level):
+            return f"<h{level}>{html.escape(text)}</h{level}>"
+        case Paragraph(text):
+            return f"<p>{html.escape(text)}</p>"
+        case Bullets(items):
+            return "<ul>" + "".join(f"<li>{html.escape(item)}</li>" for item in items) + "</ul>"
+        case Grid(caption, headers, rows):
+            drawn = _table(headers, rows, "unsafehtml", html.escape, "<strong>{}</strong>")
+            return f'<p>{html.escape(caption)}</p>\n<div class="scroll">{drawn}</div>'
+
+
+def _table(headers: Sequence[str], rows: Sequence[Sequence[Entry]], style: str, escape: Escape, bold: str) -> str:
+    def entry(value: Entry) -> str:
+        return bold.format(escape(value.text)) + escape(value.after) if isinstance(value, Bold) else escape(value)
+
+    drawn = [[entry(value) for value in row] for row in rows]
+    return str(tabulate(drawn, headers=[escape(h) for h in headers], tablefmt=style, disable_numparse=True))

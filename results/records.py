@@ -1,0 +1,149 @@
+"""The machine-readable forms: cells and comparisons at full precision, as CSV and JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import pandas as pd
+
+from bench import names
+from results.analysis import Analysis
+from results.cells import Cell, Comparison, percent_of_dense
+from results.collect import DENSE
+from results.report import exclusions, warnings
+
+IDENTITY = ("record", "dataset", "model", "differs", "method", "label", "rate", "background")
+CELL = (
+    "metric", "mean", "sd", "n", "diverged", "failed", "no_figure", "missing", "collapsed", "percent_of_dense",
+    "percent_of_dense_n", "live_weights", "stored_parameters", "compression", "forward_macs", "backward_macs",
+)  # fmt: skip
+COMPARISON = (
+    "reference", "pairs", "difference", "low", "high", "bootstrap_low", "bootstrap_high", "test", "p", "p_holm",
+    "family", "d_z", "hedges_d_z", "margin", "p_equivalence", "p_equivalence_holm", "verdict", "equivalent",
+    "collapsed_pairs",
+)  # fmt: skip
+
+
+def csv(analyses: Sequence[Analysis]) -> str:
+    """One row per cell and per comparison, told apart by the column `record`; seeds as space-separated lists."""
+    rows = []
+    for a in analyses:
+        place = {"dataset": a.section.dataset, "model": a.section.model, "differs": json.dumps(dict(a.section.differs))}
+        for record in (*_cells(a), *_comparisons(a)):
+            rows.append({**place, **{name: _flat(value) for name, value in record.items()}})
+    frame = pd.DataFrame(rows, columns=[*IDENTITY, *CELL, *COMPARISON], dtype=object)
+    return str(frame.to_csv(index=False, lineterminator="\n"))
+
+
+def as_json(analyses: Sequence[Analysis]) -> str:
+    """One object per section with its fields, cells, comparisons and both sensitivities; a missing number is null."""
+    made = [_section(a) for a in analyses if a.shown]
+    settings = {}
+    if analyses:
+        view = asdict(analyses[0].view)
+        settings = {name: view[name] for name in ("reference", "test", "margin", "alpha", "metric")}
+    text = json.dumps(_finite({**settings, "sections": made}), indent=1, allow_nan=False, ensure_ascii=False)
+    return f"{text}\n"
+
+
+def _section(a: Analysis) -> dict[str, Any]:
+    return {
+        "dataset": a.section.dataset,
+        "model": a.section.model,
+        "fields": dict(a.section.fields),
+        "differs": dict(a.section.differs),
+        "reference": a.reference,
+        "twin_of_reference": a.twin,
+        "cells": _cells(a),
+        "comparisons": _comparisons(a),
+        "comparisons_diverged_as_chance": [_comparison(a, c) for c in _shown(a, a.chance)],
+        "comparisons_connected_seeds_only": [_comparison(a, c) for c in _shown(a, a.connected)],
+        "exclusions": exclusions(a),
+        "warnings": warnings(a),
+    }
+
+
+def _shown(a: Analysis, several: Sequence[Comparison]) -> list[Comparison]:
+    keys = {(c.label, c.rate) for c in a.shown_comparisons}
+    return [c for c in several if (c.label, c.rate) in keys]
+
+
+def _cells(a: Analysis) -> list[dict[str, Any]]:
+    return [_cell(a, cell) for cell in a.shown]
+
+
+def _cell(a: Analysis, cell: Cell) -> dict[str, Any]:
+    share = percent_of_dense(cell, a.dense) if a.dense and cell.background != DENSE else None
+    columns = (
+        names.LIVE_WEIGHTS, names.STORED_PARAMETERS, names.COMPRESSION, names.FORWARD_MACS, names.BACKWARD_MACS
+    )  # fmt: skip
+    return {
+        "record": "cell",
+        **_named(cell.method, cell.label, cell.rate, cell.background),
+        "metric": a.view.metric,
+        **asdict(cell.summary),
+        "diverged": cell.seeds_lost(names.DIVERGED),
+        "failed": cell.seeds_lost(names.FAILED),
+        "no_figure": cell.seeds_lost("no figure"),
+        "missing": list(cell.missing),
+        "collapsed": sorted(cell.collapsed),
+        "percent_of_dense": share.mean if share else math.nan,
+        "percent_of_dense_n": share.n if share else None,
+        **{name: _mean(cell, name) for name in columns},
+    }
+
+
+def _mean(cell: Cell, name: str) -> float:
+    return sum(cell.counts[name]) / 2 if name in cell.counts else math.nan
+
+
+def _comparisons(a: Analysis) -> list[dict[str, Any]]:
+    return [_comparison(a, c) for c in a.shown_comparisons]
+
+
+def _comparison(a: Analysis, c: Comparison) -> dict[str, Any]:
+    cell = next(cell for cell in a.cells if (cell.label, cell.rate) == (c.label, c.rate))
+    return {
+        "record": "comparison",
+        **_named(cell.method, c.label, c.rate, cell.background),
+        "reference": c.reference,
+        "pairs": list(c.seeds),
+        "difference": c.difference,
+        "low": c.interval.low,
+        "high": c.interval.high,
+        "bootstrap_low": c.bootstrap.low,
+        "bootstrap_high": c.bootstrap.high,
+        "test": c.decided_by,
+        "p": c.p,
+        "p_holm": c.p_holm,
+        "family": c.family,
+        "d_z": c.d_z,
+        "hedges_d_z": c.g,
+        "margin": a.view.margin,
+        "p_equivalence": c.p_equivalence,
+        "p_equivalence_holm": c.p_equivalence_holm,
+        "verdict": c.verdict,
+        "equivalent": c.equivalent,
+        "collapsed_pairs": c.collapsed,
+    }
+
+
+def _named(method: str, label: str, rate: str, background: str) -> dict[str, Any]:
+    return {"method": method, "label": label, "rate": rate, "background": background}
+
+
+def _flat(value: Any) -> Any:
+    return " ".join(map(str, value)) if isinstance(value, list) else value
+
+
+def _finite(value: Any) -> Any:
+    """The value with every NaN and infinity replaced by None: JSON has neither."""
+    if isinstance(value, dict):
+        return {name: _finite(v) for name, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,120 @@
+"""One section of the report: the blocks from its analysis, in reading order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from bench import names
+from results import grids, words
+from results.analysis import Analysis
+from results.cells import Cell
+from results.collect import DENSE
+from results.figures import figure, p_value, ranges
+from results.formats import Block, Bullets, Heading, Paragraph
+
+
+def report(analyses: Sequence[Analysis]) -> list[Block]:
+    """The whole report; a section without anything to show is left out."""
+    blocks: list[Block] = [Heading("Freeze or prune?", 1), Paragraph(words.introduction())]
+    shown = [a for a in analyses if a.shown]
+    if not shown:
+        return [*blocks, Paragraph("No trial to show.")]
+    return [*blocks, *(block for a in shown for block in section(a))]
+
+
+def section(a: Analysis) -> Iterator[Block]:
+    """A section's blocks: protocol, figures, headline, comparisons, percent of dense, counts, exclusions."""
+    yield Heading(a.section.title)
+    yield Paragraph(" ".join(t for t in (words.protocol(a.section.fields), words.seeds(a), words.backgrounds(a)) if t))
+    if hidden := words.filters(a):
+        yield Paragraph(hidden)
+    if any(cell.background != DENSE for cell in a.shown):
+        yield grids.main(a)
+        yield Paragraph(words.legend(a))
+    else:
+        yield Paragraph(words.main_caption(a))
+    yield from _comparisons(a)
+    if figure(a.view.metric).is_accuracy and (share := grids.percent(a)) and share.rows:
+        yield share
+    yield grids.counts(a)
+    yield Heading("Exclusions and warnings", 3)
+    yield Bullets([*exclusions(a), *warnings(a)])
+
+
+def _comparisons(a: Analysis) -> Iterator[Block]:
+    if a.reference is None:
+        if any(cell.background != DENSE for cell in a.cells):
+            yield Paragraph(words.no_comparison(a))
+        return
+    if not a.shown_comparisons:
+        return
+    if headline := grids.headline(a):
+        yield headline
+    yield grids.comparisons(a)
+    yield Paragraph(words.what_n_shows(a))
+    if changed := sensitivity(a):
+        yield Paragraph(f"Sensitivity: the comparisons with diverged seeds counted as chance, {words.chance(a)}:")
+        yield Bullets(changed)
+
+
+def sensitivity(a: Analysis) -> list[str]:
+    """The comparisons in which a seed diverged, again with such seeds counted as chance. None but for accuracies."""
+    if not figure(a.view.metric).is_accuracy:
+        return []
+    shown = {(c.label, c.rate): c for c in a.shown_comparisons}
+    pairs = [(shown[c.label, c.rate], c) for c in a.chance if (c.label, c.rate) in shown]
+    return [
+        f"{new.label}, rate {new.rate}: {grids.difference(a, new)}, n = {new.n}, Holm p {p_value(new.p_holm)} (without "
+        f"them: {grids.difference(a, old)}, n = {old.n}, Holm p {p_value(old.p_holm)})"
+        for old, new in pairs
+        if new.seeds != old.seeds
+    ]
+
+
+def exclusions(a: Analysis) -> list[str]:
+    """Which seeds a cell lost and why, one line per cell."""
+    lines = [line for cell in a.shown if (line := _excluded(cell))]
+    return lines or ["No seed is excluded: every cell shown has all seeds of the section."]
+
+
+def _excluded(cell: Cell) -> str:
+    parts = []
+    for kind in (names.DIVERGED, names.FAILED, "no figure"):
+        by_reason: dict[str, list[int]] = {}
+        for seed in cell.seeds_lost(kind):
+            by_reason.setdefault(cell.lost[seed][1], []).append(seed)
+        parts += [f"{_seeds(s)} {kind}{f' ({reason})' if reason else ''}" for reason, s in by_reason.items()]
+    if cell.missing:
+        parts.append(f"{_seeds(list(cell.missing))} not in the store")
+    where = cell.label if cell.background == DENSE else f"{cell.label}, rate {cell.rate}"
+    return f"{where}: {'; '.join(parts)}" if parts else ""
+
+
+def _seeds(seeds: list[int]) -> str:
+    return f"seed{'s' if len(seeds) > 1 else ''} {ranges(seeds)}"
+
+
+def warnings(a: Analysis) -> list[str]:
+    """What would make a comparison unfair: unequal counts at a rate, unequal initial weights at a seed."""
+    return [*_unequal_counts(a), *_unequal_inits(a)]
+
+
+def _unequal_counts(a: Analysis) -> list[str]:
+    lines = []
+    for rate in sorted({cell.rate for cell in a.cells}, key=float):
+        here = [cell for cell in a.cells if cell.rate == rate and names.STORED_PARAMETERS in cell.counts]
+        found = {count for cell in here for count in cell.counts[names.STORED_PARAMETERS]}
+        if len(found) > 1:
+            numbers = f"{min(found):,.0f} to {max(found):,.0f}"
+            lines.append(f"Warning: at rate {rate} the methods do not store equally many parameters ({numbers}).")
+    return lines
+
+
+def _unequal_inits(a: Analysis) -> list[str]:
+    found: dict[int, set[str]] = {}
+    for cell in a.cells:
+        for seed, checksum in cell.inits.items():
+            found.setdefault(seed, set()).add(checksum)
+    broken = sorted(seed for seed, checksums in found.items() if len(checksums) > 1)
+    text = "initial weights differ between trials of one seed, so its pairs are not paired in them"
+    return [f"Warning: {_seeds(broken)}: {text}."] if broken else []

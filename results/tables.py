@@ -1,0 +1,66 @@
+"""`render`: from the tidy frame to the table, in five formats."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+import pandas as pd
+
+from bench import names as store
+from results import formats, records
+from results.analysis import Analysis, View, analyse, check
+from results.cells import Test
+from results.report import report
+from results.sections import sections
+
+FORMATS: dict[str, Callable[[Sequence[Analysis]], str]] = {
+    "github": lambda analyses: formats.github(report(analyses)),
+    "latex": lambda analyses: formats.latex(report(analyses)),
+    "csv": records.csv,
+    "html": lambda analyses: formats.page(report(analyses)),
+    "json": records.as_json,
+}
+
+
+def render(
+    frame: pd.DataFrame,
+    *,
+    format: str = "github",
+    reference: str = "snip",
+    test: Test = "t",
+    margin: float = 0.005,
+    alpha: float = 0.05,
+    metric: str = store.TEST_ACCURACY,
+    names: Collection[str] = (),
+    methods: Collection[str] = (),
+    rates: Collection[str] = (),
+    classes: Mapping[str, int] | None = None,
+    test_images: Mapping[str, int] | None = None,
+) -> str:
+    """The report on a frame of `collect`: a section per data set, model and protocol. Depends on nothing but these.
+
+    Args:    format: a name of FORMATS.
+             reference: the method that every other is compared with, at the same rate.
+             test: "t", "wilcoxon" or "permutation"; margin: of equivalence, in units of the metric.
+             metric: a name of `bench.names.METRICS`.
+             names, methods, rates: sweeps, methods and rates to show (all where empty); they change no number.
+             classes, test_images: data set -> number of classes, number of test images.
+    Raises:  ValueError naming the value and what is allowed, for any argument that is none of the known.
+    """
+    if format not in FORMATS:
+        raise ValueError(f"format {format}: allowed is one of {', '.join(FORMATS)}")
+    view = View(
+        reference=reference,
+        test=test,
+        margin=margin,
+        alpha=alpha,
+        metric=metric,
+        names=names,
+        methods=methods,
+        rates=rates,
+        classes=classes or {},
+        test_images=test_images or {},
+    )
+    parts = sections(frame)
+    check(frame, {label for section in parts for label in section.frame["label"]}, view)
+    return FORMATS[format]([analyse(section, view) for section in parts])

@@ -1,0 +1,201 @@
+"""The sentences around the tables: what was measured, how, and what the numbers can and cannot show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from bench import names
+from results import stats
+from results.analysis import CLASSES, Analysis
+from results.collect import DENSE
+from results.figures import figure, ranges
+
+TESTS = {
+    "t": "paired t-test, two-sided",
+    "wilcoxon": "exact Wilcoxon signed-rank test, two-sided (zeros ranked as by Pratt, ties by mean rank, all sign "
+    "patterns counted)",
+    "permutation": f"sign-flip permutation test of the mean difference, two-sided (exact up to {stats.FLIPS:,} flips)",
+}
+OPTIMIZERS = {"sgd": "SGD", "adam": "Adam", "adamw": "AdamW"}
+
+# field of the TrialSpec -> its words; a field that is not here is printed as field = value.
+PROTOCOL: dict[str, Callable[[Any], str]] = {
+    "optimizer": lambda v: OPTIMIZERS.get(v, v),
+    "lr": lambda v: f"learning rate {v:g}",
+    "momentum": lambda v: f"momentum {v:g}",
+    "nesterov": lambda v: "Nesterov" if v else "",
+    "schedule": lambda v: f"{v} schedule",
+    "warmup_epochs": lambda v: f"{v:g} warm-up epochs" if v else "no warm-up",
+    "epochs": lambda v: f"{v} epochs",
+    "batch_size": lambda v: f"batch {v}",
+    "weight_decay": lambda v: f"weight decay {v:g} on live weights only",
+    "precision": lambda v: str(v),
+    "initialiser": lambda v: f"{v} initial weights",
+    "validation_fraction": lambda v: f"{100 * v:g} % of the training images held out for validation, drawn per seed",
+    "criterion_per_class": lambda v: f"criterion sample of {v} un-augmented training images per class",
+    "data_hash": lambda v: f"data {v[:12]}",
+}
+TITLE = ("dataset", "model")
+
+
+def introduction() -> str:
+    """What a stranger needs before the first table."""
+    return (
+        "At a given rate every method trains, and has to store, the same number of parameters. The methods differ in "
+        "which weights they choose before training, and in what the others hold: a frozen network keeps them at their "
+        "random initial values (the seed stands for them), a pruned one sets them to zero."
+    )
+
+
+def backgrounds(a: Analysis) -> str:
+    """Which methods freeze and which prune."""
+    kinds = {"freeze": "Frozen", "prune": "Pruned"}
+    parts = []
+    for kind, word in kinds.items():
+        labels = sorted({cell.label for cell in a.cells if cell.background == kind})
+        if labels:
+            parts.append(f"{word}: {', '.join(labels)}.")
+    return " ".join(parts)
+
+
+def protocol(fields: Mapping[str, Any]) -> str:
+    """Every field of the protocol, in words where there are any."""
+    spoken = [word for name, words in PROTOCOL.items() if name in fields and (word := words(fields[name]))]
+    others = [
+        f"{n} = {_plain(v)}" for n, v in sorted(fields.items()) if n not in PROTOCOL and n not in TITLE and v != []
+    ]
+    return f"Protocol: {', '.join(spoken)}; {', '.join(others)}." if others else f"Protocol: {', '.join(spoken)}."
+
+
+def _plain(value: Any) -> str:
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+
+
+def seeds(a: Analysis) -> str:
+    """The seeds of the section, and the code that trained them where the store knows it."""
+    used = sorted({int(s) for s in a.section.frame["seed"]})
+    commits = sorted({c[:12] for c in a.section.frame["git_commit"] if c})
+    code = f" Code: commit {', '.join(commits)}." if commits else ""
+    return (
+        f"Seeds: {ranges(used)} (n = {len(used)}). At one seed all methods share initial weights, split, data order "
+        f"and criterion sample, so differences are paired by seed.{code}"
+    )
+
+
+def main_caption(a: Analysis) -> str:
+    """The caption of the table of figures."""
+    shown = figure(a.view.metric)
+    unit = f" in {shown.unit}" if shown.unit else ""
+    primary = (
+        "" if a.view.metric == names.TEST_ACCURACY else " This is not the primary figure (test accuracy, last epoch)."
+    )
+    total = len(set(a.section.frame["seed"]))
+    return (
+        f"{shown.words}{unit}: mean ± standard deviation (ddof 1) over n = {total} seeds, fewer where the entry says "
+        f"so.{primary} Columns: the rate, the fraction of the weights of Conv and Linear layers that is not trained; "
+        f"biases and BatchNorm's scale and shift are always trained and not part of the rate.{_dense(a)}"
+    )
+
+
+def _dense(a: Analysis) -> str:
+    if a.dense is None:
+        return " No dense baseline in the store."
+    shown, s = figure(a.view.metric), a.dense.summary
+    lost = len(a.dense.lost) + len(a.dense.missing)
+    unit = f" {shown.unit}" if shown.unit else ""
+    return (
+        f" Dense baseline (rate 0): {shown.number(s.mean)} ± {shown.number(s.sd)}{unit}, n = {s.n}"
+        f"{f' ({lost} lost)' if lost else ''}."
+    )
+
+
+def legend(a: Analysis) -> str:
+    """What the marks in the table of figures mean."""
+    better = {1: "Bold: the highest mean of its rate. ", -1: "Bold: the lowest mean of its rate. ", 0: ""}
+    marks = ""
+    if a.reference:
+        marks = (
+            f"↑, ↓: higher, lower than {a.reference} at the same rate, Holm-adjusted p < {a.view.alpha:g} "
+            f"({TESTS[a.view.test].partition(',')[0]}). ≈: equivalent to it within the margin. "
+        )
+    collapsed = "†k: in k seeds a layer has no live weight, which disconnects a pruned network but not a frozen one."
+    return f"{better[figure(a.view.metric).better]}{marks}{collapsed}"
+
+
+def what_n_shows(a: Analysis) -> str:
+    """What the number of pairs allows to conclude: the family, the reach of the test, what no mark means."""
+    m, alpha = max(c.family for c in a.comparisons), a.view.alpha
+    counts = sorted({c.n for c in a.comparisons if c.n > 1})
+    untested = sum(c.n < 2 for c in a.comparisons)
+    left_out = f" {untested} more have fewer than two pairs and are not tested." if untested else ""
+    family = (
+        f"Family: {m} comparisons, every method but {a.reference} and dense × every rate of this section in the whole "
+        f"store, whatever is shown; p-values are adjusted for it by Holm.{left_out}"
+    )
+    if not counts:
+        return f"{family} Without two pairs nothing can be tested."
+    reach = _t_reach(counts, m, alpha) if a.view.test == "t" else _exact_reach(counts, m, alpha)
+    return (
+        f"{family} {reach} An entry without a mark is no evidence of equality: read its interval and the equivalence."
+    )
+
+
+def _t_reach(counts: list[int], m: int, alpha: float) -> str:
+    least, largest = counts[0], counts[-1]
+    needed = stats.smallest_effect(largest, m, alpha)
+    spread = f"{least}" if least == largest else f"{least} to {largest}"
+    return (
+        f"The t-test takes the differences as roughly normal, which {spread} pairs can hardly check; with n = "
+        f"{largest} the largest of {m} effects is marked only if its mean difference exceeds {needed:.2f} standard "
+        "deviations of the differences."
+    )
+
+
+def _exact_reach(counts: list[int], m: int, alpha: float) -> str:
+    largest = counts[-1]
+    able = stats.reachable(largest, m, alpha)
+    verdict = "is enough" if able else "is too few: no entry can be marked, whatever its difference"
+    return (
+        f"An exact test of n pairs cannot go below p = 2^(1−n); {m} comparisons at {alpha:g} need n ≥ "
+        f"{stats.pairs_needed(m, alpha)}, and n = {largest} {verdict}."
+    )
+
+
+def margin(a: Analysis) -> str:
+    """The margin of equivalence, and a warning where it is finer than the test set can tell."""
+    shown, value = figure(a.view.metric), a.view.margin
+    said = f"Equivalence margin: ±{shown.number(value)}{f' {shown.step}' if shown.step else ''}."
+    size = a.view.test_images.get(a.section.dataset)
+    if not shown.is_accuracy or not size:
+        return said
+    images = value * size
+    warning = " Warning: under two test images, so equivalence here is finer than the test set can tell."
+    return f"{said} That is {images:.1f} of the {size:,} test images.{warning if images < 2 else ''}"
+
+
+def chance(a: Analysis) -> str:
+    """The accuracy that a diverged seed counts as in the sensitivity analysis."""
+    known = "" if a.section.dataset in a.view.classes else f", taking {CLASSES} classes"
+    return f"{100 * a.chance_level:g} %{known}"
+
+
+def filters(a: Analysis) -> str:
+    """What is hidden, if anything."""
+    chosen = {"sweeps": a.view.names, "methods": a.view.methods, "rates": a.view.rates}
+    said = "; ".join(f"{what} {', '.join(values)}" for what, values in chosen.items() if values)
+    return f"Shown: {said}. All statistics are those of the whole store." if said else ""
+
+
+def no_comparison(a: Analysis) -> str:
+    """Why a section has no comparisons."""
+    if a.candidates:
+        return (
+            f"Several methods of this section are named {a.view.reference}: choose the reference among "
+            f"{'; '.join(a.candidates)}. Until then there are no comparisons."
+        )
+    labels = sorted({cell.label for cell in a.cells if cell.background != DENSE})
+    return (
+        f"No trial of the reference {a.view.reference} in this section, so there are no comparisons; it has "
+        f"{', '.join(labels)}."
+    )

@@ -1,0 +1,92 @@
+"""Identity: what is in the run key, and that it does not move."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from small_trials import spec
+
+from bench.spec import TrialSpec
+from methods import METHODS, GraSP, Method
+
+
+def test_golden_run_key() -> None:
+    """A key that moves orphans every trial in every store: finished work would be trained again.
+
+    If this fails, a field, a default or the canonical text changed. Raise ENGINE and this constant only where the
+    numbers of a trial really change; otherwise restore the text.
+    """
+    s = spec("freeze", "0.99", dataset="digits", epochs=30)
+    assert s.run_key == "2258c86cb330263c59d32bce05d935f43ee7a586a302c339af561c986c5ecccd"
+    assert s.group_key == "6c38ab06b1819965fec1e5a45e3ccf9988cf6e03b3224b85fe85afc1ca2299b9"
+
+
+OTHER: dict[str, Any] = {
+    "dataset": "x", "data_hash": "1", "model": "x", "method": METHODS["snip"], "rate": Decimal("0.91"), "seed": 1,
+    "initialiser": "he-normal", "epochs": 2, "batch_size": 99, "optimizer": "adam", "lr": 0.2, "momentum": 0.8,
+    "nesterov": True, "weight_decay": 1e-4, "schedule": "constant", "milestones": (0.5,), "gamma": 0.2,
+    "warmup_epochs": 0.5, "validation_fraction": 0.2, "criterion_per_class": 9, "criterion_statistics": "running",
+    "criterion_precision": "float32", "precision": "float64", "tf32": True, "step": "sparse", "pack": "vmap",
+    "device": "cuda", "threads": 2, "engine": 99,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("field", [f.name for f in fields(TrialSpec)])
+def test_every_field_changes_the_key(field: str) -> None:
+    change = {field: OTHER[field]} | ({"schedule": "step"} if field == "milestones" else {})
+    base = replace(spec(), schedule="step", milestones=(0.3,)) if field == "milestones" else spec()
+    other = replace(base, **change)
+    assert other.run_key != base.run_key
+    assert (other.group_key == base.group_key) is (field == "seed")
+
+
+def test_one_value_one_key() -> None:
+    assert spec(rate="0.90").run_key == spec(rate="0.9").run_key
+    assert spec(lr=1).run_key == spec(lr=1.0).run_key
+    assert spec("snip-freeze").run_key == spec("freeze").run_key
+    assert replace(spec("grasp"), method=GraSP(temperature=1.0)).run_key != spec("grasp").run_key
+
+
+def test_a_plugs_source_is_part_of_the_key(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from bench.catalogue import Catalogue
+
+    keys = []
+    for text in ("return {}", "return {} or {}"):
+        file = tmp_path / "mine.py"
+        file.write_text(
+            "from methods import Method\ndef score(model, batches, loss, generator):\n    "
+            + text
+            + '\nMETHODS = {"mine": Method(criterion=score, background="freeze")}\n'
+        )
+        keys.append(replace(spec(), method=Catalogue([str(file)])["mine"]).run_key)
+    assert keys[0] != keys[1]
+    assert Method(criterion="snip", background="freeze").source == ""
+
+
+@pytest.mark.parametrize(
+    ("fields_", "message"),
+    [
+        ({"epochs": 0}, "epochs 0: allowed is a whole number >= 1"),
+        ({"batch_size": -1}, "batch_size -1: allowed"),
+        ({"seed": 2**32}, "seed 4294967296: allowed is 0 <= seed < 4294967296"),
+        ({"lr": 0}, "lr 0.0: allowed is lr > 0"),
+        ({"lr": float("nan")}, "lr nan: allowed"),
+        ({"momentum": 1}, "momentum 1.0: allowed is 0 <= momentum < 1"),
+        ({"nesterov": True, "momentum": 0}, "nesterov with sgd, momentum 0.0"),
+        ({"optimizer": "adam", "nesterov": True}, "nesterov with adam"),
+        ({"optimizer": "lamb"}, "optimizer lamb: allowed is sgd, adam, adamw"),
+        ({"milestones": (0.5,)}, "milestones (0.5,) with schedule cosine"),
+        ({"schedule": "step"}, "milestones () with schedule step"),
+        ({"schedule": "step", "milestones": (0.5, 0.5)}, "milestones (0.5, 0.5): allowed is rising"),
+        ({"warmup_epochs": 1}, "warmup_epochs 1.0: allowed is less than the 1 epochs"),
+        ({"validation_fraction": 1}, "validation_fraction 1.0"),
+    ],
+)
+def test_errors_name_value_and_allowed(fields_: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError) as error:
+        spec(**fields_)
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)

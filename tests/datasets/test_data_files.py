@@ -1,0 +1,111 @@
+"""Files that are there, missing, corrupted or not what they should be."""
+
+import gzip
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from datasets import DATASETS, DataError, load
+from datasets.statistics import mean_std
+
+FIRST = "Tiny/raw/train-images.gz"
+
+
+def tree(root: Path) -> dict[str, int]:
+    return {str(path.relative_to(root)): path.stat().st_mtime_ns for path in sorted(root.rglob("*"))}
+
+
+def one_line(error: pytest.ExceptionInfo[DataError]) -> str:
+    text = str(error.value)
+    assert "\n" not in text
+    return text
+
+
+def test_load_reads_the_arrays_and_writes_nothing(tiny: SimpleNamespace) -> None:
+    before = tree(tiny.root)
+    data = load("tiny", tiny.root)
+    assert tree(tiny.root) == before
+    images, labels, test_images, test_labels = (torch.from_numpy(a) for a in tiny.arrays.values())
+    assert torch.equal(data.train_images, images.unsqueeze(1).to(torch.uint8))
+    assert torch.equal(data.test_images, test_images.unsqueeze(1).to(torch.uint8))
+    assert torch.equal(data.train_labels, labels)
+    assert torch.equal(data.test_labels, test_labels)
+    assert data.mean == pytest.approx([np.mean(tiny.arrays[FIRST] / 255)], abs=1e-15)
+    assert data.std == pytest.approx([np.std(tiny.arrays[FIRST] / 255)], abs=1e-15)
+
+
+def test_missing_files_are_all_named(tiny: SimpleNamespace) -> None:
+    lacking = list(tiny.row.files)[1:3]
+    for path in lacking:
+        (tiny.root / path).unlink()
+    with pytest.raises(DataError, match=r"^data set tiny: missing ") as error:
+        load("tiny", tiny.root)
+    named = ", ".join(f"{tiny.root / path} (md5 {tiny.row.files[path]})" for path in lacking)
+    assert one_line(error).endswith(f"missing {named}")
+
+
+def test_flipped_byte_is_named(tiny: SimpleNamespace) -> None:
+    path = tiny.root / FIRST
+    content = bytearray(path.read_bytes())
+    content[-9] ^= 1
+    path.write_bytes(content)
+    found = hashlib.md5(content).hexdigest()
+    with pytest.raises(DataError) as error:
+        load("tiny", tiny.root)
+    expected = f"{path}: corrupted: expected md5 {tiny.row.files[FIRST]}, found {found}; "
+    assert one_line(error).startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"plain text", "not a gzip file"),
+        (
+            gzip.compress(b"\0\0\x08\x03short"),
+            "expected unsigned bytes in IDX format, of shape (12, 4, 6); found 9 bytes",
+        ),
+        (gzip.compress(b""), "found 0 bytes"),
+        (gzip.compress(b"\0\0\x08\x03\0\0\0\x0c\0\0\0\x04\0\0\0\x06" + bytes(287)), "found 303 bytes"),
+        (gzip.compress(b"\0\0\x0d\x03\0\0\0\x0c\0\0\0\x04\0\0\0\x06" + bytes(288)), "begin with 00000d03"),
+    ],
+)
+def test_wrong_format_is_named(
+    tiny: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, content: bytes, message: str
+) -> None:
+    (tiny.root / FIRST).write_bytes(content)
+    files = {**tiny.row.files, FIRST: hashlib.md5(content).hexdigest()}
+    monkeypatch.setitem(DATASETS, "tiny", replace(tiny.row, files=files))
+    with pytest.raises(DataError) as error:
+        load("tiny", tiny.root)
+    assert one_line(error).startswith(f"{tiny.root / FIRST}: ")
+    assert message in one_line(error)
+
+
+def test_label_out_of_range(tiny: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(DATASETS, "tiny", replace(tiny.row, classes=2))
+    with pytest.raises(DataError, match=r"^data set tiny: label 2: allowed is 0 to 1$"):
+        load("tiny", tiny.root)
+
+
+def test_unreadable_file_is_one_line(tiny: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(DataError, match=rf"^{tiny.root / FIRST}: cannot be read: Permission denied$"):
+        load("tiny", tiny.root)
+
+
+def test_mean_and_std_are_per_channel_and_exact() -> None:
+    images = torch.randint(0, 256, (7, 3, 5, 4), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+    images[:, 2] = 255
+    mean, std = mean_std(images)
+    pixels = images.double().permute(1, 0, 2, 3).flatten(1) / 255
+    assert mean == pytest.approx(pixels.mean(1).tolist(), abs=1e-15)
+    assert std == pytest.approx(pixels.std(1, correction=0).tolist(), abs=1e-15)
+    assert (mean[2], std[2]) == (1.0, 0.0)

@@ -1,0 +1,56 @@
+"""Tiny networks whose scores can be solved by hand, or that exercise what large ones have."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class Linear2(nn.Module):
+    """y = w · x with two weights: L, gradient and Hessian have closed forms."""
+
+    def __init__(self, w: tuple[float, ...]) -> None:
+        super().__init__()
+        self.layer = nn.Linear(len(w), 1, bias=False).double()
+        self.layer.weight.data = torch.tensor([w], dtype=torch.float64)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.layer(x)
+        return out
+
+
+class Mlp(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(12, 10)
+        self.fc2 = nn.Linear(10, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.fc2(torch.relu(self.fc1(x.flatten(1))))
+        return out
+
+
+class ConvNorm(nn.Module):
+    """A convolution with BatchNorm and dropout: buffers, modes and random state that scoring might disturb."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(1, 4, 3)
+        self.norm = nn.BatchNorm2d(4)
+        self.drop = nn.Dropout(0.5)
+        self.fc = nn.Linear(4 * 4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.fc(self.drop(torch.tanh(self.norm(self.conv(x)))).flatten(1))
+        return out
+
+
+def batches(sizes: tuple[int, ...] = (7, 5), dtype: torch.dtype = torch.float64) -> list[tuple[Tensor, Tensor]]:
+    """Images [N, 1, 3, 4] for Mlp, [N, 1, 4, 4] for ConvNorm: the flattened length picks."""
+    g = torch.Generator().manual_seed(1)
+    return [(torch.randn(n, 1, 3, 4, generator=g, dtype=dtype), torch.randint(0, 3, (n,), generator=g)) for n in sizes]
+
+
+def square_batches(sizes: tuple[int, ...] = (7, 5)) -> list[tuple[Tensor, Tensor]]:
+    g = torch.Generator().manual_seed(2)
+    return [(torch.randn(n, 1, 4, 4, generator=g).double(), torch.randint(0, 3, (n,), generator=g)) for n in sizes]
