@@ -49,7 +49,9 @@ def read_sweep(options: Mapping[str, Any]) -> Sweep:
         protocol=protocol,
     )
     if not sweep.trials():
-        raise ValueError(f"methods {options['methods']!r} at rates {options['rates']!r} with --no-dense: no trial is left")
+        raise ValueError(
+            f"methods {options['methods']!r} at rates {options['rates']!r} with --no-dense: no trial is left"
+        )
     return sweep
 
 

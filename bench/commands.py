@@ -14,11 +14,14 @@ import click
 import datasets
 from bench import names
 from bench.arguments import Execution, read_execution, read_sweep
-from bench.result import Listener
+from bench.grammar import parse_rates
+from bench.result import Listener, TrialResult
 from bench.spec import TrialSpec
 from bench.sweep import Sweep
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from datasets.images import ImageData
 
 
@@ -32,52 +35,165 @@ def usage_errors() -> Iterator[None]:
 
 
 def run_sweep(options: Mapping[str, Any]) -> int:
-    """Train what the store lacks of a sweep. Returns 0, or 1 where trials failed or diverged."""
+    """Train what the store lacks of a sweep. Returns 0, or 1 where a trial of the sweep failed or diverged."""
     with usage_errors():
         sweep = read_sweep(options)
-        execution = read_execution(options, sweep.protocol["device"])
+        trials = sweep.trials()
+        execution = read_execution(options, trials[0].device)
         from bench import tracking
 
+        name = options["name"] or f"{trials[0].dataset}-{trials[0].model}"
+        tracking.check_name(name)
         uri = tracking.store_uri()
         tracking.check_writable(uri)
-        load = _data(sweep, options)
-    trials = sweep.trials()
+        load = _data(trials[0].dataset, options)
+    if execution.executor == "ray":
+        from bench import schedule
+
+        schedule.start(execution.address)  # in the background, while the store answers
     done = tracking.finished(uri, [spec.run_key for spec in trials])
     missing = [spec for spec in trials if spec.run_key not in done]
-    name = options["name"] or f"{sweep.protocol['dataset']}-{sweep.protocol['model']}"
+    _say(f"{len(trials)} trials: {len(trials) - len(missing)} done before, {len(missing)} to train; store {uri}")
     command = shlex.join(["python", "-m", "bench", *sys.argv[1:]])
     with tracking.Recorder(uri, name, trials, done, command, sweep.name_of) as recorder:
-        _execute(missing, load, execution, recorder)
-    return 0
+        ended = _train(missing, load, execution, recorder, sweep) if missing else {}
+    return _verdict(sweep, [(s, r.outcome, r.reason) for s, r in ended.items()])
 
 
-def _data(sweep: Sweep, options: Mapping[str, Any]) -> Callable[[], ImageData]:
+def _data(name: str, options: Mapping[str, Any]) -> Callable[[], ImageData]:
     """Fetch the data set where it is missing, check every file, and say how a worker loads it."""
     root = datasets.data_root(options["data_root"])
-    name = sweep.protocol["dataset"]
     datasets.fetch(name, root)
+    datasets.load(name, root)
     return partial(datasets.load, name, root)
 
 
-def _execute(
-    trials: Sequence[TrialSpec], load: Callable[[], ImageData], execution: Execution, listener: Listener
-) -> None:
+def _train(
+    trials: Sequence[TrialSpec],
+    load: Callable[[], ImageData],
+    execution: Execution,
+    recorder: Listener,
+    sweep: Sweep,
+) -> dict[TrialSpec, TrialResult]:
+    """Train the trials; returns the results that the listener was told."""
+    from bench.progress import Progress, tell
+
+    collected = Collected()
     packs = [[spec] for spec in trials]
-    if execution.executor == "local":
-        from bench import local
+    with Progress(trials, sweep.name_of) as progress:
+        listener = tell(recorder, collected, progress)
+        if execution.executor == "local":
+            from bench import local
 
-        local.run(packs, load, listener)
-        return
-    from bench import schedule
-    from bench.train import train_epochs
+            local.run(packs, load, listener)
+        else:
+            from bench import schedule
+            from bench.train import train_epochs
 
-    schedule.run(
-        packs,
-        train_epochs,
-        load,
-        listener,
-        cpus_per_trial=trials[0].threads,
-        gpus_per_trial=execution.gpus_per_trial,
-        address=execution.address,
-        max_retries=execution.max_retries,
-    )
+            schedule.run(
+                packs,
+                train_epochs,
+                load,
+                listener,
+                cpus_per_trial=trials[0].threads,
+                gpus_per_trial=execution.gpus_per_trial,
+                address=execution.address,
+                max_retries=execution.max_retries,
+            )
+    return collected.results
+
+
+class Collected:
+    """A listener that keeps the results."""
+
+    def __init__(self) -> None:
+        self.results: dict[TrialSpec, TrialResult] = {}
+
+    def started(self, spec: TrialSpec) -> None:
+        """Nothing to keep."""
+
+    def epoch(self, spec: TrialSpec, epoch: int, figures: Mapping[str, float]) -> None:
+        """Nothing to keep."""
+
+    def finished(self, spec: TrialSpec, result: TrialResult) -> None:
+        """Keep the result."""
+        self.results[spec] = result
+
+
+def _verdict(sweep: Sweep, ended: Sequence[tuple[TrialSpec, str, str]]) -> int:
+    """Name the trials that did not end well; the exit code."""
+    bad = [(spec, outcome, reason) for spec, outcome, reason in ended if outcome != names.DONE]
+    for spec, outcome, reason in bad:
+        _say(f"{outcome}: {sweep.name_of(spec.method)} {spec.rate} seed {spec.seed}: {reason}")
+    if len(bad) < len(ended):
+        _say(f"{len(ended) - len(bad)} trials in the store; `python -m bench table` prints them")
+    return 1 if bad else 0
+
+
+def print_table(options: Mapping[str, Any]) -> int:
+    """Print the table of the store on stdout."""
+    with usage_errors():
+        if not 0 < options["margin"] < 100:
+            raise ValueError(f"margin {options['margin']}: allowed is 0 < margin < 100 percentage points")
+        if not 0 < options["alpha"] < 1:
+            raise ValueError(f"alpha {options['alpha']}: allowed is 0 < alpha < 1")
+        rates = [format(rate, "f") for rate in parse_rates(options["rates"])] if options["rates"] else []
+        frame = _store()
+        from results.tables import render
+
+        text = render(
+            frame,
+            format=options["format_"],
+            reference=options["reference"],
+            test=options["test"],
+            margin=options["margin"] / 100,
+            alpha=options["alpha"],
+            metric=options["metric"],
+            names=[options["name"]] if options["name"] else [],
+            methods=[m.strip() for m in options["methods"].split(",")] if options["methods"] else [],
+            rates=rates,
+            classes={name: row.classes for name, row in datasets.DATASETS.items()},
+            test_images={name: row.test for name, row in datasets.DATASETS.items()},
+        )
+    click.echo(text.rstrip("\n"))
+    return 0
+
+
+def _store() -> pd.DataFrame:
+    """The tidy frame of the store. Raises ValueError where there is none, or nothing in it."""
+    from bench import tracking
+
+    uri = tracking.store_uri()
+    if not tracking.exists(uri):
+        raise ValueError(f"no store at {uri}: `python -m bench run` makes one, MLFLOW_TRACKING_URI names another")
+    from results.collect import collect
+
+    frame = collect(uri)
+    if frame.empty:
+        raise ValueError(f"no trial in the store {uri}: `python -m bench run` trains some")
+    return frame
+
+
+def print_list(options: Mapping[str, Any]) -> int:
+    """Print one of the listings on stdout."""
+    from bench.listing import LISTINGS, as_text
+
+    with usage_errors():
+        rows = _store() if options["what"] == "trials" else LISTINGS[options["what"]](options["plugins"])
+    click.echo(as_text(rows, options["format_"]))
+    return 0
+
+
+def open_ui(options: Mapping[str, Any]) -> int:
+    """Serve the MLflow UI until it is interrupted."""
+    with usage_errors():
+        from bench import tracking
+
+        uri = tracking.store_uri()
+        if not tracking.exists(uri):
+            raise ValueError(f"no store at {uri}: `python -m bench run` makes one, MLFLOW_TRACKING_URI names another")
+    return tracking.ui(uri, options["host"], options["port"])
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from bench.result import Listener
 from bench.spec import TrialSpec
-from bench.train import train_epochs
+from bench.train import train
 from datasets.images import ImageData
 
 
@@ -16,12 +16,6 @@ def run(packs: Sequence[Sequence[TrialSpec]], load: Callable[[], ImageData], lis
     for pack in packs:
         for spec in pack:
             listener.started(spec)
-        epochs = train_epochs(pack, data, pack[0].device)
-        while True:
-            try:
-                event = next(epochs)
-            except StopIteration as done:
-                break
-            listener.epoch(event.spec, event.epoch, event.figures)
-        for spec, result in zip(pack, done.value, strict=True):
+        results = train(pack, data, pack[0].device, lambda e: listener.epoch(e.spec, e.epoch, e.figures))
+        for spec, result in zip(pack, results, strict=True):
             listener.finished(spec, result)

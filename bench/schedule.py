@@ -195,6 +195,10 @@ class _Stop(BaseException):
 class _Callback(tune.Callback):
     """Tune's events, passed on."""
 
+    def __reduce__(self) -> tuple[type[tune.Callback], tuple[()]]:
+        # Tune saves its callbacks to restore a run from; ours resumes from the store, and a listener has threads.
+        return tune.Callback, ()
+
     def __init__(self, events: Events) -> None:
         self.events = events
 

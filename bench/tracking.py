@@ -1,4 +1,4 @@
-"""The MLflow store: where it is, what is finished in it, and the one writer of a sweep's results.
+"""The MLflow store: what is finished in it, and the few operations its one writer (`bench.recorder`) needs.
 
 With `results.collect` the only file that imports mlflow.
 """
@@ -6,24 +6,158 @@ With `results.collect` the only file that imports mlflow.
 from __future__ import annotations
 
 import contextlib
-import json
+import fcntl
 import logging
 import os
-import queue
-import signal
-import subprocess
-import sys
-import threading
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType, TracebackType
 from typing import Any
+from urllib.parse import quote
 
 # No usage reports, and no address on stdout for every run a server stores.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 
-import mlflow  # noqa: E402
+import mlflow
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
+from mlflow.store.tracking.dbmodels.models import SqlExperiment, SqlRun, SqlTag
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+from bench import names
+from bench.pages import ui
+from bench.recorder import Recorder, check_name
+from bench.store import absolute, check_writable, exists, local_path
+
+__all__ = ["Recorder", "Run", "Store", "check_name", "check_writable", "exists", "finished", "store_uri", "ui"]
+
+BATCH = 1000  # entities MLflow takes in one call, parameters and metrics together
+PAGE = 1000  # runs a search returns at once
+
+
+def store_uri() -> str:
+    """MLFLOW_TRACKING_URI where set, else the store that a plain `mlflow ui` opens in this folder; made absolute."""
+    return absolute(os.environ.get("MLFLOW_TRACKING_URI") or mlflow.get_tracking_uri())
+
+
+def finished(uri: str, run_keys: Sequence[str]) -> dict[str, str]:
+    """run key -> run, for those that are done, anywhere in the store."""
+    if not exists(uri):
+        return {}
+    wanted = set(run_keys)
+    return {key: run for run, key in Store(uri).tagged(names.RUN_KEY, "FINISHED") if key in wanted}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run in the store."""
+
+    id: str
+    folder: Path | None  # of its artefacts; None where they go through a server
+
+
+class Store:
+    """The store at `uri`, opened, and created where it does not exist."""
+
+    def __init__(self, uri: str) -> None:
+        for library in ("mlflow", "alembic"):  # their errors reach us as exceptions
+            logging.getLogger(library).setLevel(logging.CRITICAL)
+        self.uri = uri
+        with _alone(local_path(uri)):
+            self._client = MlflowClient(tracking_uri=uri)
+            self._client.search_experiments(max_results=1)
+
+    def tagged(self, tag: str, status: str, experiment: str | None = None) -> list[tuple[str, str]]:
+        """(run, value) of the runs with `tag` and `status`, oldest first; from one experiment, or from all.
+
+        From a database only these two columns are read: a search brings every run with all its metrics.
+        """
+        backend = self._client._tracking_client.store
+        if isinstance(backend, SqlAlchemyStore):
+            with backend.ManagedSessionMaker() as session:
+                rows = session.query(SqlRun.run_uuid, SqlTag.value).select_from(SqlTag)
+                rows = rows.join(SqlRun, SqlRun.run_uuid == SqlTag.run_uuid)
+                rows = rows.join(SqlExperiment, SqlExperiment.experiment_id == SqlRun.experiment_id)
+                rows = rows.filter(SqlTag.key == tag, SqlRun.status == status)
+                rows = rows.filter(SqlRun.lifecycle_stage == "active", SqlExperiment.lifecycle_stage == "active")
+                if experiment is not None:
+                    rows = rows.filter(SqlRun.experiment_id == int(experiment))
+                return [(run, value) for run, value in rows.order_by(SqlRun.start_time)]
+        if experiment is None:
+            experiments = [e.experiment_id for e in _pages(self._client.search_experiments)]
+        else:
+            experiments = [experiment]
+        query = f"tags.`{tag}` LIKE '%' AND attributes.status = '{status}'"
+        options = {"experiment_ids": experiments, "filter_string": query, "order_by": ["attributes.start_time ASC"]}
+        return [(run.info.run_id, run.data.tags[tag]) for run in _pages(self._client.search_runs, **options)]
+
+    def experiment(self, name: str) -> str:
+        """The experiment called `name`, created where it does not exist."""
+        found = self._client.get_experiment_by_name(name)
+        if found is None:
+            path = local_path(self.uri)
+            # MLflow's own default depends on the working folder. A server knows where to put artefacts.
+            place = (path.parent / "mlruns" / quote(name, safe="")).as_uri() if path else None
+            try:
+                return str(self._client.create_experiment(name, artifact_location=place))
+            except MlflowException:  # perhaps another process was faster
+                found = self._client.get_experiment_by_name(name)
+                if found is None:
+                    raise
+        if found.lifecycle_stage != "active":
+            raise ValueError(f"name {name}: deleted in the store {self.uri}; restore it there, or use another name")
+        return str(found.experiment_id)
+
+    def create(self, experiment: str, name: str, tags: Mapping[str, str], started: float) -> Run:
+        """A new run, begun at the Unix time `started`."""
+        run = self._client.create_run(experiment, int(started * 1000), dict(tags), name)
+        return Run(run.info.run_id, local_path(run.info.artifact_uri))
+
+    def log(self, run: str, params: Mapping[str, str], points: Iterable[tuple[str, float, int, int]]) -> None:
+        """Add parameters and metrics (name, value, milliseconds, step) in as few calls as MLflow allows."""
+        metrics = [Metric(*point) for point in points]
+        first = BATCH - len(params)
+        self._client.log_batch(run, metrics=metrics[:first], params=[Param(*pair) for pair in params.items()])
+        for start in range(first, len(metrics), BATCH):
+            self._client.log_batch(run, metrics=metrics[start : start + BATCH])
+
+    def tag(self, run: str, name: str, value: str) -> None:
+        """Set one tag."""
+        self._client.log_batch(run, tags=[RunTag(name, value)])
+
+    def write(self, run: Run, file: str, text: str) -> None:
+        """Keep `text` as an artefact of the run."""
+        if run.folder is None:
+            self._client.log_text(run.id, text, file)
+        else:  # the client would first read the run again, to find this folder
+            run.folder.mkdir(parents=True, exist_ok=True)
+            (run.folder / file).write_text(text)
+
+    def end(self, run: str, status: str, ended: float | None = None) -> None:
+        """Set the run's last status, reached at the Unix time `ended`, or now."""
+        self._client.set_terminated(run, status, int((time.time() if ended is None else ended) * 1000))
+
+
+def _pages(search: Callable[..., Any], **query: Any) -> Iterator[Any]:
+    token = None
+    while True:
+        page = search(max_results=PAGE, page_token=token, **query)
+        yield from page
+        if not (token := page.token):
+            return
+
+
+@contextlib.contextmanager
+def _alone(path: Path | None) -> Iterator[None]:
+    """Keep other processes of ours from opening the same store: two that create its tables at once both fail."""
+    with contextlib.ExitStack() as stack:
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            folder = os.open(path.parent, os.O_RDONLY)
+            stack.callback(os.close, folder)
+            with contextlib.suppress(OSError):  # a file system without locks
+                fcntl.flock(folder, fcntl.LOCK_EX)
+        yield

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import isfinite
@@ -16,6 +16,7 @@ from torch.nn.functional import cross_entropy
 
 from bench import names
 from bench.cost import counts
+from bench.environment import environment
 from bench.gradients import gradient_figures
 from bench.learning_rate import learning_rate
 from bench.live import LiveOptimizer, apply_background
@@ -53,14 +54,16 @@ class Record:
     tags: dict[str, str] = field(default_factory=dict)
 
 
-def train(pack: Sequence[TrialSpec], data: ImageData, device: str) -> list[TrialResult]:
-    """Train a pack of trials; see `train_epochs`."""
+def train(
+    pack: Sequence[TrialSpec], data: ImageData, device: str, on_epoch: Callable[[Epoch], None] = lambda epoch: None
+) -> list[TrialResult]:
+    """Train a pack of trials, calling `on_epoch` after every epoch of each; see `train_epochs`."""
     epochs = train_epochs(pack, data, device)
     while True:
         try:
-            next(epochs)
-        except StopIteration as done:
-            results: list[TrialResult] = done.value
+            on_epoch(next(epochs))
+        except StopIteration as end:
+            results: list[TrialResult] = end.value
             return results
 
 
@@ -77,11 +80,11 @@ def train_epochs(pack: Sequence[TrialSpec], data: ImageData, device: str) -> Gen
 
 
 def _trial(spec: TrialSpec, data: ImageData, device: str) -> Generator[Epoch, None, TrialResult]:
-    record, started = Record(), time.time()
+    record, started = Record(tags=environment()), time.time()
     outcome, reason = names.DONE, ""
     reset_peak(device)
     try:
-        yield from _epochs(spec, data, device, record)
+        yield from train_trial(spec, prepare(spec, data, device), record)
     except Diverged as error:
         outcome, reason = names.DIVERGED, str(error)
     except Exception as error:
@@ -103,12 +106,13 @@ def _trial(spec: TrialSpec, data: ImageData, device: str) -> Generator[Epoch, No
     )
 
 
-def _epochs(spec: TrialSpec, data: ImageData, device: str, record: Record) -> Iterator[Epoch]:
-    """Train one trial, writing into `record` what becomes known."""
-    trial = prepare(spec, data, device)
+def train_trial(spec: TrialSpec, trial: Trial, record: Record) -> Iterator[Epoch]:
+    """Train one prepared trial in place, writing into `record` what becomes known.
+
+    Raises: Diverged where the training loss or a gradient is NaN or infinite at the end of an epoch.
+    """
     apply_background(trial.model, trial.masks, spec.method.background)
-    image_shape = tuple(data.train_images.shape[1:])
-    record.metrics |= counts(trial.model, trial.masks, spec.method.background, image_shape)
+    record.metrics |= counts(trial.model, trial.masks, spec.method.background, trial.train.image_shape)
     record.metrics[names.SCORING_SECONDS] = trial.scoring_seconds
     record.tags |= {names.INIT_SHA256: trial.init_sha256, names.MASK_SHA256: mask_checksum(trial.masks)}
     for name, mask in trial.masks.items():
@@ -118,7 +122,7 @@ def _epochs(spec: TrialSpec, data: ImageData, device: str, record: Record) -> It
     order = stream(spec.seed, "order")
     best, seconds = -1.0, 0.0
     for epoch in range(1, spec.epochs + 1):
-        permutation = torch.from_numpy(order.permutation(len(trial.train_indices))).to(device)
+        permutation = torch.from_numpy(order.permutation(len(trial.train_indices))).to(trial.train_indices.device)
         start = time.perf_counter()
         loss = _train_epoch(spec, trial, optimizer, trial.train_indices[permutation], epoch - 1)
         seconds += time.perf_counter() - start

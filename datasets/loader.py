@@ -40,10 +40,11 @@ class Resident:
         memory_format: torch.memory_format = torch.contiguous_format,
     ) -> None:
         _check(images, labels, mean, std, dtype, memory_format)
+        self.image_shape: tuple[int, ...] = tuple(images.shape[1:])  # (C, H, W)
         self.labels = labels.to(device)
         self._channels_last = memory_format == torch.channels_last
         ordered = images.permute(0, 2, 3, 1) if self._channels_last else images
-        self._image_shape = ordered.shape[1:]
+        self._row_shape = ordered.shape[1:]
         # One row per image: gathering rows is a plain copy, and a scale per value of the row needs no broadcasting
         # over channels, which is six times slower where the channels come last.
         self.pixels = ordered.reshape(len(images), -1).to(device)
@@ -57,7 +58,7 @@ class Resident:
         """The images at `indices` (int64 [B]) in their order: (x [B,C,H,W] normalised, y int64 [B])."""
         indices = indices.to(self.pixels.device)
         rows = self.pixels.index_select(0, indices).to(self._scale.dtype).mul_(self._scale).add_(self._shift)
-        x = rows.view(-1, *self._image_shape)
+        x = rows.view(-1, *self._row_shape)
         return x.permute(0, 3, 1, 2) if self._channels_last else x, self.labels.index_select(0, indices)
 
     def epoch(self, permutation: Tensor, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
@@ -73,7 +74,7 @@ class Resident:
         """C numbers, in the order of an image's row."""
         values = torch.tensor(per_channel, dtype=torch.float64)
         values = values if self._channels_last else values.view(-1, 1, 1)
-        return values.expand(self._image_shape).reshape(-1).to(device=device, dtype=dtype)
+        return values.expand(self._row_shape).reshape(-1).to(device=device, dtype=dtype)
 
 
 def _check(

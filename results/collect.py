@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -22,11 +23,12 @@ if TYPE_CHECKING:
 DENSE = "dense"  # the method name, and the background, of rate 0
 VARYING = ("method", "rate", "seed")  # the fields of a trial that may differ within a section of the table
 GIT_COMMIT = "mlflow.source.git.commit"  # MLflow's own tag
+GIT_DIRTY = "bench.git_dirty"  # "true" where the checkout had uncommitted changes
 PAGE = 10_000  # runs per call; a store answers 1,000 trials in one
 IDENTITY = (
     "run_id", "run_key", "group_key", "experiment", "dataset", "model", "method", "rate", "rate_value", "seed",
     "background", "outcome", "reason", "sweeps", "protocol", "init_sha256", "mask_sha256", "weights_sha256", "started",
-    "git_commit",
+    "git_commit", "git_dirty",
 )  # fmt: skip
 
 
@@ -41,6 +43,8 @@ def collect(tracking_uri: str) -> pd.DataFrame:
     Raises:  FileNotFoundError if the URI names an sqlite file that does not exist (opening it would create it).
     """
     _require(tracking_uri)
+    # No usage reports: reading a table sends nothing anywhere.
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     from mlflow import MlflowClient
 
     client = MlflowClient(tracking_uri)
@@ -116,6 +120,7 @@ def _row(run: Run, experiment: str) -> dict[str, Any]:
         "weights_sha256": tags.get(names.WEIGHTS_SHA256, ""),
         "started": run.info.start_time,
         "git_commit": tags.get(GIT_COMMIT, ""),
+        "git_dirty": tags.get(GIT_DIRTY) == "true",
     }
     figures = {name: run.data.metrics[name] for name in names.METRICS if name in run.data.metrics}
     return {**identity, **spec_columns(spec, tags[names.METHOD]), **figures}

@@ -27,7 +27,7 @@ PROTOCOL: dict[str, Callable[[Any], str]] = {
     "nesterov": lambda v: "Nesterov" if v else "",
     "schedule": lambda v: f"{v} schedule",
     "warmup_epochs": lambda v: f"{v:g} warm-up epochs" if v else "no warm-up",
-    "epochs": lambda v: f"{v} epochs",
+    "epochs": lambda v: f"{v} epoch{'s' if v > 1 else ''}",
     "batch_size": lambda v: f"batch {v}",
     "weight_decay": lambda v: f"weight decay {v:g} on live weights only",
     "precision": lambda v: str(v),
@@ -36,6 +36,7 @@ PROTOCOL: dict[str, Callable[[Any], str]] = {
     "criterion_per_class": lambda v: f"criterion sample of {v} un-augmented training images per class",
     "data_hash": lambda v: f"data {v[:12]}",
 }
+FEW = 10  # pairs; below, a bootstrap interval covers far less than its level
 TITLE = ("dataset", "model")
 
 
@@ -75,7 +76,8 @@ def _plain(value: Any) -> str:
 def seeds(a: Analysis) -> str:
     """The seeds of the section, and the code that trained them where the store knows it."""
     used = sorted({int(s) for s in a.section.frame["seed"]})
-    commits = sorted({c[:12] for c in a.section.frame["git_commit"] if c})
+    states = set(zip(a.section.frame["git_commit"], a.section.frame["git_dirty"], strict=True))
+    commits = sorted(f"{c[:12]}{' with uncommitted changes' if dirty else ''}" for c, dirty in states if c)
     code = f" Code: commit {', '.join(commits)}." if commits else ""
     return (
         f"Seeds: {ranges(used)} (n = {len(used)}). At one seed all methods share initial weights, split, data order "
@@ -137,8 +139,14 @@ def what_n_shows(a: Analysis) -> str:
         return f"{family} Without two pairs nothing can be tested."
     reach = _t_reach(counts, m, alpha) if a.view.test == "t" else _exact_reach(counts, m, alpha)
     return (
-        f"{family} {reach} An entry without a mark is no evidence of equality: read its interval and the equivalence."
+        f"{family} {reach} {_bootstrap(counts)}An entry without a mark is no evidence "
+        "of equality: read its interval and the equivalence."
     )
+
+
+def _bootstrap(counts: list[int]) -> str:
+    few = "With so few pairs the bootstrap interval covers less than its nominal 95 %; prefer the t interval. "
+    return few if counts[0] < FEW else ""
 
 
 def _t_reach(counts: list[int], m: int, alpha: float) -> str:
@@ -182,7 +190,9 @@ def chance(a: Analysis) -> str:
 
 def filters(a: Analysis) -> str:
     """What is hidden, if anything."""
-    chosen = {"sweeps": a.view.names, "methods": a.view.methods, "rates": a.view.rates}
+    stored = {cell.rate for cell in a.cells}
+    rates = [rate if rate in stored else f"{rate} (not in this section)" for rate in a.view.rates]
+    chosen = {"sweeps": a.view.names, "methods": a.view.methods, "rates": rates}
     said = "; ".join(f"{what} {', '.join(values)}" for what, values in chosen.items() if values)
     return f"Shown: {said}. All statistics are those of the whole store." if said else ""
 

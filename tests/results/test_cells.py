@@ -66,6 +66,12 @@ def test_the_family_is_every_method_but_reference_and_dense_at_every_rate() -> N
     assert {c.family for c in found} == {4}
 
 
+def test_dense_is_no_member_of_the_family() -> None:
+    rows = [trial(m, "0", s, 0.9 + s / 100) for m in ("dense", "snip") for s in range(3)]
+    (section,) = sections(frame(rows))
+    assert family(cells(section, names.TEST_ACCURACY), "snip", **RULES) == []
+
+
 def test_an_untestable_comparison_is_reported_outside_the_family() -> None:
     rows = [*small(), trial("freeze", "0.5", 0, 0.9), trial("snip", "0.5", 0, 0.8)]
     (section,) = sections(frame(rows))

@@ -13,7 +13,7 @@ from mlflow.entities import Metric, RunTag
 from trial_frames import figures, group_key, key, spec_of, text
 
 from bench import names
-from results.collect import GIT_COMMIT, IDENTITY, collect
+from results.collect import GIT_COMMIT, GIT_DIRTY, IDENTITY, collect
 from results.tables import render
 
 
@@ -33,7 +33,7 @@ class Store:
         own = {
             names.KIND: names.TRIAL, names.RUN_KEY: key(spec), names.GROUP_KEY: group_key(spec), names.SPEC: text(spec),
             names.METHOD: method, names.OUTCOME: names.DONE, names.INIT_SHA256: f"init-{spec['seed']}",
-            GIT_COMMIT: "c0ffee", **tags,
+            GIT_COMMIT: "c0ffee", GIT_DIRTY: "true", **tags,
         }  # fmt: skip
         run = self.client.create_run(self.experiment, start_time=started, tags=own).info.run_id
         known = figures(spec["rate"], spec["method"]["background"], accuracy)
@@ -73,7 +73,7 @@ def test_one_row_per_trial_with_every_column(store: Store) -> None:
 def test_from_store_to_table(store: Store) -> None:
     made = render(collect(store.uri), rates=["0.9", "0.95"], methods=["freeze", "snip"])
     assert "**96.00 ± 1.00**" in made
-    assert "Code: commit c0ffee." in made
+    assert "Code: commit c0ffee with uncommitted changes." in made
     assert "Dense baseline (rate 0): 99.00 ± 0.00 %, n = 3." in made
 
 

@@ -101,9 +101,19 @@ def test_a_sweep_shows_its_cells_with_the_statistics_of_the_store() -> None:
     assert "90.13" not in shown
 
 
+def test_a_range_may_name_rates_that_were_not_trained() -> None:
+    made = render(frame(small()), rates=["0.9", "0.95"])
+    assert "Shown: rates 0.9, 0.95 (not in this section)." in made
+    assert "97.05 ± 0.08" in made
+
+
 def test_bold_is_the_best_of_the_store_not_of_what_is_shown() -> None:
     assert "**" in render(frame(small()), methods=["freeze"])
     assert "**" not in render(frame(small()), methods=["grasp"])
+
+
+def test_a_method_alone_at_its_rate_is_not_the_best() -> None:
+    assert "**" not in render(frame([trial("snip", "0.9", s, 0.9) for s in range(2)]))
 
 
 @pytest.mark.parametrize(
@@ -168,7 +178,9 @@ def test_the_report_says_what_an_exact_test_can_reach(n: int, verdict: str) -> N
 
 
 def test_zero_has_no_minus_sign() -> None:
-    rows = [trial("snip", "0.9", s, 0.9) for s in range(3)] + [trial("freeze", "0.9", s, 0.9 - 1e-6 * s) for s in range(3)]
+    rows = [trial("snip", "0.9", s, 0.9) for s in range(3)] + [
+        trial("freeze", "0.9", s, 0.9 - 1e-6 * s) for s in range(3)
+    ]
     made = render(frame(rows))
     assert "+0.00 [−0.00" not in made
     assert "+0.00 [+0.00, +0.00]" in made

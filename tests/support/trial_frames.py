@@ -77,6 +77,7 @@ def trial(
         "run_id": key(spec)[:8], "run_key": key(spec), "group_key": group_key(spec), "experiment": "freeze-or-prune",
         "outcome": outcome, "reason": reason, "sweeps": sweeps, "init_sha256": f"init-{seed}", "mask_sha256": "",
         "weights_sha256": "", "started": 0, "git_commit": "",
+        "git_dirty": False,
     }  # fmt: skip
     made = figures(rate, DENSE if method == DENSE else spec["method"]["background"], accuracy, collapsed)
     return {**identity, **spec_columns(spec, method), **made}

@@ -1,0 +1,112 @@
+"""What `list` prints: methods, models and data sets as rows. No torch."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from bench.catalogue import Catalogue
+from datasets import DATASETS
+from methods import Method
+from models import MODELS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Rows = list[dict[str, Any]]
+
+
+def methods(plugins: Sequence[str]) -> Rows:
+    """One row per name; an installed plug-in is named, not imported."""
+    catalogue = Catalogue(plugins)
+    return [_method(catalogue, name, row) for name, row in catalogue.rows.items()]
+
+
+def _method(catalogue: Catalogue, name: str, row: Any) -> dict[str, Any]:
+    if not isinstance(row, Method):
+        return {
+            "name": name,
+            "criterion": "",
+            "scope": "",
+            "background": "",
+            "fields": "",
+            "note": f"plug-in {row.value}",
+        }
+    canonical = catalogue.name_of(row, name)
+    record = row.record()
+    summary = (type(row).__doc__ or "").strip().split("\n")[0] if type(row) is not Method else ""
+    return {
+        "name": name,
+        "criterion": record["criterion"],
+        "scope": row.scope,
+        "background": row.background,
+        "fields": " ".join(f"{k}={v}" for k, v in row.parameters().items()),
+        "note": summary if canonical == name else f"alias of {canonical}",
+    }
+
+
+def models(plugins: Sequence[str]) -> Rows:
+    """One row per model."""
+    return [
+        {
+            "name": name,
+            "image": "x".join(map(str, row.image_shape)),
+            "classes": row.classes,
+            "parameters": row.parameters,
+            "maskable": row.maskable,
+            "note": row.note,
+        }
+        for name, row in MODELS.items()
+    ]
+
+
+def data_sets(plugins: Sequence[str]) -> Rows:
+    """One row per data set."""
+    return [
+        {
+            "name": name,
+            "image": "x".join(map(str, row.image_shape)),
+            "classes": row.classes,
+            "train": row.train,
+            "test": row.test,
+            "default model": row.default_model,
+            "note": row.note,
+        }
+        for name, row in DATASETS.items()
+    ]
+
+
+LISTINGS: Mapping[str, Callable[[Sequence[str]], Rows]] = {"methods": methods, "models": models, "datasets": data_sets}
+
+
+def as_text(rows: Rows | pd.DataFrame, form: str) -> str:
+    """The rows as `plain` or `github` table or as `csv`."""
+    records: Rows = rows if isinstance(rows, list) else rows.to_dict("records")
+    if form == "csv":
+        return _csv(records)
+    from tabulate import tabulate
+
+    if not isinstance(rows, list):  # the store's trials have a hundred columns: only a file can hold them
+        shown = (
+            "dataset",
+            "model",
+            "method",
+            "rate",
+            "seed",
+            "outcome",
+            "test_accuracy",
+            "stored_parameters",
+            "reason",
+        )
+        records = [{name: record[name] for name in shown} for record in records]
+    return tabulate(records, headers="keys", tablefmt=form, disable_numparse=form == "plain")
+
+
+def _csv(records: Rows) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(records[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(records)
+    return text.getvalue().rstrip("\n")

@@ -1,0 +1,49 @@
+"""MLflow's pages on a store, served by a child process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from types import FrameType
+
+GRACE_SECONDS = 5.0  # for the server's processes to end by themselves
+
+
+def ui(uri: str, host: str = "127.0.0.1", port: int = 5000) -> int:
+    """Serve the store at `uri` until SIGINT or SIGTERM; the server's exit code, 0 where it was asked to end.
+
+    Raises ValueError where the store is itself a server.
+    """
+    if uri.startswith(("http://", "https://")):
+        raise ValueError(f"store {uri}: a server shows its own pages; open that address")
+    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", uri, "--host", host, "--port", str(port)]
+    # One worker process instead of four; a group of its own, because the server does not end its children itself.
+    child = subprocess.Popen([*command, "--workers", "1"], start_new_session=True)
+    asked = False
+
+    def end(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        asked = True
+        os.killpg(child.pid, number)
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        code = child.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        _end_group(child)
+    return 0 if asked else code
+
+
+def _end_group(child: subprocess.Popen[bytes]) -> None:
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(child.pid, number)
+            child.wait(GRACE_SECONDS)
+        except ProcessLookupError:
+            return
+        except subprocess.TimeoutExpired:
+            continue
