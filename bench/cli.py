@@ -65,7 +65,8 @@ TABLE = [
     click.option("--reference", default="snip", show_default=True, help="The method the others are tested against."),
     click.option("--test", type=click.Choice(["t", "wilcoxon", "permutation"]), default="t", show_default=True,
                  help="Paired t test, exact Wilcoxon, or exact sign-flip permutation."),
-    click.option("--margin", type=float, default=0.5, show_default=True, help="Of equivalence, in percentage points."),
+    click.option("--margin", type=float, help="Of equivalence: percentage points of an accuracy, else the figure's own unit."
+                 "  [default: 0.5 for accuracies, none for others]"),
     click.option("--alpha", type=float, default=0.05, show_default=True, help="Level of the tests."),
     click.option("--metric", default="test_accuracy", show_default=True, help="Figure in the cells."),
     click.option("--name", help="Show only the cells of this sweep."),

@@ -14,6 +14,7 @@ import click
 import datasets
 from bench import names
 from bench.arguments import Execution, read_execution, read_sweep
+from bench.catalogue import Catalogue, nearest
 from bench.grammar import parse_rates
 from bench.result import Listener, TrialResult
 from bench.spec import TrialSpec
@@ -133,20 +134,20 @@ def _verdict(sweep: Sweep, ended: Sequence[tuple[TrialSpec, str, str]]) -> int:
 def print_table(options: Mapping[str, Any]) -> int:
     """Print the table of the store on stdout."""
     with usage_errors():
-        if not 0 < options["margin"] < 100:
-            raise ValueError(f"margin {options['margin']}: allowed is 0 < margin < 100 percentage points")
-        if not 0 < options["alpha"] < 1:
-            raise ValueError(f"alpha {options['alpha']}: allowed is 0 < alpha < 1")
         rates = [format(rate, "f") for rate in parse_rates(options["rates"])] if options["rates"] else []
         frame = _store()
+        from results.figures import figure
         from results.tables import render
 
+        _check_reference(options["reference"], set(frame["method"]))
+        shown = figure(options["metric"])
+        margin = options["margin"] if options["margin"] is not None or not shown.is_accuracy else 0.5
         text = render(
             frame,
             format=options["format_"],
             reference=options["reference"],
             test=options["test"],
-            margin=options["margin"] / 100,
+            margin=None if margin is None else margin / shown.factor,
             alpha=options["alpha"],
             metric=options["metric"],
             names=[options["name"]] if options["name"] else [],
@@ -157,6 +158,13 @@ def print_table(options: Mapping[str, Any]) -> int:
         )
     click.echo(text.rstrip("\n"))
     return 0
+
+
+def _check_reference(name: str, stored: set[str]) -> None:
+    """A method that is not in the store may still be asked for, one that does not exist may not."""
+    known = [*Catalogue(), *sorted(stored - set(Catalogue()))]
+    if name.partition(" (")[0] not in known:
+        raise ValueError(nearest("method", name, known))
 
 
 def _store() -> pd.DataFrame:

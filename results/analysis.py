@@ -27,7 +27,7 @@ class View:
 
     reference: str = "snip"  # a method's name, or its label where two records share the name
     test: Test = "t"
-    margin: float = 0.005  # of equivalence, in units of the metric: 0.5 percentage points
+    margin: float | None = 0.005  # of equivalence, in units of the metric: 0.5 points; None = not judged
     alpha: float = 0.05
     metric: str = names.TEST_ACCURACY
     names: Collection[str] = ()  # of sweeps
@@ -41,7 +41,7 @@ class View:
             raise ValueError(f"test {self.test}: allowed is one of {', '.join(get_args(Test))}")
         if not 0 < self.alpha < 1:
             raise ValueError(f"alpha {self.alpha}: allowed is 0 < alpha < 1")
-        if not 0 < self.margin < float("inf"):
+        if self.margin is not None and not 0 < self.margin < float("inf"):
             raise ValueError(f"margin {self.margin}: allowed is margin > 0")
         if self.reference == DENSE:
             raise ValueError("reference dense: allowed is a method with rates; percent of dense has a table of its own")

@@ -110,7 +110,7 @@ def _loss(outcome: str, reason: str, metric: str) -> tuple[str, str]:
     return ("no figure", f"{metric} was not recorded") if outcome == names.DONE else (outcome, reason)
 
 
-def compare(cell: Cell, reference: Cell, *, test: Test, margin: float) -> Comparison:
+def compare(cell: Cell, reference: Cell, *, test: Test, margin: float | None) -> Comparison:
     """The paired comparison of two cells of one rate, before the correction for the family."""
     seeds = tuple(sorted(cell.values.keys() & reference.values.keys()))
     d = stats.differences([cell.values[s] for s in seeds], [reference.values[s] for s in seeds])
@@ -127,12 +127,14 @@ def compare(cell: Cell, reference: Cell, *, test: Test, margin: float) -> Compar
         decided_by=verdict.by,
         d_z=d_z,
         g=d_z * stats.hedges(len(d) - 1),
-        p_equivalence=stats.p_equivalence(d, margin),
+        p_equivalence=np.nan if margin is None else stats.p_equivalence(d, margin),
         collapsed=len((cell.collapsed | reference.collapsed) & set(seeds)),
     )
 
 
-def family(all_cells: Sequence[Cell], reference: str, *, test: Test, margin: float, alpha: float) -> list[Comparison]:
+def family(
+    all_cells: Sequence[Cell], reference: str, *, test: Test, margin: float | None, alpha: float
+) -> list[Comparison]:
     """Every method but the reference and dense, at every rate, against the reference (a label) at that rate.
 
     The family is the whole section: pass all its cells, whatever is to be shown. Holm's correction covers the

@@ -28,7 +28,7 @@ def render(
     format: str = "github",
     reference: str = "snip",
     test: Test = "t",
-    margin: float = 0.005,
+    margin: float | None = 0.005,
     alpha: float = 0.05,
     metric: str = store.TEST_ACCURACY,
     names: Collection[str] = (),
@@ -41,7 +41,7 @@ def render(
 
     Args:    format: a name of FORMATS.
              reference: the method that every other is compared with, at the same rate.
-             test: "t", "wilcoxon" or "permutation"; margin: of equivalence, in units of the metric.
+             test: "t", "wilcoxon" or "permutation"; margin: of equivalence, in units of the metric; None = not judged.
              metric: a name of `bench.names.METRICS`.
              names, methods, rates: sweeps, methods and rates to show (all where empty); they change no number.
              classes, test_images: data set -> number of classes, number of test images.

@@ -173,6 +173,8 @@ def _exact_reach(counts: list[int], m: int, alpha: float) -> str:
 def margin(a: Analysis) -> str:
     """The margin of equivalence, and a warning where it is finer than the test set can tell."""
     shown, value = figure(a.view.metric), a.view.margin
+    if value is None:
+        return "Equivalence is not judged: no margin is given for this figure."
     said = f"Equivalence margin: ±{shown.number(value)}{f' {shown.step}' if shown.step else ''}."
     size = a.view.test_images.get(a.section.dataset)
     if not shown.is_accuracy or not size:
