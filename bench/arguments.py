@@ -33,6 +33,8 @@ def read_sweep(options: Mapping[str, Any]) -> Sweep:
     protocol |= data_and_model(options["dataset"], options["model"], options["initialiser"])
     protocol |= {"lr": _lr(options), "milestones": _milestones(options["milestones"])}
     protocol |= {"device": _device(options["device"]), "threads": options["cpus_per_trial"]}
+    if options["cpus_per_trial"] < 1:
+        raise ValueError(f"cpus-per-trial {options['cpus_per_trial']}: allowed is a whole number >= 1")
     if options["gamma"] is not None:
         if options["schedule"] != "step":
             raise ValueError(f"--gamma with schedule {options['schedule']}: the step schedule alone has it")

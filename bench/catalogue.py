@@ -49,7 +49,7 @@ class Catalogue(Mapping[str, Method]):
         if name not in self.rows:
             raise ValueError(nearest("method", name, list(self.rows)))
         row = self.rows[name]
-        if isinstance(row, EntryPoint):
+        if not isinstance(row, Method):  # an entry point, perhaps of the backport's class
             made: Any = row.load()
             row = made if isinstance(made, Method) else made()
             if not isinstance(row, Method):

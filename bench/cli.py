@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -12,6 +12,7 @@ import click
 from bench.grammar import RATES_HELP, SEEDS_HELP
 from bench.spec import Optimizer, Precision, Schedule, TrialSpec
 
+Command = Callable[..., int]
 DEFAULTS = TrialSpec.__dataclass_fields__
 
 
@@ -75,8 +76,8 @@ TABLE = [
 ]  # fmt: skip
 
 
-def _with(options: Sequence[Any]) -> Any:
-    def add(command: Any) -> Any:
+def _with(options: Sequence[Any]) -> Callable[[Command], Command]:
+    def add(command: Command) -> Command:
         for option in reversed(options):
             command = option(command)
         return command
@@ -84,7 +85,7 @@ def _with(options: Sequence[Any]) -> Any:
     return add
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.group(no_args_is_help=False, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 def cli() -> None:
     """Freeze or prune? Train both at an equal number of trained and stored parameters, and compare."""
 

@@ -58,7 +58,11 @@ def run_sweep(options: Mapping[str, Any]) -> int:
     command = shlex.join(["python", "-m", "bench", *sys.argv[1:]])
     with tracking.Recorder(uri, name, trials, done, command, sweep.name_of) as recorder:
         ended = _train(missing, load, execution, recorder, sweep) if missing else {}
-    return _verdict(sweep, [(s, r.outcome, r.reason) for s, r in ended.items()])
+    told = {run: reason for run, reason in tracking.diverged(uri).items() if run in done.values()}
+    before = {s: told[done[s.run_key]] for s in trials if done.get(s.run_key) in told}
+    now = {s: r for s, r in ended.items() if r.outcome != names.DONE}
+    bad = {s: f"{names.DIVERGED}: {why}" for s, why in before.items()}
+    return _verdict(sweep, bad | {s: f"{r.outcome}: {r.reason}" for s, r in now.items()})
 
 
 def _data(name: str, options: Mapping[str, Any]) -> Callable[[], ImageData]:
@@ -121,14 +125,14 @@ class Collected:
         self.results[spec] = result
 
 
-def _verdict(sweep: Sweep, ended: Sequence[tuple[TrialSpec, str, str]]) -> int:
-    """Name the trials that did not end well; the exit code."""
-    bad = [(spec, outcome, reason) for spec, outcome, reason in ended if outcome != names.DONE]
-    for spec, outcome, reason in bad:
-        _say(f"{outcome}: {sweep.name_of(spec.method)} {spec.rate} seed {spec.seed}: {reason}")
-    if len(bad) < len(ended):
-        _say(f"{len(ended) - len(bad)} trials in the store; `python -m bench table` prints them")
-    return 1 if bad else 0
+def _verdict(sweep: Sweep, bad: Mapping[TrialSpec, str]) -> int:
+    """Name the trials of the sweep that did not end well, now or before; the exit code."""
+    if not bad:
+        return 0
+    _say(f"{len(bad)} trials of the sweep did not end well:")
+    for spec, reason in bad.items():
+        _say(f"  {sweep.name_of(spec.method)} {spec.rate} seed {spec.seed}: {reason}")
+    return 1
 
 
 def print_table(options: Mapping[str, Any]) -> int:

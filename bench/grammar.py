@@ -53,7 +53,7 @@ def parse_seeds(text: str) -> list[int]:
     >>> parse_seeds("3"), parse_seeds("3:5"), parse_seeds("4,1"), parse_seeds("4:4")
     ([0, 1, 2], [3, 4, 5], [1, 4], [4])
     """
-    what = f"seeds {text!r}; {SEEDS_HELP}:"
+    what = f"seeds {text!r}: allowed is {SEEDS_HELP};"
     if "," in text:
         items = [item.strip() for item in text.rstrip(",").split(",")]
         return sorted({seed for item in items for seed in _seeds(item, what)})
@@ -67,7 +67,7 @@ def _seeds(item: str, what: str) -> list[int]:
     low = _whole(first, 0, SEED_LIMIT - 1, what)
     high = _whole(last, 0, SEED_LIMIT - 1, what) if colon else low
     if low > high or high - low >= 1_000_000:
-        raise ValueError(f"{what} first <= last is allowed, at most a million of them")
+        raise ValueError(f"{what} first <= last, at most a million of them")
     return list(range(low, high + 1))
 
 

@@ -83,7 +83,7 @@ LISTINGS: Mapping[str, Callable[[Sequence[str]], Rows]] = {"methods": methods, "
 
 def as_text(rows: Rows | pd.DataFrame, form: str) -> str:
     """The rows as `plain` or `github` table or as `csv`."""
-    records: Rows = rows if isinstance(rows, list) else rows.to_dict("records")
+    records: list[dict[Any, Any]] = rows if isinstance(rows, list) else rows.to_dict("records")
     if form == "csv":
         return _csv(records)
     from tabulate import tabulate
@@ -104,7 +104,7 @@ def as_text(rows: Rows | pd.DataFrame, form: str) -> str:
     return tabulate(records, headers="keys", tablefmt=form, disable_numparse=form == "plain")
 
 
-def _csv(records: Rows) -> str:
+def _csv(records: list[dict[Any, Any]]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, list(records[0]), lineterminator="\n")
     writer.writeheader()

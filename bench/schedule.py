@@ -6,7 +6,6 @@ The only file that imports ray. Results travel through Ray to the driver; worker
 from __future__ import annotations
 
 import atexit
-import logging
 import os
 import shutil
 import tempfile
@@ -19,24 +18,10 @@ import ray
 from ray import cloudpickle, tune
 
 from bench.events import Events, interrupts
+from bench.ray_options import DRIVER_SWITCHES, init_options, temporary_folder
 from bench.result import Listener
 from bench.spec import TrialSpec
 from bench.worker import Job, Load, TrainEpochs, Worker, one_line, plug_ins
-
-OBJECT_STORE_BYTES = 128 * 2**20  # only specs and results pass through; Ray's default is 30 % of the memory
-# Ray's switches for an experiment that keeps no files, prints nothing and leaves signals alone.
-DRIVER_SWITCHES = {
-    "RAY_AIR_NEW_OUTPUT": "0",
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",
-    "TUNE_GLOBAL_CHECKPOINT_S": "1e9",  # resuming is the store's business
-    "TUNE_WARN_THRESHOLD_S": "1e9",
-}
-WORKER_VARIABLES = {
-    "PYTHONPATH": f"{Path(__file__).parents[1]}:${{PYTHONPATH}}",  # our rooms before the driver's working folder
-    "OMP_NUM_THREADS": "1",  # torch's own count is set per pack
-    "RAY_CHDIR_TO_TRIAL_DIR": "0",
-}
 
 
 class _Ray(threading.Thread):
@@ -60,17 +45,11 @@ class _Ray(threading.Thread):
         self.over.wait()
 
     def _connect(self) -> None:
-        options: dict[str, Any] = {"address": self.address or "local"}
         if self.address is None:
-            # A folder of our own: the shared one may belong to another user or to a dying sweep. Short, because Ray
-            # puts sockets some 65 characters below it, and a socket's path ends at 107.
-            base = tempfile.gettempdir()
-            self.folder = tempfile.mkdtemp(prefix="bench-", dir=base if len(base) < 25 else "/tmp")
-            options |= {"_temp_dir": self.folder, "include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
+            self.folder = temporary_folder()
         # Ray writes a lost worker's obituary to stdout whatever `log_to_driver` says; its debugger's switch stops it.
         ray._private.worker._worker_logs_enabled = False
-        environment = {"env_vars": WORKER_VARIABLES}
-        ray.init(**options, log_to_driver=False, logging_level=logging.CRITICAL, runtime_env=environment)
+        ray.init(**init_options(self.address, self.folder))
 
 
 def start(address: str | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -81,8 +82,10 @@ def _check_folder(uri: str, folder: Path) -> None:
         folder = folder.parent
     if not folder.is_dir():
         raise ValueError(f"store {uri}: {folder} is no folder")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise ValueError(f"store {uri}: the folder {folder} may not be written")
+    try:
+        tempfile.TemporaryFile(dir=folder).close()  # leaves nothing; permissions alone tell root nothing
+    except OSError as error:
+        raise ValueError(f"store {uri}: the folder {folder} cannot be written: {error.strerror}") from error
 
 
 def _check_server(uri: str) -> None:

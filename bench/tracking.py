@@ -32,7 +32,18 @@ from bench.pages import ui
 from bench.recorder import Recorder, check_name
 from bench.store import absolute, check_writable, exists, local_path
 
-__all__ = ["Recorder", "Run", "Store", "check_name", "check_writable", "exists", "finished", "store_uri", "ui"]
+__all__ = [
+    "Recorder",
+    "Run",
+    "Store",
+    "check_name",
+    "check_writable",
+    "diverged",
+    "exists",
+    "finished",
+    "store_uri",
+    "ui",
+]
 
 BATCH = 1000  # entities MLflow takes in one call, parameters and metrics together
 PAGE = 1000  # runs a search returns at once
@@ -49,6 +60,11 @@ def finished(uri: str, run_keys: Sequence[str]) -> dict[str, str]:
         return {}
     wanted = set(run_keys)
     return {key: run for run, key in Store(uri).tagged(names.RUN_KEY, "FINISHED") if key in wanted}
+
+
+def diverged(uri: str) -> dict[str, str]:
+    """run -> reason, for the trials that are done because their training diverged."""
+    return dict(Store(uri).tagged(names.REASON, "FINISHED")) if exists(uri) else {}
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor, nn
 
 Background = Literal["freeze", "prune"]
+Scope = Literal["global", "uniform", "erk"]
 Batches = Sequence[tuple["Tensor", "Tensor"]]
 Loss = Callable[["Tensor", "Tensor"], "Tensor"]
 Scores = dict[str, "Tensor"]
@@ -35,12 +36,20 @@ class Method:
     `select`.
     """
 
-    criterion: str | Criterion  # a name of CRITERIA, or a function with the signature of `methods.criteria.snip`
-    scope: str = "global"  # a name of SCOPES
+    criterion: (
+        str | Criterion
+    )  # a row of CRITERIA in methods.criteria, or a function with the signature of `methods.criteria.snip`
+    scope: Scope = "global"  # a row of SCOPES in methods.scopes
     background: Background  # dead weights keep their initial value ("freeze") or are 0 ("prune")
     source: str = ""  # SHA-256 of the source of a method from outside this package; found out where it is not given
 
     def __post_init__(self) -> None:
+        for name, value, allowed in (
+            ("scope", self.scope, get_args(Scope)),
+            ("background", self.background, get_args(Background)),
+        ):
+            if value not in allowed:
+                raise ValueError(f"{name} {value!r}: allowed are {', '.join(allowed)}")
         if not self.source:
             object.__setattr__(self, "source", _foreign_source(type(self), self.criterion))
 

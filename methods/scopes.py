@@ -11,10 +11,8 @@ from fractions import Fraction
 import torch
 from torch import Tensor
 
-from methods.base import Masks, Scores
+from methods.base import Masks, Scope, Scores
 from methods.counts import apportion, live_count
-
-Scope = Callable[[Scores, Fraction], Masks]
 
 
 def global_scope(scores: Scores, rate: Fraction) -> Masks:
@@ -54,7 +52,11 @@ def erk_scope(scores: Scores, rate: Fraction) -> Masks:
     return _layerwise(scores, rate, {n: Fraction(1) if n in dense else epsilon * raw[n] for n in scores})
 
 
-SCOPES: dict[str, Scope] = {"global": global_scope, "uniform": uniform_scope, "erk": erk_scope}
+SCOPES: dict[Scope, Callable[[Scores, Fraction], Masks]] = {
+    "global": global_scope,
+    "uniform": uniform_scope,
+    "erk": erk_scope,
+}
 
 
 def _layerwise(scores: Scores, rate: Fraction, density: dict[str, Fraction]) -> Masks:

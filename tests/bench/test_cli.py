@@ -1,0 +1,225 @@
+"""The command line as a user meets it: errors of one line that write nothing, a sweep, its table, its second run."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import textwrap
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+from command_line import bench, stored
+
+from bench.cli import main
+
+SWEEP = ("run", "--rates", "0.9,0.99", "--seeds", "2", "--epochs", "2", "--executor", "local")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder, and no store or data named by the environment."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.delenv("BENCH_DATA_ROOT", raising=False)
+    return tmp_path
+
+
+def complaint(capsys: pytest.CaptureFixture[str], folder: Path, *arguments: str) -> str:
+    """The one line that a wrong command prints; nothing on stdout, nothing written, exit code 2."""
+    before = sorted(folder.rglob("*"))
+    assert main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith("error: ") and err.count("\n") == 1
+    assert sorted(folder.rglob("*")) == before
+    return err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--rates", "1.5"], "rate 1.5: allowed is 0 <= rate < 1"),
+        (["--rates", "-0.1"], "rate -0.1: allowed is 0 <= rate < 1"),
+        (["--rates", "abc"], "'abc' is not a number"),
+        (["--rates", "0.9:"], "rates '0.9:'"),
+        (["--rates", "0.995:0.9"], "lo <= hi"),
+        (["--methods", "frezee"], "did you mean freeze?"),
+        (["--methods", "grasp:temprature=1"], "did you mean temperature?"),
+        (["--methods", "grasp:temperature=x"], "temperature 'x' is not a float"),
+        (["--methods", "grasp:scope=local"], "scope 'local': allowed are global, uniform, erk"),
+        (["--model", "lenet-5-cafe"], "did you mean lenet-5-caffe?"),
+        (["--dataset", "mnits"], "did you mean mnist?"),
+        (["--initialiser", "xavier"], "did you mean xavier-normal?"),
+        (["--seeds", "0"], "seeds '0'"),
+        (["--seeds", "-3"], "seeds '-3'"),
+        (["--epochs", "0"], "epochs 0: allowed is a whole number >= 1"),
+        (["--epochs", "-1"], "epochs -1"),
+        (["--batch-size", "0"], "batch_size 0"),
+        (["--batch-size", "-5"], "batch_size -5"),
+        (["--cpus-per-trial", "0"], "cpus-per-trial 0"),
+        (["--optimizer", "adam"], "needs --lr"),
+        (["--gamma", "0.5"], "the step schedule alone has it"),
+        (["--tf32"], "--tf32 on the cpu"),
+        (["--name", 'a"b'], "allowed are 1 to 200 letters"),
+        (["--executor", "local", "--address", "x"], "only ray has it"),
+        (["--gpus-per-trial", "0.5", "--device", "cpu"], "gpus-per-trial 0.5 on cpu"),
+        (["--max-retries", "-1"], "max-retries -1"),
+        (["--plugin", "nowhere.py"], "no such file"),
+        (["--frobnicate"], "No such option"),
+        (["extra"], "unexpected extra argument"),
+    ],
+)  # fmt: skip
+def test_wrong_arguments(capsys: pytest.CaptureFixture[str], folder: Path, arguments: list[str], said: str) -> None:
+    assert said in complaint(capsys, folder, "run", *arguments)
+
+
+def test_a_model_must_fit_the_data(
+    capsys: pytest.CaptureFixture[str], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dataclasses import replace
+
+    from models import MODELS
+
+    monkeypatch.setitem(MODELS, "wide", replace(MODELS["lenet-5-caffe"], image_shape=(3, 32, 32)))
+    said = complaint(capsys, folder, "run", "--model", "wide")
+    assert "model 'wide' takes images (3, 32, 32) of 10 classes; data set 'digits' has (1, 28, 28) of 10" in said
+
+
+@pytest.mark.parametrize("command", [["table"], ["list", "trials"], ["ui"]])
+def test_without_a_store(capsys: pytest.CaptureFixture[str], folder: Path, command: list[str]) -> None:
+    assert "no store at sqlite:///" in (said := complaint(capsys, folder, *command))
+    assert "`python -m bench run` makes one" in said
+
+
+@pytest.mark.parametrize(
+    ("uri", "said"),
+    [
+        ("sqlite:////proc/nowhere/mlflow.db", "cannot be written"),
+        ("sqlite:///{folder}/file/mlflow.db", "is no folder"),
+        ("sqlite:///{folder}/file", "is no SQLite database"),
+        ("http://127.0.0.1:9", "no answer"),
+        ("ftp://somewhere", "allowed is sqlite:///FILE"),
+    ],
+)
+def test_an_unwritable_store(
+    capsys: pytest.CaptureFixture[str], folder: Path, monkeypatch: pytest.MonkeyPatch, uri: str, said: str
+) -> None:
+    (folder / "file").write_text("something else")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri.format(folder=folder))
+    assert said in complaint(capsys, folder, "run")
+
+
+def test_a_flipped_byte_is_named(
+    capsys: pytest.CaptureFixture[str], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from datasets import DATASETS
+
+    md5 = dict(DATASETS["mnist"].files)
+    for path in md5:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(b"not what it should be")
+    said = complaint(capsys, folder, "run", "--dataset", "mnist", "--data-root", str(folder))
+    path, expected = next(iter(md5.items()))
+    assert str(folder / path) in said and f"expected md5 {expected}" in said
+
+
+def test_run_table_and_second_run(folder: Path) -> None:
+    first = bench(folder, *SWEEP)
+    assert first.returncode == 0, first.stderr
+    assert first.stdout == "" and "10 trials: 0 done before, 10 to train" in first.stderr
+    before = stored(folder)
+    assert len(before) == 10 and {t["status"] for t in before.values()} == {"FINISHED"}
+
+    table = bench(folder, "table")
+    assert table.returncode == 0, table.stderr
+    assert "| freeze" in table.stdout and "| snip" in table.stdout and table.stderr == ""
+
+    second = bench(folder, *SWEEP, "--name", "again")
+    assert second.returncode == 0, second.stderr
+    assert "10 trials: 10 done before, 0 to train" in second.stderr
+    after = stored(folder)
+    assert {k: t["run"] for k, t in after.items()} == {k: t["run"] for k, t in before.items()}
+    assert all("bench.sweep.again" in t for t in after.values())  # linked, not trained again
+
+    shown = bench(folder, "table", "--format", "json", "--name", "again")
+    assert {c["method"] for c in json.loads(shown.stdout)["sections"][0]["cells"]} == {"dense", "freeze", "snip"}
+    rows = bench(folder, "list", "trials", "--format", "csv").stdout.splitlines()
+    assert len(rows) == 11 and rows[0].startswith("run_id,run_key,")
+
+
+PLUGIN = """
+    from methods import Method
+    from methods.maskable import maskable
+
+
+    def smallest(model, batches, loss, generator):
+        return {name: -w.detach().abs() for name, w in maskable(model).items()}
+
+
+    def broken(model, batches, loss, generator):
+        raise RuntimeError("today not")
+
+
+    METHODS = {
+        "smallest": Method(criterion=smallest, background="freeze"),
+        "broken": Method(criterion=broken, background="prune"),
+    }
+"""
+
+
+def test_a_plugin_and_a_failing_and_a_diverging_trial(folder: Path) -> None:
+    (folder / "mine.py").write_text(textwrap.dedent(PLUGIN))
+    common = ("run", "--plugin", "mine.py", "--rates", "0.9", "--seeds", "1", "--epochs", "1", "--executor", "local")
+    first = bench(folder, *common, "--methods", "smallest,broken")
+    assert first.returncode == 1, first.stderr
+    assert "  broken 0.9 seed 0: failed: RuntimeError: today not (mine.py:" in first.stderr
+    statuses = {t["bench.method"]: t["status"] for t in stored(folder).values()}
+    assert statuses == {"dense": "FINISHED", "smallest": "FINISHED", "broken": "FAILED"}
+
+    mended_text = PLUGIN.replace('raise RuntimeError("today not")', "return smallest(model, 0, 0, 0)")
+    (folder / "mine.py").write_text(textwrap.dedent(mended_text))
+    mended = bench(folder, *common, "--methods", "broken")
+    assert mended.returncode == 0 and "1 to train" in mended.stderr, mended.stderr
+
+    diverging = ("run", "--rates", "0.9", "--seeds", "1", "--epochs", "1", "--executor", "local", "--lr", "1e9")
+    for trained in (3, 0):  # terminal: not trained again, but the exit code says so again
+        result = bench(folder, *diverging)
+        assert result.returncode == 1 and f"{trained} to train" in result.stderr, result.stderr
+        assert sum(" diverged: " in line for line in result.stderr.splitlines()) == 3
+    table = bench(folder, "table").stdout
+    assert "diverged" in table and "failed" in table and "RuntimeError: today not" in table
+
+
+def test_a_failed_trial_is_tried_again(folder: Path) -> None:
+    (folder / "mine.py").write_text(textwrap.dedent(PLUGIN))
+    command = ("run", "--plugin", "mine.py", "--methods", "broken", "--rates", "0.9", "--seeds", "1", "--epochs", "1",
+               "--executor", "local", "--no-dense")  # fmt: skip
+    for _ in range(2):
+        again = bench(folder, *command)
+        assert again.returncode == 1 and "1 to train" in again.stderr, again.stderr
+
+
+def test_an_installed_plugin_is_found_by_its_entry_point(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = folder / "site" / "third_party"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text(textwrap.dedent(PLUGIN) + "\nsmallest_method = METHODS['smallest']\n")
+    info = folder / "site" / "third_party-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: third-party\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[bench.methods]\nsmallest = third_party:smallest_method\n")
+    monkeypatch.syspath_prepend(str(folder / "site"))
+    assert [p.name for p in entry_points(group="bench.methods")] == ["smallest"]
+    from bench.catalogue import Catalogue
+
+    name, method = Catalogue().parse("smallest")
+    assert name == "smallest" and method.source and method.record()["criterion"] == "smallest"
+
+
+def test_the_store_can_be_named_by_the_environment(folder: Path) -> None:
+    elsewhere = folder / "elsewhere"
+    elsewhere.mkdir()
+    run = bench(folder, *SWEEP[:3], "--seeds", "1", "--epochs", "1", "--executor", "local", "--no-dense",
+                MLFLOW_TRACKING_URI=f"sqlite:///{elsewhere}/mlflow.db")  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    assert (elsewhere / "mlflow.db").exists() and not (folder / "mlflow.db").exists()
+    shutil.rmtree(elsewhere)

@@ -1,0 +1,45 @@
+"""Run `python -m bench` as a user does: a fresh process in a folder of its own, with a store of its own."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+COMMAND = [sys.executable, "-m", "bench"]
+
+
+def environment() -> dict[str, str]:
+    """The present one, without what would lead the process to a store outside its folder."""
+    return {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW_", "RAY_"))}
+
+
+def bench(folder: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end; `more` are environment variables."""
+    return subprocess.run(
+        [*COMMAND, *arguments], cwd=folder, env=environment() | more, capture_output=True, text=True, timeout=300
+    )
+
+
+def stored(folder: Path) -> dict[str, dict[str, str]]:
+    """run key -> run id, status and tags of the trials in a folder's store."""
+    rows: dict[str, dict[str, str]] = {}
+    if not (folder / "mlflow.db").exists():
+        return rows
+    with sqlite3.connect(f"file:{folder}/mlflow.db?mode=ro", uri=True, timeout=30) as database:
+        try:
+            runs = database.execute("SELECT run_uuid, status, start_time FROM runs").fetchall()
+            tags = database.execute("SELECT run_uuid, key, value FROM tags").fetchall()
+        except sqlite3.OperationalError:  # the tables are not there yet
+            return rows
+    by_run: dict[str, dict[str, str]] = {}
+    for run, key, value in tags:
+        by_run.setdefault(run, {})[key] = value
+    for run, status, start in runs:
+        found = by_run.get(run, {})
+        if "bench.run_key" in found:
+            assert found["bench.run_key"] not in rows or status != "FINISHED", "a run key is stored twice"
+            rows[found["bench.run_key"]] = {**found, "run": run, "status": status, "start": str(start)}
+    return rows
