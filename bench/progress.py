@@ -17,7 +17,8 @@ from bench.spec import TrialSpec
 from bench.stored import run_name
 from methods import Method
 
-LINE_SECONDS = 1.0  # between two plain lines
+LINE_SECONDS = 1.0  # between two plain lines, where trials finish
+QUIET_SECONDS = 30.0  # between two plain lines, where only epochs do
 
 
 class _All:
@@ -94,7 +95,7 @@ class Progress:
         if names.VALIDATION_ACCURACY in figures:
             accuracy = figures[names.VALIDATION_ACCURACY]
             self._latest = f"{self._name(spec)}: {accuracy:.2%} validation at epoch {epoch}"
-        self._show()
+        self._show(QUIET_SECONDS)
 
     def finished(self, spec: TrialSpec, result: TrialResult) -> None:
         """The trial ended; one that failed or diverged gets a line of its own."""
@@ -106,10 +107,7 @@ class Progress:
             self._print(f"{result.outcome}: {self._name(spec)}: {result.reason}")
         elif names.TEST_ACCURACY in result.metrics:
             self._latest = f"{self._name(spec)}: {result.metrics[names.TEST_ACCURACY]:.2%} test"
-        self._show()
-        if self._task is None and self._clock() - self._printed >= LINE_SECONDS:
-            self._printed = self._clock()
-            self._print(self.text())
+        self._show(LINE_SECONDS)
 
     def text(self) -> str:
         """The line: "3/10 done, 2 running, 1 failed | snip 0.9 seed 0: 97.22% test | 0:01:05 left"."""
@@ -133,9 +131,13 @@ class Progress:
     def _name(self, spec: TrialSpec) -> str:
         return run_name(spec, self._name_of(spec.method))
 
-    def _show(self) -> None:
+    def _show(self, pause: float = float("inf")) -> None:
+        """Move the bar; without one, print a line if the last is at least `pause` seconds old."""
         if self._task is not None:
             self._bar.update(self._task, description=self.text(), completed=self._epochs_done())
+        elif self._clock() - self._printed >= pause:
+            self._printed = self._clock()
+            self._print(self.text())
 
     def _print(self, text: str) -> None:
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -122,3 +122,14 @@ def test_tell_tells_all_in_order() -> None:
     both.epoch(spec(0), 1, {})
     both.finished(spec(0), result(spec(0)))
     assert heard == [(ear, event) for event in ("started", "epoch", "finished") for ear in "ab"]
+
+
+def test_long_trials_show_their_epochs_now_and_then(clock: Clock) -> None:
+    progress = shown(clock, 1)
+    progress.started(spec(0))
+    for second in range(0, 100, 10):
+        clock.now = 1000.0 + second
+        progress.epoch(spec(0), second // 10, {names.VALIDATION_ACCURACY: 0.5})
+    assert [line.partition(" at ")[2].partition(" |")[0] for line in lines(progress)] == [
+        "epoch 0", "epoch 3", "epoch 6", "epoch 9"
+    ]  # fmt: skip
