@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes.util
+import ctypes
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -74,7 +74,7 @@ def _milestones(text: str) -> tuple[float, ...]:
 
 def _device(name: str) -> str:
     """The device, with `auto` resolved; torch is asked only where a CUDA driver is installed."""
-    if name == "cpu" or (name == "auto" and ctypes.util.find_library("cuda") is None):
+    if name == "cpu" or (name == "auto" and not _cuda_driver()):
         return "cpu"
     import torch
 
@@ -83,6 +83,14 @@ def _device(name: str) -> str:
     if name == "cuda":
         raise ValueError("device cuda: torch finds none here; allowed are auto and cpu")
     return "cpu"
+
+
+def _cuda_driver() -> bool:
+    try:
+        ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return False
+    return True
 
 
 def read_execution(options: Mapping[str, Any], device: str) -> Execution:

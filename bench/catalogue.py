@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from difflib import get_close_matches
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
@@ -50,8 +51,7 @@ class Catalogue(Mapping[str, Method]):
             raise ValueError(nearest("method", name, list(self.rows)))
         row = self.rows[name]
         if not isinstance(row, Method):  # an entry point, perhaps of the backport's class
-            made: Any = row.load()
-            row = made if isinstance(made, Method) else made()
+            row = _guarded(name, partial(_made, row))
             if not isinstance(row, Method):
                 raise ValueError(f"plug-in {name!r} gives {type(row).__name__}: allowed is a methods.Method")
             self.rows[name] = row
@@ -80,9 +80,23 @@ class Catalogue(Mapping[str, Method]):
         return next((name for name, row in built if row.record() == method.record()), otherwise)
 
 
+def _made(point: EntryPoint) -> Any:
+    loaded = point.load()
+    return loaded if isinstance(loaded, Method) else loaded()
+
+
+def _guarded(plugin: str, load: Callable[[], Any]) -> Any:
+    """What `load` returns; whatever a plug-in's own code raises is the user's to read, in one line."""
+    try:
+        return load()
+    except Exception as error:
+        raise ValueError(f"plug-in {plugin!r}: {type(error).__name__}: {error}") from error
+
+
 def _set(method: Method, setting: str, text: str) -> Method:
     name, equals, value = setting.partition("=")
-    allowed = [f.name for f in fields(method) if f.name not in ("source", "criterion")]
+    plain = (str, int, float, bool)
+    allowed = [f.name for f in fields(method) if f.name != "source" and type(getattr(method, f.name)) in plain]
     if name not in allowed or not equals:
         raise ValueError(f"method {text!r}: {nearest('field', name, allowed)}; written field=value")
     kind = type(getattr(method, name))
@@ -107,11 +121,8 @@ def _load(plugin: str) -> ModuleType:
     if path.suffix != ".py":
         sys.path.insert(0, str(Path.cwd()))  # a module beside the user, as `python -m` would find it
         try:
-            return importlib.import_module(plugin)
-        except ModuleNotFoundError as error:
-            raise ValueError(
-                f"plug-in {plugin!r}: {error}; allowed is a module's name or the path of a .py file"
-            ) from None
+            module: ModuleType = _guarded(plugin, partial(importlib.import_module, plugin))
+            return module
         finally:
             sys.path.pop(0)
     if not path.is_file():
@@ -119,7 +130,7 @@ def _load(plugin: str) -> ModuleType:
     name = f"bench_plugin_{path.stem}"  # never the name of a module that is there already
     spec = importlib.util.spec_from_file_location(name, path.resolve())
     assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
+    made = importlib.util.module_from_spec(spec)
+    sys.modules[name] = made
+    _guarded(plugin, partial(spec.loader.exec_module, made))
+    return made

@@ -47,7 +47,7 @@ def run_sweep(options: Mapping[str, Any]) -> int:
         tracking.check_name(name)
         uri = tracking.store_uri()
         tracking.check_writable(uri)
-        load = _data(trials[0].dataset, options)
+        load = _data(trials, options)
     if execution.executor == "ray":
         from bench import schedule
 
@@ -65,11 +65,15 @@ def run_sweep(options: Mapping[str, Any]) -> int:
     return _verdict(sweep, bad | {s: f"{r.outcome}: {r.reason}" for s, r in now.items()})
 
 
-def _data(name: str, options: Mapping[str, Any]) -> Callable[[], ImageData]:
-    """Fetch the data set where it is missing, check every file, and say how a worker loads it."""
-    root = datasets.data_root(options["data_root"])
+def _data(trials: Sequence[TrialSpec], options: Mapping[str, Any]) -> Callable[[], ImageData]:
+    """Fetch the data set where it is missing, check its files and its splits, and say how a worker loads it."""
+    from bench.prepare import indices
+
+    name, root = trials[0].dataset, datasets.data_root(options["data_root"])
     datasets.fetch(name, root)
-    datasets.load(name, root)
+    data = datasets.load(name, root)
+    for spec in {spec.seed: spec for spec in trials}.values():
+        indices(spec, data)
     return partial(datasets.load, name, root)
 
 

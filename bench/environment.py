@@ -10,6 +10,8 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from bench import names
+
 PACKAGES = ("torch", "torchvision", "numpy", "ray", "mlflow")
 SOURCE = Path(__file__).parents[1]
 ROOMS = ("bench", "datasets", "methods", "models", "results")
@@ -63,7 +65,7 @@ def _git(folder: Path) -> dict[str, str]:
     changes = _ask(folder, "status", "--porcelain", "--", *ROOMS)  # a store or a report beside them is no change
     if commit is None or changes is None:
         return {}
-    return {"mlflow.source.git.commit": commit, "bench.git_dirty": str(bool(changes)).lower()}
+    return {names.GIT_COMMIT: commit, names.GIT_DIRTY: str(bool(changes)).lower()}
 
 
 def _ask(folder: Path, *question: str) -> str | None:

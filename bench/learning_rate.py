@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from math import cos, pi
 
 from bench.spec import TrialSpec
@@ -20,5 +21,5 @@ def learning_rate(spec: TrialSpec, step: int, steps: int) -> float:
     if spec.schedule == "cosine":
         return spec.lr * (1 + cos(pi * (step - warmup) / (steps - warmup))) / 2
     if spec.schedule == "step":
-        return spec.lr * spec.gamma ** sum(step >= milestone * steps for milestone in spec.milestones)
+        return spec.lr * spec.gamma ** sum(step >= Fraction(str(m)) * steps for m in spec.milestones)
     return spec.lr

@@ -7,6 +7,7 @@ touches, and its state is as small as the live weights. A tensor that is live th
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -22,6 +23,14 @@ def apply_background(model: nn.Module, masks: Mapping[str, Tensor], name: str) -
     with torch.no_grad():
         for key, weight in maskable(model).items():
             weight.copy_(torch.where(masks[key], weight, background(name, weight)))
+
+
+def dead_checksum(model: nn.Module, masks: Mapping[str, Tensor]) -> str:
+    """SHA-256 of the dead weights' values, in the model's order: training must not change it."""
+    digest = hashlib.sha256()
+    for key, weight in maskable(model).items():
+        digest.update(weight.detach()[~masks[key]].cpu().numpy().tobytes())
+    return digest.hexdigest()
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,16 @@ INIT_SHA256 = "bench.init_sha256"  # of the initial weights
 MASK_SHA256 = "bench.mask_sha256"
 WEIGHTS_SHA256 = "bench.weights_sha256"  # of the final state
 
+COMMAND = "bench.command"  # tag of a sweep's run: the command line
+
+# Tags of where a trial ran.
+GIT_COMMIT = "mlflow.source.git.commit"  # MLflow's own tag
+GIT_DIRTY = "bench.git_dirty"  # "true" where the source had uncommitted changes
+ENVIRONMENT = (
+    "bench.host", "bench.os", "bench.cpu", "bench.cores", "bench.python", "bench.torch", "bench.torchvision",
+    "bench.numpy", "bench.ray", "bench.mlflow", "bench.gpu", "bench.gpu_runtime",
+)  # fmt: skip
+
 DONE = "done"
 DIVERGED = "diverged"
 FAILED = "failed"

@@ -22,6 +22,7 @@ from datasets.images import ImageData
 from datasets.loader import Resident
 from datasets.splits import class_balanced, train_validation
 from methods import Masks
+from methods.counts import live_count
 from methods.maskable import maskable
 from models.initialise import checksum, initialise
 
@@ -52,12 +53,11 @@ def prepare(spec: TrialSpec, data: ImageData, device: str) -> Trial:
     model = initial_model(spec)
     init_sha256 = checksum(model)
     model = model.to(device)
-    labels = data.train_labels
-    split = train_validation(labels, spec.validation_fraction, stream(spec.seed, "split"))
-    sample = class_balanced(labels, split[0], spec.criterion_per_class, stream(spec.seed, "criterion", "sample"))
+    split, sample = indices(spec, data)
     train, test = residents(data, device, DTYPES[spec.precision], _layout(model))
+    batch = criterion_batch(spec, data, sample, device)
     scoring_start = perf_counter()
-    masks = select(spec, model, residents(data, device, DTYPES[spec.criterion_precision])[0].batch(sample.to(device)))
+    masks = select(spec, model, batch)
     scoring_seconds = perf_counter() - scoring_start
     return Trial(
         model=model,
@@ -69,6 +69,24 @@ def prepare(spec: TrialSpec, data: ImageData, device: str) -> Trial:
         init_sha256=init_sha256,
         scoring_seconds=scoring_seconds,
     )
+
+
+def indices(spec: TrialSpec, data: ImageData) -> tuple[tuple[Tensor, Tensor], Tensor]:
+    """((training, validation), criterion sample) as sorted indices into the training images.
+
+    Raises: DataError where a class has too few images for the split or the sample.
+    """
+    labels = data.train_labels
+    split = train_validation(labels, spec.validation_fraction, stream(spec.seed, "split"))
+    sample = class_balanced(labels, split[0], spec.criterion_per_class, stream(spec.seed, "criterion", "sample"))
+    return split, sample
+
+
+def criterion_batch(spec: TrialSpec, data: ImageData, sample: Tensor, device: str) -> tuple[Tensor, Tensor]:
+    """The criterion's images, normalised, in the precision it computes in."""
+    images, labels = data.train_images[sample], data.train_labels[sample]
+    dtype = DTYPES[spec.criterion_precision]
+    return Resident(images, labels, data.mean, data.std, device=device, dtype=dtype).batch(torch.arange(len(labels)))
 
 
 def initial_model(spec: TrialSpec) -> nn.Module:
@@ -86,13 +104,13 @@ def select(spec: TrialSpec, model: nn.Module, sample: tuple[Tensor, Tensor]) -> 
             if isinstance(module, nn.modules.batchnorm._BatchNorm):
                 module.train()
     generator = stream(spec.seed, "criterion", "scores")
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[torch.cuda.current_device()] if sample[0].is_cuda else []):
         masks = spec.method.select(scored, [sample], cross_entropy, Fraction(spec.rate), generator)
-    _check_masks(model, masks)
+    _check_masks(model, masks, Fraction(spec.rate))
     return {name: masks[name].to(sample[0].device) for name in maskable(model)}
 
 
-def _check_masks(model: nn.Module, masks: Masks) -> None:
+def _check_masks(model: nn.Module, masks: Masks, rate: Fraction) -> None:
     """A plug-in's masks are checked before anything is trained on them."""
     for name, weight in maskable(model).items():
         mask = masks.get(name)
@@ -101,6 +119,12 @@ def _check_masks(model: nn.Module, masks: Masks) -> None:
             raise ValueError(f"mask of {name}: {found}; allowed is torch.bool of shape {tuple(weight.shape)}")
     if extra := set(masks) - set(maskable(model)):
         raise ValueError(f"masks of {', '.join(sorted(extra))}: not maskable weights of the model")
+    live, expected = (
+        sum(int(m.sum()) for m in masks.values()),
+        live_count(rate, sum(m.numel() for m in masks.values())),
+    )
+    if live != expected:
+        raise ValueError(f"masks of {live} live weights at rate {float(rate)}: allowed is exactly {expected}")
 
 
 def residents(

@@ -10,10 +10,8 @@ from typing import Any
 from bench.catalogue import nearest
 from bench.spec import TrialSpec
 from datasets import DATASETS
-from methods import METHODS, Method
+from methods import METHODS, Dense, Method
 from models import INITIALISERS, MODELS
-
-DENSE = METHODS["dense"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,12 +26,10 @@ class Sweep:
 
     def trials(self) -> list[TrialSpec]:
         """The trials, each run key once; seeds outermost, so that a sweep cut short is still balanced over methods."""
-        zero = Decimal(0)
-        cells = [(DENSE, zero)] if self.dense or DENSE in self.methods.values() else []
-        for rate in self.rates:
-            cells += [
-                (DENSE, zero) if rate == 0 else (m, rate) for m in self.methods.values() if rate == 0 or m != DENSE
-            ]
+        asked = any(isinstance(method, Dense) for method in self.methods.values())
+        rated = [method for method in self.methods.values() if not isinstance(method, Dense)]
+        cells = [(METHODS["dense"], Decimal(0))] if self.dense or asked else []
+        cells += [(method, rate) for rate in self.rates for method in rated]
         specs = [
             TrialSpec(method=method, rate=rate, seed=seed, **self.protocol)
             for seed in self.seeds

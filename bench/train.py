@@ -19,7 +19,7 @@ from bench.cost import counts
 from bench.environment import environment
 from bench.gradients import gradient_figures
 from bench.learning_rate import learning_rate
-from bench.live import LiveOptimizer, apply_background
+from bench.live import LiveOptimizer, apply_background, dead_checksum
 from bench.memory import peak_bytes, reset_peak
 from bench.prepare import Trial, mask_checksum, prepare
 from bench.result import TrialResult
@@ -117,6 +117,7 @@ def train_trial(spec: TrialSpec, trial: Trial, record: Record) -> Iterator[Epoch
     record.tags |= {names.INIT_SHA256: trial.init_sha256, names.MASK_SHA256: mask_checksum(trial.masks)}
     for name, mask in trial.masks.items():
         record.layers[name] = {"weights": mask.numel(), "live": int(mask.sum())}
+    dead = dead_checksum(trial.model, trial.masks)
     yield _measure(spec, trial, record)
     optimizer = LiveOptimizer(trial.model, trial.masks, spec)
     order = stream(spec.seed, "order")
@@ -131,6 +132,8 @@ def train_trial(spec: TrialSpec, trial: Trial, record: Record) -> Iterator[Epoch
             best = accuracy
             record.metrics |= {names.BEST_EPOCH: epoch, names.TEST_ACCURACY_BEST: _test_accuracy(spec, trial)}
     record.metrics |= {names.TEST_ACCURACY: _test_accuracy(spec, trial), names.TRAINING_SECONDS: seconds}
+    if dead_checksum(trial.model, trial.masks) != dead:
+        raise RuntimeError("a dead weight was changed by training")
     record.tags[names.WEIGHTS_SHA256] = checksum(trial.model)
 
 

@@ -50,6 +50,8 @@ class Method:
         ):
             if value not in allowed:
                 raise ValueError(f"{name} {value!r}: allowed are {', '.join(allowed)}")
+        if callable(self.criterion):
+            _check_function(self.criterion)
         if not self.source:
             object.__setattr__(self, "source", _foreign_source(type(self), self.criterion))
 
@@ -89,11 +91,22 @@ class Method:
         return record
 
 
+def _check_function(criterion: Criterion) -> None:
+    """Name and source must identify a criterion, or two different ones would share a run key."""
+    name = getattr(criterion, "__qualname__", "")
+    if not name or "<lambda>" in name or getattr(criterion, "__closure__", None):
+        raise ValueError(
+            f"criterion {criterion!r}: allowed is a named function that captures no variables; parameters are fields of"
+            " the method"
+        )
+
+
 def _foreign_source(owner: type, criterion: str | Criterion) -> str:
-    """SHA-256 over the files that define a class and a criterion, ours left out; "" where both are ours."""
-    pieces: list[Any] = [owner, *([criterion] if callable(criterion) else [])]
-    foreign = [p for p in pieces if p.__module__.partition(".")[0] != __package__]
-    return hashlib.sha256(b"\x00".join(map(_source, foreign))).hexdigest() if foreign else ""
+    """SHA-256 over the files that define a class, its bases and a criterion, ours left out; "" where all are ours."""
+    pieces: list[Any] = [c for c in owner.__mro__ if c is not object]
+    pieces += [criterion] if callable(criterion) else []
+    foreign = [_source(p) for p in pieces if p.__module__.partition(".")[0] != __package__]
+    return hashlib.sha256(b"\x00".join(dict.fromkeys(foreign))).hexdigest() if foreign else ""
 
 
 def _source(piece: Any) -> bytes:

@@ -34,6 +34,9 @@ class IterativeSNIP(Method):
         super().__post_init__()
         if self.rounds < 1:
             raise ValueError(f"rounds {self.rounds}: allowed is a whole number >= 1")
+        for name, value, allowed in (("criterion", self.criterion, "snip"), ("scope", self.scope, "global")):
+            if value != allowed:
+                raise ValueError(f"{name} {value!r} of iterative SNIP: allowed is {allowed!r}")
 
     def select(
         self, model: nn.Module, batches: Batches, loss: Loss, rate: Fraction, generator: np.random.RandomState
@@ -42,19 +45,21 @@ class IterativeSNIP(Method):
         import torch
 
         from methods.criteria import gradient, leaves
-        from methods.scopes import SCOPES, check
+        from methods.scopes import check, global_scope
 
         weights = leaves(model)
         total = sum(w.numel() for w in weights.values())
         masks: Masks = {name: torch.ones_like(w, dtype=torch.bool) for name, w in weights.items()}
         for count in schedule(rate, total, self.rounds):
+            if count == 0:
+                return {name: torch.zeros_like(mask) for name, mask in masks.items()}
             effective = {n: torch.where(masks[n], w.detach(), 0).requires_grad_() for n, w in weights.items()}
             gradients = gradient(model, effective, batches, loss)
             scores = {n: (effective[n].detach() * g).abs() for n, g in gradients.items()}
             check(scores)
             # Below every saliency, so that a removed weight loses to a live one of saliency 0 as well.
             ranked = {n: s.masked_fill(~masks[n], -1) for n, s in scores.items()}
-            masks = SCOPES[self.scope](ranked, 1 - Fraction(count, total))
+            masks = global_scope(ranked, 1 - Fraction(count, total))
         return masks
 
 

@@ -48,6 +48,12 @@ class GraSP(Method):
     background: Background = "prune"
     temperature: float = 200.0  # the logits are divided by it while scoring; the paper's code uses 200
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "temperature", float(self.temperature))  # 200 and 200.0 are one method
+        if not 0 < self.temperature < float("inf"):
+            raise ValueError(f"temperature {self.temperature}: allowed is temperature > 0")
+
 
 @dataclass(frozen=True, kw_only=True)
 class RandomFreezing(Method):

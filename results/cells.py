@@ -137,24 +137,23 @@ def family(
 ) -> list[Comparison]:
     """Every method but the reference and dense, at every rate, against the reference (a label) at that rate.
 
-    The family is the whole section: pass all its cells, whatever is to be shown. Holm's correction covers the
-    comparisons with at least two pairs; the equivalence tests are corrected likewise, as a family of their own.
+    The family is the whole section: pass all its cells, whatever is to be shown. Holm's correction counts every one of
+    them, testable or not; the equivalence tests are corrected likewise, as a family of their own.
     """
     base = {cell.rate: cell for cell in all_cells if cell.label == reference}
     others = [c for c in all_cells if c.label != reference and c.background != DENSE and c.rate in base]
     raw = [compare(cell, base[cell.rate], test=test, margin=margin) for cell in others]
     adjusted = stats.holm([c.p for c in raw])
     equivalence = stats.holm([c.p_equivalence for c in raw])
-    m = sum(not np.isnan(c.p) for c in raw)
-    return [_judged(c, m, p, e, alpha) for c, p, e in zip(raw, adjusted, equivalence, strict=True)]
+    return [_judged(c, len(raw), p, e, alpha) for c, p, e in zip(raw, adjusted, equivalence, strict=True)]
 
 
 def _judged(c: Comparison, m: int, p_holm: float, p_equivalence_holm: float, alpha: float) -> Comparison:
     # Holm's later steps multiply by less than m; the rule for exact tests keeps to m, so that no mark hangs on them.
     allowed = c.decided_by == "t" or stats.reachable(c.n, m, alpha)
-    significant = p_holm < alpha and allowed
+    significant = p_holm <= alpha and allowed
     verdict = ("higher" if c.difference > 0 else "lower") if significant else ""
-    equivalent = p_equivalence_holm < alpha
+    equivalent = p_equivalence_holm <= alpha
     return replace(
         c, family=m, p_holm=p_holm, p_equivalence_holm=p_equivalence_holm, verdict=verdict, equivalent=equivalent
     )

@@ -147,15 +147,15 @@ def verdict(d: Vector, test: str) -> Verdict:
 
 
 def holm(p: Sequence[float]) -> list[float]:
-    """Holm's step-down adjustment (1979), max over j <= i of min(1, (m-j+1)·p_(j)), over the m p-values that exist.
+    """Holm's step-down adjustment (1979), max over j <= i of min(1, (m-j+1)·p_(j)), m the number of hypotheses.
 
-    A NaN stays NaN and is no member of the family: a hypothesis without two pairs cannot be rejected, so
-    leaving it out keeps the family-wise error of the others.
+    A hypothesis without a test (NaN: fewer than two pairs) stays NaN, and counts in m: a family must not shrink where
+    seeds fail.
     """
     # statsmodels' multipletests gives the same numbers, but runs a full garbage collection at every call.
     values = np.asarray(p, dtype=np.float64)
-    m = int(np.sum(~np.isnan(values)))
-    order = np.argsort(values)[:m]  # NaN sorts last
+    m = len(values)
+    order = np.argsort(values)  # NaN sorts last
     adjusted = np.full_like(values, np.nan)
     adjusted[order] = np.minimum(1.0, np.maximum.accumulate((m - np.arange(m)) * values[order]))
     return [float(a) for a in adjusted]

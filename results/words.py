@@ -118,7 +118,7 @@ def legend(a: Analysis) -> str:
     marks = ""
     if a.reference:
         marks = (
-            f"↑, ↓: higher, lower than {a.reference} at the same rate, Holm-adjusted p < {a.view.alpha:g} "
+            f"↑, ↓: higher, lower than {a.reference} at the same rate, Holm-adjusted p ≤ {a.view.alpha:g} "
             f"({TESTS[a.view.test].partition(',')[0]}). ≈: equivalent to it within the margin. "
         )
     collapsed = "†k: in k seeds a layer has no live weight, which disconnects a pruned network but not a frozen one."
@@ -130,7 +130,7 @@ def what_n_shows(a: Analysis) -> str:
     m, alpha = max(c.family for c in a.comparisons), a.view.alpha
     counts = sorted({c.n for c in a.comparisons if c.n > 1})
     untested = sum(c.n < 2 for c in a.comparisons)
-    left_out = f" {untested} more have fewer than two pairs and are not tested." if untested else ""
+    left_out = f" {untested} of them have fewer than two pairs and cannot be tested, but count." if untested else ""
     family = (
         f"Family: {m} comparisons, every method but {a.reference} and dense × every rate of this section in the whole "
         f"store, whatever is shown; p-values are adjusted for it by Holm.{left_out}"

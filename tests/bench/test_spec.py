@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from dataclasses import fields, replace
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -29,16 +32,21 @@ OTHER: dict[str, Any] = {
     "initialiser": "he-normal", "epochs": 2, "batch_size": 99, "optimizer": "adam", "lr": 0.2, "momentum": 0.8,
     "nesterov": True, "weight_decay": 1e-4, "schedule": "constant", "milestones": (0.5,), "gamma": 0.2,
     "warmup_epochs": 0.5, "validation_fraction": 0.2, "criterion_per_class": 9, "criterion_statistics": "running",
-    "criterion_precision": "float32", "precision": "float64", "tf32": True, "step": "sparse", "pack": "vmap",
+    "criterion_precision": "float32", "precision": "float64", "tf32": True,
     "device": "cuda", "threads": 2, "engine": 99,
 }  # fmt: skip
 
 
+SINGLE = ("step", "pack")  # fields with one value so far
+
+
 @pytest.mark.parametrize("field", [f.name for f in fields(TrialSpec)])
 def test_every_field_changes_the_key(field: str) -> None:
-    change = {field: OTHER[field]} | ({"schedule": "step"} if field == "milestones" else {})
     base = replace(spec(), schedule="step", milestones=(0.3,)) if field == "milestones" else spec()
-    other = replace(base, **change)
+    if field in SINGLE:
+        assert field in base.record()
+        return
+    other = replace(base, **{field: OTHER[field]})
     assert other.run_key != base.run_key
     assert (other.group_key == base.group_key) is (field == "seed")
 
@@ -47,10 +55,41 @@ def test_one_value_one_key() -> None:
     assert spec(rate="0.90").run_key == spec(rate="0.9").run_key
     assert spec(lr=1).run_key == spec(lr=1.0).run_key
     assert spec("snip-freeze").run_key == spec("freeze").run_key
+    assert replace(spec("grasp"), method=GraSP(temperature=200)).run_key == spec("grasp").run_key
+    assert spec("snip", "0").run_key == spec("freeze", "0").run_key == spec("dense").run_key
     assert replace(spec("grasp"), method=GraSP(temperature=1.0)).run_key != spec("grasp").run_key
 
 
-def test_a_plugs_source_is_part_of_the_key(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dense_has_no_rate() -> None:
+    with pytest.raises(ValueError, match=r"dense at rate 0\.9: allowed is 0"):
+        replace(spec(), method=METHODS["dense"])
+
+
+def test_a_criterion_is_identified_by_name_and_source() -> None:
+    def captures(sign: int) -> Any:
+        return lambda model, batches, loss, generator: {"w": sign}
+
+    for criterion in (captures(1), partial(print), lambda *a: {}):
+        with pytest.raises(ValueError, match="allowed is a named function that captures no variables"):
+            Method(criterion=criterion, background="freeze")
+
+
+def test_a_base_class_in_another_file_is_part_of_the_key(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    child = "from foreign_base import Base\nclass Child(Base):\n    pass\n"
+    base = "from methods import Method\nclass Base(Method):\n    def select(self, *a):\n        return {}\n"
+    sources = []
+    for text in (base, base.replace("{}", "dict()")):
+        (tmp_path / "foreign_base.py").write_text(text)
+        (tmp_path / "foreign_child.py").write_text(child)
+        for name in ("foreign_base", "foreign_child"):
+            sys.modules.pop(name, None)
+        module = importlib.import_module("foreign_child")
+        sources.append(module.Child(criterion="none", background="prune").source)
+    assert sources[0] != sources[1]
+
+
+def test_a_plug_ins_source_is_part_of_the_key(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from bench.catalogue import Catalogue
 
     keys = []
@@ -77,7 +116,12 @@ def test_a_plugs_source_is_part_of_the_key(tmp_path: Any, monkeypatch: pytest.Mo
         ({"momentum": 1}, "momentum 1.0: allowed is 0 <= momentum < 1"),
         ({"nesterov": True, "momentum": 0}, "nesterov with sgd, momentum 0.0"),
         ({"optimizer": "adam", "nesterov": True}, "nesterov with adam"),
-        ({"optimizer": "lamb"}, "optimizer lamb: allowed is sgd, adam, adamw"),
+        ({"optimizer": "lamb"}, "optimizer 'lamb': allowed are sgd, adam, adamw"),
+        ({"criterion_statistics": "runing"}, "criterion_statistics 'runing': allowed are batch, running"),
+        ({"criterion_precision": "bfloat16"}, "criterion_precision 'bfloat16': allowed are float32, float64"),
+        ({"device": "tpu"}, "device 'tpu': allowed are cpu, cuda"),
+        ({"step": "sparser"}, "step 'sparser'"),
+        ({"pack": "vmap"}, "pack 'vmap'"),
         ({"milestones": (0.5,)}, "milestones (0.5,) with schedule cosine"),
         ({"schedule": "step"}, "milestones () with schedule step"),
         ({"schedule": "step", "milestones": (0.5, 0.5)}, "milestones (0.5, 0.5): allowed is rising"),

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 import torch
 from small_trials import images, spec
+from tiny_networks import ConvNorm
 
 from bench import names
 from bench.gradients import gradient_figures
-from bench.prepare import prepare
+from bench.prepare import indices, mask_checksum, prepare, select
 from bench.train import Record, train, train_epochs, train_trial
-from methods import Method
+from methods import METHODS, Method
 from methods.maskable import maskable
 
 DATA = images()
@@ -35,18 +36,130 @@ def test_methods_at_one_seed_share_everything_but_the_mask() -> None:
     assert other.init_sha256 != one.init_sha256 and not torch.equal(other.train_indices, one.train_indices)
 
 
-def test_the_criterion_sees_the_same_balanced_sample_and_the_right_mode() -> None:
-    seen: list[tuple[Any, ...]] = []
+SEEN: list[dict[str, Any]] = []
 
-    def spy(model: Any, batches: Any, loss: Any, generator: np.random.RandomState) -> Any:
-        ((x, y),) = batches
-        seen.append((x.dtype, x.sum().item(), y.bincount().tolist(), generator.randint(10**6), torch.is_grad_enabled()))
-        return {n: w.detach().abs() for n, w in maskable(model).items()}
 
+def spy(model: Any, batches: Any, loss: Any, generator: np.random.RandomState) -> Any:
+    """A criterion that notes what it is given."""
+    ((x, y),) = batches
+    SEEN.append(
+        {
+            "dtype": x.dtype,
+            "images": x.clone(),
+            "per class": y.bincount().tolist(),
+            "drawn": generator.randint(10**6),
+            "modes": [m.training for m in model.modules()],
+            "settings": (torch.get_num_threads(), torch.backends.cudnn.allow_tf32, torch.backends.cudnn.deterministic),
+        }
+    )
+    torch.rand(1)
+    return {n: w.detach().abs() for n, w in maskable(model).items()}
+
+
+def test_the_criterion_sees_the_same_balanced_sample_of_the_training_split() -> None:
+    SEEN.clear()
     for background in ("freeze", "prune"):
-        prepare(replace(spec(), method=Method(criterion=spy, background=background)), DATA, "cpu")  # type: ignore[arg-type]
-    assert seen[0] == seen[1]
-    assert seen[0][0] == torch.float64 and seen[0][2] == [10] * 10
+        trial = prepare(replace(spec(), method=Method(criterion=spy, background=background)), DATA, "cpu")  # type: ignore[arg-type]
+    one, other = SEEN
+    assert torch.equal(one["images"], other["images"]) and one["drawn"] == other["drawn"]
+    assert one["dtype"] == torch.float64 and one["per class"] == [10] * 10
+    training = trial.train.batch(trial.train_indices)[0].double()
+    distance = (one["images"][:, None] - training[None]).abs().amax((2, 3, 4)).min(1).values
+    assert float(distance.max()) < 1e-5  # every image is one of the training split
+    sample = indices(spec(), DATA)[1]
+    assert set(sample.tolist()) <= set(trial.train_indices.tolist())
+
+
+def test_scoring_sets_batch_normalisation_alone_and_leaves_the_random_state() -> None:
+    for statistics in ("batch", "running"):
+        SEEN.clear()
+        model, state = ConvNorm(), torch.get_rng_state()
+        s = replace(spec(rate="0.5"), method=Method(criterion=spy, background="prune"), criterion_statistics=statistics)  # type: ignore[arg-type]
+        select(s, model, (torch.zeros(2, 1, 4, 4, dtype=torch.float64), torch.tensor([0, 1])))
+        norm = [isinstance(m, torch.nn.BatchNorm2d) for m in model.modules()]
+        assert SEEN[0]["modes"] == (norm if statistics == "batch" else [False] * len(norm))
+        assert torch.equal(state, torch.get_rng_state())
+        assert all(m.training for m in model.modules())
+
+
+def test_gradient_figures_use_batch_statistics_and_restore_the_buffers() -> None:
+    torch.manual_seed(0)
+    model = ConvNorm().double()
+    model.drop.p = 0.0
+    x, y = torch.randn(9, 1, 4, 4, dtype=torch.float64) * 3 + 1, torch.arange(9) % 3
+    masks = {n: torch.ones_like(w, dtype=torch.bool) for n, w in maskable(model).items()}
+    buffers = {n: b.clone() for n, b in model.named_buffers()}
+    figures, _ = gradient_figures(model, masks, x, y)
+    assert all(torch.equal(b, buffers[n]) for n, b in model.named_buffers())
+    loss = torch.nn.functional.cross_entropy(model.train()(x), y)
+    expected = torch.cat([g.reshape(-1) for g in torch.autograd.grad(loss, list(maskable(model).values()))]).norm()
+    assert figures[names.GRAD_NORM_ALL] == pytest.approx(float(expected))
+
+
+def test_the_primary_figure_is_the_test_accuracy_of_the_final_network() -> None:
+    labels = (DATA.test_labels + torch.arange(len(DATA.test_labels)) % 2) % 10  # every second test label is wrong
+    data = replace(DATA, test_labels=labels)
+    s = spec("dense", epochs=2, batch_size=70)
+    trial, record = prepare(s, data, "cpu"), Record()
+    assert torch.equal(trial.probe[0], trial.train.batch(trial.train_indices[:256])[0])
+    for _ in train_trial(s, trial, record):
+        pass
+    images = (data.test_images / 255 - data.mean[0]) / data.std[0]
+    right = trial.model.eval()(images).argmax(1) == labels
+    assert record.metrics[names.TEST_ACCURACY] == float(right.double().mean())
+    assert record.epochs[-1][names.VALIDATION_ACCURACY] > 0.8 > record.metrics[names.TEST_ACCURACY]
+
+
+def test_the_training_loss_is_the_mean_over_images() -> None:
+    s = spec("dense", batch_size=70, lr=1e-30)  # so small that the weights stay: every image is seen at the start
+    trial, record = prepare(s, DATA, "cpu"), Record()
+    x, y = trial.train.batch(trial.train_indices)
+    expected = float(torch.nn.functional.cross_entropy(trial.model(x), y).detach())
+    for _ in train_trial(s, trial, record):
+        pass
+    assert len(trial.train_indices) % 70 != 0
+    assert record.epochs[1][names.TRAIN_LOSS] == pytest.approx(expected, rel=1e-5)
+
+
+def test_every_step_takes_the_schedules_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    from bench import train as engine
+    from bench.learning_rate import learning_rate
+
+    rates: list[float] = []
+
+    class Spy(engine.LiveOptimizer):
+        def step(self, lr: float) -> None:
+            rates.append(lr)
+            super().step(lr)
+
+    monkeypatch.setattr(engine, "LiveOptimizer", Spy)
+    s = spec(epochs=3, batch_size=90)
+    train([s], DATA, "cpu")
+    assert rates == [learning_rate(s, i, 12) for i in range(12)] and len(set(rates)) == 12
+
+
+def test_orders_differ_between_seeds() -> None:
+    from bench.streams import stream
+
+    a, b = (stream(seed, "order").permutation(360).tolist() for seed in (0, 1))
+    assert a != b
+    results = train([spec(seed=0), replace(spec(seed=0), seed=1)], DATA, "cpu")
+    assert results[0].epochs != results[1].epochs
+
+
+def test_a_weight_that_moves_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    from bench import train as engine
+
+    class Leaking(engine.LiveOptimizer):
+        def step(self, lr: float) -> None:
+            super().step(lr)
+            with torch.no_grad():
+                for parameter in self.parameters:
+                    parameter.mul_(1 - 1e-4)
+
+    monkeypatch.setattr(engine, "LiveOptimizer", Leaking)
+    result = train([spec()], DATA, "cpu")[0]
+    assert result.outcome == names.FAILED and "a dead weight was changed by training" in result.reason
 
 
 def test_the_data_order_is_a_permutation_and_shared() -> None:
@@ -57,7 +170,7 @@ def test_the_data_order_is_a_permutation_and_shared() -> None:
         trial = prepare(trial_spec, DATA, "cpu")
         original = type(trial.train).epoch
 
-        def spy(
+        def noting(
             self: Any, order: torch.Tensor, batch_size: int, seen: list[int] = seen, original: Any = original
         ) -> Any:
             if batch_size == 64:
@@ -65,7 +178,7 @@ def test_the_data_order_is_a_permutation_and_shared() -> None:
             return original(self, order, batch_size)
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(type(trial.train), "epoch", spy)
+            patch.setattr(type(trial.train), "epoch", noting)
             train([trial_spec], DATA, "cpu")
         half = len(seen) // 2
         assert sorted(seen[:half]) == sorted(seen[half:]) == trial.train_indices.tolist()
@@ -160,21 +273,34 @@ class WrongShape(Method):
         return {n: torch.ones(1, dtype=torch.bool) for n in maskable(model)}
 
 
+@dataclass(frozen=True, kw_only=True)
+class TooMany(Method):
+    criterion: Any = "none"
+    background: Any = "prune"
+
+    def select(self, model: Any, *args: Any) -> Any:
+        return {n: torch.ones_like(w, dtype=torch.bool) for n, w in maskable(model).items()}
+
+
 def test_a_trial_that_fails_or_diverges_leaves_the_others_alone() -> None:
     pack = [
         spec(),
         replace(spec(), method=Raising()),
         spec(lr=1e6, seed=1),
         replace(spec(), method=WrongShape()),
+        replace(spec(), method=TooMany()),
         spec(),
     ]
     results = train(pack, DATA, "cpu")
-    assert [r.outcome for r in results] == [names.DONE, names.FAILED, names.DIVERGED, names.FAILED, names.DONE]
+    assert [r.outcome for r in results] == [
+        names.DONE, names.FAILED, names.DIVERGED, names.FAILED, names.FAILED, names.DONE
+    ]  # fmt: skip
     assert results[1].reason.startswith("RuntimeError: no mask today (test_train.py:")
     assert "allowed is torch.bool of shape (300, 784)" in results[3].reason
     assert results[2].reason.startswith(("training loss", "gradient norm"))
     assert names.TEST_ACCURACY not in results[2].metrics and set(names.COUNTS) <= set(results[2].metrics)
-    assert results[0].tags == results[4].tags
+    assert "masks of 266200 live weights at rate 0.9: allowed is exactly 26620" in results[4].reason
+    assert results[0].tags == results[5].tags
     for result in results:
         values = [*result.metrics.values(), *(v for e in result.epochs for v in e.values())]
         assert all(np.isfinite(values))
@@ -193,9 +319,11 @@ def test_epochs_are_yielded_as_they_end() -> None:
     ]  # fmt: skip
 
 
-def test_settings_are_restored() -> None:
+def test_settings_are_set_and_restored() -> None:
     before = torch.get_num_threads(), torch.backends.cudnn.allow_tf32, torch.backends.cudnn.deterministic
-    train([spec(threads=2)], DATA, "cpu")
+    SEEN.clear()
+    train([replace(spec(threads=2, tf32=True), method=Method(criterion=spy, background="freeze"))], DATA, "cpu")
+    assert SEEN[0]["settings"] == (2, True, True)
     assert before == (torch.get_num_threads(), torch.backends.cudnn.allow_tf32, torch.backends.cudnn.deterministic)
 
 
@@ -204,6 +332,45 @@ def test_float64_and_bfloat16_train() -> None:
     assert [r.outcome for r in results] == [names.DONE] * 3
     assert len({r.tags[names.WEIGHTS_SHA256] for r in results}) == 3
     assert min(r.metrics[names.TEST_ACCURACY] for r in results) > 0.8
+
+
+GOLDEN_MASKS = {
+    "dense lenet-300-100": "14cb9b6855f435e2",
+    "dense lenet-5-caffe": "e633c22e5cc25d92",
+    "freeze lenet-300-100": "d7ab9f245d0ff70f",
+    "freeze lenet-5-caffe": "84e24dc9cd6e0ee7",
+    "snip lenet-300-100": "d7ab9f245d0ff70f",
+    "snip lenet-5-caffe": "84e24dc9cd6e0ee7",
+    "grasp lenet-300-100": "38f6bb47a9bd5b56",
+    "grasp lenet-5-caffe": "20980100fa0ba15f",
+    "random-freeze lenet-300-100": "61fbf6673f1b52fc",
+    "random-freeze lenet-5-caffe": "18f6d9d4298a374f",
+    "random-prune lenet-300-100": "61fbf6673f1b52fc",
+    "random-prune lenet-5-caffe": "18f6d9d4298a374f",
+    "grasp-freeze lenet-300-100": "38f6bb47a9bd5b56",
+    "grasp-freeze lenet-5-caffe": "20980100fa0ba15f",
+    "magnitude-freeze lenet-300-100": "33488f79b9a3ab09",
+    "magnitude-freeze lenet-5-caffe": "b501ffbd052cf218",
+    "magnitude-prune lenet-300-100": "33488f79b9a3ab09",
+    "magnitude-prune lenet-5-caffe": "b501ffbd052cf218",
+    "iter-snip lenet-300-100": "fa87a79ae3b5557b",
+    "iter-snip lenet-5-caffe": "ddde6ca71ab40b8a",
+    "iter-snip-freeze lenet-300-100": "fa87a79ae3b5557b",
+    "iter-snip-freeze lenet-5-caffe": "ddde6ca71ab40b8a",
+}
+
+
+@pytest.mark.parametrize("name", GOLDEN_MASKS)
+def test_golden_masks(name: str) -> None:
+    """The masks of every method: if one moves, raise ENGINE as for `test_golden_numbers`."""
+    method, model = name.split()
+    trial = prepare(spec(method, "0.98", model=model), DATA, "cpu")
+    assert mask_checksum(trial.masks)[:16] == GOLDEN_MASKS[name]
+
+
+def test_every_method_has_golden_masks() -> None:
+    found = [METHODS[name.split()[0]].record() for name in GOLDEN_MASKS]
+    assert all(method.record() in found for method in METHODS.values())
 
 
 def test_golden_numbers() -> None:

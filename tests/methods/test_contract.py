@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,10 +13,14 @@ from tiny_networks import ConvNorm, Mlp, batches, square_batches
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from methods import METHODS, Masks, Method
+from methods import METHODS, GraSP, IterativeSNIP, Masks, Method
 from methods.counts import live_count
+from methods.criteria import snip
+from methods.iterative import schedule
 from methods.maskable import maskable
+from methods.scopes import global_scope
 
+GENERATOR = np.random.RandomState(0)
 RATES = ["0", "0.5", "0.99"]
 NETWORKS = {"mlp": (Mlp, batches), "conv-norm": (ConvNorm, square_batches)}
 
@@ -65,9 +70,10 @@ def test_selection_leaves_no_trace(method: str, training: bool) -> None:
     for p in model.parameters():
         p.grad = torch.full_like(p, 7.0)
     before = copy.deepcopy(model.state_dict())
-    with torch.random.fork_rng():
-        rate = Fraction(0 if method == "dense" else "0.5")
-        METHODS[method].select(model, data, cross_entropy, rate, np.random.RandomState(0))
+    rate = Fraction(0 if method == "dense" else "0.5")
+    state = np.random.get_state()[1].tolist()
+    METHODS[method].select(model, data, cross_entropy, rate, np.random.RandomState(0))
+    assert np.random.get_state()[1].tolist() == state
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert all(p.grad is not None and bool((p.grad == 7).all()) and p.requires_grad for p in model.parameters())
     assert all(m.training is training for m in model.modules())
@@ -78,6 +84,60 @@ def test_freeze_and_prune_of_a_criterion_share_the_mask() -> None:
         a, b = select(METHODS[one], "mlp", "0.7")[1], select(METHODS[other], "mlp", "0.7")[1]
         assert all(torch.equal(a[n], b[n]) for n in a)
         assert METHODS[one].background != METHODS[other].background
+
+
+def test_iterative_snip_of_one_round_is_snip() -> None:
+    one, plain = select(IterativeSNIP(rounds=1), "mlp", "0.7")[1], select(METHODS["snip"], "mlp", "0.7")[1]
+    assert all(torch.equal(one[n], plain[n]) for n in one)
+
+
+def test_iterative_snip_scores_the_net_pruned_so_far() -> None:
+    model, masks = select(IterativeSNIP(rounds=2), "mlp", "0.9")
+    weights, data = maskable(model), batches()
+    total = sum(w.numel() for w in weights.values())
+    first = global_scope(
+        snip(model, data, cross_entropy, GENERATOR), 1 - Fraction(schedule(Fraction("0.9"), total, 2)[0], total)
+    )
+    pruned = copy.deepcopy(model)
+    with torch.no_grad():
+        for name, weight in maskable(pruned).items():
+            weight[~first[name]] = 0
+    again = snip(pruned, data, cross_entropy, GENERATOR)
+    expected = global_scope({n: s.masked_fill(~first[n], -1) for n, s in again.items()}, Fraction("0.9"))
+    assert all(torch.equal(masks[n], expected[n]) for n in masks)
+    assert all(bool((first[n] | ~masks[n]).all()) for n in masks)
+    once = select(METHODS["snip"], "mlp", "0.9")[1]
+    assert any(not torch.equal(masks[n], once[n]) for n in masks)
+
+
+def test_a_removed_weight_loses_to_a_live_one_without_saliency() -> None:
+    # The inputs of fc1's last six columns are 0, so their saliency is: in the second round the scores of the removed
+    # weights are 0 too, and only their being removed keeps them out.
+    model, data = network("mlp")
+    dark = [(torch.cat([x.flatten(1)[:, :6], torch.zeros(len(x), 6, dtype=x.dtype)], 1).view_as(x), y) for x, y in data]
+    masks = IterativeSNIP(rounds=4).select(model, dark, cross_entropy, Fraction("0.2"), GENERATOR)
+    total = 12 * 10 + 10 * 3
+    rounds = schedule(Fraction("0.2"), total, 4)
+    live = IterativeSNIP(rounds=1).select(model, dark, cross_entropy, 1 - Fraction(rounds[0], total), GENERATOR)
+    for name, mask in masks.items():
+        assert bool((live[name] | ~mask).all())
+
+
+@pytest.mark.parametrize("fields", [{"criterion": "magnitude"}, {"scope": "uniform"}, {"rounds": 0}])
+def test_iterative_snip_refuses_what_it_would_ignore(fields: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="allowed is"):
+        IterativeSNIP(**fields)
+
+
+def test_iterative_snip_may_leave_nothing_live() -> None:
+    masks = select(IterativeSNIP(rounds=3), "mlp", "0.999")[1]
+    assert not any(m.any() for m in masks.values())
+
+
+@pytest.mark.parametrize("temperature", [0, -1, float("nan"), float("inf")])
+def test_grasp_needs_a_temperature(temperature: float) -> None:
+    with pytest.raises(ValueError, match=r"temperature .*: allowed is temperature > 0"):
+        GraSP(temperature=temperature)
 
 
 def test_random_masks_depend_on_the_generator_alone() -> None:

@@ -72,13 +72,13 @@ def test_dense_is_no_member_of_the_family() -> None:
     assert family(cells(section, names.TEST_ACCURACY), "snip", **RULES) == []
 
 
-def test_an_untestable_comparison_is_reported_outside_the_family() -> None:
+def test_an_untestable_comparison_is_reported_and_counts_in_the_family() -> None:
     rows = [*small(), trial("freeze", "0.5", 0, 0.9), trial("snip", "0.5", 0, 0.8)]
     (section,) = sections(frame(rows))
     found = {(c.label, c.rate): c for c in family(cells(section, names.TEST_ACCURACY), "snip", **RULES)}
     assert found["freeze", "0.5"].decided_by == "none"
     assert math.isnan(found["freeze", "0.5"].p_holm)
-    assert {c.family for c in found.values()} == {4}
+    assert {c.family for c in found.values()} == {5}
 
 
 @pytest.mark.parametrize("test", ["wilcoxon", "permutation"])
@@ -174,3 +174,20 @@ def test_two_names_of_one_record_are_one_row() -> None:
     (section,) = sections(frame(rows))
     (cell,) = cells(section, names.TEST_ACCURACY)
     assert (cell.label, cell.values) == ("alias", {0: 0.9, 1: 0.8})
+
+
+def test_verdicts_follow_the_adjusted_p_values() -> None:
+    gains = (0.010, 0.012, 0.020, 0.024)  # t = 5.0, p = 0.015: marked alone, not in a family of four
+    rows = [trial("snip", rate, s, 0.5) for rate in ("0.5", "0.7", "0.8", "0.9") for s in range(4)]
+    rows += [trial("freeze", "0.9", s, 0.5 + gain) for s, gain in enumerate(gains)]
+    (section,) = sections(frame(rows))
+    (alone,) = family(cells(section, names.TEST_ACCURACY), "snip", **{**RULES, "margin": 0.03})
+    assert 0.0125 < alone.p == alone.p_holm < 0.05 and alone.verdict == "higher"
+    assert 0.0125 < alone.p_equivalence < 0.05 and alone.equivalent
+    noise = (0.01, -0.02, 0.03, -0.01)
+    rows += [trial("freeze", rate, s, 0.5 + d) for rate in ("0.5", "0.7", "0.8") for s, d in enumerate(noise)]
+    (section,) = sections(frame(rows))
+    found = {c.rate: c for c in family(cells(section, names.TEST_ACCURACY), "snip", **{**RULES, "margin": 0.03})}
+    assert found["0.9"].p == alone.p and found["0.9"].p_holm == pytest.approx(4 * alone.p)
+    assert found["0.9"].p_holm > 0.05
+    assert found["0.9"].verdict == "" and found["0.9"].p_equivalence_holm > 0.05 and not found["0.9"].equivalent
