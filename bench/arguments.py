@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes.util
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from bench.catalogue import Catalogue
@@ -25,6 +26,7 @@ class Execution:
     gpus_per_trial: float
     address: str | None
     max_retries: int
+    offline: Path | None  # the folder that takes the results; None = the MLflow store
 
 
 def read_sweep(options: Mapping[str, Any]) -> Sweep:
@@ -91,6 +93,8 @@ def read_execution(options: Mapping[str, Any], device: str) -> Execution:
     for name in ("gpus_per_trial", "address", "max_retries") if local else ():
         if options[name] is not None:
             raise ValueError(f"--{name.replace('_', '-')} with --executor local: only ray has it")
+    if options["offline"] is not None and not local:
+        raise ValueError(f"--offline with --executor {options['executor']}: allowed with --executor local")
     gpus, retries = options["gpus_per_trial"], options["max_retries"]
     if gpus is not None and (device == "cpu" or not gpus > 0):
         raise ValueError(f"gpus-per-trial {gpus:g} on {device}: allowed is more than 0, on cuda")
@@ -101,4 +105,5 @@ def read_execution(options: Mapping[str, Any], device: str) -> Execution:
         gpus_per_trial=gpus if gpus is not None else float(device == "cuda"),
         address=options["address"],
         max_retries=1 if retries is None else retries,
+        offline=options["offline"],
     )

@@ -1,4 +1,4 @@
-"""The command line: reading arguments and one-line errors. What the commands do stands in `bench.commands`."""
+"""The command line: reading arguments and one-line errors. What they do stands in `bench.run` and `bench.commands`."""
 
 from __future__ import annotations
 
@@ -56,6 +56,7 @@ RUN = [
     click.option("--gpus-per-trial", type=float, help="GPUs of a trial, 0.25 = four share one.  [default: 1 on cuda]"),
     click.option("--address", help="Join the Ray cluster at this address."),
     click.option("--max-retries", type=int, help="How often a trial whose worker was lost starts again.  [default: 1]"),
+    click.option("--offline", type=click.Path(path_type=Path), help="Keep the results in this folder, without MLflow, for `import`; with --executor local."),
     click.option("--data-root", type=click.Path(path_type=Path), help="Folder of the data sets."),
     click.option("--plugin", "plugins", multiple=True, help="Module or .py file with a METHODS table; may be repeated."),
 ]  # fmt: skip
@@ -94,7 +95,7 @@ def cli() -> None:
 @_with([*RUN, *PROTOCOL])
 def run(**options: Any) -> int:
     """Train what the store does not have yet: methods × rates × seeds."""
-    from bench.commands import run_sweep
+    from bench.run import run_sweep
 
     return run_sweep(options)
 
@@ -117,6 +118,15 @@ def list_(**options: Any) -> int:
     from bench.commands import print_list
 
     return print_list(options)
+
+
+@cli.command("import")
+@click.argument("place", metavar="DIR", type=click.Path(exists=True, path_type=Path))
+def import_(**options: Any) -> int:
+    """Store what `run --offline DIR` kept, or a rescue file: each trial once."""
+    from bench.commands import import_trials
+
+    return import_trials(options)
 
 
 @cli.command()

@@ -29,18 +29,19 @@ from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
 from bench import names
 from bench.pages import ui
-from bench.recorder import Recorder, check_name
+from bench.recorder import Recorder
 from bench.store import absolute, check_writable, exists, local_path
 
 __all__ = [
     "Recorder",
     "Run",
     "Store",
-    "check_name",
     "check_writable",
     "diverged",
     "exists",
+    "failures",
     "finished",
+    "linked",
     "store_uri",
     "ui",
 ]
@@ -65,6 +66,20 @@ def finished(uri: str, run_keys: Sequence[str]) -> dict[str, str]:
 def diverged(uri: str) -> dict[str, str]:
     """run -> reason, for the trials that are done because their training diverged."""
     return dict(Store(uri).tagged(names.REASON, "FINISHED")) if exists(uri) else {}
+
+
+def linked(uri: str, sweep: str) -> set[str]:
+    """The finished runs that belong to a sweep."""
+    return {run for run, _ in Store(uri).tagged(names.IN_SWEEP + sweep, "FINISHED")} if exists(uri) else set()
+
+
+def failures(uri: str) -> set[tuple[str, str]]:
+    """(run key, reason) of the trials that failed."""
+    if not exists(uri):
+        return set()
+    store = Store(uri)
+    reasons = dict(store.tagged(names.REASON, "FAILED"))
+    return {(key, reasons.get(run, "")) for run, key in store.tagged(names.RUN_KEY, "FAILED")}
 
 
 @dataclass(frozen=True)
