@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import os
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from bench.catalogue import Catalogue
@@ -17,6 +20,9 @@ FIELDS = (
 )  # fmt: skip
 
 
+ADDRESS_SECONDS = 5.0  # to wait for a cluster's answer
+
+
 @dataclass(frozen=True, kw_only=True)
 class Execution:
     """Where and how the trials run: nothing here changes a number."""
@@ -25,6 +31,7 @@ class Execution:
     gpus_per_trial: float
     address: str | None
     max_retries: int
+    offline: Path | None  # the folder that takes the results; None = the MLflow store
 
 
 def read_sweep(options: Mapping[str, Any]) -> Sweep:
@@ -85,6 +92,17 @@ def _device(name: str) -> str:
     return "cpu"
 
 
+def _check_address(address: str) -> None:
+    """Whether somebody listens at HOST:PORT or ray://HOST:PORT; Ray itself would wait for minutes."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not (host and colon and port.isdigit()):
+        raise ValueError(f"address {address!r}: allowed is HOST:PORT or ray://HOST:PORT")
+    try:
+        socket.create_connection((host, int(port)), ADDRESS_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise ValueError(f"address {address!r}: no answer ({error})") from error
+
+
 def _cuda_driver() -> bool:
     try:
         ctypes.CDLL("libcuda.so.1")
@@ -99,6 +117,13 @@ def read_execution(options: Mapping[str, Any], device: str) -> Execution:
     for name in ("gpus_per_trial", "address", "max_retries") if local else ():
         if options[name] is not None:
             raise ValueError(f"--{name.replace('_', '-')} with --executor local: only ray has it")
+    if options["offline"] is not None and not local:
+        raise ValueError(f"--offline with --executor {options['executor']}: allowed with --executor local")
+    cpus, cores = options["cpus_per_trial"], os.cpu_count() or 1
+    if not local and options["address"] is None and cpus > cores:
+        raise ValueError(f"cpus-per-trial {cpus}: allowed is at most the {cores} cores of this machine")
+    if options["address"] is not None:
+        _check_address(options["address"])
     gpus, retries = options["gpus_per_trial"], options["max_retries"]
     if gpus is not None and (device == "cpu" or not gpus > 0):
         raise ValueError(f"gpus-per-trial {gpus:g} on {device}: allowed is more than 0, on cuda")
@@ -109,4 +134,5 @@ def read_execution(options: Mapping[str, Any], device: str) -> Execution:
         gpus_per_trial=gpus if gpus is not None else float(device == "cuda"),
         address=options["address"],
         max_retries=1 if retries is None else retries,
+        offline=options["offline"],
     )

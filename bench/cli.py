@@ -1,4 +1,4 @@
-"""The command line: reading arguments and one-line errors. What the commands do stands in `bench.commands`."""
+"""The command line: reading arguments and one-line errors. What they do stands in `bench.run` and `bench.commands`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, get_args
 import click
 
 from bench.grammar import RATES_HELP, SEEDS_HELP
+from bench.result import SweepError
 from bench.spec import Optimizer, Precision, Schedule, TrialSpec
 
 Command = Callable[..., int]
@@ -56,6 +57,7 @@ RUN = [
     click.option("--gpus-per-trial", type=float, help="GPUs of a trial, 0.25 = four share one.  [default: 1 on cuda]"),
     click.option("--address", help="Join the Ray cluster at this address."),
     click.option("--max-retries", type=int, help="How often a trial whose worker was lost starts again.  [default: 1]"),
+    click.option("--offline", type=click.Path(path_type=Path), help="Keep the results in this folder, without MLflow, for `import`; with --executor local."),
     click.option("--data-root", type=click.Path(path_type=Path), help="Folder of the data sets."),
     click.option("--plugin", "plugins", multiple=True, help="Module or .py file with a METHODS table; may be repeated."),
 ]  # fmt: skip
@@ -94,7 +96,7 @@ def cli() -> None:
 @_with([*RUN, *PROTOCOL])
 def run(**options: Any) -> int:
     """Train what the store does not have yet: methods × rates × seeds."""
-    from bench.commands import run_sweep
+    from bench.run import run_sweep
 
     return run_sweep(options)
 
@@ -119,6 +121,15 @@ def list_(**options: Any) -> int:
     return print_list(options)
 
 
+@cli.command("import")
+@click.argument("place", metavar="DIR", type=click.Path(exists=True, path_type=Path))
+def import_(**options: Any) -> int:
+    """Store what `run --offline DIR` kept, or a rescue file: each trial once."""
+    from bench.commands import import_trials
+
+    return import_trials(options)
+
+
 @cli.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=int, default=5000, show_default=True)
@@ -135,6 +146,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = cli.main(args=arguments, prog_name="python -m bench", standalone_mode=False)
     except click.ClickException as error:
         return _complain(error.format_message())
+    except SweepError as error:
+        _complain(str(error))
+        return 1
     except BrokenPipeError:  # `… table | head`
         sys.stderr.close()
         return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from types import FrameType
@@ -11,13 +12,19 @@ from types import FrameType
 GRACE_SECONDS = 5.0  # for the server's processes to end by themselves
 
 
-def ui(uri: str, host: str = "127.0.0.1", port: int = 5000) -> int:
-    """Serve the store at `uri` until SIGINT or SIGTERM; the server's exit code, 0 where it was asked to end.
-
-    Raises ValueError where the store is itself a server.
-    """
+def check(uri: str, host: str, port: int) -> None:
+    """Raise ValueError where the store is itself a server, or the address cannot be listened on."""
     if uri.startswith(("http://", "https://")):
         raise ValueError(f"store {uri}: a server shows its own pages; open that address")
+    try:
+        with socket.create_server((host, port)):
+            pass
+    except (OSError, OverflowError) as error:
+        raise ValueError(f"host {host}, port {port}: cannot be listened on: {error}; --port names another") from error
+
+
+def ui(uri: str, host: str = "127.0.0.1", port: int = 5000) -> int:
+    """Serve the store at `uri` until SIGINT or SIGTERM: 0. Where the server ends by itself: 1."""
     command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", uri, "--host", host, "--port", str(port)]
     # One worker process instead of four; a group of its own, because the server does not end its children itself.
     child = subprocess.Popen([*command, "--workers", "1"], start_new_session=True)
@@ -30,12 +37,12 @@ def ui(uri: str, host: str = "127.0.0.1", port: int = 5000) -> int:
 
     before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        code = child.wait()
+        child.wait()
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
         _end_group(child)
-    return 0 if asked else code
+    return 0 if asked else 1
 
 
 def _end_group(child: subprocess.Popen[bytes]) -> None:

@@ -129,7 +129,7 @@ class Progress:
         return self._epochs_ended + sum(self._running.values())
 
     def _name(self, spec: TrialSpec) -> str:
-        return run_name(spec, self._name_of(spec.method))
+        return run_name(spec.record(), self._name_of(spec.method))
 
     def _show(self, pause: float = float("inf")) -> None:
         """Move the bar; without one, print a line if the last is at least `pause` seconds old."""

@@ -24,6 +24,10 @@ class TrialResult:
     ended: float = 0.0
 
 
+class SweepError(RuntimeError):
+    """A sweep cannot go on: the store takes nothing more, or Ray is not to be had. Its message is one line."""
+
+
 class Listener(Protocol):
     """Who is told what happens in a sweep; called in the driver process only, one call at a time."""
 

@@ -19,7 +19,7 @@ from ray import cloudpickle, tune
 
 from bench.events import Events, interrupts
 from bench.ray_options import DRIVER_SWITCHES, init_options, temporary_folder
-from bench.result import Listener
+from bench.result import Listener, SweepError
 from bench.spec import TrialSpec
 from bench.worker import Job, Load, TrainEpochs, Worker, one_line, plug_ins
 
@@ -87,8 +87,8 @@ def run(
 
     A pack whose worker is lost is trained again up to `max_retries` times; then its trials are reported as failed.
     Ray runs on afterwards, for a next call, until `stop` or the end of the process.
-    Raises: ValueError if no machine can hold a trial; ConnectionError if Ray does not start; KeyboardInterrupt soon
-    after SIGINT or SIGTERM, with everything finished by then delivered; whatever the listener raises.
+    Raises: SweepError if Ray does not start, or no machine can hold a trial; KeyboardInterrupt soon after SIGINT or
+    SIGTERM, with everything finished by then delivered; whatever the listener raises.
     """
     if not packs:
         return
@@ -126,7 +126,7 @@ def _await_ray(address: str | None) -> None:
     _Ray.current.ready.wait()
     if (error := _Ray.current.error) is not None:
         stop()
-        raise ConnectionError(f"Ray at {address or 'this machine'} does not start: {one_line(error)}") from error
+        raise SweepError(f"Ray at {address or 'this machine'} does not start: {one_line(error)}") from error
 
 
 def _slots(cpus: float, gpus: float) -> int:
@@ -136,7 +136,7 @@ def _slots(cpus: float, gpus: float) -> int:
         has = node["Resources"] if node["Alive"] else {}
         slots += int(min(has.get(kind, 0) / need + 1e-9 for kind, need in (("CPU", cpus), ("GPU", gpus)) if need))
     if not slots:
-        raise ValueError(f"a trial asks for {cpus:g} CPU and {gpus:g} GPU: no machine of Ray's has them")
+        raise SweepError(f"a trial asks for {cpus:g} CPU and {gpus:g} GPU: no machine of Ray's has them")
     return slots
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from itertools import pairwise
@@ -80,15 +81,20 @@ class TrialSpec:
     @property
     def group_key(self) -> str:
         """The run key without the seed: what a table cell aggregates."""
-        return key_of({name: value for name, value in self.record().items() if name != "seed"})
+        return group_key_of(self.record())
 
 
-def canonical_json(record: dict[str, Any]) -> str:
+def group_key_of(record: Mapping[str, Any]) -> str:
+    """The group key of a TrialSpec's record."""
+    return key_of({name: value for name, value in record.items() if name != "seed"})
+
+
+def canonical_json(record: Mapping[str, Any]) -> str:
     """The one text of a record: sorted keys, no spaces, no NaN."""
     return json.dumps(record, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
-def key_of(record: dict[str, Any]) -> str:
+def key_of(record: Mapping[str, Any]) -> str:
     """SHA-256 of a record's canonical JSON, in hexadecimal."""
     return hashlib.sha256(canonical_json(record).encode()).hexdigest()
 

@@ -53,7 +53,7 @@ def check_writable(uri: str) -> None:
                 f"store {uri}: MLflow no longer writes to a folder unless MLFLOW_ALLOW_FILE_STORE=true;"
                 " a database is better, as MLFLOW_TRACKING_URI=sqlite:///mlflow.db"
             )
-        _check_folder(uri, Path(urlsplit(uri).path))
+        check_folder(f"store {uri}", Path(urlsplit(uri).path))
     elif uri.startswith(SQLITE):
         _check_sqlite(uri)
     elif scheme.partition("+")[0] not in (*DATABASES, "databricks") or uri.startswith("sqlite:"):
@@ -64,7 +64,7 @@ def check_writable(uri: str) -> None:
 def _check_sqlite(uri: str) -> None:
     path = local_path(uri)
     assert path is not None
-    _check_folder(uri, path.parent)
+    check_folder(f"store {uri}", path.parent)
     if path.is_dir():
         raise ValueError(f"store {uri}: {path} is a folder")
     if path.exists():
@@ -76,16 +76,16 @@ def _check_sqlite(uri: str) -> None:
             raise ValueError(f"store {uri}: {path} is no SQLite database")
 
 
-def _check_folder(uri: str, folder: Path) -> None:
-    """`folder`, or the nearest one above it that exists, can be written."""
+def check_folder(what: str, folder: Path) -> None:
+    """Raise ValueError where neither `folder` nor, if there is none yet, the nearest one above it can be written."""
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     if not folder.is_dir():
-        raise ValueError(f"store {uri}: {folder} is no folder")
+        raise ValueError(f"{what}: {folder} is no folder")
     try:
         tempfile.TemporaryFile(dir=folder).close()  # leaves nothing; permissions alone tell root nothing
     except OSError as error:
-        raise ValueError(f"store {uri}: the folder {folder} cannot be written: {error.strerror}") from error
+        raise ValueError(f"{what}: the folder {folder} cannot be written: {error.strerror}") from error
 
 
 def _check_server(uri: str) -> None:

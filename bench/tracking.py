@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import gc
 import logging
 import os
 import time
@@ -24,26 +25,9 @@ import mlflow
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
-from mlflow.store.tracking.dbmodels.models import SqlExperiment, SqlRun, SqlTag
-from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
 from bench import names
-from bench.pages import ui
-from bench.recorder import Recorder, check_name
-from bench.store import absolute, check_writable, exists, local_path
-
-__all__ = [
-    "Recorder",
-    "Run",
-    "Store",
-    "check_name",
-    "check_writable",
-    "diverged",
-    "exists",
-    "finished",
-    "store_uri",
-    "ui",
-]
+from bench.store import absolute, exists, local_path
 
 BATCH = 1000  # entities MLflow takes in one call, parameters and metrics together
 PAGE = 1000  # runs a search returns at once
@@ -67,6 +51,20 @@ def diverged(uri: str) -> dict[str, str]:
     return dict(Store(uri).tagged(names.REASON, "FINISHED")) if exists(uri) else {}
 
 
+def linked(uri: str, sweep: str) -> set[str]:
+    """The finished runs that belong to a sweep."""
+    return {run for run, _ in Store(uri).tagged(names.IN_SWEEP + sweep, "FINISHED")} if exists(uri) else set()
+
+
+def failures(uri: str) -> set[tuple[str, str]]:
+    """(run key, reason) of the trials that failed."""
+    if not exists(uri):
+        return set()
+    store = Store(uri)
+    reasons = dict(store.tagged(names.REASON, "FAILED"))
+    return {(key, reasons.get(run, "")) for run, key in store.tagged(names.RUN_KEY, "FAILED")}
+
+
 @dataclass(frozen=True)
 class Run:
     """A run in the store."""
@@ -87,28 +85,21 @@ class Store:
             self._client.search_experiments(max_results=1)
 
     def tagged(self, tag: str, status: str, experiment: str | None = None) -> list[tuple[str, str]]:
-        """(run, value) of the runs with `tag` and `status`, oldest first; from one experiment, or from all.
-
-        From a database only these two columns are read: a search brings every run with all its metrics.
-        """
-        backend = self._client._tracking_client.store
-        if isinstance(backend, SqlAlchemyStore):
-            with backend.ManagedSessionMaker() as session:
-                rows = session.query(SqlRun.run_uuid, SqlTag.value).select_from(SqlTag)
-                rows = rows.join(SqlRun, SqlRun.run_uuid == SqlTag.run_uuid)
-                rows = rows.join(SqlExperiment, SqlExperiment.experiment_id == SqlRun.experiment_id)
-                rows = rows.filter(SqlTag.key == tag, SqlRun.status == status)
-                rows = rows.filter(SqlRun.lifecycle_stage == "active", SqlExperiment.lifecycle_stage == "active")
-                if experiment is not None:
-                    rows = rows.filter(SqlRun.experiment_id == int(experiment))
-                return [(run, value) for run, value in rows.order_by(SqlRun.start_time)]
+        """(run, value) of the runs with `tag` and `status`, oldest first; from one experiment, or from all."""
         if experiment is None:
             experiments = [e.experiment_id for e in _pages(self._client.search_experiments)]
         else:
             experiments = [experiment]
         query = f"tags.`{tag}` LIKE '%' AND attributes.status = '{status}'"
         options = {"experiment_ids": experiments, "filter_string": query, "order_by": ["attributes.start_time ASC"]}
-        return [(run.info.run_id, run.data.tags[tag]) for run in _pages(self._client.search_runs, **options)]
+        # MLflow makes an object per tag and figure; scanning them for garbage would take most of the time.
+        was_enabled = gc.isenabled()
+        gc.disable()
+        try:
+            return [(run.info.run_id, run.data.tags[tag]) for run in _pages(self._client.search_runs, **options)]
+        finally:
+            if was_enabled:
+                gc.enable()
 
     def experiment(self, name: str) -> str:
         """The experiment called `name`, created where it does not exist."""

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPException
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 from datasets.errors import DataError
 from datasets.files import expected, missing
@@ -41,7 +41,6 @@ def _from_any(mirrors: list[str], path: Path, md5: str) -> str:
     failure = "no mirror is known"
     for mirror in mirrors:
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
             _download(mirror + path.name, path, md5)
         except (OSError, RuntimeError, HTTPException) as error:
             failure = " ".join(f"{type(error).__name__}: {error}".split())
@@ -51,16 +50,14 @@ def _from_any(mirrors: list[str], path: Path, md5: str) -> str:
 
 
 def _download(url: str, path: Path, md5: str) -> None:
-    """Under a name of its own first, so that no other process ever sees half a file."""
+    """Elsewhere first: no other process ever sees half a file, and a failure leaves no folder behind."""
     from torchvision.datasets.utils import download_url
 
-    partial = path.with_name(f".{path.name}.{uuid4().hex}.part")
-    try:
-        with _timeout(TIMEOUT_SECONDS):
-            download_url(url, str(path.parent), partial.name, md5)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    there = next(folder for folder in path.parents if folder.is_dir())
+    with TemporaryDirectory(prefix=".bench-", dir=there) as folder, _timeout(TIMEOUT_SECONDS):
+        download_url(url, folder, path.name, md5)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        (Path(folder) / path.name).replace(path)
 
 
 @contextmanager

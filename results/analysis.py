@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import get_args
@@ -12,6 +11,7 @@ import pandas as pd
 
 from bench import names
 from results.cells import Cell, Comparison, Test, cells, diverged_as, family, twin, without_collapsed
+from results.choices import unknown, unknown_rate
 from results.collect import DENSE
 from results.sections import Section
 
@@ -38,7 +38,7 @@ class View:
 
     def __post_init__(self) -> None:
         if self.test not in get_args(Test):
-            raise ValueError(f"test {self.test}: allowed is one of {', '.join(get_args(Test))}")
+            raise unknown("test", self.test, get_args(Test))
         if not 0 < self.alpha < 1:
             raise ValueError(f"alpha {self.alpha}: allowed is 0 < alpha < 1")
         if self.margin is not None and not 0 < self.margin < float("inf"):
@@ -46,8 +46,12 @@ class View:
         if self.reference == DENSE:
             raise ValueError("reference dense: allowed is a method with rates; percent of dense has a table of its own")
         if self.metric not in names.METRICS:
-            raise _unknown("metric", self.metric, names.METRICS)
+            raise unknown("metric", self.metric, names.METRICS)
         object.__setattr__(self, "rates", [_rate(rate) for rate in self.rates])
+
+    def chance(self, dataset: str) -> float:
+        """The accuracy of guessing on a data set."""
+        return 1 / self.classes.get(dataset, CLASSES)
 
     def shows(self, cell: Cell) -> bool:
         """Whether a cell is displayed. The dense baseline belongs to every choice of methods and rates."""
@@ -85,10 +89,6 @@ class Analysis:
         return next((cell for cell in self.cells if cell.background == DENSE), None)
 
     @property
-    def chance_level(self) -> float:
-        return 1 / self.view.classes.get(self.section.dataset, CLASSES)
-
-    @property
     def shown_comparisons(self) -> list[Comparison]:
         keys = {(cell.label, cell.rate) for cell in self.shown}
         return [c for c in self.comparisons if (c.label, c.rate) in keys]
@@ -101,11 +101,10 @@ def analyse(section: Section, view: View) -> Analysis:
     named = {c.label for c in made if c.method == view.reference}
     candidates = [view.reference] if view.reference in labels else sorted(named & set(labels))
     reference = candidates[0] if len(candidates) == 1 else None
-    chance = 1 / view.classes.get(section.dataset, CLASSES)
     plain = _family(made, reference, view)
     as_chance, connected = (
         plain if variant == made else _family(variant, reference, view)
-        for variant in (diverged_as(made, chance), without_collapsed(made))
+        for variant in (diverged_as(made, view.chance(section.dataset)), without_collapsed(made))
     )
     return Analysis(
         section=section,
@@ -133,18 +132,12 @@ def check(frame: pd.DataFrame, labels: Collection[str], view: View) -> None:
     rates = sorted(set(frame["rate"]), key=float)
     # A range of rates may name points that were never trained: an error only where it leaves nothing.
     lost = view.rates if not set(view.rates) & set(rates) else ()
-    chosen = (("sweep", view.names, sweeps), ("method", view.methods, methods), ("rate", lost, rates))
-    for what, values, known in chosen:
+    for what, values, known in (("sweep", view.names, sweeps), ("method", view.methods, methods)):
         for value in values:
             if value not in known:
-                raise _unknown(what, value, known)
-
-
-def _unknown(what: str, value: str, known: Iterable[str]) -> ValueError:
-    known = list(known)
-    nearest = difflib.get_close_matches(value, known, n=1, cutoff=0)
-    hint = f"; nearest: {nearest[0]}" if nearest else ""
-    return ValueError(f"{what} {value}: allowed is {', '.join(known) or 'nothing, the store has none'}{hint}")
+                raise unknown(what, value, known)
+    for rate in lost:
+        raise unknown_rate(rate, rates)
 
 
 def _rate(text: str) -> str:

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from bench import names
-from results import stats
+from results import multiplicity, stats
+from results.choices import unknown
 from results.collect import DENSE
 from results.sections import Section
 
@@ -74,7 +75,7 @@ class Comparison:
 def cells(section: Section, metric: str) -> list[Cell]:
     """The cells of a section, ordered by label and rate. Raises ValueError for a metric that is none of the store's."""
     if metric not in names.METRICS:
-        raise ValueError(f"metric {metric}: allowed is one of {', '.join(names.METRICS)}")
+        raise unknown("metric", metric, names.METRICS)
     seeds = sorted(set(section.frame["seed"]))
     groups = section.frame.groupby("group_key", sort=False)
     made = [_cell(group.sort_values("seed"), metric, seeds) for _, group in groups]
@@ -143,14 +144,14 @@ def family(
     base = {cell.rate: cell for cell in all_cells if cell.label == reference}
     others = [c for c in all_cells if c.label != reference and c.background != DENSE and c.rate in base]
     raw = [compare(cell, base[cell.rate], test=test, margin=margin) for cell in others]
-    adjusted = stats.holm([c.p for c in raw])
-    equivalence = stats.holm([c.p_equivalence for c in raw])
+    adjusted = multiplicity.holm([c.p for c in raw])
+    equivalence = multiplicity.holm([c.p_equivalence for c in raw])
     return [_judged(c, len(raw), p, e, alpha) for c, p, e in zip(raw, adjusted, equivalence, strict=True)]
 
 
 def _judged(c: Comparison, m: int, p_holm: float, p_equivalence_holm: float, alpha: float) -> Comparison:
     # Holm's later steps multiply by less than m; the rule for exact tests keeps to m, so that no mark hangs on them.
-    allowed = c.decided_by == "t" or stats.reachable(c.n, m, alpha)
+    allowed = c.decided_by == "t" or multiplicity.reachable(c.n, m, alpha)
     significant = p_holm <= alpha and allowed
     verdict = ("higher" if c.difference > 0 else "lower") if significant else ""
     equivalent = p_equivalence_holm <= alpha

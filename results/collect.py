@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 DENSE = "dense"  # the method name, and the background, of rate 0
 VARYING = ("method", "rate", "seed")  # the fields of a trial that may differ within a section of the table
-GIT_COMMIT = "mlflow.source.git.commit"  # MLflow's own tag
-GIT_DIRTY = "bench.git_dirty"  # "true" where the checkout had uncommitted changes
 PAGE = 10_000  # runs per call; a store answers 1,000 trials in one
 IDENTITY = (
     "run_id", "run_key", "group_key", "experiment", "dataset", "model", "method", "rate", "rate_value", "seed",
@@ -36,9 +34,10 @@ def collect(tracking_uri: str) -> pd.DataFrame:
     """One row per trial of the store: its identity, its spec, its outcome and its figures.
 
     Returns: columns IDENTITY; `spec.<field>` for every field of the TrialSpec (lists and the method as canonical JSON
-             text); every name of `names.METRICS` (float, NaN where absent). `rate` is the decimal text, `rate_value`
-             its float; `sweeps` a tuple of sweep names; `protocol` the canonical JSON of the spec without method, rate
-             and seed; `started` UTC. Rows are ordered by protocol, method, rate and seed.
+             text); every tag of `names.ENVIRONMENT` (text, empty where absent); every name of `names.METRICS` (float,
+             NaN where absent). `rate` is the decimal text, `rate_value` its float; `sweeps` a tuple of sweep names;
+             `protocol` the canonical JSON of the spec without method, rate and seed; `started` UTC. Rows are ordered
+             by protocol, method, rate and seed.
              A run key stands once: its earliest finished run, or else its latest failed one.
     Raises:  FileNotFoundError if the URI names an sqlite file that does not exist (opening it would create it).
     """
@@ -72,9 +71,10 @@ def tidy(rows: list[dict[str, Any]]) -> pd.DataFrame:
     specs = sorted(c for c in frame.columns if c.startswith("spec."))
     columns = [*IDENTITY, *(c for c in ("finished",) if c in frame), *specs]
     # One reindex instead of a column at a time: a wide frame grown column by column is fragmented.
-    frame = frame.reindex(columns=[*columns, *names.METRICS])
-    kinds = dict.fromkeys((*names.METRICS, "rate_value"), "float64") | {"seed": "int64"}
-    return frame.astype(kinds).assign(started=pd.to_datetime(frame["started"], unit="ms", utc=True))
+    frame = frame.reindex(columns=[*columns, *names.ENVIRONMENT, *names.METRICS])
+    kinds = dict.fromkeys((*names.METRICS, "rate_value"), "float64") | dict.fromkeys(names.ENVIRONMENT, "object")
+    typed = frame.astype(kinds | {"seed": "int64"}).fillna(dict.fromkeys(names.ENVIRONMENT, ""))
+    return typed.assign(started=pd.to_datetime(frame["started"], unit="ms", utc=True))
 
 
 def _require(tracking_uri: str) -> None:
@@ -119,11 +119,12 @@ def _row(run: Run, experiment: str) -> dict[str, Any]:
         "mask_sha256": tags.get(names.MASK_SHA256, ""),
         "weights_sha256": tags.get(names.WEIGHTS_SHA256, ""),
         "started": run.info.start_time,
-        "git_commit": tags.get(GIT_COMMIT, ""),
-        "git_dirty": tags.get(GIT_DIRTY) == "true",
+        "git_commit": tags.get(names.GIT_COMMIT, ""),
+        "git_dirty": tags.get(names.GIT_DIRTY) == "true",
     }
+    environment = {tag: tags.get(tag, "") for tag in names.ENVIRONMENT}
     figures = {name: run.data.metrics[name] for name in names.METRICS if name in run.data.metrics}
-    return {**identity, **spec_columns(spec, tags[names.METHOD]), **figures}
+    return {**identity, **spec_columns(spec, tags[names.METHOD]), **environment, **figures}
 
 
 def spec_columns(spec: dict[str, Any], method: str) -> dict[str, Any]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from bench import names
-from results import grids, words
+from results import differences, grids, words
 from results.analysis import Analysis
 from results.cells import Cell
 from results.collect import DENSE
-from results.figures import figure, p_value, ranges
+from results.figures import figure, ranges
 from results.formats import Block, Bullets, Heading, Paragraph
+from results.protocol import environment, protocol
+from results.sections import differing
 
 
 def report(analyses: Sequence[Analysis]) -> list[Block]:
@@ -19,26 +21,42 @@ def report(analyses: Sequence[Analysis]) -> list[Block]:
     shown = [a for a in analyses if a.shown]
     if not shown:
         return [*blocks, Paragraph("No trial to show.")]
-    return [*blocks, *(block for a in shown for block in section(a))]
+    varying = differing(a.section.fields for a in shown)
+    return [*blocks, *(block for a in shown for block in section(a, varying))]
 
 
-def section(a: Analysis) -> Iterator[Block]:
-    """A section's blocks: protocol, figures, headline, comparisons, percent of dense, counts, exclusions."""
+def section(a: Analysis, varying: Collection[str]) -> Iterator[Block]:
+    """A section's blocks: how it was trained, its tables, and what they leave out."""
     yield Heading(a.section.title)
-    yield Paragraph(" ".join(t for t in (words.protocol(a.section.fields), words.seeds(a), words.backgrounds(a)) if t))
-    if hidden := words.filters(a):
-        yield Paragraph(hidden)
+    yield from _training(a, varying)
+    if any(cell.values for cell in a.shown):
+        yield from _tables(a)
+    else:
+        yield Paragraph(words.nothing_finished(a))
+    yield Heading("Exclusions and warnings", 3)
+    yield Bullets([*exclusions(a), *warnings(a)])
+
+
+def _training(a: Analysis, varying: Collection[str]) -> Iterator[Block]:
+    told = (protocol(a.section.fields, varying), words.seeds(a), words.backgrounds(a))
+    yield Paragraph(" ".join(text for text in told if text))
+    for line in (environment(a), words.filters(a)):
+        if line:
+            yield Paragraph(line)
+
+
+def _tables(a: Analysis) -> Iterator[Block]:
+    """Figures, headline, comparisons, percent of dense, counts."""
     if any(cell.background != DENSE for cell in a.shown):
-        yield grids.main(a)
-        yield Paragraph(words.legend(a))
+        yield (main := grids.main(a))
+        if marks := words.legend(a, main):
+            yield Paragraph(marks)
     else:
         yield Paragraph(words.main_caption(a))
     yield from _comparisons(a)
-    if figure(a.view.metric).is_accuracy and (share := grids.percent(a)) and share.rows:
+    if figure(a.view.metric).is_accuracy and (share := grids.percent(a)):
         yield share
     yield grids.counts(a)
-    yield Heading("Exclusions and warnings", 3)
-    yield Bullets([*exclusions(a), *warnings(a)])
 
 
 def _comparisons(a: Analysis) -> Iterator[Block]:
@@ -48,27 +66,14 @@ def _comparisons(a: Analysis) -> Iterator[Block]:
         return
     if not a.shown_comparisons:
         return
-    if headline := grids.headline(a):
+    if headline := differences.headline(a):
         yield headline
-    yield grids.comparisons(a)
+    yield differences.comparisons(a)
     yield Paragraph(words.what_n_shows(a))
-    if changed := sensitivity(a):
-        yield Paragraph(f"Sensitivity: the comparisons with diverged seeds counted as chance, {words.chance(a)}:")
+    if changed := differences.sensitivity(a):
+        others = " of the other methods" if a.twin else ""
+        yield Paragraph(f"Sensitivity: comparisons{others} with diverged seeds counted as chance, {words.chance(a)}:")
         yield Bullets(changed)
-
-
-def sensitivity(a: Analysis) -> list[str]:
-    """The comparisons in which a seed diverged, again with such seeds counted as chance. None but for accuracies."""
-    if not figure(a.view.metric).is_accuracy:
-        return []
-    shown = {(c.label, c.rate): c for c in a.shown_comparisons}
-    pairs = [(shown[c.label, c.rate], c) for c in a.chance if (c.label, c.rate) in shown]
-    return [
-        f"{new.label}, rate {new.rate}: {grids.difference(a, new)}, n = {new.n}, Holm p {p_value(new.p_holm)} (without "
-        f"them: {grids.difference(a, old)}, n = {old.n}, Holm p {p_value(old.p_holm)})"
-        for old, new in pairs
-        if new.seeds != old.seeds
-    ]
 
 
 def exclusions(a: Analysis) -> list[str]:

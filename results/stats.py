@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -146,31 +146,6 @@ def verdict(d: Vector, test: str) -> Verdict:
     return Verdict(p=TESTS[by](d), by=by)
 
 
-def holm(p: Sequence[float]) -> list[float]:
-    """Holm's step-down adjustment (1979), max over j <= i of min(1, (m-j+1)·p_(j)), m the number of hypotheses.
-
-    A hypothesis without a test (NaN: fewer than two pairs) stays NaN, and counts in m: a family must not shrink where
-    seeds fail.
-    """
-    # statsmodels' multipletests gives the same numbers, but runs a full garbage collection at every call.
-    values = np.asarray(p, dtype=np.float64)
-    m = len(values)
-    order = np.argsort(values)  # NaN sorts last
-    adjusted = np.full_like(values, np.nan)
-    adjusted[order] = np.minimum(1.0, np.maximum.accumulate((m - np.arange(m)) * values[order]))
-    return [float(a) for a in adjusted]
-
-
-def reachable(n: int, m: int, alpha: float) -> bool:
-    """Whether an exact test of n pairs can be significant at all in a family of m: m · 2^(1-n) <= alpha."""
-    return n >= 1 and m * 2.0 ** (1 - n) <= alpha
-
-
-def pairs_needed(m: int, alpha: float) -> int:
-    """The smallest n that is `reachable` in a family of m."""
-    return next(n for n in range(1, 1_000) if reachable(n, m, alpha))
-
-
 def p_equivalence(d: Vector, margin: float) -> float:
     """TOST: the larger p of the one-sided paired t-tests of mean(d) > -margin and mean(d) < margin.
 
@@ -195,8 +170,3 @@ def hedges(df: int) -> float:
     if df < 2:
         return np.nan
     return float(np.exp(special.gammaln(df / 2) - special.gammaln((df - 1) / 2)) / np.sqrt(df / 2))
-
-
-def smallest_effect(n: int, m: int, alpha: float) -> float:
-    """The |d_z| that n pairs must exceed in the first Holm step of m t-tests: t(1 - alpha/(2m), n-1)/sqrt(n)."""
-    return float(stats.t.ppf(1 - alpha / (2 * m), n - 1) / np.sqrt(n)) if n > 1 else np.nan

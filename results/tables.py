@@ -10,6 +10,7 @@ from bench import names as store
 from results import formats, records
 from results.analysis import Analysis, View, analyse, check
 from results.cells import Test
+from results.choices import unknown
 from results.report import report
 from results.sections import sections
 
@@ -48,7 +49,7 @@ def render(
     Raises:  ValueError naming the value and what is allowed, for any argument that is none of the known.
     """
     if format not in FORMATS:
-        raise ValueError(f"format {format}: allowed is one of {', '.join(FORMATS)}")
+        raise unknown("format", format, FORMATS)
     view = View(
         reference=reference,
         test=test,

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
 from bench import names
-from results import stats
+from results import multiplicity, stats
 from results.analysis import CLASSES, Analysis
 from results.collect import DENSE
 from results.figures import figure, ranges
+from results.formats import Bold, Grid
 
 TESTS = {
     "t": "paired t-test, two-sided",
@@ -17,27 +15,7 @@ TESTS = {
     "patterns counted)",
     "permutation": f"sign-flip permutation test of the mean difference, two-sided (exact up to {stats.FLIPS:,} flips)",
 }
-OPTIMIZERS = {"sgd": "SGD", "adam": "Adam", "adamw": "AdamW"}
-
-# field of the TrialSpec -> its words; a field that is not here is printed as field = value.
-PROTOCOL: dict[str, Callable[[Any], str]] = {
-    "optimizer": lambda v: OPTIMIZERS.get(v, v),
-    "lr": lambda v: f"learning rate {v:g}",
-    "momentum": lambda v: f"momentum {v:g}",
-    "nesterov": lambda v: "Nesterov" if v else "",
-    "schedule": lambda v: f"{v} schedule",
-    "warmup_epochs": lambda v: f"{v:g} warm-up epochs" if v else "no warm-up",
-    "epochs": lambda v: f"{v} epoch{'s' if v > 1 else ''}",
-    "batch_size": lambda v: f"batch {v}",
-    "weight_decay": lambda v: f"weight decay {v:g} on live weights only",
-    "precision": lambda v: str(v),
-    "initialiser": lambda v: f"{v} initial weights",
-    "validation_fraction": lambda v: f"{100 * v:g} % of the training images held out for validation, drawn per seed",
-    "criterion_per_class": lambda v: f"criterion sample of {v} un-augmented training images per class",
-    "data_hash": lambda v: f"data {v[:12]}",
-}
 FEW = 10  # pairs; below, a bootstrap interval covers far less than its level
-TITLE = ("dataset", "model")
 
 
 def introduction() -> str:
@@ -60,28 +38,12 @@ def backgrounds(a: Analysis) -> str:
     return " ".join(parts)
 
 
-def protocol(fields: Mapping[str, Any]) -> str:
-    """Every field of the protocol, in words where there are any."""
-    spoken = [word for name, words in PROTOCOL.items() if name in fields and (word := words(fields[name]))]
-    others = [
-        f"{n} = {_plain(v)}" for n, v in sorted(fields.items()) if n not in PROTOCOL and n not in TITLE and v != []
-    ]
-    return f"Protocol: {', '.join(spoken)}; {', '.join(others)}." if others else f"Protocol: {', '.join(spoken)}."
-
-
-def _plain(value: Any) -> str:
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
-
-
 def seeds(a: Analysis) -> str:
-    """The seeds of the section, and the code that trained them where the store knows it."""
+    """The seeds of the section, and what trials of one seed share."""
     used = sorted({int(s) for s in a.section.frame["seed"]})
-    states = set(zip(a.section.frame["git_commit"], a.section.frame["git_dirty"], strict=True))
-    commits = sorted(f"{c[:12]}{' with uncommitted changes' if dirty else ''}" for c, dirty in states if c)
-    code = f" Code: commit {', '.join(commits)}." if commits else ""
     return (
         f"Seeds: {ranges(used)} (n = {len(used)}). At one seed all methods share initial weights, split, data order "
-        f"and criterion sample, so differences are paired by seed.{code}"
+        f"and criterion sample, so differences are paired by seed."
     )
 
 
@@ -94,9 +56,10 @@ def main_caption(a: Analysis) -> str:
     )
     total = len(set(a.section.frame["seed"]))
     return (
-        f"{shown.words}{unit}: mean ± standard deviation (ddof 1) over n = {total} seeds, fewer where the entry says "
-        f"so.{primary} Columns: the rate, the fraction of the weights of Conv and Linear layers that is not trained; "
-        f"biases and BatchNorm's scale and shift are always trained and not part of the rate.{_dense(a)}"
+        f"{shown.words}{unit}: mean ± standard deviation (ddof 1) over n = {total} seed{'s' if total > 1 else ''}, "
+        f"fewer where the entry says so.{primary} Columns: the rate, the fraction of the weights of Conv and Linear "
+        "layers that is not trained; biases and BatchNorm's scale and shift are always trained and not part of the "
+        f"rate.{_dense(a)}"
     )
 
 
@@ -112,17 +75,24 @@ def _dense(a: Analysis) -> str:
     )
 
 
-def legend(a: Analysis) -> str:
-    """What the marks in the table of figures mean."""
-    better = {1: "Bold: the highest mean of its rate. ", -1: "Bold: the lowest mean of its rate. ", 0: ""}
-    marks = ""
-    if a.reference:
-        marks = (
-            f"↑, ↓: higher, lower than {a.reference} at the same rate, Holm-adjusted p ≤ {a.view.alpha:g} "
-            f"({TESTS[a.view.test].partition(',')[0]}). ≈: equivalent to it within the margin. "
+def legend(a: Analysis, grid: Grid) -> str:
+    """What the marks in the table of figures mean, those that occur in it."""
+    entries = [entry for row in grid.rows for entry in row[1:]]
+    marks = " ".join(entry.after if isinstance(entry, Bold) else entry for entry in entries)
+    said = []
+    if any(isinstance(entry, Bold) for entry in entries):
+        best = "highest" if figure(a.view.metric).better > 0 else "lowest"
+        said.append(f"Bold: the {best} mean of its rate among methods with every seed.")
+    if arrows := {arrow: word for arrow, word in {"↑": "higher", "↓": "lower"}.items() if arrow in marks}:
+        said.append(
+            f"{', '.join(arrows)}: {', '.join(arrows.values())} than {a.reference} at the same rate, Holm-adjusted p "
+            f"≤ {a.view.alpha:g} ({TESTS[a.view.test].partition(',')[0]})."
         )
-    collapsed = "†k: in k seeds a layer has no live weight, which disconnects a pruned network but not a frozen one."
-    return f"{better[figure(a.view.metric).better]}{marks}{collapsed}"
+    if "≈" in marks:
+        said.append(f"≈: equivalent to {a.reference} within the margin.")
+    if "†" in marks:
+        said.append("†k: in k seeds a layer has no live weight, which disconnects a pruned network, not a frozen one.")
+    return " ".join(said)
 
 
 def what_n_shows(a: Analysis) -> str:
@@ -151,7 +121,7 @@ def _bootstrap(counts: list[int]) -> str:
 
 def _t_reach(counts: list[int], m: int, alpha: float) -> str:
     least, largest = counts[0], counts[-1]
-    needed = stats.smallest_effect(largest, m, alpha)
+    needed = multiplicity.smallest_effect(largest, m, alpha)
     spread = f"{least}" if least == largest else f"{least} to {largest}"
     return (
         f"The t-test takes the differences as roughly normal, which {spread} pairs can hardly check; with n = "
@@ -162,11 +132,11 @@ def _t_reach(counts: list[int], m: int, alpha: float) -> str:
 
 def _exact_reach(counts: list[int], m: int, alpha: float) -> str:
     largest = counts[-1]
-    able = stats.reachable(largest, m, alpha)
+    able = multiplicity.reachable(largest, m, alpha)
     verdict = "is enough" if able else "is too few: no entry can be marked, whatever its difference"
     return (
         f"An exact test of n pairs cannot go below p = 2^(1−n); {m} comparisons at {alpha:g} need n ≥ "
-        f"{stats.pairs_needed(m, alpha)}, and n = {largest} {verdict}."
+        f"{multiplicity.pairs_needed(m, alpha)}, and n = {largest} {verdict}."
     )
 
 
@@ -187,7 +157,7 @@ def margin(a: Analysis) -> str:
 def chance(a: Analysis) -> str:
     """The accuracy that a diverged seed counts as in the sensitivity analysis."""
     known = "" if a.section.dataset in a.view.classes else f", taking {CLASSES} classes"
-    return f"{100 * a.chance_level:g} %{known}"
+    return f"{100 * a.view.chance(a.section.dataset):g} %{known}"
 
 
 def filters(a: Analysis) -> str:
@@ -211,3 +181,11 @@ def no_comparison(a: Analysis) -> str:
         f"No trial of the reference {a.view.reference} in this section, so there are no comparisons; it has "
         f"{', '.join(labels)}."
     )
+
+
+def nothing_finished(a: Analysis) -> str:
+    """Why a section has no tables."""
+    which = "shown of this section" if filters(a) else "of this section"
+    if any(cell.seeds_lost("no figure") for cell in a.shown):
+        return f"No trial {which} has the figure {a.view.metric}."
+    return f"No trial {which} finished."

@@ -98,6 +98,7 @@ HEAVY = ("torch", "ray", "mlflow", "sklearn", "pandas")
     "code",
     [
         "import methods, models, datasets, bench.sweep, bench.spec",
+        "import bench.run, bench.places, bench.spool, bench.store, bench.worker, bench.ray_options",
         "import bench.cli; bench.cli.main(['--help'])",
         "import bench.cli; bench.cli.main(['run', '--help'])",
         "import bench.cli; bench.cli.main(['list', 'methods'])",
@@ -107,6 +108,7 @@ HEAVY = ("torch", "ray", "mlflow", "sklearn", "pandas")
         "import bench.cli; assert bench.cli.main(['run', '--methods', 'frezee']) == 2",
         "import bench.cli; assert bench.cli.main(['run', '--model', 'vgg']) == 2",
         "import bench.cli; assert bench.cli.main(['run', '--epochs', '0']) == 2",
+        "import bench.cli; assert bench.cli.main(['run', '--offline', 'kept']) == 2",
     ],
 )
 def test_light_commands_import_nothing_heavy(code: str, tmp_path: Path) -> None:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import json
 import shutil
+import socket
+import sqlite3
+import sys
 import textwrap
+from dataclasses import replace
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -12,6 +18,8 @@ import pytest
 from command_line import bench, stored
 
 from bench.cli import main
+from datasets import DATASETS
+from models import MODELS
 
 SWEEP = ("run", "--rates", "0.9,0.99", "--seeds", "2", "--epochs", "2", "--executor", "local")
 
@@ -57,6 +65,12 @@ def complaint(capsys: pytest.CaptureFixture[str], folder: Path, *arguments: str)
         (["--batch-size", "0"], "batch_size 0"),
         (["--batch-size", "-5"], "batch_size -5"),
         (["--cpus-per-trial", "0"], "cpus-per-trial 0"),
+        (["--cpus-per-trial", "9999"], "cpus-per-trial 9999: allowed is at most"),
+        (["--address", "nowhere"], "allowed is HOST:PORT or ray://HOST:PORT"),
+        (["--address", "127.0.0.1:1"], "no answer"),
+        (["--criterion-per-class", "5000"], "5000"),
+        (["--validation-fraction", "0.0001"], "0.0001"),
+        (["--methods", "grasp:temperature=0"], "allowed is temperature > 0"),
         (["--optimizer", "adam"], "needs --lr"),
         (["--gamma", "0.5"], "the step schedule alone has it"),
         (["--tf32"], "--tf32 on the cpu"),
@@ -76,13 +90,35 @@ def test_wrong_arguments(capsys: pytest.CaptureFixture[str], folder: Path, argum
 def test_a_model_must_fit_the_data(
     capsys: pytest.CaptureFixture[str], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dataclasses import replace
-
-    from models import MODELS
-
     monkeypatch.setitem(MODELS, "wide", replace(MODELS["lenet-5-caffe"], image_shape=(3, 32, 32)))
     said = complaint(capsys, folder, "run", "--model", "wide")
     assert "model 'wide' takes images (3, 32, 32) of 10 classes; data set 'digits' has (1, 28, 28) of 10" in said
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("def broken(:", "SyntaxError"),
+        ("import not_there", "ModuleNotFoundError: No module named 'not_there'"),
+        ("METHODS = {'mine': 3}", "a dict of name -> methods.Method"),
+        ("", "needs a module-level METHODS"),
+    ],
+)
+def test_a_broken_plugin(
+    capsys: pytest.CaptureFixture[str], folder: Path, monkeypatch: pytest.MonkeyPatch, text: str, said: str
+) -> None:
+    (folder / "mine.py").write_text(text)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    assert said in complaint(capsys, folder, "run", "--plugin", str(folder / "mine.py"))
+
+
+@pytest.mark.parametrize("port", ["99999", "{taken}"])
+def test_the_pages_need_a_free_port(capsys: pytest.CaptureFixture[str], folder: Path, port: str) -> None:
+    with sqlite3.connect(folder / "mlflow.db") as database:
+        database.execute("CREATE TABLE something (x)")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        number = port.format(taken=server.getsockname()[1])
+        assert "cannot be listened on" in complaint(capsys, folder, "ui", "--port", number)
 
 
 @pytest.mark.parametrize("command", [["table"], ["list", "trials"], ["ui"]])
@@ -112,15 +148,28 @@ def test_an_unwritable_store(
 def test_a_flipped_byte_is_named(
     capsys: pytest.CaptureFixture[str], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from datasets import DATASETS
-
-    md5 = dict(DATASETS["mnist"].files)
-    for path in md5:
+    files = {}
+    for path in DATASETS["mnist"].files:
+        content = gzip.compress(path.encode() * 50, mtime=0)
+        files[path] = hashlib.md5(content).hexdigest()
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_bytes(b"not what it should be")
+        (folder / path).write_bytes(content)
+    monkeypatch.setitem(DATASETS, "mnist", replace(DATASETS["mnist"], files=files))
+    last = list(files)[-1]
+    flipped = bytearray((folder / last).read_bytes())
+    flipped[len(flipped) // 2] ^= 1
+    (folder / last).write_bytes(flipped)
     said = complaint(capsys, folder, "run", "--dataset", "mnist", "--data-root", str(folder))
-    path, expected = next(iter(md5.items()))
-    assert str(folder / path) in said and f"expected md5 {expected}" in said
+    assert str(folder / last) in said and f"expected md5 {files[last]}" in said
+
+
+def test_data_that_cannot_be_downloaded_are_named(
+    capsys: pytest.CaptureFixture[str], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torchvision.datasets.MNIST.mirrors", ["http://127.0.0.1:9/"])
+    said = complaint(capsys, folder, "run", "--dataset", "mnist", "--data-root", str(folder / "data"))
+    for path, md5 in DATASETS["mnist"].files.items():
+        assert f"{folder / 'data' / path} (md5 {md5})" in said
 
 
 def test_run_table_and_second_run(folder: Path) -> None:
@@ -172,7 +221,8 @@ def test_a_plugin_and_a_failing_and_a_diverging_trial(folder: Path) -> None:
     common = ("run", "--plugin", "mine.py", "--rates", "0.9", "--seeds", "1", "--epochs", "1", "--executor", "local")
     first = bench(folder, *common, "--methods", "smallest,broken")
     assert first.returncode == 1, first.stderr
-    assert "  broken 0.9 seed 0: failed: RuntimeError: today not (mine.py:" in first.stderr
+    assert "failed: RuntimeError: today not (mine.py:" in first.stderr
+    assert ": 1 of the sweep's trials: broken 0.9 seed 0" in first.stderr
     statuses = {t["bench.method"]: t["status"] for t in stored(folder).values()}
     assert statuses == {"dense": "FINISHED", "smallest": "FINISHED", "broken": "FAILED"}
 
@@ -185,7 +235,8 @@ def test_a_plugin_and_a_failing_and_a_diverging_trial(folder: Path) -> None:
     for trained in (3, 0):  # terminal: not trained again, but the exit code says so again
         result = bench(folder, *diverging)
         assert result.returncode == 1 and f"{trained} to train" in result.stderr, result.stderr
-        assert sum(" diverged: " in line for line in result.stderr.splitlines()) == 3
+        named = "".join(line for line in result.stderr.splitlines() if "of the sweep's trials: " in line)
+        assert all(f"{name} seed 0" in named for name in ("dense 0", "freeze 0.9", "snip 0.9"))
     table = bench(folder, "table").stdout
     assert "diverged" in table and "failed" in table and "RuntimeError: today not" in table
 

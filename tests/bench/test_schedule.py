@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from bench import names, schedule
-from bench.result import TrialResult
+from bench.result import SweepError, TrialResult
 from bench.spec import TrialSpec
 from bench.train import Epoch
 from methods import Method
@@ -159,7 +159,7 @@ def test_data_that_do_not_load_fail_every_trial(tmp_path: Path) -> None:
 
 
 def test_what_no_machine_has_is_an_error_at_once(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="asks for 1000 CPU and 0 GPU"):
+    with pytest.raises(SweepError, match="asks for 1000 CPU and 0 GPU"):
         run([[spec(0)]], tmp_path, Ear(), cpus_per_trial=1000)
 
 

@@ -16,8 +16,10 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from bench import names, tracking
+from bench import names, pages, spool, store, tracking
 from bench.delivery import Delivery
+from bench.entry import check_name
+from bench.intake import STORED, THERE, deliver
 from bench.recorder import Recorder
 from bench.result import TrialResult
 from bench.spec import TrialSpec, canonical_json
@@ -46,8 +48,9 @@ def result(trial: TrialSpec, outcome: str = names.DONE, reason: str = "") -> Tri
 
 
 def recorder(uri: str, trials: Sequence[TrialSpec], name: str = "sweep", **options: Any) -> Recorder:
-    done = tracking.finished(uri, [trial.run_key for trial in trials])
-    return Recorder(uri, name, trials, options.get("finished", done), "bench run", lambda method: "random-freeze")
+    keys = [trial.run_key for trial in trials]
+    done = tracking.finished(uri, keys)
+    return Recorder(uri, name, keys, options.get("finished", done), "bench run", lambda method: "random-freeze")
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +104,7 @@ def test_a_trial_as_it_is_stored(uri: str, tmp_path: Path) -> None:
     assert names.REASON not in run.data.tags
     assert run.data.params["method.criterion"] == "random"
     assert run.data.params["rate"] == "0.99"
-    assert len(run.data.params) == len(spec(3).record()) - 1 + len(spec(3).method.record())
+    assert len(run.data.params) == len(spec(3).record()) + len(spec(3).method.record())
     assert run.data.metrics[names.TEST_ACCURACY] == 0.5
     history = MlflowClient(uri).get_metric_history(run.info.run_id, names.VALIDATION_ACCURACY)
     assert [(m.step, m.timestamp) for m in history] == [(0, 1_000_000), (1, 1_001_000), (2, 1_002_000)]
@@ -193,7 +196,9 @@ def test_long_values_and_many_points(uri: str) -> None:
     assert len(client.get_metric_history(stored[names.DONE].info.run_id, names.TRAIN_LOSS)) == 400
 
 
-def test_a_store_that_is_gone_loses_nothing(uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_that_is_gone_loses_nothing(
+    uri: str, tmp_path: Path, empty: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("bench.recorder.Delivery", lambda write: Delivery(write, pauses=(0.01,)))
     trials = [spec(seed) for seed in range(3)]
     with pytest.raises(RuntimeError, match=r"3 results are in .*bench-rescue-\d+\.jsonl"), recorder(uri, trials) as w:
@@ -206,10 +211,13 @@ def test_a_store_that_is_gone_loses_nothing(uri: str, tmp_path: Path, monkeypatc
             time.sleep(0.05)
         w.finished(trials[2], result(trials[2]))
     (path,) = tmp_path.glob("bench-rescue-*.jsonl")
-    saved = [json.loads(line) for line in path.read_text().splitlines()]
-    assert [record["result"]["run_key"] for record in saved] == [trial.run_key for trial in trials]
-    assert saved[0]["spec"] == trials[0].record()
-    assert saved[0]["method"] == "random-freeze"
+    assert [entry.run_key for entry in spool.read(path)] == [trial.run_key for trial in trials]
+    assert spool.read(path)[0].spec == trials[0].record()
+    assert spool.read(path)[0].method == "random-freeze"
+    shutil.copy(empty, tmp_path)
+    assert deliver(path, uri) == {STORED: 3}
+    assert len(runs(uri, "sweep", names.TRIAL)) == 3
+    assert deliver(path, uri) == {THERE: 3}
 
 
 def test_a_write_that_fails_once_is_repeated_without_a_second_run(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -257,8 +265,8 @@ def test_two_processes_on_one_new_store(new: str) -> None:
 
 
 def test_looking_creates_nothing(new: str, tmp_path: Path) -> None:
-    assert not tracking.exists(new)
-    tracking.check_writable(new)
+    assert not store.exists(new)
+    store.check_writable(new)
     assert tracking.finished(new, ["0"]) == {}
     assert list(tmp_path.iterdir()) == []
 
@@ -294,7 +302,7 @@ def test_unwritable_stores_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyP
         "ftp://host/x": "allowed is",
     }.items():
         with pytest.raises(ValueError, match=why) as caught:
-            tracking.check_writable(uri)
+            store.check_writable(uri)
         assert str(caught.value).startswith(f"store {uri}: ")
         assert "\n" not in str(caught.value)
 
@@ -302,9 +310,9 @@ def test_unwritable_stores_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize("name", ["", "a\nb", "a;b", "x" * 201])
 def test_names_the_store_would_refuse(name: str) -> None:
     with pytest.raises(ValueError, match="allowed are"):
-        tracking.check_name(name)
+        check_name(name)
 
 
 def test_no_pages_of_a_server() -> None:
     with pytest.raises(ValueError, match="shows its own pages"):
-        tracking.ui("http://host:5000")
+        pages.check("http://host:5000", "127.0.0.1", 5000)

@@ -13,7 +13,7 @@ from mlflow.entities import Metric, RunTag
 from trial_frames import figures, group_key, key, spec_of, text
 
 from bench import names
-from results.collect import GIT_COMMIT, GIT_DIRTY, IDENTITY, collect
+from results.collect import IDENTITY, collect
 from results.tables import render
 
 
@@ -33,7 +33,7 @@ class Store:
         own = {
             names.KIND: names.TRIAL, names.RUN_KEY: key(spec), names.GROUP_KEY: group_key(spec), names.SPEC: text(spec),
             names.METHOD: method, names.OUTCOME: names.DONE, names.INIT_SHA256: f"init-{spec['seed']}",
-            GIT_COMMIT: "c0ffee", GIT_DIRTY: "true", **tags,
+            names.GIT_COMMIT: "c0ffee", names.GIT_DIRTY: "true", "bench.python": "3.11.7", **tags,
         }  # fmt: skip
         run = self.client.create_run(self.experiment, start_time=started, tags=own).info.run_id
         known = figures(spec["rate"], spec["method"]["background"], accuracy)
@@ -60,10 +60,11 @@ def test_one_row_per_trial_with_every_column(store: Store) -> None:
     frame = collect(store.uri)
     own = frame[frame["method"].isin(["dense", "snip", "freeze"])]
     assert len(own) == 15
-    assert {*IDENTITY, *names.METRICS} <= set(frame.columns)
+    assert {*IDENTITY, *names.ENVIRONMENT, *names.METRICS} <= set(frame.columns)
     row = own[(own["method"] == "freeze") & (own["rate"] == "0.95") & (own["seed"] == 2)].iloc[0]
     assert (row["rate_value"], row["background"], row["sweeps"]) == (0.95, "freeze", ("main",))
     assert (row["spec.lr"], row["spec.epochs"], row["git_commit"]) == (0.1, 30, "c0ffee")
+    assert (row["bench.python"], row["bench.gpu"]) == ("3.11.7", "")
     assert row[names.TEST_ACCURACY] == pytest.approx(0.97)
     assert row[names.TRAIN_LOSS] == pytest.approx(1 / 3)  # the last epoch's
     assert set(own.loc[own["method"] == "dense", "background"]) == {"dense"}
@@ -73,7 +74,7 @@ def test_one_row_per_trial_with_every_column(store: Store) -> None:
 def test_from_store_to_table(store: Store) -> None:
     made = render(collect(store.uri), rates=["0.9", "0.95"], methods=["freeze", "snip"])
     assert "**96.00 ± 1.00**" in made
-    assert "Code: commit c0ffee with uncommitted changes." in made
+    assert "Trained with Python 3.11.7 from commit c0ffee with uncommitted changes." in made
     assert "Dense baseline (rate 0): 99.00 ± 0.00 %, n = 3." in made
 
 

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
-from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.weightstats import ttost_paired
 
 from results import stats
@@ -126,37 +125,6 @@ def test_two_pairs_give_numbers_without_warnings(recwarn: pytest.WarningsRecorde
     assert not recwarn.list
 
 
-@settings(max_examples=25, deadline=None)  # every call of multipletests collects garbage
-@given(st.lists(st.floats(0, 1) | st.just(math.nan), max_size=12))
-def test_holm_agrees_with_statsmodels_and_counts_nan(p: list[float]) -> None:
-    adjusted, known = np.array(stats.holm(p)), ~np.isnan(np.array(p, dtype=float))
-    assert np.array_equal(np.isnan(adjusted), ~known)
-    if known.any():
-        whole = np.where(known, np.array(p, dtype=float), 1.0)  # what is not tested cannot be rejected, but counts
-        assert adjusted[known] == pytest.approx(multipletests(whole, method="holm")[1][known])
-
-
-def test_holm_by_hand() -> None:
-    assert stats.holm([0.01, math.nan, 0.04, 0.03]) == pytest.approx([0.04, math.nan, 0.09, 0.09], nan_ok=True)
-
-
-@pytest.mark.parametrize(("m", "n"), [(1, 6), (5, 8), (15, 10)])
-def test_reachable(m: int, n: int) -> None:
-    assert stats.reachable(n, m, 0.05)
-    assert not stats.reachable(n - 1, m, 0.05)
-    assert stats.pairs_needed(m, 0.05) == n
-
-
-def test_five_pairs_never_reach() -> None:
-    assert not any(stats.reachable(5, m, 0.05) for m in range(1, 20))
-
-
-@pytest.mark.parametrize("n", range(2, 9))
-def test_reachable_is_the_smallest_p_of_the_exact_tests(n: int) -> None:
-    d = np.arange(1.0, n + 1)
-    assert stats.p_wilcoxon(d) == pytest.approx(2.0 ** (1 - n)) == stats.p_permutation(d)
-
-
 @pytest.mark.parametrize("margin", [0.005, 0.05, 0.5])
 def test_equivalence_agrees_with_statsmodels(margin: float) -> None:
     reference = np.linspace(0.5, 0.6, len(DISTINCT))
@@ -176,10 +144,3 @@ def test_effect_and_hedges_by_hand() -> None:
     assert stats.hedges(4) == pytest.approx(math.sqrt(2 / math.pi))
     assert stats.hedges(200) == pytest.approx(1 - 3 / (4 * 200 - 1), abs=1e-5)
     assert math.isnan(stats.hedges(1))
-
-
-def test_smallest_effect_is_where_the_t_test_reaches_its_first_holm_step() -> None:
-    n, m, alpha = 5, 15, 0.05
-    d = np.array([-2.0, -1.0, 0.0, 1.0, 2.0]) / math.sqrt(2.5)  # mean 0, sd 1
-    at = stats.smallest_effect(n, m, alpha)
-    assert stats.p_t(d + at * 1.001) * m < alpha < stats.p_t(d + at * 0.999) * m

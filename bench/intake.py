@@ -1,0 +1,80 @@
+"""Deliver entries that were kept outside the MLflow store to it: each run key once, however often it is tried."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from bench import tracking
+from bench.entry import Entry
+from bench.recorder import Recorder
+from bench.spool import read
+from bench.stored import TAG_LENGTH
+
+STORED, LINKED, THERE = "stored", "linked", "there before"
+
+
+def deliver(place: Path, uri: str) -> Counter[str]:
+    """Store the entries of a file or folder, a sweep at a time; how many were STORED, LINKED to their sweep or THERE.
+
+    Raises: ValueError, before anything is stored, naming the file and the line that is no entry.
+    """
+    with _alone(place):
+        entries = read(place)
+        if not entries:
+            raise ValueError(f"{place}: no trial in it")
+        total: Counter[str] = Counter()
+        for name, of_sweep in _by_sweep(entries).items():
+            total += _deliver_sweep(name, of_sweep, uri)
+        return total
+
+
+def _by_sweep(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
+    """Sweep -> its entries, each run key once: the earliest that is final, or else the latest that failed."""
+    best: dict[tuple[str, str], Entry] = {}
+    failed = sorted((e for e in entries if not e.is_final), key=lambda e: e.result.started)
+    final = sorted((e for e in entries if e.is_final), key=lambda e: e.result.started, reverse=True)
+    for entry in (*failed, *final):
+        best[entry.sweep, entry.run_key] = entry
+    sweeps: dict[str, list[Entry]] = {}
+    for entry in sorted(best.values(), key=lambda e: e.result.started):
+        sweeps.setdefault(entry.sweep, []).append(entry)
+    return sweeps
+
+
+def _deliver_sweep(name: str, entries: Sequence[Entry], uri: str) -> Counter[str]:
+    keys = [entry.run_key for entry in entries]
+    runs = tracking.finished(uri, keys)
+    missing, unlinked = _missing(entries, runs, uri), set(runs.values()) - tracking.linked(uri, name)
+    if missing or unlinked:
+        with Recorder(uri, name, keys, runs, missing[0].command if missing else entries[0].command) as recorder:
+            for entry in missing:
+                recorder.put(entry)
+    there = len(entries) - len(missing) - len(unlinked)
+    return Counter({STORED: len(missing), LINKED: len(unlinked), THERE: there})
+
+
+def _missing(entries: Sequence[Entry], runs: Mapping[str, str], uri: str) -> list[Entry]:
+    """The entries whose run key is neither finished in the store nor, for the same reason, failed."""
+    failures = tracking.failures(uri)
+    return [
+        entry
+        for entry in entries
+        if entry.run_key not in runs
+        and (entry.is_final or (entry.run_key, entry.result.reason[:TAG_LENGTH]) not in failures)
+    ]
+
+
+@contextlib.contextmanager
+def _alone(place: Path) -> Iterator[None]:
+    """Keep another process from delivering the same entries meanwhile."""
+    with contextlib.ExitStack() as stack:
+        file = os.open(place, os.O_RDONLY)
+        stack.callback(os.close, file)
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield

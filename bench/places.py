@@ -1,0 +1,73 @@
+"""Where the results of a sweep go: the MLflow store, or an offline folder. MLflow is imported for the first alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Protocol
+
+from bench.result import Listener
+from bench.spool import Spool, SpoolRecorder
+from bench.store import check_writable
+from methods import Method
+
+
+class Place(Protocol):
+    """What a `run` command needs of a place. To make one checks that it can be written, and writes nothing."""
+
+    text: str  # how a message calls it
+
+    def ended(self, run_keys: Sequence[str]) -> Mapping[str, str]:
+        """run key -> why it diverged, or "": the trials among these that need no training any more."""
+
+    def recorder(
+        self, sweep: str, run_keys: Sequence[str], command: str, name_of: Callable[[Method], str]
+    ) -> AbstractContextManager[Listener]:
+        """The writer of a sweep's results; to be called after `ended`, with the same keys."""
+
+
+class StorePlace:
+    """The MLflow store."""
+
+    def __init__(self) -> None:
+        from bench import tracking
+
+        self.uri = tracking.store_uri()
+        check_writable(self.uri)
+        self.text = f"store {self.uri}"
+        self._runs: dict[str, str] = {}
+
+    def ended(self, run_keys: Sequence[str]) -> Mapping[str, str]:
+        """As `Place.ended`."""
+        from bench import tracking
+
+        self._runs = tracking.finished(self.uri, run_keys)
+        reasons = tracking.diverged(self.uri)
+        return {key: reasons.get(run, "") for key, run in self._runs.items()}
+
+    def recorder(
+        self, sweep: str, run_keys: Sequence[str], command: str, name_of: Callable[[Method], str]
+    ) -> AbstractContextManager[Listener]:
+        """As `Place.recorder`."""
+        from bench.recorder import Recorder
+
+        return Recorder(self.uri, sweep, run_keys, self._runs, command, name_of)
+
+
+class FolderPlace:
+    """An offline folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.spool = Spool(folder)
+        self.text = self.spool.text
+
+    def ended(self, run_keys: Sequence[str]) -> Mapping[str, str]:
+        """As `Place.ended`."""
+        return {key: entry.result.reason for key, entry in self.spool.ended(run_keys).items()}
+
+    def recorder(
+        self, sweep: str, run_keys: Sequence[str], command: str, name_of: Callable[[Method], str]
+    ) -> AbstractContextManager[Listener]:
+        """As `Place.recorder`."""
+        return SpoolRecorder(self.spool, sweep, run_keys, command, name_of)

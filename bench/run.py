@@ -1,0 +1,124 @@
+"""The `run` command, once the command line is read. Everything is checked before anything is written."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import datasets
+from bench import names
+from bench.arguments import Execution, read_execution, read_sweep
+from bench.entry import check_name
+from bench.messages import say, usage_errors
+from bench.places import FolderPlace, Place, StorePlace
+from bench.result import Listener, TrialResult
+from bench.spec import TrialSpec
+from bench.sweep import Sweep
+
+if TYPE_CHECKING:
+    from datasets.images import ImageData
+
+
+def run_sweep(options: Mapping[str, Any]) -> int:
+    """Train what the store lacks of a sweep. Returns 0, or 1 where a trial of the sweep failed or diverged."""
+    with usage_errors():
+        sweep = read_sweep(options)
+        trials = sweep.trials()
+        execution = read_execution(options, trials[0].device)
+        name = options["name"] or f"{trials[0].dataset}-{trials[0].model}"
+        check_name(name)
+        place: Place = StorePlace() if execution.offline is None else FolderPlace(execution.offline)
+        load = _data(trials, options)
+    if execution.executor == "ray":
+        from bench import schedule
+
+        schedule.start(execution.address)  # in the background, while the store answers
+    keys = [spec.run_key for spec in trials]
+    ended = place.ended(keys)
+    missing = [spec for spec in trials if spec.run_key not in ended]
+    say(f"{len(trials)} trials: {len(ended)} done before, {len(missing)} to train; {place.text}")
+    command = shlex.join(["python", "-m", "bench", *sys.argv[1:]])
+    with ExitStack() as stack:
+        with usage_errors():  # the name of a deleted experiment
+            recorder = stack.enter_context(place.recorder(name, keys, command, sweep.name_of))
+        results = _train(missing, load, execution, recorder, sweep) if missing else {}
+    bad = {s: f"{names.DIVERGED}: {ended[s.run_key]}" for s in trials if ended.get(s.run_key)}
+    return _verdict(sweep, bad | {s: f"{r.outcome}: {r.reason}" for s, r in results.items() if r.outcome != names.DONE})
+
+
+def _data(trials: Sequence[TrialSpec], options: Mapping[str, Any]) -> Callable[[], ImageData]:
+    """Fetch the data set where it is missing, check its files and its splits, and say how a worker loads it."""
+    from bench.prepare import indices
+
+    name, root = trials[0].dataset, datasets.data_root(options["data_root"])
+    datasets.fetch(name, root)
+    data = datasets.load(name, root)
+    for spec in {spec.seed: spec for spec in trials}.values():
+        indices(spec, data)
+    return partial(datasets.load, name, root)
+
+
+def _train(
+    trials: Sequence[TrialSpec],
+    load: Callable[[], ImageData],
+    execution: Execution,
+    recorder: Listener,
+    sweep: Sweep,
+) -> dict[TrialSpec, TrialResult]:
+    """Train the trials; returns the results that the listener was told."""
+    from bench.progress import Progress, tell
+
+    collected = Collected()
+    packs = [[spec] for spec in trials]
+    with Progress(trials, sweep.name_of) as progress:
+        listener = tell(recorder, collected, progress)
+        if execution.executor == "local":
+            from bench import local
+
+            local.run(packs, load, listener)
+        else:
+            from bench import schedule
+            from bench.train import train_epochs
+
+            schedule.run(
+                packs,
+                train_epochs,
+                load,
+                listener,
+                cpus_per_trial=trials[0].threads,
+                gpus_per_trial=execution.gpus_per_trial,
+                address=execution.address,
+                max_retries=execution.max_retries,
+            )
+    return collected.results
+
+
+class Collected:
+    """A listener that keeps the results."""
+
+    def __init__(self) -> None:
+        self.results: dict[TrialSpec, TrialResult] = {}
+
+    def started(self, spec: TrialSpec) -> None:
+        """Nothing to keep."""
+
+    def epoch(self, spec: TrialSpec, epoch: int, figures: Mapping[str, float]) -> None:
+        """Nothing to keep."""
+
+    def finished(self, spec: TrialSpec, result: TrialResult) -> None:
+        """Keep the result."""
+        self.results[spec] = result
+
+
+def _verdict(sweep: Sweep, bad: Mapping[TrialSpec, str]) -> int:
+    """Name the trials of the sweep that did not end well, now or before, by reason; the exit code."""
+    by_reason: dict[str, list[str]] = {}
+    for spec, reason in bad.items():
+        by_reason.setdefault(reason, []).append(f"{sweep.name_of(spec.method)} {spec.rate} seed {spec.seed}")
+    for reason, trials in by_reason.items():
+        say(f"{reason}: {len(trials)} of the sweep's trials: {', '.join(trials)}")
+    return 1 if bad else 0

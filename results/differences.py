@@ -1,0 +1,166 @@
+"""The tables and lines of differences to the reference."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from results import multiplicity, words
+from results.analysis import Analysis
+from results.cells import Comparison
+from results.figures import NONE, figure, p_value
+from results.formats import Entry, Grid
+
+BY = {
+    "identical": "identical in all pairs",
+    "none": "no test: n < 2",
+    "permutation": "sign-flip",
+    "t": "",
+    "wilcoxon": "",
+}
+SAME = "the same pairs"
+HEADERS = ("method", "rate", "pairs", "difference", "bootstrap", "p", "Holm p", "g", "TOST Holm p", "verdict")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """The question itself on other seeds: a column of entries by rate."""
+
+    header: str
+    words: str
+    entries: dict[str, str]
+
+
+def headline(a: Analysis) -> Grid | None:
+    """The question itself, the reference against its twin of the other background; plain, and the variants.
+
+    None where no other method is compared: the table of comparisons then is this one.
+    """
+    plain = _of_twin(a, a.shown_comparisons)
+    if not plain or _asked_alone(a):
+        return None
+    variants = _variants(a)
+    caption = f"{_question(a)}, with its 95 % t interval, over all done seeds{_told(variants)}."
+    rows = [[rate, _short(a, plain[rate]), *(v.entries[rate] for v in variants)] for rate in sorted(plain, key=float)]
+    return Grid(caption, ["rate", "all done seeds", *(v.header for v in variants)], rows)
+
+
+def comparisons(a: Analysis) -> Grid:
+    """Method × rate against the reference: difference, intervals, tests, effect and equivalence.
+
+    With the variants of the headline where this table stands for it.
+    """
+    alone = _asked_alone(a)
+    variants = _variants(a) if alone else []
+    ordered = sorted(a.shown_comparisons, key=lambda c: (c.label, float(c.rate)))
+    rows = [[*_comparison(a, c), *(v.entries[c.rate] for v in variants)] for c in ordered]
+    return Grid(_caption(a, alone, variants), [*HEADERS, *(v.header for v in variants)], rows)
+
+
+def _caption(a: Analysis, alone: bool, variants: Sequence[Variant]) -> str:
+    pair = f"Method − {a.reference}: mean difference{_unit(a)} at the same rate and seed"
+    collapsed = any(c.collapsed for c in a.shown_comparisons)
+    return (
+        f"{_question(a) if alone else pair}, with its 95 % t interval and its BCa bootstrap interval (neither adjusted "
+        f"for the family); {words.TESTS[a.view.test]}; p raw and adjusted by Holm; g: mean/sd of the differences (d_z) "
+        f"with Hedges' correction; equivalence by TOST, adjusted by Holm{_told(variants)}. {words.margin(a)}"
+        f"{' †k: in k pairs a network has a layer without a live weight.' if collapsed else ''}"
+    )
+
+
+def _question(a: Analysis) -> str:
+    return (
+        f"Freeze or prune? {a.twin} − {a.reference}, same criterion and scope, other background: mean "
+        f"difference{_unit(a)} at the same rate and seed"
+    )
+
+
+def _unit(a: Analysis) -> str:
+    step = figure(a.view.metric).step
+    return f" in {step}" if step else ""
+
+
+def _told(variants: Sequence[Variant]) -> str:
+    return "".join(f"; {v.header}: {v.words}" for v in variants)
+
+
+def _asked_alone(a: Analysis) -> bool:
+    return {c.label for c in a.shown_comparisons} == {a.twin}
+
+
+def _of_twin(a: Analysis, several: Sequence[Comparison]) -> dict[str, Comparison]:
+    return {c.rate: c for c in several if c.label == a.twin}
+
+
+def _variants(a: Analysis) -> list[Variant]:
+    """Without collapsed seeds, and with diverged ones as chance; only those that change a pair."""
+    known = {
+        "connected seeds only": (
+            "without the seeds whose pruned network has a layer without a live weight",
+            a.connected,
+        ),
+        "diverged = chance": (f"with diverged seeds counted as chance ({words.chance(a)})", a.chance),
+    }
+    if not figure(a.view.metric).is_accuracy:
+        del known["diverged = chance"]
+    plain, made = _of_twin(a, a.shown_comparisons), []
+    for header, (said, several) in known.items():
+        other = _of_twin(a, several)
+        entries = {rate: _short(a, other.get(rate), c) for rate, c in plain.items()}
+        made.append(Variant(header=header, words=said, entries=entries))
+    return [variant for variant in made if set(variant.entries.values()) != {SAME}]
+
+
+def _short(a: Analysis, c: Comparison | None, plain: Comparison | None = None) -> str:
+    if c and plain and c.seeds == plain.seeds:
+        return SAME
+    if c is None or c.n == 0:
+        return "no pair left"
+    return f"{_difference(a, c)}, n = {c.n}, Holm p {p_value(c.p_holm)}"
+
+
+def _comparison(a: Analysis, c: Comparison) -> list[Entry]:
+    effect = NONE if math.isnan(c.g) else f"{c.g:+.2f}".replace("-", "−")
+    return [
+        c.label, c.rate, str(c.n), _difference(a, c), _interval(a, c.bootstrap.low, c.bootstrap.high) or NONE,
+        p_value(c.p), p_value(c.p_holm), effect, p_value(c.p_equivalence_holm), _verdict(a, c),
+    ]  # fmt: skip
+
+
+def _difference(a: Analysis, c: Comparison) -> str:
+    """+0.50 [−0.10, +1.10]"""
+    interval = _interval(a, c.interval.low, c.interval.high)
+    return f"{figure(a.view.metric).difference(c.difference)}{f' {interval}' if interval else ''}"
+
+
+def _interval(a: Analysis, low: float, high: float) -> str:
+    shown = figure(a.view.metric)
+    return "" if math.isnan(low) or math.isnan(high) else f"[{shown.difference(low)}, {shown.difference(high)}]"
+
+
+def _verdict(a: Analysis, c: Comparison) -> str:
+    arrow = {"higher": "higher ↑", "lower": "lower ↓"}.get(c.verdict, "")
+    by = BY[c.decided_by] if c.decided_by != a.view.test else ""
+    exact = c.decided_by in ("wilcoxon", "permutation")
+    small = "n too small" if exact and not multiplicity.reachable(c.n, c.family, a.view.alpha) else ""
+    collapsed = f"†{c.collapsed}" if c.collapsed else ""
+    found = ", ".join(part for part in (arrow, "equivalent ≈" if c.equivalent else "", by, small) if part)
+    return " ".join(part for part in (found or "open", collapsed) if part)
+
+
+def sensitivity(a: Analysis) -> list[str]:
+    """The comparisons in which a seed diverged, again with such seeds counted as chance. None but for accuracies.
+
+    Those of the question itself have a column of their own.
+    """
+    if not figure(a.view.metric).is_accuracy:
+        return []
+    shown = {(c.label, c.rate): c for c in a.shown_comparisons if c.label != a.twin}
+    pairs = [(shown[c.label, c.rate], c) for c in a.chance if (c.label, c.rate) in shown]
+    return [
+        f"{new.label}, rate {new.rate}: {_difference(a, new)}, n = {new.n}, Holm p {p_value(new.p_holm)} (without "
+        f"them: {_difference(a, old)}, n = {old.n}, Holm p {p_value(old.p_holm)})"
+        for old, new in pairs
+        if new.seeds != old.seeds
+    ]
