@@ -36,7 +36,7 @@ def _method(catalogue: Catalogue, name: str, row: Any) -> dict[str, Any]:
         }
     canonical = catalogue.name_of(row, name)
     record = row.record()
-    summary = (type(row).__doc__ or "").strip().split("\n")[0] if type(row) is not Method else ""
+    summary = " ".join((type(row).__doc__ or "").split("\n\n")[0].split()) if type(row) is not Method else ""
     return {
         "name": name,
         "criterion": record["criterion"],

@@ -32,7 +32,7 @@ def test_two_methods_have_one_table_of_differences_with_all_of_it() -> None:
         "method", "rate", "pairs", "difference", "bootstrap", "p", "Holm p", "g", "TOST Holm p", "verdict",
         "connected seeds only",
     ]  # fmt: skip
-    assert "equivalent ≈ †2 | +0.04 [+0.02, +0.06], n = 3, Holm p 0.031" in made
+    assert "equivalent ≈ †2 | +0.04 [+0.02, +0.06], n = 3, Holm p 0.020" in made
     assert "; connected seeds only: without the seeds whose pruned network has a layer" in made
 
 
@@ -57,10 +57,9 @@ def test_variants_that_change_no_pair_are_left_out() -> None:
 
 def test_a_diverged_seed_of_the_question_is_told_once() -> None:
     rows = [*small(), diverged("freeze", "0.95", 0)]
-    rows += [trial("freeze", "0.95", s, 0.9 + s / 100) for s in (1, 2)] + [
-        trial("snip", "0.95", s, 0.8) for s in range(3)
-    ]
-    made = render(frame(rows))
+    rows += [trial("freeze", "0.95", s, 0.9 + s / 100) for s in (1, 2)]
+    rows += [trial("snip", "0.95", s, 0.8) for s in range(3)]
+    made = render(frame(rows), classes={"digits": 10})
     assert header(made, "Freeze or prune? freeze − snip")[-1] == "diverged = chance"
     assert "; diverged = chance: with diverged seeds counted as chance (10 %)" in made
     assert "Sensitivity: comparisons of the other methods with diverged seeds counted as chance, 10 %:" in made

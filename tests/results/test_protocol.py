@@ -1,4 +1,4 @@
-"""How a section's training is told: fields with an effect, seeds of the machine's words, and no more."""
+"""How the training of a section is told: the fields that have an effect, the machine and the code."""
 
 from __future__ import annotations
 

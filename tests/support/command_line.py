@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+TIMES = ("scoring_seconds", "training_seconds", "peak_memory_bytes")  # figures that no two runs share
 COMMAND = [sys.executable, "-m", "bench"]
 
 
@@ -30,6 +31,7 @@ def stored(folder: Path) -> dict[str, dict[str, str]]:
         return rows
     with sqlite3.connect(f"file:{folder}/mlflow.db?mode=ro", uri=True, timeout=30) as database:
         try:
+            metrics = database.execute("SELECT run_uuid, key, step, value FROM metrics ORDER BY key, step").fetchall()
             runs = database.execute("SELECT run_uuid, status, start_time FROM runs").fetchall()
             tags = database.execute("SELECT run_uuid, key, value FROM tags").fetchall()
         except sqlite3.OperationalError:  # the tables are not there yet
@@ -37,9 +39,14 @@ def stored(folder: Path) -> dict[str, dict[str, str]]:
     by_run: dict[str, dict[str, str]] = {}
     for run, key, value in tags:
         by_run.setdefault(run, {})[key] = value
+    for run, key, step, value in metrics:
+        if key not in TIMES:
+            by_run.setdefault(run, {})[f"{key} at {step}"] = repr(value)
     for run, status, start in runs:
         found = by_run.get(run, {})
         if "bench.run_key" in found:
-            assert found["bench.run_key"] not in rows or status != "FINISHED", "a run key is stored twice"
-            rows[found["bench.run_key"]] = {**found, "run": run, "status": status, "start": str(start)}
+            before = rows.get(found["bench.run_key"], {"status": ""})["status"]
+            assert (before, status) != ("FINISHED", "FINISHED"), "a run key is stored twice"
+            if before != "FINISHED":  # beside it may stand what a killed driver left half-written
+                rows[found["bench.run_key"]] = {**found, "run": run, "status": status, "start": str(start)}
     return rows
