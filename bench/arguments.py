@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes.util
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,19 +30,17 @@ class Execution:
 
 
 def read_sweep(options: Mapping[str, Any]) -> Sweep:
-    """The sweep of a `run` command, its first trial checked: all others differ in method, rate and seed alone."""
+    """The sweep of a `run` command on the CPU, its first trial checked: all others differ in method, rate and seed."""
     protocol = {name: options[name] for name in FIELDS}
     protocol |= data_and_model(options["dataset"], options["model"], options["initialiser"])
     protocol |= {"lr": _lr(options), "milestones": _milestones(options["milestones"])}
-    protocol |= {"device": _device(options["device"]), "threads": options["cpus_per_trial"]}
+    protocol["threads"] = options["cpus_per_trial"]
     if options["cpus_per_trial"] < 1:
         raise ValueError(f"cpus-per-trial {options['cpus_per_trial']}: allowed is a whole number >= 1")
     if options["gamma"] is not None:
         if options["schedule"] != "step":
             raise ValueError(f"--gamma with schedule {options['schedule']}: the step schedule alone has it")
         protocol["gamma"] = options["gamma"]
-    if options["tf32"] and protocol["device"] != "cuda":
-        raise ValueError("--tf32 on the cpu: allowed on cuda")
     catalogue = Catalogue(options["plugins"])
     methods = dict(catalogue.parse(text.strip()) for text in options["methods"].split(","))
     sweep = Sweep(
@@ -57,6 +55,14 @@ def read_sweep(options: Mapping[str, Any]) -> Sweep:
             f"methods {options['methods']!r} at rates {options['rates']!r} with --no-dense: no trial is left"
         )
     return sweep
+
+
+def on_device(sweep: Sweep, options: Mapping[str, Any]) -> Sweep:
+    """The sweep on the device that the command asks for."""
+    device = _device(options["device"])
+    if options["tf32"] and device != "cuda":
+        raise ValueError("--tf32 on the cpu: allowed on cuda")
+    return replace(sweep, protocol={**sweep.protocol, "device": device})
 
 
 def _lr(options: Mapping[str, Any]) -> float:
