@@ -6,13 +6,15 @@ import ctypes
 import os
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import floor
 from pathlib import Path
 from typing import Any
 
 from bench.catalogue import Catalogue
 from bench.grammar import parse_rates, parse_seeds
 from bench.sweep import Sweep, data_and_model
+from datasets import DATASETS, DatasetRow
 
 FIELDS = (
     "epochs", "batch_size", "optimizer", "momentum", "nesterov", "weight_decay", "schedule", "warmup_epochs",
@@ -35,19 +37,17 @@ class Execution:
 
 
 def read_sweep(options: Mapping[str, Any]) -> Sweep:
-    """The sweep of a `run` command, its first trial checked: all others differ in method, rate and seed alone."""
+    """The sweep of a `run` command on the CPU, its first trial checked: all others differ in method, rate and seed."""
     protocol = {name: options[name] for name in FIELDS}
     protocol |= data_and_model(options["dataset"], options["model"], options["initialiser"])
     protocol |= {"lr": _lr(options), "milestones": _milestones(options["milestones"])}
-    protocol |= {"device": _device(options["device"]), "threads": options["cpus_per_trial"]}
+    protocol["threads"] = options["cpus_per_trial"]
     if options["cpus_per_trial"] < 1:
         raise ValueError(f"cpus-per-trial {options['cpus_per_trial']}: allowed is a whole number >= 1")
     if options["gamma"] is not None:
         if options["schedule"] != "step":
             raise ValueError(f"--gamma with schedule {options['schedule']}: the step schedule alone has it")
         protocol["gamma"] = options["gamma"]
-    if options["tf32"] and protocol["device"] != "cuda":
-        raise ValueError("--tf32 on the cpu: allowed on cuda")
     catalogue = Catalogue(options["plugins"])
     methods = dict(catalogue.parse(text.strip()) for text in options["methods"].split(","))
     sweep = Sweep(
@@ -61,7 +61,29 @@ def read_sweep(options: Mapping[str, Any]) -> Sweep:
         raise ValueError(
             f"methods {options['methods']!r} at rates {options['rates']!r} with --no-dense: no trial is left"
         )
+    _check_sizes(DATASETS[options["dataset"]], options)
     return sweep
+
+
+def _check_sizes(data: DatasetRow, options: Mapping[str, Any]) -> None:
+    """Whether every class has images enough for the validation split and the criterion, by the table's numbers."""
+    fraction, per_class = options["validation_fraction"], options["criterion_per_class"]
+    held_out = floor(fraction * data.train + 0.5)
+    if not 0 < held_out < data.train:
+        raise ValueError(f"validation-fraction {fraction}: leaves {held_out} of {data.train} images for validation")
+    left = floor(data.smallest_class * (1 - fraction))
+    if per_class > left:
+        raise ValueError(
+            f"criterion-per-class {per_class}: allowed is at most {left}, the smallest class's training images"
+        )
+
+
+def on_device(sweep: Sweep, options: Mapping[str, Any]) -> Sweep:
+    """The sweep on the device that the command asks for."""
+    device = _device(options["device"])
+    if options["tf32"] and device != "cuda":
+        raise ValueError("--tf32 on the cpu: allowed on cuda")
+    return replace(sweep, protocol={**sweep.protocol, "device": device})
 
 
 def _lr(options: Mapping[str, Any]) -> float:

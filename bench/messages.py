@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import click
+
+SOON_SECONDS = 0.5
 
 
 @contextmanager
@@ -16,6 +19,23 @@ def usage_errors() -> Iterator[None]:
         yield
     except ValueError as error:
         raise click.UsageError(str(error)) from error
+
+
+@contextmanager
+def announced(text: str) -> Iterator[None]:
+    """Say what is going to be done once all checks in here are passed, or soon where they take longer.
+
+    So a usage error stays one line, and a slow check (a download, a server) lets nobody wait in the dark.
+    """
+    soon = threading.Timer(SOON_SECONDS, say, [text])
+    soon.start()
+    try:
+        yield
+        if not soon.finished.is_set():
+            say(text)
+    finally:
+        soon.cancel()
+        soon.join()
 
 
 def say(text: str) -> None:

@@ -7,16 +7,25 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
+from bench import store
 from bench.result import Listener
 from bench.spool import Spool, SpoolRecorder
-from bench.store import check_writable
 from methods import Method
 
 
 class Place(Protocol):
     """What a `run` command needs of a place. To make one checks that it can be written, and writes nothing."""
 
-    text: str  # how a message calls it
+    @property
+    def text(self) -> str:
+        """How a message calls it."""
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing can be in it."""
+
+    def open(self) -> None:
+        """Import what is needed to read and write it. Raises ValueError where it is not what it seemed to be."""
 
     def ended(self, run_keys: Sequence[str]) -> Mapping[str, str]:
         """run key -> why it diverged, or "": the trials among these that need no training any more."""
@@ -31,12 +40,31 @@ class StorePlace:
     """The MLflow store."""
 
     def __init__(self) -> None:
+        self.uri = store.foreseen() or self._asked()
+        store.check_writable(self.uri)
+        self._runs: dict[str, str] = {}
+
+    @property
+    def text(self) -> str:
+        """As `Place.text`."""
+        return f"store {self.uri}"
+
+    @property
+    def is_new(self) -> bool:
+        """As `Place.is_new`."""
+        return not store.exists(self.uri)
+
+    def open(self) -> None:
+        """As `Place.open`."""
+        if (uri := self._asked()) != self.uri:
+            store.check_writable(uri)
+            self.uri = uri
+
+    @staticmethod
+    def _asked() -> str:
         from bench import tracking
 
-        self.uri = tracking.store_uri()
-        check_writable(self.uri)
-        self.text = f"store {self.uri}"
-        self._runs: dict[str, str] = {}
+        return tracking.store_uri()
 
     def ended(self, run_keys: Sequence[str]) -> Mapping[str, str]:
         """As `Place.ended`."""
@@ -61,6 +89,10 @@ class FolderPlace:
     def __init__(self, folder: Path) -> None:
         self.spool = Spool(folder)
         self.text = self.spool.text
+        self.is_new = not self.spool.entries
+
+    def open(self) -> None:
+        """As `Place.open`: there is nothing to do."""
 
     def ended(self, run_keys: Sequence[str]) -> Mapping[str, str]:
         """As `Place.ended`."""

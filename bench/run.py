@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import datasets
 from bench import names
-from bench.arguments import Execution, read_execution, read_sweep
+from bench.arguments import Execution, on_device, read_execution, read_sweep
 from bench.entry import check_name
-from bench.messages import say, usage_errors
+from bench.messages import announced, say, usage_errors
 from bench.places import FolderPlace, Place, StorePlace
 from bench.result import Listener, TrialResult
 from bench.spec import TrialSpec
@@ -27,20 +27,24 @@ def run_sweep(options: Mapping[str, Any]) -> int:
     """Train what the store lacks of a sweep. Returns 0, or 1 where a trial of the sweep failed or diverged."""
     with usage_errors():
         sweep = read_sweep(options)
-        trials = sweep.trials()
-        execution = read_execution(options, trials[0].device)
-        name = options["name"] or f"{trials[0].dataset}-{trials[0].model}"
-        check_name(name)
-        place: Place = StorePlace() if execution.offline is None else FolderPlace(execution.offline)
-        load = _data(trials, options)
-    if execution.executor == "ray":
-        from bench import schedule
-
-        schedule.start(execution.address)  # in the background, while the store answers
+        with announced(sweep.grid()):
+            sweep = on_device(sweep, options)
+            trials = sweep.trials()
+            execution = read_execution(options, trials[0].device)
+            name = options["name"] or f"{trials[0].dataset}-{trials[0].model}"
+            check_name(name)
+            place: Place = StorePlace() if execution.offline is None else FolderPlace(execution.offline)
+            load = _data(trials[0].dataset, options)
+    if place.is_new:  # else it may have every trial, and be faster to ask than Ray to start
+        _start_ray(execution)
+    with usage_errors():
+        place.open()
     keys = [spec.run_key for spec in trials]
     ended = place.ended(keys)
     missing = [spec for spec in trials if spec.run_key not in ended]
     say(f"{len(trials)} trials: {len(ended)} done before, {len(missing)} to train; {place.text}")
+    if missing:
+        _start_ray(execution)
     command = shlex.join(["python", "-m", "bench", *sys.argv[1:]])
     with ExitStack() as stack:
         with usage_errors():  # the name of a deleted experiment
@@ -50,15 +54,19 @@ def run_sweep(options: Mapping[str, Any]) -> int:
     return _verdict(sweep, bad | {s: f"{r.outcome}: {r.reason}" for s, r in results.items() if r.outcome != names.DONE})
 
 
-def _data(trials: Sequence[TrialSpec], options: Mapping[str, Any]) -> Callable[[], ImageData]:
-    """Fetch the data set where it is missing, check its files and its splits, and say how a worker loads it."""
-    from bench.prepare import indices
+def _start_ray(execution: Execution) -> None:
+    """Have Ray start in the background, where it is needed and not already on its way."""
+    if execution.executor == "ray":
+        from bench import schedule
 
-    name, root = trials[0].dataset, datasets.data_root(options["data_root"])
+        schedule.start(execution.address)
+
+
+def _data(name: str, options: Mapping[str, Any]) -> Callable[[], ImageData]:
+    """Fetch the data set where it is missing, check every file, and say how a worker loads it."""
+    root = datasets.data_root(options["data_root"])
     datasets.fetch(name, root)
-    data = datasets.load(name, root)
-    for spec in {spec.seed: spec for spec in trials}.values():
-        indices(spec, data)
+    datasets.check(name, root)
     return partial(datasets.load, name, root)
 
 
@@ -82,11 +90,11 @@ def _train(
             local.run(packs, load, listener)
         else:
             from bench import schedule
-            from bench.train import train_epochs
+            from bench.worker import engine
 
             schedule.run(
                 packs,
-                train_epochs,
+                engine,
                 load,
                 listener,
                 cpus_per_trial=trials[0].threads,

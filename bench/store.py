@@ -29,6 +29,14 @@ def absolute(uri: str) -> str:
     return uri
 
 
+def foreseen() -> str | None:
+    """The store's address where it can be told without importing MLflow: MLFLOW_TRACKING_URI, or the file that MLflow
+    makes in a folder without a store; `bench.tracking.store_uri` has the last word."""
+    if uri := os.environ.get("MLFLOW_TRACKING_URI"):
+        return absolute(uri)
+    return None if Path("mlruns").exists() else absolute(f"{SQLITE}mlflow.db")
+
+
 def local_path(uri: str) -> Path | None:
     """The file or folder that holds the store; None where it is a server's business."""
     if uri.startswith(SQLITE):

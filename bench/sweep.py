@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from bench.catalogue import nearest
-from bench.spec import TrialSpec
+from bench.spec import TrialSpec, key_of
 from datasets import DATASETS
 from methods import METHODS, Dense, Method
 from models import INITIALISERS, MODELS
@@ -37,9 +37,24 @@ class Sweep:
         ]
         return list({spec.run_key: spec for spec in specs}.values())
 
+    def grid(self) -> str:
+        """The shape of the sweep in a line: "grid: 2 methods × 5 rates × 5 seeds + dense × 5 seeds = 55 trials"."""
+        specs, seeds = self.trials(), len(self.seeds)
+        others = [spec for spec in specs if not isinstance(spec.method, Dense)]
+        methods, rates = len({key_of(spec.method.record()) for spec in others}), len({spec.rate for spec in others})
+        parts = [f"{_count(methods, 'method')} × {_count(rates, 'rate')} × {_count(seeds, 'seed')}"]
+        if len(others) < len(specs):
+            dense = f"dense × {_count(seeds, 'seed')}"
+            parts = [*parts, dense] if others else [dense]
+        return f"grid: {' + '.join(parts)} = {_count(len(specs), 'trial')}"
+
     def name_of(self, method: Method) -> str:
         """The name the tables print."""
         return next((name for name, m in self.methods.items() if m == method), "dense")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def data_and_model(dataset: str, model: str | None, initialiser: str) -> dict[str, str]:

@@ -93,6 +93,13 @@ class Worker:
         return Report(epochs)
 
 
+def engine(pack: Sequence[TrialSpec], data: ImageData, device: str) -> Training:
+    """Our training engine; imported where it runs, so that a driver needs no torch."""
+    from bench.train import train_epochs
+
+    return train_epochs(pack, data, device)
+
+
 def one_line(error: BaseException) -> str:
     """The kind and the message of an exception, in at most 300 characters."""
     return " ".join(f"{type(error).__name__}: {error}".split())[:300]

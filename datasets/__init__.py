@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import importlib
+import importlib.util
 import json
 import os
 from collections.abc import Mapping
@@ -16,11 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from datasets.errors import DataError
+from datasets.files import read_all
 
 if TYPE_CHECKING:
     from datasets.images import ImageData
 
-__all__ = ["DATASETS", "DataError", "DatasetRow", "data_root", "fetch", "load"]
+__all__ = ["DATASETS", "DataError", "DatasetRow", "check", "data_root", "fetch", "load"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +34,10 @@ class DatasetRow:
     classes: int
     train: int  # images
     test: int
+    smallest_class: int  # training images of the class that has fewest
     default_model: str
-    files: Mapping[str, str]  # path -> md5; relative to the data root, or where installed with a package
+    files: Mapping[str, str]  # path -> md5; relative to the data root, or to where `package` is installed
+    package: str = ""  # the files come with this package; "" = they lie under the data root
     mirrors: str = ""  # "module:class" whose `mirrors` list the addresses of the files' folder; "" = never downloaded
     version: int = 1  # of our own processing of the files: raise it whenever the arrays change
     note: str = ""  # one line for the listing
@@ -53,7 +57,9 @@ DATASETS: dict[str, DatasetRow] = {
         classes=10,
         train=1_437,
         test=360,
+        smallest_class=139,
         default_model="lenet-300-100",
+        package="sklearn",
         files={"sklearn/datasets/data/digits.csv.gz": "9b335364a7bfd63947c7480a5bd51f2d"},
         note="scikit-learn's 8x8 digits up-sampled to 28x28; needs no download",
     ),
@@ -63,6 +69,7 @@ DATASETS: dict[str, DatasetRow] = {
         classes=10,
         train=60_000,
         test=10_000,
+        smallest_class=5_421,
         default_model="lenet-5-caffe",
         files={
             "MNIST/raw/train-images-idx3-ubyte.gz": "f68b3c2dcbeaaa9fbdd348bbdeb94873",
@@ -79,6 +86,7 @@ DATASETS: dict[str, DatasetRow] = {
         classes=10,
         train=60_000,
         test=10_000,
+        smallest_class=6_000,
         default_model="lenet-5-caffe",
         files={
             "FashionMNIST/raw/train-images-idx3-ubyte.gz": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
@@ -100,8 +108,17 @@ def load(name: str, root: Path | None = None) -> ImageData:
     """
     row = _row(name)
     module, _, function = row.load.partition(":")
-    data: ImageData = getattr(importlib.import_module(module), function)(name, row, data_root(root))
+    data: ImageData = getattr(importlib.import_module(module), function)(name, row, _folder(name, row, root))
     return data
+
+
+def check(name: str, root: Path | None = None) -> None:
+    """Check the files of a data set by md5, without torch: what `load` would complain about, sooner.
+
+    Raises: DataError if `name` is unknown, or a file is missing or corrupted: one line naming it.
+    """
+    row = _row(name)
+    read_all(name, row.files, _folder(name, row, root))
 
 
 def fetch(name: str, root: Path | None = None) -> None:
@@ -125,6 +142,16 @@ def data_root(given: Path | None = None) -> Path:
     from platformdirs import user_cache_path
 
     return user_cache_path("freeze-or-prune").absolute()
+
+
+def _folder(name: str, row: DatasetRow, root: Path | None) -> Path:
+    """What the paths of a row's files are relative to; a package is found, not imported."""
+    if not row.package:
+        return data_root(root)
+    found = importlib.util.find_spec(row.package)
+    if found is None or found.origin is None:
+        raise DataError(f"data set {name}: needs the package {row.package}, which is not installed")
+    return Path(found.origin).parents[1]
 
 
 def _row(name: str) -> DatasetRow:

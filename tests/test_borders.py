@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -99,6 +100,7 @@ HEAVY = ("torch", "ray", "mlflow", "sklearn", "pandas")
     [
         "import methods, models, datasets, bench.sweep, bench.spec",
         "import bench.run, bench.places, bench.spool, bench.store, bench.worker, bench.ray_options",
+        "import datasets; datasets.check('digits')",
         "import bench.cli; bench.cli.main(['--help'])",
         "import bench.cli; bench.cli.main(['run', '--help'])",
         "import bench.cli; bench.cli.main(['list', 'methods'])",
@@ -113,6 +115,21 @@ HEAVY = ("torch", "ray", "mlflow", "sklearn", "pandas")
 )
 def test_light_commands_import_nothing_heavy(code: str, tmp_path: Path) -> None:
     assert loaded(code, HEAVY, tmp_path) == "[]"
+
+
+def test_the_grid_is_told_before_anything_heavy_is_imported(tmp_path: Path) -> None:
+    blocked = "sys.modules.update(dict.fromkeys(('torch', 'ray', 'mlflow')))"  # importing any of them raises
+    code = f"import sys; {blocked}; import bench.cli; bench.cli.main(['run'])"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, env=environment)
+    assert "ModuleNotFoundError" in done.stderr
+    assert done.stderr.startswith("grid: 2 methods × 5 rates × 5 seeds + dense × 5 seeds = 55 trials\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_driver_of_a_sweep_needs_no_torch() -> None:
+    code = "import bench.run, bench.tracking, bench.schedule, bench.progress"
+    assert loaded(code, ("torch", "sklearn", "torchvision"), Path.cwd()) == "[]"
 
 
 def test_table_imports_neither_torch_nor_ray(tmp_path: Path) -> None:

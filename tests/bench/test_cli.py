@@ -8,6 +8,7 @@ import json
 import shutil
 import socket
 import sqlite3
+import subprocess
 import sys
 import textwrap
 from dataclasses import replace
@@ -15,7 +16,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
-from command_line import bench, stored
+from command_line import bench, environment, stored
 
 from bench.cli import main
 from datasets import DATASETS
@@ -176,6 +177,7 @@ def test_run_table_and_second_run(folder: Path) -> None:
     first = bench(folder, *SWEEP)
     assert first.returncode == 0, first.stderr
     assert first.stdout == "" and "10 trials: 0 done before, 10 to train" in first.stderr
+    assert first.stderr.startswith("grid: 2 methods × 2 rates × 2 seeds + dense × 2 seeds = 10 trials\n")
     before = stored(folder)
     assert len(before) == 10 and {t["status"] for t in before.values()} == {"FINISHED"}
 
@@ -194,6 +196,18 @@ def test_run_table_and_second_run(folder: Path) -> None:
     assert {c["method"] for c in json.loads(shown.stdout)["sections"][0]["cells"]} == {"dense", "freeze", "snip"}
     rows = bench(folder, "list", "trials", "--format", "csv").stdout.splitlines()
     assert len(rows) == 11 and rows[0].startswith("run_id,run_key,")
+
+
+WITHOUT_RAY = "import sys; sys.modules['ray'] = None; from bench.cli import main; sys.exit(main(sys.argv[1:]))"
+
+
+def test_where_nothing_is_to_train_ray_is_not_started(folder: Path) -> None:
+    command = ("run", "--methods", "dense", "--seeds", "1", "--epochs", "1")
+    assert bench(folder, *command, "--executor", "local").returncode == 0
+    again = subprocess.run(
+        [sys.executable, "-c", WITHOUT_RAY, *command], cwd=folder, env=environment(), capture_output=True, text=True
+    )
+    assert again.returncode == 0 and "1 trials: 1 done before, 0 to train" in again.stderr, again.stderr
 
 
 PLUGIN = """

@@ -218,7 +218,6 @@ def test_a_line_holds_the_whole_entry() -> None:
         (["--executor", "local", "--offline", "."], "file, line 1: no trial: not JSON"),
         (["--executor", "local", "--offline", "kept", "--rates", "2"], "rate 2: allowed is"),
         (["--executor", "local", "--offline", "kept", "--name", "a;b"], "name 'a;b'"),
-        (["--executor", "local", "--offline", "kept", "--dataset", "mnist", "--data-root", "file"], "mnist"),
     ],
 )
 def test_usage_errors_write_nothing(

@@ -40,6 +40,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         classes=3,
         train=12,
         test=5,
+        smallest_class=4,
         default_model="lenet-300-100",
         files={path: write_idx(root / path, array) for path, array in arrays.items()},
         mirrors="torchvision.datasets:MNIST",

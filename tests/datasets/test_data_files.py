@@ -2,15 +2,17 @@
 
 import gzip
 import hashlib
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from datasets import DATASETS, DataError, load
+from datasets import DATASETS, DataError, check, load
 from datasets.statistics import mean_std
 
 FIRST = "Tiny/raw/train-images.gz"
@@ -39,24 +41,27 @@ def test_load_reads_the_arrays_and_writes_nothing(tiny: SimpleNamespace) -> None
     assert data.std == pytest.approx([np.std(tiny.arrays[FIRST] / 255)], abs=1e-15)
 
 
-def test_missing_files_are_all_named(tiny: SimpleNamespace) -> None:
+@pytest.mark.parametrize("look", [load, check])
+def test_missing_files_are_all_named(tiny: SimpleNamespace, look: Callable[..., Any]) -> None:
     lacking = list(tiny.row.files)[1:3]
     for path in lacking:
         (tiny.root / path).unlink()
     with pytest.raises(DataError, match=r"^data set tiny: missing ") as error:
-        load("tiny", tiny.root)
+        look("tiny", tiny.root)
     named = ", ".join(f"{tiny.root / path} (md5 {tiny.row.files[path]})" for path in lacking)
     assert one_line(error).endswith(f"missing {named}")
 
 
-def test_flipped_byte_is_named(tiny: SimpleNamespace) -> None:
+@pytest.mark.parametrize("look", [load, check])
+def test_flipped_byte_is_named(tiny: SimpleNamespace, look: Callable[..., Any]) -> None:
+    check("tiny", tiny.root)
     path = tiny.root / FIRST
     content = bytearray(path.read_bytes())
     content[-9] ^= 1
     path.write_bytes(content)
     found = hashlib.md5(content).hexdigest()
     with pytest.raises(DataError) as error:
-        load("tiny", tiny.root)
+        look("tiny", tiny.root)
     expected = f"{path}: corrupted: expected md5 {tiny.row.files[FIRST]}, found {found}; "
     assert one_line(error).startswith(expected)
 

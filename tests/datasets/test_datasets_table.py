@@ -35,6 +35,7 @@ def test_row_says_what_is_loaded(name: str) -> None:
         assert images.dtype == torch.uint8
         assert labels.dtype == torch.int64
         assert torch.equal(labels.unique(), torch.arange(row.classes))
+    assert row.smallest_class == int(data.train_labels.bincount().min())
     pixels = data.train_images.int()
     mean, square = (int(values.sum()) / pixels.numel() for values in (pixels, pixels.square()))
     assert data.mean == pytest.approx([mean / 255], abs=1e-12)

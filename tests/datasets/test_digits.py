@@ -9,7 +9,7 @@ import torch
 from sklearn.datasets import load_digits
 from torch.nn.functional import interpolate
 
-from datasets import DATASETS, DataError, load
+from datasets import DATASETS, DataError, check, load
 from datasets.digits import upsample
 
 # Over the four arrays. If it moves, the row's `version` must be raised: results on other pixels are other results.
@@ -51,5 +51,13 @@ def test_every_digit_is_in_one_part_and_the_test_set_is_stratified() -> None:
 def test_another_file_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     row = DATASETS["digits"]
     monkeypatch.setitem(DATASETS, "digits", replace(row, files=dict.fromkeys(row.files, "0" * 32)))
-    with pytest.raises(DataError, match=r"digits\.csv\.gz: corrupted: expected md5 000"):
-        load("digits")
+    for look in (load, check):
+        with pytest.raises(DataError, match=r"digits\.csv\.gz: corrupted: expected md5 000"):
+            look("digits")
+
+
+def test_a_package_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    check("digits")
+    monkeypatch.setitem(DATASETS, "digits", replace(DATASETS["digits"], package="sklearn_of_another_name"))
+    with pytest.raises(DataError, match="data set digits: needs the package sklearn_of_another_name"):
+        check("digits")

@@ -1,0 +1,34 @@
+"""What is said before and after the checks of a command."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from bench import messages
+from bench.messages import announced
+
+
+def test_said_once_all_checks_are_passed(capsys: pytest.CaptureFixture[str]) -> None:
+    with announced("grid"):
+        assert capsys.readouterr().err == ""
+    assert capsys.readouterr().err == "grid\n"
+
+
+def test_not_said_where_a_check_fails_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ValueError, match="wrong"), announced("grid"):
+        raise ValueError("wrong")
+    assert capsys.readouterr().err == ""
+
+
+def test_said_soon_where_the_checks_take_long(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(messages, "SOON_SECONDS", 0.01)
+    with announced("grid"):
+        deadline = time.monotonic() + 10
+        while not (said := capsys.readouterr().err) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert said == "grid\n"
+    assert capsys.readouterr().err == ""
