@@ -13,7 +13,7 @@ from bench.sweep import Sweep, data_and_model
 
 FIELDS = (
     "epochs", "batch_size", "optimizer", "momentum", "nesterov", "weight_decay", "schedule", "warmup_epochs",
-    "validation_fraction", "criterion_per_class", "precision", "tf32",
+    "validation_fraction", "criterion_per_class", "precision", "tf32", "step",
 )  # fmt: skip
 
 

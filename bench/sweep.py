@@ -9,6 +9,7 @@ from typing import Any
 
 from bench.catalogue import nearest
 from bench.spec import TrialSpec
+from bench.steps import Step, resolve_step
 from datasets import DATASETS
 from methods import METHODS, Method
 from models import INITIALISERS, MODELS
@@ -24,7 +25,7 @@ class Sweep:
     rates: Sequence[Decimal]
     seeds: Sequence[int]
     dense: bool  # train the dense baseline along
-    protocol: Mapping[str, Any]  # the other fields of TrialSpec
+    protocol: Mapping[str, Any]  # the other fields of TrialSpec; `step` may be "auto"
 
     def trials(self) -> list[TrialSpec]:
         """The trials, each run key once; seeds outermost, so that a sweep cut short is still balanced over methods."""
@@ -35,11 +36,19 @@ class Sweep:
                 (DENSE, zero) if rate == 0 else (m, rate) for m in self.methods.values() if rate == 0 or m != DENSE
             ]
         specs = [
-            TrialSpec(method=method, rate=rate, seed=seed, **self.protocol)
+            TrialSpec(method=method, rate=rate, seed=seed, **{**self.protocol, "step": self._step(method, rate)})
             for seed in self.seeds
             for method, rate in cells
         ]
         return list({spec.run_key: spec for spec in specs}.values())
+
+    def _step(self, method: Method, rate: Decimal) -> Step:
+        p = self.protocol
+        shapes = MODELS[p["model"]].layers
+        return resolve_step(
+            p["step"], device=p["device"], precision=p["precision"], background=method.background, rate=rate,
+            shapes=shapes,
+        )  # fmt: skip
 
     def name_of(self, method: Method) -> str:
         """The name the tables print."""

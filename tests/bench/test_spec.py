@@ -83,6 +83,10 @@ def test_a_plugs_source_is_part_of_the_key(tmp_path: Any, monkeypatch: pytest.Mo
         ({"schedule": "step", "milestones": (0.5, 0.5)}, "milestones (0.5, 0.5): allowed is rising"),
         ({"warmup_epochs": 1}, "warmup_epochs 1.0: allowed is less than the 1 epochs"),
         ({"validation_fraction": 1}, "validation_fraction 1.0"),
+        ({"step": "auto"}, "step auto: allowed is dense, sparse"),
+        ({"step": "sparse", "rate": "0"}, "step sparse at rate 0: allowed is dense"),
+        ({"step": "sparse", "device": "cuda"}, "step sparse on cuda: allowed on the cpu"),
+        ({"step": "sparse", "precision": "bfloat16"}, "step sparse in bfloat16: allowed in float32 and float64"),
     ],
 )
 def test_errors_name_value_and_allowed(fields_: dict[str, Any], message: str) -> None:
