@@ -18,7 +18,7 @@ from datasets import DATASETS, DatasetRow
 
 FIELDS = (
     "epochs", "batch_size", "optimizer", "momentum", "nesterov", "weight_decay", "schedule", "warmup_epochs",
-    "validation_fraction", "criterion_per_class", "precision", "tf32",
+    "validation_fraction", "criterion_per_class", "precision", "tf32", "step",
 )  # fmt: skip
 
 

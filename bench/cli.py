@@ -39,8 +39,10 @@ PROTOCOL = [
     _field("validation_fraction", "--validation-fraction", "Share of train held out per seed.", type=float),
     _field("criterion_per_class", "--criterion-per-class", "Images per class the criterion sees.", type=int),
     _field("precision", "--precision", "Arithmetic.", type=click.Choice(get_args(Precision))),
+    click.option("--step", type=click.Choice(["auto", "dense", "sparse"]), default="auto", show_default=True,
+                 help="Gradients of all weights, or of the live ones alone; auto: what is faster at the rate."),
     _field("tf32", "--tf32", "TF32 matrix products (cuda).", is_flag=True),
-]
+]  # fmt: skip
 
 RUN = [
     click.option("--methods", default="freeze,snip", show_default=True, help="Comma list; name:field=value sets a field."),

@@ -2,7 +2,8 @@
 
 The optimizer never sees a dead weight: it works on one compact vector of live values per weight tensor, filled from
 the gradient by index and written back by index. No optimizer, decay, momentum or precision can move what it never
-touches, and its state is as small as the live weights. A tensor that is live throughout is handed over as it is.
+touches, and its state is as small as the live weights. A tensor that is live throughout is handed over as it is; so is
+a compact vector that the network itself computes with (`bench.sparse_network`).
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
 
 from bench.spec import TrialSpec
+from bench.updates import UPDATES
 from methods.maskable import background, maskable
 
 
@@ -40,63 +43,59 @@ class Part:
     weight: Tensor
     flat: Tensor
     index: Tensor
-    values: nn.Parameter
+    values: Tensor
 
 
 class LiveOptimizer:
-    """An optimizer of torch over the live entries only; weight decay on live weights, none on the other parameters."""
+    """An optimizer of torch over the live entries only; weight decay on live weights, none on the other parameters.
 
-    def __init__(self, model: nn.Module, masks: Mapping[str, Tensor], spec: TrialSpec) -> None:
+    Args: compact: the live values, by weight name, of the layers that compute with them and leave their gradient there.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        masks: Mapping[str, Tensor],
+        spec: TrialSpec,
+        compact: Mapping[str, nn.Parameter] = MappingProxyType({}),
+    ) -> None:
         weights = maskable(model)
-        self.parts = [_part(w, masks[name]) for name, w in weights.items() if not masks[name].all()]
-        whole = [w for name, w in weights.items() if masks[name].all()]
+        dense = {name: w for name, w in weights.items() if name not in compact}
+        self.whole = [w for name, w in dense.items() if masks[name].all()]
+        parts = [_part(w, masks[name]) for name, w in dense.items() if not masks[name].all()]
+        self.parts = [part for part in parts if part.index.numel()]
+        self.whole += [values for values in compact.values() if values.numel()]
         ids = {id(w) for w in weights.values()}
-        self.parameters = list(model.parameters())
-        others = [p for p in self.parameters if id(p) not in ids]
-        self.parts = [part for part in self.parts if part.index.numel()]
-        decayed = [*whole, *(part.values for part in self.parts)]
-        groups = [
-            {"params": decayed, "weight_decay": spec.weight_decay},
-            {"params": others, "weight_decay": 0.0},
-        ]
-        self.optimizer = OPTIMIZERS[spec.optimizer](spec, [g for g in groups if g["params"]])
+        self.others = [p for p in model.parameters() if id(p) not in ids]
+        self.compact = list(compact.values())
+        self.parameters = [*model.parameters(), *self.compact]
+        update = UPDATES[spec.optimizer]
+        self.decayed = update(spec, [*self.whole, *(part.values for part in self.parts)], spec.weight_decay)
+        self.undecayed = update(spec, self.others, 0.0)
 
+    @torch.no_grad()
     def step(self, lr: float) -> None:
         """One update from the `.grad` that the last backward pass left; leaves no `.grad` behind."""
+        live = [_gradient(part.weight).view(-1).index_select(0, part.index) for part in self.parts]
+        self.decayed.step([*map(_gradient, self.whole), *live], lr)
+        self.undecayed.step([*map(_gradient, self.others)], lr)
         for part in self.parts:
-            assert part.weight.grad is not None
-            part.values.grad = part.weight.grad.view(-1).index_select(0, part.index)
-        for group in self.optimizer.param_groups:
-            group["lr"] = lr
-        self.optimizer.step()
-        for part in self.parts:
-            part.flat.index_copy_(0, part.index, part.values.detach())
+            part.flat.index_copy_(0, part.index, part.values)
         for parameter in self.parameters:
             parameter.grad = None
 
     def state_bytes(self) -> int:
         """Memory the live values, their indices and the optimizer's state take, beyond the model itself."""
-        state = (t for s in self.optimizer.state.values() for t in s.values() if isinstance(t, Tensor))
         own = (t for part in self.parts for t in (part.index, part.values))
-        return sum(t.numel() * t.element_size() for t in (*state, *own))
+        return sum(t.nbytes for t in (*self.decayed.state, *self.undecayed.state, *own, *self.compact))
+
+
+def _gradient(tensor: Tensor) -> Tensor:
+    assert tensor.grad is not None, "a parameter that the loss does not depend on"
+    return tensor.grad
 
 
 def _part(weight: Tensor, mask: Tensor) -> Part:
     flat = weight.detach().view(-1)
     index = mask.view(-1).nonzero().view(-1)
-    return Part(weight, flat, index, nn.Parameter(flat.index_select(0, index)))
-
-
-def _sgd(spec: TrialSpec, groups: list[dict[str, object]]) -> torch.optim.Optimizer:
-    return torch.optim.SGD(groups, lr=spec.lr, momentum=spec.momentum, nesterov=spec.nesterov, fused=True)
-
-
-def _adam(spec: TrialSpec, groups: list[dict[str, object]]) -> torch.optim.Optimizer:
-    return torch.optim.Adam(groups, lr=spec.lr, betas=(spec.momentum, 0.999), eps=1e-8, fused=True)
-
-
-def _adamw(spec: TrialSpec, groups: list[dict[str, object]]) -> torch.optim.Optimizer:
-    return torch.optim.AdamW(groups, lr=spec.lr, betas=(spec.momentum, 0.999), eps=1e-8, fused=True)
-
-
-OPTIMIZERS = {"sgd": _sgd, "adam": _adam, "adamw": _adamw}
+    return Part(weight, flat, index, flat.index_select(0, index))

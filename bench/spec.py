@@ -10,6 +10,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from bench.steps import Step, no_sparse_step
 from bench.streams import SEED_LIMIT
 from methods import METHODS, Dense, Method
 
@@ -50,7 +51,7 @@ class TrialSpec:
     criterion_precision: ScoringPrecision = "float64"
     precision: Precision = "float32"
     tf32: bool = False
-    step: Literal["dense"] = "dense"
+    step: Step = "dense"  # resolved: `bench.steps.resolve_step`
     pack: Literal["single"] = "single"
     device: Literal["cpu", "cuda"] = "cpu"
     threads: int = 1
@@ -138,5 +139,9 @@ def _check(spec: TrialSpec) -> None:
         raise ValueError(
             f"milestones {spec.milestones} with schedule {spec.schedule}: the step schedule, and it alone, has them"
         )
+    if spec.step == "sparse" and not spec.rate:
+        raise ValueError("step sparse at rate 0: allowed is dense")
+    if spec.step == "sparse" and (reason := no_sparse_step(spec.device, spec.precision)):
+        raise ValueError(f"step sparse {reason}")
     if spec.warmup_epochs >= spec.epochs:
         raise ValueError(f"warmup_epochs {spec.warmup_epochs}: allowed is less than the {spec.epochs} epochs")

@@ -9,6 +9,7 @@ from typing import Any
 
 from bench.catalogue import nearest
 from bench.spec import TrialSpec, key_of
+from bench.steps import Step, resolve_step
 from datasets import DATASETS
 from methods import METHODS, Dense, Method
 from models import INITIALISERS, MODELS
@@ -22,7 +23,7 @@ class Sweep:
     rates: Sequence[Decimal]
     seeds: Sequence[int]
     dense: bool  # train the dense baseline along
-    protocol: Mapping[str, Any]  # the other fields of TrialSpec
+    protocol: Mapping[str, Any]  # the other fields of TrialSpec; `step` may be "auto"
 
     def trials(self) -> list[TrialSpec]:
         """The trials, each run key once; seeds outermost, so that a sweep cut short is still balanced over methods."""
@@ -31,7 +32,7 @@ class Sweep:
         cells = [(METHODS["dense"], Decimal(0))] if self.dense or asked else []
         cells += [(method, rate) for rate in self.rates for method in rated]
         specs = [
-            TrialSpec(method=method, rate=rate, seed=seed, **self.protocol)
+            TrialSpec(method=method, rate=rate, seed=seed, **{**self.protocol, "step": self._step(method, rate)})
             for seed in self.seeds
             for method, rate in cells
         ]
@@ -47,6 +48,17 @@ class Sweep:
             dense = f"dense × {_count(seeds, 'seed')}"
             parts = [*parts, dense] if others else [dense]
         return f"grid: {' + '.join(parts)} = {_count(len(specs), 'trial')}"
+
+    def _step(self, method: Method, rate: Decimal) -> Step:
+        p = self.protocol
+        return resolve_step(
+            p["step"],
+            device=p.get("device", "cpu"),
+            precision=p["precision"],
+            background=method.background,
+            rate=rate,
+            shapes=MODELS[p["model"]].layers,
+        )
 
     def name_of(self, method: Method) -> str:
         """The name the tables print."""

@@ -5,22 +5,22 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from bench import names
+from bench.arithmetic import autocast, settings
 from bench.cost import counts
 from bench.environment import environment
 from bench.gradients import gradient_figures
 from bench.learning_rate import learning_rate
 from bench.live import LiveOptimizer, apply_background, dead_checksum
 from bench.memory import peak_bytes, reset_peak
+from bench.network import Network, network_of
 from bench.prepare import Trial, mask_checksum, prepare
 from bench.result import TrialResult
 from bench.spec import TrialSpec
@@ -74,7 +74,7 @@ def train_epochs(pack: Sequence[TrialSpec], data: ImageData, device: str) -> Gen
     """
     results = []
     for spec in pack:
-        with _settings(spec):
+        with settings(spec):
             results.append((yield from _trial(spec, data, device)))
     return results
 
@@ -119,13 +119,14 @@ def train_trial(spec: TrialSpec, trial: Trial, record: Record) -> Iterator[Epoch
         record.layers[name] = {"weights": mask.numel(), "live": int(mask.sum())}
     dead = dead_checksum(trial.model, trial.masks)
     yield _measure(spec, trial, record)
-    optimizer = LiveOptimizer(trial.model, trial.masks, spec)
+    network = network_of(spec, trial)
+    optimizer = LiveOptimizer(trial.model, trial.masks, spec, network.values)
     order = stream(spec.seed, "order")
     best, seconds = -1.0, 0.0
     for epoch in range(1, spec.epochs + 1):
         permutation = torch.from_numpy(order.permutation(len(trial.train_indices))).to(trial.train_indices.device)
         start = time.perf_counter()
-        loss = _train_epoch(spec, trial, optimizer, trial.train_indices[permutation], epoch - 1)
+        loss = _train_epoch(spec, network, optimizer, permutation, epoch - 1)
         seconds += time.perf_counter() - start
         yield _measure(spec, trial, record, loss)
         if (accuracy := record.epochs[epoch][names.VALIDATION_ACCURACY]) > best:
@@ -137,18 +138,18 @@ def train_trial(spec: TrialSpec, trial: Trial, record: Record) -> Iterator[Epoch
     record.tags[names.WEIGHTS_SHA256] = checksum(trial.model)
 
 
-def _train_epoch(spec: TrialSpec, trial: Trial, optimizer: LiveOptimizer, order: Tensor, epoch: int) -> float:
+def _train_epoch(spec: TrialSpec, network: Network, optimizer: LiveOptimizer, permutation: Tensor, epoch: int) -> float:
     """One pass over the training split in the given order; returns the mean loss over its images."""
-    trial.model.train()
-    per_epoch = -(-len(order) // spec.batch_size)
-    total = torch.zeros((), device=order.device, dtype=torch.float64)
-    for i, (x, y) in enumerate(trial.train.epoch(order, spec.batch_size)):
-        with _autocast(spec, order.device.type):
-            loss = cross_entropy(trial.model(x), y)
+    per_epoch = -(-len(permutation) // spec.batch_size)
+    losses = []
+    for i, (loss, images) in enumerate(network.losses(permutation, spec.batch_size)):
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step(learning_rate(spec, epoch * per_epoch + i, spec.epochs * per_epoch))
-        total += loss.detach() * len(y)
-    mean = float(total) / len(order)  # the one point of an epoch that waits for the device
+        losses.append(loss.detach() * images)
+    network.write_back()
+    # One after the other, so that no library's order of adding counts.
+    total = torch.stack(losses).double().cumsum(0)[-1]
+    mean = float(total) / len(permutation)  # the one point of an epoch that waits for the device
     if not isfinite(mean):
         raise Diverged(f"training loss {mean} in epoch {epoch + 1}")
     return mean
@@ -182,28 +183,9 @@ def _accuracy(spec: TrialSpec, trial: Trial, images: Any, indices: Tensor) -> fl
     trial.model.eval()
     right = torch.zeros((), device=indices.device, dtype=torch.int64)
     for x, y in images.epoch(indices, CHUNK):
-        with _autocast(spec, indices.device.type):
+        with autocast(spec, indices.device.type):
             right += (trial.model(x).argmax(1) == y).sum()
     return int(right) / len(indices)
-
-
-def _autocast(spec: TrialSpec, device: str) -> torch.autocast:
-    return torch.autocast(device, dtype=torch.bfloat16, enabled=spec.precision == "bfloat16")
-
-
-@contextmanager
-def _settings(spec: TrialSpec) -> Iterator[None]:
-    """The process-wide settings of a spec, restored afterwards."""
-    cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
-    before = torch.get_num_threads(), cudnn.allow_tf32, matmul.allow_tf32, cudnn.deterministic
-    torch.set_num_threads(spec.threads)
-    cudnn.allow_tf32 = matmul.allow_tf32 = spec.tf32
-    cudnn.deterministic = True
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before[0])
-        cudnn.allow_tf32, matmul.allow_tf32, cudnn.deterministic = before[1:]
 
 
 def _finite(figures: Mapping[str, float]) -> dict[str, float]:

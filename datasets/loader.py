@@ -5,6 +5,7 @@ N images, C channels, H × W pixels, B images of a batch.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -58,8 +59,21 @@ class Resident:
         """The images at `indices` (int64 [B]) in their order: (x [B,C,H,W] normalised, y int64 [B])."""
         indices = indices.to(self.pixels.device)
         rows = self.pixels.index_select(0, indices).to(self._scale.dtype).mul_(self._scale).add_(self._shift)
-        x = rows.view(-1, *self._row_shape)
+        x = rows.view(len(indices), *self._row_shape)
         return x.permute(0, 3, 1, 2) if self._channels_last else x, self.labels.index_select(0, indices)
+
+    def only(self, values: Tensor) -> Resident:
+        """The same images, reduced to their `values` (int64 [V], places in an image's C · H · W): x is [B,V].
+
+        Raises: ValueError where channels come last, since the values of a row are in another order there.
+        """
+        if self._channels_last:
+            raise ValueError("values of images in memory format channels_last: allowed is torch.contiguous_format")
+        reduced = copy.copy(self)
+        reduced.pixels = self.pixels.index_select(1, values)
+        reduced._scale, reduced._shift = self._scale[values], self._shift[values]
+        reduced.image_shape = reduced._row_shape = torch.Size([len(values)])
+        return reduced
 
     def epoch(self, permutation: Tensor, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """The images at `permutation` (int64), in its order and in batches; the last may be smaller.

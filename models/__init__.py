@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import difflib
 import importlib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING
 
 from models.initialisers import INITIALISERS, Initialiser
@@ -26,8 +28,21 @@ class ModelRow:
     image_shape: tuple[int, int, int]  # (C, H, W)
     classes: int
     parameters: int  # all of them
-    maskable: int  # weights of Conv and Linear layers
+    layers: Mapping[str, tuple[int, ...]]  # weights of Conv and Linear layers, name -> shape, in the order they run
     note: str  # one line for the listing
+
+    @property
+    def maskable(self) -> int:
+        """The number of weights of Conv and Linear layers."""
+        return sum(map(prod, self.layers.values()))
+
+
+LENET_5 = {
+    "conv1.weight": (20, 1, 5, 5),
+    "conv2.weight": (50, 20, 5, 5),
+    "fc1.weight": (500, 800),
+    "fc2.weight": (10, 500),
+}
 
 
 MODELS: dict[str, ModelRow] = {
@@ -36,7 +51,7 @@ MODELS: dict[str, ModelRow] = {
         image_shape=(1, 28, 28),
         classes=10,
         parameters=266_610,
-        maskable=266_200,
+        layers={"fc1.weight": (300, 784), "fc2.weight": (100, 300), "fc3.weight": (10, 100)},
         note="784-300-100-10, ReLU",
     ),
     "lenet-5-caffe": ModelRow(
@@ -44,7 +59,7 @@ MODELS: dict[str, ModelRow] = {
         image_shape=(1, 28, 28),
         classes=10,
         parameters=431_080,
-        maskable=430_500,
+        layers=LENET_5,
         note="no ReLU after the convolutions, as in SNIP's released code",
     ),
     "lenet-5-caffe-relu": ModelRow(
@@ -52,7 +67,7 @@ MODELS: dict[str, ModelRow] = {
         image_shape=(1, 28, 28),
         classes=10,
         parameters=431_080,
-        maskable=430_500,
+        layers=LENET_5,
         note="lenet-5-caffe with a ReLU after each convolution",
     ),
 }

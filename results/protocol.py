@@ -66,18 +66,20 @@ def _plain(value: Any) -> str:
 def environment(a: Analysis) -> str:
     """Versions, hardware and code of the trials shown, where the store knows them."""
     shown, frame = {(cell.label, cell.rate) for cell in a.shown}, a.section.frame
-    rows = frame[[place in shown for place in zip(frame["label"], frame["rate"], strict=True)]]
+    trials = frame[[place in shown for place in zip(frame["label"], frame["rate"], strict=True)]]
+    rows = trials[(trials[[*VERSIONS, "bench.cpu", "git_commit"]] != "").any(axis=1)]
     versions = [_one(rows[tag], f"{name} {{}}", f"several versions of {name}") for tag, name in VERSIONS.items()]
     hardware = [_one(rows["bench.cpu"], "{}", "several CPUs")]
     if a.section.fields.get("device") == "cuda":
         hardware.append(_one(rows["bench.gpu"], "{}", "several GPUs"))
     commit = _one(rows["git_commit"].str[:12], "commit {}", "several commits")
-    changed = rows["git_dirty"].astype(bool)
+    changed = rows.loc[rows["git_commit"] != "", "git_dirty"].astype(bool)
     if commit and changed.any():
         commit += f" with uncommitted changes{'' if changed.all() else ' in some trials'}"
     parts = {"with ": versions, "on ": hardware, "from ": [commit]}
     said = [word + ", ".join(found) for word, texts in parts.items() if (found := [text for text in texts if text])]
-    return f"Trained {' '.join(said)}." if said else ""
+    partly = f" (recorded for {len(rows)} of {len(trials)} trials)" if len(rows) < len(trials) else ""
+    return f"Trained {' '.join(said)}{partly}." if said else ""
 
 
 def _one(values: Iterable[str], form: str, several: str) -> str:

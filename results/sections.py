@@ -1,4 +1,7 @@
-"""Sections of the table: trials that differ in method, rate and seed only. Nothing else is ever merged."""
+"""Sections of the table: trials that differ in method, rate and seed only. Nothing else is ever merged.
+
+The step kind follows from method and rate where it was not chosen: it splits a section only where a cell has two.
+"""
 
 from __future__ import annotations
 
@@ -35,12 +38,27 @@ class Section:
 
 def sections(frame: pd.DataFrame) -> list[Section]:
     """Split the frame of `collect` by protocol, ordered by data set, model and protocol."""
-    groups = {text: (json.loads(str(text)), group) for text, group in frame.groupby("protocol", sort=True)}
+    protocols = _any_step(frame)
+    groups = {text: (json.loads(str(text)), group) for text, group in frame.groupby(protocols, sort=True)}
     titles: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
     for fields, _ in groups.values():
         titles[tuple(fields[name] for name in TITLE)].append(fields)
     made = [_section(fields, group, titles) for fields, group in groups.values()]
     return sorted(made, key=lambda s: (s.dataset, s.model, json.dumps(dict(s.fields), sort_keys=True)))
+
+
+def _any_step(frame: pd.DataFrame) -> pd.Series:
+    """Each row's protocol; its step kinds named together where no method and rate was trained with more than one."""
+    records = frame["protocol"].map(lambda text: json.loads(str(text)))
+    steps = records.map(lambda fields: fields.get("step", ""))
+    bare = records.map(lambda fields: json.dumps({k: v for k, v in fields.items() if k != "step"}, sort_keys=True))
+    protocols = frame["protocol"].copy()
+    for _, rows in steps.groupby(bare):
+        cells = rows.groupby([frame.loc[rows.index, "spec.method"], frame.loc[rows.index, "rate"]])
+        if rows.nunique() > 1 and cells.nunique().max() == 1:
+            fields = {**records[rows.index[0]], "step": " and ".join(sorted(set(rows)))}
+            protocols[rows.index] = json.dumps(fields, sort_keys=True)
+    return protocols
 
 
 def _section(

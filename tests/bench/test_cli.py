@@ -80,6 +80,8 @@ def complaint(capsys: pytest.CaptureFixture[str], folder: Path, *arguments: str)
         (["--gpus-per-trial", "0.5", "--device", "cpu"], "gpus-per-trial 0.5 on cpu"),
         (["--max-retries", "-1"], "max-retries -1"),
         (["--plugin", "nowhere.py"], "no such file"),
+        (["--step", "sparse", "--precision", "bfloat16"], "step sparse in bfloat16: allowed in float32 and float64"),
+        (["--step", "spares"], "'--step': 'spares' is not one of"),
         (["--frobnicate"], "No such option"),
         (["extra"], "unexpected extra argument"),
     ],

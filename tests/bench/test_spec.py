@@ -32,12 +32,12 @@ OTHER: dict[str, Any] = {
     "initialiser": "he-normal", "epochs": 2, "batch_size": 99, "optimizer": "adam", "lr": 0.2, "momentum": 0.8,
     "nesterov": True, "weight_decay": 1e-4, "schedule": "constant", "milestones": (0.5,), "gamma": 0.2,
     "warmup_epochs": 0.5, "validation_fraction": 0.2, "criterion_per_class": 9, "criterion_statistics": "running",
-    "criterion_precision": "float32", "precision": "float64", "tf32": True,
+    "criterion_precision": "float32", "precision": "float64", "tf32": True, "step": "sparse",
     "device": "cuda", "threads": 2, "engine": 99,
 }  # fmt: skip
 
 
-SINGLE = ("step", "pack")  # fields with one value so far
+SINGLE = ("pack",)  # fields with one value so far
 
 
 @pytest.mark.parametrize("field", [f.name for f in fields(TrialSpec)])
@@ -120,13 +120,16 @@ def test_a_plug_ins_source_is_part_of_the_key(tmp_path: Any, monkeypatch: pytest
         ({"criterion_statistics": "runing"}, "criterion_statistics 'runing': allowed are batch, running"),
         ({"criterion_precision": "bfloat16"}, "criterion_precision 'bfloat16': allowed are float32, float64"),
         ({"device": "tpu"}, "device 'tpu': allowed are cpu, cuda"),
-        ({"step": "sparser"}, "step 'sparser'"),
         ({"pack": "vmap"}, "pack 'vmap'"),
         ({"milestones": (0.5,)}, "milestones (0.5,) with schedule cosine"),
         ({"schedule": "step"}, "milestones () with schedule step"),
         ({"schedule": "step", "milestones": (0.5, 0.5)}, "milestones (0.5, 0.5): allowed is rising"),
         ({"warmup_epochs": 1}, "warmup_epochs 1.0: allowed is less than the 1 epochs"),
         ({"validation_fraction": 1}, "validation_fraction 1.0"),
+        ({"step": "auto"}, "step 'auto': allowed are dense, sparse"),
+        ({"step": "sparse", "rate": "0"}, "step sparse at rate 0: allowed is dense"),
+        ({"step": "sparse", "device": "cuda"}, "step sparse on cuda: allowed on the cpu"),
+        ({"step": "sparse", "precision": "bfloat16"}, "step sparse in bfloat16: allowed in float32 and float64"),
     ],
 )
 def test_errors_name_value_and_allowed(fields_: dict[str, Any], message: str) -> None:

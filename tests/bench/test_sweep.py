@@ -9,7 +9,13 @@ import pytest
 from bench.sweep import Sweep
 from methods import METHODS
 
-PROTOCOL = {"dataset": "digits", "data_hash": "0", "model": "m"}
+PROTOCOL = {
+    "dataset": "digits",
+    "data_hash": "0",
+    "model": "lenet-300-100",
+    "step": "auto",
+    "precision": "float32",
+}
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,8 @@ def test_row_counts_are_exact(name: str) -> None:
     weights = [m.weight.numel() for m in model.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
     assert sum(p.numel() for p in model.parameters()) == MODELS[name].parameters
     assert sum(weights) == MODELS[name].maskable
+    shapes = {f"{n}.weight": tuple(m.weight.shape) for n, m in model.named_modules() if hasattr(m, "weight")}
+    assert list(MODELS[name].layers.items()) == list(shapes.items())
 
 
 @pytest.mark.parametrize("name", MODELS)

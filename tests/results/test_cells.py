@@ -150,6 +150,21 @@ def test_sections_are_never_merged_and_name_what_differs() -> None:
     assert [list(s.frame[names.TEST_ACCURACY]) for s in found] == [[0.8], [0.9], [0.7]]
 
 
+def test_step_kinds_split_a_section_only_where_a_cell_has_two() -> None:
+    rows = [
+        trial("dense", "0", 0, 0.9, step="dense"),
+        trial("snip", "0.9", 0, 0.8, step="dense"),
+        trial("snip", "0.99", 0, 0.7, step="sparse"),
+    ]
+    (joined,) = sections(frame(rows))
+    assert joined.title == "digits · lenet-5-caffe"
+    assert joined.fields["step"] == "dense and sparse"
+    assert list(joined.frame[names.TEST_ACCURACY]) == [0.9, 0.8, 0.7]
+    split = sections(frame([*rows, trial("snip", "0.9", 1, 0.6, step="sparse")]))
+    assert [s.title.rpartition(" · ")[2] for s in split] == ["step = dense", "step = sparse"]
+    assert [list(s.frame[names.TEST_ACCURACY]) for s in split] == [[0.9, 0.8], [0.6, 0.7]]
+
+
 def test_an_absent_field_differs_from_any_value() -> None:
     assert differing([{"a": 1, "b": None}, {"a": 1}]) == ["b"]
     assert differing([{"a": True}, {"a": 1}]) == ["a"]

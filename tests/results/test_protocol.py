@@ -80,6 +80,11 @@ def test_uncommitted_changes_are_told() -> None:
     assert trained(dirty, MACHINE).endswith("from commit c0ffeec0ffee with uncommitted changes in some trials.")
 
 
+def test_trials_without_a_record_are_counted() -> None:
+    dirty = {**MACHINE, "git_dirty": True}
+    assert trained({}, dirty).endswith("c0ffeec0ffee with uncommitted changes (recorded for 1 of 2 trials).")
+
+
 def test_the_environment_is_that_of_the_trials_shown() -> None:
     rows = [row | {"bench.torch": "2.11.0" if row["rate"] == "0.99" else "2.12.0"} for row in small()]
     assert "Trained with several versions of torch." in render(frame(rows))

@@ -1,0 +1,30 @@
+"""How a spec's numbers are computed: precision, threads, determinism."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from bench.spec import TrialSpec
+
+
+def autocast(spec: TrialSpec, device: str) -> torch.autocast:
+    """The arithmetic of a spec's precision."""
+    return torch.autocast(device, dtype=torch.bfloat16, enabled=spec.precision == "bfloat16")
+
+
+@contextmanager
+def settings(spec: TrialSpec) -> Iterator[None]:
+    """The process-wide settings of a spec, restored afterwards."""
+    cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
+    before = torch.get_num_threads(), cudnn.allow_tf32, matmul.allow_tf32, cudnn.deterministic
+    torch.set_num_threads(spec.threads)
+    cudnn.allow_tf32 = matmul.allow_tf32 = spec.tf32
+    cudnn.deterministic = True
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before[0])
+        cudnn.allow_tf32, matmul.allow_tf32, cudnn.deterministic = before[1:]

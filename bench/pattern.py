@@ -1,0 +1,115 @@
+"""The live weights of a layer as a sparse matrix from its inputs to its outputs. B images of a batch.
+
+A convolution is such a matrix too: each live weight stands in it once per place of the output. Activations come with
+the images last, [inputs, B], so that one entry of the matrix is one multiply-add over a contiguous row; of a
+convolution they are ordered [H, W, C], so that neighbouring rows are used together.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import embedding_bag
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """A CSR matrix whose entry i is `values[entry[i]]`; where `entry` is None, `values[i]`."""
+
+    starts: Tensor  # int32 [rows + 1]
+    columns: Tensor  # int32 [entries]
+    entry: Tensor | None  # int32 [entries]
+
+    def times(self, values: Tensor, x: Tensor) -> Tensor:
+        """The product with x [columns, B]: [rows, B]."""
+        if self.entry is not None:
+            values = values.index_select(0, self.entry)
+        # A bag's weighted sum of rows is a row of a CSR product, and this kernel is 2-4 times as fast as MKL's.
+        return embedding_bag(
+            self.columns, x, self.starts, mode="sum", per_sample_weights=values, include_last_offset=True
+        )
+
+
+class Pattern:
+    """Where the live weights of one layer stand in its matrix [outputs, inputs].
+
+    Args: places: rows, columns and numbers of the live weight, int64 [entries] each, in any order.
+          shape: (outputs, inputs). live: how many weights are live. dtype: of the weights.
+    """
+
+    def __init__(
+        self, places: tuple[Tensor, Tensor, Tensor], shape: tuple[int, int], live: int, dtype: torch.dtype
+    ) -> None:
+        self.live = live
+        rows, columns, entry = (t[(places[0] * shape[1] + places[1]).argsort()] for t in places)
+        plain = torch.equal(entry, torch.arange(live))
+        self.forward = Matrix(_starts(rows, shape[0]), columns.int(), None if plain else entry.int())
+        order = (columns * shape[0] + rows).argsort()
+        self.transposed = Matrix(_starts(columns, shape[1]), rows[order].int(), entry[order].int())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # that CSR tensors are in beta
+            zeros = torch.zeros(len(rows), dtype=dtype)
+            self.zeros = torch.sparse_csr_tensor(
+                self.forward.starts, self.forward.columns, zeros, shape, check_invariants=True
+            )
+
+    def times(self, values: Tensor, x: Tensor) -> Tensor:
+        """The outputs [outputs, B] of inputs x [inputs, B]."""
+        return self.forward.times(values, x)
+
+    def transposed_times(self, values: Tensor, g: Tensor) -> Tensor:
+        """The gradient of the inputs [inputs, B] from that of the outputs, g [outputs, B]."""
+        return self.transposed.times(values, g)
+
+    def weight_gradient(self, g: Tensor, x: Tensor) -> Tensor:
+        """The gradient of the live weights [live] from g [outputs, B] and x [inputs, B]."""
+        products: Tensor = torch.sparse.sampled_addmm(self.zeros, g, x.t(), beta=0.0).values()
+        if self.forward.entry is None:
+            return products
+        return products.new_zeros(self.live).index_add_(0, self.forward.entry, products)
+
+
+def linear_pattern(mask: Tensor, dtype: torch.dtype) -> Pattern:
+    """The pattern of a Linear layer with this mask [outputs, inputs]."""
+    rows, columns = mask.nonzero().unbind(1)
+    return Pattern((rows, columns, torch.arange(len(rows))), (mask.shape[0], mask.shape[1]), len(rows), dtype)
+
+
+def conv_pattern(mask: Tensor, conv: nn.Conv2d, image: torch.Size, dtype: torch.dtype) -> Pattern:
+    """The pattern of a convolution without groups on inputs of shape `image` [C, H, W], padded with zeros."""
+    height, width = output_size(conv, image)
+    o, c, dy, dx = (t.view(-1, 1, 1) for t in mask.nonzero().unbind(1))
+    y, x = torch.arange(height).view(1, -1, 1), torch.arange(width).view(1, 1, -1)
+    (stride_y, stride_x), (pad_y, pad_x), (apart_y, apart_x) = conv.stride, padding(conv), conv.dilation
+    at_y = y * stride_y + dy * apart_y - pad_y
+    at_x = x * stride_x + dx * apart_x - pad_x
+    inside = (at_y >= 0) & (at_y < image[1]) & (at_x >= 0) & (at_x < image[2])
+    rows = ((y * width + x) * mask.shape[0] + o)[inside]
+    columns = ((at_y * image[2] + at_x) * image[0] + c)[inside]
+    entry = torch.arange(len(o)).view(-1, 1, 1).expand(inside.shape)[inside]
+    shape = (mask.shape[0] * height * width, image.numel())
+    return Pattern((rows, columns, entry), shape, len(o), dtype)
+
+
+def output_size(conv: nn.Conv2d, image: torch.Size) -> tuple[int, int]:
+    """Height and width of a convolution's output for inputs of shape `image` [C, H, W]."""
+    height, width = (
+        (image[1 + i] + 2 * padding(conv)[i] - conv.dilation[i] * (conv.kernel_size[i] - 1) - 1) // conv.stride[i] + 1
+        for i in (0, 1)
+    )
+    return height, width
+
+
+def padding(conv: nn.Conv2d) -> tuple[int, ...]:
+    """How many zeros a convolution puts around its inputs."""
+    assert not isinstance(conv.padding, str)
+    return conv.padding
+
+
+def _starts(rows: Tensor, count: int) -> Tensor:
+    """Where each of `count` rows begins, and the end."""
+    counts = torch.bincount(rows, minlength=count)
+    return torch.cat([counts.new_zeros(1), counts.cumsum(0)]).int()

@@ -1,0 +1,65 @@
+"""Which step a trial takes: a fixed function of device, precision, background, rate and shapes."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from bench.arguments import read_sweep
+from bench.cli import cli
+from bench.steps import LIMITS, layer_step, resolve_step
+from models import MODELS
+
+
+def resolved(asked: str = "auto", model: str = "lenet-300-100", rate: str = "0.99", **how: Any) -> str:
+    given = {"device": "cpu", "precision": "float32", "background": "prune"} | how
+    return resolve_step(asked, rate=Decimal(rate), shapes=MODELS[model].layers, **given)
+
+
+def test_golden_table() -> None:
+    """The step kind is in the run key: a limit that moves orphans trials. Change it only with a new measurement."""
+    rates = ("0", "0.5", "0.7", "0.8", "0.85", "0.9", "0.95", "0.99")
+    table = {
+        (model, background): [resolved(model=model, rate=rate, background=background) for rate in rates].index("sparse")
+        for model in MODELS
+        for background in ("freeze", "prune")
+    }
+    assert {key: rates[place] for key, place in table.items()} == {
+        ("lenet-300-100", "freeze"): "0.7", ("lenet-300-100", "prune"): "0.7",
+        ("lenet-5-caffe", "freeze"): "0.9", ("lenet-5-caffe", "prune"): "0.7",
+        ("lenet-5-caffe-relu", "freeze"): "0.9", ("lenet-5-caffe-relu", "prune"): "0.7",
+    }  # fmt: skip
+
+
+def test_the_limit_itself_is_sparse_and_counted_exactly() -> None:
+    weights = 30_000
+    limit = int(LIMITS["linear", "prune"] * weights)
+    assert layer_step("linear", weights, limit, "prune") == "sparse"
+    assert layer_step("linear", weights, limit + 1, "prune") == "dense"
+    assert layer_step("linear", 9_999, 0, "prune") == "dense"
+
+
+def test_where_there_is_no_sparse_step_auto_is_dense_and_asking_is_an_error() -> None:
+    for how, said in (
+        ({"device": "cuda"}, "step sparse on cuda: allowed on the cpu"),
+        ({"precision": "bfloat16"}, "step sparse in bfloat16: allowed in float32 and float64"),
+    ):
+        assert resolved(**how) == "dense"
+        with pytest.raises(ValueError, match=said):
+            resolved("sparse", **how)
+
+
+def test_what_is_asked_for_is_taken_but_at_rate_0() -> None:
+    assert resolved("dense") == "dense"
+    assert resolved("sparse", rate="0.1") == "sparse"
+    assert resolved("sparse", rate="0") == "dense"
+
+
+@pytest.mark.parametrize(("asked", "steps"), [("auto", "dds"), ("dense", "ddd"), ("sparse", "dss")])
+def test_a_sweep_resolves_the_step_of_each_trial(asked: str, steps: str) -> None:
+    run = cli.commands["run"]
+    given = ["--methods", "freeze", "--rates", "0.5,0.99", "--seeds", "1", "--device", "cpu", "--step", asked]
+    context = run.make_context("run", given)
+    assert "".join(trial.step[0] for trial in read_sweep(context.params).trials()) == steps
