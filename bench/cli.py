@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 import click
 
+from bench.entry import NotKept
 from bench.grammar import RATES_HELP, SEEDS_HELP
 from bench.spec import Optimizer, Precision, Schedule, TrialSpec
 
@@ -145,6 +146,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = cli.main(args=arguments, prog_name="python -m bench", standalone_mode=False)
     except click.ClickException as error:
         return _complain(error.format_message())
+    except NotKept as error:
+        _complain(str(error))
+        return 1
     except BrokenPipeError:  # `… table | head`
         sys.stderr.close()
         return 0

@@ -25,6 +25,10 @@ def check_name(name: str) -> None:
         raise ValueError(f"name {name!r}: allowed are 1 to 200 letters, digits and - _ . / : and space")
 
 
+class NotKept(RuntimeError):
+    """Results that their place did not take; the message, of one line, names the file that holds them instead."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Entry:
     """A finished trial in a sweep. The spec is a record, so that the code of a plug-in's method need not be at hand."""

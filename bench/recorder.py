@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from bench import names, stored
 from bench.delivery import Delivery
-from bench.entry import Entry, EntryListener, check_name
+from bench.entry import Entry, EntryListener, NotKept, check_name
 from bench.spool import rescue
 from methods import Method
 
@@ -26,7 +26,7 @@ class Recorder(EntryListener):
     """Writes the results of one sweep, off the critical path; itself a listener of the sweep.
 
     A context: entered, it opens the store and the sweep's run; left, it has written everything, or has put what the
-    store did not take into a file that the RuntimeError names.
+    store did not take into a file that NotKept names.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Recorder(EntryListener):
             path = rescue(lost)
             reason = " ".join(str(cause or "interrupted").split())[:300]
             kept = f"{len(lost)} results are in {path}; `python -m bench import {path}` stores them"
-            raise RuntimeError(f"store {self.uri}: {reason}; {kept}") from cause
+            raise NotKept(f"store {self.uri}: {reason}; {kept}") from cause
         if cause is not None:
             raise cause
 

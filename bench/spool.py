@@ -17,7 +17,7 @@ from types import TracebackType
 from uuid import uuid4
 
 from bench import names
-from bench.entry import Entry, EntryListener, decode, encode
+from bench.entry import Entry, EntryListener, NotKept, decode, encode
 from bench.store import check_folder
 from methods import Method
 
@@ -114,12 +114,15 @@ class SpoolRecorder(EntryListener):
         """Nothing is left to write."""
 
     def put(self, entry: Entry) -> None:
-        """Write the entry. Raises RuntimeError where the folder does not take it, naming the file that holds it."""
+        """Write the entry. Raises NotKept where the folder does not take it."""
         try:
             write(self.spool.folder / _file_name(entry), [entry])
         except OSError as error:
-            text = f"{self.spool.text}: {error.strerror}; 1 result is in {rescue([entry])}"
-            raise RuntimeError(text) from error
+            kept = rescue([entry])
+            text = (
+                f"{self.spool.text}: {error.strerror}; 1 result is in {kept}; `python -m bench import {kept}` stores it"
+            )
+            raise NotKept(text) from error
 
 
 def _file_name(entry: Entry) -> str:
