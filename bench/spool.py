@@ -115,11 +115,14 @@ class SpoolRecorder(EntryListener):
         """Nothing is left to write."""
 
     def put(self, entry: Entry) -> None:
-        """Write the entry. Raises SweepError where the folder does not take it, naming the file that holds it."""
+        """Write the entry. Raises SweepError where the folder does not take it."""
         try:
             write(self.spool.folder / _file_name(entry), [entry])
         except OSError as error:
-            text = f"{self.spool.text}: {error.strerror}; 1 result is in {rescue([entry])}"
+            kept = rescue([entry])
+            text = (
+                f"{self.spool.text}: {error.strerror}; 1 result is in {kept}; `python -m bench import {kept}` stores it"
+            )
             raise SweepError(text) from error
 
 

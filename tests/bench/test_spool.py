@@ -200,6 +200,24 @@ with spool.SpoolRecorder(spool.Spool(Path("kept")), "one", [], "", str) as recor
     assert len(spool.read(tmp_path / "kept")) == 60 and len(list((tmp_path / "kept").iterdir())) == 60
 
 
+def test_what_the_folder_does_not_take_is_kept_elsewhere(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = spool.write
+
+    def full(file: Path, entries: list[Entry]) -> None:
+        if file.parent.name == "kept":
+            raise OSError(28, "No space left on device")
+        real(file, entries)
+
+    monkeypatch.setattr(spool, "write", full)
+    assert main([*SWEEP, "--methods", "dense", "--offline", "kept"]) == 1
+    last = capsys.readouterr().err.splitlines()[-1]
+    (path,) = folder.glob("bench-rescue-*.jsonl")
+    assert last.startswith(f"error: offline folder {folder}/kept: No space left on device; 1 result is in {path};")
+    assert [entry.method for entry in spool.read(path)] == ["dense"]
+
+
 def test_a_line_holds_the_whole_entry() -> None:
     for outcome in names.OUTCOMES:
         line = encode(entry(3, outcome))
