@@ -206,13 +206,14 @@ def test_float64_and_bfloat16_train() -> None:
     assert min(r.metrics[names.TEST_ACCURACY] for r in results) > 0.8
 
 
-def test_golden_numbers() -> None:
-    """The final weights of a tiny float64 trial, to five decimals: the same on every machine.
+@pytest.mark.parametrize("step", ["dense", "sparse"])
+def test_golden_numbers(step: str) -> None:
+    """The final weights of a tiny float64 trial, to five decimals: the same on every machine and of either step kind.
 
     If this fails, the engine computes other numbers than before. If that is meant, raise ENGINE in bench/spec.py, so
     that no old trial is taken for a new one, and put the new hash here.
     """
-    s = spec("freeze", "0.99", precision="float64", epochs=2)
+    s = spec("freeze", "0.99", precision="float64", epochs=2, step=step)
     trial = prepare(s, DATA, "cpu")
     for _ in train_trial(s, trial, Record()):
         pass
