@@ -22,12 +22,20 @@ def run_speed(options: Mapping[str, Any]) -> int:
     """Print the table of `bench.speed` on stdout; where a file is named, write the figures there too."""
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # torch's profiler writes a line per start and stop
     with usage_errors():
+        if options["limits"] and options["json_"] is not None:
+            raise ValueError("--limits with --json: allowed is one of them")
         for name in ("steps", "rounds"):
             if options[name] < 1:
                 raise ValueError(f"{name} {options[name]}: allowed is a whole number >= 1")
         if (file := options["json_"]) is not None and not file.absolute().parent.is_dir():
             raise ValueError(f"json {file}: no such folder")
         specs = _trials(options)
+    if options["limits"]:
+        from bench.calibrate import limits
+
+        click.echo(limits(options["rounds"]))
+        return 0
+    with usage_errors():
         root = datasets.data_root(options["data_root"])
         name = next(iter(specs.values()))[0].dataset
         datasets.fetch(name, root)

@@ -17,6 +17,7 @@ from bench.network import network_of
 from bench.prepare import prepare
 from bench.researcher import TransformedImages, researchers_loop
 from bench.speed import LOOP, as_table, measure
+from bench.steps import LIMITS
 
 DATA = images()
 
@@ -49,6 +50,12 @@ def test_the_command_prints_a_table_and_writes_json(tmp_path: Path, capsys: pyte
     assert [row["variant"] for row in json.loads(file.read_text())["rows"]][-1] == "sparse step"
 
 
+def test_limits_are_proposed_for_every_kind(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["speed", "--limits", "--rounds", "1"]) == 0
+    out = capsys.readouterr().out
+    assert [line.partition(":")[0] for line in out.splitlines()[-6:]] == [", ".join(key) for key in LIMITS]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -56,6 +63,7 @@ def test_the_command_prints_a_table_and_writes_json(tmp_path: Path, capsys: pyte
         (["--rounds", "-1"], "rounds -1: allowed is a whole number >= 1"),
         (["--methods", "frezee"], "did you mean freeze?"),
         (["--model", "lenet"], "did you mean lenet"),
+        (["--json", "x.json", "--limits"], "--limits with --json: allowed is one of them"),
         (["--json", "nowhere/speed.json"], "json nowhere/speed.json: no such folder"),
     ],
 )
