@@ -80,6 +80,19 @@ TABLE = [
 ]  # fmt: skip
 
 
+SPEED = [
+    click.option("--methods", default="freeze,snip", show_default=True, help="Comma list."),
+    click.option("--rates", default="0.99", show_default=True, help=f"Not trained: {RATES_HELP}."),
+    click.option("--dataset", default="digits", show_default=True, help="Data set; see `list datasets`."),
+    click.option("--model", help="Network; see `list models`.  [default: the data set's own]"),
+    click.option("--steps", type=int, default=10, show_default=True, help="Steps of one variant before the next has its turn."),
+    click.option("--rounds", type=int, default=30, show_default=True, help="How often each variant has its turn."),
+    click.option("--data-root", type=click.Path(path_type=Path), help="Folder of the data sets."),
+    click.option("--limits", is_flag=True, help="Instead: per kind of layer, the live fraction below which sparse is faster."),
+    click.option("--json", "json_", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures to this file."),
+]  # fmt: skip
+
+
 def _with(options: Sequence[Any]) -> Callable[[Command], Command]:
     def add(command: Command) -> Command:
         for option in reversed(options):
@@ -130,6 +143,15 @@ def import_(**options: Any) -> int:
     from bench.commands import import_trials
 
     return import_trials(options)
+
+
+@cli.command()
+@_with(SPEED)
+def speed(**options: Any) -> int:
+    """Time training steps: a plain researcher's loop, the dense and the sparse step, on one thread."""
+    from bench.speed_command import run_speed
+
+    return run_speed(options)
 
 
 @cli.command()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -23,7 +23,7 @@ CHUNK = 1_000  # images per product when the first layer's answers are computed
 
 @dataclass(frozen=True)
 class Seen:
-    """What a layer takes in: the shape of one input, and whether it is the image itself, flattened."""
+    """What a layer takes in: the shape of one input; whether it, and it alone, reads the image itself, flattened."""
 
     shape: torch.Size
     image: bool
@@ -46,8 +46,10 @@ class SparseNetwork:
         self._first: FirstLayer | None = None
         layers = replaceable(trial.model)
         made: dict[int, nn.Module] = {}
-        for name, seen in inputs_of(trial.model, layers, trial.probe[0][:2]).items():
+        for name, found in inputs_of(trial.model, layers, trial.probe[0][:2]).items():
             mask = trial.masks[name]
+            # With the channels last, pixels are in another order than a Linear layer's inputs.
+            seen = replace(found, image=found.image and not trial.train.channels_last)
             kind = kind_of(tuple(mask.shape), place=0 if seen.image else 1)
             if layer_step(kind, mask.numel(), int(mask.sum()), background) == "sparse":
                 made[id(layers[name])] = self._layer(name, layers[name], mask, seen)
@@ -126,15 +128,34 @@ def inputs_of(model: nn.Module, layers: Mapping[str, nn.Module], x: Tensor) -> d
     def watch(name: str) -> Callable[..., None]:
         def hook(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
             given = inputs[0]
-            found[name].append(Seen(given.shape[1:], given.shape == flat.shape and torch.equal(given, flat)))
+            is_image = given.shape == flat.shape and torch.equal(given, flat)
+            found[name].append(Seen(given.shape[1:], is_image))
 
         return hook
 
     for name, layer in layers.items():
         memo[id(layer)].register_forward_pre_hook(watch(name))
+    _answer(model, x)
+    once = {name: seen[0] for name, seen in found.items() if len(seen) == 1 and _fits(layers[name], seen[0])}
+    return {
+        name: replace(seen, image=seen.image and _alone(model, memo[id(layers[name])], x))
+        for name, seen in once.items()
+    }
+
+
+def _alone(model: nn.Module, layer: nn.Module, x: Tensor) -> bool:
+    """Whether only this layer reads the images: handed them by itself, it makes the model blind to its own input."""
+    handle = layer.register_forward_pre_hook(lambda module, inputs: (x.flatten(1),))
+    alone = torch.equal(_answer(model, x), _answer(model, torch.zeros_like(x)))
+    handle.remove()
+    return alone
+
+
+def _answer(model: nn.Module, x: Tensor) -> Tensor:
+    """The logits, from the same random numbers at each call."""
     with torch.random.fork_rng(devices=[]), torch.no_grad():
-        model(x)
-    return {name: seen[0] for name, seen in found.items() if len(seen) == 1 and _fits(layers[name], seen[0])}
+        logits: Tensor = model(x)
+    return logits
 
 
 def _fits(layer: nn.Module, seen: Seen) -> bool:

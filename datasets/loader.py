@@ -43,8 +43,8 @@ class Resident:
         _check(images, labels, mean, std, dtype, memory_format)
         self.image_shape: tuple[int, ...] = tuple(images.shape[1:])  # (C, H, W)
         self.labels = labels.to(device)
-        self._channels_last = memory_format == torch.channels_last
-        ordered = images.permute(0, 2, 3, 1) if self._channels_last else images
+        self.channels_last = memory_format == torch.channels_last
+        ordered = images.permute(0, 2, 3, 1) if self.channels_last else images
         self._row_shape = ordered.shape[1:]
         # One row per image: gathering rows is a plain copy, and a scale per value of the row needs no broadcasting
         # over channels, which is six times slower where the channels come last.
@@ -60,14 +60,14 @@ class Resident:
         indices = indices.to(self.pixels.device)
         rows = self.pixels.index_select(0, indices).to(self._scale.dtype).mul_(self._scale).add_(self._shift)
         x = rows.view(len(indices), *self._row_shape)
-        return x.permute(0, 3, 1, 2) if self._channels_last else x, self.labels.index_select(0, indices)
+        return x.permute(0, 3, 1, 2) if self.channels_last else x, self.labels.index_select(0, indices)
 
     def only(self, values: Tensor) -> Resident:
         """The same images, reduced to their `values` (int64 [V], places in an image's C · H · W): x is [B,V].
 
         Raises: ValueError where channels come last, since the values of a row are in another order there.
         """
-        if self._channels_last:
+        if self.channels_last:
             raise ValueError("values of images in memory format channels_last: allowed is torch.contiguous_format")
         reduced = copy.copy(self)
         reduced.pixels = self.pixels.index_select(1, values)
@@ -87,7 +87,7 @@ class Resident:
     def _row(self, per_channel: list[float], dtype: torch.dtype, device: torch.device | str) -> Tensor:
         """C numbers, in the order of an image's row."""
         values = torch.tensor(per_channel, dtype=torch.float64)
-        values = values if self._channels_last else values.view(-1, 1, 1)
+        values = values if self.channels_last else values.view(-1, 1, 1)
         return values.expand(self._row_shape).reshape(-1).to(device=device, dtype=dtype)
 
 

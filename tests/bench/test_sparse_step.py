@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 import torch
 from small_trials import images, spec
-from torch import Tensor
+from torch import Tensor, nn
 
 from bench import names
 from bench.live import LiveOptimizer, apply_background
 from bench.network import network_of
 from bench.prepare import Trial, prepare
-from bench.sparse_network import SparseNetwork
+from bench.sparse_network import Seen, SparseNetwork, inputs_of, replaceable
 from bench.spec import TrialSpec
 from bench.train import train
 from methods.maskable import maskable
@@ -125,6 +125,29 @@ def test_the_model_stays_a_plain_one() -> None:
     assert [id(p) for p in trial.model.parameters()] == parameters
     assert network.module.get_parameter("fc1.bias") is trial.model.get_parameter("fc1.bias")
     assert network.module.get_parameter("conv1.weight") is trial.model.get_parameter("conv1.weight")
+
+
+class Readers(nn.Module):
+    """Layers that read the image: two of them, or one; then one that does not, and one that runs twice."""
+
+    def __init__(self, both: bool) -> None:
+        super().__init__()
+        self.both = both
+        self.one, self.two, self.twice = nn.Linear(12, 12), nn.Linear(12, 12), nn.Linear(12, 12)
+
+    def forward(self, x: Tensor) -> Tensor:
+        image = x.flatten(1)
+        hidden = self.one(image)
+        hidden = self.two(image) + hidden if self.both else self.two(hidden)
+        out: Tensor = self.twice(self.twice(hidden))
+        return out
+
+
+@pytest.mark.parametrize("both", [False, True])
+def test_a_layer_is_the_first_only_where_it_alone_reads_the_image(both: bool) -> None:
+    model = Readers(both)
+    seen = inputs_of(model, replaceable(model), torch.randn(2, 1, 3, 4))
+    assert seen == {"one.weight": Seen(torch.Size([12]), not both), "two.weight": Seen(torch.Size([12]), False)}
 
 
 @pytest.mark.parametrize("method", ["freeze", "snip"])

@@ -373,13 +373,14 @@ def test_every_method_has_golden_masks() -> None:
     assert all(method.record() in found for method in METHODS.values())
 
 
-def test_golden_numbers() -> None:
-    """The final weights of a tiny float64 trial, to five decimals: the same on every machine.
+@pytest.mark.parametrize("step", ["dense", "sparse"])
+def test_golden_numbers(step: str) -> None:
+    """The final weights of a tiny float64 trial, to five decimals: the same on every machine and of either step kind.
 
     If this fails, the engine computes other numbers than before. If that is meant, raise ENGINE in bench/spec.py, so
     that no old trial is taken for a new one, and put the new hash here.
     """
-    s = spec("freeze", "0.99", precision="float64", epochs=2)
+    s = spec("freeze", "0.99", precision="float64", epochs=2, step=step)
     trial = prepare(s, DATA, "cpu")
     for _ in train_trial(s, trial, Record()):
         pass

@@ -1,0 +1,102 @@
+"""`bench speed`: what it prints and writes, and that the loop it measures against is the one it says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from small_trials import images, spec
+
+from bench import names
+from bench.cli import main
+from bench.cost import counts
+from bench.live import LiveOptimizer, apply_background
+from bench.network import network_of
+from bench.prepare import prepare
+from bench.researcher import TransformedImages, researchers_loop
+from bench.speed import LOOP, as_table, measure
+from bench.steps import LIMITS
+
+DATA = images()
+
+
+def test_every_variant_has_a_line() -> None:
+    specs = {"dense": [spec("dense")], "freeze": [spec("freeze", "0.99", step="sparse")]}
+    result = measure(specs, DATA, steps=1, rounds=2)
+    rows = result["rows"]
+    assert [(r["method"], r["rate"], r["variant"]) for r in rows] == [
+        ("dense", "0", LOOP), ("dense", "0", "dense step"),
+        ("freeze", "0.99", LOOP), ("freeze", "0.99", "dense step"), ("freeze", "0.99", "sparse step"),
+    ]  # fmt: skip
+    for row in rows:
+        assert row["images_per_second"] == pytest.approx(1e5 / row["milliseconds"])
+        assert row["of_ceiling"] == pytest.approx(row["gflops"] / result["gemm_gflops"])
+        assert row["peak_bytes"] > 0
+        assert (row["ratio"] == 1) is (row["variant"] == LOOP)
+    macs = 2 * 266_200 + 31_000  # forward, weight gradient, input gradient of all layers but the first
+    assert rows[1]["gflops"] == pytest.approx(2e-6 * macs * 100 / rows[1]["milliseconds"])
+    assert json.loads(json.dumps(result)) == result
+    table = as_table(result)
+    assert table.count("\n| ") == 6 and "GFLOP/s" in table
+
+
+def test_the_command_prints_a_table_and_writes_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "speed.json"
+    assert main(["speed", "--methods", "snip", "--steps", "1", "--rounds", "1", "--json", str(file)]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("digits · lenet-300-100, batch 100, float32, one thread; 1 rounds of 1 steps")
+    assert [row["variant"] for row in json.loads(file.read_text())["rows"]][-1] == "sparse step"
+
+
+def test_limits_are_proposed_for_every_kind(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["speed", "--limits", "--rounds", "1"]) == 0
+    out = capsys.readouterr().out
+    assert [line.partition(":")[0] for line in out.splitlines()[-6:]] == [", ".join(key) for key in LIMITS]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--steps", "0"], "steps 0: allowed is a whole number >= 1"),
+        (["--rounds", "-1"], "rounds -1: allowed is a whole number >= 1"),
+        (["--methods", "frezee"], "did you mean freeze?"),
+        (["--model", "lenet"], "did you mean lenet"),
+        (["--json", "x.json", "--limits"], "--limits with --json: allowed is one of them"),
+        (["--json", "nowhere/speed.json"], "json nowhere/speed.json: no such folder"),
+    ],
+)
+def test_wrong_arguments(capsys: pytest.CaptureFixture[str], arguments: list[str], said: str) -> None:
+    assert main(["speed", *arguments]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and said in err and err.count("\n") == 1
+
+
+def test_the_loop_sees_the_same_images_and_leaves_the_trial_as_it_is() -> None:
+    s = spec("freeze", "0.9", weight_decay=0.0)
+    trial = prepare(s, DATA, "cpu")
+    apply_background(trial.model, trial.masks, "freeze")
+    loaded = TransformedImages(DATA, trial.train_indices)
+    x, y = trial.train.batch(trial.train_indices)
+    assert len(loaded) == len(y)
+    torch.testing.assert_close(torch.stack([loaded[i][0] for i in range(9)]), x[:9])
+    assert [loaded[i][1] for i in range(9)] == y[:9].tolist()
+    before = {name: weight.detach().clone() for name, weight in trial.model.named_parameters()}
+    loop = researchers_loop(s, trial, DATA)
+    assert [next(loop) for _ in range(4)] == [100, 100, 100, 60]
+    assert all(torch.equal(weight, before[name]) for name, weight in trial.model.named_parameters())
+
+
+def test_what_training_needs_beyond_the_model_is_below_a_megabyte() -> None:
+    """lenet-5-caffe at 0.99: optimizer with its live values, masks, and the figures of 30 epochs."""
+    for method in ("freeze", "snip"):
+        for step in ("dense", "sparse"):
+            s = spec(method, "0.99", model="lenet-5-caffe", step=step)
+            trial = prepare(s, DATA, "cpu")
+            network = network_of(s, trial)
+            optimizer = LiveOptimizer(trial.model, trial.masks, s, network.values)
+            masks = sum(mask.nbytes for mask in trial.masks.values())
+            figures = 8 * len(names.PER_EPOCH) * (s.epochs + 1)
+            assert masks == counts(trial.model, trial.masks, "prune", (1, 28, 28))[names.MASKABLE_WEIGHTS]
+            assert optimizer.state_bytes() + masks + figures < 1_000_000
