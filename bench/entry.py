@@ -30,10 +30,11 @@ class Entry:
     """A finished trial in a sweep. The spec is a record, so that the code of a plug-in's method need not be at hand."""
 
     sweep: str
-    command: str  # the command line that trained it
+    command: str  # the sweep's command line
     method: str  # the method's name in the tables
     spec: Mapping[str, Any]  # TrialSpec.record()
     result: TrialResult
+    linked: bool = False  # another sweep trained it
 
     @property
     def run_key(self) -> str:
@@ -98,6 +99,8 @@ def _entry(record: Mapping[str, Any]) -> Entry:
     """A checksum says that a line is as it was written; this, that what was written is a trial."""
     entry = Entry(**{**record, "result": TrialResult(**record["result"])})
     check_name(entry.sweep)
+    if not isinstance(entry.linked, bool):
+        raise ValueError(f"no trial: linked {entry.linked!r}: allowed are true and false")
     lacking = [name for name in SPEC_NEEDS if name not in entry.spec]
     if lacking:
         raise ValueError(f"no trial: its spec has no {', '.join(lacking)}")

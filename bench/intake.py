@@ -7,6 +7,7 @@ import fcntl
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from bench import tracking
@@ -34,14 +35,18 @@ def deliver(place: Path, uri: str) -> Counter[str]:
 
 
 def _by_sweep(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
-    """Sweep -> its entries, each run key once: the earliest that is final, or else the latest that failed."""
+    """Sweep -> its entries, each run key once: the first final one, of whatever sweep, or else the last that failed.
+
+    The sweeps that trained something come before those that only found it done.
+    """
+    in_order = sorted(entries, key=lambda entry: (entry.linked, entry.result.started))
+    final = {entry.run_key: entry for entry in reversed(in_order) if entry.is_final}
     best: dict[tuple[str, str], Entry] = {}
-    failed = sorted((e for e in entries if not e.is_final), key=lambda e: e.result.started)
-    final = sorted((e for e in entries if e.is_final), key=lambda e: e.result.started, reverse=True)
-    for entry in (*failed, *final):
-        best[entry.sweep, entry.run_key] = entry
+    for entry in in_order:
+        chosen = final.get(entry.run_key, entry)
+        best[entry.sweep, entry.run_key] = replace(chosen, sweep=entry.sweep, command=entry.command)
     sweeps: dict[str, list[Entry]] = {}
-    for entry in sorted(best.values(), key=lambda e: e.result.started):
+    for entry in best.values():
         sweeps.setdefault(entry.sweep, []).append(entry)
     return sweeps
 
@@ -51,7 +56,7 @@ def _deliver_sweep(name: str, entries: Sequence[Entry], uri: str) -> Counter[str
     runs = tracking.finished(uri, keys)
     missing, unlinked = _missing(entries, runs, uri), set(runs.values()) - tracking.linked(uri, name)
     if missing or unlinked:
-        with Recorder(uri, name, keys, runs, missing[0].command if missing else entries[0].command) as recorder:
+        with Recorder(uri, name, keys, runs, entries[0].command) as recorder:
             for entry in missing:
                 recorder.put(entry)
     there = len(entries) - len(missing) - len(unlinked)

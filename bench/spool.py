@@ -106,7 +106,7 @@ class SpoolRecorder(EntryListener):
         there = {entry.run_key for entry in self.spool.entries if entry.sweep == self.sweep and entry.is_final}
         for key, entry in self.spool.ended(self.planned).items():
             if key not in there:
-                self.put(replace(entry, sweep=self.sweep))
+                self.put(replace(entry, sweep=self.sweep, command=self.command, linked=True))
         return self
 
     def __exit__(

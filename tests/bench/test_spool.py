@@ -129,7 +129,10 @@ def test_without_ray_and_mlflow_then_imported_equals_direct(tmp_path: Path) -> N
     sweeps = {run.info.run_name: run for run in runs(offline, names.SWEEP)}
     assert sorted(sweeps) == ["again", "digits-lenet-300-100"]
     assert sweeps["digits-lenet-300-100"].data.tags["bench.command"].endswith("--offline kept/here")
+    assert sweeps["again"].data.tags["bench.command"].endswith("--name again")
     assert {run.info.status for run in sweeps.values()} == {"FINISHED"}
+    parents = {run.data.tags["mlflow.parentRunId"] for run in runs(offline)}
+    assert parents == {sweeps["digits-lenet-300-100"].info.run_id}  # which trained them
 
     again = bench(offline, "import", "kept/here")
     assert "nothing to import" in again.stderr and len(runs(offline, names.SWEEP)) == 2
@@ -265,6 +268,7 @@ def changed(**fields: Any) -> str:
         (lambda line: "\udcff\udcfe", "no trial: not JSON"),
         (lambda line: changed(sweep="a;b"), "name 'a;b': allowed"),
         (lambda line: changed(sweep=3), "no trial: TypeError"),
+        (lambda line: changed(linked=3), "no trial: linked 3"),
         (lambda line: changed(spec={"rate": "0.9"}), "no trial: its spec has no dataset, model, method, seed"),
         (lambda line: changed(spec=entry(5).spec), f"no trial: run key {entry().run_key} is not"),
         (lambda line: changed(result={"run_key": entry().run_key, "outcome": "good"}), "outcome 'good'"),
@@ -298,12 +302,13 @@ def test_each_run_key_once_however_it_is_kept(folder: Path, capsys: pytest.Captu
     kept = folder / "kept"
     kept.mkdir()
     spool.write(kept / "a.jsonl", [entry(0, names.FAILED), entry(1), entry(2, names.FAILED), entry(3, names.DIVERGED)])
-    spool.write(kept / "b.jsonl", [entry(0), entry(1), entry(2, names.FAILED), entry(1, sweep="two")])
-    assert "5 trials of" in (told := said(capsys, 0, "import", "kept")) and "4 stored, 1 linked, 0 there" in told
+    spool.write(kept / "b.jsonl", [entry(0), entry(1), entry(2, names.FAILED)])
+    spool.write(kept / "c.jsonl", [entry(1, sweep="two", linked=True), entry(0, names.FAILED, sweep="three")])
+    assert "6 trials of" in (told := said(capsys, 0, "import", "kept")) and "4 stored, 2 linked, 0 there" in told
     ends = {seed: t["status"] for t in stored(folder).values() for seed in [json.loads(t[names.SPEC])["seed"]]}
     assert ends == {0: "FINISHED", 1: "FINISHED", 2: "FAILED", 3: "FINISHED"} and len(runs(folder)) == 4
     assert "nothing to import: the store" in said(capsys, 0, "import", "kept")
-    assert len(runs(folder)) == 4 and len(runs(folder, names.SWEEP)) == 2
+    assert len(runs(folder)) == 4 and len(runs(folder, names.SWEEP)) == 3
 
     spool.write(folder / "more.jsonl", [entry(2), entry(0)])  # trained again, and done
     assert "1 stored, 0 linked, 1 there before" in said(capsys, 0, "import", "more.jsonl")
