@@ -101,8 +101,10 @@ class SparseNetwork:
 
 def answers(trial: Trial, weight: Tensor) -> Tensor:
     """What a first layer of this weight, without a bias, answers to each image of the training split: [images, out]."""
-    chunks = torch.split(trial.train_indices, CHUNK)
-    return torch.cat([trial.train.batch(chunk)[0].flatten(1) @ weight.t() for chunk in chunks])
+    made = torch.empty(len(trial.train_indices), len(weight), dtype=weight.dtype)
+    for part, indices in zip(made.split(CHUNK), trial.train_indices.split(CHUNK), strict=True):  # type: ignore[no-untyped-call]
+        torch.mm(trial.train.batch(indices)[0].flatten(1), weight.t(), out=part)
+    return made
 
 
 def replaceable(model: nn.Module) -> dict[str, nn.Module]:
