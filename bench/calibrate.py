@@ -123,8 +123,10 @@ def _sparse(
     if case.kind == "first":
         used = mask.any(0).nonzero().view(-1)
         first = FirstLayer(linear_pattern(mask[:, used], x.dtype), values, layer.bias, (len(mask),))
-        first.pixels = x.index_select(1, used)
-        first.answer = x @ layer.weight.detach().t() if background == "freeze" else None
+        first.given = (
+            x.index_select(1, used),
+            x @ layer.weight.detach().t() if background == "freeze" else None,
+        )
         return first
     pattern = linear_pattern(mask, x.dtype)
     if background == "freeze":

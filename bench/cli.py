@@ -85,7 +85,7 @@ SPEED = [
     click.option("--rates", default="0.99", show_default=True, help=f"Not trained: {RATES_HELP}."),
     click.option("--dataset", default="digits", show_default=True, help="Data set; see `list datasets`."),
     click.option("--model", help="Network; see `list models`.  [default: the data set's own]"),
-    click.option("--steps", type=int, default=10, show_default=True, help="Steps of one variant before the next has its turn."),
+    click.option("--steps", type=int, default=25, show_default=True, help="Steps of one variant before the next has its turn."),
     click.option("--rounds", type=int, default=30, show_default=True, help="How often each variant has its turn."),
     click.option("--data-root", type=click.Path(path_type=Path), help="Folder of the data sets."),
     click.option("--limits", is_flag=True, help="Instead: per kind of layer, the live fraction below which sparse is faster."),

@@ -24,26 +24,27 @@ class SparseLayer(nn.Module):
     def __init__(self, pattern: Pattern, values: nn.Parameter, bias: Tensor | None, outputs: tuple[int, ...]) -> None:
         super().__init__()
         self.pattern, self.values, self.bias, self.outputs = pattern, values, bias, outputs
+        self.trained = (values, bias)  # a plain attribute: a parameter's look-up takes as long as a small operation
 
     def forward(self, x: Tensor) -> Tensor:
         """The output of x [B, ...]."""
-        out: Tensor = _Sparse.apply(x, self.values, self.bias, self, None)
+        out: Tensor = _Sparse.apply(x, *self.trained, self, None)
         return out
 
 
 class FirstLayer(SparseLayer):
     """A Linear layer on the images themselves. It is handed what it reads of them, and ignores its input.
 
-    `pixels` [B, used] are the values of the batch's images that a live weight reads; `answer` [B, outputs] is what the
-    dead weights answer to them, None where they are zero.
+    `given`: the values [B, used] of the batch's images that a live weight reads, and what the dead weights answer to
+    the images, [B, outputs], or None where they are zero.
     """
 
-    pixels: Tensor
-    answer: Tensor | None = None
+    given: tuple[Tensor, Tensor | None]
 
     def forward(self, x: Tensor) -> Tensor:
         """The output of the batch at hand."""
-        out: Tensor = _Sparse.apply(self.pixels, self.values, self.bias, self, self.answer)
+        pixels, answer = self.given
+        out: Tensor = _Sparse.apply(pixels, *self.trained, self, answer)
         return out
 
 
@@ -66,10 +67,10 @@ class _Sparse(torch.autograd.Function):
         layer, g = ctx.layer, images_last(gradients[0])
         for_x = for_values = None
         if ctx.needs_input_grad[0]:
-            for_x = images_first(layer.pattern.transposed_times(layer.values.detach(), g), ctx.inputs[1:])
+            for_x = images_first(layer.pattern.transposed_times(layer.trained[0].detach(), g), ctx.inputs[1:])
         if ctx.needs_input_grad[1]:
             for_values = layer.pattern.weight_gradient(g, ctx.rows)
-        return for_x, for_values, _bias_gradient(layer.bias, g), None, None
+        return for_x, for_values, _bias_gradient(layer.trained[1], g), None, None
 
 
 class FrozenLayer(nn.Module):
@@ -179,8 +180,11 @@ def images_first(y: Tensor, shape: tuple[int, ...]) -> Tensor:
 
 def _add_bias(y: Tensor, bias: Tensor) -> None:
     """Add a bias to outputs [..., channels, B], in place."""
-    y.view(-1, len(bias), y.shape[1]).add_(bias.unsqueeze(1))
+    y = y if len(y) == len(bias) else y.view(-1, len(bias), y.shape[1])
+    y.add_(bias.unsqueeze(1))
 
 
 def _bias_gradient(bias: Tensor | None, g: Tensor) -> Tensor | None:
-    return None if bias is None else g.view(-1, len(bias), g.shape[1]).sum((0, 2))
+    if bias is None:
+        return None
+    return g.sum(1) if len(g) == len(bias) else g.view(-1, len(bias), g.shape[1]).sum((0, 2))

@@ -44,6 +44,7 @@ class SparseNetwork:
         self._images = trial.train
         self._answers: Tensor | None = None
         self._first: FirstLayer | None = None
+        self._blank = torch.zeros(1, 1, 1, 1, dtype=trial.probe[0].dtype).expand(1, *trial.train.image_shape)
         layers = replaceable(trial.model)
         made: dict[int, nn.Module] = {}
         for name, found in inputs_of(trial.model, layers, trial.probe[0][:2]).items():
@@ -67,10 +68,8 @@ class SparseNetwork:
         """What the module is called with; the first layer is handed its part of the batch."""
         if self._first is None:
             return x
-        self._first.pixels = x
-        if self._answers is not None:
-            self._first.answer = self._answers.index_select(0, places)
-        return x.new_zeros(()).expand(len(x), *self._trial.train.image_shape)
+        self._first.given = (x, None if self._answers is None else self._answers.index_select(0, places))
+        return self._blank.expand(len(x), -1, -1, -1)
 
     def write_back(self) -> None:
         """Put the live values into the model's weights."""
@@ -102,8 +101,10 @@ class SparseNetwork:
 
 def answers(trial: Trial, weight: Tensor) -> Tensor:
     """What a first layer of this weight, without a bias, answers to each image of the training split: [images, out]."""
-    chunks = torch.split(trial.train_indices, CHUNK)
-    return torch.cat([trial.train.batch(chunk)[0].flatten(1) @ weight.t() for chunk in chunks])
+    made = torch.empty(len(trial.train_indices), len(weight), dtype=weight.dtype)
+    for part, indices in zip(made.split(CHUNK), trial.train_indices.split(CHUNK), strict=True):  # type: ignore[no-untyped-call]
+        torch.mm(trial.train.batch(indices)[0].flatten(1), weight.t(), out=part)
+    return made
 
 
 def replaceable(model: nn.Module) -> dict[str, nn.Module]:

@@ -131,10 +131,11 @@ def engine_steps(spec: TrialSpec, trial: Trial) -> Iterator[int]:
     network = network_of(spec, trial)
     optimizer = LiveOptimizer(trial.model, trial.masks, spec, network.values)
     random = torch.Generator().manual_seed(0)
+    one = torch.ones((), dtype=trial.probe[0].dtype)
     while True:
         permutation = torch.randperm(len(trial.train_indices), generator=random)
         for loss, images in network.losses(permutation, spec.batch_size):
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward(one)  # type: ignore[no-untyped-call]
             optimizer.step(spec.lr)
             yield images
 

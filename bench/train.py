@@ -21,7 +21,7 @@ from bench.learning_rate import learning_rate
 from bench.live import LiveOptimizer, apply_background, dead_checksum
 from bench.memory import peak_bytes, reset_peak
 from bench.network import Network, network_of
-from bench.prepare import Trial, mask_checksum, prepare
+from bench.prepare import DTYPES, Trial, mask_checksum, prepare
 from bench.result import TrialResult
 from bench.spec import TrialSpec
 from bench.streams import stream
@@ -141,15 +141,17 @@ def train_trial(spec: TrialSpec, trial: Trial, record: Record) -> Iterator[Epoch
 def _train_epoch(spec: TrialSpec, network: Network, optimizer: LiveOptimizer, permutation: Tensor, epoch: int) -> float:
     """One pass over the training split in the given order; returns the mean loss over its images."""
     per_epoch = -(-len(permutation) // spec.batch_size)
-    losses = []
+    losses, sizes = [], []
+    one = torch.ones((), dtype=DTYPES[spec.precision], device=permutation.device)  # else each backward makes its own
     for i, (loss, images) in enumerate(network.losses(permutation, spec.batch_size)):
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward(one)  # type: ignore[no-untyped-call]
         optimizer.step(learning_rate(spec, epoch * per_epoch + i, spec.epochs * per_epoch))
-        losses.append(loss.detach() * images)
+        losses.append(loss.detach())
+        sizes.append(images)
     network.write_back()
-    # One after the other, so that no library's order of adding counts.
-    total = torch.stack(losses).double().cumsum(0)[-1]
-    mean = float(total) / len(permutation)  # the one point of an epoch that waits for the device
+    sums = (torch.stack(losses) * torch.tensor(sizes, device=permutation.device)).double()
+    # Added one after the other, so that no library's order of adding counts; the one point that waits for the device.
+    mean = float(sums.cumsum(0)[-1]) / len(permutation)
     if not isfinite(mean):
         raise Diverged(f"training loss {mean} in epoch {epoch + 1}")
     return mean
