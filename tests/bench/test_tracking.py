@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -24,8 +25,6 @@ from bench.recorder import Recorder
 from bench.result import TrialResult
 from bench.spec import TrialSpec, canonical_json
 from methods import Method
-
-ROOT = Path(__file__).parents[2]
 
 
 def spec(seed: int) -> TrialSpec:
@@ -240,7 +239,7 @@ def test_a_write_that_fails_once_is_repeated_without_a_second_run(uri: str, monk
 
 PARALLEL = """
 import sys
-from tests.bench.test_tracking import recorder, result, spec
+from test_tracking import recorder, result, spec
 first, name = int(sys.argv[2]), sys.argv[3]
 trials = [spec(seed) for seed in range(first, first + 5)]
 with recorder(sys.argv[1], trials, name) as writer:
@@ -250,9 +249,10 @@ with recorder(sys.argv[1], trials, name) as writer:
 
 
 def test_two_processes_on_one_new_store(new: str) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
     started = [
         subprocess.Popen(
-            [sys.executable, "-c", PARALLEL, new, str(first), name], cwd=ROOT, stderr=subprocess.PIPE, text=True
+            [sys.executable, "-c", PARALLEL, new, str(first), name], env=environment, stderr=subprocess.PIPE, text=True
         )
         for first, name in ((0, "one"), (10, "one"), (20, "two"))
     ]
