@@ -66,7 +66,8 @@ def limits(rounds: int) -> str:
             proposed[case.kind, background] = min(proposed[case.kind, background], limit)
     headers = ["layer", "background", *(f"live {f:g}" for f in FRACTIONS), "wins up to"]
     lines = [f"{kind}, {b}: {value:g} (committed: {float(LIMITS[kind, b]):g})" for (kind, b), value in proposed.items()]
-    return tabulate(rows, headers=headers, tablefmt="github", disable_numparse=True) + "\n\n" + "\n".join(lines)
+    text: str = tabulate(rows, headers=headers, tablefmt="github", disable_numparse=True) + "\n\n" + "\n".join(lines)
+    return text
 
 
 def ratio(case: Case, fraction: float, rounds: int) -> dict[Background, float]:

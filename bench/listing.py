@@ -101,7 +101,8 @@ def as_text(rows: Rows | pd.DataFrame, form: str) -> str:
             "reason",
         )
         records = [{name: record[name] for name in shown} for record in records]
-    return tabulate(records, headers="keys", tablefmt=form, disable_numparse=form == "plain")
+    text: str = tabulate(records, headers="keys", tablefmt=form, disable_numparse=form == "plain")
+    return text
 
 
 def _csv(records: list[dict[Any, Any]]) -> str:
