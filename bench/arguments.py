@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from math import floor
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from bench.catalogue import Catalogue
 from bench.grammar import parse_rates, parse_seeds
 from bench.sweep import Sweep, data_and_model
 from datasets import DATASETS, DatasetRow
+from datasets.counts import validation_count
 
 FIELDS = (
     "epochs", "batch_size", "optimizer", "momentum", "nesterov", "weight_decay", "schedule", "warmup_epochs",
@@ -68,10 +70,10 @@ def read_sweep(options: Mapping[str, Any]) -> Sweep:
 def _check_sizes(data: DatasetRow, options: Mapping[str, Any]) -> None:
     """Whether every class has images enough for the validation split and the criterion, by the table's numbers."""
     fraction, per_class = options["validation_fraction"], options["criterion_per_class"]
-    held_out = floor(fraction * data.train + 0.5)
+    held_out = validation_count(data.train, fraction)
     if not 0 < held_out < data.train:
         raise ValueError(f"validation-fraction {fraction}: leaves {held_out} of {data.train} images for validation")
-    left = floor(data.smallest_class * (1 - fraction))
+    left = floor(data.smallest_class * (1 - Fraction(str(fraction))))
     if per_class > left:
         raise ValueError(
             f"criterion-per-class {per_class}: allowed is at most {left}, the smallest class's training images"

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from bench.environment import ROOMS
 from bench.result import TrialResult
 from bench.spec import TrialSpec
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 TrainEpochs = Callable[[Sequence[TrialSpec], "ImageData", str], "Training"]
 Load = Callable[[], "ImageData"]
 
-ROOMS = ("bench", "datasets", "methods", "models", "results")
 REPORT_SECONDS = 1.0  # a worker reports this often: rarely enough to cost nothing, often enough to watch
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from fractions import Fraction
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from datasets.counts import validation_count
 from datasets.errors import DataError
 
 Indices = NDArray[np.int64]
@@ -40,7 +38,7 @@ def train_validation(labels: Tensor, fraction: float, generator: np.random.Rando
     Raises:  DataError if a side would be empty.
     """
     total = len(labels)
-    count = math.floor(Fraction(str(fraction)) * total + Fraction(1, 2))
+    count = validation_count(total, fraction)
     if not 0 < count < total:
         raise DataError(f"validation fraction {fraction} of {total} images: allowed is what leaves both sides an image")
     validation = stratified(labels, count, generator)
