@@ -1,9 +1,9 @@
 """Run the comparison. Where to look, in the order in which data flows:
 
 command line   cli, arguments, grammar, catalogue, commands, run, listing, messages
-identity       spec (TrialSpec, run key), sweep, steps, streams
-engine         train, prepare, live (the one rule), network, updates, learning_rate, gradients, cost, memory,
-               arithmetic; the sparse step: sparse_network, sparse_layers, pattern
+identity       spec (TrialSpec, run key), sweep, steps, packs, streams
+engine         train, member, prepare, trainers, live (the one rule), updates, learning_rate, gradients, cost, memory,
+               arithmetic; one trial: network, sparse_network, sparse_layers, pattern; a pack: stack, replay
 execution      schedule (Ray; with worker, events, ray_options), local, progress
 storage        tracking (MLflow; with recorder, delivery, store, stored, pages), spool and intake (offline folder),
                places, entry, result, environment, names

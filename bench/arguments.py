@@ -20,7 +20,7 @@ from datasets.counts import validation_count
 
 FIELDS = (
     "epochs", "batch_size", "optimizer", "momentum", "nesterov", "weight_decay", "schedule", "warmup_epochs",
-    "validation_fraction", "criterion_per_class", "precision", "tf32", "step",
+    "validation_fraction", "criterion_per_class", "precision", "tf32", "step", "pack",
 )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from typing import Any, get_args
 import click
 
 from bench.grammar import RATES_HELP, SEEDS_HELP
+from bench.packs import Pack
 from bench.result import SweepError
 from bench.spec import Optimizer, Precision, Schedule, TrialSpec
 
@@ -41,6 +42,9 @@ PROTOCOL = [
     _field("precision", "--precision", "Arithmetic.", type=click.Choice(get_args(Precision))),
     click.option("--step", type=click.Choice(["auto", "dense", "sparse"]), default="auto", show_default=True,
                  help="Gradients of all weights, or of the live ones alone; auto: what is faster at the rate."),
+    click.option("--pack", type=click.Choice(["auto", *get_args(Pack)]), default="auto", show_default=True,
+                 help="Each trial alone, or all of one protocol in one batched step, its convolutions grouped (vmap) or as"
+                 " products of their patches (unfold); auto: single on the cpu, unfold on cuda."),
     _field("tf32", "--tf32", "TF32 matrix products (cuda).", is_flag=True),
 ]  # fmt: skip
 

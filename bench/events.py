@@ -27,6 +27,7 @@ class Events:
         self._patience = 0.0  # until when results are still collected after an interrupt
         self._busy = False
         self._began: dict[int, float] = {}
+        self._ended: set[str] = set()  # run keys; a pack whose worker was lost is trained again as a whole
 
     def interrupt(self) -> None:
         """End the run as soon as nothing finished is left to collect."""
@@ -40,7 +41,7 @@ class Events:
     def started(self, index: int) -> None:
         """A worker began the pack at `index`."""
         self._began[index] = time.time()
-        for spec in self.packs[index]:
+        for spec in self._running(index):
             self._tell(self.listener.started, spec)
 
     def reported(self, index: int, report: Report) -> None:
@@ -49,19 +50,29 @@ class Events:
         pack = self.packs[index]
         for place, (epoch, figures) in report.epochs.items():
             self._tell(self.listener.epoch, pack[place], epoch, figures)
-        for spec, result in zip(pack, report.results or (), strict=False):
-            self._tell(self.listener.finished, spec, result)
+        results = {result.run_key: result for result in report.results}
+        for spec in self._running(index):
+            if spec.run_key in results:
+                self._finished(spec, results[spec.run_key])
         if report.reason:
             self.failed(index, report.reason)
 
     def failed(self, index: int, reason: str) -> None:
-        """The pack at `index` ended without results."""
+        """The pack at `index` ended before all its trials did."""
         began = self._began.get(index, time.time())
-        for spec in self.packs[index]:
+        for spec in self._running(index):
             result = TrialResult(
                 run_key=spec.run_key, outcome=names.FAILED, reason=reason, started=began, ended=time.time()
             )
-            self._tell(self.listener.finished, spec, result)
+            self._finished(spec, result)
+
+    def _running(self, index: int) -> list[TrialSpec]:
+        """The trials of the pack at `index` that have not ended."""
+        return [spec for spec in self.packs[index] if spec.run_key not in self._ended]
+
+    def _finished(self, spec: TrialSpec, result: TrialResult) -> None:
+        self._ended.add(spec.run_key)
+        self._tell(self.listener.finished, spec, result)
 
     def _tell(self, event: Callable[..., None], *what: Any) -> None:
         if self.error is None or isinstance(self.error, KeyboardInterrupt):

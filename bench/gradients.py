@@ -1,7 +1,7 @@
 """Gradient norms on a fixed probe: whole network and per layer.
 
 With g = ∂L/∂w of the cross-entropy at the effective weights and m the mask: ‖g‖₂, ‖m·g‖₂ and the mean |g_j| over all
-maskable and over the live weights. BatchNorm uses batch statistics; its buffers stay as they are.
+maskable and over the live weights. BatchNorm uses batch statistics; its buffers stay as they are. P networks.
 """
 
 from __future__ import annotations
@@ -9,38 +9,61 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import sqrt
 
+import torch
 from torch import Tensor, nn
+from torch.linalg import vector_norm
 from torch.nn.functional import cross_entropy
 
 from bench import names
+from bench.stack import Stack, losses_of
 from methods.criteria import gradient, leaves
 
 PROBE = 256  # images: the first of the training split, un-augmented
+Figures = dict[str, float]
+Measured = tuple[Figures, dict[str, Figures]]  # of the whole network, and of each layer by weight name
 
 
-def gradient_figures(
-    model: nn.Module, masks: Mapping[str, Tensor], x: Tensor, y: Tensor
-) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
+def gradient_figures(model: nn.Module, masks: Mapping[str, Tensor], x: Tensor, y: Tensor) -> Measured:
     """The four figures of the network, and of each layer by weight name.
 
     A layer, or network, without a live weight has mean 0 over its live weights.
     """
     model.train()
     gradients = gradient(model, leaves(model), [(x, y)], cross_entropy)
-    sums = {name: _sums(g.double(), masks[name]) for name, g in gradients.items()}
-    total = [sum(column) for column in zip(*sums.values(), strict=True)]
-    return _figures(total), {name: _figures(s) for name, s in sums.items()}
+    (measured,) = _measured({n: g[None] for n, g in gradients.items()}, {n: m[None] for n, m in masks.items()})
+    return measured
 
 
-def _sums(g: Tensor, mask: Tensor) -> list[float]:
-    live = g[mask]
+def stacked_figures(stack: Stack, masks: Mapping[str, Tensor], x: Tensor, y: Tensor) -> list[Measured]:
+    """The same of each network of a stack, with masks [P, ...], on images x [P, B, C, H, W] with labels y [P, B]."""
+    weights = leaves(stack.module)
+    parameters = {name: p.detach() for name, p in stack.module.named_parameters()}
+    buffers = {name: b.clone() for name, b in stack.module.named_buffers()}
+    loss = losses_of(stack.logits_of({**parameters, **weights}, buffers, x, training=True), y).sum()
+    gradients = torch.autograd.grad(loss, list(weights.values()))
+    return _measured(dict(zip(weights, gradients, strict=True)), masks)
+
+
+def _measured(gradients: Mapping[str, Tensor], masks: Mapping[str, Tensor]) -> list[Measured]:
+    """The figures of P networks from gradients and masks [P, ...]."""
+    sums = {name: _sums(g.flatten(1), masks[name].flatten(1)) for name, g in gradients.items()}
+    networks = zip(*sums.values(), strict=True)
     return [
-        float(g.square().sum()), float(live.square().sum()), float(g.abs().sum()), float(live.abs().sum()),
-        g.numel(), live.numel(),
-    ]  # fmt: skip
+        (_figures([sum(c) for c in zip(*layers, strict=True)]), dict(zip(sums, map(_figures, layers), strict=True)))
+        for layers in networks
+    ]
 
 
-def _figures(sums: list[float]) -> dict[str, float]:
+def _sums(g: Tensor, mask: Tensor) -> list[list[float]]:
+    """Per network: Σg², Σ(mg)², Σ|g|, Σ|mg|, the number of weights, that of live ones; of g and mask [P, weights]."""
+    live = g.masked_fill(~mask, 0.0)
+    columns = [vector_norm(v, order, dim=1, dtype=torch.float64) ** order for order in (2, 1) for v in (g, live)]
+    columns += [torch.full_like(columns[0], g.shape[1]), mask.sum(1, dtype=torch.float64)]
+    rows: list[list[float]] = torch.stack(columns, 1).tolist()
+    return rows
+
+
+def _figures(sums: list[float]) -> Figures:
     square_all, square_live, abs_all, abs_live, weights, live = sums
     return {
         names.GRAD_NORM_ALL: sqrt(square_all),

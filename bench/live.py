@@ -61,12 +61,14 @@ class LiveOptimizer:
     ) -> None:
         weights = maskable(model)
         dense = {name: w for name, w in weights.items() if name not in compact}
-        self.whole = [w for name, w in dense.items() if masks[name].all()]
-        parts = [_part(w, masks[name]) for name, w in dense.items() if not masks[name].all()]
-        self.parts = [part for part in parts if part.index.numel()]
-        self.whole += [values for values in compact.values() if values.numel()]
+        whole = {name: w for name, w in dense.items() if masks[name].all()}
+        whole |= {name: values for name, values in compact.items() if values.numel()}
+        parts = {name: _part(w, masks[name]) for name, w in dense.items() if name not in whole}
+        parts = {name: part for name, part in parts.items() if part.index.numel()}
         ids = {id(w) for w in weights.values()}
-        self.others = [p for p in model.parameters() if id(p) not in ids]
+        others = {name: p for name, p in model.named_parameters() if id(p) not in ids}
+        self.names = ([*whole, *parts], [*others])
+        self.whole, self.parts, self.others = [*whole.values()], [*parts.values()], [*others.values()]
         self.compact = list(compact.values())
         self.parameters = [*model.parameters(), *self.compact]
         update = UPDATES[spec.optimizer]
@@ -74,7 +76,7 @@ class LiveOptimizer:
         self.undecayed = update(spec, self.others, 0.0)
 
     @torch.no_grad()
-    def step(self, lr: float) -> None:
+    def step(self, lr: float | Tensor) -> None:
         """One update from the `.grad` that the last backward pass left; leaves no `.grad` behind."""
         live = [_gradient(part.weight).view(-1).index_select(0, part.index) for part in self.parts]
         self.decayed.step([*map(_gradient, self.whole), *live], lr)
@@ -83,6 +85,15 @@ class LiveOptimizer:
             part.flat.index_copy_(0, part.index, part.values)
         for parameter in self.parameters:
             parameter.grad = None
+
+    def state(self) -> dict[str, list[Tensor]]:
+        """Parameter name -> the update's state of its live values, in flat order; of no parameter without one."""
+        updates = (self.decayed, self.undecayed)
+        return {
+            name: update.state_of(i)
+            for names, update in zip(self.names, updates, strict=True)
+            for i, name in enumerate(names)
+        }
 
     def state_bytes(self) -> int:
         """Memory the live values, their indices and the optimizer's state take, beyond the model itself."""

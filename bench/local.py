@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from bench.result import Listener
+from bench.result import Listener, TrialResult
 from bench.spec import TrialSpec
-from bench.train import train
+from bench.train import train_epochs
 from datasets.images import ImageData
 
 
@@ -16,6 +16,9 @@ def run(packs: Sequence[Sequence[TrialSpec]], load: Callable[[], ImageData], lis
     for pack in packs:
         for spec in pack:
             listener.started(spec)
-        results = train(pack, data, pack[0].device, lambda e: listener.epoch(e.spec, e.epoch, e.figures))
-        for spec, result in zip(pack, results, strict=True):
-            listener.finished(spec, result)
+        specs = {spec.run_key: spec for spec in pack}
+        for event in train_epochs(pack, data, pack[0].device):
+            if isinstance(event, TrialResult):
+                listener.finished(specs[event.run_key], event)
+            else:
+                listener.epoch(event.spec, event.epoch, event.figures)

@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 import models
-from bench.gradients import PROBE
 from bench.spec import TrialSpec
 from bench.streams import stream
 from datasets.images import ImageData
@@ -26,6 +25,7 @@ from methods.counts import live_count
 from methods.maskable import maskable
 from models.initialise import checksum, initialise
 
+PROBE = 256  # images of the fixed batch for gradient figures: the first of the training split, un-augmented
 DTYPES = {"float32": torch.float32, "bfloat16": torch.float32, "float64": torch.float64}  # of the stored weights
 
 
@@ -44,17 +44,20 @@ class Trial:
 
     @property
     def probe(self) -> tuple[Tensor, Tensor]:
-        """The fixed batch for gradient figures: the first images of the training split, un-augmented."""
+        """The fixed batch for gradient figures."""
         return self.train.batch(self.train_indices[:PROBE])
 
 
-def prepare(spec: TrialSpec, data: ImageData, device: str) -> Trial:
-    """Set a trial up. Methods at one seed share everything here but the masks and the background."""
+def prepare(spec: TrialSpec, data: ImageData, device: str, images: tuple[Resident, Resident] | None = None) -> Trial:
+    """Set a trial up. Methods at one seed share everything here but the masks and the background.
+
+    Args: images: the `residents` of the data, where trials share them.
+    """
     model = initial_model(spec)
     init_sha256 = checksum(model)
     model = model.to(device)
     split, sample = indices(spec, data)
-    train, test = residents(data, device, DTYPES[spec.precision], _layout(model))
+    train, test = images or residents(spec, data, device)
     batch = criterion_batch(spec, data, sample, device)
     scoring_start = perf_counter()
     masks = select(spec, model, batch)
@@ -127,22 +130,18 @@ def _check_masks(model: nn.Module, masks: Masks, rate: Fraction) -> None:
         raise ValueError(f"masks of {live} live weights at rate {float(rate)}: allowed is exactly {expected}")
 
 
-def residents(
-    data: ImageData, device: str, dtype: torch.dtype, memory_format: torch.memory_format = torch.contiguous_format
-) -> tuple[Resident, Resident]:
-    """The training and the test images on the device, as uint8."""
-    pairs = ((data.train_images, data.train_labels), (data.test_images, data.test_labels))
+def residents(spec: TrialSpec, data: ImageData, device: str) -> tuple[Resident, Resident]:
+    """The training and the test images on the device, as uint8.
+
+    Channels last for convolutional networks: about twice as fast on a CPU, and what tensor cores want.
+    """
+    convolutional = any(len(shape) == 4 for shape in models.MODELS[spec.model].layers.values())
+    layout = torch.channels_last if convolutional else torch.contiguous_format
     train, test = (
-        Resident(images, labels, data.mean, data.std, device=device, dtype=dtype, memory_format=memory_format)
-        for images, labels in pairs
+        Resident(images, labels, data.mean, data.std, device=device, dtype=DTYPES[spec.precision], memory_format=layout)
+        for images, labels in ((data.train_images, data.train_labels), (data.test_images, data.test_labels))
     )
     return train, test
-
-
-def _layout(model: nn.Module) -> torch.memory_format:
-    """Channels last for convolutional networks: about twice as fast on a CPU, and what tensor cores want."""
-    convolutional = any(isinstance(m, nn.Conv2d) for m in model.modules())
-    return torch.channels_last if convolutional else torch.contiguous_format
 
 
 def mask_checksum(masks: Mapping[str, Tensor]) -> str:

@@ -14,6 +14,7 @@ from bench import names
 from bench.arguments import Execution, on_device, read_execution, read_sweep
 from bench.entry import check_name
 from bench.messages import announced, say, usage_errors
+from bench.packs import packs_of
 from bench.places import FolderPlace, Place, StorePlace
 from bench.result import Listener, TrialResult
 from bench.spec import TrialSpec
@@ -81,24 +82,23 @@ def _train(
     from bench.progress import Progress, tell
 
     collected = Collected()
-    packs = [[spec] for spec in trials]
     with Progress(trials, sweep.name_of) as progress:
         listener = tell(recorder, collected, progress)
         if execution.executor == "local":
             from bench import local
 
-            local.run(packs, load, listener)
+            local.run(packs_of(trials, 1), load, listener)
         else:
             from bench import schedule
             from bench.worker import engine
 
+            resources = {"cpus_per_trial": trials[0].threads, "gpus_per_trial": execution.gpus_per_trial}
             schedule.run(
-                packs,
+                packs_of(trials, schedule.slots(execution.address, **resources)),
                 engine,
                 load,
                 listener,
-                cpus_per_trial=trials[0].threads,
-                gpus_per_trial=execution.gpus_per_trial,
+                **resources,
                 address=execution.address,
                 max_retries=execution.max_retries,
             )

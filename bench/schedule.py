@@ -92,9 +92,10 @@ def run(
     """
     if not packs:
         return
-    _await_ray(address)
     # Pending Tune trials beyond what runs at once would only queue inside Ray.
-    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(_slots(cpus_per_trial, gpus_per_trial))
+    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(
+        slots(address, cpus_per_trial=cpus_per_trial, gpus_per_trial=gpus_per_trial)
+    )
     for module in plug_ins(packs, train_epochs, load):
         cloudpickle.register_pickle_by_value(module)  # type: ignore[no-untyped-call]
     job = Job([_dumps(list(pack)) for pack in packs], _dumps((train_epochs, load)))
@@ -120,6 +121,23 @@ def run(
         raise events.error
 
 
+def slots(address: str | None, *, cpus_per_trial: float, gpus_per_trial: float) -> int:
+    """How many packs the machines train at once; waits until Ray has started.
+
+    Raises: SweepError if Ray does not start, or no machine can hold one.
+    """
+    _await_ray(address)
+    needs, found = {"CPU": cpus_per_trial, "GPU": gpus_per_trial}, 0
+    for node in ray.nodes():  # type: ignore[no-untyped-call]
+        has = node["Resources"] if node["Alive"] else {}
+        found += int(min(has.get(kind, 0) / need + 1e-9 for kind, need in needs.items() if need))
+    if not found:
+        raise SweepError(
+            f"a trial asks for {cpus_per_trial:g} CPU and {gpus_per_trial:g} GPU: no machine of Ray's has them"
+        )
+    return found
+
+
 def _await_ray(address: str | None) -> None:
     start(address)
     assert _Ray.current is not None
@@ -127,17 +145,6 @@ def _await_ray(address: str | None) -> None:
     if (error := _Ray.current.error) is not None:
         stop()
         raise SweepError(f"Ray at {address or 'this machine'} does not start: {one_line(error)}") from error
-
-
-def _slots(cpus: float, gpus: float) -> int:
-    """How many trials the machines hold at once."""
-    slots = 0
-    for node in ray.nodes():  # type: ignore[no-untyped-call]
-        has = node["Resources"] if node["Alive"] else {}
-        slots += int(min(has.get(kind, 0) / need + 1e-9 for kind, need in (("CPU", cpus), ("GPU", gpus)) if need))
-    if not slots:
-        raise SweepError(f"a trial asks for {cpus:g} CPU and {gpus:g} GPU: no machine of Ray's has them")
-    return slots
 
 
 def _dumps(value: Any) -> bytes:

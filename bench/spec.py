@@ -10,6 +10,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from bench.packs import Pack
 from bench.steps import Step, no_sparse_step
 from bench.streams import SEED_LIMIT
 from methods import METHODS, Dense, Method
@@ -52,7 +53,7 @@ class TrialSpec:
     precision: Precision = "float32"
     tf32: bool = False
     step: Step = "dense"  # resolved: `bench.steps.resolve_step`
-    pack: Literal["single"] = "single"
+    pack: Pack = "single"  # resolved: `bench.packs.resolve_pack`
     device: Literal["cpu", "cuda"] = "cpu"
     threads: int = 1
     engine: int = ENGINE
@@ -141,7 +142,7 @@ def _check(spec: TrialSpec) -> None:
         )
     if spec.step == "sparse" and not spec.rate:
         raise ValueError("step sparse at rate 0: allowed is dense")
-    if spec.step == "sparse" and (reason := no_sparse_step(spec.device, spec.precision)):
+    if spec.step == "sparse" and (reason := no_sparse_step(spec.device, spec.precision, spec.pack)):
         raise ValueError(f"step sparse {reason}")
     if spec.warmup_epochs >= spec.epochs:
         raise ValueError(f"warmup_epochs {spec.warmup_epochs}: allowed is less than the {spec.epochs} epochs")

@@ -51,7 +51,7 @@ def run_speed(options: Mapping[str, Any]) -> int:
 
 def _trials(options: Mapping[str, Any]) -> dict[str, list[TrialSpec]]:
     """Name of the method -> its trials in the default protocol, dense first; float32, seed 0."""
-    protocol = {name: value for name, value in DEFAULTS.items() if name not in ("engine", "pack")}
+    protocol = {name: value for name, value in DEFAULTS.items() if name != "engine"}
     given = {
         **protocol, "milestones": "", "gamma": None, "cpus_per_trial": 1, "device": "cpu", "step": "auto",
         "seeds": "1", "dense": True, "plugins": (),

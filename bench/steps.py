@@ -11,6 +11,7 @@ from fractions import Fraction
 from math import prod
 from typing import Literal
 
+from bench.packs import Pack
 from methods.base import Background
 from methods.counts import live_count
 
@@ -36,7 +37,14 @@ def layer_step(kind: Kind, weights: int, live: int, background: Background) -> S
 
 
 def resolve_step(
-    asked: str, *, device: str, precision: str, background: Background, rate: Decimal, shapes: Mapping[str, Shape]
+    asked: str,
+    *,
+    device: str,
+    precision: str,
+    pack: Pack,
+    background: Background,
+    rate: Decimal,
+    shapes: Mapping[str, Shape],
 ) -> Step:
     """The step kind of a trial: `asked`, or for "auto" sparse where that pays at least one layer at the trial's rate.
 
@@ -46,13 +54,13 @@ def resolve_step(
     Raises:  ValueError where a sparse step is asked for and there is none.
 
     >>> shapes = {"fc1.weight": (300, 784), "fc2.weight": (10, 300)}
-    >>> how = {"device": "cpu", "precision": "float32", "background": "freeze", "shapes": shapes}
+    >>> how = {"device": "cpu", "precision": "float32", "pack": "single", "background": "freeze", "shapes": shapes}
     >>> [resolve_step("auto", rate=Decimal(rate), **how) for rate in ("0", "0.5", "0.7", "0.99")]
     ['dense', 'dense', 'sparse', 'sparse']
     """
     if asked == "dense" or rate == 0:
         return "dense"
-    reason = no_sparse_step(device, precision)
+    reason = no_sparse_step(device, precision, pack)
     if asked == "sparse":
         if reason:
             raise ValueError(f"step sparse {reason}")
@@ -71,8 +79,10 @@ def kind_of(shape: Shape, place: int) -> Kind:
     return "linear" if place else "first"
 
 
-def no_sparse_step(device: str, precision: str) -> str:
-    """Why there is no sparse step on this device in this precision; "" where there is one."""
+def no_sparse_step(device: str, precision: str, pack: Pack) -> str:
+    """Why there is no sparse step on this device in this precision and pack kind; "" where there is one."""
     if device != "cpu":
         return f"on {device}: allowed on the cpu"
+    if pack != "single":
+        return f"with pack {pack}: allowed with pack single"
     return "" if precision in ("float32", "float64") else f"in {precision}: allowed in float32 and float64"

@@ -8,8 +8,9 @@ from decimal import Decimal
 from typing import Any
 
 from bench.catalogue import nearest
+from bench.packs import resolve_pack
 from bench.spec import TrialSpec, key_of
-from bench.steps import Step, resolve_step
+from bench.steps import resolve_step
 from datasets import DATASETS
 from methods import METHODS, Dense, Method
 from models import INITIALISERS, MODELS
@@ -23,7 +24,7 @@ class Sweep:
     rates: Sequence[Decimal]
     seeds: Sequence[int]
     dense: bool  # train the dense baseline along
-    protocol: Mapping[str, Any]  # the other fields of TrialSpec; `step` may be "auto"
+    protocol: Mapping[str, Any]  # the other fields of TrialSpec; `step` and `pack` may be "auto"
 
     def trials(self) -> list[TrialSpec]:
         """The trials, each run key once; seeds outermost, so that a sweep cut short is still balanced over methods."""
@@ -32,7 +33,7 @@ class Sweep:
         cells = [(METHODS["dense"], Decimal(0))] if self.dense or asked else []
         cells += [(method, rate) for rate in self.rates for method in rated]
         specs = [
-            TrialSpec(method=method, rate=rate, seed=seed, **{**self.protocol, "step": self._step(method, rate)})
+            TrialSpec(method=method, rate=rate, seed=seed, **{**self.protocol, **self._resolved(method, rate)})
             for seed in self.seeds
             for method, rate in cells
         ]
@@ -49,16 +50,21 @@ class Sweep:
             parts = [*parts, dense] if others else [dense]
         return f"grid: {' + '.join(parts)} = {_count(len(specs), 'trial')}"
 
-    def _step(self, method: Method, rate: Decimal) -> Step:
+    def _resolved(self, method: Method, rate: Decimal) -> dict[str, str]:
+        """The kinds of pack and step of a trial."""
         p = self.protocol
-        return resolve_step(
+        device, shapes = p.get("device", "cpu"), MODELS[p["model"]].layers
+        pack = resolve_pack(p["pack"], device=device, shapes=shapes)
+        step = resolve_step(
             p["step"],
-            device=p.get("device", "cpu"),
+            device=device,
             precision=p["precision"],
+            pack=pack,
             background=method.background,
             rate=rate,
-            shapes=MODELS[p["model"]].layers,
+            shapes=shapes,
         )
+        return {"pack": pack, "step": step}
 
     def name_of(self, method: Method) -> str:
         """The name the tables print."""

@@ -3,193 +3,153 @@
 from __future__ import annotations
 
 import time
-import traceback
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from math import isfinite
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
-from torch import Tensor
 
-from bench import names
-from bench.arithmetic import autocast, settings
-from bench.cost import counts
-from bench.environment import environment
-from bench.gradients import gradient_figures
+from bench.arithmetic import settings
 from bench.learning_rate import learning_rate
-from bench.live import LiveOptimizer, apply_background, dead_checksum
-from bench.memory import peak_bytes, reset_peak
-from bench.network import Network, network_of
-from bench.prepare import DTYPES, Trial, mask_checksum, prepare
+from bench.member import Diverged, Epoch, Member
+from bench.memory import free_bytes, is_out_of_memory, peak_bytes, reset_peak
+from bench.packs import packs_of, parts
+from bench.prepare import residents
 from bench.result import TrialResult
 from bench.spec import TrialSpec
-from bench.streams import stream
+from bench.stack import trial_bytes
+from bench.trainers import trainer_of
 from datasets.images import ImageData
-from models.initialise import checksum
 
-CHUNK = 500  # images per forward pass of an evaluation
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """A trial finished an epoch; 0 is before training."""
-
-    spec: TrialSpec
-    epoch: int
-    figures: Mapping[str, float]
-
-
-class Diverged(Exception):
-    """The loss or a gradient became NaN or infinite: an outcome, not an error."""
-
-
-@dataclass
-class Record:
-    """What is known of a trial so far; whatever happens to it, this much is reported."""
-
-    metrics: dict[str, float] = field(default_factory=dict)
-    epochs: list[dict[str, float]] = field(default_factory=list)
-    layers: dict[str, dict[str, Any]] = field(default_factory=dict)
-    tags: dict[str, str] = field(default_factory=dict)
+FILL = 0.5  # of the free memory: the estimate of a trial's needs knows nothing of libraries' scratch space
 
 
 def train(
     pack: Sequence[TrialSpec], data: ImageData, device: str, on_epoch: Callable[[Epoch], None] = lambda epoch: None
 ) -> list[TrialResult]:
     """Train a pack of trials, calling `on_epoch` after every epoch of each; see `train_epochs`."""
-    epochs = train_epochs(pack, data, device)
-    while True:
-        try:
-            on_epoch(next(epochs))
-        except StopIteration as end:
-            results: list[TrialResult] = end.value
-            return results
+    results: dict[str, TrialResult] = {}
+    for event in train_epochs(pack, data, device):
+        if isinstance(event, Epoch):
+            on_epoch(event)
+        else:
+            results[event.run_key] = event
+    return [results[spec.run_key] for spec in pack]
 
 
-def train_epochs(pack: Sequence[TrialSpec], data: ImageData, device: str) -> Generator[Epoch, None, list[TrialResult]]:
-    """Train the trials of a pack, yielding after every epoch of each; returns their results in the order of the pack.
+def train_epochs(pack: Sequence[TrialSpec], data: ImageData, device: str) -> Iterator[Epoch | TrialResult]:
+    """Train the trials of a pack, yielding after every epoch of each, and each one's result as soon as it ends.
 
-    A trial that diverges or raises becomes a result that says so, and leaves the others undisturbed.
+    Trials that may not share a step are trained one after the other. A trial that diverges or raises becomes a result
+    that says so, and leaves the others undisturbed.
     """
-    results = []
-    for spec in pack:
-        with settings(spec):
-            results.append((yield from _trial(spec, data, device)))
-    return results
+    for together in packs_of(pack, 1):
+        with settings(together[0]):
+            for part in parts(together, -(-len(together) // _fitting(together[0], data, device))):
+                yield from _train_part(part, data, device)
 
 
-def _trial(spec: TrialSpec, data: ImageData, device: str) -> Generator[Epoch, None, TrialResult]:
-    record, started = Record(tags=environment()), time.time()
-    outcome, reason = names.DONE, ""
+def _fitting(spec: TrialSpec, data: ImageData, device: str) -> int:
+    """How many trials like this one the free memory holds at once; at least one is tried."""
+    if spec.pack == "single":
+        return 1
+    return max(1, int(FILL * free_bytes(device) / trial_bytes(spec, tuple(data.train_images.shape[1:]))))
+
+
+def _train_part(specs: Sequence[TrialSpec], data: ImageData, device: str) -> Iterator[Epoch | TrialResult]:
+    """Train these trials together; where memory does not suffice, those that have not ended again, in two halves."""
+    members = [Member(spec) for spec in specs]
+    again: list[TrialSpec] = []
     reset_peak(device)
     try:
-        yield from train_trial(spec, prepare(spec, data, device), record)
-    except Diverged as error:
-        outcome, reason = names.DIVERGED, str(error)
+        yield from _prepare(members, data, device)
+        if ready := [member for member in members if not member.ended]:
+            yield from Training(ready).events()
     except Exception as error:
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        message = " ".join(str(error).split())
-        outcome = names.FAILED
-        reason = f"{type(error).__name__}: {message} ({where.filename.rpartition('/')[2]}:{where.lineno})"
-    record.metrics[names.PEAK_MEMORY] = peak_bytes(device)
-    return TrialResult(
-        run_key=spec.run_key,
-        outcome=outcome,
-        reason=reason,
-        metrics=_finite(record.metrics),
-        epochs=[_finite(e) for e in record.epochs],
-        layers=[{"name": name, **values} for name, values in record.layers.items()],
-        tags=record.tags,
-        started=started,
-        ended=time.time(),
-    )
+        running = [member for member in members if not member.ended]
+        if len(running) > 1 and is_out_of_memory(error):
+            again = [member.spec for member in running]
+        else:
+            for member in running:
+                yield member.result(peak_bytes(device) / len(members), error)
+    members.clear()
+    for half in parts(again, 2) if again else ():
+        if device == "cuda":
+            torch.cuda.empty_cache()
+        yield from _train_part(half, data, device)
 
 
-def train_trial(spec: TrialSpec, trial: Trial, record: Record) -> Iterator[Epoch]:
-    """Train one prepared trial in place, writing into `record` what becomes known.
-
-    Raises: Diverged where the training loss or a gradient is NaN or infinite at the end of an epoch.
-    """
-    apply_background(trial.model, trial.masks, spec.method.background)
-    record.metrics |= counts(trial.model, trial.masks, spec.method.background, trial.train.image_shape)
-    record.metrics[names.SCORING_SECONDS] = trial.scoring_seconds
-    record.tags |= {names.INIT_SHA256: trial.init_sha256, names.MASK_SHA256: mask_checksum(trial.masks)}
-    for name, mask in trial.masks.items():
-        record.layers[name] = {"weights": mask.numel(), "live": int(mask.sum())}
-    dead = dead_checksum(trial.model, trial.masks)
-    yield _measure(spec, trial, record)
-    network = network_of(spec, trial)
-    optimizer = LiveOptimizer(trial.model, trial.masks, spec, network.values)
-    order = stream(spec.seed, "order")
-    best, seconds = -1.0, 0.0
-    for epoch in range(1, spec.epochs + 1):
-        permutation = torch.from_numpy(order.permutation(len(trial.train_indices))).to(trial.train_indices.device)
-        start = time.perf_counter()
-        loss = _train_epoch(spec, network, optimizer, permutation, epoch - 1)
-        seconds += time.perf_counter() - start
-        yield _measure(spec, trial, record, loss)
-        if (accuracy := record.epochs[epoch][names.VALIDATION_ACCURACY]) > best:
-            best = accuracy
-            record.metrics |= {names.BEST_EPOCH: epoch, names.TEST_ACCURACY_BEST: _test_accuracy(spec, trial)}
-    record.metrics |= {names.TEST_ACCURACY: _test_accuracy(spec, trial), names.TRAINING_SECONDS: seconds}
-    if dead_checksum(trial.model, trial.masks) != dead:
-        raise RuntimeError("a dead weight was changed by training")
-    record.tags[names.WEIGHTS_SHA256] = checksum(trial.model)
+def _prepare(members: Sequence[Member], data: ImageData, device: str) -> Iterator[TrialResult]:
+    """Prepare each trial, on images they share; yields the result of one that raises."""
+    images = residents(members[0].spec, data, device)
+    for member in members:
+        try:
+            member.prepare(data, device, images)
+        except Exception as error:
+            if len(members) > 1 and is_out_of_memory(error):
+                raise
+            yield member.result(peak_bytes(device) / len(members), error)
 
 
-def _train_epoch(spec: TrialSpec, network: Network, optimizer: LiveOptimizer, permutation: Tensor, epoch: int) -> float:
-    """One pass over the training split in the given order; returns the mean loss over its images."""
-    per_epoch = -(-len(permutation) // spec.batch_size)
-    losses, sizes = [], []
-    one = torch.ones((), dtype=DTYPES[spec.precision], device=permutation.device)  # else each backward makes its own
-    for i, (loss, images) in enumerate(network.losses(permutation, spec.batch_size)):
-        loss.backward(one)  # type: ignore[no-untyped-call]
-        optimizer.step(learning_rate(spec, epoch * per_epoch + i, spec.epochs * per_epoch))
-        losses.append(loss.detach())
-        sizes.append(images)
-    network.write_back()
-    sums = (torch.stack(losses) * torch.tensor(sizes, device=permutation.device)).double()
-    # Added one after the other, so that no library's order of adding counts; the one point that waits for the device.
-    mean = float(sums.cumsum(0)[-1]) / len(permutation)
-    if not isfinite(mean):
-        raise Diverged(f"training loss {mean} in epoch {epoch + 1}")
-    return mean
+class Training:
+    """Prepared trials of one protocol, trained together in place."""
 
+    def __init__(self, members: Sequence[Member]) -> None:
+        self.members = list(members)
+        self._spec, trials = members[0].spec, [member.trial for member in members]
+        self._steps = -(-len(trials[0].train_indices) // self._spec.batch_size)  # of an epoch
+        self._device = trials[0].train_indices.device.type
+        self._size = len(members)
+        self._trainer = trainer_of(self._spec, trials)
 
-def _measure(spec: TrialSpec, trial: Trial, record: Record, loss: float | None = None) -> Epoch:
-    """The figures of the epoch that just ended, appended to the record; per layer at the first and the last."""
-    epoch = len(record.epochs)
-    figures, layers = gradient_figures(trial.model, trial.masks, *trial.probe)
-    accuracy = _accuracy(spec, trial, trial.train, trial.validation_indices)
-    record.epochs.append({names.VALIDATION_ACCURACY: accuracy, **figures})
-    if loss is not None:
-        record.epochs[-1][names.TRAIN_LOSS] = loss
-    if epoch in (0, spec.epochs):
-        suffix = "first" if epoch == 0 else "last"
-        for name, values in layers.items():
-            record.layers[name] |= {f"{figure}_{suffix}": value for figure, value in values.items()}
-    if not all(map(isfinite, figures.values())):
-        raise Diverged(f"gradient norm {figures[names.GRAD_NORM_ALL]} after epoch {epoch}")
-    return Epoch(spec, epoch, record.epochs[-1])
+    def events(self) -> Iterator[Epoch | TrialResult]:
+        """Train to the end; see `train_epochs`."""
+        yield from self._measure([None] * self._size)
+        for epoch in range(self._spec.epochs):
+            if self.members:
+                yield from self._measure(self._train(epoch))
+                self._note_best()
+        yield from self._finish()
 
+    def _train(self, epoch: int) -> list[float]:
+        """Train one epoch; the training losses."""
+        start, steps = time.perf_counter(), self._spec.epochs * self._steps
+        losses = self._trainer.epoch(
+            [member.order() for member in self.members],
+            lambda step: learning_rate(self._spec, epoch * self._steps + step, steps),
+        )
+        for member in self.members:
+            member.seconds += (time.perf_counter() - start) / len(self.members)
+        return losses
 
-def _test_accuracy(spec: TrialSpec, trial: Trial) -> float:
-    indices = torch.arange(len(trial.test.labels), device=trial.train_indices.device)
-    return _accuracy(spec, trial, trial.test, indices)
+    def _measure(self, losses: Sequence[float | None]) -> Iterator[Epoch | TrialResult]:
+        """Take the figures after an epoch; trials that diverged leave."""
+        figures, accuracies = self._trainer.gradients(), self._trainer.accuracies("validation")
+        stay = []
+        for place, member in enumerate(self.members):
+            try:
+                yield member.measured(figures[place], accuracies[place], losses[place])
+                stay.append(place)
+            except Diverged as error:
+                yield self._result(member, error)
+        if len(stay) < len(self.members):
+            self.members = [self.members[place] for place in stay]
+            self._trainer.keep(stay)
 
+    def _note_best(self) -> None:
+        best = [member.is_best() for member in self.members]
+        if any(best):
+            for member, better, test in zip(self.members, best, self._trainer.accuracies("test"), strict=True):
+                if better:
+                    member.best(test)
 
-@torch.no_grad()
-def _accuracy(spec: TrialSpec, trial: Trial, images: Any, indices: Tensor) -> float:
-    """Fraction of the images classified right, by image, not by batch."""
-    trial.model.eval()
-    right = torch.zeros((), device=indices.device, dtype=torch.int64)
-    for x, y in images.epoch(indices, CHUNK):
-        with autocast(spec, indices.device.type):
-            right += (trial.model(x).argmax(1) == y).sum()
-    return int(right) / len(indices)
+    def _finish(self) -> Iterator[TrialResult]:
+        self._trainer.write_back()
+        for member, test in zip(self.members, self._trainer.accuracies("test"), strict=True):
+            try:
+                member.finish(test)
+            except RuntimeError as error:
+                yield self._result(member, error)
+            else:
+                yield self._result(member)
 
-
-def _finite(figures: Mapping[str, float]) -> dict[str, float]:
-    """JSON and the store take finite numbers only; what is not finite is named in the outcome's reason."""
-    return {name: float(value) for name, value in figures.items() if isfinite(value)}
+    def _result(self, member: Member, error: Exception | None = None) -> TrialResult:
+        return member.result(peak_bytes(self._device) / self._size, error)

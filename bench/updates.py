@@ -25,8 +25,12 @@ class Sgd:
         self.state = [torch.zeros_like(t, requires_grad=False) for t in tensors] if spec.momentum else []
         self._momenta: list[Tensor | None] = [*self.state] if spec.momentum else [None for _ in tensors]
 
-    def step(self, gradients: list[Tensor], lr: float) -> None:
-        """Update the tensors in place."""
+    def state_of(self, place: int) -> list[Tensor]:
+        """The state that belongs to one of the tensors."""
+        return self.state[place : place + 1]
+
+    def step(self, gradients: list[Tensor], lr: float | Tensor) -> None:
+        """Update the tensors in place; an lr on the device is read when the update runs."""
         sgd(
             self.tensors,
             gradients,
@@ -51,8 +55,12 @@ class Adam:
         self._steps = [torch.zeros((), device=t.device) for t in tensors]
         self.state = [*self._means, *self._squares, *self._steps]
 
-    def step(self, gradients: list[Tensor], lr: float) -> None:
-        """Update the tensors in place."""
+    def state_of(self, place: int) -> list[Tensor]:
+        """The state that belongs to one of the tensors."""
+        return [self._means[place], self._squares[place], self._steps[place]]
+
+    def step(self, gradients: list[Tensor], lr: float | Tensor) -> None:
+        """Update the tensors in place; an lr on the device is read when the update runs."""
         self.function(
             self.tensors,
             gradients,

@@ -6,7 +6,7 @@ import pickle
 import sys
 import sysconfig
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -18,10 +18,10 @@ from bench.result import TrialResult
 from bench.spec import TrialSpec
 
 if TYPE_CHECKING:
-    from bench.train import Epoch
+    from bench.member import Epoch
     from datasets.images import ImageData
 
-    Training = Generator[Epoch, None, list[TrialResult]]
+    Training = Iterator[Epoch | TrialResult]
 
 TrainEpochs = Callable[[Sequence[TrialSpec], "ImageData", str], "Training"]
 Load = Callable[[], "ImageData"]
@@ -42,13 +42,9 @@ class Report:
     """The news of a pack since the last report."""
 
     epochs: Mapping[int, tuple[int, Mapping[str, float]]]  # place in the pack -> the latest epoch and its figures
-    results: Sequence[TrialResult] | None = None  # at the end
-    reason: str = ""  # one line, where the pack ended without results
-
-    @property
-    def done(self) -> bool:
-        """Whether this is the pack's last report."""
-        return self.results is not None or bool(self.reason)
+    results: Sequence[TrialResult]  # of the trials that ended
+    done: bool = False  # whether this is the pack's last report
+    reason: str = ""  # one line, where the pack ended before all its trials did
 
 
 @dataclass
@@ -78,19 +74,23 @@ class Worker:
     def train(self, index: int) -> Report:
         """Train the pack at `index` for REPORT_SECONDS: a new one from its start, the open one from where it is."""
         epochs: dict[int, tuple[int, Mapping[str, float]]] = {}
+        results: list[TrialResult] = []
         deadline = time.monotonic() + REPORT_SECONDS
         try:
             training = self._training if self._training and self._index == index else self.open(index)
             while time.monotonic() < deadline:
-                epoch = next(training)
-                epochs[self._pack.index(epoch.spec)] = (epoch.epoch, dict(epoch.figures))
-        except StopIteration as end:
+                event = next(training)
+                if isinstance(event, TrialResult):
+                    results.append(event)
+                else:
+                    epochs[self._pack.index(event.spec)] = (event.epoch, dict(event.figures))
+        except StopIteration:
             self._training = None
-            return Report(epochs, results=end.value)
+            return Report(epochs, results, done=True)
         except Exception as error:
             self._training = None
-            return Report(epochs, reason=one_line(error))
-        return Report(epochs)
+            return Report(epochs, results, done=True, reason=one_line(error))
+        return Report(epochs, results)
 
 
 def engine(pack: Sequence[TrialSpec], data: ImageData, device: str) -> Training:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
@@ -18,9 +18,10 @@ from typing import Any
 import pytest
 
 from bench import names, schedule
+from bench.member import Epoch
 from bench.result import SweepError, TrialResult
 from bench.spec import TrialSpec
-from bench.train import Epoch
+from bench.worker import REPORT_SECONDS
 from methods import Method
 
 ROOT = Path(__file__).parents[2]
@@ -32,7 +33,7 @@ def spec(seed: int, **fields: Any) -> TrialSpec:
     return TrialSpec(dataset="digits", data_hash="0", model="m", rate=Decimal("0.9"), seed=seed, epochs=3, **fields)
 
 
-def engine(pack: Sequence[TrialSpec], data: Any, device: str) -> Generator[Epoch, None, list[TrialResult]]:
+def engine(pack: Sequence[TrialSpec], data: Any, device: str) -> Iterator[Epoch | TrialResult]:
     import torch
 
     for trial in pack:
@@ -46,7 +47,8 @@ def engine(pack: Sequence[TrialSpec], data: Any, device: str) -> Generator[Epoch
             yield Epoch(trial, epoch, {names.VALIDATION_ACCURACY: epoch / 10})
     figures = {"threads": float(torch.get_num_threads()), "pid": float(os.getpid()), names.TEST_ACCURACY: 0.5}
     tags = {"device": device, "method": type(pack[0].method).__name__, "openmp": os.environ["OMP_NUM_THREADS"]}
-    return [TrialResult(run_key=t.run_key, outcome=names.DONE, metrics=figures, tags=tags) for t in pack]
+    for trial in pack:
+        yield TrialResult(run_key=trial.run_key, outcome=names.DONE, metrics=figures, tags=tags)
 
 
 def load(folder: str) -> Any:
@@ -105,6 +107,26 @@ def test_packs_results_and_failures(tmp_path: Path, capfd: pytest.CaptureFixture
         assert ear.results[seed].metrics["pid"] != os.getpid()
         assert ear.results[seed].tags == {"device": "cpu", "method": "Method", "openmp": "1"}
     assert capfd.readouterr() == ("", "")
+
+
+def late_loss(pack: Sequence[TrialSpec], data: Any, device: str) -> Iterator[Epoch | TrialResult]:
+    """The first trial ends and is reported; then the worker is lost, once."""
+    for trial in pack:
+        yield TrialResult(run_key=trial.run_key, outcome=names.DONE)
+        time.sleep(1.2 * REPORT_SECONDS)
+        yield Epoch(trial, 0, {names.VALIDATION_ACCURACY: 0.0})
+        flag = Path(data) / "lost"
+        if not flag.exists():
+            flag.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_trial_of_a_pack_is_told_when_it_ends_and_once(tmp_path: Path) -> None:
+    ear, pack = Ear(), [spec(seed, pack="vmap") for seed in range(2)]
+    settings = {"cpus_per_trial": 1, "gpus_per_trial": 0, "address": None, "max_retries": 1}
+    schedule.run([pack], late_loss, partial(load, str(tmp_path)), ear, **settings)  # type: ignore[arg-type]
+    assert {seed: result.outcome for seed, result in ear.results.items()} == {0: names.DONE, 1: names.DONE}
+    assert ear.began == [0, 1, 1]  # the second time, what had ended is left out
 
 
 def test_many_trials_cost_little_and_share_workers(tmp_path: Path) -> None:
@@ -178,7 +200,7 @@ def slow(pack, data, device):
         while True:
             time.sleep(0.1)
             yield from ()
-    return (yield from engine(pack, data, device))
+    yield from engine(pack, data, device)
 
 def load():
     return "/"

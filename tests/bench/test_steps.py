@@ -14,7 +14,7 @@ from models import MODELS
 
 
 def resolved(asked: str = "auto", model: str = "lenet-300-100", rate: str = "0.99", **how: Any) -> str:
-    given = {"device": "cpu", "precision": "float32", "background": "prune"} | how
+    given = {"device": "cpu", "precision": "float32", "pack": "single", "background": "prune"} | how
     return resolve_step(asked, rate=Decimal(rate), shapes=MODELS[model].layers, **given)
 
 
@@ -45,6 +45,7 @@ def test_where_there_is_no_sparse_step_auto_is_dense_and_asking_is_an_error() ->
     for how, said in (
         ({"device": "cuda"}, "step sparse on cuda: allowed on the cpu"),
         ({"precision": "bfloat16"}, "step sparse in bfloat16: allowed in float32 and float64"),
+        ({"pack": "vmap"}, "step sparse with pack vmap: allowed with pack single"),
     ):
         assert resolved(**how) == "dense"
         with pytest.raises(ValueError, match=said):

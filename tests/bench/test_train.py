@@ -14,12 +14,20 @@ from tiny_networks import ConvNorm
 
 from bench import names
 from bench.gradients import gradient_figures
-from bench.prepare import indices, mask_checksum, prepare, select
-from bench.train import Record, train, train_epochs, train_trial
+from bench.member import Epoch, Member
+from bench.prepare import Trial, indices, mask_checksum, prepare, select
+from bench.train import Training, train, train_epochs
 from methods import METHODS, Method
 from methods.maskable import maskable
 
 DATA = images()
+
+
+def train_alone(member: Member, trial: Trial) -> None:
+    """Train a prepared trial in place."""
+    member.begin(trial)
+    for _ in Training([member]).events():
+        pass
 
 
 def test_methods_at_one_seed_share_everything_but_the_mask() -> None:
@@ -100,29 +108,27 @@ def test_the_primary_figure_is_the_test_accuracy_of_the_final_network() -> None:
     labels = (DATA.test_labels + torch.arange(len(DATA.test_labels)) % 2) % 10  # every second test label is wrong
     data = replace(DATA, test_labels=labels)
     s = spec("dense", epochs=2, batch_size=70)
-    trial, record = prepare(s, data, "cpu"), Record()
+    trial, member = prepare(s, data, "cpu"), Member(s)
     assert torch.equal(trial.probe[0], trial.train.batch(trial.train_indices[:256])[0])
-    for _ in train_trial(s, trial, record):
-        pass
+    train_alone(member, trial)
     images = (data.test_images / 255 - data.mean[0]) / data.std[0]
     right = trial.model.eval()(images).argmax(1) == labels
-    assert record.metrics[names.TEST_ACCURACY] == float(right.double().mean())
-    assert record.epochs[-1][names.VALIDATION_ACCURACY] > 0.8 > record.metrics[names.TEST_ACCURACY]
+    assert member.metrics[names.TEST_ACCURACY] == float(right.double().mean())
+    assert member.epochs[-1][names.VALIDATION_ACCURACY] > 0.8 > member.metrics[names.TEST_ACCURACY]
 
 
 def test_the_training_loss_is_the_mean_over_images() -> None:
     s = spec("dense", batch_size=70, lr=1e-30)  # so small that the weights stay: every image is seen at the start
-    trial, record = prepare(s, DATA, "cpu"), Record()
+    trial, member = prepare(s, DATA, "cpu"), Member(s)
     x, y = trial.train.batch(trial.train_indices)
     expected = float(torch.nn.functional.cross_entropy(trial.model(x), y).detach())
-    for _ in train_trial(s, trial, record):
-        pass
+    train_alone(member, trial)
     assert len(trial.train_indices) % 70 != 0
-    assert record.epochs[1][names.TRAIN_LOSS] == pytest.approx(expected, rel=1e-5)
+    assert member.epochs[1][names.TRAIN_LOSS] == pytest.approx(expected, rel=1e-5)
 
 
 def test_every_step_takes_the_schedules_rate(monkeypatch: pytest.MonkeyPatch) -> None:
-    from bench import train as engine
+    from bench import trainers as engine
     from bench.learning_rate import learning_rate
 
     rates: list[float] = []
@@ -148,7 +154,7 @@ def test_orders_differ_between_seeds() -> None:
 
 
 def test_a_weight_that_moves_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    from bench import train as engine
+    from bench import trainers as engine
 
     class Leaking(engine.LiveOptimizer):
         def step(self, lr: float) -> None:
@@ -313,9 +319,13 @@ def test_the_best_validation_epoch_is_the_earliest_of_the_trained() -> None:
 
 
 def test_epochs_are_yielded_as_they_end() -> None:
-    events = list(train_epochs([spec(epochs=2), spec("snip", epochs=1)], DATA, "cpu"))
-    assert [(e.spec.method.background, e.epoch) for e in events] == [
-        ("freeze", 0), ("freeze", 1), ("freeze", 2), ("prune", 0), ("prune", 1)
+    pack = [spec(epochs=2), spec("snip", epochs=1)]
+    events = [
+        (e.spec.method.background, e.epoch) if isinstance(e, Epoch) else e.run_key
+        for e in train_epochs(pack, DATA, "cpu")
+    ]
+    assert events == [
+        ("freeze", 0), ("freeze", 1), ("freeze", 2), pack[0].run_key, ("prune", 0), ("prune", 1), pack[1].run_key
     ]  # fmt: skip
 
 
@@ -373,17 +383,16 @@ def test_every_method_has_golden_masks() -> None:
     assert all(method.record() in found for method in METHODS.values())
 
 
-@pytest.mark.parametrize("step", ["dense", "sparse"])
-def test_golden_numbers(step: str) -> None:
-    """The final weights of a tiny float64 trial, to five decimals: the same on every machine and of either step kind.
+@pytest.mark.parametrize("kind", [{"step": "dense"}, {"step": "sparse"}, {"pack": "vmap"}])
+def test_golden_numbers(kind: dict[str, str]) -> None:
+    """The final weights of a tiny float64 trial, to five decimals: the same on every machine and of every kind.
 
     If this fails, the engine computes other numbers than before. If that is meant, raise ENGINE in bench/spec.py, so
     that no old trial is taken for a new one, and put the new hash here.
     """
-    s = spec("freeze", "0.99", precision="float64", epochs=2, step=step)
+    s = spec("freeze", "0.99", precision="float64", epochs=2, **kind)
     trial = prepare(s, DATA, "cpu")
-    for _ in train_trial(s, trial, Record()):
-        pass
+    train_alone(Member(s), trial)
     digest = hashlib.sha256()
     for name, weight in maskable(trial.model).items():
         live = weight.detach()[trial.masks[name]] * 1e5

@@ -1,0 +1,151 @@
+"""One trial of a pack while it is trained: what is known of it so far, and what becomes of it."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bench import names
+from bench.cost import counts
+from bench.environment import environment
+from bench.gradients import Measured
+from bench.live import apply_background, dead_checksum
+from bench.prepare import Trial, mask_checksum, prepare
+from bench.result import TrialResult
+from bench.spec import TrialSpec
+from bench.streams import stream
+from datasets.images import ImageData
+from datasets.loader import Resident
+from models.initialise import checksum
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """A trial finished an epoch; 0 is before training."""
+
+    spec: TrialSpec
+    epoch: int
+    figures: Mapping[str, float]
+
+
+class Diverged(Exception):
+    """The loss or a gradient became NaN or infinite: an outcome, not an error."""
+
+
+class Member:
+    """A trial of a pack; whatever happens to it, this much is reported. `trial` is there once it is prepared."""
+
+    trial: Trial
+
+    def __init__(self, spec: TrialSpec) -> None:
+        self.spec = spec
+        self.metrics: dict[str, float] = {}
+        self.epochs: list[dict[str, float]] = []
+        self.layers: dict[str, dict[str, Any]] = {}
+        self.tags = environment()
+        self.started, self.seconds = time.time(), 0.0
+        self.ended = False
+        self._order = stream(spec.seed, "order")
+        self._best = -1.0
+        self._dead = ""
+
+    def prepare(self, data: ImageData, device: str, images: tuple[Resident, Resident]) -> None:
+        """Set the trial up at its effective initial weights."""
+        self.begin(prepare(self.spec, data, device, images))
+
+    def begin(self, trial: Trial) -> None:
+        """Take a prepared trial; note what is known of it before training."""
+        self.trial, background = trial, self.spec.method.background
+        apply_background(trial.model, trial.masks, background)
+        self.metrics |= counts(trial.model, trial.masks, background, trial.train.image_shape)
+        self.metrics[names.SCORING_SECONDS] = trial.scoring_seconds
+        self.tags |= {names.INIT_SHA256: trial.init_sha256, names.MASK_SHA256: mask_checksum(trial.masks)}
+        for name, mask in trial.masks.items():
+            self.layers[name] = {"weights": mask.numel(), "live": int(mask.sum())}
+        self._dead = dead_checksum(trial.model, trial.masks)
+
+    def order(self) -> Tensor:
+        """The next epoch's permutation of the places in the training split."""
+        indices = self.trial.train_indices
+        return torch.from_numpy(self._order.permutation(len(indices))).to(indices.device)
+
+    def measured(self, measured: Measured, validation: float, loss: float | None) -> Epoch:
+        """Note the figures of the epoch that just ended; per layer at the first and the last.
+
+        Raises: Diverged where the loss or a gradient is NaN or infinite.
+        """
+        figures, layers = measured
+        epoch = len(self.epochs)
+        if loss is not None and not isfinite(loss):
+            raise Diverged(f"training loss {loss} in epoch {epoch}")
+        self.epochs.append({names.VALIDATION_ACCURACY: validation, **figures})
+        if loss is not None:
+            self.epochs[-1][names.TRAIN_LOSS] = loss
+        if epoch in (0, self.spec.epochs):
+            suffix = "first" if epoch == 0 else "last"
+            for name, values in layers.items():
+                self.layers[name] |= {f"{figure}_{suffix}": value for figure, value in values.items()}
+        if not all(map(isfinite, figures.values())):
+            raise Diverged(f"gradient norm {figures[names.GRAD_NORM_ALL]} after epoch {epoch}")
+        return Epoch(self.spec, epoch, self.epochs[-1])
+
+    def is_best(self) -> bool:
+        """Whether the last trained epoch has the best validation accuracy so far; the earliest on ties."""
+        accuracy = self.epochs[-1][names.VALIDATION_ACCURACY]
+        better = len(self.epochs) > 1 and accuracy > self._best
+        self._best = accuracy if better else self._best
+        return better
+
+    def best(self, test: float) -> None:
+        """Note the test accuracy of the best epoch so far, the last one trained."""
+        self.metrics |= {names.BEST_EPOCH: len(self.epochs) - 1, names.TEST_ACCURACY_BEST: test}
+
+    def finish(self, test: float) -> None:
+        """Note the final test accuracy and weights.
+
+        Raises: RuntimeError where a dead weight is not what it was.
+        """
+        self.metrics |= {names.TEST_ACCURACY: test, names.TRAINING_SECONDS: self.seconds}
+        if dead_checksum(self.trial.model, self.trial.masks) != self._dead:
+            raise RuntimeError("a dead weight was changed by training")
+        self.tags[names.WEIGHTS_SHA256] = checksum(self.trial.model)
+
+    def result(self, peak_bytes: float, error: Exception | None = None) -> TrialResult:
+        """The outcome: done, or what the error says."""
+        self.ended = True
+        self.metrics[names.PEAK_MEMORY] = peak_bytes
+        outcome, reason = outcome_of(error)
+        return TrialResult(
+            run_key=self.spec.run_key,
+            outcome=outcome,
+            reason=reason,
+            metrics=_finite(self.metrics),
+            epochs=[_finite(e) for e in self.epochs],
+            layers=[{"name": name, **values} for name, values in self.layers.items()],
+            tags=self.tags,
+            started=self.started,
+            ended=time.time(),
+        )
+
+
+def outcome_of(error: Exception | None) -> tuple[str, str]:
+    """Outcome and reason of a trial that ended with this error, or none."""
+    if error is None:
+        return names.DONE, ""
+    if isinstance(error, Diverged):
+        return names.DIVERGED, str(error)
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    message = " ".join(str(error).split())
+    return names.FAILED, f"{type(error).__name__}: {message} ({where.filename.rpartition('/')[2]}:{where.lineno})"
+
+
+def _finite(figures: Mapping[str, float]) -> dict[str, float]:
+    """JSON and the store take finite numbers only; what is not finite is named in the outcome's reason."""
+    return {name: float(value) for name, value in figures.items() if isfinite(value)}

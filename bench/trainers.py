@@ -1,0 +1,185 @@
+"""How the trials of a pack are trained and measured: one alone, or all in one batched step.
+
+P trials of a pack; n images of the training split; B images of a batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from bench.arithmetic import autocast
+from bench.gradients import Measured, gradient_figures, stacked_figures
+from bench.live import LiveOptimizer
+from bench.network import network_of
+from bench.prepare import DTYPES, PROBE, Trial
+from bench.replay import Replayed, Step
+from bench.spec import TrialSpec
+from bench.stack import Stack, losses_of
+from datasets.loader import Resident
+
+CHUNK = 500  # images per forward pass of an evaluation
+
+
+class Trainer(Protocol):
+    """The trials of a pack while they are trained."""
+
+    def epoch(self, orders: Sequence[Tensor], rate: Callable[[int], float]) -> list[float]:
+        """Train for one pass over the training split; returns each trial's mean loss over the images.
+
+        Args: orders: of each trial, a permutation of places in its training split. rate: step -> learning rate.
+        """
+
+    def gradients(self) -> list[Measured]:
+        """Each trial's gradient figures on its probe."""
+
+    def accuracies(self, split: str) -> list[float]:
+        """Each trial's fraction of images classified right, on the "validation" or the "test" images."""
+
+    def keep(self, places: Sequence[int]) -> None:
+        """Let all trials but these leave the pack."""
+
+    def write_back(self) -> None:
+        """Bring the trials' models up to date."""
+
+
+def trainer_of(spec: TrialSpec, trials: Sequence[Trial]) -> Trainer:
+    """The trainer of the spec's pack kind, on trials at their effective initial weights."""
+    return Alone(spec, trials[0]) if spec.pack == "single" else Together(spec, trials)
+
+
+class Alone:
+    """One trial, with the step kind of its spec."""
+
+    def __init__(self, spec: TrialSpec, trial: Trial) -> None:
+        self.spec, self.trial = spec, trial
+        self.network = network_of(spec, trial)
+        self.optimizer = LiveOptimizer(trial.model, trial.masks, spec, self.network.values)
+
+    def epoch(self, orders: Sequence[Tensor], rate: Callable[[int], float]) -> list[float]:
+        """Train for one pass over the training split; see `Trainer`."""
+        (order,) = orders
+        losses, sizes = [], []
+        one = torch.ones((), dtype=DTYPES[self.spec.precision], device=order.device)  # else each backward makes its own
+        for i, (loss, images) in enumerate(self.network.losses(order, self.spec.batch_size)):
+            loss.backward(one)  # type: ignore[no-untyped-call]
+            self.optimizer.step(rate(i))
+            losses.append(loss.detach())
+            sizes.append(images)
+        self.network.write_back()
+        return [_mean(torch.stack(losses), sizes).item()]
+
+    def gradients(self) -> list[Measured]:
+        """The trial's gradient figures on its probe."""
+        return [gradient_figures(self.trial.model, self.trial.masks, *self.trial.probe)]
+
+    @torch.no_grad()
+    def accuracies(self, split: str) -> list[float]:
+        """The trial's accuracy; see `Trainer`."""
+        images, indices = images_of(self.trial, split)
+        model = self.trial.model.eval()
+        right = torch.zeros((), device=indices.device, dtype=torch.int64)
+        for x, y in images.epoch(indices, CHUNK):
+            with autocast(self.spec, indices.device.type):
+                right += (model(x).argmax(1) == y).sum()
+        return [int(right) / len(indices)]
+
+    def keep(self, places: Sequence[int]) -> None:
+        """Nothing to do: a pack of one is left as a whole."""
+
+    def write_back(self) -> None:
+        """Nothing to do: the model itself is trained."""
+
+
+class Together:
+    """All trials of a pack in one batched step; they share architecture and protocol, each has its own images."""
+
+    def __init__(self, spec: TrialSpec, trials: Sequence[Trial]) -> None:
+        self.spec = spec
+        self._take(trials)
+
+    def _take(self, trials: Sequence[Trial]) -> None:
+        self.trials, self.images = trials, trials[0].train
+        self.stack = Stack([trial.model for trial in trials], self.spec.pack)
+        self.masks = {name: torch.stack([trial.masks[name] for trial in trials]) for name in trials[0].masks}
+        self.optimizer = LiveOptimizer(self.stack.module, self.masks, self.spec)
+        device = self.images.labels.device
+        self.step: Step = Replayed(self.one_step, device) if device.type == "cuda" else self.one_step
+
+    def one_step(self, indices: Tensor, lr: float | Tensor) -> Tensor:
+        """One step on the images at `indices` [P, B]; returns the loss of each trial [P]."""
+        parameters = list(self.stack.module.parameters())
+        x, y = _batches(self.images, indices)
+        with autocast(self.spec, x.device.type):
+            losses = losses_of(self.stack(x, training=True), y)
+        # Not `backward`, which would add to gradients on the stream that first saw the parameter.
+        for parameter, g in zip(parameters, torch.autograd.grad(losses.sum(), parameters), strict=True):
+            parameter.grad = g.contiguous()  # a batched product may leave it transposed
+        self.optimizer.step(lr)
+        return losses.detach()
+
+    def epoch(self, orders: Sequence[Tensor], rate: Callable[[int], float]) -> list[float]:
+        """Train for one pass over the training split; see `Trainer`."""
+        indices = torch.stack([t.train_indices[order] for t, order in zip(self.trials, orders, strict=True)])
+        batches = indices.split(self.spec.batch_size, dim=1)  # type: ignore[no-untyped-call]
+        losses = [self.step(batch, rate(i)) for i, batch in enumerate(batches)]
+        means: list[float] = _mean(torch.stack(losses), [batch.shape[1] for batch in batches]).tolist()
+        return means
+
+    def gradients(self) -> list[Measured]:
+        """Each trial's gradient figures on its probe."""
+        x, y = (torch.stack(parts) for parts in zip(*(trial.probe for trial in self.trials), strict=True))
+        return stacked_figures(self.stack, self.masks, x, y)
+
+    @torch.no_grad()
+    def accuracies(self, split: str) -> list[float]:
+        """Each trial's accuracy; see `Trainer`."""
+        images = images_of(self.trials[0], split)[0]
+        indices = torch.stack([images_of(trial, split)[1] for trial in self.trials])
+        right = torch.zeros(len(self.trials), device=indices.device, dtype=torch.int64)
+        for part in indices.split(PROBE, dim=1):  # type: ignore[no-untyped-call]
+            x, y = _batches(images, part)
+            with autocast(self.spec, x.device.type):
+                right += (self.stack(x, training=False).argmax(2) == y).sum(1)
+        return [count / indices.shape[1] for count in right.tolist()]
+
+    def keep(self, places: Sequence[int]) -> None:
+        """Let all trials but these leave the pack; the others' weights and update states go on as they are."""
+        self.write_back()
+        states, masks, size = self.optimizer.state(), self.masks, len(self.trials)
+        self._take([self.trials[place] for place in places])
+        for name, mine in self.optimizer.state().items():
+            for tensor, before in zip(mine, states[name], strict=True):
+                if before.ndim == 0:  # Adam's number of steps
+                    tensor.copy_(before)
+                    continue
+                counts = masks[name].flatten(1).sum(1).tolist() if name in masks else [before.numel() // size] * size
+                of_each = before.flatten().split(counts)  # type: ignore[no-untyped-call]
+                tensor.view(-1).copy_(torch.cat([of_each[place] for place in places]))
+
+    def write_back(self) -> None:
+        """Bring the trials' models up to date."""
+        self.stack.write_back([t.model for t in self.trials])
+
+
+def _batches(images: Resident, indices: Tensor) -> tuple[Tensor, Tensor]:
+    """The images [P, B, C, H, W] and labels [P, B] at `indices` [P, B]."""
+    x, y = images.batch(indices.flatten())
+    return x.view(*indices.shape, *x.shape[1:]), y.view(indices.shape)
+
+
+def images_of(trial: Trial, split: str) -> tuple[Resident, Tensor]:
+    """The images of a split, and the places of the trial's own among them."""
+    if split == "validation":
+        return trial.train, trial.validation_indices
+    return trial.test, torch.arange(len(trial.test.labels), device=trial.test.labels.device)
+
+
+def _mean(losses: Tensor, sizes: Sequence[int]) -> Tensor:
+    """The mean over the images, in float64, of the losses [steps] or [steps, P] of batches of these sizes."""
+    weights = torch.tensor(sizes, device=losses.device).view(-1, *[1] * (losses.ndim - 1))
+    # Added one after the other, so that no library's order of adding counts; reading it waits for the device.
+    return (losses * weights).double().cumsum(0)[-1] / sum(sizes)
