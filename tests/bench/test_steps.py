@@ -64,3 +64,12 @@ def test_a_sweep_resolves_the_step_of_each_trial(asked: str, steps: str) -> None
     given = ["--methods", "freeze", "--rates", "0.5,0.99", "--seeds", "1", "--device", "cpu", "--step", asked]
     context = run.make_context("run", given)
     assert "".join(trial.step[0] for trial in read_sweep(context.params).trials()) == steps
+
+
+def test_a_sweep_resolves_the_pack_before_the_step() -> None:
+    run = cli.commands["run"]
+    given = ["--methods", "freeze", "--rates", "0.99", "--seeds", "1", "--device", "cpu", "--pack", "unfold"]
+    trials = read_sweep(run.make_context("run", [*given]).params).trials()
+    assert [(trial.pack, trial.step) for trial in trials] == [("vmap", "dense")] * 2  # no convolution to unfold
+    with pytest.raises(ValueError, match="step sparse with pack vmap: allowed with pack single"):
+        read_sweep(run.make_context("run", [*given, "--step", "sparse"]).params)

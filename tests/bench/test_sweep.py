@@ -14,6 +14,7 @@ PROTOCOL = {
     "data_hash": "0",
     "model": "lenet-300-100",
     "step": "auto",
+    "pack": "auto",
     "precision": "float32",
 }
 
