@@ -92,6 +92,8 @@ SPEED = [
     click.option("--steps", type=int, default=25, show_default=True, help="Steps of one variant before the next has its turn."),
     click.option("--rounds", type=int, default=30, show_default=True, help="How often each variant has its turn."),
     click.option("--data-root", type=click.Path(path_type=Path), help="Folder of the data sets."),
+    click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),
+    click.option("--packs", default="", help="Also packs of so many trials, comma list, in each kind of batched step."),
     click.option("--limits", is_flag=True, help="Instead: per kind of layer, the live fraction below which sparse is faster."),
     click.option("--json", "json_", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures to this file."),
 ]  # fmt: skip

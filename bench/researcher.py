@@ -40,19 +40,19 @@ class TransformedImages(Dataset[tuple[Tensor, int]]):
 
 def researchers_loop(spec: TrialSpec, trial: Trial, data: ImageData) -> Iterator[int]:
     """Train a copy of the trial's model for ever; yields the number of images of each step."""
-    model = copy.deepcopy(trial.model).train()
+    model, device = copy.deepcopy(trial.model).train(), trial.train_indices.device
     if spec.rate:
         for name, weight in maskable(model).items():
             weight.register_hook(_masked_by(trial.masks[name].to(weight.dtype)))  # type: ignore[no-untyped-call]
     optimizer = torch.optim.SGD(
         model.parameters(), lr=spec.lr, momentum=spec.momentum, nesterov=spec.nesterov, weight_decay=spec.weight_decay
     )
-    images = TransformedImages(data, trial.train_indices)
+    images = TransformedImages(data, trial.train_indices.cpu())
     loader = DataLoader(images, batch_size=spec.batch_size, shuffle=True, num_workers=0)
     while True:
         for x, y in loader:
             optimizer.zero_grad()
-            cross_entropy(model(x), y).backward()  # type: ignore[no-untyped-call]
+            cross_entropy(model(x.to(device)), y.to(device)).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             yield len(y)
 

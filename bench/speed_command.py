@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 import datasets
-from bench.arguments import read_sweep
+from bench.arguments import on_device, read_sweep
 from bench.messages import usage_errors
 from bench.spec import TrialSpec
 
@@ -29,6 +29,7 @@ def run_speed(options: Mapping[str, Any]) -> int:
                 raise ValueError(f"{name} {options[name]}: allowed is a whole number >= 1")
         if (file := options["json_"]) is not None and not file.absolute().parent.is_dir():
             raise ValueError(f"json {file}: no such folder")
+        packs = _sizes(options["packs"])
         specs = _trials(options)
     if options["limits"]:
         from bench.calibrate import limits
@@ -42,21 +43,29 @@ def run_speed(options: Mapping[str, Any]) -> int:
         data = datasets.load(name, root)
     from bench.speed import as_table, measure
 
-    result = measure(specs, data, options["steps"], options["rounds"])
+    result = measure(specs, data, options["steps"], options["rounds"], packs)
     click.echo(as_table(result))
     if file is not None:
         file.write_text(json.dumps(result, indent=1) + "\n")
     return 0
 
 
+def _sizes(text: str) -> list[int]:
+    """The sizes of the packs to measure."""
+    sizes = text.split(",") if text else []
+    if not all(size.strip().isdecimal() and int(size) for size in sizes):
+        raise ValueError(f"packs {text!r}: allowed is a comma list of whole numbers >= 1")
+    return [int(size) for size in sizes]
+
+
 def _trials(options: Mapping[str, Any]) -> dict[str, list[TrialSpec]]:
     """Name of the method -> its trials in the default protocol, dense first; float32, seed 0."""
     protocol = {name: value for name, value in DEFAULTS.items() if name != "engine"}
     given = {
-        **protocol, "milestones": "", "gamma": None, "cpus_per_trial": 1, "device": "cpu", "step": "auto",
+        **protocol, "milestones": "", "gamma": None, "cpus_per_trial": 1, "step": "auto",
         "seeds": "1", "dense": True, "plugins": (),
     }  # fmt: skip
-    sweep = read_sweep({**given, **options})
+    sweep = on_device(read_sweep({**given, **options}), {**given, **options})
     found: dict[str, list[TrialSpec]] = {}
     for spec in sweep.trials():
         # A large step can diverge, and arithmetic on NaN or denormal numbers takes another time.

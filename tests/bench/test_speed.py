@@ -11,12 +11,13 @@ from small_trials import images, spec
 
 from bench import names
 from bench.cli import main
+from bench.contenders import LOOP
 from bench.cost import counts
 from bench.live import LiveOptimizer, apply_background
 from bench.network import network_of
 from bench.prepare import prepare
 from bench.researcher import TransformedImages, researchers_loop
-from bench.speed import LOOP, as_table, measure
+from bench.speed import as_table, measure
 from bench.steps import LIMITS
 
 DATA = images()
@@ -46,8 +47,18 @@ def test_the_command_prints_a_table_and_writes_json(tmp_path: Path, capsys: pyte
     file = tmp_path / "speed.json"
     assert main(["speed", "--methods", "snip", "--steps", "1", "--rounds", "1", "--json", str(file)]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("digits · lenet-300-100, batch 100, float32, one thread; 1 rounds of 1 steps")
+    assert out.startswith("digits · lenet-300-100, batch 100, float32, cpu, one thread; 1 rounds of 1 steps")
     assert [row["variant"] for row in json.loads(file.read_text())["rows"]][-1] == "sparse step"
+
+
+def test_packs_have_a_line_for_each_size_and_kind() -> None:
+    specs = {"freeze": [spec("freeze", "0.99", model="lenet-5-caffe", step="sparse")]}
+    rows = measure(specs, DATA, steps=1, rounds=1, packs=[1, 3])["rows"]
+    assert [row["variant"] for row in rows[3:]] == [
+        "pack of 1, vmap", "pack of 1, unfold", "pack of 3, vmap", "pack of 3, unfold"
+    ]  # fmt: skip
+    for row in rows:
+        assert row["images_per_second"] == pytest.approx(1e5 / row["milliseconds"])
 
 
 def test_limits_are_proposed_for_every_kind(capsys: pytest.CaptureFixture[str]) -> None:
@@ -63,6 +74,8 @@ def test_limits_are_proposed_for_every_kind(capsys: pytest.CaptureFixture[str]) 
         (["--rounds", "-1"], "rounds -1: allowed is a whole number >= 1"),
         (["--methods", "frezee"], "did you mean freeze?"),
         (["--model", "lenet"], "did you mean lenet"),
+        (["--packs", "4,0"], "packs '4,0': allowed is a comma list of whole numbers >= 1"),
+        (["--packs", "many"], "packs 'many': allowed is a comma list of whole numbers >= 1"),
         (["--json", "x.json", "--limits"], "--limits with --json: allowed is one of them"),
         (["--json", "nowhere/speed.json"], "json nowhere/speed.json: no such folder"),
     ],

@@ -1,0 +1,123 @@
+"""What `bench speed` times: a training step as a researcher writes it, and the engine's, alone and in packs."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+from bench import names
+from bench.cost import counts
+from bench.live import LiveOptimizer, apply_background
+from bench.network import network_of
+from bench.packs import resolve_pack
+from bench.prepare import Trial, prepare, residents
+from bench.researcher import researchers_loop
+from bench.spec import TrialSpec
+from bench.trainers import Together
+from datasets.images import ImageData
+from models import MODELS
+
+LOOP = "researcher's loop"
+KINDS = ("vmap", "unfold")  # of packs
+FIRST_STEPS = 3  # before anything is timed; memory is measured over them
+
+
+@dataclass
+class Contender:
+    """One variant while it runs."""
+
+    method: str
+    variant: str
+    spec: TrialSpec
+    macs: float  # multiply-accumulates per image
+    steps: Iterator[int]
+    trials: int = 1  # that a step trains at once
+    peak_bytes: int = 0
+
+    def run(self, count: int) -> float:
+        """Seconds per trial and step of the next `count` steps."""
+        start = time.perf_counter()
+        for _ in range(count):
+            next(self.steps)
+        if self.spec.device == "cuda":
+            torch.cuda.synchronize()
+        return (time.perf_counter() - start) / count / self.trials
+
+
+def contenders(name: str, spec: TrialSpec, data: ImageData, packs: Sequence[int]) -> list[Contender]:
+    """The researcher's loop, the dense step, where the engine would take it the sparse one, and the packs."""
+    trial = prepare(spec, data, spec.device)
+    apply_background(trial.model, trial.masks, spec.method.background)
+    shape, background = trial.train.image_shape, spec.method.background
+    dense = counts(trial.model, {n: torch.ones_like(m) for n, m in trial.masks.items()}, background, shape)
+    own = counts(trial.model, trial.masks, background, shape)
+    macs = [c[names.FORWARD_MACS] + c[names.BACKWARD_MACS] for c in (dense, own)]
+    found = [Contender(name, LOOP, spec, macs[0], researchers_loop(spec, trial, data))]
+    for step in ("dense", "sparse") if spec.step == "sparse" else ("dense",):
+        fields = {**vars(spec), "step": step}
+        steps = engine_steps(TrialSpec(**fields), trial)
+        found.append(Contender(name, f"{step} step", spec, macs[step == "sparse"], steps))
+    kinds = dict.fromkeys(resolve_pack(kind, device="cuda", shapes=MODELS[spec.model].layers) for kind in KINDS)
+    for size, kind in product(packs, kinds):
+        steps = pack_steps(replace(spec, pack=kind, step="dense"), data, size)
+        found.append(Contender(name, f"pack of {size}, {kind}", spec, macs[0], steps, trials=size))
+    for contender in found:
+        contender.peak_bytes = _peak(contender)
+    return found
+
+
+def engine_steps(spec: TrialSpec, trial: Trial) -> Iterator[int]:
+    """Train a prepared trial for ever as the engine does, at a constant rate; yields the images of each step."""
+    network = network_of(spec, trial)
+    optimizer = LiveOptimizer(trial.model, trial.masks, spec, network.values)
+    random = torch.Generator().manual_seed(0)
+    one = torch.ones((), dtype=trial.probe[0].dtype, device=trial.train_indices.device)
+    while True:
+        permutation = torch.randperm(len(trial.train_indices), generator=random).to(trial.train_indices.device)
+        for loss, images in network.losses(permutation, spec.batch_size):
+            loss.backward(one)  # type: ignore[no-untyped-call]
+            optimizer.step(spec.lr)
+            yield images
+
+
+def pack_steps(spec: TrialSpec, data: ImageData, size: int) -> Iterator[int]:
+    """Train `size` trials of a spec, each with a seed of its own, in one step for ever; yields its images."""
+    images = residents(spec, data, spec.device)
+    trials = [prepare(replace(spec, seed=seed), data, spec.device, images) for seed in range(size)]
+    for trial in trials:
+        apply_background(trial.model, trial.masks, spec.method.background)
+    together, random = Together(spec, trials), torch.Generator().manual_seed(0)
+    while True:
+        order = torch.randperm(len(trials[0].train_indices), generator=random).to(spec.device)
+        indices = torch.stack([trial.train_indices[order] for trial in trials])
+        for part in indices.split(spec.batch_size, dim=1):  # type: ignore[no-untyped-call]
+            together.step(part, spec.lr)
+            yield part.numel()
+
+
+def _peak(contender: Contender) -> int:
+    """Run the first steps; the most bytes that torch's allocator held meanwhile, less what it held before."""
+    if contender.spec.device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        contender.run(FIRST_STEPS)
+        return torch.cuda.max_memory_allocated() - before
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as record:
+        contender.run(FIRST_STEPS)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "trace.json"
+        record.export_chrome_trace(str(path))
+        events = json.loads(path.read_text())["traceEvents"]
+    held = peak = 0
+    for event in sorted((e for e in events if e["name"] == "[memory]"), key=lambda e: e["ts"]):
+        held += event["args"]["Bytes"]
+        peak = max(peak, held)
+    return peak
