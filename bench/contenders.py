@@ -17,7 +17,7 @@ from bench import names
 from bench.cost import counts
 from bench.live import LiveOptimizer, apply_background
 from bench.network import network_of
-from bench.packs import resolve_pack
+from bench.packs import Pack, resolve_pack
 from bench.prepare import Trial, prepare, residents
 from bench.researcher import researchers_loop
 from bench.spec import TrialSpec
@@ -26,7 +26,6 @@ from datasets.images import ImageData
 from models import MODELS
 
 LOOP = "researcher's loop"
-KINDS = ("vmap", "unfold")  # of packs
 FIRST_STEPS = 3  # before anything is timed; memory is measured over them
 
 
@@ -65,13 +64,21 @@ def contenders(name: str, spec: TrialSpec, data: ImageData, packs: Sequence[int]
         fields = {**vars(spec), "step": step}
         steps = engine_steps(TrialSpec(**fields), trial)
         found.append(Contender(name, f"{step} step", spec, macs[step == "sparse"], steps))
-    kinds = dict.fromkeys(resolve_pack(kind, device="cuda", shapes=MODELS[spec.model].layers) for kind in KINDS)
-    for size, kind in product(packs, kinds):
-        steps = pack_steps(replace(spec, pack=kind, step="dense"), data, size)
+    for size, kind in product(packs, kinds_of(spec)):
+        steps = pack_steps(replace(spec, step="dense", pack=kind), data, size)
         found.append(Contender(name, f"pack of {size}, {kind}", spec, macs[0], steps, trials=size))
+    for size in packs if spec.device == "cuda" else ():
+        steps = streams_steps(replace(spec, step="dense"), data, size)
+        found.append(Contender(name, f"{size} streams", spec, macs[0], steps, trials=size))
     for contender in found:
         contender.peak_bytes = _peak(contender)
     return found
+
+
+def kinds_of(spec: TrialSpec) -> list[Pack]:
+    """The kinds of batched step of a spec's network."""
+    shapes = MODELS[spec.model].layers
+    return list(dict.fromkeys(resolve_pack(kind, device=spec.device, shapes=shapes) for kind in ("vmap", "unfold")))
 
 
 def engine_steps(spec: TrialSpec, trial: Trial) -> Iterator[int]:
@@ -90,10 +97,7 @@ def engine_steps(spec: TrialSpec, trial: Trial) -> Iterator[int]:
 
 def pack_steps(spec: TrialSpec, data: ImageData, size: int) -> Iterator[int]:
     """Train `size` trials of a spec, each with a seed of its own, in one step for ever; yields its images."""
-    images = residents(spec, data, spec.device)
-    trials = [prepare(replace(spec, seed=seed), data, spec.device, images) for seed in range(size)]
-    for trial in trials:
-        apply_background(trial.model, trial.masks, spec.method.background)
+    trials = _prepared(spec, data, size)
     together, random = Together(spec, trials), torch.Generator().manual_seed(0)
     while True:
         order = torch.randperm(len(trials[0].train_indices), generator=random).to(spec.device)
@@ -101,6 +105,29 @@ def pack_steps(spec: TrialSpec, data: ImageData, size: int) -> Iterator[int]:
         for part in indices.split(spec.batch_size, dim=1):  # type: ignore[no-untyped-call]
             together.step(part, spec.lr)
             yield part.numel()
+
+
+def streams_steps(spec: TrialSpec, data: ImageData, size: int) -> Iterator[int]:
+    """The same, each trial by itself: on CUDA on a stream of its own, else in turn. No kind of pack of the engine."""
+    on_cuda = spec.device == "cuda"
+    alone = [
+        (torch.cuda.Stream() if on_cuda else None, engine_steps(spec, trial))  # type: ignore[no-untyped-call]
+        for trial in _prepared(spec, data, size)
+    ]
+    while True:
+        images = 0
+        for stream, steps in alone:
+            with torch.cuda.stream(stream):
+                images += next(steps)
+        yield images
+
+
+def _prepared(spec: TrialSpec, data: ImageData, size: int) -> list[Trial]:
+    images = residents(spec, data, spec.device)
+    trials = [prepare(replace(spec, seed=seed), data, spec.device, images) for seed in range(size)]
+    for trial in trials:
+        apply_background(trial.model, trial.masks, spec.method.background)
+    return trials
 
 
 def _peak(contender: Contender) -> int:

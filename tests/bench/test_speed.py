@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from small_trials import images, spec
 
 from bench import names
 from bench.cli import main
-from bench.contenders import LOOP
+from bench.contenders import LOOP, pack_steps, streams_steps
 from bench.cost import counts
 from bench.live import LiveOptimizer, apply_background
 from bench.network import network_of
@@ -59,6 +60,12 @@ def test_packs_have_a_line_for_each_size_and_kind() -> None:
     ]  # fmt: skip
     for row in rows:
         assert row["images_per_second"] == pytest.approx(1e5 / row["milliseconds"])
+
+
+def test_steps_of_packs_train_every_trial() -> None:
+    s = spec("freeze", "0.99", batch_size=100)
+    for steps in (pack_steps(replace(s, pack="vmap"), DATA, 3), streams_steps(s, DATA, 3)):
+        assert [next(steps) for _ in range(5)] == [300, 300, 300, 180, 300]
 
 
 def test_limits_are_proposed_for_every_kind(capsys: pytest.CaptureFixture[str]) -> None:
