@@ -206,6 +206,20 @@ def test_a_pack_in_which_all_diverge_ends() -> None:
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_learning_rate_on_the_device_is_the_number(optimizer: str) -> None:
+    """As a recorded step has it. Adam rounds it to float32."""
+    specs, states = pack_of("vmap", batch_size=50, **OPTIMIZERS[optimizer]), []
+    for rate in (specs[0].lr, torch.tensor(specs[0].lr)):
+        trials = prepared(specs)
+        together, indices = Together(specs[0], trials), torch.stack([t.train_indices[:50] for t in trials])
+        for _ in range(6):
+            together.one_step(indices, rate)
+        together.write_back()
+        states.append([{n: v.clone() for n, v in t.model.state_dict().items()} for t in trials])
+    assert difference(*states) < 1e-7
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_who_stays_goes_on_where_it_was(optimizer: str) -> None:
     """Weights, masks, images and the optimizer's state move along with the trial."""
     specs = pack_of("vmap", precision="float64", batch_size=50, **OPTIMIZERS[optimizer])
