@@ -1,69 +1,34 @@
-"""A training step written out, for a network that is a chain of Linear layers and ReLUs. B images, K classes.
+"""The end of a network as a chain whose training step is written out. B images of a batch, K classes.
 
-On layers this small, autograd and the calls of modules take longer than the arithmetic. Activations stay [features, B]
-from the images to the logits: no layer transposes, and the softmax is taken across images, eight times as fast.
+On small layers, autograd and the calls of modules take longer than the arithmetic. Activations stay [features, B] from
+the start of the chain to the logits: no layer transposes, and the softmax is taken across images, eight times as fast.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
-from torch.nn.functional import nll_loss, relu
+from torch.nn.functional import max_pool2d, nll_loss, relu
 
-from bench.sparse_layers import Gradients, bias_gradient, dense_answer
-
-
-class Layer(Protocol):
-    """A linear map of activations [features, B]."""
-
-    trained: tuple[Tensor, Tensor | None]  # its weights, or the live ones; its bias
-
-    def answer(self, rows: Tensor) -> Tensor:
-        """The outputs [outputs, B] of inputs [inputs, B], in memory of their own."""
-
-    def gradients(self, g: Tensor, rows: Tensor, needs: Sequence[bool]) -> Gradients:
-        """The gradients of the inputs and of what is trained, where needed, from those of the outputs."""
-
-
-class DenseLinear:
-    """A Linear layer as it is."""
-
-    def __init__(self, layer: nn.Linear) -> None:
-        self.trained: tuple[Tensor, Tensor | None] = (layer.weight, layer.bias)
-
-    def answer(self, rows: Tensor) -> Tensor:
-        """The outputs [outputs, B] of inputs [inputs, B]."""
-        return dense_answer(*self.trained, rows)
-
-    def gradients(self, g: Tensor, rows: Tensor, needs: Sequence[bool]) -> Gradients:
-        """The gradients of the inputs, the weight and the bias from those of the outputs, g [outputs, B]."""
-        weight, bias = self.trained
-        return weight.t() @ g if needs[0] else None, g @ rows.t() if needs[1] else None, bias_gradient(bias, g)
-
-
-@dataclass(frozen=True)
-class Link:
-    """A layer, and whether a ReLU follows."""
-
-    layer: Layer
-    relu: bool
+from bench.links import DenseLinear, Flatten, Link, Pool, Relu
+from bench.sparse_layers import FirstLayer, FrozenLinear, SparseLayer, images_first, images_last
 
 
 class Chain:
-    """The links from the images to the logits."""
+    """What a network does before the chain, and the links from there to the logits."""
 
-    def __init__(self, links: Sequence[Link]) -> None:
-        self.links = tuple(links)
-        self._trained = tuple(parameter for link in links for parameter in link.layer.trained)
+    def __init__(self, head: nn.Module | None, links: Sequence[Link]) -> None:
+        self.head, self.links = head, tuple(links)
+        self._trained = tuple(parameter for link in links for parameter in link.trained)
 
     def loss(self, x: Tensor, labels: Tensor) -> Tensor:
-        """The mean cross-entropy of images x [B, ...], of which the first layer reads all values."""
-        loss: Tensor = _Loss.apply(x.flatten(1).t().contiguous(), labels, self, *self._trained)
+        """The mean cross-entropy of images x; where the first link is a `FirstLayer`, of the values it reads."""
+        loss: Tensor = _Loss.apply(self.head(x) if self.head else x, labels, self.links, *self._trained)
         return loss
 
 
@@ -71,11 +36,12 @@ class _Loss(torch.autograd.Function):
     """-1/B Σ log p[label], p = softmax(logits); its gradient by the logits is (p - [class is label]) / B."""
 
     @staticmethod
-    def forward(ctx: Any, rows: Tensor, labels: Tensor, chain: Chain, *trained: Tensor | None) -> Tensor:
-        ctx.chain, ctx.labels, ctx.rows = chain, labels, [rows]
-        for link in chain.links:
-            rows = link.layer.answer(rows)
-            ctx.rows.append(rows.relu_() if link.relu else rows)
+    def forward(ctx: Any, x: Tensor, labels: Tensor, links: tuple[Link, ...], *trained: Tensor | None) -> Tensor:
+        ctx.links, ctx.labels, ctx.inputs, ctx.kept = links, labels, x.shape[1:], []
+        rows = images_last(x)
+        for link in links:
+            rows, kept = link.answer(rows)
+            ctx.kept.append(kept)
         ctx.logs = rows.log_softmax(0)
         return nll_loss(ctx.logs.t(), labels)
 
@@ -84,34 +50,88 @@ class _Loss(torch.autograd.Function):
         (upstream,), labels = gradients, ctx.labels.unsqueeze(0)
         g = ctx.logs.exp()
         g.scatter_add_(0, labels, g.new_full((), -1).expand_as(labels)).mul_(upstream / labels.numel())
+        needs = list(ctx.needs_input_grad)
         found: list[Tensor | None] = []
-        for i, link in reversed([*enumerate(ctx.chain.links)]):
-            if link.relu:
-                g = torch.ops.aten.threshold_backward(g, ctx.rows[i + 1], 0)
-            g, *own = link.layer.gradients(g, ctx.rows[i], (i > 0, ctx.needs_input_grad[3 + 2 * i]))
-            found[:0] = own
-        return None, None, None, *found
+        for i, link in reversed([*enumerate(ctx.links)]):
+            own = [needs.pop() for _ in link.trained][::-1]
+            further = needs[0] or any(before.trained for before in ctx.links[:i])
+            g, *others = link.gradients(g, ctx.kept[i], (further, *own))
+            found[:0] = others
+            if not further:
+                break
+        return None if g is None else images_first(g, ctx.inputs), None, None, *found
 
 
-def chain_of(model: nn.Module, made: Mapping[int, Layer]) -> Chain | None:
-    """The model as a chain, with the layers in `made`, by identity, replaced; None where it is anything else."""
+def chain_of(model: nn.Module, module: nn.Module, made: Mapping[int, Link], x: Tensor) -> Chain | None:
+    """The longest end of the model that is a chain; None where it has none. Both are put into training mode.
+
+    Args: module: the model with the layers in `made`, by identity, replaced. x: some images.
+    """
     try:
-        nodes = list(fx.Tracer().trace(model).nodes)
+        graph = fx.Tracer().trace(model.train())
     except Exception:  # a model may do anything with the stand-in for its input; where that fails, it is no chain
         return None
-    links: list[Link] = []
-    for before, node in pairwise(nodes):
-        if node.all_input_nodes != [before]:
-            return None
-        layer = model.get_submodule(str(node.target)) if node.op == "call_module" else None
-        if type(layer) is nn.Linear:
-            links.append(Link(made.get(id(layer), DenseLinear(layer)), relu=False))
-        elif links and (type(layer) is nn.ReLU or node.target in (relu, torch.relu)):
-            links[-1] = Link(links[-1].layer, relu=True)
-        elif node.op != "output" and (links or not _flattens(node)):
-            return None
-    return Chain(links) if links else None
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        _Shapes(fx.GraphModule(copy.deepcopy(model), graph)).run(x)
+    links = _links(model, graph, made)
+    first = [i for i, (_, link) in enumerate(links) if isinstance(link, FirstLayer)]
+    start = first or [i for i, (_, link) in enumerate(links) if not isinstance(link, Relu | Pool)]
+    if not start:
+        return None
+    head = None if first else _until(module, graph, links[start[0]][0])
+    return Chain(head, [link for _, link in links[start[0] :]])
 
 
-def _flattens(node: fx.Node) -> bool:
-    return node.target in ("flatten", torch.flatten) and node.args[1:] == (1,) and not node.kwargs
+def _links(model: nn.Module, graph: fx.Graph, made: Mapping[int, Link]) -> list[tuple[fx.Node, Link]]:
+    """The last links, each behind the node that is its one input and has no other use."""
+    *pairs, (last, output) = pairwise(graph.nodes)
+    found: list[tuple[fx.Node, Link]] = []
+    for before, node in reversed(pairs if output.args == (last,) else []):
+        link = _link(model, node, made) if node.all_input_nodes == [before] else None
+        if link is None:
+            break
+        found.insert(0, (before, link))
+    return found
+
+
+class _Shapes(fx.Interpreter):
+    """Notes the shape of what each node gives, without the images' dimension."""
+
+    def run_node(self, n: fx.Node) -> Any:
+        given = super().run_node(n)
+        n.meta["shape"] = given.shape[1:] if isinstance(given, Tensor) else ()
+        return given
+
+
+def _link(model: nn.Module, node: fx.Node, made: Mapping[int, Link]) -> Link | None:
+    shape = node.all_input_nodes[0].meta["shape"]
+    if node.op == "call_module":
+        module = model.get_submodule(str(node.target))
+        if isinstance(layer := made.get(id(module)), SparseLayer | FrozenLinear):
+            return layer
+        if type(module) is nn.Linear and id(module) not in made and len(shape) == 1:
+            return DenseLinear(module)
+        return Relu() if type(module) is nn.ReLU else None
+    if node.target in (relu, torch.relu):
+        return Relu()
+    if node.target in ("flatten", torch.flatten) and (node.args[1:], node.kwargs, len(shape)) == ((1,), {}, 3):
+        return Flatten(shape)
+    return Pool(shape) if node.target is max_pool2d and _halves(node, shape) else None
+
+
+def _halves(node: fx.Node, shape: Sequence[int]) -> bool:
+    plain = {"stride": None, "padding": 0, "dilation": 1, "ceil_mode": False, "return_indices": False}
+    return node.args[1:] == (2,) and node.kwargs == plain and len(shape) == 3 and not (shape[1] % 2 or shape[2] % 2)
+
+
+def _until(module: nn.Module, graph: fx.Graph, last: fx.Node) -> nn.Module | None:
+    """What the module does up to the node `last`; None where that is its input."""
+    if last.op == "placeholder":
+        return None
+    head, copies = fx.Graph(), dict[fx.Node, fx.Node]()
+    for node in graph.nodes:
+        copies[node] = head.node_copy(node, copies.__getitem__)
+        if node is last:
+            break
+    head.output(copies[last])
+    return fx.GraphModule(module, head)

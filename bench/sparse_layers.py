@@ -38,17 +38,17 @@ class SparseLayer(nn.Module):
         out: Tensor = _Sparse.apply(x, *self.trained, self)
         return out
 
-    def answer(self, rows: Tensor) -> Tensor:
-        """The outputs [outputs, B] of inputs [inputs, B], without a graph."""
+    def answer(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """The outputs [outputs, B] of inputs [inputs, B], without a graph; and the inputs."""
         y = self.pattern.times(self._live, rows)
         if (bias := self.trained[1]) is not None:
             _add_bias(y, bias)
-        return y
+        return y, rows
 
-    def gradients(self, g: Tensor, rows: Tensor, needs: Sequence[bool]) -> Gradients:
+    def gradients(self, g: Tensor, kept: Tensor, needs: Sequence[bool]) -> Gradients:
         """The gradients of the inputs and of what is trained, from those of the outputs, g [outputs, B]."""
         for_x = self.pattern.transposed_times(self._live, g) if needs[0] else None
-        for_values = self.pattern.weight_gradient(g, rows) if needs[1] else None
+        for_values = self.pattern.weight_gradient(g, kept) if needs[1] else None
         return for_x, for_values, bias_gradient(self.trained[1], g)
 
 
@@ -65,17 +65,18 @@ class FirstLayer(SparseLayer):
         """The output of the batch at hand."""
         return super().forward(self.given[0])
 
-    def answer(self, rows: Tensor) -> Tensor:
-        """The outputs [outputs, B] of the batch at hand, whose given values are `rows` [used, B]."""
-        y, dead = super().answer(rows), self.given[1]
-        return y if dead is None else y.add_(dead.t())
+    def answer(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """The outputs [outputs, B] of the batch at hand, whose given values are `rows` [used, B]; and those."""
+        (y, rows), dead = super().answer(rows), self.given[1]
+        return y if dead is None else y.add_(dead.t()), rows
 
 
 class _Sparse(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, values: Tensor, bias: Tensor | None, layer: SparseLayer) -> Tensor:
-        ctx.layer, ctx.inputs, ctx.rows = layer, x.shape, images_last(x)
-        return images_first(layer.answer(ctx.rows), layer.outputs)
+        ctx.layer, ctx.inputs = layer, x.shape
+        y, ctx.rows = layer.answer(images_last(x))
+        return images_first(y, layer.outputs)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
@@ -110,23 +111,24 @@ class FrozenLinear(FrozenLayer):
         out: Tensor = _FrozenLinear.apply(x, *self.trained, self)
         return out
 
-    def answer(self, rows: Tensor) -> Tensor:
-        """The outputs [outputs, B] of inputs [inputs, B], without a graph."""
+    def answer(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """The outputs [outputs, B] of inputs [inputs, B], without a graph; and the inputs."""
         self.put_values()
-        return dense_answer(self.weight, self.trained[1], rows)
+        return dense_answer(self.weight, self.trained[1], rows), rows
 
-    def gradients(self, g: Tensor, rows: Tensor, needs: Sequence[bool]) -> Gradients:
+    def gradients(self, g: Tensor, kept: Tensor, needs: Sequence[bool]) -> Gradients:
         """The gradients of the inputs and of what is trained, from those of the outputs, g [outputs, B]."""
         for_x = self.weight.t() @ g if needs[0] else None
-        for_values = self.pattern.weight_gradient(g, rows) if needs[1] else None
+        for_values = self.pattern.weight_gradient(g, kept) if needs[1] else None
         return for_x, for_values, bias_gradient(self.trained[1], g)
 
 
 class _FrozenLinear(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, values: Tensor, bias: Tensor | None, layer: FrozenLinear) -> Tensor:
-        ctx.layer, ctx.rows = layer, images_last(x)
-        return layer.answer(ctx.rows).t()
+        ctx.layer = layer
+        y, ctx.rows = layer.answer(images_last(x))
+        return y.t()
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:

@@ -56,7 +56,7 @@ class SparseNetwork:
             if layer_step(kind, mask.numel(), int(mask.sum()), background) == "sparse":
                 made[id(layers[name])] = self._layer(name, layers[name], mask, seen)
         self.module = twin(trial.model, made)
-        self._chain = chain_of(trial.model, made)
+        self._chain = chain_of(trial.model, self.module, made, trial.probe[0][:2])
 
     def losses(self, permutation: Tensor, batch_size: int) -> Iterator[tuple[Tensor, int]]:
         """The mean loss and the number of images of each batch; `permutation` holds places in the training split."""
