@@ -15,15 +15,19 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn.functional import max_pool2d, nll_loss, relu
 
+from bench.frozen_layers import FrozenLinear
 from bench.links import DenseLinear, Flatten, Link, Pool, Relu
-from bench.sparse_layers import FirstLayer, FrozenLinear, SparseLayer, images_first, images_last
+from bench.sparse_layers import FirstLayer, SparseLayer, images_first, images_last
 
 
 class Chain:
-    """What a network does before the chain, and the links from there to the logits."""
+    """What a network does before the chain, and the links from there to the logits.
 
-    def __init__(self, head: nn.Module | None, links: Sequence[Link]) -> None:
-        self.head, self.links = head, tuple(links)
+    Args: convolution: of the images, where it is all that keeps the chain from starting at them.
+    """
+
+    def __init__(self, head: nn.Module | None, links: Sequence[Link], convolution: nn.Conv2d | None) -> None:
+        self.head, self.links, self.convolution = head, tuple(links), convolution
         self._trained = tuple(parameter for link in links for parameter in link.trained)
 
     def loss(self, x: Tensor, labels: Tensor) -> Tensor:
@@ -79,7 +83,13 @@ def chain_of(model: nn.Module, module: nn.Module, made: Mapping[int, Link], x: T
     if not start:
         return None
     head = None if first else _until(module, graph, links[start[0]][0])
-    return Chain(head, [link for _, link in links[start[0] :]])
+    convolution = _convolution_of_images(model, links[0][0])
+    return Chain(head, [link for _, link in links[start[0] :]], convolution)
+
+
+def _convolution_of_images(model: nn.Module, node: fx.Node) -> nn.Conv2d | None:
+    module = model.get_submodule(str(node.target)) if node.op == "call_module" else None
+    return module if type(module) is nn.Conv2d and node.all_input_nodes[0].op == "placeholder" else None
 
 
 def _links(model: nn.Module, graph: fx.Graph, made: Mapping[int, Link]) -> list[tuple[fx.Node, Link]]:

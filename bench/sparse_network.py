@@ -12,10 +12,11 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from bench.chain import chain_of
+from bench.frozen_layers import FrozenConv, FrozenLinear
 from bench.pattern import conv_pattern, linear_pattern, output_size
 from bench.prepare import Trial
-from bench.sparse_layers import FirstLayer, FrozenConv, FrozenLinear, SparseLayer
-from bench.steps import kind_of, layer_step
+from bench.sparse_layers import FirstLayer, SparseLayer
+from bench.steps import first_convolution_step, kind_of, layer_step
 from methods.base import Background
 from methods.maskable import maskable
 
@@ -48,15 +49,21 @@ class SparseNetwork:
         self._blank = torch.zeros(1, 1, 1, 1, dtype=trial.probe[0].dtype).expand(1, *trial.train.image_shape)
         layers = replaceable(trial.model)
         made: dict[int, Any] = {}
-        for name, found in inputs_of(trial.model, layers, trial.probe[0][:2]).items():
+        images = trial.probe[0][:2]
+        inputs = inputs_of(trial.model, layers, images)
+        for name, found in inputs.items():
             mask = trial.masks[name]
             # With the channels last, pixels are in another order than a Linear layer's inputs.
             seen = replace(found, image=found.image and not trial.train.channels_last)
             kind = kind_of(tuple(mask.shape), place=0 if seen.image else 1)
             if layer_step(kind, mask.numel(), int(mask.sum()), background) == "sparse":
                 made[id(layers[name])] = self._layer(name, layers[name], mask, seen)
+        chain = chain_of(trial.model, twin(trial.model, made), made, images)
+        for name in [n for n in inputs if chain and layers[n] is chain.convolution]:
+            if first_convolution_step(trial.masks[name].numel(), int(trial.masks[name].sum()), background) == "sparse":
+                made[id(layers[name])] = self._layer(name, layers[name], trial.masks[name], inputs[name])
         self.module = twin(trial.model, made)
-        self._chain = chain_of(trial.model, self.module, made, trial.probe[0][:2])
+        self._chain = chain_of(trial.model, self.module, made, images)
 
     def losses(self, permutation: Tensor, batch_size: int) -> Iterator[tuple[Tensor, int]]:
         """The mean loss and the number of images of each batch; `permutation` holds places in the training split."""

@@ -151,6 +151,15 @@ class Decides(Net):
         return super().forward(x if x.sum() > 0 else -x)
 
 
+def test_a_chain_names_the_convolution_of_the_images_right_before_it() -> None:
+    model = Net(nn.ReLU())
+    chain = chain_of(model, model, {}, IMAGES[:2].float())
+    assert chain is not None and chain.convolution is model.conv
+    behind = nn.Sequential(nn.Conv2d(2, 2, 1), model)
+    chain = chain_of(behind, behind, {}, IMAGES[:2].float())
+    assert chain is not None and chain.convolution is None
+
+
 @pytest.mark.parametrize("model", [Branches(nn.ReLU()), Decides(nn.ReLU()), nn.ReLU(), nn.Tanh()])
 def test_a_model_that_ends_otherwise_has_no_chain(model: nn.Module) -> None:
     assert chain_of(model, model, {}, IMAGES[:2].float()) is None
