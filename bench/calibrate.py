@@ -16,8 +16,9 @@ from tabulate import tabulate
 from torch import Tensor, nn
 from torch.nn.functional import max_pool2d
 
+from bench.frozen_layers import FrozenConv, FrozenLinear
 from bench.pattern import conv_pattern, linear_pattern, output_size
-from bench.sparse_layers import FirstLayer, FrozenConv, FrozenLinear, SparseLayer
+from bench.sparse_layers import FirstLayer, SparseLayer
 from bench.steps import LIMITS, Kind
 from methods.base import Background
 

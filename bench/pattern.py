@@ -52,7 +52,7 @@ class Pattern:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # that CSR tensors are in beta
             zeros = torch.zeros(len(rows), dtype=dtype)
-            self.zeros = torch.sparse_csr_tensor(
+            self._products = torch.sparse_csr_tensor(
                 self.forward.starts, self.forward.columns, zeros, shape, check_invariants=True
             )
 
@@ -66,9 +66,11 @@ class Pattern:
 
     def weight_gradient(self, g: Tensor, x: Tensor) -> Tensor:
         """The gradient of the live weights [live] from g [outputs, B] and x [inputs, B]."""
-        products: Tensor = torch.sparse.sampled_addmm(self.zeros, g, x.t(), beta=0.0).values()
         if self.forward.entry is None:
+            products: Tensor = torch.sparse.sampled_addmm(self._products, g, x.t(), beta=0.0).values()
             return products
+        # Added up below, so nobody keeps them: they can be written in place, and the indices are not copied.
+        products = torch.sparse.sampled_addmm(self._products, g, x.t(), beta=0.0, out=self._products).values()
         return products.new_zeros(self.live).index_add_(0, self.forward.entry, products)
 
 

@@ -11,10 +11,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from bench.chain import chain_of
+from bench.frozen_layers import FrozenConv, FrozenLinear
 from bench.pattern import conv_pattern, linear_pattern, output_size
 from bench.prepare import Trial
-from bench.sparse_layers import FirstLayer, FrozenConv, FrozenLinear, SparseLayer
-from bench.steps import kind_of, layer_step
+from bench.sparse_layers import FirstLayer, SparseLayer
+from bench.steps import first_convolution_step, kind_of, layer_step
 from methods.base import Background
 from methods.maskable import maskable
 
@@ -46,15 +48,22 @@ class SparseNetwork:
         self._first: FirstLayer | None = None
         self._blank = torch.zeros(1, 1, 1, 1, dtype=trial.probe[0].dtype).expand(1, *trial.train.image_shape)
         layers = replaceable(trial.model)
-        made: dict[int, nn.Module] = {}
-        for name, found in inputs_of(trial.model, layers, trial.probe[0][:2]).items():
+        made: dict[int, Any] = {}
+        images = trial.probe[0][:2]
+        inputs = inputs_of(trial.model, layers, images)
+        for name, found in inputs.items():
             mask = trial.masks[name]
             # With the channels last, pixels are in another order than a Linear layer's inputs.
             seen = replace(found, image=found.image and not trial.train.channels_last)
             kind = kind_of(tuple(mask.shape), place=0 if seen.image else 1)
             if layer_step(kind, mask.numel(), int(mask.sum()), background) == "sparse":
                 made[id(layers[name])] = self._layer(name, layers[name], mask, seen)
+        chain = chain_of(trial.model, twin(trial.model, made), made, images)
+        for name in [n for n in inputs if chain and layers[n] is chain.convolution]:
+            if first_convolution_step(trial.masks[name].numel(), int(trial.masks[name].sum()), background) == "sparse":
+                made[id(layers[name])] = self._layer(name, layers[name], trial.masks[name], inputs[name])
         self.module = twin(trial.model, made)
+        self._chain = chain_of(trial.model, self.module, made, images)
 
     def losses(self, permutation: Tensor, batch_size: int) -> Iterator[tuple[Tensor, int]]:
         """The mean loss and the number of images of each batch; `permutation` holds places in the training split."""
@@ -62,14 +71,13 @@ class SparseNetwork:
         places = torch.split(permutation, batch_size)
         epoch = self._images.epoch(self._trial.train_indices[permutation], batch_size)
         for (x, y), place in zip(epoch, places, strict=True):
-            yield cross_entropy(self.module(self._given(x, place)), y), len(y)
+            if self._first is not None:
+                self._first.given = (x, None if self._answers is None else self._answers.index_select(0, place))
+            yield self._chain.loss(x, y) if self._chain else cross_entropy(self.module(self._input(x)), y), len(y)
 
-    def _given(self, x: Tensor, places: Tensor) -> Tensor:
-        """What the module is called with; the first layer is handed its part of the batch."""
-        if self._first is None:
-            return x
-        self._first.given = (x, None if self._answers is None else self._answers.index_select(0, places))
-        return self._blank.expand(len(x), -1, -1, -1)
+    def _input(self, x: Tensor) -> Tensor:
+        """What the module is called with: images, blank where the first layer has been handed its part of them."""
+        return x if self._first is None else self._blank.expand(len(x), -1, -1, -1)
 
     def write_back(self) -> None:
         """Put the live values into the model's weights."""

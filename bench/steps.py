@@ -28,12 +28,21 @@ LIMITS: dict[tuple[Kind, Background], Fraction] = {
     ("conv", "prune"): Fraction(3, 20),
     ("conv", "freeze"): Fraction(1, 10),
 }
+FIRST_CONVOLUTION = Fraction(3, 4)  # the same, of a pruned convolution that lets a chain start at the images
 SMALLEST = 10_000  # weights of a layer; below, starting the operations costs more than they save
 
 
 def layer_step(kind: Kind, weights: int, live: int, background: Background) -> Step:
     """The step kind of one layer with `live` of its weights live, in a trial whose step is sparse."""
     return "sparse" if weights >= SMALLEST and live <= LIMITS[kind, background] * weights else "dense"
+
+
+def first_convolution_step(weights: int, live: int, background: Background) -> Step:
+    """The step kind of a convolution of the images where all behind it is a chain (`bench.chain`).
+
+    Sparse, it leaves its outputs as the chain wants them, and its pooling to the chain; by itself it would not pay.
+    """
+    return "sparse" if background == "prune" and live <= FIRST_CONVOLUTION * weights else "dense"
 
 
 def resolve_step(

@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from bench.frozen_layers import FrozenConv, FrozenLinear
 from bench.pattern import conv_pattern, linear_pattern, output_size
-from bench.sparse_layers import FrozenConv, FrozenLinear, SparseLayer
+from bench.sparse_layers import SparseLayer
 
 IMAGE = torch.Size((3, 9, 8))
 

@@ -120,11 +120,18 @@ def test_the_model_stays_a_plain_one() -> None:
     modules = {name: type(module) for name, module in trial.model.named_modules()}
     parameters = [id(p) for p in trial.model.parameters()]
     network = SparseNetwork(trial, "prune")
-    assert set(network.values) == {"conv2.weight", "fc1.weight"}
+    assert set(network.values) == {"conv1.weight", "conv2.weight", "fc1.weight"}
     assert {name: type(module) for name, module in trial.model.named_modules()} == modules
     assert [id(p) for p in trial.model.parameters()] == parameters
     assert network.module.get_parameter("fc1.bias") is trial.model.get_parameter("fc1.bias")
-    assert network.module.get_parameter("conv1.weight") is trial.model.get_parameter("conv1.weight")
+    assert network.module.get_parameter("fc2.weight") is trial.model.get_parameter("fc2.weight")
+
+
+@pytest.mark.parametrize(("method", "rate", "sparse"), [("freeze", "0.99", 0), ("snip", "0.9", 0), ("snip", "0.99", 1)])
+def test_a_first_convolution_is_sparse_only_where_all_behind_it_is_a_chain(method: str, rate: str, sparse: int) -> None:
+    s = spec(method, rate, model="lenet-5-caffe", step="sparse")
+    found = SparseNetwork(prepare(s, DATA, "cpu"), s.method.background).values
+    assert ("conv1.weight" in found) == sparse
 
 
 class Readers(nn.Module):

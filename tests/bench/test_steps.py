@@ -9,7 +9,7 @@ import pytest
 
 from bench.arguments import read_sweep
 from bench.cli import cli
-from bench.steps import LIMITS, layer_step, resolve_step
+from bench.steps import LIMITS, first_convolution_step, layer_step, resolve_step
 from models import MODELS
 
 
@@ -31,6 +31,11 @@ def test_golden_table() -> None:
         ("lenet-5-caffe", "freeze"): "0.9", ("lenet-5-caffe", "prune"): "0.7",
         ("lenet-5-caffe-relu", "freeze"): "0.9", ("lenet-5-caffe-relu", "prune"): "0.7",
     }  # fmt: skip
+
+
+def test_a_first_convolution_is_sparse_up_to_three_quarters_live_where_pruned() -> None:
+    assert [first_convolution_step(500, live, "prune") for live in (0, 375, 376)] == ["sparse", "sparse", "dense"]
+    assert first_convolution_step(500, 0, "freeze") == "dense"
 
 
 def test_the_limit_itself_is_sparse_and_counted_exactly() -> None:
