@@ -89,12 +89,14 @@ SPEED = [
     click.option("--rates", default="0.99", show_default=True, help=f"Not trained: {RATES_HELP}."),
     click.option("--dataset", default="digits", show_default=True, help="Data set; see `list datasets`."),
     click.option("--model", help="Network; see `list models`.  [default: the data set's own]"),
-    click.option("--steps", type=int, default=25, show_default=True, help="Steps of one variant before the next has its turn."),
-    click.option("--rounds", type=int, default=30, show_default=True, help="How often each variant has its turn."),
+    click.option("--steps", type=int, help="Steps of one variant before the next has its turn.  [default: 25]"),
+    click.option("--rounds", type=int, help="How often each variant has its turn.  [default: 30; 3 with --machine]"),
     click.option("--data-root", type=click.Path(path_type=Path), help="Folder of the data sets."),
     click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),
-    click.option("--packs", default="", help="Also packs of so many trials, comma list, in each kind of batched step."),
+    click.option("--packs", help="Also packs of so many trials, comma list, in each kind of batched step."),
     click.option("--limits", is_flag=True, help="Instead: per kind of layer, the live fraction below which sparse is faster."),
+    click.option("--machine", is_flag=True, help="Instead: whole trials on all cores, by `run` and by bare engines side by side."),
+    click.option("--epochs", type=int, help=f"Of a trial of --machine.  [default: {DEFAULTS['epochs'].default}]"),
     click.option("--json", "json_", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures to this file."),
 ]  # fmt: skip
 
@@ -154,7 +156,7 @@ def import_(**options: Any) -> int:
 @cli.command()
 @_with(SPEED)
 def speed(**options: Any) -> int:
-    """Time training steps: a plain researcher's loop, the dense and the sparse step, on one thread."""
+    """Time training steps: a plain researcher's loop, the dense and the sparse step, on one thread. Or whole trials."""
     from bench.speed_command import run_speed
 
     return run_speed(options)

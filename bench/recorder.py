@@ -50,7 +50,7 @@ class Recorder(EntryListener):
         self.parent = self._store.create(self._experiment, self.sweep, tags, time.time()).id
         counts = {"trials": str(len(self.planned)), "already_finished": str(len(self.linked))}
         self._store.log(self.parent, counts, ())
-        self._delivery = Delivery(self._write)
+        self._delivery = Delivery(self.write)
         self._delivery.put("", None)
         return self
 
@@ -91,7 +91,8 @@ class Recorder(EntryListener):
         for run in left:
             self._store.end(run, "KILLED")
 
-    def _write(self, entry: Entry | None) -> None:
+    def write(self, entry: Entry | None) -> None:
+        """Write the entry, or None: what the sweep shares with earlier ones. Called by the writer's thread."""
         if entry is None:
             self._link()
         else:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from datasets.images import ImageData
 
 
-def run_sweep(options: Mapping[str, Any]) -> int:
+def run_sweep(options: Mapping[str, Any], store: Callable[[], Place] = StorePlace) -> int:
     """Train what the store lacks of a sweep. Returns 0, or 1 where a trial of the sweep failed or diverged."""
     with usage_errors():
         sweep = read_sweep(options)
@@ -34,7 +34,7 @@ def run_sweep(options: Mapping[str, Any]) -> int:
             execution = read_execution(options, trials[0].device)
             name = options["name"] or f"{trials[0].dataset}-{trials[0].model}"
             check_name(name)
-            place: Place = StorePlace() if execution.offline is None else FolderPlace(execution.offline)
+            place = store() if execution.offline is None else FolderPlace(execution.offline)
             load = _data(trials[0].dataset, options)
     if place.is_new:  # else it may have every trial, and be faster to ask than Ray to start
         _start_ray(execution)

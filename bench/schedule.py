@@ -105,12 +105,17 @@ def run(
     events = Events(packs, listener)
     with tempfile.TemporaryDirectory(prefix="bench-tune-") as folder, interrupts(events.interrupt):
         retries = tune.FailureConfig(max_failures=max_retries)
+        nothing_saved = tune.CheckpointConfig(checkpoint_at_end=False)  # else a worker saves after every pack
         tuner = tune.Tuner(
             trainable,
             param_space={"pack": tune.grid_search(list(range(len(packs))))},
             tune_config=tune.TuneConfig(reuse_actors=True),
             run_config=tune.RunConfig(
-                storage_path=folder, callbacks=[_Callback(events)], verbose=0, failure_config=retries
+                storage_path=folder,
+                callbacks=[_Callback(events)],
+                verbose=0,
+                failure_config=retries,
+                checkpoint_config=nothing_saved,
             ),
         )
         try:
@@ -153,7 +158,7 @@ def _dumps(value: Any) -> bytes:
 
 
 class _Trainable(tune.Trainable):
-    """A worker, as Tune calls it. Tune reuses one only if it can be reset, saved and loaded."""
+    """A worker, as Tune calls it. Tune reuses one only if it can be reset."""
 
     def setup(self, config: dict[str, Any], job: Job | None = None) -> None:
         assert job is not None
@@ -166,12 +171,6 @@ class _Trainable(tune.Trainable):
     def step(self) -> dict[str, Any]:
         report = self._worker.train(self.config["pack"])
         return {"report": report, "done": report.done}
-
-    def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:
-        return {}
-
-    def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:
-        """A retry starts from the first epoch."""
 
 
 class _Stop(BaseException):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from functools import partial
 from typing import Any
 
 import click
@@ -14,40 +15,56 @@ import datasets
 from bench.arguments import on_device, read_sweep
 from bench.messages import usage_errors
 from bench.spec import TrialSpec
+from bench.sweep import Sweep
 
 DEFAULTS = {f.name: f.default for f in fields(TrialSpec)}
+EXCLUSIVE = (("limits", "json"), ("limits", "machine"), ("machine", "steps"), ("machine", "packs"))
+STEPS = 25
+ROUNDS = {False: 30, True: 3}  # with --machine?
+SEEDS_PER_CORE = 8  # with --machine: at its end one worker may be without a trial, for at most 1/8 of its share
 
 
 def run_speed(options: Mapping[str, Any]) -> int:
-    """Print the table of `bench.speed` on stdout; where a file is named, write the figures there too."""
+    """Print the table of what was measured on stdout; where a file is named, write the figures there too."""
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # torch's profiler writes a line per start and stop
     with usage_errors():
-        if options["limits"] and options["json_"] is not None:
-            raise ValueError("--limits with --json: allowed is one of them")
-        for name in ("steps", "rounds"):
-            if options[name] < 1:
-                raise ValueError(f"{name} {options[name]}: allowed is a whole number >= 1")
-        if (file := options["json_"]) is not None and not file.absolute().parent.is_dir():
-            raise ValueError(f"json {file}: no such folder")
-        packs = _sizes(options["packs"])
-        specs = _trials(options)
+        _check(options)
+        given = _as_run(options)
+        packs = _sizes(options["packs"] or "")
+        sweep = on_device(read_sweep(given), given)
+    rounds = options["rounds"] or ROUNDS[options["machine"]]
     if options["limits"]:
         from bench.calibrate import limits
 
-        click.echo(limits(options["rounds"]))
+        click.echo(limits(rounds))
         return 0
     with usage_errors():
-        root = datasets.data_root(options["data_root"])
-        name = next(iter(specs.values()))[0].dataset
-        datasets.fetch(name, root)
-        data = datasets.load(name, root)
-    from bench.speed import as_table, measure
-
-    result = measure(specs, data, options["steps"], options["rounds"], packs)
-    click.echo(as_table(result))
-    if file is not None:
-        file.write_text(json.dumps(result, indent=1) + "\n")
+        datasets.fetch(given["dataset"], given["data_root"])
+        datasets.check(given["dataset"], given["data_root"])
+    if options["machine"]:
+        result, table = _machine(given, sweep, rounds)
+    else:
+        result, table = _steps(given, sweep, options["steps"] or STEPS, rounds, packs)
+    click.echo(table)
+    if options["json_"] is not None:
+        options["json_"].write_text(json.dumps(result, indent=1) + "\n")
     return 0
+
+
+def _check(options: Mapping[str, Any]) -> None:
+    given = {name.rstrip("_") for name, value in options.items() if value not in (None, False)}
+    for pair in EXCLUSIVE:
+        if given.issuperset(pair):
+            raise ValueError(f"--{pair[0]} with --{pair[1]}: allowed is one of them")
+    if options["machine"] and options["device"] == "cuda":
+        raise ValueError("--machine with --device cuda: allowed on the cpu")
+    if "epochs" in given and not options["machine"]:
+        raise ValueError("--epochs without --machine: allowed is with it")
+    for name in ("steps", "rounds"):
+        if (value := options[name]) is not None and value < 1:
+            raise ValueError(f"{name} {value}: allowed is a whole number >= 1")
+    if (file := options["json_"]) is not None and not file.absolute().parent.is_dir():
+        raise ValueError(f"json {file}: no such folder")
 
 
 def _sizes(text: str) -> list[int]:
@@ -58,16 +75,37 @@ def _sizes(text: str) -> list[int]:
     return [int(size) for size in sizes]
 
 
-def _trials(options: Mapping[str, Any]) -> dict[str, list[TrialSpec]]:
-    """Name of the method -> its trials in the default protocol, dense first; float32, seed 0."""
+def _as_run(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of the `run` command that trains these trials: the default protocol, float32, dense along."""
     protocol = {name: value for name, value in DEFAULTS.items() if name != "engine"}
-    given = {
-        **protocol, "milestones": "", "gamma": None, "cpus_per_trial": 1, "step": "auto",
-        "seeds": "1", "dense": True, "plugins": (),
+    seeds = SEEDS_PER_CORE * (os.cpu_count() or 1) if options["machine"] else 1
+    given = {name: options[name] for name in ("methods", "rates", "dataset", "model")}
+    return {
+        **protocol, **given, "milestones": "", "gamma": None, "cpus_per_trial": 1, "step": "auto",
+        "device": "cpu" if options["machine"] else options["device"],
+        "lr": 0.01,  # a large step can diverge, and arithmetic on NaN or denormal numbers takes another time
+        "epochs": DEFAULTS["epochs"] if options["epochs"] is None else options["epochs"],
+        "seeds": str(seeds), "dense": True, "plugins": (), "data_root": datasets.data_root(options["data_root"]),
+        "name": None, "executor": "ray", "gpus_per_trial": None, "address": None, "max_retries": 0, "offline": None,
     }  # fmt: skip
-    sweep = on_device(read_sweep({**given, **options}), {**given, **options})
-    found: dict[str, list[TrialSpec]] = {}
+
+
+def _machine(given: Mapping[str, Any], sweep: Sweep, rounds: int) -> tuple[dict[str, Any], str]:
+    from bench.machine_speed import as_table, measure
+
+    load = partial(datasets.load, given["dataset"], given["data_root"])
+    result = measure(given, sweep.trials(), load, rounds)
+    return result, as_table(result)
+
+
+def _steps(
+    given: Mapping[str, Any], sweep: Sweep, steps: int, rounds: int, packs: Sequence[int]
+) -> tuple[dict[str, Any], str]:
+    from bench.speed import as_table, measure
+
+    specs: dict[str, list[TrialSpec]] = {}
     for spec in sweep.trials():
-        # A large step can diverge, and arithmetic on NaN or denormal numbers takes another time.
-        found.setdefault(sweep.name_of(spec.method), []).append(replace(spec, lr=0.01))
-    return found
+        specs.setdefault(sweep.name_of(spec.method), []).append(spec)
+    data = datasets.load(given["dataset"], given["data_root"])
+    result = measure(specs, data, steps, rounds, packs)
+    return result, as_table(result)

@@ -112,6 +112,8 @@ HEAVY = ("torch", "ray", "mlflow", "sklearn", "pandas")
         "import bench.cli; assert bench.cli.main(['run', '--epochs', '0']) == 2",
         "import bench.cli; assert bench.cli.main(['run', '--offline', 'kept']) == 2",
         "import bench.cli; assert bench.cli.main(['speed', '--model', 'vgg']) == 2",
+        "import bench.cli; assert bench.cli.main(['speed', '--machine', '--epochs', '0']) == 2",
+        "import bench.timed_run, bench.bare",
     ],
 )
 def test_light_commands_import_nothing_heavy(code: str, tmp_path: Path) -> None:

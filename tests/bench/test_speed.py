@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from command_line import bench
 from small_trials import images, spec
 
 from bench import names
@@ -15,9 +17,11 @@ from bench.cli import main
 from bench.contenders import LOOP, pack_steps, streams_steps
 from bench.cost import counts
 from bench.live import LiveOptimizer, apply_background
+from bench.machine_speed import figures
 from bench.network import network_of
 from bench.prepare import prepare
 from bench.researcher import TransformedImages, researchers_loop
+from bench.result import TrialResult
 from bench.speed import as_table, measure
 from bench.steps import LIMITS
 
@@ -74,6 +78,45 @@ def test_limits_are_proposed_for_every_kind(capsys: pytest.CaptureFixture[str]) 
     assert [line.partition(":")[0] for line in out.splitlines()[-6:]] == [", ".join(key) for key in LIMITS]
 
 
+def test_the_whole_machine_trains_the_same_trials_twice(tmp_path: Path) -> None:
+    options = ("--methods", "snip", "--rounds", "1", "--epochs", "1", "--json", "machine.json")
+    done = bench(tmp_path, "speed", "--machine", *options)
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["machine.json"]
+    result = json.loads((tmp_path / "machine.json").read_text())
+    cores = os.cpu_count() or 1
+    assert (result["cores"], result["seeds"], result["trials"]) == (cores, 8 * cores, 16 * cores)
+    assert (result["epochs"], result["steps_per_trial"]) == (1, 13)  # 1,293 images
+    (one,) = result["rounds"]
+    assert result["median"] == one and list(one) == ["bare", "harness"]
+    for side in one.values():
+        assert side["workers"] == cores
+        assert side["steps_per_second"] == pytest.approx(13 * 16 * cores / side["seconds"])
+        assert 0 <= side["between_milliseconds"] <= side["between_longest"]
+        assert side["ratio"] == pytest.approx(side["steps_per_second"] / one["bare"]["steps_per_second"])
+    assert one["bare"]["loading_milliseconds"] > 0
+    assert one["harness"]["storing_milliseconds"] > 0
+    assert one["harness"]["startup_seconds"] > 0
+    assert done.stdout.startswith(f"digits · lenet-300-100, batch 100, 1 epochs: the same {16 * cores} trials")
+    assert done.stdout.count("\n| ") == 11
+    assert done.stderr == f"1 times {16 * cores} trials of 13 steps, by bare engines and by the run command\n"
+
+
+def test_the_figures_of_a_side() -> None:
+    """Two workers: trials of 4 s, 5 s and 2 s with pauses of 0.5 s and 1 s; the last result is stored at 112 s."""
+    spans = [(100, 105), (101, 105.5), (105.5, 109.5), (106.5, 108.5)]
+    results = [TrialResult(run_key="", outcome=names.DONE, started=start, ended=end) for start, end in spans]
+    assert figures(results, 112, 240) == {
+        "steps_per_second": 20,
+        "seconds": 12,
+        "trial_milliseconds": 3_875,
+        "between_milliseconds": 750,
+        "between_longest": 1_000,
+        "tail_seconds": 1,
+        "workers": 2,
+    }
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -82,8 +125,14 @@ def test_limits_are_proposed_for_every_kind(capsys: pytest.CaptureFixture[str]) 
         (["--methods", "frezee"], "did you mean freeze?"),
         (["--model", "lenet"], "did you mean lenet"),
         (["--packs", "4,0"], "packs '4,0': allowed is a comma list of whole numbers >= 1"),
+        (["--packs", "4", "--machine"], "--machine with --packs: allowed is one of them"),
+        (["--machine", "--device", "cuda"], "--machine with --device cuda: allowed on the cpu"),
         (["--packs", "many"], "packs 'many': allowed is a comma list of whole numbers >= 1"),
         (["--json", "x.json", "--limits"], "--limits with --json: allowed is one of them"),
+        (["--machine", "--limits"], "--limits with --machine: allowed is one of them"),
+        (["--machine", "--steps", "5"], "--machine with --steps: allowed is one of them"),
+        (["--machine", "--epochs", "0"], "epochs 0: allowed is a whole number >= 1"),
+        (["--epochs", "2"], "--epochs without --machine: allowed is with it"),
         (["--json", "nowhere/speed.json"], "json nowhere/speed.json: no such folder"),
     ],
 )
