@@ -8,6 +8,6 @@ engine         train, member, prepare, trainers, live (the one rule), updates, l
 execution      schedule (Ray; with worker, events, ray_options), local, progress
 storage        tracking (MLflow; with recorder, delivery, store, stored, pages), spool and intake (offline folder),
                places, entry, result, environment, names
-measurement    speed_command; speed (a step; with researcher), calibrate, machine_speed (whole trials on all cores; with
-               bare, timed_run, timed_recorder)
+measurement    speed_command; speed (a step; with contenders, researcher), calibrate, machine_speed (whole trials on all
+               cores; with bare, timed_run, timed_recorder)
 """
