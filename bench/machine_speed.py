@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 Figures = dict[str, float]
 LINES = (  # of the table: a figure, how it is called, how it is printed
+    ("workers", "processes that train", ".0f"),
     ("steps_per_second", "trial-steps per second", ",.0f"),
     ("ratio", "of the bare engines'", ".1%"),
     ("seconds", "seconds, first trial's start to the end", ".2f"),

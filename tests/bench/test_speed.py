@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from command_line import bench
 from small_trials import images, spec
 
 from bench import names
+from bench.bare import side_by_side
 from bench.cli import main
 from bench.cost import counts
 from bench.live import LiveOptimizer, apply_background
@@ -19,7 +21,7 @@ from bench.machine_speed import figures
 from bench.network import network_of
 from bench.prepare import prepare
 from bench.researcher import TransformedImages, researchers_loop
-from bench.result import TrialResult
+from bench.result import SweepError, TrialResult
 from bench.speed import LOOP, as_table, measure
 from bench.steps import LIMITS
 
@@ -80,8 +82,14 @@ def test_the_whole_machine_trains_the_same_trials_twice(tmp_path: Path) -> None:
     assert one["harness"]["storing_milliseconds"] > 0
     assert one["harness"]["startup_seconds"] > 0
     assert done.stdout.startswith(f"digits · lenet-300-100, batch 100, 1 epochs: the same {16 * cores} trials")
-    assert done.stdout.count("\n| ") == 11
+    assert done.stdout.count("\n| ") == 12
     assert done.stderr == f"1 times {16 * cores} trials of 13 steps, by bare engines and by the run command\n"
+
+
+def test_a_bare_engine_that_fails_is_an_error_and_no_endless_wait(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SweepError, match="a bare engine ended without results"):
+        side_by_side([[spec()], [spec(seed=1)]], partial(int, "no data"))  # type: ignore[arg-type]
+    assert "no data" in capfd.readouterr().err
 
 
 def test_the_figures_of_a_side() -> None:
