@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 import time
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
@@ -41,6 +42,7 @@ def side_by_side(shares: Sequence[Sequence[TrialSpec]], load: Load) -> tuple[lis
 
 def _engine(link: Connection, share: Sequence[TrialSpec], load: Load) -> None:
     """What a process does: get ready, wait for the word, train one trial after another."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that waits for this one takes it, and ends both
     import torch
 
     from bench.environment import environment

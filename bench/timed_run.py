@@ -7,8 +7,8 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,8 @@ from methods import Method
 
 if TYPE_CHECKING:
     from bench.timed_recorder import TimedRecorder
+
+STOP_SECONDS = 20.0  # for an interrupted command to end by itself: the terminal interrupts it too
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,18 +33,30 @@ class TimedRun:
 
 def timed_run(options: Mapping[str, Any]) -> TimedRun:
     """Carry out a `run` command in a process, a Ray and a store of its own; nothing of it stays."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
     with tempfile.TemporaryDirectory(prefix="bench-speed-") as folder:
+        told = Path(folder) / "stderr"
         began = time.time()
-        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as fresh:
-            results, writes = fresh.submit(_run, dict(options), Path(folder)).result()
+        process = context.Process(target=_run, args=(theirs, dict(options), told), daemon=True)
+        process.start()
+        theirs.close()  # else the end of the process would not end the link
+        try:
+            results, writes = ours.recv()
+        except EOFError:
+            last = told.read_text().rstrip().rpartition("\n")[2] if told.exists() else ""
+            raise SweepError(f"the run command ended without results: {last}") from None
+        finally:
+            process.join(STOP_SECONDS)
+            process.terminate()
+            process.join()
     return TimedRun(began=began, results=results, writes=writes)
 
 
-def _run(options: Mapping[str, Any], folder: Path) -> tuple[list[TrialResult], list[tuple[float, float]]]:
+def _run(link: Connection, options: Mapping[str, Any], told: Path) -> None:
     """In the fresh process: the command, as the command line calls it."""
-    os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{folder}/mlflow.db"
-    os.chdir(folder)
-    told = folder / "stderr"
+    os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{told.parent}/mlflow.db"
+    os.chdir(told.parent)
     os.dup2(os.open(told, os.O_WRONLY | os.O_CREAT), 2)
     place = _TimedPlace()
     try:
@@ -51,9 +65,8 @@ def _run(options: Mapping[str, Any], folder: Path) -> tuple[list[TrialResult], l
         from bench import schedule
 
         schedule.stop()  # a process of multiprocessing's ends without asking atexit
-    if code or place.timed is None:
-        raise SweepError(f"the trials were not trained: {told.read_text().rstrip().rpartition(chr(10))[2]}")
-    return place.timed.results, place.timed.writes
+    if code == 0 and place.timed is not None:
+        link.send((place.timed.results, place.timed.writes))
 
 
 class _TimedPlace(places.StorePlace):
