@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 WARM_UP = 3  # steps of each batch size that run as they are, before one is recorded
-Step = Callable[[Tensor, float], Tensor]  # (indices, lr) -> losses
+Step = Callable[[Tensor, Tensor], Tensor]  # (indices, lr) -> losses
 
 
 @dataclass(frozen=True)
@@ -28,41 +28,40 @@ class Replayed:
     The learning rate is a tensor on the device: a number would be recorded as it was.
     """
 
-    def __init__(self, step: Callable[[Tensor, float | Tensor], Tensor], device: torch.device) -> None:
-        self._step = step
+    def __init__(self, device: torch.device) -> None:
         self._lr = torch.zeros((), device=device)
         self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         self._pool: Any = None  # of the recordings' memory: one at a time runs, so they share it
         self._warm: dict[torch.Size, int] = {}
         self._recordings: dict[torch.Size, Recording] = {}
 
-    def __call__(self, indices: Tensor, lr: float) -> Tensor:
-        """Run one step."""
+    def __call__(self, step: Step, indices: Tensor, lr: float) -> Tensor:
+        """Run one step; always the same one, and not kept, so that nothing here holds its memory."""
         self._lr.fill_(lr)
         shape = indices.shape
         if self._warm.get(shape, 0) < WARM_UP:
             self._warm[shape] = self._warm.get(shape, 0) + 1
-            return self._as_it_is(indices)
+            return self._as_it_is(step, indices)
         if shape not in self._recordings:
-            self._recordings[shape] = self._record(indices)
+            self._recordings[shape] = self._record(step, indices)
         recording = self._recordings[shape]
         recording.given.copy_(indices)
         recording.graph.replay()
         return recording.answer.clone()
 
-    def _as_it_is(self, indices: Tensor) -> Tensor:
+    def _as_it_is(self, step: Step, indices: Tensor) -> Tensor:
         """On the stream that will record, so that its libraries have their work space."""
         here = torch.cuda.current_stream()
         self._stream.wait_stream(here)
         with torch.cuda.stream(self._stream):
-            answer = self._step(indices, self._lr)
+            answer = step(indices, self._lr)
         here.wait_stream(self._stream)
         answer.record_stream(here)
         return answer
 
-    def _record(self, indices: Tensor) -> Recording:
+    def _record(self, step: Step, indices: Tensor) -> Recording:
         graph, given = torch.cuda.CUDAGraph(), indices.clone()
         with torch.cuda.graph(graph, pool=self._pool, stream=self._stream):
-            answer = self._step(given, self._lr)
+            answer = step(given, self._lr)
         self._pool = graph.pool()
         return Recording(graph, given, answer)

@@ -5,12 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-import torch
-
 from bench.arithmetic import settings
 from bench.learning_rate import learning_rate
 from bench.member import Diverged, Epoch, Member
-from bench.memory import free_bytes, is_out_of_memory, peak_bytes, reset_peak
+from bench.memory import free_bytes, is_out_of_memory, peak_bytes, release, reset_peak
 from bench.packs import packs_of, parts
 from bench.prepare import residents
 from bench.result import TrialResult
@@ -51,7 +49,11 @@ def _fitting(spec: TrialSpec, data: ImageData, device: str) -> int:
     """How many trials like this one the free memory holds at once; at least one is tried."""
     if spec.pack == "single":
         return 1
-    return max(1, int(FILL * free_bytes(device) / trial_bytes(spec, tuple(data.train_images.shape[1:]))))
+    try:
+        needed = trial_bytes(spec, tuple(data.train_images.shape[1:]))
+    except Exception:  # it will be met again by each trial, and told as its outcome
+        return 1
+    return max(1, int(FILL * free_bytes(device) / needed))
 
 
 def _train_part(specs: Sequence[TrialSpec], data: ImageData, device: str) -> Iterator[Epoch | TrialResult]:
@@ -72,8 +74,7 @@ def _train_part(specs: Sequence[TrialSpec], data: ImageData, device: str) -> Ite
                 yield member.result(peak_bytes(device) / len(members), error)
     members.clear()
     for half in parts(again, 2) if again else ():
-        if device == "cuda":
-            torch.cuda.empty_cache()
+        release(device)
         yield from _train_part(half, data, device)
 
 

@@ -16,7 +16,7 @@ from bench.gradients import Measured, gradient_figures, stacked_figures
 from bench.live import LiveOptimizer
 from bench.network import network_of
 from bench.prepare import DTYPES, PROBE, Trial
-from bench.replay import Replayed, Step
+from bench.replay import Replayed
 from bench.spec import TrialSpec
 from bench.stack import Stack, losses_of
 from datasets.loader import Resident
@@ -107,7 +107,11 @@ class Together:
         self.masks = {name: torch.stack([trial.masks[name] for trial in trials]) for name in trials[0].masks}
         self.optimizer = LiveOptimizer(self.stack.module, self.masks, self.spec)
         device = self.images.labels.device
-        self.step: Step = Replayed(self.one_step, device) if device.type == "cuda" else self.one_step
+        self.replayed = Replayed(device) if device.type == "cuda" else None
+
+    def step(self, indices: Tensor, lr: float) -> Tensor:
+        """`one_step`; on CUDA recorded and replayed."""
+        return self.replayed(self.one_step, indices, lr) if self.replayed else self.one_step(indices, lr)
 
     def one_step(self, indices: Tensor, lr: float | Tensor) -> Tensor:
         """One step on the images at `indices` [P, B]; returns the loss of each trial [P]."""
@@ -141,7 +145,7 @@ class Together:
         indices = torch.stack([images_of(trial, split)[1] for trial in self.trials])
         right = torch.zeros(len(self.trials), device=indices.device, dtype=torch.int64)
         for part in indices.split(PROBE, dim=1):  # type: ignore[no-untyped-call]
-            x, y = _batches(images, part)
+            x, y = images.batch(part[0]) if split == "test" else _batches(images, part)
             with autocast(self.spec, x.device.type):
                 right += (self.stack(x, training=False).argmax(2) == y).sum(1)
         return [count / indices.shape[1] for count in right.tolist()]

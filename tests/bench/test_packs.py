@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -12,6 +14,7 @@ from small_trials import images, spec
 from tiny_networks import ConvNorm
 from torch import Tensor, nn
 
+import models
 from bench import names, trainers
 from bench import train as engine
 from bench.live import apply_background
@@ -265,6 +268,37 @@ def test_a_pack_that_does_not_fit_is_halved(largest: list[int]) -> None:
     assert {result.outcome for result in results} == {names.DONE}
 
 
+def test_a_pack_that_ended_holds_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even until the next garbage collection: the halves of one that did not fit need its room."""
+    stacks: list[weakref.ref[Stack]] = []
+
+    def full(self: Together, indices: Tensor, lr: float | Tensor) -> Tensor:
+        assert not any(stack() for stack in stacks)
+        stacks.append(weakref.ref(self.stack))
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(Together, "one_step", full)
+    monkeypatch.setattr(engine, "release", lambda device: None)
+    gc.disable()
+    try:
+        train(pack_of("vmap"), DATA, "cpu")
+    finally:
+        gc.enable()
+    assert len(stacks) == 7
+
+
+def test_what_no_batched_step_can_do_is_the_outcome_of_each_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forward(self: Any, x: Tensor) -> Tensor:
+        out: Tensor = self.fc3(self.fc2(self.fc1(x.flatten(1)))) * float(x.sum())
+        return out
+
+    model = "lenet-300-100"
+    monkeypatch.setattr(type(models.build(model)), "forward", forward)
+    results = train([spec("dense", seed=seed, pack="vmap", model=model) for seed in range(2)], DATA, "cpu")
+    assert [result.outcome for result in results] == [names.FAILED] * 2
+    assert all("vmap" in result.reason and ".item()" in result.reason for result in results)
+
+
 def test_one_trial_that_does_not_fit_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*given: Any) -> Any:
         raise torch.OutOfMemoryError("CUDA out of memory")
@@ -342,7 +376,7 @@ def test_gpu_replayed_steps_are_the_steps(kind: str, optimizer: str) -> None:
     for replayed in (True, False):
         trials = [prepare(s, DATA, "cuda") for s in specs]
         trainer = Together(specs[0], trials)
-        trainer.step = trainer.step if replayed else trainer.one_step
+        trainer.replayed = trainer.replayed if replayed else None
         for epoch in range(5):
             order = torch.randperm(360, generator=torch.Generator().manual_seed(epoch)).cuda()
             trainer.epoch([order for _ in trials], lambda step: specs[0].lr)
