@@ -56,6 +56,12 @@ def release(device: str) -> None:
         torch.cuda.empty_cache()
 
 
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether the error says that the GPU, or the machine, has no memory left."""
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "DefaultCPUAllocator" in str(error)
+def is_out_of_memory(error: BaseException | None) -> bool:
+    """Whether the error, or one it came up in handling, says that the GPU, or the machine, has no memory left.
+
+    One within the recording of a CUDA graph makes the recording's end fail as well, with an error of its own.
+    """
+    if error is None:
+        return False
+    here = isinstance(error, torch.OutOfMemoryError | MemoryError) or "DefaultCPUAllocator" in str(error)
+    return here or is_out_of_memory(error.__context__)

@@ -1,0 +1,56 @@
+"""Packs of small trials of mixed methods, rates and seeds, trained step by step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from small_trials import images, spec
+from torch import Tensor
+
+from bench.live import apply_background
+from bench.prepare import Trial, prepare
+from bench.spec import TrialSpec
+from bench.trainers import trainer_of
+
+DATA = images()
+CELLS = (("dense", "0", 0), ("freeze", "0.9", 0), ("snip", "0.99", 1), ("random-prune", "0.5", 2))
+SPARSE = (("freeze", "0.99", 0), ("snip", "0.99", 1), ("freeze", "0.995", 2))
+OPTIMIZERS: dict[str, dict[str, Any]] = {
+    "momentum": {"lr": 0.02},
+    "plain": {"lr": 0.02, "momentum": 0.0},
+    "nesterov": {"lr": 0.02, "nesterov": True},
+    "adam": {"optimizer": "adam", "lr": 0.001},
+    "adamw": {"optimizer": "adamw", "lr": 0.001},
+}
+
+
+def pack_of(kind: str, cells: tuple[tuple[str, str, int], ...] = CELLS, **fields: Any) -> list[TrialSpec]:
+    """Trials of mixed methods, rates and seeds."""
+    return [spec(method, rate, seed=seed, pack=kind, **fields) for method, rate, seed in cells]
+
+
+def prepared(specs: list[TrialSpec]) -> list[Trial]:
+    trials = [prepare(s, DATA, "cpu") for s in specs]
+    for s, trial in zip(specs, trials, strict=True):
+        apply_background(trial.model, trial.masks, s.method.background)
+    return trials
+
+
+def after(specs: list[TrialSpec], trials: list[Trial], steps: int) -> list[dict[str, Tensor]]:
+    """The state of each trial's model after so many steps of 10 images, trained as the first spec's pack kind says."""
+    alone = specs[0].pack == "single"
+    groups = [[place] for place in range(len(specs))] if alone else [list(range(len(specs)))]
+    for places in groups:
+        trainer = trainer_of(specs[places[0]], [trials[place] for place in places])
+        random, left = torch.Generator().manual_seed(1), steps
+        while left > 0:
+            order = torch.randperm(360, generator=random)[: left * 10]
+            trainer.epoch([order for _ in places], lambda step: specs[0].lr)
+            left -= len(order) // 10
+        trainer.write_back()
+    return [{name: value.clone() for name, value in trial.model.state_dict().items()} for trial in trials]
+
+
+def difference(one: list[dict[str, Tensor]], other: list[dict[str, Tensor]]) -> float:
+    return max(float((a[n] - b[n]).abs().max()) for a, b in zip(one, other, strict=True) for n in a)
