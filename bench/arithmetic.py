@@ -9,10 +9,12 @@ import torch
 
 from bench.spec import TrialSpec
 
+DTYPES = {"float32": torch.float32, "bfloat16": torch.float32, "float64": torch.float64}  # of the stored weights
 
-def autocast(spec: TrialSpec, device: str) -> torch.autocast:
+
+def autocast(precision: str, device: str) -> torch.autocast:
     """The arithmetic of a spec's precision."""
-    return torch.autocast(device, dtype=torch.bfloat16, enabled=spec.precision == "bfloat16")
+    return torch.autocast(device, dtype=torch.bfloat16, enabled=precision == "bfloat16")
 
 
 @contextmanager

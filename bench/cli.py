@@ -147,7 +147,7 @@ def list_(**options: Any) -> int:
 @cli.command("import")
 @click.argument("place", metavar="DIR", type=click.Path(exists=True, path_type=Path))
 def import_(**options: Any) -> int:
-    """Store what `run --offline DIR` kept, or a rescue file: each trial once."""
+    """Store what `run --offline DIR` kept, or a rescue folder: each trial once."""
     from bench.commands import import_trials
 
     return import_trials(options)

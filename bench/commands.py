@@ -100,7 +100,7 @@ def open_ui(options: Mapping[str, Any]) -> int:
 
 
 def import_trials(options: Mapping[str, Any]) -> int:
-    """Store the trials of an offline folder or a rescue file, each run key once."""
+    """Store the trials of an offline folder or a rescue folder, each run key once."""
     place: Path = options["place"].absolute()
     with usage_errors():
         from bench import tracking

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import isfinite
+from pathlib import Path
 from typing import Any
 
 from bench import names
@@ -14,8 +15,9 @@ from bench.result import TrialResult
 from bench.spec import TrialSpec, key_of
 from methods import Method
 
-FORMAT = 1  # raise it whenever an older version could no longer read a line
+FORMAT = 2  # raise it whenever an older version could no longer read a line
 NAME = re.compile(r"[\w\-. /:]{1,200}")  # what MLflow takes in the key of a tag, where a sweep's name stands
+READ = (1, FORMAT)  # format 1 had no networks
 SPEC_NEEDS = ("dataset", "model", "method", "rate", "seed")
 
 
@@ -70,21 +72,30 @@ class EntryListener:
         raise NotImplementedError
 
 
+def network_name(entry: Entry) -> str:
+    """The name of the file that holds the trained network, beside the file with the entry's line; "" where none is."""
+    return f"{entry.run_key[:32]}.frz" if entry.result.artefact else ""
+
+
 def encode(entry: Entry) -> str:
-    """The entry as one line of JSON, with a checksum of all else in it."""
-    record = {"format": FORMAT, **asdict(entry)}
+    """The entry as one line of JSON, with a checksum of all else in it; of the trained network only the file's name."""
+    record = {"format": FORMAT, **asdict(replace(entry, result=replace(entry.result, artefact=b"")))}
+    record["result"]["artefact"] = network_name(entry)
     return json.dumps({**record, "sha256": key_of(record)}, sort_keys=True, allow_nan=False)
 
 
 def decode(line: str | bytes) -> Entry:
-    """The entry of a line. Raises ValueError, in one line, where it is not one that `encode` wrote."""
+    """The entry of a line; its network is named by a path relative to the line's file.
+
+    Raises: ValueError, in one line, where it is not one that `encode` wrote.
+    """
     try:
         record = json.loads(line)
     except ValueError as error:
         raise ValueError(f"no trial: not JSON: {error}") from error
     if not isinstance(record, dict) or "format" not in record:
         raise ValueError("no trial: not a JSON object with a format")
-    if record["format"] != FORMAT:
+    if record["format"] not in READ:
         raise ValueError(f"format {record['format']!r}: allowed is {FORMAT}")
     found = record.pop("sha256", None)
     if found != key_of(record):
@@ -97,7 +108,11 @@ def decode(line: str | bytes) -> Entry:
 
 def _entry(record: Mapping[str, Any]) -> Entry:
     """A checksum says that a line is as it was written; this, that what was written is a trial."""
-    entry = Entry(**{**record, "result": TrialResult(**record["result"])})
+    result = TrialResult(**record["result"])
+    named = record["result"].get("artefact", "")
+    entry = Entry(**{**record, "result": replace(result, artefact=Path(named) if named else b"")})
+    if named != network_name(entry):
+        raise ValueError(f"artefact {named!r}: allowed is {network_name(entry)!r}")
     check_name(entry.sweep)
     if not isinstance(entry.linked, bool):
         raise ValueError(f"no trial: linked {entry.linked!r}: allowed are true and false")

@@ -10,19 +10,23 @@ from math import isfinite
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from bench import names
+from bench.artefact import write
+from bench.checksums import mask_checksum
+from bench.container import sizes
 from bench.cost import counts
 from bench.environment import environment
 from bench.gradients import Measured
 from bench.live import apply_background, dead_checksum
-from bench.prepare import Trial, mask_checksum, prepare
+from bench.prepare import Trial, prepare
 from bench.result import TrialResult
 from bench.spec import TrialSpec
 from bench.streams import stream
 from datasets.images import ImageData
 from datasets.loader import Resident
+from models import MODELS
 from models.initialise import checksum
 
 
@@ -51,6 +55,7 @@ class Member:
         self.layers: dict[str, dict[str, Any]] = {}
         self.tags = environment()
         self.started, self.seconds = time.time(), 0.0
+        self.artefact = b""
         self.ended = False
         self._order = stream(spec.seed, "order")
         self._best = -1.0
@@ -108,7 +113,7 @@ class Member:
         self.metrics |= {names.BEST_EPOCH: len(self.epochs) - 1, names.TEST_ACCURACY_BEST: test}
 
     def finish(self, test: float) -> None:
-        """Note the final test accuracy and weights.
+        """Note the final test accuracy and weights, and store the network.
 
         Raises: RuntimeError where a dead weight is not what it was.
         """
@@ -116,6 +121,20 @@ class Member:
         if dead_checksum(self.trial.model, self.trial.masks) != self._dead:
             raise RuntimeError("a dead weight was changed by training")
         self.tags[names.WEIGHTS_SHA256] = checksum(self.trial.model)
+        self.artefact = self._stored(test)
+        self.metrics |= storage(self.artefact, self.trial.model)
+
+    def _stored(self, test: float) -> bytes:
+        """The file of the trained network."""
+        return write(
+            spec=self.spec.record(),
+            model=self.trial.model,
+            masks=self.trial.masks,
+            init_sha256=self.trial.init_sha256,
+            image_shape=self.trial.train.image_shape,
+            classes=MODELS[self.spec.model].classes,
+            test_accuracy=test,
+        )
 
     def result(self, peak_bytes: float, error: Exception | None = None) -> TrialResult:
         """The outcome: done, or what the error says."""
@@ -130,9 +149,21 @@ class Member:
             epochs=[_finite(e) for e in self.epochs],
             layers=[{"name": name, **values} for name, values in self.layers.items()],
             tags=self.tags,
+            artefact=self.artefact if error is None else b"",
             started=self.started,
             ended=time.time(),
         )
+
+
+def storage(artefact: bytes, model: nn.Module) -> dict[str, float]:
+    """What a network takes as a file, beside all its parameters in their own type."""
+    parts, whole = sizes(artefact), sum(p.nbytes for p in model.parameters())
+    return {
+        names.STORED_BYTES: len(artefact),
+        names.MASK_BYTES: parts["mask"],
+        names.VALUE_BYTES: parts["values"],
+        names.COMPRESSION_BYTES: whole / len(artefact),
+    }
 
 
 def outcome_of(error: Exception | None) -> tuple[str, str]:

@@ -46,6 +46,10 @@ MASKABLE_WEIGHTS = "maskable_weights"
 LIVE_WEIGHTS = "live_weights"
 STORED_PARAMETERS = "stored_parameters"  # live weights + biases + BatchNorm scale and shift
 COMPRESSION = "compression"  # total_parameters / stored_parameters
+STORED_BYTES = "stored_bytes"  # of the trained network's file
+MASK_BYTES = "mask_bytes"  # of these, the entropy-coded mask
+VALUE_BYTES = "value_bytes"  # of these, live weights, biases and BatchNorm's state
+COMPRESSION_BYTES = "compression_bytes"  # bytes of all parameters in the weights' own type / stored_bytes
 LAYERS = "layers"  # number of maskable weight tensors
 COLLAPSED_LAYERS = "collapsed_layers"  # of these, the number without a live weight
 FORWARD_MACS = "forward_macs"  # multiply-accumulates per image, non-zero weights only
@@ -59,7 +63,8 @@ COUNTS = (
     TOTAL_PARAMETERS, MASKABLE_WEIGHTS, LIVE_WEIGHTS, STORED_PARAMETERS, COMPRESSION, LAYERS, COLLAPSED_LAYERS,
     FORWARD_MACS, BACKWARD_MACS, SCORING_SECONDS,
 )  # fmt: skip
-FINAL = (*COUNTS, TEST_ACCURACY, TEST_ACCURACY_BEST, BEST_EPOCH, TRAINING_SECONDS, PEAK_MEMORY)
+BYTES = (STORED_BYTES, MASK_BYTES, VALUE_BYTES, COMPRESSION_BYTES)  # of a trial that is done
+FINAL = (*COUNTS, *BYTES, TEST_ACCURACY, TEST_ACCURACY_BEST, BEST_EPOCH, TRAINING_SECONDS, PEAK_MEMORY)
 
 # Figures of an epoch; MLflow's step is the epoch, 0 = before training.
 TRAIN_LOSS = "train_loss"  # mean over the epoch's images; absent at epoch 0
@@ -77,3 +82,5 @@ METRICS = (*FINAL, *PER_EPOCH)
 # Artefact of a trial's run: one JSON list with a record per maskable weight tensor (name, weights, live, and the four
 # gradient figures at epoch 0 and at the last epoch, as `<figure>_first` and `<figure>_last`).
 LAYERS_FILE = "layers.json"
+
+NETWORK_FILE = "network.frz"  # artefact of the run of a trial that is done: the trained network

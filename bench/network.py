@@ -40,7 +40,7 @@ class DenseNetwork:
         self._trial.model.train()
         order = self._trial.train_indices[permutation]
         for x, y in self._trial.train.epoch(order, batch_size):
-            with autocast(self._spec, order.device.type):
+            with autocast(self._spec.precision, order.device.type):
                 loss = cross_entropy(self._trial.model(x), y)
             yield loss, len(y)
 

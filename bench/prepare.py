@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import copy
-import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from time import perf_counter
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 import models
+from bench.arithmetic import DTYPES
 from bench.spec import TrialSpec
 from bench.streams import stream
 from datasets.images import ImageData
@@ -26,7 +25,6 @@ from methods.maskable import maskable
 from models.initialise import checksum, initialise
 
 PROBE = 256  # images of the fixed batch for gradient figures: the first of the training split, un-augmented
-DTYPES = {"float32": torch.float32, "bfloat16": torch.float32, "float64": torch.float64}  # of the stored weights
 
 
 @dataclass(frozen=True)
@@ -131,22 +129,16 @@ def _check_masks(model: nn.Module, masks: Masks, rate: Fraction) -> None:
 
 
 def residents(spec: TrialSpec, data: ImageData, device: str) -> tuple[Resident, Resident]:
-    """The training and the test images on the device, as uint8.
+    """The training and the test images on the device, as uint8."""
+    placed = partial(resident, spec.model, spec.precision, data, device)
+    return placed(data.train_images, data.train_labels), placed(data.test_images, data.test_labels)
+
+
+def resident(model: str, precision: str, data: ImageData, device: str, images: Tensor, labels: Tensor) -> Resident:
+    """Images of a data set on the device, as a network computes with them.
 
     Channels last for convolutional networks: about twice as fast on a CPU, and what tensor cores want.
     """
-    convolutional = any(len(shape) == 4 for shape in models.MODELS[spec.model].layers.values())
+    convolutional = any(len(shape) == 4 for shape in models.MODELS[model].layers.values())
     layout = torch.channels_last if convolutional else torch.contiguous_format
-    train, test = (
-        Resident(images, labels, data.mean, data.std, device=device, dtype=DTYPES[spec.precision], memory_format=layout)
-        for images, labels in ((data.train_images, data.train_labels), (data.test_images, data.test_labels))
-    )
-    return train, test
-
-
-def mask_checksum(masks: Mapping[str, Tensor]) -> str:
-    """SHA-256 of the masks' packed bits, in the model's order, each behind its name."""
-    digest = hashlib.sha256()
-    for name, mask in masks.items():
-        digest.update(name.encode() + b"\x00" + np.packbits(mask.cpu().numpy().reshape(-1)).tobytes())
-    return digest.hexdigest()
+    return Resident(images, labels, data.mean, data.std, device=device, dtype=DTYPES[precision], memory_format=layout)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = str(Path(__file__).parents[1])  # the folder that holds our rooms
-OBJECT_STORE_BYTES = 128 * 2**20  # only specs and results pass through; Ray's default is 30 % of the memory
+OBJECT_STORE_BYTES = 512 * 2**20  # only specs and results with their networks pass through; Ray's default is 30 %
 # Environment variables of the driver: an experiment that keeps no files, prints nothing and leaves signals alone.
 DRIVER_SWITCHES = {
     "RAY_AIR_NEW_OUTPUT": "0",

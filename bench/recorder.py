@@ -12,7 +12,7 @@ from bench import names, stored
 from bench.delivery import Delivery
 from bench.entry import Entry, EntryListener, check_name
 from bench.result import SweepError
-from bench.spool import rescue
+from bench.spool import contents, rescue
 from bench.tracking import Run, Store
 from methods import Method
 
@@ -111,7 +111,9 @@ class Recorder(EntryListener):
         run = self._created.get(entry.run_key) or self._create(entry)
         self._store.log(run.id, stored.parameters(entry), stored.points(result))
         if result.layers:
-            self._store.write(run, names.LAYERS_FILE, json.dumps(list(result.layers)))
+            self._store.write(run, names.LAYERS_FILE, json.dumps(list(result.layers), sort_keys=True).encode())
+        if network := contents(result):
+            self._store.write(run, names.NETWORK_FILE, network)
         # Last, because a run that is FINISHED is a trial that is not trained again.
         self._store.end(run.id, "FINISHED" if entry.is_final else "FAILED", result.ended)
         del self._created[entry.run_key]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 from bench.spec import TrialSpec
@@ -20,6 +21,7 @@ class TrialResult:
     epochs: Sequence[Mapping[str, float]] = ()  # index = epoch, 0 = before training; names.PER_EPOCH, all finite
     layers: Sequence[Mapping[str, Any]] = ()  # names.LAYERS_FILE
     tags: Mapping[str, str] = field(default_factory=dict)  # checksums and the environment it ran in
+    artefact: bytes | Path = b""  # the trained network's file, or where it lies; empty where the trial is not done
     started: float = 0.0  # Unix time, seconds
     ended: float = 0.0
 

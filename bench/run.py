@@ -6,6 +6,7 @@ import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -118,8 +119,8 @@ class Collected:
         """Nothing to keep."""
 
     def finished(self, spec: TrialSpec, result: TrialResult) -> None:
-        """Keep the result."""
-        self.results[spec] = result
+        """Keep the result, but for its network, which may be large."""
+        self.results[spec] = replace(result, artefact=b"")
 
 
 def _verdict(sweep: Sweep, bad: Mapping[TrialSpec, str]) -> int:

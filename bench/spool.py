@@ -1,4 +1,5 @@
-"""The offline folder: one small file of JSON lines per finished trial, to be delivered to the MLflow store later.
+"""The offline folder: one small file of JSON lines per finished trial, and its network beside it, to be delivered to
+the MLflow store later.
 
 A file is written under another name, forced to the disk and renamed: whatever is killed leaves whole files only, and
 several processes and machines may write one folder. Imports neither Ray nor MLflow.
@@ -8,27 +9,32 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from uuid import uuid4
 
 from bench import names
-from bench.entry import Entry, EntryListener, decode, encode
-from bench.result import SweepError
+from bench.entry import Entry, EntryListener, decode, encode, network_name
+from bench.result import SweepError, TrialResult
 from bench.store import check_folder
 from methods import Method
 
+NETWORK = ".frz"  # suffix of a network's file
+
 
 def read(place: Path) -> list[Entry]:
-    """The entries of a file, or of all files of a folder but hidden ones; nothing is written.
+    """The entries of a file, or of all files of a folder but hidden ones and networks; nothing is written.
 
     Raises: ValueError naming the file and the line that is no entry, or the file that cannot be read.
     """
-    files = sorted(path for path in place.iterdir() if path.name[0] != ".") if place.is_dir() else [place]
+    files = [place]
+    if place.is_dir():
+        files = sorted(path for path in place.iterdir() if path.name[0] != "." and path.suffix != NETWORK)
     return [entry for file in files for entry in _read_file(file)]
 
 
@@ -40,18 +46,41 @@ def _read_file(file: Path) -> list[Entry]:
     entries = []
     for number, line in enumerate(lines, 1):
         try:
-            entries.append(decode(line))
+            entries.append(_placed(decode(line), file.parent))
         except ValueError as error:
             raise ValueError(f"{file}, line {number}: {error}") from error
     return entries
 
 
-def write(file: Path, entries: Iterable[Entry]) -> None:
-    """Write the entries to a file that is there whole or not at all, now or after a crash."""
+def _placed(entry: Entry, folder: Path) -> Entry:
+    """The entry with the path of its network. Raises ValueError where that file is missing."""
+    if not isinstance(entry.result.artefact, Path):
+        return entry
+    path = folder / entry.result.artefact
+    if not path.is_file():
+        raise ValueError(f"its network {path} is missing")
+    return replace(entry, result=replace(entry.result, artefact=path))
+
+
+def write(file: Path, entries: Sequence[Entry]) -> None:
+    """Write the entries to a file that is there whole or not at all, now or after a crash; their networks before it."""
+    for entry in entries:
+        path = file.parent / network_name(entry)
+        if entry.result.artefact and entry.result.artefact != path:
+            _write_whole(path, contents(entry.result))
+    _write_whole(file, "".join(f"{encode(entry)}\n" for entry in entries).encode())
+
+
+def contents(result: TrialResult) -> bytes:
+    """The file of the trained network; empty where there is none."""
+    return result.artefact.read_bytes() if isinstance(result.artefact, Path) else result.artefact
+
+
+def _write_whole(file: Path, data: bytes) -> None:
     unfinished = file.with_name(f".{file.name}.{uuid4().hex}.part")
     try:
-        with unfinished.open("w") as stream:
-            stream.writelines(f"{encode(entry)}\n" for entry in entries)
+        with unfinished.open("wb") as stream:
+            stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
         unfinished.replace(file)
@@ -65,14 +94,16 @@ def write(file: Path, entries: Iterable[Entry]) -> None:
 
 
 def rescue(entries: Sequence[Entry]) -> Path:
-    """Write entries that could not be kept to a new file in the working folder, or in the temporary one; its path."""
+    """Write entries that could not be kept to a new folder in the working folder, or in the temporary one; its path."""
     for folder in (Path.cwd(), Path(tempfile.gettempdir())):
-        path = folder / f"bench-rescue-{time.time_ns()}.jsonl"
+        path = folder / f"bench-rescue-{time.time_ns()}"
         try:
-            write(path, entries)
+            path.mkdir()
+            write(path / "trials.jsonl", entries)
             return path
         except OSError as error:
             failure = error
+            shutil.rmtree(path, ignore_errors=True)
     raise failure
 
 

@@ -14,9 +14,10 @@ from torch.func import functional_call, vmap
 from torch.nn.functional import cross_entropy, linear, pad
 
 import models
+from bench.arithmetic import DTYPES
 from bench.packs import Pack
 from bench.pattern import output_size, padding
-from bench.prepare import DTYPES, PROBE
+from bench.prepare import PROBE
 from bench.sparse_network import replaceable, twin
 from bench.spec import TrialSpec
 

@@ -10,6 +10,7 @@ import fcntl
 import gc
 import logging
 import os
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -135,13 +136,15 @@ class Store:
         """Set one tag."""
         self._client.log_batch(run, tags=[RunTag(name, value)])
 
-    def write(self, run: Run, file: str, text: str) -> None:
-        """Keep `text` as an artefact of the run."""
+    def write(self, run: Run, file: str, content: bytes) -> None:
+        """Keep `content` as an artefact of the run."""
         if run.folder is None:
-            self._client.log_text(run.id, text, file)
+            with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+                (path := Path(folder) / file).write_bytes(content)
+                self._client.log_artifact(run.id, str(path))
         else:  # the client would first read the run again, to find this folder
             run.folder.mkdir(parents=True, exist_ok=True)
-            (run.folder / file).write_text(text)
+            (run.folder / file).write_bytes(content)
 
     def end(self, run: str, status: str, ended: float | None = None) -> None:
         """Set the run's last status, reached at the Unix time `ended`, or now."""

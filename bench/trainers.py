@@ -11,17 +11,16 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from bench.arithmetic import autocast
+from bench.arithmetic import DTYPES, autocast
+from bench.evaluate import accuracy
 from bench.gradients import Measured, gradient_figures, stacked_figures
 from bench.live import LiveOptimizer
 from bench.network import network_of
-from bench.prepare import DTYPES, PROBE, Trial
+from bench.prepare import PROBE, Trial
 from bench.replay import Replayed
 from bench.spec import TrialSpec
 from bench.stack import Stack, losses_of
 from datasets.loader import Resident
-
-CHUNK = 500  # images per forward pass of an evaluation
 
 
 class Trainer(Protocol):
@@ -76,16 +75,9 @@ class Alone:
         """The trial's gradient figures on its probe."""
         return [gradient_figures(self.trial.model, self.trial.masks, *self.trial.probe)]
 
-    @torch.no_grad()
     def accuracies(self, split: str) -> list[float]:
         """The trial's accuracy; see `Trainer`."""
-        images, indices = images_of(self.trial, split)
-        model = self.trial.model.eval()
-        right = torch.zeros((), device=indices.device, dtype=torch.int64)
-        for x, y in images.epoch(indices, CHUNK):
-            with autocast(self.spec, indices.device.type):
-                right += (model(x).argmax(1) == y).sum()
-        return [int(right) / len(indices)]
+        return [accuracy(self.trial.model, *images_of(self.trial, split), self.spec.precision)]
 
     def keep(self, places: Sequence[int]) -> None:
         """Nothing to do: a pack of one is left as a whole."""
@@ -117,7 +109,7 @@ class Together:
         """One step on the images at `indices` [P, B]; returns the loss of each trial [P]."""
         parameters = list(self.stack.module.parameters())
         x, y = _batches(self.images, indices)
-        with autocast(self.spec, x.device.type):
+        with autocast(self.spec.precision, x.device.type):
             losses = losses_of(self.stack(x, training=True), y)
         # Not `backward`, which would add to gradients on the stream that first saw the parameter.
         for parameter, g in zip(parameters, torch.autograd.grad(losses.sum(), parameters), strict=True):
@@ -146,7 +138,7 @@ class Together:
         right = torch.zeros(len(self.trials), device=indices.device, dtype=torch.int64)
         for part in indices.split(PROBE, dim=1):  # type: ignore[no-untyped-call]
             x, y = images.batch(part[0]) if split == "test" else _batches(images, part)
-            with autocast(self.spec, x.device.type):
+            with autocast(self.spec.precision, x.device.type):
                 right += (self.stack(x, training=False).argmax(2) == y).sum(1)
         return [count / indices.shape[1] for count in right.tolist()]
 

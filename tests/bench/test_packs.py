@@ -39,7 +39,9 @@ def test_a_result_is_that_of_the_trial_alone(model: str, kind: str, epochs: int)
         assert set(one.tags) == set(other.tags)
         assert set(one.metrics) == set(names.FINAL)
         for name in set(names.FINAL) - TIMING:
-            assert one.metrics[name] == other.metrics[name]
+            # The last digits of a weight decide by a few bytes how well it is packed.
+            slack = 1e-3 if name in names.BYTES else 0
+            assert one.metrics[name] == pytest.approx(other.metrics[name], rel=slack, abs=0)
         for mine, its in zip(one.epochs, other.epochs, strict=True):
             assert mine == pytest.approx(its, rel=1e-9)
         for layer, its_layer in zip(one.layers, other.layers, strict=True):

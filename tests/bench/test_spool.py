@@ -90,7 +90,7 @@ def portrait(folder: Path, run: Any) -> dict[str, Any]:
         for name in run.data.metrics
         if name not in CLOCKS
     }
-    (artefact,) = (Path(run.info.artifact_uri.removeprefix("file://"))).iterdir()
+    artefacts = Path(run.info.artifact_uri.removeprefix("file://")).iterdir()
     return {
         "name": run.info.run_name,
         "status": run.info.status,
@@ -99,7 +99,7 @@ def portrait(folder: Path, run: Any) -> dict[str, Any]:
         "sweeps": sorted(k for k in run.data.tags if k.startswith(IDS)),
         "metrics": sorted(run.data.metrics),
         "histories": histories,
-        "artefact": (artefact.name, json.loads(artefact.read_text())),
+        "artefacts": {path.name: path.read_bytes() for path in artefacts},
     }
 
 
@@ -111,7 +111,8 @@ def test_without_ray_and_mlflow_then_imported_equals_direct(tmp_path: Path) -> N
     assert first.returncode == 0 and first.stdout == "", first.stderr
     assert "3 trials: 0 done before, 3 to train; offline folder" in first.stderr
     files = sorted((offline / "kept" / "here").iterdir())
-    assert len(files) == 3 and [p.name for p in offline.iterdir()] == ["kept"]
+    assert [p.suffix for p in files].count(".jsonl") == [p.suffix for p in files].count(".frz") == 3 == len(files) / 2
+    assert [p.name for p in offline.iterdir()] == ["kept"]
 
     second = bare(offline, *SWEEP, "--offline", "kept/here", "--name", "again")
     assert "3 trials: 3 done before, 0 to train" in second.stderr, second.stderr
@@ -123,6 +124,7 @@ def test_without_ray_and_mlflow_then_imported_equals_direct(tmp_path: Path) -> N
     assert done.returncode == 0, done.stderr
     pairs = [{run.data.tags[names.RUN_KEY]: portrait(f, run) for run in runs(f)} for f in (offline, direct)]
     for found in pairs[0].values():
+        assert found["artefacts"].keys() == {names.LAYERS_FILE, names.NETWORK_FILE}
         assert found["sweeps"].count("bench.sweep.again") == 1
         found["sweeps"].remove("bench.sweep.again")
     assert pairs[0] == pairs[1]
@@ -145,17 +147,17 @@ def test_a_killed_run_goes_on_from_whole_files(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", BARE, *command], cwd=tmp_path, env=environment(), stderr=subprocess.DEVNULL
     )
-    while not (kept := sorted((tmp_path / "kept").glob("[!.]*"))):
+    while not (kept := sorted((tmp_path / "kept").glob("[!.]*.jsonl"))):
         assert process.poll() is None
         time.sleep(0.01)
     process.kill()
     process.wait()
     (tmp_path / "kept" / ".x.part").write_text('{"half a li')
-    before = {path: path.stat().st_mtime_ns for path in sorted((tmp_path / "kept").glob("[!.]*"))}
+    before = {path: path.stat().st_mtime_ns for path in sorted((tmp_path / "kept").glob("[!.]*.jsonl"))}
     assert before.keys() >= set(kept) and len(before) < 3 and len(spool.read(tmp_path / "kept")) == len(before)
     resumed = bare(tmp_path, *command)
     assert f"3 trials: {len(before)} done before" in resumed.stderr and resumed.returncode == 0, resumed.stderr
-    after = {path: path.stat().st_mtime_ns for path in sorted((tmp_path / "kept").glob("[!.]*"))}
+    after = {path: path.stat().st_mtime_ns for path in sorted((tmp_path / "kept").glob("[!.]*.jsonl"))}
     assert len(after) == 3 and before.items() <= after.items()
 
 
@@ -216,7 +218,7 @@ def test_what_the_folder_does_not_take_is_kept_elsewhere(
     monkeypatch.setattr(spool, "write", full)
     assert main([*SWEEP, "--methods", "dense", "--offline", "kept"]) == 1
     last = capsys.readouterr().err.splitlines()[-1]
-    (path,) = folder.glob("bench-rescue-*.jsonl")
+    (path,) = folder.glob("bench-rescue-*")
     assert last.startswith(f"error: offline folder {folder}/kept: No space left on device; 1 result is in {path};")
     assert [entry.method for entry in spool.read(path)] == ["dense"]
 
@@ -261,7 +263,7 @@ def changed(**fields: Any) -> str:
     [
         (lambda line: line[:50], "no trial: not JSON"),
         (lambda line: line.replace("0.30000000000000004", "0.35"), "corrupted: expected SHA-256"),
-        (lambda line: line.replace('"format": 1', '"format": 2'), "format 2: allowed is 1"),
+        (lambda line: line.replace('"format": 2', '"format": 3'), "format 3: allowed is 2"),
         (lambda line: "", "no trial: not JSON"),
         (lambda line: "[1, 2]", "no trial: not a JSON object"),
         (lambda line: '{"a": 1}', "no trial: not a JSON object with a format"),

@@ -200,7 +200,7 @@ def test_a_store_that_is_gone_loses_nothing(
 ) -> None:
     monkeypatch.setattr("bench.recorder.Delivery", lambda write: Delivery(write, pauses=(0.01,)))
     trials = [spec(seed) for seed in range(3)]
-    with pytest.raises(RuntimeError, match=r"3 results are in .*bench-rescue-\d+\.jsonl"), recorder(uri, trials) as w:
+    with pytest.raises(RuntimeError, match=r"3 results are in .*bench-rescue-\d+;"), recorder(uri, trials) as w:
         time.sleep(0.5)
         (tmp_path / "mlflow.db").write_bytes(b"no database any more" * 100)
         w.finished(trials[0], result(trials[0]))
@@ -209,7 +209,7 @@ def test_a_store_that_is_gone_loses_nothing(
         while w._delivery.error is None and time.monotonic() < deadline:
             time.sleep(0.05)
         w.finished(trials[2], result(trials[2]))
-    (path,) = tmp_path.glob("bench-rescue-*.jsonl")
+    (path,) = tmp_path.glob("bench-rescue-*")
     assert [entry.run_key for entry in spool.read(path)] == [trial.run_key for trial in trials]
     assert spool.read(path)[0].spec == trials[0].record()
     assert spool.read(path)[0].method == "random-freeze"

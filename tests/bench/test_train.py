@@ -13,9 +13,10 @@ from small_trials import images, spec
 from tiny_networks import ConvNorm
 
 from bench import names
+from bench.checksums import mask_checksum
 from bench.gradients import gradient_figures
 from bench.member import Epoch, Member
-from bench.prepare import Trial, indices, mask_checksum, prepare, select
+from bench.prepare import Trial, indices, prepare, select
 from bench.train import Training, train, train_epochs
 from methods import METHODS, Method
 from methods.maskable import maskable

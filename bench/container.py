@@ -1,0 +1,128 @@
+"""The container of a stored network, a `.frz` file: a header and three parts of bytes, sealed by a checksum.
+
+    magic (8 bytes) · format version (u16) · length of the packed header (u32) · header · mask · live values · others ·
+    SHA-256 of all before (32 bytes)
+
+Numbers are little-endian; the header is JSON packed by zlib, and says how long the parts are. Nothing in it is
+executed, and nothing is allocated for a length that the bytes at hand do not have.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+import zlib
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from bench.streams import SEED_LIMIT
+
+MAGIC = b"\x89FRZ\r\n\x1a\n"  # as PNG's: shows a transfer that took the file for text
+VERSION = 1  # raise it whenever an older version could no longer read a file
+PREFIX = struct.Struct("<8sHI")
+SEAL = hashlib.sha256().digest_size
+HEADER_LIMIT = 1 << 17  # bytes of an unpacked header
+DEPTH = 8  # of nested brackets in it
+
+Count = Annotated[int, Field(ge=0)]
+Hash = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class Strict(BaseModel):
+    """Fields of exactly these types, and no others."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Checksums(Strict):
+    """SHA-256, in hexadecimal."""
+
+    init: Hash  # of the initial weights: `models.initialise.checksum`
+    mask: Hash  # `bench.checksums.mask_checksum`
+    weights: Hash  # of all parameters and buffers that the file gives: `models.initialise.checksum`
+    logits: Hash  # `bench.checksums.logits_checksum`
+
+
+class MethodRecord(BaseModel):
+    """What loading needs of a method's record; the rest is kept as it is."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="allow", allow_inf_nan=False)
+
+    background: Literal["freeze", "prune"]
+
+
+class SpecRecord(BaseModel):
+    """What loading needs of a TrialSpec's record; the rest is kept as it is."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="allow", allow_inf_nan=False)
+
+    model: str
+    initialiser: str
+    seed: Annotated[int, Field(ge=0, lt=SEED_LIMIT)]
+    precision: str
+    method: MethodRecord
+
+
+class Header(Strict):
+    """All of a file but its numbers."""
+
+    spec: SpecRecord  # TrialSpec.record(): seed, initialiser, model and data set among it
+    image_shape: Annotated[list[Annotated[int, Field(ge=1, le=512)]], Field(min_length=3, max_length=3)]  # C, H, W
+    classes: Annotated[int, Field(ge=2, le=1 << 16)]
+    live: list[Count]  # live weights of each maskable tensor, in the model's order
+    value_type: str  # of the live values; biases and BatchNorm keep the weights' own type
+    scales: list[float]  # of int8 values, one per maskable tensor
+    counters: dict[str, list[int]]  # buffers of whole numbers
+    parts: Annotated[list[Count], Field(min_length=3, max_length=3)]  # bytes of mask, live values, others
+    sha256: Checksums
+    test_accuracy: float  # that the trial recorded; for narrow values, of the trained network they were made from
+    made_with: dict[str, str]  # versions
+
+
+def seal(header: Header, parts: tuple[bytes, bytes, bytes]) -> bytes:
+    """The file of a header, whose `parts` it fills in, and of the three parts."""
+    full = header.model_copy(update={"parts": [len(part) for part in parts]})
+    text = json.dumps(full.model_dump(), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    packed = zlib.compress(text.encode(), 9)
+    body = b"".join((PREFIX.pack(MAGIC, VERSION, len(packed)), packed, *parts))
+    return body + hashlib.sha256(body).digest()
+
+
+def unseal(data: bytes) -> tuple[Header, tuple[bytes, bytes, bytes]]:
+    """The header and the three parts of a file. Raises ValueError, in one line, where it is not one of `seal`'s."""
+    if len(data) < PREFIX.size + SEAL or not data.startswith(MAGIC):
+        raise ValueError("not a stored network: it does not begin as one")
+    _, version, length = PREFIX.unpack_from(data)
+    if version != VERSION:
+        raise ValueError(f"format version {version}: allowed is {VERSION}")
+    if hashlib.sha256(data[:-SEAL]).digest() != data[-SEAL:]:
+        raise ValueError("corrupted or cut off: its checksum does not match")
+    header = _header(data[PREFIX.size : PREFIX.size + length])
+    rest = data[PREFIX.size + length : -SEAL]
+    if len(rest) != sum(header.parts):
+        raise ValueError(f"parts of {sum(header.parts)} bytes: {len(rest)} are there")
+    first, second, _ = header.parts
+    return header, (rest[:first], rest[first : first + second], rest[first + second :])
+
+
+def sizes(data: bytes) -> dict[str, int]:
+    """Bytes of a file by part; they add up to the whole."""
+    mask, live, others = unseal(data)[0].parts
+    _, _, header = PREFIX.unpack_from(data)
+    return {"header": PREFIX.size + header, "mask": mask, "values": live + others, "checksum": SEAL}
+
+
+def _header(packed: bytes) -> Header:
+    try:
+        text = zlib.decompressobj().decompress(packed, HEADER_LIMIT)
+        if max(text.count(b"["), text.count(b"{")) > DEPTH * 100:  # far from what the parser's stack can take
+            raise ValueError("brackets without end")
+        return Header.model_validate(json.loads(text))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise ValueError(f"header, {place}: {first['msg']}, found {str(first['input'])[:60]!r}") from None
+    except (zlib.error, ValueError, RecursionError) as error:
+        raise ValueError(f"header: {error}") from None

@@ -1,0 +1,22 @@
+"""The accuracy of a network on resident images."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from bench.arithmetic import autocast
+from datasets.loader import Resident
+
+CHUNK = 500  # images per forward pass
+
+
+@torch.no_grad()
+def accuracy(model: nn.Module, images: Resident, indices: Tensor, precision: str) -> float:
+    """The fraction of the images at `indices` that the network, in evaluation mode, classifies right."""
+    model.eval()
+    right = torch.zeros((), device=indices.device, dtype=torch.int64)
+    for x, y in images.epoch(indices, CHUNK):
+        with autocast(precision, indices.device.type):
+            right += (model(x).argmax(1) == y).sum()
+    return int(right) / len(indices)
