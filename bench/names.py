@@ -53,13 +53,19 @@ BACKWARD_MACS = "backward_macs"
 SCORING_SECONDS = "scoring_seconds"
 TRAINING_SECONDS = "training_seconds"
 PEAK_MEMORY = "peak_memory_bytes"
+STORED_BYTES = "stored_bytes"  # of the trial's file, values in float32
 
 # What is known of a trial before it is trained; a diverged trial has these too.
 COUNTS = (
     TOTAL_PARAMETERS, MASKABLE_WEIGHTS, LIVE_WEIGHTS, STORED_PARAMETERS, COMPRESSION, LAYERS, COLLAPSED_LAYERS,
     FORWARD_MACS, BACKWARD_MACS, SCORING_SECONDS,
 )  # fmt: skip
-FINAL = (*COUNTS, TEST_ACCURACY, TEST_ACCURACY_BEST, BEST_EPOCH, TRAINING_SECONDS, PEAK_MEMORY)
+FINAL = (*COUNTS, TEST_ACCURACY, TEST_ACCURACY_BEST, BEST_EPOCH, TRAINING_SECONDS, PEAK_MEMORY, STORED_BYTES)
+
+# Live values may be stored in fewer bits: what the file then takes, and the test accuracy of the network read from it.
+# The first type is that of the final figures; a trial may have the figures of the others, and need not.
+VALUE_DTYPES = ("float32", "float16", "bfloat16", "int8")
+NARROW = tuple(f"{figure}_{dtype}" for dtype in VALUE_DTYPES[1:] for figure in (STORED_BYTES, TEST_ACCURACY))
 
 # Figures of an epoch; MLflow's step is the epoch, 0 = before training.
 TRAIN_LOSS = "train_loss"  # mean over the epoch's images; absent at epoch 0
@@ -71,8 +77,8 @@ GRAD_ABS_LIVE = "grad_abs_live"  # mean |g_j| over the live weights
 GRADIENTS = (GRAD_NORM_ALL, GRAD_NORM_LIVE, GRAD_ABS_ALL, GRAD_ABS_LIVE)
 PER_EPOCH = (TRAIN_LOSS, VALIDATION_ACCURACY, *GRADIENTS)
 
-# Metric columns a reader finds: the final figures and the last value of each epoch's.
-METRICS = (*FINAL, *PER_EPOCH)
+# Metric columns a reader finds: the final figures, those of narrower values, and the last value of each epoch's.
+METRICS = (*FINAL, *NARROW, *PER_EPOCH)
 
 # Artefact of a trial's run: one JSON list with a record per maskable weight tensor (name, weights, live, and the four
 # gradient figures at epoch 0 and at the last epoch, as `<figure>_first` and `<figure>_last`).
