@@ -23,7 +23,8 @@ from results.plot_style import BAND, Style, line_entries, open_entry
 Histories = Callable[[Sequence[str], str], pd.DataFrame]  # (run ids, metric) -> the frame of `history.histories`
 COLUMNS, HEIGHT = 3, 2.4  # panels side by side; inches of a panel
 MARKERS = 6  # along a line
-BEYOND = 0.5
+BEYOND = 0.25
+CUT = ", where wide cut at the axis"
 WORDS = {
     "grad_norm_all": "gradient norm, all maskable weights",
     "grad_norm_live": "gradient norm, live weights",
@@ -54,6 +55,7 @@ def draw(parts: Sequence[Part], styles: Mapping[str, Style], histories: Historie
     curves = [_curves(part, histories, log) for part in drawn]
     columns = 2 if max(len(part.rates) for part in drawn) == 4 else COLUMNS
     sizes = [(part.section.title, max(1, len(part.rates))) for part in drawn]
+    cut = False
     made, blocks = page(sizes, columns=columns, height=HEIGHT)
     for part, panels, found in zip(drawn, blocks, curves, strict=True):
         for axes, rate in zip(panels, part.rates or ["0"], strict=True):
@@ -61,7 +63,7 @@ def draw(parts: Sequence[Part], styles: Mapping[str, Style], histories: Historie
             for curve in found:
                 if curve.cell.background == DENSE or curve.cell.rate == rate:
                     _line(axes, curve, styles[curve.cell.record], shown.factor)
-        _scales(panels[0], found, shown.factor, log)
+        cut = _scales(panels[0], found, shown.factor, log) or cut
     for block in made.subfigs:
         block.supxlabel("epoch (0 = before training)", fontsize=9)
         block.supylabel(WORDS[metric], fontsize=9)
@@ -70,7 +72,7 @@ def draw(parts: Sequence[Part], styles: Mapping[str, Style], histories: Historie
     finish(
         made,
         legend + ([open_entry()] if collapsed(parts) else []),
-        [f"{mean} {over_seeds(parts)}.", *missing(parts), *_zeros(curves)],
+        [f"{mean} {over_seeds(parts)}{CUT if cut else ''}.", *missing(parts), *_zeros(curves)],
     )
     return made
 
@@ -117,15 +119,17 @@ def _line(axes: Axes, found: Curve, style: Style, factor: float) -> None:
     axes.fill_between(found.epochs, low, high, color=style.colour, **BAND)
 
 
-def _scales(axes: Axes, found: Sequence[Curve], factor: float, log: bool) -> None:
-    """The scales of all panels of a block, which share them."""
+def _scales(axes: Axes, found: Sequence[Curve], factor: float, log: bool) -> bool:
+    """Set the scales of the panels of a block, which share them; whether an interval reaches beyond the axis."""
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     if log:
         axes.set_yscale("log")
-        axes.set_ylim(*limits([mean for curve in found for mean in curve.means], axes.get_ylim()))
-    else:
-        low, high = axes.get_ylim()
-        axes.set_ylim(max(low, -0.02 * factor), min(high, 1.02 * factor))
+        before = axes.get_ylim()
+        axes.set_ylim(*limits([mean for curve in found for mean in curve.means], before))
+        return axes.get_ylim() != before
+    low, high = axes.get_ylim()
+    axes.set_ylim(max(low, -0.02 * factor), min(high, 1.02 * factor))
+    return False
 
 
 def limits(means: Sequence[float], shown: tuple[float, float]) -> tuple[float, float]:
@@ -134,7 +138,7 @@ def limits(means: Sequence[float], shown: tuple[float, float]) -> tuple[float, f
     The interval of two seeds may span twenty decades; an axis that showed it would show nothing else.
 
     >>> limits([0.1, 10.0], (1e-9, 12.0))
-    (0.01, 12.0)
+    (0.03162277660168379, 12.0)
     """
     low, high = (math.log10(end(means)) for end in (min, max))
     room = BEYOND * max(high - low, 1.0)

@@ -50,7 +50,8 @@ def page(blocks: Sequence[tuple[str, int]], *, columns: int, height: float) -> t
 
 def finish(figure: Figure, entries: Sequence[Entry], notes: Sequence[str]) -> None:
     """Add the legend and the notes in a strip of their own below the panels, which keep their size."""
-    lines = [line for note in notes for line in textwrap.wrap(note, LETTERS["note"], break_on_hyphens=False)]
+    whole = [note.replace(" = ", "\u00a0=\u00a0") for note in notes]  # no line ends within "n = 3"
+    lines = [line for note in whole for line in textwrap.wrap(note, LETTERS["note"], break_on_hyphens=False)]
     text = figure.text(0.5, 0, "\n".join(lines), ha="center", va="bottom", fontsize=SMALL, linespacing=1.3)
     legend = _legend(figure, entries)
     below = text.get_window_extent().height / figure.dpi + GAP

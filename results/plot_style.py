@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,9 +70,10 @@ def styles(frame: pd.DataFrame) -> dict[str, Style]:
     known = frame.assign(label=labels(frame)).drop_duplicates("spec.method")
     backgrounds = dict(zip(known["spec.method"], known["background"], strict=True))
     selections = {record: _selection(record) for record, kind in backgrounds.items() if kind != DENSE}
-    places = _places(set(selections.values()))
+    named = dict(zip(known["spec.method"], known["label"], strict=True))
+    places = _places([(text, named[record]) for record, text in selections.items()])
     made = {}
-    for record, label in zip(known["spec.method"], known["label"], strict=True):
+    for record, label in named.items():
         kind, place = backgrounds[record], places.get(selections.get(record, ""), -1)
         colour = BLACK if place < 0 else _colour(place)
         made[record] = Style(label=label, background=kind, colour=colour, order=2 * place + (kind == "prune"))
@@ -83,11 +84,12 @@ def _selection(record: str) -> str:
     return json.dumps(selection(json.loads(record)), sort_keys=True)
 
 
-def _places(selections: Iterable[str]) -> dict[str, int]:
-    """A number per selection: the usual criteria's own, and the next free ones for all others."""
-    records = {text: json.loads(text) for text in selections}
-    # Of several selections with one criterion, the one-shot one has the criterion's colour.
-    ordered = sorted(records, key=lambda text: (records[text].get("select") != "one-shot", text))
+def _places(selections: Sequence[tuple[str, str]]) -> dict[str, int]:
+    """A number per selection, of (selection, label): the usual criteria's own, the next free ones for all others."""
+    records = {text: json.loads(text) for text, _ in selections}
+    # Of several selections with one criterion, the plainest has the criterion's colour: one-shot, a short name.
+    length = {text: min(len(label) for other, label in selections if other == text) for text in records}
+    ordered = sorted(records, key=lambda text: (records[text].get("select") != "one-shot", length[text], text))
     places: dict[str, int] = {}
     for text in ordered:
         criterion = records[text].get("criterion")
@@ -97,7 +99,7 @@ def _places(selections: Iterable[str]) -> dict[str, int]:
 
 
 def _free(places: Mapping[str, int]) -> int:
-    return max(len(USUAL), *(place + 1 for place in places.values())) if places else len(USUAL)
+    return max([len(USUAL), *(place + 1 for place in places.values())])
 
 
 def _colour(place: int) -> str:

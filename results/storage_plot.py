@@ -9,7 +9,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from bench import names
 from results.cells import Cell, cells
@@ -112,7 +112,9 @@ def _panel(axes: Axes, shown: Sequence[Point], styles: Mapping[str, Style], fact
     for point in shown:
         _marker(axes, point, styles[point.cell.record], factor)
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    low, high = axes.get_xlim()
+    # Within half a decade 1, 2 and 5 would leave the axis with a tick or none.
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)) if high > 5 * low else MaxNLocator(6))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda kilobytes, _: f"{kilobytes:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("stored (kB)")
