@@ -54,7 +54,7 @@ def finish(figure: Figure, entries: Sequence[Entry], notes: Sequence[str]) -> No
     lines = [line for note in whole for line in textwrap.wrap(note, LETTERS["note"], break_on_hyphens=False)]
     text = figure.text(0.5, 0, "\n".join(lines), ha="center", va="bottom", fontsize=SMALL, linespacing=1.3)
     legend = _legend(figure, entries)
-    below = text.get_window_extent().height / figure.dpi + GAP
+    below = text.get_window_extent().height / figure.dpi + 1.5 * GAP
     strip = below + GAP + legend.get_window_extent().height / figure.dpi
     height = figure.get_figheight() + strip
     figure.set_figheight(height)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -126,7 +127,9 @@ def _panel(axes: Axes, shown: Sequence[Point], styles: Mapping[str, Style], fact
 def _marker(axes: Axes, point: Point, style: Style, factor: float) -> None:
     ends = interval(point.cell)
     look: dict[str, Any] = {"markerfacecolor": "white"} if point.cell.collapsed else {}
-    axes.vlines(point.kilobytes, factor * ends.low, factor * ends.high, color=style.colour, linewidth=0.8, alpha=0.6)
+    if math.isfinite(ends.low):
+        bar: dict[str, Any] = {"color": style.colour, "linewidth": 0.8, "alpha": 0.6}
+        axes.vlines(point.kilobytes, factor * ends.low, factor * ends.high, **bar)
     axes.plot([point.kilobytes], [factor * point.accuracy], **_look(style, point.dtype), **look)
 
 
