@@ -83,6 +83,15 @@ TABLE = [
     click.option("--rates", help=f"Show only these rates: {RATES_HELP}."),
 ]  # fmt: skip
 
+PLOT = [
+    click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True,
+                 help="File to write, .png, .svg or .pdf."),
+    click.option("--metric", help="Figure over the rates, the epochs or the stored bytes."
+                 "  [default: test_accuracy; grad_norm_live for gradients]"),
+    click.option("--name", help="Show only the cells of this sweep."),
+    click.option("--methods", help="Show only these methods, comma list."),
+    click.option("--rates", help=f"Show only these rates: {RATES_HELP}."),
+]  # fmt: skip
 
 SPEED = [
     click.option("--methods", default="freeze,snip", show_default=True, help="Comma list."),
@@ -131,6 +140,16 @@ def table(**options: Any) -> int:
     from bench.commands import print_table
 
     return print_table(options)
+
+
+@cli.command()
+@click.argument("kind", type=click.Choice(["gradients", "accuracy", "storage"]))
+@_with(PLOT)
+def plot(**options: Any) -> int:
+    """Draw the store: gradients over the epochs, accuracy over the rate, or accuracy over the stored bytes."""
+    from bench.commands import write_plot
+
+    return write_plot(options)
 
 
 @cli.command("list")

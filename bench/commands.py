@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from bench import pages
 from bench.catalogue import Catalogue, nearest
 from bench.grammar import parse_rates
 from bench.messages import say, usage_errors
-from bench.store import check_writable, exists
+from bench.store import check_folder, check_writable, exists
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,6 +48,37 @@ def print_table(options: Mapping[str, Any]) -> int:
             test_images={name: row.test for name, row in datasets.DATASETS.items()},
         )
     click.echo(text.rstrip("\n"))
+    return 0
+
+
+def write_plot(options: Mapping[str, Any]) -> int:
+    """Draw the store's figures into the file of `--output`."""
+    file: Path = options["output"]
+    with usage_errors():
+        from results.plots import METRICS, check_suffix, plot, unsuitable
+
+        check_suffix(file)
+        if not file.absolute().parent.is_dir():
+            raise ValueError(f"output {file}: no such folder")
+        check_folder(f"output {file}", file.absolute().parent)
+        if options["metric"] not in (None, *METRICS[options["kind"]]):
+            raise unsuitable(options["kind"], options["metric"])
+        rates = [format(rate, "f") for rate in parse_rates(options["rates"])] if options["rates"] else []
+        frame = _store()
+        from results.history import histories
+        from results.plot_page import write
+
+        figure = plot(
+            frame,
+            options["kind"],
+            partial(histories, _existing_store()),
+            metric=options["metric"],
+            names=[options["name"]] if options["name"] else [],
+            methods=[m.strip() for m in options["methods"].split(",")] if options["methods"] else [],
+            rates=rates,
+            classes={name: row.classes for name, row in datasets.DATASETS.items()},
+        )
+        write(figure, file)
     return 0
 
 

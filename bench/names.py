@@ -76,8 +76,8 @@ GRAD_ABS_LIVE = "grad_abs_live"  # mean |g_j| over the live weights
 GRADIENTS = (GRAD_NORM_ALL, GRAD_NORM_LIVE, GRAD_ABS_ALL, GRAD_ABS_LIVE)
 PER_EPOCH = (TRAIN_LOSS, VALIDATION_ACCURACY, *GRADIENTS)
 
-# Metric columns a reader finds: the final figures and the last value of each epoch's.
-METRICS = (*FINAL, *PER_EPOCH)
+# Metric columns a reader finds: the final figures, those of narrower values, and the last value of each epoch's.
+METRICS = (*FINAL, *NARROW, *PER_EPOCH)
 
 # Artefact of a trial's run: one JSON list with a record per maskable weight tensor (name, weights, live, and the four
 # gradient figures at epoch 0 and at the last epoch, as `<figure>_first` and `<figure>_last`).

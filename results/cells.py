@@ -189,9 +189,10 @@ def percent_of_dense(cell: Cell, dense: Cell) -> stats.Summary:
 def twin(all_cells: Sequence[Cell], reference: str) -> str | None:
     """The label that differs from the reference's in its background only: the freeze or prune question itself."""
     records = {cell.label: json.loads(cell.record) for cell in all_cells if cell.background != DENSE}
-    own = _selection(records.get(reference, {}))
-    return next((label for label, r in records.items() if label != reference and _selection(r) == own), None)
+    own = selection(records.get(reference, {}))
+    return next((label for label, r in records.items() if label != reference and selection(r) == own), None)
 
 
-def _selection(record: Mapping[str, object]) -> dict[str, object]:
+def selection(record: Mapping[str, object]) -> dict[str, object]:
+    """How a method chooses its live weights: its record without the background."""
     return {name: value for name, value in record.items() if name != "background"}

@@ -1,4 +1,4 @@
-"""The tidy frame: one row per trial of an MLflow store. The only file of `results` that imports mlflow."""
+"""The tidy frame: one row per trial of an MLflow store. With `history` the only file of `results` to import mlflow."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def _section(
 ) -> Section:
     dataset, model = (fields[name] for name in TITLE)
     varying = differing(titles[dataset, model])
-    ordered = group.assign(label=_labels(group)).sort_values(["label", "rate_value", "seed"], ignore_index=True)
+    ordered = group.assign(label=labels(group)).sort_values(["label", "rate_value", "seed"], ignore_index=True)
     differs = {name: fields.get(name, "absent") for name in varying}
     return Section(dataset=dataset, model=model, fields=fields, differs=differs, frame=ordered)
 
@@ -80,15 +80,15 @@ def differing(records: Iterable[Mapping[str, Any]]) -> list[str]:
     return sorted(name for name, seen in values.items() if len(seen) > 1)
 
 
-def _labels(group: pd.DataFrame) -> pd.Series:
+def labels(group: pd.DataFrame) -> pd.Series:
     """The display name of each row's method: its name, and the fields that differ where two records share it."""
     # One record can carry two names (an alias): the alphabetically first is shown.
     shown = group.groupby("spec.method")["method"].min()
-    labels: dict[str, str] = {}
+    made: dict[str, str] = {}
     for name, records in shown.groupby(shown).groups.items():
         parsed = {text: json.loads(text) for text in records}
         own = differing(parsed.values())
         for text, record in parsed.items():
             parts = ", ".join(f"{field}={record.get(field, 'absent')}" for field in own)
-            labels[text] = f"{name} ({parts})" if parts else str(name)
-    return group["spec.method"].map(labels)
+            made[text] = f"{name} ({parts})" if parts else str(name)
+    return group["spec.method"].map(made)

@@ -22,7 +22,7 @@ FORBIDDEN = {
 }
 ONLY = {  # package -> the files that may import it
     "ray": {"bench/schedule.py"},
-    "mlflow": {"bench/tracking.py", "results/collect.py"},
+    "mlflow": {"bench/tracking.py", "results/collect.py", "results/history.py"},
     "results": {"bench/commands.py"},
 }
 
@@ -92,7 +92,7 @@ def test_imports_go_in_one_direction() -> None:
         walk(module, ())
 
 
-HEAVY = ("torch", "ray", "mlflow", "sklearn", "pandas")
+HEAVY = ("torch", "ray", "mlflow", "sklearn", "pandas", "matplotlib")
 
 
 @pytest.mark.parametrize(
@@ -103,6 +103,7 @@ HEAVY = ("torch", "ray", "mlflow", "sklearn", "pandas")
         "import datasets; datasets.check('digits')",
         "import bench.cli; bench.cli.main(['--help'])",
         "import bench.cli; bench.cli.main(['run', '--help'])",
+        "import bench.cli; bench.cli.main(['plot', '--help'])",
         "import bench.cli; bench.cli.main(['list', 'methods'])",
         "import bench.cli; bench.cli.main(['list', 'models'])",
         "import bench.cli; bench.cli.main(['list', 'datasets', '--format', 'csv'])",
@@ -138,6 +139,13 @@ def test_the_driver_of_a_sweep_needs_no_torch() -> None:
 def test_table_imports_neither_torch_nor_ray(tmp_path: Path) -> None:
     code = "import bench.cli; assert bench.cli.main(['table']) == 2"
     assert loaded(code, ("torch", "ray"), tmp_path) == "[]"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", [["table"], ["plot", "accuracy", "-o", "a.gif"]])
+def test_what_draws_no_plot_imports_no_matplotlib(command: list[str], tmp_path: Path) -> None:
+    code = f"import bench.cli, results.tables, results.plots; assert bench.cli.main({command}) == 2"
+    assert loaded(code, ("matplotlib", "torch", "ray"), tmp_path) == "[]"
     assert list(tmp_path.iterdir()) == []
 
 

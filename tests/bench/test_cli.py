@@ -124,7 +124,26 @@ def test_the_pages_need_a_free_port(capsys: pytest.CaptureFixture[str], folder: 
         assert "cannot be listened on" in complaint(capsys, folder, "ui", "--port", number)
 
 
-@pytest.mark.parametrize("command", [["table"], ["list", "trials"], ["ui"]])
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["pareto", "-o", "a.png"], "'pareto' is not one of 'gradients', 'accuracy', 'storage'"),
+        (["accuracy"], "Missing option '-o' / '--output'"),
+        (["accuracy", "-o", "a.gif"], "output a.gif: allowed are the suffixes .png, .svg, .pdf"),
+        (["accuracy", "-o", "a"], "output a: allowed are the suffixes .png, .svg, .pdf"),
+        (["accuracy", "-o", "nowhere/a.png"], "output nowhere/a.png: no such folder"),
+        (["accuracy", "-o", "a.png", "--metric", "test_acuracy"], "did you mean test_accuracy?"),
+        (["accuracy", "-o", "a.png", "--metric", "train_loss"], "unknown metric of plot accuracy 'train_loss'"),
+        (["gradients", "-o", "a.png", "--metric", "grad_norm_liv"], "did you mean grad_norm_live?"),
+        (["storage", "-o", "a.png", "--metric", "grad_norm_live"], "unknown metric of plot storage 'grad_norm_live'"),
+        (["accuracy", "-o", "a.png", "--rates", "1.5"], "rate 1.5: allowed is 0 <= rate < 1"),
+    ],
+)
+def test_wrong_plots(capsys: pytest.CaptureFixture[str], folder: Path, arguments: list[str], said: str) -> None:
+    assert said in complaint(capsys, folder, "plot", *arguments)
+
+
+@pytest.mark.parametrize("command", [["table"], ["list", "trials"], ["ui"], ["plot", "storage", "-o", "a.svg"]])
 def test_without_a_store(capsys: pytest.CaptureFixture[str], folder: Path, command: list[str]) -> None:
     assert "no store at sqlite:///" in (said := complaint(capsys, folder, *command))
     assert "`python -m bench run` makes one" in said

@@ -8,41 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mlflow import MlflowClient
-from mlflow.entities import Metric, RunTag
-from trial_frames import figures, group_key, key, spec_of, text
+from small_store import Store
+from trial_frames import key, spec_of
 
 from bench import names
 from results.collect import IDENTITY, collect
 from results.tables import render
-
-
-class Store:
-    """A store with one experiment and one sweep, written as the benchmark writes it."""
-
-    def __init__(self, file: Path) -> None:
-        self.uri = f"sqlite:///{file}"
-        self.client = MlflowClient(self.uri)
-        self.experiment = self.client.create_experiment("freeze-or-prune", artifact_location=str(file.parent))
-        self.sweep = self.client.create_run(self.experiment, tags={names.KIND: names.SWEEP}).info.run_id
-
-    def add(
-        self, spec: dict[str, Any], method: str, accuracy: float | None, started: int = 1_000, status: str = "FINISHED",
-        **tags: str,
-    ) -> str:  # fmt: skip
-        own = {
-            names.KIND: names.TRIAL, names.RUN_KEY: key(spec), names.GROUP_KEY: group_key(spec), names.SPEC: text(spec),
-            names.METHOD: method, names.OUTCOME: names.DONE, names.INIT_SHA256: f"init-{spec['seed']}",
-            names.GIT_COMMIT: "c0ffee", names.GIT_DIRTY: "true", "bench.python": "3.11.7", **tags,
-        }  # fmt: skip
-        run = self.client.create_run(self.experiment, start_time=started, tags=own).info.run_id
-        known = figures(spec["rate"], spec["method"]["background"], accuracy)
-        points = [Metric(name, value, started, 0) for name, value in known.items()]
-        points += [Metric(names.TRAIN_LOSS, 1 / (epoch + 1), started, epoch) for epoch in range(3)]
-        self.client.log_batch(run, metrics=points, tags=[RunTag(f"{names.IN_SWEEP}main", self.sweep)])
-        if status != "RUNNING":
-            self.client.set_terminated(run, status)
-        return str(run)
 
 
 @pytest.fixture(scope="module")
