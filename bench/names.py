@@ -66,6 +66,11 @@ COUNTS = (
 BYTES = (STORED_BYTES, MASK_BYTES, VALUE_BYTES, COMPRESSION_BYTES)  # of a trial that is done
 FINAL = (*COUNTS, *BYTES, TEST_ACCURACY, TEST_ACCURACY_BEST, BEST_EPOCH, TRAINING_SECONDS, PEAK_MEMORY)
 
+# Live values may be stored in fewer bits: what the file then takes, and the test accuracy of the network read from it.
+# The first type is that of the final figures; a trial may have the figures of the others, and need not.
+VALUE_DTYPES = ("float32", "float16", "bfloat16", "int8")
+NARROW = tuple(f"{figure}_{dtype}" for dtype in VALUE_DTYPES[1:] for figure in (STORED_BYTES, TEST_ACCURACY))
+
 # Figures of an epoch; MLflow's step is the epoch, 0 = before training.
 TRAIN_LOSS = "train_loss"  # mean over the epoch's images; absent at epoch 0
 VALIDATION_ACCURACY = "validation_accuracy"
