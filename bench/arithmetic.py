@@ -18,15 +18,25 @@ def autocast(precision: str, device: str) -> torch.autocast:
 
 
 @contextmanager
-def settings(spec: TrialSpec) -> Iterator[None]:
-    """The process-wide settings of a spec, restored afterwards."""
-    cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
-    before = torch.get_num_threads(), cudnn.allow_tf32, matmul.allow_tf32, cudnn.deterministic
-    torch.set_num_threads(spec.threads)
-    cudnn.allow_tf32 = matmul.allow_tf32 = spec.tf32
-    cudnn.deterministic = True
+def threads(count: int) -> Iterator[None]:
+    """Within, torch computes with so many threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
     try:
         yield
     finally:
-        torch.set_num_threads(before[0])
-        cudnn.allow_tf32, matmul.allow_tf32, cudnn.deterministic = before[1:]
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def settings(spec: TrialSpec) -> Iterator[None]:
+    """The process-wide settings of a spec, restored afterwards."""
+    cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
+    before = cudnn.allow_tf32, matmul.allow_tf32, cudnn.deterministic
+    cudnn.allow_tf32 = matmul.allow_tf32 = spec.tf32
+    cudnn.deterministic = True
+    try:
+        with threads(spec.threads):
+            yield
+    finally:
+        cudnn.allow_tf32, matmul.allow_tf32, cudnn.deterministic = before

@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 import click
 
+from bench import names
 from bench.grammar import RATES_HELP, SEEDS_HELP
 from bench.packs import Pack
 from bench.result import SweepError
@@ -170,6 +171,48 @@ def import_(**options: Any) -> int:
     from bench.commands import import_trials
 
     return import_trials(options)
+
+
+DATA_ROOT = click.option("--data-root", type=click.Path(path_type=Path), help="Folder of the data sets.")
+
+
+@cli.command()
+@click.argument("run")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="File to write, .frz."
+)
+@click.option(
+    "--value-dtype",
+    type=click.Choice(names.VALUE_DTYPES[1:]),
+    help="Store the live weights in this type; measures the accuracy that is left.",
+)
+@DATA_ROOT
+def export(**options: Any) -> int:
+    """Write the stored network of a trial; RUN is the beginning of its run or run key, see `list trials`."""
+    from bench.network_commands import export
+
+    return export(options)
+
+
+@cli.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@DATA_ROOT
+def verify(**options: Any) -> int:
+    """Rebuild a stored network from its file, and compare weights, logits and test accuracy with what was recorded."""
+    from bench.network_commands import verify
+
+    return verify(options)
+
+
+@cli.command()
+@click.option("--value-dtype", default=",".join(names.VALUE_DTYPES[1:]), show_default=True, help="Types, comma list.")
+@click.option("--name", help="Only the trials of this sweep.")
+@DATA_ROOT
+def narrow(**options: Any) -> int:
+    """Measure the store's networks with narrower values: bytes, and the accuracy after reading them back."""
+    from bench.network_commands import narrow
+
+    return narrow(options)
 
 
 @cli.command()

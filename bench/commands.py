@@ -71,7 +71,7 @@ def write_plot(options: Mapping[str, Any]) -> int:
         figure = plot(
             frame,
             options["kind"],
-            partial(histories, _existing_store()),
+            partial(histories, existing_store()),
             metric=options["metric"],
             names=[options["name"]] if options["name"] else [],
             methods=[m.strip() for m in options["methods"].split(",")] if options["methods"] else [],
@@ -93,14 +93,14 @@ def _store() -> pd.DataFrame:
     """The tidy frame of the store. Raises ValueError where there is none, or nothing in it."""
     from results.collect import collect
 
-    uri = _existing_store()
+    uri = existing_store()
     frame = collect(uri)
     if frame.empty:
         raise ValueError(f"no trial in the store {uri}: `python -m bench run` trains some")
     return frame
 
 
-def _existing_store() -> str:
+def existing_store() -> str:
     """The address of the store. Raises ValueError where there is none."""
     from bench import tracking
 
@@ -125,7 +125,7 @@ def print_list(options: Mapping[str, Any]) -> int:
 def open_ui(options: Mapping[str, Any]) -> int:
     """Serve the MLflow UI until it is interrupted."""
     with usage_errors():
-        uri = _existing_store()
+        uri = existing_store()
         pages.check(uri, options["host"], options["port"])
     say(f"MLflow on http://{options['host']}:{options['port']}: choose an experiment, then Runs")
     return pages.ui(uri, options["host"], options["port"])

@@ -77,7 +77,7 @@ class Header(Strict):
     counters: dict[str, list[int]]  # buffers of whole numbers
     parts: Annotated[list[Count], Field(min_length=3, max_length=3)]  # bytes of mask, live values, others
     sha256: Checksums
-    test_accuracy: float  # that the trial recorded; for narrow values, of the trained network they were made from
+    test_accuracy: float  # of this network, when it was stored
     made_with: dict[str, str]  # versions
 
 

@@ -100,7 +100,7 @@ def as_text(rows: Rows | pd.DataFrame, form: str) -> str:
             "stored_parameters",
             "reason",
         )
-        records = [{name: record[name] for name in shown} for record in records]
+        records = [{"run": r["run_id"][:8], **{name: r[name] for name in shown}} for r in records]
     text: str = tabulate(records, headers="keys", tablefmt=form, disable_numparse=form == "plain")
     return text
 

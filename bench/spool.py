@@ -67,8 +67,8 @@ def write(file: Path, entries: Sequence[Entry]) -> None:
     for entry in entries:
         path = file.parent / network_name(entry)
         if entry.result.artefact and entry.result.artefact != path:
-            _write_whole(path, contents(entry.result))
-    _write_whole(file, "".join(f"{encode(entry)}\n" for entry in entries).encode())
+            write_whole(path, contents(entry.result))
+    write_whole(file, "".join(f"{encode(entry)}\n" for entry in entries).encode())
 
 
 def contents(result: TrialResult) -> bytes:
@@ -76,7 +76,8 @@ def contents(result: TrialResult) -> bytes:
     return result.artefact.read_bytes() if isinstance(result.artefact, Path) else result.artefact
 
 
-def _write_whole(file: Path, data: bytes) -> None:
+def write_whole(file: Path, data: bytes) -> None:
+    """Write a file that is there whole or not at all, now or after a crash."""
     unfinished = file.with_name(f".{file.name}.{uuid4().hex}.part")
     try:
         with unfinished.open("wb") as stream:

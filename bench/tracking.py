@@ -132,6 +132,15 @@ class Store:
         for start in range(first, len(metrics), BATCH):
             self._client.log_batch(run, metrics=metrics[start : start + BATCH])
 
+    def metrics(self, run: str) -> dict[str, float]:
+        """The last value of each metric of a run."""
+        return dict(self._client.get_run(run).data.metrics)
+
+    def measured(self, run: str, figures: Mapping[str, float]) -> None:
+        """Add figures to a run that has ended."""
+        now = int(time.time() * 1000)
+        self.log(run, {}, [(name, value, now, 0) for name, value in figures.items()])
+
     def tag(self, run: str, name: str, value: str) -> None:
         """Set one tag."""
         self._client.log_batch(run, tags=[RunTag(name, value)])
@@ -145,6 +154,16 @@ class Store:
         else:  # the client would first read the run again, to find this folder
             run.folder.mkdir(parents=True, exist_ok=True)
             (run.folder / file).write_bytes(content)
+
+    def read(self, run: str, file: str) -> bytes:
+        """An artefact of a run. Raises FileNotFoundError where it has none of that name."""
+        place = self._client.get_run(run).info.artifact_uri
+        if (folder := local_path(place)) is not None:
+            return (folder / file).read_bytes()
+        if file not in {found.path for found in self._client.list_artifacts(run)}:
+            raise FileNotFoundError(f"{place}/{file}")
+        with tempfile.TemporaryDirectory(prefix="bench-") as folder_:
+            return Path(self._client.download_artifacts(run, file, folder_)).read_bytes()
 
     def end(self, run: str, status: str, ended: float | None = None) -> None:
         """Set the run's last status, reached at the Unix time `ended`, or now."""

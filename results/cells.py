@@ -33,7 +33,7 @@ class Cell:
     lost: Mapping[int, tuple[str, str]]  # seed -> (names.DIVERGED, names.FAILED or "no figure", reason)
     missing: tuple[int, ...]  # seeds that other cells of the section have, and this one has not
     collapsed: frozenset[int]  # seeds with a layer that has no live weight
-    counts: Mapping[str, tuple[float, float]]  # a name of names.COUNTS -> (least, largest) over the seeds
+    counts: Mapping[str, tuple[float, float]]  # a name of names.COUNTS, names.BYTES -> (least, largest) over the seeds
     inits: Mapping[int, str]  # seed -> SHA-256 of the initial weights
 
     @property
@@ -87,7 +87,7 @@ def _cell(group: pd.DataFrame, metric: str, seeds: Sequence[int]) -> Cell:
     good = (group["outcome"] == names.DONE) & np.isfinite(group[metric])
     bad = zip(*(group.loc[~good, name] for name in ("seed", "outcome", "reason")), strict=True)
     lost = {int(seed): _loss(outcome, reason, metric) for seed, outcome, reason in bad}
-    known = group[list(names.COUNTS)]
+    known = group[[*names.COUNTS, *names.BYTES]]
     counts = {
         str(name): (float(low), float(high)) for name, low, high in zip(known, known.min(), known.max(), strict=True)
     }

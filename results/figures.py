@@ -17,6 +17,7 @@ class Figure:
     metric: str
     words: str
     factor: float = 1.0
+    form: str = ".4g"  # of a number
     unit: str = ""  # of a value
     step: str = ""  # of a difference of two values
     better: int = 0
@@ -26,12 +27,12 @@ class Figure:
         return self.unit == "%"
 
     def number(self, value: float, sign: str = "") -> str:
-        """The value in the figure's unit: two decimals of a percentage, else four digits; "–" for NaN."""
+        """The value in the figure's unit; "–" for NaN."""
         if math.isnan(value):
             return NONE
-        form = f"{sign}.2f" if self.is_accuracy else f"{sign}.4g"
+        form = f"{sign}{self.form}"
         text = format(value * self.factor, form)
-        return format(0.0, form) if float(text) == 0 else text.replace("-", "−")  # no −0.00
+        return format(0.0, form) if float(text.replace(",", "")) == 0 else text.replace("-", "−")  # no −0.00
 
     def difference(self, value: float) -> str:
         return self.number(value, "+")
@@ -42,6 +43,19 @@ ACCURACIES = {
     names.TEST_ACCURACY_BEST: "Test accuracy at the epoch of the best validation accuracy",
     names.VALIDATION_ACCURACY: "Validation accuracy after the last epoch",
 }
+ACCURACIES |= {
+    f"{names.TEST_ACCURACY}_{kind}": f"Test accuracy after the last epoch, live values stored as {kind}"
+    for kind in names.VALUE_DTYPES[1:]
+}
+SIZES = {
+    names.STORED_BYTES: "Bytes of the trained network's file",
+    names.MASK_BYTES: "Bytes of the entropy-coded mask",
+    names.VALUE_BYTES: "Bytes of the trained values",
+}
+SIZES |= {
+    f"{names.STORED_BYTES}_{kind}": f"Bytes of the trained network's file, live values stored as {kind}"
+    for kind in names.VALUE_DTYPES[1:]
+}
 LOWER = (
     names.TRAIN_LOSS, names.TRAINING_SECONDS, names.SCORING_SECONDS, names.PEAK_MEMORY, names.FORWARD_MACS,
     names.BACKWARD_MACS, names.COLLAPSED_LAYERS,
@@ -51,7 +65,11 @@ LOWER = (
 def figure(metric: str) -> Figure:
     """The figure of a metric; unknown ones are shown as they are stored."""
     if metric in ACCURACIES:
-        return Figure(metric=metric, words=ACCURACIES[metric], factor=100, unit="%", step="points", better=1)
+        return Figure(
+            metric=metric, words=ACCURACIES[metric], factor=100, form=".2f", unit="%", step="points", better=1
+        )
+    if metric in SIZES:
+        return Figure(metric=metric, words=SIZES[metric], form=",.0f", unit="bytes", step="bytes", better=-1)
     return Figure(metric=metric, words=metric.replace("_", " ").capitalize(), better=-1 if metric in LOWER else 0)
 
 

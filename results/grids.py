@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from bench import names
 from results import words
 from results.analysis import Analysis
 from results.cells import Cell, Comparison, percent_of_dense
 from results.collect import DENSE
-from results.figures import NONE, count, figure
+from results.figures import NONE, figure
 from results.formats import Bold, Entry, Grid
 
 
@@ -90,38 +90,3 @@ def _lost(cell: Cell) -> str:
     kinds = [(kind, len(cell.seeds_lost(kind))) for kind in (names.DIVERGED, names.FAILED, "no figure")]
     parts = [f"{number} {kind}" for kind, number in [*kinds, ("missing", len(cell.missing))] if number]
     return f" ({', '.join([f'n = {cell.summary.n}', *parts])})" if parts else ""
-
-
-def counts(a: Analysis) -> Grid:
-    """Rates × counts: what is stored, and what a step costs frozen and pruned."""
-    chosen = a.shown
-    rates = sorted({cell.rate for cell in chosen}, key=float)
-    rows = [[rate, *_counts([cell for cell in a.cells if cell.rate == rate])] for rate in rates]
-    caption = (
-        "What each rate stores and computes. Stored parameters: live weights, biases, BatchNorm's scale and shift; "
-        "compression: all parameters / stored ones. Multiply-accumulates (MACs) per image count non-zero weights: a "
-        "frozen network stays dense in the forward pass, so it saves storage and no forward work; a pruned one saves "
-        "both. Backward MACs: the gradients of the live weights + the gradients passed to the layer below; a range, as "
-        "it depends on where the live weights are."
-    )
-    headers = ["rate", "live weights", "stored parameters", "compression"]
-    work = [f"{way} MACs, {kind}" for way in ("forward", "backward") for kind in ("frozen", "pruned")]
-    return Grid(caption, [*headers, *work], rows)
-
-
-def _counts(here: list[Cell]) -> list[str]:
-    def over(name: str, backgrounds: Iterable[str], form: str = ",.0f") -> str:
-        pairs = [c.counts[name] for c in here if c.background in backgrounds and name in c.counts]
-        return count(min(p[0] for p in pairs), max(p[1] for p in pairs), form) if pairs else NONE
-
-    everything = ("freeze", "prune", DENSE)
-    ways = [
-        over(way, (kind, DENSE)) for way in (names.FORWARD_MACS, names.BACKWARD_MACS) for kind in ("freeze", "prune")
-    ]
-    compression = over(names.COMPRESSION, everything, ".1f")
-    return [
-        over(names.LIVE_WEIGHTS, everything),
-        over(names.STORED_PARAMETERS, everything),
-        compression if compression == NONE else f"×{compression}",
-        *ways,
-    ]

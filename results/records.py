@@ -19,7 +19,8 @@ from results.report import exclusions, warnings
 IDENTITY = ("record", "dataset", "model", "differs", "method", "label", "rate", "background")
 CELL = (
     "metric", "mean", "sd", "n", "diverged", "failed", "no_figure", "missing", "collapsed", "percent_of_dense",
-    "percent_of_dense_n", "live_weights", "stored_parameters", "compression", "forward_macs", "backward_macs",
+    "percent_of_dense_n", "live_weights", "stored_parameters", "compression", "stored_bytes", "mask_bytes",
+    "value_bytes", "compression_bytes", "forward_macs", "backward_macs",
 )  # fmt: skip
 COMPARISON = (
     "reference", "pairs", "difference", "low", "high", "bootstrap_low", "bootstrap_high", "test", "p", "p_holm",
@@ -79,7 +80,8 @@ def _cells(a: Analysis) -> list[dict[str, Any]]:
 def _cell(a: Analysis, cell: Cell) -> dict[str, Any]:
     share = percent_of_dense(cell, a.dense) if a.dense and cell.background != DENSE else None
     columns = (
-        names.LIVE_WEIGHTS, names.STORED_PARAMETERS, names.COMPRESSION, names.FORWARD_MACS, names.BACKWARD_MACS
+        names.LIVE_WEIGHTS, names.STORED_PARAMETERS, names.COMPRESSION, *names.BYTES, names.FORWARD_MACS,
+        names.BACKWARD_MACS,
     )  # fmt: skip
     return {
         "record": "cell",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 
 from bench import names
-from results import differences, grids, words
+from results import costs, differences, grids, words
 from results.analysis import Analysis
 from results.cells import Cell
 from results.collect import DENSE
@@ -56,7 +56,8 @@ def _tables(a: Analysis) -> Iterator[Block]:
     yield from _comparisons(a)
     if figure(a.view.metric).is_accuracy and (share := grids.percent(a)):
         yield share
-    yield grids.counts(a)
+    yield costs.stored(a)
+    yield costs.computed(a)
 
 
 def _comparisons(a: Analysis) -> Iterator[Block]:

@@ -55,7 +55,13 @@ def figures(rate: str, background: str, accuracy: float | None, collapsed: int =
         names.FORWARD_MACS: 50_000 if background == "freeze" else 5 * live,
         names.BACKWARD_MACS: 100_000 if background == "freeze" else 10 * live,
     }
-    return known if accuracy is None else {**known, names.TEST_ACCURACY: accuracy}
+    stored = {
+        names.STORED_BYTES: 4 * (live + OTHERS) + 900,
+        names.MASK_BYTES: 100,
+        names.VALUE_BYTES: 4 * (live + OTHERS),
+        names.COMPRESSION_BYTES: 4 * (WEIGHTS + OTHERS) / (4 * (live + OTHERS) + 900),
+    }
+    return known if accuracy is None else {**known, **stored, names.TEST_ACCURACY: accuracy}
 
 
 def trial(
