@@ -69,6 +69,12 @@ RUN = [
     click.option("--plugin", "plugins", multiple=True, help="Module or .py file with a METHODS table; may be repeated."),
 ]  # fmt: skip
 
+FILTERS = [
+    click.option("--name", help="Show only the cells of this sweep."),
+    click.option("--methods", help="Show only these methods, comma list."),
+    click.option("--rates", help=f"Show only these rates: {RATES_HELP}."),
+]
+
 TABLE = [
     click.option("--format", "format_", type=click.Choice(["github", "latex", "csv", "html", "json"]), default="github",
                  show_default=True),
@@ -79,9 +85,7 @@ TABLE = [
                  "  [default: 0.5 for accuracies, none for others]"),
     click.option("--alpha", type=float, default=0.05, show_default=True, help="Level of the tests."),
     click.option("--metric", default="test_accuracy", show_default=True, help="Figure in the cells."),
-    click.option("--name", help="Show only the cells of this sweep."),
-    click.option("--methods", help="Show only these methods, comma list."),
-    click.option("--rates", help=f"Show only these rates: {RATES_HELP}."),
+    *FILTERS,
 ]  # fmt: skip
 
 PLOT = [
@@ -89,9 +93,7 @@ PLOT = [
                  help="File to write, .png, .svg or .pdf."),
     click.option("--metric", help="Figure over the rates, the epochs or the stored bytes."
                  "  [default: test_accuracy; grad_norm_live for gradients]"),
-    click.option("--name", help="Show only the cells of this sweep."),
-    click.option("--methods", help="Show only these methods, comma list."),
-    click.option("--rates", help=f"Show only these rates: {RATES_HELP}."),
+    *FILTERS,
 ]  # fmt: skip
 
 SPEED = [

@@ -1,1 +1,1 @@
-"""From the store to the table: collect, statistics, tables. Imports neither torch nor ray."""
+"""From the store to the table and the plots: collect, statistics, tables, plots. Imports neither torch nor ray."""

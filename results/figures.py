@@ -42,6 +42,10 @@ ACCURACIES = {
     names.TEST_ACCURACY: "Test accuracy after the last epoch",
     names.TEST_ACCURACY_BEST: "Test accuracy at the epoch of the best validation accuracy",
     names.VALIDATION_ACCURACY: "Validation accuracy after the last epoch",
+    **{
+        f"{names.TEST_ACCURACY}_{dtype}": f"Test accuracy after the last epoch, live values stored in {dtype}"
+        for dtype in names.VALUE_DTYPES[1:]
+    },
 }
 ACCURACIES |= {
     f"{names.TEST_ACCURACY}_{kind}": f"Test accuracy after the last epoch, live values stored as {kind}"

@@ -23,7 +23,8 @@ from results.plot_style import BAND, Style, line_entries, open_entry
 Histories = Callable[[Sequence[str], str], pd.DataFrame]  # (run ids, metric) -> the frame of `history.histories`
 COLUMNS, HEIGHT = 3, 2.4  # panels side by side; inches of a panel
 MARKERS = 6  # along a line
-BEYOND = 0.25
+BEYOND = 0.25  # of the range of the means: how far intervals extend a log axis
+LARGEST = 600.0  # exponent: exp of more is beyond any axis, and soon beyond float64
 CUT = ", where wide cut at the axis"
 WORDS = {
     "grad_norm_all": "gradient norm, all maskable weights",
@@ -107,8 +108,9 @@ def curve(cell: Cell, points: pd.DataFrame, *, log: bool) -> Curve:
 
 
 def _mean(values: stats.Vector, back: np.ufunc) -> tuple[float, stats.Interval]:
-    interval = stats.t_interval(values)
-    return float(back(np.mean(values))), stats.Interval(low=float(back(interval.low)), high=float(back(interval.high)))
+    found = stats.t_interval(values)
+    low, high = (float(back(np.clip(end, -LARGEST, LARGEST))) for end in (found.low, found.high))
+    return float(back(np.mean(values))), stats.Interval(low=low, high=high)
 
 
 def _line(axes: Axes, found: Curve, style: Style, factor: float) -> None:
@@ -125,7 +127,8 @@ def _scales(axes: Axes, found: Sequence[Curve], factor: float, log: bool) -> boo
     if log:
         axes.set_yscale("log")
         before = axes.get_ylim()
-        axes.set_ylim(*limits([mean for curve in found for mean in curve.means], before))
+        means = [mean for curve in found for mean in curve.means]
+        axes.set_ylim(*(limits(means, before) if means else before))
         return axes.get_ylim() != before
     low, high = axes.get_ylim()
     axes.set_ylim(max(low, -0.02 * factor), min(high, 1.02 * factor))

@@ -88,6 +88,8 @@ def test_a_wide_interval_does_not_set_the_axis() -> None:
 
 
 def test_vanished_gradients_are_left_out_and_named() -> None:
+    nothing = gradients({("snip", "0.9", 0): [0.0, 0.0]})
+    assert len(line(nothing.axes[0], "snip").get_xdata()) == 0 and "snip 0.9 (1 of 1 seeds)" in notes(nothing)
     made = gradients({("snip", "0.9", 0): [4.0, 0.0], ("snip", "0.9", 1): [9.0, 2.0]})
     assert line(made.axes[0], "snip").get_ydata() == pytest.approx([6.0, 2.0])
     assert "left out there: snip 0.9 (1 of 2 seeds)." in notes(made)
