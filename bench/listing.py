@@ -89,17 +89,8 @@ def as_text(rows: Rows | pd.DataFrame, form: str) -> str:
     from tabulate import tabulate
 
     if not isinstance(rows, list):  # the store's trials have a hundred columns: only a file can hold them
-        shown = (
-            "dataset",
-            "model",
-            "method",
-            "rate",
-            "seed",
-            "outcome",
-            "test_accuracy",
-            "stored_parameters",
-            "reason",
-        )
+        identity = ("dataset", "model", "method", "rate", "seed", "outcome")
+        shown = (*identity, "test_accuracy", "stored_parameters", "stored_bytes", "reason")
         records = [{"run": r["run_id"][:8], **{name: r[name] for name in shown}} for r in records]
     text: str = tabulate(records, headers="keys", tablefmt=form, disable_numparse=form == "plain")
     return text

@@ -19,7 +19,7 @@ def stored(a: Analysis) -> Grid:
     """Rates × what is stored."""
     caption = (
         "What each rate stores. Stored parameters: live weights, biases, BatchNorm's scale and shift; compression: all "
-        "parameters / stored ones. Stored bytes: the trained network's file, that is the entropy-coded mask, the stored "
+        "parameters / stored ones. Stored bytes: the trained network's file, that is the entropy-coded mask, these "
         "parameters without loss, BatchNorm's statistics, what the trial was, and checksums; compression in bytes: all "
         "parameters in their own type / that file. Given the same mask, a frozen and a pruned network store equally "
         "many parameters and the same mask; they differ by the 32-bit seed, from which the frozen one is rebuilt and "

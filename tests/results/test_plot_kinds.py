@@ -148,7 +148,7 @@ def test_narrower_values_are_points_of_their_own() -> None:
 
 def test_a_store_without_sizes_is_told() -> None:
     with pytest.raises(ValueError, match="plot storage: no trial shown has both stored_bytes and test_accuracy"):
-        storage([trial("snip", "0.9", 0, 0.9)])
+        storage([{**trial("snip", "0.9", 0, 0.9), names.STORED_BYTES: float("nan")}])
 
 
 @pytest.fixture(scope="module")
