@@ -2,11 +2,14 @@
 
 With g = ∂L/∂w of the cross-entropy at the effective weights and m the mask: ‖g‖₂, ‖m·g‖₂ and the mean |g_j| over all
 maskable and over the live weights. BatchNorm uses batch statistics; its buffers stay as they are. P networks.
+
+Effective gradient flow (Tessera et al. 2021, arXiv:2102.01670), of the whole network: EGF_p = (1/L) Σ_l ‖m_l·g_l‖_p/k_l
+over the L layers that have k_l > 0 live weights. Departs from the paper: the formula is ours, made after its words.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import sqrt
 
 import torch
@@ -24,7 +27,7 @@ Measured = tuple[Figures, dict[str, Figures]]  # of the whole network, and of ea
 
 
 def gradient_figures(model: nn.Module, masks: Mapping[str, Tensor], x: Tensor, y: Tensor) -> Measured:
-    """The four figures of the network, and of each layer by weight name.
+    """The figures of the network (names.GRADIENTS), and of each layer by weight name (names.PER_LAYER).
 
     A layer, or network, without a live weight has mean 0 over its live weights.
     """
@@ -48,10 +51,22 @@ def _measured(gradients: Mapping[str, Tensor], masks: Mapping[str, Tensor]) -> l
     """The figures of P networks from gradients and masks [P, ...]."""
     sums = {name: _sums(g.flatten(1), masks[name].flatten(1)) for name, g in gradients.items()}
     networks = zip(*sums.values(), strict=True)
-    return [
-        (_figures([sum(c) for c in zip(*layers, strict=True)]), dict(zip(sums, map(_figures, layers), strict=True)))
-        for layers in networks
-    ]
+    return [(_whole(layers), dict(zip(sums, map(_figures, layers), strict=True))) for layers in networks]
+
+
+def _whole(layers: Sequence[list[float]]) -> Figures:
+    """The figures of a network from the sums of its layers."""
+    return _figures([sum(column) for column in zip(*layers, strict=True)]) | _flow(layers)
+
+
+def _flow(layers: Sequence[list[float]]) -> Figures:
+    norms = [(sqrt(square), absolute, live) for _, square, _, absolute, _, live in layers if live]
+    count = len(norms) or 1  # without a live weight there is no flow
+    return {
+        names.FLOW_1: sum(absolute / live for _, absolute, live in norms) / count,
+        names.FLOW_2: sum(norm / live for norm, _, live in norms) / count,
+        names.FLOW_SUM: sum(norm for norm, _, _ in norms),
+    }
 
 
 def _sums(g: Tensor, mask: Tensor) -> list[list[float]]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -18,8 +19,11 @@ from bench.checksums import mask_checksum
 from bench.container import sizes
 from bench.cost import counts
 from bench.environment import environment
+from bench.flow import flow_change
 from bench.gradients import Measured
+from bench.learning_rate import learning_rate
 from bench.live import apply_background, dead_checksum
+from bench.paths import disconnected
 from bench.prepare import Trial, prepare
 from bench.result import TrialResult
 from bench.spec import TrialSpec
@@ -68,8 +72,10 @@ class Member:
     def begin(self, trial: Trial) -> None:
         """Take a prepared trial; note what is known of it before training."""
         self.trial, background = trial, self.spec.method.background
+        self.metrics |= flow_change(trial.model, trial.masks, *trial.probe)
         apply_background(trial.model, trial.masks, background)
         self.metrics |= counts(trial.model, trial.masks, background, trial.train.image_shape)
+        self.metrics[names.DISCONNECTED] = disconnected(trial.model, trial.masks, trial.train.image_shape)
         self.metrics[names.SCORING_SECONDS] = trial.scoring_seconds
         self.tags |= {names.INIT_SHA256: trial.init_sha256, names.MASK_SHA256: mask_checksum(trial.masks)}
         for name, mask in trial.masks.items():
@@ -93,6 +99,8 @@ class Member:
         self.epochs.append({names.VALIDATION_ACCURACY: validation, **figures})
         if loss is not None:
             self.epochs[-1][names.TRAIN_LOSS] = loss
+        if epoch == 0:
+            self.metrics[names.PREDICTED_DECREASE] = self._first_rate() * figures[names.GRAD_NORM_LIVE] ** 2
         if epoch in (0, self.spec.epochs):
             suffix = "first" if epoch == 0 else "last"
             for name, values in layers.items():
@@ -100,6 +108,11 @@ class Member:
         if not all(map(isfinite, figures.values())):
             raise Diverged(f"gradient norm {figures[names.GRAD_NORM_ALL]} after epoch {epoch}")
         return Epoch(self.spec, epoch, self.epochs[-1])
+
+    def _first_rate(self) -> float:
+        """The learning rate of the first step."""
+        steps = -(-len(self.trial.train_indices) // self.spec.batch_size)
+        return learning_rate(self.spec, 0, self.spec.epochs * steps)
 
     def is_best(self) -> bool:
         """Whether the last trained epoch has the best validation accuracy so far; the earliest on ties."""
@@ -139,7 +152,7 @@ class Member:
     def result(self, peak_bytes: float, error: Exception | None = None) -> TrialResult:
         """The outcome: done, or what the error says."""
         self.ended = True
-        self.metrics[names.PEAK_MEMORY] = peak_bytes
+        self.metrics |= {names.PEAK_MEMORY: peak_bytes, **over_epochs(self.epochs)}
         outcome, reason = outcome_of(error)
         return TrialResult(
             run_key=self.spec.run_key,
@@ -153,6 +166,14 @@ class Member:
             started=self.started,
             ended=time.time(),
         )
+
+
+def over_epochs(epochs: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Each gradient figure before training, and its mean over the epochs trained."""
+    found = {name: epochs[0][figure] for figure, name in names.INITIAL.items()} if epochs else {}
+    if len(epochs) > 1:
+        found |= {name: fmean(epoch[figure] for epoch in epochs[1:]) for figure, name in names.MEAN.items()}
+    return found
 
 
 def storage(artefact: bytes, model: nn.Module) -> dict[str, float]:

@@ -52,6 +52,10 @@ VALUE_BYTES = "value_bytes"  # of these, live weights, biases and BatchNorm's st
 COMPRESSION_BYTES = "compression_bytes"  # bytes of all parameters in the weights' own type / stored_bytes
 LAYERS = "layers"  # number of maskable weight tensors
 COLLAPSED_LAYERS = "collapsed_layers"  # of these, the number without a live weight
+DISCONNECTED = "disconnected_weights"  # live weights on no path of live weights from the input to the output
+FLOW_CHANGE = "flow_change"  # g(m*w0)'g(m*w0) - g(w0)'g(w0), w0 the initial weights, on the probe
+FLOW_CHANGE_PREDICTED = "flow_change_predicted"  # GraSP's first order of it, 2 d'Hg(w0) with d = -(1 - m)*w0
+PREDICTED_DECREASE = "predicted_decrease"  # of the loss by the first step, to first order: lr_0 * ||m*g||_2^2
 FORWARD_MACS = "forward_macs"  # multiply-accumulates per image, non-zero weights only
 BACKWARD_MACS = "backward_macs"
 SCORING_SECONDS = "scoring_seconds"
@@ -61,11 +65,8 @@ PEAK_MEMORY = "peak_memory_bytes"
 # What is known of a trial before it is trained; a diverged trial has these too.
 COUNTS = (
     TOTAL_PARAMETERS, MASKABLE_WEIGHTS, LIVE_WEIGHTS, STORED_PARAMETERS, COMPRESSION, LAYERS, COLLAPSED_LAYERS,
-    FORWARD_MACS, BACKWARD_MACS, SCORING_SECONDS,
+    DISCONNECTED, FORWARD_MACS, BACKWARD_MACS, SCORING_SECONDS,
 )  # fmt: skip
-BYTES = (STORED_BYTES, MASK_BYTES, VALUE_BYTES, COMPRESSION_BYTES)  # of a trial that is done
-FINAL = (*COUNTS, *BYTES, TEST_ACCURACY, TEST_ACCURACY_BEST, BEST_EPOCH, TRAINING_SECONDS, PEAK_MEMORY)
-
 # Live values may be stored in fewer bits: what the file then takes, and the test accuracy of the network read from it.
 # The first type is that of the final figures; a trial may have the figures of the others, and need not.
 VALUE_DTYPES = ("float32", "float16", "bfloat16", "int8")
@@ -78,8 +79,20 @@ GRAD_NORM_ALL = "grad_norm_all"  # ||g||_2 over the maskable weights, g at the e
 GRAD_NORM_LIVE = "grad_norm_live"  # ||m*g||_2
 GRAD_ABS_ALL = "grad_abs_all"  # mean |g_j| over the maskable weights
 GRAD_ABS_LIVE = "grad_abs_live"  # mean |g_j| over the live weights
-GRADIENTS = (GRAD_NORM_ALL, GRAD_NORM_LIVE, GRAD_ABS_ALL, GRAD_ABS_LIVE)
+PER_LAYER = (GRAD_NORM_ALL, GRAD_NORM_LIVE, GRAD_ABS_ALL, GRAD_ABS_LIVE)  # of the network, and of each layer
+FLOW_1 = "effective_gradient_flow_1"  # mean over layers l of ||m_l*g_l||_1 / k_l; of layers with a live weight
+FLOW_2 = "effective_gradient_flow_2"  # the same with ||m_l*g_l||_2
+FLOW_SUM = "gradient_flow_sum"  # sum over layers of ||m_l*g_l||_2
+GRADIENTS = (*PER_LAYER, FLOW_1, FLOW_2, FLOW_SUM)
 PER_EPOCH = (TRAIN_LOSS, VALIDATION_ACCURACY, *GRADIENTS)
+
+# Of every gradient figure: its value before training, and its mean over the epochs trained.
+INITIAL = {name: f"initial_{name}" for name in GRADIENTS}
+MEAN = {name: f"mean_{name}" for name in GRADIENTS}
+
+BYTES = (STORED_BYTES, MASK_BYTES, VALUE_BYTES, COMPRESSION_BYTES)  # of a trial that is done
+FLOW = (FLOW_CHANGE, FLOW_CHANGE_PREDICTED, PREDICTED_DECREASE, *INITIAL.values(), *MEAN.values())
+FINAL = (*COUNTS, *FLOW, *BYTES, TEST_ACCURACY, TEST_ACCURACY_BEST, BEST_EPOCH, TRAINING_SECONDS, PEAK_MEMORY)
 
 # Metric columns a reader finds: the final figures, those of narrower values, and the last value of each epoch's.
 METRICS = (*FINAL, *NARROW, *PER_EPOCH)

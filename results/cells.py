@@ -40,6 +40,11 @@ class Cell:
     def summary(self) -> stats.Summary:
         return stats.summary(list(self.values.values()))
 
+    @property
+    def seeds_known(self) -> int:
+        """The number of seeds whose mask is known."""
+        return len(self.inits)
+
     def seeds_lost(self, kind: str) -> list[int]:
         return [seed for seed, (why, _) in self.lost.items() if why == kind]
 

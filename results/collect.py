@@ -74,7 +74,8 @@ def tidy(rows: list[dict[str, Any]]) -> pd.DataFrame:
     frame = frame.reindex(columns=[*columns, *names.ENVIRONMENT, *names.METRICS])
     kinds = dict.fromkeys((*names.METRICS, "rate_value"), "float64") | dict.fromkeys(names.ENVIRONMENT, "object")
     typed = frame.astype(kinds | {"seed": "int64"}).fillna(dict.fromkeys(names.ENVIRONMENT, ""))
-    return typed.assign(started=pd.to_datetime(frame["started"], unit="ms", utc=True))
+    # Copied, because a frame that so many columns were set in is fragmented.
+    return typed.assign(started=pd.to_datetime(frame["started"], unit="ms", utc=True)).copy()
 
 
 def _require(tracking_uri: str) -> None:

@@ -60,6 +60,24 @@ SIZES |= {
     f"{names.STORED_BYTES}_{kind}": f"Bytes of the trained network's file, live values stored as {kind}"
     for kind in names.VALUE_DTYPES[1:]
 }
+FLOW = {
+    names.GRAD_NORM_ALL: "gradient norm over all maskable weights, ‖g‖₂",
+    names.GRAD_NORM_LIVE: "gradient norm over the live weights, ‖m·g‖₂",
+    names.GRAD_ABS_ALL: "mean |gradient| over all maskable weights",
+    names.GRAD_ABS_LIVE: "mean |gradient| over the live weights",
+    names.FLOW_1: "effective gradient flow, mean over layers of ‖m·g‖₁/k",
+    names.FLOW_2: "effective gradient flow, mean over layers of ‖m·g‖₂/k",
+    names.FLOW_SUM: "gradient flow, sum over layers of ‖m·g‖₂",
+}
+WORDS = {
+    **{name: f"Last epoch: {text}" for name, text in FLOW.items()},
+    **{names.INITIAL[name]: f"Before training: {text}" for name, text in FLOW.items()},
+    **{names.MEAN[name]: f"Mean over the epochs trained: {text}" for name, text in FLOW.items()},
+    names.FLOW_CHANGE: "Change of the gradient flow gᵀg if the dead weights are set to zero, before training",
+    names.FLOW_CHANGE_PREDICTED: "The same change to first order, 2 δᵀHg (GraSP)",
+    names.PREDICTED_DECREASE: "Decrease of the loss by the first step, to first order: lr·‖m·g‖₂²",
+    names.DISCONNECTED: "Live weights on no path of live weights from the input to the output",
+}
 LOWER = (
     names.TRAIN_LOSS, names.TRAINING_SECONDS, names.SCORING_SECONDS, names.PEAK_MEMORY, names.FORWARD_MACS,
     names.BACKWARD_MACS, names.COLLAPSED_LAYERS,
@@ -74,7 +92,8 @@ def figure(metric: str) -> Figure:
         )
     if metric in SIZES:
         return Figure(metric=metric, words=SIZES[metric], form=",.0f", unit="bytes", step="bytes", better=-1)
-    return Figure(metric=metric, words=metric.replace("_", " ").capitalize(), better=-1 if metric in LOWER else 0)
+    words = WORDS.get(metric) or metric.replace("_", " ").capitalize()
+    return Figure(metric=metric, words=words, better=-1 if metric in LOWER else 0)
 
 
 def p_value(p: float) -> str:

@@ -8,6 +8,7 @@ from bench import names
 from results import costs, differences, grids, words
 from results.analysis import Analysis
 from results.cells import Cell
+from results.collapse import collapse
 from results.collect import DENSE
 from results.figures import figure, ranges
 from results.formats import Block, Bullets, Heading, Paragraph
@@ -56,6 +57,8 @@ def _tables(a: Analysis) -> Iterator[Block]:
     yield from _comparisons(a)
     if figure(a.view.metric).is_accuracy and (share := grids.percent(a)):
         yield share
+    if collapsing := collapse(a):
+        yield collapsing
     yield costs.stored(a)
     yield costs.computed(a)
 

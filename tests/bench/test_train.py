@@ -205,7 +205,7 @@ def test_a_result_is_complete_and_replays_bit_for_bit() -> None:
         assert set(result.epochs[2]) == set(names.PER_EPOCH)
         assert [layer["name"] for layer in result.layers] == ["fc1.weight", "fc2.weight", "fc3.weight"]
         assert set(result.layers[0]) == {
-            "name", "weights", "live", *(f"{g}_{when}" for g in names.GRADIENTS for when in ("first", "last"))
+            "name", "weights", "live", *(f"{g}_{when}" for g in names.PER_LAYER for when in ("first", "last"))
         }  # fmt: skip
         assert sum(layer["live"] for layer in result.layers) == result.metrics[names.LIVE_WEIGHTS]
     assert results[2].metrics[names.TEST_ACCURACY] > 0.9

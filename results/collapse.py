@@ -1,0 +1,50 @@
+"""Layer collapse and dead paths: from which rate on a method's mask disconnects a pruned network."""
+
+from __future__ import annotations
+
+from bench import names
+from results.analysis import Analysis
+from results.cells import Cell
+from results.collect import DENSE
+from results.figures import NONE, count
+from results.formats import Grid
+
+
+def collapse(a: Analysis) -> Grid | None:
+    """Methods × where they collapse, over all rates of the section; None where no mask is known."""
+    masked = [cell for cell in a.cells if cell.background != DENSE and names.LIVE_WEIGHTS in cell.counts]
+    shown = sorted({cell.label for cell in a.shown if cell.background != DENSE} & {cell.label for cell in masked})
+    if not shown:
+        return None
+    weights, layers = (max(cell.counts[name][1] for cell in masked) for name in (names.MASKABLE_WEIGHTS, names.LAYERS))
+    caption = (
+        "Layer collapse and dead paths. Collapse disconnects a pruned network, which then answers every image alike, "
+        "but not a frozen one, whose forward pass is dense. Largest compression: of the maskable weights, N / live "
+        f"weights, at the rates stored; without collapse it can be at most N / layers = {weights / layers:,.0f}. On no "
+        "path: live weights that no path of live weights connects with both the input and the output, as a share of "
+        "the live ones; a pruned network cannot use them."
+    )
+    headers = ["method", "first rate with a collapsed layer", "seeds collapsed there"]
+    headers += ["largest compression without collapse", "on no path, at the highest rate"]
+    rows = [[label, *_row([cell for cell in masked if cell.label == label])] for label in shown]
+    return Grid(caption, headers, rows)
+
+
+def _row(cells: list[Cell]) -> list[str]:
+    rising = sorted(cells, key=lambda cell: float(cell.rate))
+    first = next((cell for cell in rising if cell.collapsed), None)
+    whole = [cell for cell in rising if not cell.collapsed]
+    last = rising[-1]
+    live = last.counts[names.LIVE_WEIGHTS][0]
+    lost = last.counts.get(names.DISCONNECTED)
+    return [
+        first.rate if first else f"none up to {last.rate}",
+        f"{len(first.collapsed)} of {first.seeds_known}" if first else NONE,
+        f"×{max(_compression(cell) for cell in whole):,.0f}" if whole else NONE,
+        f"{count(100 * lost[0] / live, 100 * lost[1] / live, '.1f')} %" if lost and live else NONE,
+    ]
+
+
+def _compression(cell: Cell) -> float:
+    live = cell.counts[names.LIVE_WEIGHTS][1]
+    return cell.counts[names.MASKABLE_WEIGHTS][1] / live if live else 0.0
