@@ -40,7 +40,7 @@ def test_a_result_is_that_of_the_trial_alone(model: str, kind: str, epochs: int)
         assert set(one.metrics) == set(names.FINAL)
         for name in set(names.FINAL) - TIMING:
             # The last digits of a weight decide by a few bytes how well it is packed.
-            slack = 1e-3 if name in names.BYTES else 0
+            slack = 1e-3 if name in names.BYTES else 1e-9 if name in names.FLOW else 0
             assert one.metrics[name] == pytest.approx(other.metrics[name], rel=slack, abs=0)
         for mine, its in zip(one.epochs, other.epochs, strict=True):
             assert mine == pytest.approx(its, rel=1e-9)
