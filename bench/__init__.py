@@ -2,12 +2,14 @@
 
 command line   cli, arguments, grammar, catalogue, commands, run, listing, messages
 identity       spec (TrialSpec, run key), sweep, steps, packs, streams
-engine         train, member, prepare, trainers, live (the one rule), updates, learning_rate, gradients, cost, memory,
-               arithmetic; one trial: network, sparse_network, chain, links, sparse_layers, frozen_layers, pattern;
+engine         train, member, prepare, trainers, live (the one rule), updates, learning_rate, gradients, flow, paths,
+               cost, memory, arithmetic, evaluate, checksums; one trial: network, sparse_network, chain, links, sparse_layers, frozen_layers, pattern;
                a pack: stack, replay
 execution      schedule (Ray; with worker, events, ray_options), local, progress
 storage        tracking (MLflow; with recorder, delivery, store, stored, pages), spool and intake (offline folder),
                places, entry, result, environment, names
-measurement    speed_command; speed (a step; with contenders, researcher), calibrate, machine_speed (whole trials on all
-               cores; with bare, timed_run, timed_recorder)
+networks       artefact (write, read, load; with container, state, mask_codec, value_codec, value_types), narrow,
+               network_commands
+measurement    speed_command; speed (a step; with contenders, researcher), calibrate, mask_speed, machine_speed (whole
+               trials on all cores; with bare, timed_run, timed_recorder)
 """

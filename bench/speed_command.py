@@ -18,9 +18,12 @@ from bench.spec import TrialSpec
 from bench.sweep import Sweep
 
 DEFAULTS = {f.name: f.default for f in fields(TrialSpec)}
-EXCLUSIVE = (("limits", "json"), ("limits", "machine"), ("machine", "steps"), ("machine", "packs"))
+EXCLUSIVE = (
+    ("limits", "json"), ("limits", "machine"), ("machine", "steps"), ("machine", "packs"), ("masks", "limits"),
+    ("masks", "machine"), ("masks", "steps"), ("masks", "packs"),
+)  # fmt: skip
 STEPS = 25
-ROUNDS = {False: 30, True: 3}  # with --machine?
+ROUNDS = {"steps": 30, "machine": 3, "masks": 5}
 SEEDS_PER_CORE = 8  # with --machine: at its end one worker may be without a trial, for at most 1/8 of its share
 
 
@@ -32,19 +35,24 @@ def run_speed(options: Mapping[str, Any]) -> int:
         given = _as_run(options)
         packs = _sizes(options["packs"] or "")
         sweep = on_device(read_sweep(given), given)
-    rounds = options["rounds"] or ROUNDS[options["machine"]]
+    kind = "machine" if options["machine"] else "masks" if options["masks"] else "steps"
+    rounds = options["rounds"] or ROUNDS[kind]
     if options["limits"]:
         from bench.calibrate import limits
 
         click.echo(limits(rounds))
         return 0
+    if kind == "masks":
+        return _told(options, *_masks(sweep, rounds))
     with usage_errors():
         datasets.fetch(given["dataset"], given["data_root"])
         datasets.check(given["dataset"], given["data_root"])
-    if options["machine"]:
-        result, table = _machine(given, sweep, rounds)
-    else:
-        result, table = _steps(given, sweep, options["steps"] or STEPS, rounds, packs)
+    if kind == "machine":
+        return _told(options, *_machine(given, sweep, rounds))
+    return _told(options, *_steps(given, sweep, options["steps"] or STEPS, rounds, packs))
+
+
+def _told(options: Mapping[str, Any], result: dict[str, Any], table: str) -> int:
     click.echo(table)
     if options["json_"] is not None:
         options["json_"].write_text(json.dumps(result, indent=1) + "\n")
@@ -88,6 +96,13 @@ def _as_run(options: Mapping[str, Any]) -> dict[str, Any]:
         "seeds": str(seeds), "dense": True, "plugins": (), "data_root": datasets.data_root(options["data_root"]),
         "name": None, "executor": "ray", "gpus_per_trial": None, "address": None, "max_retries": 0, "offline": None,
     }  # fmt: skip
+
+
+def _masks(sweep: Sweep, rounds: int) -> tuple[dict[str, Any], str]:
+    from bench.mask_speed import as_table, measure
+
+    result = measure(sweep.rates, rounds)
+    return result, as_table(result)
 
 
 def _machine(given: Mapping[str, Any], sweep: Sweep, rounds: int) -> tuple[dict[str, Any], str]:

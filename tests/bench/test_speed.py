@@ -139,6 +139,7 @@ def test_the_figures_of_a_side() -> None:
         (["--json", "x.json", "--limits"], "--limits with --json: allowed is one of them"),
         (["--machine", "--limits"], "--limits with --machine: allowed is one of them"),
         (["--machine", "--steps", "5"], "--machine with --steps: allowed is one of them"),
+        (["--masks", "--packs", "4"], "--masks with --packs: allowed is one of them"),
         (["--machine", "--epochs", "0"], "epochs 0: allowed is a whole number >= 1"),
         (["--epochs", "2"], "--epochs without --machine: allowed is with it"),
         (["--json", "nowhere/speed.json"], "json nowhere/speed.json: no such folder"),
@@ -148,6 +149,15 @@ def test_wrong_arguments(capsys: pytest.CaptureFixture[str], arguments: list[str
     assert main(["speed", *arguments]) == 2
     out, err = capsys.readouterr()
     assert out == "" and said in err and err.count("\n") == 1
+
+
+def test_masks_are_measured_by_rate(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("bench.mask_speed.WEIGHTS", 40_000)
+    assert main(["speed", "--masks", "--rates", "0.9,0.99", "--rounds", "2", "--json", str(tmp_path / "a.json")]) == 0
+    result = json.loads((tmp_path / "a.json").read_text())
+    assert [row["rate"] for row in result["codings"]] == ["0.9", "0.99"] and result["rounds"] == 2
+    for row in result["codings"]:
+        assert 1 <= row["over_entropy"] < 1.05 and row["live"] < 40_000 * 0.2 and row["bytes"] < 4_000
 
 
 def test_the_loop_sees_the_same_images_and_leaves_the_trial_as_it_is() -> None:
