@@ -122,11 +122,11 @@ def read(data: bytes) -> Artefact:
     row = _known("model", spec.model, models.MODELS)
     dtype = _known("precision", spec.precision, DTYPES)
     kind = _known("value type", header.value_type, VALUE_TYPES)
-    if (tuple(header.image_shape), header.classes) != (row.image_shape, row.classes):
-        raise ValueError(f"images {header.image_shape}, {header.classes} classes: {spec.model} takes others")
-    if len(header.live) != len(row.layers):
-        raise ValueError(f"live weights of {len(header.live)} layers: {spec.model} has {len(row.layers)}")
-    model = models.build(spec.model).to(dtype).eval()
+    if not row.takes(tuple(header.image_shape)):
+        raise ValueError(f"images {header.image_shape}: {spec.model} takes others")
+    if len(header.live) != (layers := len(row.layers(header.classes))):
+        raise ValueError(f"live weights of {len(header.live)} layers: {spec.model} has {layers}")
+    model = models.build(spec.model, header.classes).to(dtype).eval()
     weights = maskable(model)
     sizes = {name: (w.numel(), k) for (name, w), k in zip(weights.items(), header.live, strict=True)}
     masks = {

@@ -64,7 +64,7 @@ def contenders(name: str, spec: TrialSpec, data: ImageData, packs: Sequence[int]
         fields = {**vars(spec), "step": step}
         steps = engine_steps(TrialSpec(**fields), trial)
         found.append(Contender(name, f"{step} step", spec, macs[step == "sparse"], steps))
-    for size, kind in product(packs, kinds_of(spec)):
+    for size, kind in product(packs, kinds_of(spec, data.classes)):
         steps = pack_steps(replace(spec, step="dense", pack=kind), data, size)
         found.append(Contender(name, f"pack of {size}, {kind}", spec, macs[0], steps, trials=size))
     for size in packs if spec.device == "cuda" else ():
@@ -75,9 +75,9 @@ def contenders(name: str, spec: TrialSpec, data: ImageData, packs: Sequence[int]
     return found
 
 
-def kinds_of(spec: TrialSpec) -> list[Pack]:
+def kinds_of(spec: TrialSpec, classes: int) -> list[Pack]:
     """The kinds of batched step of a spec's network."""
-    shapes = MODELS[spec.model].layers
+    shapes = MODELS[spec.model].layers(classes)
     return list(dict.fromkeys(resolve_pack(kind, device=spec.device, shapes=shapes) for kind in ("vmap", "unfold")))
 
 

@@ -15,6 +15,7 @@ from models import MODELS
 if TYPE_CHECKING:
     import pandas as pd
 
+CLASSES = 10
 Rows = list[dict[str, Any]]
 
 
@@ -48,14 +49,13 @@ def _method(catalogue: Catalogue, name: str, row: Any) -> dict[str, Any]:
 
 
 def models(plugins: Sequence[str]) -> Rows:
-    """One row per model."""
+    """One row per model, with its numbers of parameters for ten classes."""
     return [
         {
             "name": name,
-            "image": "x".join(map(str, row.image_shape)),
-            "classes": row.classes,
-            "parameters": row.parameters,
-            "maskable": row.maskable,
+            "image": f"{'x'.join(map(str, row.image_shape))}{' and larger' if row.larger else ''}",
+            "parameters": row.parameters(CLASSES),
+            "maskable": row.maskable(CLASSES),
             "note": row.note,
         }
         for name, row in MODELS.items()

@@ -30,7 +30,6 @@ from bench.spec import TrialSpec
 from bench.streams import stream
 from datasets.images import ImageData
 from datasets.loader import Resident
-from models import MODELS
 from models.initialise import checksum
 
 
@@ -145,7 +144,7 @@ class Member:
             masks=self.trial.masks,
             init_sha256=self.trial.init_sha256,
             image_shape=self.trial.train.image_shape,
-            classes=MODELS[self.spec.model].classes,
+            classes=self.trial.classes,
             test_accuracy=test,
         )
 

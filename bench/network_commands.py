@@ -99,15 +99,13 @@ def _facts(found: Artefact, data: bytes) -> Iterator[tuple[str, str]]:
     header, parts, spec = found.header, sizes(data), found.header.spec
     record, extra = spec.model_dump(), spec.model_extra or {}
     whole = sum(p.nbytes for p in found.model.parameters())
-    stored = sum(header.live) + MODELS[spec.model].parameters - sum(m.numel() for m in found.masks.values())
+    everything = MODELS[spec.model].parameters(header.classes)
+    stored = everything - sum(int((~mask).sum()) for mask in found.masks.values())
     yield "trial", f"{extra.get('dataset')} · {spec.model} · rate {extra.get('rate')} · seed {spec.seed}"
     yield "method", f"{spec.method.background}, criterion {(spec.method.model_extra or {}).get('criterion')}"
     yield "run key", key_of(record)
     yield "stored bytes", f"{len(data):,}: {', '.join(f'{part} {size:,}' for part, size in parts.items())}"
-    yield (
-        "compression",
-        f"×{whole / len(data):.1f} in bytes, ×{MODELS[spec.model].parameters / stored:.1f} in parameters",
-    )
+    yield "compression", f"×{whole / len(data):.1f} in bytes, ×{everything / stored:.1f} in parameters"
     yield "values", f"{sum(header.live):,} live weights as {header.value_type}, {stored - sum(header.live):,} others"
     yield "initial weights", _initial(found)
     yield "weights", f"equal bit for bit, SHA-256 {header.sha256.weights[:16]}…"

@@ -37,6 +37,7 @@ class Trial:
     train_indices: Tensor  # int64, sorted, on the device
     validation_indices: Tensor
     test: Resident
+    classes: int
     init_sha256: str
     scoring_seconds: float
 
@@ -51,7 +52,7 @@ def prepare(spec: TrialSpec, data: ImageData, device: str, images: tuple[Residen
 
     Args: images: the `residents` of the data, where trials share them.
     """
-    model = initial_model(spec)
+    model = initial_model(spec, data.classes)
     init_sha256 = checksum(model)
     model = model.to(device)
     split, sample = indices(spec, data)
@@ -67,6 +68,7 @@ def prepare(spec: TrialSpec, data: ImageData, device: str, images: tuple[Residen
         train_indices=split[0].to(device),
         validation_indices=split[1].to(device),
         test=test,
+        classes=data.classes,
         init_sha256=init_sha256,
         scoring_seconds=scoring_seconds,
     )
@@ -90,9 +92,9 @@ def criterion_batch(spec: TrialSpec, data: ImageData, sample: Tensor, device: st
     return Resident(images, labels, data.mean, data.std, device=device, dtype=dtype).batch(torch.arange(len(labels)))
 
 
-def initial_model(spec: TrialSpec) -> nn.Module:
+def initial_model(spec: TrialSpec, classes: int) -> nn.Module:
     """The network at its initial weights, on the CPU."""
-    model = models.build(spec.model).to(DTYPES[spec.precision])
+    model = models.build(spec.model, classes).to(DTYPES[spec.precision])
     initialise(model, spec.initialiser, lambda name: stream(spec.seed, "init", name))
     return model
 
@@ -139,6 +141,6 @@ def resident(model: str, precision: str, data: ImageData, device: str, images: T
 
     Channels last for convolutional networks: about twice as fast on a CPU, and what tensor cores want.
     """
-    convolutional = any(len(shape) == 4 for shape in models.MODELS[model].layers.values())
+    convolutional = any(len(shape) == 4 for shape in models.MODELS[model].layers(data.classes).values())
     layout = torch.channels_last if convolutional else torch.contiguous_format
     return Resident(images, labels, data.mean, data.std, device=device, dtype=DTYPES[precision], memory_format=layout)

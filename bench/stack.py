@@ -67,11 +67,11 @@ def losses_of(logits: Tensor, labels: Tensor) -> Tensor:
     return each.view(labels.shape).mean(1)
 
 
-def trial_bytes(spec: TrialSpec, image_shape: tuple[int, ...]) -> int:
+def trial_bytes(spec: TrialSpec, image_shape: tuple[int, ...], classes: int) -> int:
     """Bytes that one trial adds to a pack: what a forward pass on a batch, or on the probe, keeps for its backward
     pass, doubled for what that makes, and eight copies of the parameters (weights, gradients, masks, indices, state).
     """
-    model = models.build(spec.model).to(DTYPES[spec.precision])
+    model = models.build(spec.model, classes).to(DTYPES[spec.precision])
     images = max(spec.batch_size, PROBE)
     x = torch.zeros(1, images, *image_shape, dtype=DTYPES[spec.precision])
     kept: dict[int, int] = {}

@@ -53,7 +53,7 @@ class Sweep:
     def _resolved(self, method: Method, rate: Decimal) -> dict[str, str]:
         """The kinds of pack and step of a trial."""
         p = self.protocol
-        device, shapes = p.get("device", "cpu"), MODELS[p["model"]].layers
+        device, shapes = p.get("device", "cpu"), MODELS[p["model"]].layers(DATASETS[p["dataset"]].classes)
         pack = resolve_pack(p["pack"], device=device, shapes=shapes)
         step = resolve_step(
             p["step"],
@@ -88,9 +88,9 @@ def data_and_model(dataset: str, model: str | None, initialiser: str) -> dict[st
     if model not in MODELS:
         raise ValueError(nearest("model", model, list(MODELS)))
     row = MODELS[model]
-    if (row.image_shape, row.classes) != (data.image_shape, data.classes):
+    if not row.takes(data.image_shape):
+        more = " and larger" if row.larger else ""
         raise ValueError(
-            f"model {model!r} takes images {row.image_shape} of {row.classes} classes; data set {dataset!r} has"
-            f" {data.image_shape} of {data.classes}"
+            f"model {model!r} takes images {row.image_shape}{more}; data set {dataset!r} has {data.image_shape}"
         )
     return {"dataset": dataset, "data_hash": data.content_hash, "model": model, "initialiser": initialiser}

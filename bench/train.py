@@ -50,7 +50,7 @@ def _fitting(spec: TrialSpec, data: ImageData, device: str) -> int:
     if spec.pack == "single":
         return 1
     try:
-        needed = trial_bytes(spec, tuple(data.train_images.shape[1:]))
+        needed = trial_bytes(spec, tuple(data.train_images.shape[1:]), data.classes)
     except Exception:  # it will be met again by each trial, and told as its outcome
         return 1
     return max(1, int(FILL * free_bytes(device) / needed))

@@ -7,12 +7,26 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from math import prod
 from typing import TYPE_CHECKING
 
 from models.initialisers import INITIALISERS, Initialiser
+from models.shapes import (
+    VGG_11,
+    VGG_16,
+    VGG_19,
+    VGG_C,
+    Shapes,
+    lenet_5,
+    mobilenet,
+    perceptron,
+    resnet,
+    vgg,
+    wide_resnet,
+)
 
 if TYPE_CHECKING:
     from torch import nn
@@ -22,59 +36,170 @@ __all__ = ["INITIALISERS", "MODELS", "Initialiser", "ModelRow", "build"]
 
 @dataclass(frozen=True, kw_only=True)
 class ModelRow:
-    """One network."""
+    """One network, for any number of classes."""
 
-    build: str  # "module:function", called without arguments
+    build: str  # "module:function", called with the number of classes
+    shapes: Callable[[int], Shapes]  # number of classes -> shape of every parameter by name, in the order they run
     image_shape: tuple[int, int, int]  # (C, H, W)
-    classes: int
-    parameters: int  # all of them
-    layers: Mapping[str, tuple[int, ...]]  # weights of Conv and Linear layers, name -> shape, in the order they run
+    larger: bool = False  # takes larger images as well
     note: str  # one line for the listing
 
-    @property
-    def maskable(self) -> int:
+    def layers(self, classes: int) -> Shapes:
+        """The weights of Conv and Linear layers."""
+        return {name: shape for name, shape in self.shapes(classes).items() if len(shape) > 1}
+
+    def maskable(self, classes: int) -> int:
         """The number of weights of Conv and Linear layers."""
-        return sum(map(prod, self.layers.values()))
+        return sum(map(prod, self.layers(classes).values()))
+
+    def parameters(self, classes: int) -> int:
+        """The number of all parameters."""
+        return sum(map(prod, self.shapes(classes).values()))
+
+    def takes(self, image_shape: tuple[int, ...]) -> bool:
+        """Whether the network can be applied to images of that shape."""
+        if not self.larger:
+            return image_shape == self.image_shape
+        (channels, *own), (given, *sides) = self.image_shape, image_shape
+        return channels == given and all(side >= least for side, least in zip(sides, own, strict=True))
 
 
-LENET_5 = {
-    "conv1.weight": (20, 1, 5, 5),
-    "conv2.weight": (50, 20, 5, 5),
-    "fc1.weight": (500, 800),
-    "fc2.weight": (10, 500),
-}
-
+SMALL, COLOUR = (1, 28, 28), (3, 32, 32)
+WIDE, CIFAR = (64, 128, 256, 512), (16, 32, 64)
 
 MODELS: dict[str, ModelRow] = {
     "lenet-300-100": ModelRow(
         build="models.lenet:lenet_300_100",
-        image_shape=(1, 28, 28),
-        classes=10,
-        parameters=266_610,
-        layers={"fc1.weight": (300, 784), "fc2.weight": (100, 300), "fc3.weight": (10, 100)},
-        note="784-300-100-10, ReLU",
+        shapes=partial(perceptron, (784, 300, 100)),
+        image_shape=SMALL,
+        note="784-300-100, ReLU",
     ),
     "lenet-5-caffe": ModelRow(
         build="models.lenet:lenet_5_caffe",
-        image_shape=(1, 28, 28),
-        classes=10,
-        parameters=431_080,
-        layers=LENET_5,
+        shapes=lenet_5,
+        image_shape=SMALL,
         note="no ReLU after the convolutions, as in SNIP's released code",
     ),
     "lenet-5-caffe-relu": ModelRow(
         build="models.lenet:lenet_5_caffe_relu",
-        image_shape=(1, 28, 28),
-        classes=10,
-        parameters=431_080,
-        layers=LENET_5,
+        shapes=lenet_5,
+        image_shape=SMALL,
         note="lenet-5-caffe with a ReLU after each convolution",
+    ),
+    "vgg16-d": ModelRow(
+        build="models.vgg:vgg16_d",
+        shapes=partial(vgg, VGG_16, (512, 512), True),
+        image_shape=COLOUR,
+        note="SNIP's VGG-D: 13 convolutions, two hidden layers, BatchNorm",
+    ),
+    "vgg-c": ModelRow(
+        build="models.vgg:vgg_c",
+        shapes=partial(vgg, VGG_C, (512, 512), True),
+        image_shape=COLOUR,
+        note="SNIP's VGG-C: the last convolution of the last three blocks is 1x1",
+    ),
+    "vgg-like": ModelRow(
+        build="models.vgg:vgg_like",
+        shapes=partial(vgg, VGG_16, (512,), True),
+        image_shape=COLOUR,
+        note="SNIP's VGG-like: one hidden layer",
+    ),
+    "vgg16-bn": ModelRow(
+        build="models.vgg:vgg16_bn",
+        shapes=partial(vgg, VGG_16, (), True),
+        image_shape=COLOUR,
+        larger=True,
+        note="open_lth's and SynFlow's VGG-16: one Linear layer",
+    ),
+    "vgg11-bn": ModelRow(
+        build="models.vgg:vgg11_bn",
+        shapes=partial(vgg, VGG_11, (), True),
+        image_shape=COLOUR,
+        larger=True,
+        note="open_lth's and SynFlow's VGG-11",
+    ),
+    "vgg19-bn": ModelRow(
+        build="models.vgg:vgg19_bn",
+        shapes=partial(vgg, VGG_19, (), False),
+        image_shape=COLOUR,
+        larger=True,
+        note="GraSP's VGG-19: convolutions without bias",
+    ),
+    "resnet20": ModelRow(
+        build="models.resnet:resnet20",
+        shapes=partial(resnet, CIFAR, (3, 3, 3), False),
+        image_shape=COLOUR,
+        larger=True,
+        note="He et al. 2016 for CIFAR, shortcuts without parameters (option A)",
+    ),
+    "resnet32": ModelRow(
+        build="models.resnet:resnet32",
+        shapes=partial(resnet, CIFAR, (5, 5, 5), False),
+        image_shape=COLOUR,
+        larger=True,
+        note="He et al. 2016 for CIFAR, shortcuts without parameters (option A)",
+    ),
+    "resnet20-proj": ModelRow(
+        build="models.resnet:resnet20_projection",
+        shapes=partial(resnet, CIFAR, (3, 3, 3), True),
+        image_shape=COLOUR,
+        larger=True,
+        note="resnet20 with projections, as in open_lth",
+    ),
+    "resnet32-proj": ModelRow(
+        build="models.resnet:resnet32_projection",
+        shapes=partial(resnet, CIFAR, (5, 5, 5), True),
+        image_shape=COLOUR,
+        larger=True,
+        note="resnet32 with projections",
+    ),
+    "resnet32-x2": ModelRow(
+        build="models.resnet:resnet32_x2",
+        shapes=partial(resnet, (32, 64, 128), (5, 5, 5), True),
+        image_shape=COLOUR,
+        larger=True,
+        note="GraSP's ResNet32: twice the width, projections",
+    ),
+    "resnet18": ModelRow(
+        build="models.resnet:resnet18",
+        shapes=partial(resnet, WIDE, (2, 2, 2, 2), True),
+        image_shape=COLOUR,
+        larger=True,
+        note="3x3 stem for small images",
+    ),
+    "resnet34": ModelRow(
+        build="models.resnet:resnet34",
+        shapes=partial(resnet, WIDE, (3, 4, 6, 3), True),
+        image_shape=COLOUR,
+        larger=True,
+        note="3x3 stem for small images",
+    ),
+    "wrn-16-8": ModelRow(
+        build="models.wide_resnet:wrn_16_8",
+        shapes=partial(wide_resnet, 16, 8),
+        image_shape=COLOUR,
+        larger=True,
+        note="Zagoruyko and Komodakis 2016",
+    ),
+    "wrn-22-8": ModelRow(
+        build="models.wide_resnet:wrn_22_8",
+        shapes=partial(wide_resnet, 22, 8),
+        image_shape=COLOUR,
+        larger=True,
+        note="Zagoruyko and Komodakis 2016",
+    ),
+    "mobilenet-v1": ModelRow(
+        build="models.mobilenet:mobilenet_v1",
+        shapes=mobilenet,
+        image_shape=COLOUR,
+        larger=True,
+        note="Howard et al. 2017, stem of stride 1",
     ),
 }
 
 
-def build(name: str) -> nn.Module:
-    """A new network of MODELS, on the CPU, in float32; torch's random state stays as it was.
+def build(name: str, classes: int) -> nn.Module:
+    """A new network of MODELS for that number of classes, on the CPU, in float32; torch's random state stays as it was.
 
     Its weights are torch's own random defaults: `models.initialise.initialise` gives the reproducible ones.
 
@@ -90,5 +215,5 @@ def build(name: str) -> nn.Module:
     import torch
 
     with torch.random.fork_rng(devices=[]):
-        model: nn.Module = factory()
+        model: nn.Module = factory(classes)
     return model

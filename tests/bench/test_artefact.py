@@ -108,7 +108,7 @@ def test_lenet_5_at_0_995_is_as_small_as_claimed() -> None:
 def test_a_mask_of_snip_is_as_short_as_its_entropy(rate: str) -> None:
     data = untrained("lenet-5-caffe", "snip", rate)
     header, (mask, _, _) = unseal(data)
-    weights = [w.numel() for w in maskable(models.build("lenet-5-caffe")).values()]
+    weights = [w.numel() for w in maskable(models.build("lenet-5-caffe", 10)).values()]
     assert len(mask) <= 1.01 * entropy_bytes(list(zip(weights, header.live, strict=True))) + 16
 
 
@@ -248,7 +248,8 @@ def remade(data: bytes, **changed: Any) -> bytes:
         ({"live": [-1, 0, 0]}, "header, live.0: Input should be greater than or equal to 0, found '-1'"),
         ({"value_type": "float23"}, "value type 'float23': allowed is float64, float32"),
         ({"value_type": "float64"}, "plane"),
-        ({"classes": 11}, "lenet-300-100 takes others"),
+        ({"classes": 11}, "are declared"),
+        ({"image_shape": [1, 28, 29]}, "lenet-300-100 takes others"),
         ({"image_shape": [1, 28, 28, 1]}, "header, image_shape"),
         ({"counters": {"x": [1]}}, "counters x: allowed are none"),
         ({"scales": [1.0]}, "1 scales of 3 tensors of float32 values: allowed is one each for int8"),
@@ -318,8 +319,8 @@ class Tiny(nn.Module):
 def tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, bytes]]:
     """Files of trained tiny networks, by method."""
     layers = {"conv.weight": (4, 1, 3, 3), "fc.weight": (10, 324)}
-    monkeypatch.setattr(sys.modules[__name__], "tiny_network", Tiny, raising=False)
-    row = replace(models.MODELS["lenet-300-100"], build=f"{__name__}:tiny_network", parameters=3338, layers=layers)
+    monkeypatch.setattr(sys.modules[__name__], "tiny_network", lambda classes: Tiny(), raising=False)
+    row = replace(models.MODELS["lenet-300-100"], build=f"{__name__}:tiny_network", shapes=lambda classes: layers)
     monkeypatch.setitem(models.MODELS, "tiny", row)
     monkeypatch.setitem(sys.modules, __name__, sys.modules.get(__name__))
     yield {method: trained("tiny", method, "0.9").artefact for method in ("freeze", "snip", "dense")}

@@ -132,7 +132,7 @@ def test_what_no_batched_step_can_do_is_the_outcome_of_each_trial(monkeypatch: p
         return out
 
     model = "lenet-300-100"
-    monkeypatch.setattr(type(models.build(model)), "forward", forward)
+    monkeypatch.setattr(type(models.build(model, 10)), "forward", forward)
     results = train([spec("dense", seed=seed, pack="vmap", model=model) for seed in range(2)], DATA, "cpu")
     assert [result.outcome for result in results] == [names.FAILED] * 2
     assert all("vmap" in result.reason and ".item()" in result.reason for result in results)
@@ -155,7 +155,9 @@ def test_the_size_of_a_pack_follows_free_memory_and_changes_no_number(
     specs = pack_of("vmap", precision="float64", epochs=2)
     expected = train(specs, DATA, "cpu")
     sizes = []
-    monkeypatch.setattr(engine, "free_bytes", lambda device: trial_bytes(specs[0], (1, 28, 28)) * fitting / engine.FILL)
+    monkeypatch.setattr(
+        engine, "free_bytes", lambda device: trial_bytes(specs[0], (1, 28, 28), 10) * fitting / engine.FILL
+    )
     monkeypatch.setattr(engine, "Training", lambda members: sizes.append(len(members)) or engine_training(members))
     found = train(specs, DATA, "cpu")
     assert sizes == {1: [1, 1, 1, 1], 2: [2, 2], 3: [2, 2]}[fitting]
@@ -170,9 +172,9 @@ engine_training = engine.Training
 @pytest.mark.parametrize("kind", ["vmap", "unfold"])
 def test_what_a_trial_is_said_to_need_holds_its_activations(kind: str) -> None:
     """conv1's output alone is 256 · 20 · 24² floats; the parameters take eight times their size."""
-    needed = trial_bytes(spec(model="lenet-5-caffe", pack=kind), (1, 28, 28))
+    needed = trial_bytes(spec(model="lenet-5-caffe", pack=kind), (1, 28, 28), 10)
     assert needed > 2 * 4 * 256 * 20 * 24**2 + 8 * 4 * 431_080
-    twice = trial_bytes(spec(model="lenet-5-caffe", pack=kind, precision="float64"), (1, 28, 28))
+    twice = trial_bytes(spec(model="lenet-5-caffe", pack=kind, precision="float64"), (1, 28, 28), 10)
     assert 1.6 * needed < twice < 2 * needed  # the places of the maxima stay 64-bit numbers
 
 
@@ -188,9 +190,9 @@ def test_which_trials_go_together() -> None:
     assert packs_of(mixed, 1) == [packed, other]
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", ["lenet-300-100", "lenet-5-caffe", "resnet20"])
 def test_the_kind_of_a_pack_is_fixed_by_device_and_network(model: str) -> None:
-    shapes = MODELS[model].layers
+    shapes = MODELS[model].layers(10)
     batched = "vmap" if model == "lenet-300-100" else "unfold"
     kinds = ("auto", "single", "vmap", "unfold")
     found = [resolve_pack(asked, device=device, shapes=shapes) for device in ("cpu", "cuda") for asked in kinds]

@@ -85,7 +85,7 @@ def test_orthogonal_survives_nearly_dependent_rows() -> None:
 
 @pytest.mark.parametrize("name", INITIALISERS)
 def test_golden_checksum(name: str) -> None:
-    assert checksum(initialised(build("lenet-300-100"), name)) == GOLDEN[name]
+    assert checksum(initialised(build("lenet-300-100", 10), name)) == GOLDEN[name]
 
 
 SUBPROCESS = """
@@ -95,7 +95,7 @@ from models import INITIALISERS, build
 from models.initialise import checksum, initialise
 sums = {}
 for name in INITIALISERS:
-    model = build("lenet-300-100")
+    model = build("lenet-300-100", 10)
     initialise(model, name, lambda tensor: stream(0, "init", tensor))
     sums[name] = checksum(model)
 json.dump(sums, sys.stdout)
@@ -119,7 +119,7 @@ def test_each_tensor_has_its_own_stream() -> None:
         drawn.append(name)
         return stream(0, "init", name)
 
-    model = build("lenet-5-caffe")
+    model = build("lenet-5-caffe", 10)
     initialise(model, "xavier-normal", draw)
     assert drawn == ["conv1.weight", "conv2.weight", "fc1.weight", "fc2.weight"]
     alone = INITIALISERS["xavier-normal"](stream(0, "init", "fc2.weight"), (10, 500)).astype(np.float32)
@@ -128,7 +128,7 @@ def test_each_tensor_has_its_own_stream() -> None:
 
 
 def test_seeds_differ() -> None:
-    model = build("lenet-300-100")
+    model = build("lenet-300-100", 10)
     assert checksum(initialised(model, "normal", 1)) != GOLDEN["normal"]
     assert checksum(initialised(model, "normal", 0)) == GOLDEN["normal"]
 
