@@ -44,6 +44,7 @@ def print_table(options: Mapping[str, Any]) -> int:
             names=[options["name"]] if options["name"] else [],
             methods=[m.strip() for m in options["methods"].split(",")] if options["methods"] else [],
             rates=rates,
+            published=options["published"],
             classes={name: row.classes for name, row in datasets.DATASETS.items()},
             test_images={name: row.test for name, row in datasets.DATASETS.items()},
         )

@@ -33,6 +33,7 @@ class View:
     names: Collection[str] = ()  # of sweeps
     methods: Collection[str] = ()
     rates: Collection[str] = ()  # decimal texts
+    published: bool = False  # also show published figures
     classes: Mapping[str, int] = field(default_factory=dict)  # data set -> classes: chance is 1/classes
     test_images: Mapping[str, int] = field(default_factory=dict)  # data set -> size of its test set
 
@@ -47,6 +48,8 @@ class View:
             raise ValueError("reference dense: allowed is a method with rates; percent of dense has a table of its own")
         if self.metric not in names.METRICS:
             raise unknown("metric", self.metric, names.METRICS)
+        if self.published and self.metric != names.TEST_ACCURACY:
+            raise ValueError(f"metric {self.metric} beside published figures: allowed is {names.TEST_ACCURACY}")
         object.__setattr__(self, "rates", [_rate(rate) for rate in self.rates])
 
     def chance(self, dataset: str) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 
 from bench import names
-from results import costs, differences, grids, words
+from results import costs, differences, grids, published, words
 from results.analysis import Analysis
 from results.cells import Cell
 from results.collapse import collapse
@@ -57,10 +57,20 @@ def _tables(a: Analysis) -> Iterator[Block]:
     yield from _comparisons(a)
     if figure(a.view.metric).is_accuracy and (share := grids.percent(a)):
         yield share
+    if a.view.published:
+        yield from _published(a)
     if collapsing := collapse(a):
         yield collapsing
     yield costs.stored(a)
     yield costs.computed(a)
+
+
+def _published(a: Analysis) -> Iterator[Block]:
+    if published.matches(a):
+        yield published.grid(a)
+        yield Bullets(published.protocols(a))
+    else:
+        yield Paragraph("No published figure is known for the data set, network, methods and rates shown.")
 
 
 def _comparisons(a: Analysis) -> Iterator[Block]:

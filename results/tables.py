@@ -35,6 +35,7 @@ def render(
     names: Collection[str] = (),
     methods: Collection[str] = (),
     rates: Collection[str] = (),
+    published: bool = False,
     classes: Mapping[str, int] | None = None,
     test_images: Mapping[str, int] | None = None,
 ) -> str:
@@ -45,6 +46,7 @@ def render(
              test: "t", "wilcoxon" or "permutation"; margin: of equivalence, in units of the metric; None = not judged.
              metric: a name of `bench.names.METRICS`.
              names, methods, rates: sweeps, methods and rates to show (all where empty); they change no number.
+             published: whether to show published figures beside, with what tells their protocols from these.
              classes, test_images: data set -> number of classes, number of test images.
     Raises:  ValueError naming the value and what is allowed, for any argument that is none of the known.
     """
@@ -59,6 +61,7 @@ def render(
         names=names,
         methods=methods,
         rates=rates,
+        published=published,
         classes=classes or {},
         test_images=test_images or {},
     )
