@@ -93,7 +93,7 @@ def _as_run(options: Mapping[str, Any]) -> dict[str, Any]:
 def _machine(given: Mapping[str, Any], sweep: Sweep, rounds: int) -> tuple[dict[str, Any], str]:
     from bench.machine_speed import as_table, measure
 
-    load = partial(datasets.load, given["dataset"], given["data_root"])
+    load = partial(datasets.load, datasets.absolute(given["dataset"]), given["data_root"])
     result = measure(given, sweep.trials(), load, rounds)
     return result, as_table(result)
 

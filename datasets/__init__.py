@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 
 from datasets.errors import DataError
 from datasets.files import chosen, read_all
+from datasets.names import PREFIX, absolute, label
 from datasets.places import data_root, folder_of
 from datasets.row import DatasetRow
 
 if TYPE_CHECKING:
     from datasets.images import ImageData
 
-__all__ = ["DATASETS", "DataError", "DatasetRow", "check", "data_root", "fetch", "load", "row_of"]
+__all__ = ["DATASETS", "DataError", "DatasetRow", "absolute", "check", "data_root", "fetch", "label", "load", "row_of"]
 
 
 DATASETS: dict[str, DatasetRow] = {
@@ -174,13 +175,17 @@ def fetch(name: str, root: Path | None = None) -> None:
 
 
 def row_of(name: str) -> DatasetRow:
-    """What is known of a data set by its name.
+    """What is known of a data set by its name: of DATASETS, or `folder:PATH` or `folder:PATH@SIDE` (see `folder`).
 
-    Raises: DataError if `name` is unknown.
+    Raises: DataError if `name` is unknown, or the folder is not laid out as a data set.
     """
+    if name.startswith(PREFIX):
+        from datasets import folder
+
+        return folder.row(name)
     row = DATASETS.get(name)
     if row is None:
         near = difflib.get_close_matches(name, DATASETS, n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
-        raise DataError(f"data set {name!r}: allowed is {', '.join(DATASETS)}{hint}")
+        raise DataError(f"data set {name!r}: allowed is {', '.join(DATASETS)}, folder:PATH{hint}")
     return row

@@ -127,7 +127,7 @@ def _allocate(path: Path, shape: tuple[int, ...], dtype: DTypeLike) -> np.memmap
 
 def _crc32(array: NDArray[Any]) -> int:
     """Against accidents, as in a zip archive: whoever can write the arrays can write the header too."""
-    return zlib.crc32(memoryview(np.ascontiguousarray(array).reshape(-1).view(np.uint8)))
+    return zlib.crc32(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
 
 
 def _remove_abandoned(parent: Path) -> None:
