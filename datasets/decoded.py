@@ -40,11 +40,14 @@ def decoded(name: str, row: DatasetRow, root: Path) -> Kept:
         return kept
     module, _, function = row.decode.partition(":")
     fill = partial(getattr(importlib.import_module(module), function), name, row, root, files)
+    reason = "read again, the arrays are not what was written"
     try:
         write_kept(folder, identity, shapes_of(row), fill)
-        kept = open_kept(folder, identity)
     except OSError as error:
-        warnings.warn(f"{folder}: cannot be written, so each process decodes data set {name}: {error}", stacklevel=2)
+        reason = str(error)
+    kept = open_kept(folder, identity)  # ours, or another process's that was faster
+    if kept is None:
+        warnings.warn(f"{folder}: cannot be kept, so each process decodes data set {name}: {reason}", stacklevel=2)
     return kept or filled(shapes_of(row), fill)
 
 
@@ -90,7 +93,12 @@ def _place(name: str, row: DatasetRow) -> Path:
 
 
 def _identity(name: str, row: DatasetRow, root: Path, files: Mapping[str, str]) -> str:
-    """SHA-256 over the content hash and the files that are read: their names, sizes and times of change."""
+    """SHA-256 over the content hash and the files that are read: their names, sizes and times of change.
+
+    The row of a folder has just been made from its files as they are, so its content hash says it all.
+    """
+    if row.folder:
+        return row.content_hash
     listed = []
     for path in files:
         file = stored(root / path)

@@ -78,13 +78,11 @@ def _download(path: Path, md5: str, url: str) -> None:
 
 def _unpack(md5: str, paths: list[str], root: Path, url: str) -> None:
     """Download an archive, and keep of it the files at `paths` alone."""
-    from torchvision.datasets.utils import download_url
+    from torchvision.datasets.utils import download_url, extract_archive
 
     with _elsewhere(root) as folder, _timeout(TIMEOUT_SECONDS):
         download_url(url, folder, "archive.tar.gz", md5)
-        with tarfile.open(folder / "archive.tar.gz") as archive:
-            for path in paths:
-                archive.extract(path, folder, filter="data")
+        extract_archive(folder / "archive.tar.gz", folder)
         for path in paths:
             (root / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).replace(root / path)

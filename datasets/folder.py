@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from datasets.errors import DataError
 from datasets.hashes import md5s
@@ -39,7 +39,7 @@ def row(name: str) -> DatasetRow:
         classes=len(classes),
         train=len(train),
         test=len([path for path in test if path != ANNOTATIONS]),
-        smallest_class=min(Counter(PurePosixPath(path).parts[1] for path in train).values()),
+        smallest_class=min(Counter(path.split("/")[1] for path in train).values()),
         default_model="resnet20",
         files=md5s(folder, [*train, *test]),
         folder=str(folder),
@@ -58,9 +58,9 @@ def classes_of(folder: Path, paths: Iterable[str]) -> list[int]:
     told = _annotations(folder) if annotated else {}
     names = []
     for path in paths:
-        _, name, *_ = parts = PurePosixPath(path).parts
+        _, name, *_, file = path.split("/")
         if name not in numbers:
-            name = told.get(parts[-1], "")
+            name = told.get(file, "")
         if name not in numbers:
             raise DataError(f"{folder / path}: {ANNOTATIONS} names no class of train/ for it")
         names.append(name)
@@ -98,8 +98,9 @@ def _in_classes(folder: Path, split: str, classes: list[str]) -> list[str]:
     for name in classes:
         start = folder / split / name
         walked = sorted((where, sorted(files)) for where, _, files in os.walk(start, followlinks=True))
-        paths = [Path(where, file) for where, files in walked for file in files if file.lower().endswith(EXTENSIONS)]
+        below = [(Path(where).relative_to(folder).as_posix(), files) for where, files in walked]
+        paths = [f"{where}/{file}" for where, files in below for file in files if file.lower().endswith(EXTENSIONS)]
         if not paths:
             raise DataError(f"{start}: has no image; read are {', '.join(EXTENSIONS)}")
-        images += [path.relative_to(folder).as_posix() for path in paths]
+        images += paths
     return images

@@ -74,7 +74,7 @@ def test_where_the_cache_cannot_be_written_a_warning_says_so(
         path.rmdir() if path.is_dir() else path.unlink()
     own_cache.parents[1].rmdir()
     (tmp_path / "cache").touch()  # a folder below a file cannot be made, not even by a privileged user
-    with pytest.warns(UserWarning, match="cannot be written, so each process decodes data set small: "):
+    with pytest.warns(UserWarning, match="cannot be kept, so each process decodes data set small: "):
         data = load("small", root)
     assert torch.equal(data.train_images, expected.train_images)
     assert (data.mean, data.std) == (expected.mean, expected.std)
