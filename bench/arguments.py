@@ -15,7 +15,7 @@ from typing import Any
 from bench.catalogue import Catalogue
 from bench.grammar import parse_rates, parse_seeds
 from bench.sweep import Sweep, data_and_model
-from datasets import DATASETS, DatasetRow
+from datasets import DatasetRow, row_of
 from datasets.counts import validation_count
 
 FIELDS = (
@@ -63,7 +63,7 @@ def read_sweep(options: Mapping[str, Any]) -> Sweep:
         raise ValueError(
             f"methods {options['methods']!r} at rates {options['rates']!r} with --no-dense: no trial is left"
         )
-    _check_sizes(DATASETS[options["dataset"]], options)
+    _check_sizes(row_of(options["dataset"]), options)
     return sweep
 
 

@@ -53,7 +53,7 @@ RUN = [
     click.option("--methods", default="freeze,snip", show_default=True, help="Comma list; name:field=value sets a field."),
     click.option("--rates", default="0.9:0.995", show_default=True, help=f"Not trained: {RATES_HELP}."),
     click.option("--seeds", default="5", show_default=True, help=f"{SEEDS_HELP}."),
-    click.option("--dataset", default="digits", show_default=True, help="Data set; see `list datasets`."),
+    click.option("--dataset", default="digits", show_default=True, help="Data set: see `list datasets`, or folder:PATH."),
     click.option("--model", help="Network; see `list models`.  [default: the data set's own]"),
     click.option("--name", help="Name of the sweep.  [default: DATASET-MODEL]"),
     click.option("--dense/--no-dense", default=True, show_default=True, help="Train the dense baseline along."),
@@ -100,7 +100,7 @@ PLOT = [
 SPEED = [
     click.option("--methods", default="freeze,snip", show_default=True, help="Comma list."),
     click.option("--rates", default="0.99", show_default=True, help=f"Not trained: {RATES_HELP}."),
-    click.option("--dataset", default="digits", show_default=True, help="Data set; see `list datasets`."),
+    click.option("--dataset", default="digits", show_default=True, help="Data set: see `list datasets`, or folder:PATH."),
     click.option("--model", help="Network; see `list models`.  [default: the data set's own]"),
     click.option("--steps", type=int, help="Steps of one variant before the next has its turn.  [default: 25]"),
     click.option("--rounds", type=int, help="How often each variant has its turn.  [default: 30; 3 with --machine, 5 with --masks]"),

@@ -16,7 +16,7 @@ from bench.result import SweepError, TrialResult
 from bench.spec import TrialSpec
 from bench.speed import machine
 from bench.timed_run import TimedRun, timed_run
-from datasets import DATASETS
+from datasets import row_of
 from datasets.counts import validation_count
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def measure(
     Raises:  SweepError where a trial is not done, or the two sides do not end at the same weights.
     """
     cores, some, before = os.cpu_count() or 1, trials[0], os.getloadavg()
+    steps = steps_of(some, row_of(options["dataset"]).train)
     seeds = len({spec.seed for spec in trials})
     about = {
         "dataset": some.dataset,
@@ -57,9 +58,9 @@ def measure(
         "cores": cores,
         "trials": len(trials),
         "seeds": seeds,
-        "steps_per_trial": steps_of(some),
+        "steps_per_trial": steps,
     }
-    say(f"{rounds} times {len(trials)} trials of {steps_of(some)} steps, by bare engines and by the run command")
+    say(f"{rounds} times {len(trials)} trials of {steps} steps, by bare engines and by the run command")
     shares = [[spec for spec in trials if spec.seed % cores == core] for core in range(cores)]
     found = [_round(options, shares, load) for _ in range(rounds)]
     return {
@@ -73,9 +74,8 @@ def measure(
     }
 
 
-def steps_of(spec: TrialSpec) -> int:
-    """The steps of a trial."""
-    images = DATASETS[spec.dataset].train
+def steps_of(spec: TrialSpec, images: int) -> int:
+    """The steps of a trial on a data set of so many training images."""
     return spec.epochs * -(-(images - validation_count(images, spec.validation_fraction)) // spec.batch_size)
 
 
@@ -83,7 +83,8 @@ def _round(
     options: Mapping[str, Any], shares: Sequence[Sequence[TrialSpec]], load: Callable[[], ImageData]
 ) -> dict[str, Figures]:
     """Both sides once, one after the other: "bare" and "harness", each with its figures."""
-    steps = sum(steps_of(spec) for share in shares for spec in share)
+    images = row_of(options["dataset"]).train
+    steps = sum(steps_of(spec, images) for share in shares for spec in share)
     trained, loading = side_by_side(shares, load)
     bare = [result for results in trained for result in results]
     run = timed_run(options)

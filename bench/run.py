@@ -33,10 +33,10 @@ def run_sweep(options: Mapping[str, Any], store: Callable[[], Place] = StorePlac
             sweep = on_device(sweep, options)
             trials = sweep.trials()
             execution = read_execution(options, trials[0].device)
-            name = options["name"] or f"{trials[0].dataset}-{trials[0].model}"
+            name = options["name"] or f"{trials[0].dataset}-{trials[0].model}".replace("@", "-")
             check_name(name)
             place = store() if execution.offline is None else FolderPlace(execution.offline)
-            load = _data(trials[0].dataset, options)
+            load = _data(options["dataset"], options)
     if place.is_new:  # else it may have every trial, and be faster to ask than Ray to start
         _start_ray(execution)
     with usage_errors():
@@ -69,7 +69,7 @@ def _data(name: str, options: Mapping[str, Any]) -> Callable[[], ImageData]:
     root = datasets.data_root(options["data_root"])
     datasets.fetch(name, root)
     datasets.check(name, root)
-    return partial(datasets.load, name, root)
+    return partial(datasets.load, datasets.absolute(name), root)
 
 
 def _train(

@@ -108,7 +108,7 @@ def _masks(sweep: Sweep, rounds: int) -> tuple[dict[str, Any], str]:
 def _machine(given: Mapping[str, Any], sweep: Sweep, rounds: int) -> tuple[dict[str, Any], str]:
     from bench.machine_speed import as_table, measure
 
-    load = partial(datasets.load, given["dataset"], given["data_root"])
+    load = partial(datasets.load, datasets.absolute(given["dataset"]), given["data_root"])
     result = measure(given, sweep.trials(), load, rounds)
     return result, as_table(result)
 

@@ -11,7 +11,8 @@ from bench.catalogue import nearest
 from bench.packs import resolve_pack
 from bench.spec import TrialSpec, key_of
 from bench.steps import resolve_step
-from datasets import DATASETS
+from datasets import DATASETS, label, row_of
+from datasets.names import PREFIX
 from methods import METHODS, Dense, Method
 from models import INITIALISERS, MODELS
 
@@ -80,10 +81,11 @@ def data_and_model(dataset: str, model: str | None, initialiser: str) -> dict[st
 
     Raises ValueError where a name is unknown or the model does not fit the data's shape.
     """
-    for kind, name, table in (("data set", dataset, DATASETS), ("initialiser", initialiser, INITIALISERS)):
-        if name not in table:
-            raise ValueError(nearest(kind, name, list(table)))
-    data = DATASETS[dataset]
+    if dataset not in DATASETS and not dataset.startswith(PREFIX):
+        raise ValueError(nearest("data set", dataset, [*DATASETS, f"{PREFIX}PATH"]))
+    if initialiser not in INITIALISERS:
+        raise ValueError(nearest("initialiser", initialiser, list(INITIALISERS)))
+    data = row_of(dataset)
     model = data.default_model if model is None else model
     if model not in MODELS:
         raise ValueError(nearest("model", model, list(MODELS)))
@@ -93,4 +95,4 @@ def data_and_model(dataset: str, model: str | None, initialiser: str) -> dict[st
         raise ValueError(
             f"model {model!r} takes images {row.image_shape}{more}; data set {dataset!r} has {data.image_shape}"
         )
-    return {"dataset": dataset, "data_hash": data.content_hash, "model": model, "initialiser": initialiser}
+    return {"dataset": label(dataset), "data_hash": data.content_hash, "model": model, "initialiser": initialiser}

@@ -6,48 +6,20 @@ A row is a name, a lazy reference and the metadata that checks need. Imports no 
 from __future__ import annotations
 
 import difflib
-import hashlib
 import importlib
-import importlib.util
-import json
-import os
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from datasets.errors import DataError
-from datasets.files import read_all
+from datasets.files import chosen, read_all
+from datasets.names import PREFIX, absolute, label
+from datasets.places import data_root, folder_of
+from datasets.row import DatasetRow
 
 if TYPE_CHECKING:
     from datasets.images import ImageData
 
-__all__ = ["DATASETS", "DataError", "DatasetRow", "check", "data_root", "fetch", "load"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class DatasetRow:
-    """One data set."""
-
-    load: str  # "module:function", called with (name, row, root)
-    image_shape: tuple[int, int, int]  # (C, H, W)
-    classes: int
-    train: int  # images
-    test: int
-    smallest_class: int  # training images of the class that has fewest
-    default_model: str
-    files: Mapping[str, str]  # path -> md5; relative to the data root, or to where `package` is installed
-    package: str = ""  # the files come with this package; "" = they lie under the data root
-    mirrors: str = ""  # "module:class" whose `mirrors` list the addresses of the files' folder; "" = never downloaded
-    version: int = 1  # of our own processing of the files: raise it whenever the arrays change
-    note: str = ""  # one line for the listing
-
-    @property
-    def content_hash(self) -> str:
-        """SHA-256 that changes whenever the arrays may: over the files' names and md5s, and our version."""
-        record = {"files": dict(self.files), "version": self.version}
-        text = json.dumps(record, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+__all__ = ["DATASETS", "DataError", "DatasetRow", "absolute", "check", "data_root", "fetch", "label", "load", "row_of"]
 
 
 DATASETS: dict[str, DatasetRow] = {
@@ -77,7 +49,7 @@ DATASETS: dict[str, DatasetRow] = {
             "MNIST/raw/t10k-images-idx3-ubyte.gz": "9fb629c4189551a2d022fa330f9573f3",
             "MNIST/raw/t10k-labels-idx1-ubyte.gz": "ec29112dd5afa0611ce80d1b7f02629c",
         },
-        mirrors="torchvision.datasets:MNIST",
+        source="torchvision.datasets:MNIST",
         note="LeCun et al. 1998; 11 MB to download",
     ),
     "fashion-mnist": DatasetRow(
@@ -94,31 +66,100 @@ DATASETS: dict[str, DatasetRow] = {
             "FashionMNIST/raw/t10k-images-idx3-ubyte.gz": "bef4ecab320f06d8554ea6380940ec79",
             "FashionMNIST/raw/t10k-labels-idx1-ubyte.gz": "bb300cfdad3c16e7a12a480ee83cd310",
         },
-        mirrors="torchvision.datasets:FashionMNIST",
+        source="torchvision.datasets:FashionMNIST",
         note="Xiao et al. 2017; 31 MB to download",
+    ),
+    "cifar10": DatasetRow(
+        load="datasets.images:load",
+        image_shape=(3, 32, 32),
+        classes=10,
+        train=50_000,
+        test=10_000,
+        smallest_class=5_000,
+        default_model="resnet20",
+        files={
+            "cifar-10-batches-bin/data_batch_1.bin": "5dd7e06a14cb22eb9f671a540d1b7c25",
+            "cifar-10-batches-bin/data_batch_2.bin": "5ea93a67294ea407fff1d09f752e9692",
+            "cifar-10-batches-bin/data_batch_3.bin": "942cd6a4bcdd0dd3c604fbe906cb4421",
+            "cifar-10-batches-bin/data_batch_4.bin": "ae636b3ba5c66a11e91e8cb52e771fcb",
+            "cifar-10-batches-bin/data_batch_5.bin": "53f37980c15c3d472c316c40844f3f0d",
+            "cifar-10-batches-bin/test_batch.bin": "803d5f7f4d78ea53de84dbe85f74fb6d",
+        },
+        instead={
+            "cifar-10-batches-py/data_batch_1": "c99cafc152244af753f735de768cd75f",
+            "cifar-10-batches-py/data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",
+            "cifar-10-batches-py/data_batch_3": "54ebc095f3ab1f0389bbae665268c751",
+            "cifar-10-batches-py/data_batch_4": "634d18415352ddfa80567beed471001a",
+            "cifar-10-batches-py/data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb",
+            "cifar-10-batches-py/test_batch": "40351d587109b95175f43aff81a1287e",
+            "cifar-10-batches-py/batches.meta": "5ff9c542aee3614f3951f8cda6e48888",
+        },
+        source="torchvision.datasets:CIFAR10",
+        decode="datasets.cifar:decode",
+        note="Krizhevsky 2009; 170 MB to download",
+    ),
+    "cifar100": DatasetRow(
+        load="datasets.images:load",
+        image_shape=(3, 32, 32),
+        classes=100,
+        train=50_000,
+        test=10_000,
+        smallest_class=500,
+        default_model="resnet20",
+        files={
+            "cifar-100-python/train": "16019d7e3df5f24257cddd939b257f8d",
+            "cifar-100-python/test": "f0ef6b0ae62326f3e7ffdfab6717acfc",
+            "cifar-100-python/meta": "7973b15100ade9c7d40fb424638fde48",
+        },
+        source="torchvision.datasets:CIFAR100",
+        decode="datasets.cifar:through_torchvision",
+        note="Krizhevsky 2009, the 100 fine labels; 169 MB to download",
+    ),
+    "svhn": DatasetRow(
+        load="datasets.images:load",
+        image_shape=(3, 32, 32),
+        classes=10,
+        train=73_257,
+        test=26_032,
+        smallest_class=4_659,
+        default_model="resnet20",
+        files={
+            "train_32x32.mat": "e26dedcc434d2e4c54c9b2d4a06d8373",
+            "test_32x32.mat": "eb5a983be6a315427106f1b164d9cef3",
+        },
+        source="torchvision.datasets:SVHN",
+        decode="datasets.cifar:through_torchvision",
+        note="Netzer et al. 2011, cropped digits without the extra images; 246 MB to download",
     ),
 }
 
 
 def load(name: str, root: Path | None = None) -> ImageData:
-    """Read a data set of DATASETS, checking its files by md5; writes and downloads nothing.
+    """Read a data set, checking its files; downloads nothing, and writes to the cache of decoded arrays alone.
 
-    Args:    root: the data root; None = `data_root(None)`.
+    Args:    name: of DATASETS. root: the data root; None = `data_root(None)`.
     Raises:  DataError if `name` is unknown, or a file is missing or corrupted: one line naming it.
     """
-    row = _row(name)
+    row = row_of(name)
     module, _, function = row.load.partition(":")
-    data: ImageData = getattr(importlib.import_module(module), function)(name, row, _folder(name, row, root))
+    data: ImageData = getattr(importlib.import_module(module), function)(name, row, folder_of(name, row, root))
     return data
 
 
 def check(name: str, root: Path | None = None) -> None:
-    """Check the files of a data set by md5, without torch: what `load` would complain about, sooner.
+    """Check the files of a data set: what `load` would complain about, sooner. Fills the cache of decoded arrays.
 
+    Imports no torch, except to decode the files that only torchvision reads.
     Raises: DataError if `name` is unknown, or a file is missing or corrupted: one line naming it.
     """
-    row = _row(name)
-    read_all(name, row.files, _folder(name, row, root))
+    row = row_of(name)
+    folder = folder_of(name, row, root)
+    if row.decode:
+        from datasets.decoded import prepare
+
+        prepare(name, row, folder)
+    else:
+        read_all(name, chosen(row, folder), folder)
 
 
 def fetch(name: str, root: Path | None = None) -> None:
@@ -126,38 +167,27 @@ def fetch(name: str, root: Path | None = None) -> None:
 
     Raises: DataError if `name` is unknown or a file cannot be had: one line naming the files expected there.
     """
-    row = _row(name)
-    if row.mirrors:
+    if name.startswith(PREFIX):  # which is there, or `check` says what is not
+        return
+    row = row_of(name)
+    if row.source:
         from datasets.download import download_missing
 
         download_missing(name, row, data_root(root))
 
 
-def data_root(given: Path | None = None) -> Path:
-    """The absolute folder of the data: `given`, else BENCH_DATA_ROOT, else the user's cache folder."""
-    if given is not None:
-        return given.expanduser().absolute()
-    if named := os.environ.get("BENCH_DATA_ROOT"):
-        return Path(named).expanduser().absolute()
-    from platformdirs import user_cache_path
+def row_of(name: str) -> DatasetRow:
+    """What is known of a data set by its name: of DATASETS, or `folder:PATH` or `folder:PATH@SIDE` (see `folder`).
 
-    return user_cache_path("freeze-or-prune").absolute()
+    Raises: DataError if `name` is unknown, or the folder is not laid out as a data set.
+    """
+    if name.startswith(PREFIX):
+        from datasets import folder
 
-
-def _folder(name: str, row: DatasetRow, root: Path | None) -> Path:
-    """What the paths of a row's files are relative to; a package is found, not imported."""
-    if not row.package:
-        return data_root(root)
-    found = importlib.util.find_spec(row.package)
-    if found is None or found.origin is None:
-        raise DataError(f"data set {name}: needs the package {row.package}, which is not installed")
-    return Path(found.origin).parents[1]
-
-
-def _row(name: str) -> DatasetRow:
+        return folder.row(name)
     row = DATASETS.get(name)
     if row is None:
         near = difflib.get_close_matches(name, DATASETS, n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
-        raise DataError(f"data set {name!r}: allowed is {', '.join(DATASETS)}{hint}")
+        raise DataError(f"data set {name!r}: allowed is {', '.join(DATASETS)}, folder:PATH{hint}")
     return row

@@ -1,63 +1,99 @@
-"""Downloading what is missing."""
+"""Downloading what is missing, from where torchvision says it is."""
 
 from __future__ import annotations
 
 import importlib
 import socket
-from collections.abc import Iterator
+import tarfile
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from http.client import HTTPException
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from datasets.errors import DataError
-from datasets.files import expected, missing
+from datasets.files import chosen, expected, missing
 
 if TYPE_CHECKING:
-    from datasets import DatasetRow
+    from datasets.row import DatasetRow
 
 TIMEOUT_SECONDS = 60.0  # without a byte; torchvision sets none, and a firewall that drops packets would hang the run
 
 
 def download_missing(name: str, row: DatasetRow, root: Path) -> None:
-    """Download the missing files of `row` under `root`, from the first mirror that gives the right md5.
+    """Download the missing files of `row` under `root`: each by itself, or out of the archive that holds them all.
 
     Raises: DataError if one cannot be had or written: one line with the files to put there by hand.
     """
-    lacking = missing(row.files, root)
-    if not lacking:
+    if not missing(chosen(row, root), root):
         return
-    module, _, owner = row.mirrors.partition(":")
-    mirrors: list[str] = getattr(importlib.import_module(module), owner).mirrors
-    for path in lacking:
-        if failure := _from_any(mirrors, root / path, row.files[path]):
-            wanted = expected(row.files, missing(row.files, root), root)
-            raise DataError(f"data set {name}: cannot download ({failure}); expected are {wanted}")
+    module, _, attribute = row.source.partition(":")
+    owner = getattr(importlib.import_module(module), attribute)
+    if failure := _fetch(owner, row.instead or row.files, root):
+        files = chosen(row, root)
+        wanted = expected(files, missing(files, root), root)
+        raise DataError(f"data set {name}: cannot download ({failure}); expected are {wanted}")
 
 
-def _from_any(mirrors: list[str], path: Path, md5: str) -> str:
-    """Try the mirrors in turn; what went wrong with the last of them, "" if nothing."""
-    failure = "no mirror is known"
-    for mirror in mirrors:
+def _fetch(owner: Any, files: Mapping[str, str], root: Path) -> str:
+    """What went wrong, "" if nothing. A class of torchvision has an archive, or addresses of the single files."""
+    lacking = missing(files, root)
+    if hasattr(owner, "tgz_md5"):
+        return _attempt([owner.url], partial(_unpack, owner.tgz_md5, lacking, root))
+    failures = (_attempt(_addresses(owner, path), partial(_download, root / path, files[path])) for path in lacking)
+    return next(filter(None, failures), "")
+
+
+def _addresses(owner: Any, path: str) -> list[str]:
+    """MNIST and its like name the folders that mirror theirs; SVHN names the address of each file."""
+    name = Path(path).name
+    if hasattr(owner, "mirrors"):
+        return [mirror + name for mirror in owner.mirrors]
+    return [url for url, file, _ in owner.split_list.values() if file == name]
+
+
+def _attempt(urls: list[str], download: Callable[[str], None]) -> str:
+    """Try the addresses in turn; what went wrong with the last of them, "" if nothing."""
+    failure = "no address is known"
+    for url in urls:
         try:
-            _download(mirror + path.name, path, md5)
-        except (OSError, RuntimeError, HTTPException) as error:
+            download(url)
+        except (OSError, RuntimeError, HTTPException, tarfile.TarError) as error:
             failure = " ".join(f"{type(error).__name__}: {error}".split())
         else:
             return ""
     return failure
 
 
-def _download(url: str, path: Path, md5: str) -> None:
-    """Elsewhere first: no other process ever sees half a file, and a failure leaves no folder behind."""
+def _download(path: Path, md5: str, url: str) -> None:
     from torchvision.datasets.utils import download_url
 
-    there = next(folder for folder in path.parents if folder.is_dir())
-    with TemporaryDirectory(prefix=".bench-", dir=there) as folder, _timeout(TIMEOUT_SECONDS):
+    with _elsewhere(path.parent) as folder, _timeout(TIMEOUT_SECONDS):
         download_url(url, folder, path.name, md5)
         path.parent.mkdir(parents=True, exist_ok=True)
-        (Path(folder) / path.name).replace(path)
+        (folder / path.name).replace(path)
+
+
+def _unpack(md5: str, paths: list[str], root: Path, url: str) -> None:
+    """Download an archive, and keep of it the files at `paths` alone."""
+    from torchvision.datasets.utils import download_url, extract_archive
+
+    with _elsewhere(root) as folder, _timeout(TIMEOUT_SECONDS):
+        download_url(url, folder, "archive.tar.gz", md5)
+        extract_archive(folder / "archive.tar.gz", folder)
+        for path in paths:
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).replace(root / path)
+
+
+@contextmanager
+def _elsewhere(target: Path) -> Iterator[Path]:
+    """A folder to write in first: no other process ever sees half a file, and a failure leaves no folder behind."""
+    there = next(folder for folder in (target, *target.parents) if folder.is_dir())
+    with TemporaryDirectory(prefix=".bench-", dir=there) as folder:
+        yield Path(folder)
 
 
 @contextmanager

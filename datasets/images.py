@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor
+
+from datasets.decoded import decoded
+
+if TYPE_CHECKING:
+    from datasets.row import DatasetRow
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,3 +27,22 @@ class ImageData:
     test_labels: Tensor
     mean: tuple[float, ...]  # per channel over the whole training set, of pixels scaled to [0, 1]
     std: tuple[float, ...]
+
+
+def load(name: str, row: DatasetRow, root: Path) -> ImageData:
+    """The decoded arrays of a row that has `decode`; the images lie in memory with their channels last.
+
+    Raises: DataError if a file is missing or corrupted, or does not hold what `row` says.
+    """
+    kept = decoded(name, row, root)
+    part = {key: torch.from_numpy(array) for key, array in kept.parts.items()}
+    return ImageData(
+        name=name,
+        classes=row.classes,
+        train_images=part["train_images"].permute(0, 3, 1, 2),
+        train_labels=part["train_labels"],
+        test_images=part["test_images"].permute(0, 3, 1, 2),
+        test_labels=part["test_labels"],
+        mean=kept.mean,
+        std=kept.std,
+    )

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
+from datasets.augment import moved, sources
 from datasets.errors import DataError
 
 LAYOUTS = (torch.contiguous_format, torch.channels_last)
@@ -55,10 +57,17 @@ class Resident:
     def __len__(self) -> int:
         return len(self.pixels)
 
-    def batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
-        """The images at `indices` (int64 [B]) in their order: (x [B,C,H,W] normalised, y int64 [B])."""
+    def batch(self, indices: Tensor, moves: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """The images at `indices` (int64 [B]) in their order: (x [B,C,H,W] normalised, y int64 [B]).
+
+        Args:   moves: int64 [B], each image's move of `datasets.augment`; None = the images as they are.
+        Raises: ValueError if images reduced by `only` shall be moved.
+        """
         indices = indices.to(self.pixels.device)
-        rows = self.pixels.index_select(0, indices).to(self._scale.dtype).mul_(self._scale).add_(self._shift)
+        rows = self.pixels.index_select(0, indices)
+        if moves is not None:
+            rows = moved(rows, moves.to(rows.device), self._sources)
+        rows = rows.to(self._scale.dtype).mul_(self._scale).add_(self._shift)
         x = rows.view(len(indices), *self._row_shape)
         return x.permute(0, 3, 1, 2) if self.channels_last else x, self.labels.index_select(0, indices)
 
@@ -70,19 +79,36 @@ class Resident:
         if self.channels_last:
             raise ValueError("values of images in memory format channels_last: allowed is torch.contiguous_format")
         reduced = copy.copy(self)
+        reduced.__dict__.pop("_sources", None)
         reduced.pixels = self.pixels.index_select(1, values)
         reduced._scale, reduced._shift = self._scale[values], self._shift[values]
         reduced.image_shape = reduced._row_shape = torch.Size([len(values)])
         return reduced
 
-    def epoch(self, permutation: Tensor, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def epoch(
+        self, permutation: Tensor, batch_size: int, augment: Tensor | None = None
+    ) -> Iterator[tuple[Tensor, Tensor]]:
         """The images at `permutation` (int64), in its order and in batches; the last may be smaller.
 
-        Evaluation of a whole set is the same walk over its indices with a larger batch.
+        Evaluation of a whole set is the same walk over its indices with a larger batch, not augmented.
+
+        Args:   augment: of each place in `permutation`, the image's move, as `datasets.augment.draw` gives them.
+        Raises: ValueError if the moves are not as many as the images.
         """
+        if augment is not None and augment.shape != permutation.shape:
+            raise ValueError(f"{len(augment)} moves: allowed is one for each of the {len(permutation)} images")
         permutation = permutation.to(self.pixels.device)
+        moves = None if augment is None else augment.to(self.pixels.device)
         for start in range(0, len(permutation), batch_size):
-            yield self.batch(permutation[start : start + batch_size])
+            part = slice(start, start + batch_size)
+            yield self.batch(permutation[part], None if moves is None else moves[part])
+
+    @cached_property
+    def _sources(self) -> Tensor:
+        """Made when it is first needed: as large as 162 images of 8 bytes a value."""
+        if len(self.image_shape) != 3:
+            raise ValueError(f"moves of images reduced to {self.image_shape[0]} values: allowed are whole images")
+        return sources(self.image_shape, channels_last=self.channels_last).to(self.pixels.device)
 
     def _row(self, per_channel: list[float], dtype: torch.dtype, device: torch.device | str) -> Tensor:
         """C numbers, in the order of an image's row."""

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
+from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from bench.sweep import Sweep
+from bench.sweep import Sweep, data_and_model
 from methods import METHODS
+from models import MODELS
 
 PROTOCOL = {
     "dataset": "digits",
@@ -39,3 +44,20 @@ def test_the_grid_in_a_line(methods: str, rates: str, seeds: int, dense: bool, l
         protocol=PROTOCOL,
     )
     assert sweep.grid() == f"grid: {line}"
+
+
+def test_a_folder_of_images_is_one_data_set_wherever_it_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda name: tmp_path / "cache" / name)
+    monkeypatch.setitem(MODELS, "small", replace(MODELS["lenet-300-100"], image_shape=(3, 4, 4), classes=2))
+    for place, name in itertools.product(
+        (tmp_path / "here", tmp_path / "there"), ("train/a", "train/b", "val/a", "val/b")
+    ):
+        (place / "some" / name).mkdir(parents=True)
+        Image.new("RGB", (4, 4), "red").save(place / "some" / name / "0.png")
+    here, there = (
+        data_and_model(f"folder:{tmp_path / place / 'some'}@4", "small", "xavier-normal") for place in ("here", "there")
+    )
+    assert here == there
+    assert here["dataset"] == "folder:some@4"
+    with pytest.raises(ValueError, match=r"^data set 'folder:nowhere': allowed is folder:PATH or folder:PATH@SIDE"):
+        data_and_model("folder:nowhere", "small", "xavier-normal")

@@ -2,11 +2,7 @@
 
 import shutil
 import socket
-from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from types import SimpleNamespace
 
 import pytest
@@ -16,17 +12,6 @@ from torchvision.datasets import MNIST
 from datasets import DataError, fetch, load
 
 FIRST = "Tiny/raw/train-images.gz"
-
-
-@pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The address of a server of `tmp_path`."""
-    monkeypatch.setenv("no_proxy", "*")
-    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
-        Thread(target=running.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{running.server_port}"
-        running.shutdown()
 
 
 def tree(root: Path) -> dict[str, int]:

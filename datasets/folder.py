@@ -1,0 +1,106 @@
+"""A tree of image files as a data set: train/ and test/ or val/, in each a folder per class. Imports no torch.
+
+Layout, order of classes and images, and conversion to RGB are those of torchvision's ImageFolder. The layout in which
+Tiny ImageNet is published is read too, where val/val_annotations.txt has the classes of one folder of images.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from datasets.errors import DataError
+from datasets.hashes import md5s
+from datasets.names import parse
+from datasets.pictures import size_of
+from datasets.row import DatasetRow
+
+EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")  # torchvision's
+ANNOTATIONS = "val/val_annotations.txt"  # a line per image: its name, its class and more, between tabs
+
+
+def row(name: str) -> DatasetRow:
+    """The row of `folder:PATH`: what lies there. With @SIDE every image is resized and cropped to SIDE × SIDE pixels.
+
+    The content hash covers the files' names below PATH and their contents, and SIDE; not where PATH is.
+    Raises: DataError if the tree has not the layout above: one line saying what is missing.
+    """
+    folder, side = parse(name)
+    classes = _classes(folder, "train")
+    if not classes:
+        raise DataError(f"data set {name!r}: {folder / 'train'} has no folder of a class")
+    train, test = _in_classes(folder, "train", classes), _held_out(folder, classes)
+    height, width = (side, side) if side else size_of(folder / train[0])
+    return DatasetRow(
+        load="datasets.images:load",
+        image_shape=(3, height, width),
+        classes=len(classes),
+        train=len(train),
+        test=len([path for path in test if path != ANNOTATIONS]),
+        smallest_class=min(Counter(path.split("/")[1] for path in train).values()),
+        default_model="resnet20",
+        files=md5s(folder, [*train, *test]),
+        folder=str(folder),
+        side=side,
+        decode="datasets.pictures:decode",
+    )
+
+
+def classes_of(folder: Path, paths: Iterable[str]) -> list[int]:
+    """The class of each image, as a place among the sorted names of the classes.
+
+    Raises: DataError where val_annotations.txt does not say it.
+    """
+    numbers = {name: number for number, name in enumerate(_classes(folder, "train"))}
+    annotated = (folder / ANNOTATIONS).is_file()
+    told = _annotations(folder) if annotated else {}
+    names = []
+    for path in paths:
+        _, name, *_, file = path.split("/")
+        if name not in numbers:
+            name = told.get(file, "")
+        if name not in numbers:
+            raise DataError(f"{folder / path}: {ANNOTATIONS} names no class of train/ for it")
+        names.append(name)
+    return [numbers[name] for name in names]
+
+
+def _annotations(folder: Path) -> dict[str, str]:
+    lines = (folder / ANNOTATIONS).read_text().splitlines()
+    return {image: name for image, name, *_ in (line.split("\t") for line in lines if line.count("\t"))}
+
+
+def _held_out(folder: Path, classes: list[str]) -> list[str]:
+    """The files of the test images: those in test/, else in val/, whichever has the classes of train/."""
+    for split in ("test", "val"):
+        if _classes(folder, split) == classes:
+            return _in_classes(folder, split, classes)
+    if (folder / ANNOTATIONS).is_file():
+        return [*_in_classes(folder, "val", _classes(folder, "val")), ANNOTATIONS]
+    raise DataError(f"{folder}: neither test/ nor val/ has the {len(classes)} folders of the classes in train/")
+
+
+def _classes(folder: Path, split: str) -> list[str]:
+    """The names of the folders of a split, sorted; none where there is no such split."""
+    if not (folder / split).is_dir():
+        return []
+    return sorted(entry.name for entry in os.scandir(folder / split) if entry.is_dir())
+
+
+def _in_classes(folder: Path, split: str, classes: list[str]) -> list[str]:
+    """The images of a split, relative to the folder, in torchvision's order.
+
+    Raises: DataError naming a class that has none.
+    """
+    images = []
+    for name in classes:
+        start = folder / split / name
+        walked = sorted((where, sorted(files)) for where, _, files in os.walk(start, followlinks=True))
+        below = [(Path(where).relative_to(folder).as_posix(), files) for where, files in walked]
+        paths = [f"{where}/{file}" for where, files in below for file in files if file.lower().endswith(EXTENSIONS)]
+        if not paths:
+            raise DataError(f"{start}: has no image; read are {', '.join(EXTENSIONS)}")
+        images += paths
+    return images

@@ -1,0 +1,50 @@
+"""Where data lie: the data root, which is the user's, and the cache of what was decoded from it. Imports no torch."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from datasets.errors import DataError
+
+if TYPE_CHECKING:
+    from datasets.row import DatasetRow
+
+PROJECT = "freeze-or-prune"
+
+
+def data_root(given: Path | None = None) -> Path:
+    """The absolute folder of the data: `given`, else BENCH_DATA_ROOT, else the user's cache folder."""
+    if given is not None:
+        return given.expanduser().absolute()
+    if named := os.environ.get("BENCH_DATA_ROOT"):
+        return Path(named).expanduser().absolute()
+    return _user_cache()
+
+
+def decoded_root() -> Path:
+    """The folder of decoded arrays, in the user's cache folder; whatever lies there may be deleted."""
+    return _user_cache() / "decoded"
+
+
+def folder_of(name: str, row: DatasetRow, root: Path | None) -> Path:
+    """What the paths of a row's files are relative to; a package is found, not imported.
+
+    Raises: DataError if the package is not installed.
+    """
+    if row.folder:
+        return Path(row.folder)
+    if not row.package:
+        return data_root(root)
+    found = importlib.util.find_spec(row.package)
+    if found is None or found.origin is None:
+        raise DataError(f"data set {name}: needs the package {row.package}, which is not installed")
+    return Path(found.origin).parents[1]
+
+
+def _user_cache() -> Path:
+    from platformdirs import user_cache_path
+
+    return user_cache_path(PROJECT).absolute()
