@@ -57,6 +57,7 @@ def read_sweep(options: Mapping[str, Any]) -> Sweep:
         rates=parse_rates(options["rates"]),
         seeds=parse_seeds(options["seeds"]),
         dense=options["dense"],
+        classes=row_of(options["dataset"]).classes,
         protocol=protocol,
     )
     if not sweep.trials():

@@ -59,6 +59,6 @@ def data_of(found: Artefact, root: Path | None) -> ImageData:
     name, folder = str(extra.get("dataset")), datasets.data_root(root)
     datasets.fetch(name, folder)
     data = datasets.load(name, folder)
-    if datasets.DATASETS[name].content_hash != extra.get("data_hash"):
+    if datasets.row_of(name).content_hash != extra.get("data_hash"):
         raise ValueError(f"data set {name}: not the version that the trial was trained on")
     return data

@@ -25,6 +25,7 @@ class Sweep:
     rates: Sequence[Decimal]
     seeds: Sequence[int]
     dense: bool  # train the dense baseline along
+    classes: int  # of the data set
     protocol: Mapping[str, Any]  # the other fields of TrialSpec; `step` and `pack` may be "auto"
 
     def trials(self) -> list[TrialSpec]:
@@ -54,7 +55,7 @@ class Sweep:
     def _resolved(self, method: Method, rate: Decimal) -> dict[str, str]:
         """The kinds of pack and step of a trial."""
         p = self.protocol
-        device, shapes = p.get("device", "cpu"), MODELS[p["model"]].layers(DATASETS[p["dataset"]].classes)
+        device, shapes = p.get("device", "cpu"), MODELS[p["model"]].layers(self.classes)
         pack = resolve_pack(p["pack"], device=device, shapes=shapes)
         step = resolve_step(
             p["step"],
