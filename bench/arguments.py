@@ -20,7 +20,7 @@ from datasets.counts import validation_count
 
 FIELDS = (
     "epochs", "batch_size", "optimizer", "momentum", "nesterov", "weight_decay", "schedule", "warmup_epochs",
-    "validation_fraction", "criterion_per_class", "precision", "tf32", "step", "pack",
+    "validation_fraction", "criterion_per_class", "augmentation", "precision", "tf32", "deterministic", "step", "pack",
 )  # fmt: skip
 
 
@@ -86,6 +86,8 @@ def on_device(sweep: Sweep, options: Mapping[str, Any]) -> Sweep:
     device = _device(options["device"])
     if options["tf32"] and device != "cuda":
         raise ValueError("--tf32 on the cpu: allowed on cuda")
+    if not options["deterministic"] and device != "cuda":
+        raise ValueError("--no-deterministic on the cpu: allowed on cuda")
     return replace(sweep, protocol={**sweep.protocol, "device": device})
 
 

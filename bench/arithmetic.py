@@ -34,7 +34,7 @@ def settings(spec: TrialSpec) -> Iterator[None]:
     cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
     before = cudnn.allow_tf32, matmul.allow_tf32, cudnn.deterministic
     cudnn.allow_tf32 = matmul.allow_tf32 = spec.tf32
-    cudnn.deterministic = True
+    cudnn.deterministic = spec.deterministic
     try:
         with threads(spec.threads):
             yield

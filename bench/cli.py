@@ -13,7 +13,7 @@ from bench import names
 from bench.grammar import RATES_HELP, SEEDS_HELP
 from bench.packs import Pack
 from bench.result import SweepError
-from bench.spec import Optimizer, Precision, Schedule, TrialSpec
+from bench.spec import Augmentation, Optimizer, Precision, Schedule, TrialSpec
 
 Command = Callable[..., int]
 DEFAULTS = TrialSpec.__dataclass_fields__
@@ -40,6 +40,7 @@ PROTOCOL = [
     _field("initialiser", "--initialiser", "How initial weights are drawn.", type=str),
     _field("validation_fraction", "--validation-fraction", "Share of train held out per seed.", type=float),
     _field("criterion_per_class", "--criterion-per-class", "Images per class the criterion sees.", type=int),
+    _field("augmentation", "--augmentation", "Of training images: flip, translation by up to 4 pixels.", type=click.Choice(get_args(Augmentation))),
     _field("precision", "--precision", "Arithmetic.", type=click.Choice(get_args(Precision))),
     click.option("--step", type=click.Choice(["auto", "dense", "sparse"]), default="auto", show_default=True,
                  help="Gradients of all weights, or of the live ones alone; auto: what is faster at the rate."),
@@ -47,6 +48,7 @@ PROTOCOL = [
                  help="Each trial alone, or all of one protocol in one batched step, its convolutions grouped (vmap) or as"
                  " products of their patches (unfold); auto: single on the cpu, unfold on cuda."),
     _field("tf32", "--tf32", "TF32 matrix products (cuda).", is_flag=True),
+    _field("deterministic", "--deterministic/--no-deterministic", "cuDNN algorithms whose numbers repeat (cuda)."),
 ]  # fmt: skip
 
 RUN = [

@@ -89,7 +89,7 @@ def engine_steps(spec: TrialSpec, trial: Trial) -> Iterator[int]:
     one = torch.ones((), dtype=trial.probe[0].dtype, device=trial.train_indices.device)
     while True:
         permutation = torch.randperm(len(trial.train_indices), generator=random).to(trial.train_indices.device)
-        for loss, images in network.losses(permutation, spec.batch_size):
+        for loss, images in network.losses(permutation, spec.batch_size, None):
             loss.backward(one)  # type: ignore[no-untyped-call]
             optimizer.step(spec.lr)
             yield images

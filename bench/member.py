@@ -28,6 +28,7 @@ from bench.prepare import Trial, prepare
 from bench.result import TrialResult
 from bench.spec import TrialSpec
 from bench.streams import stream
+from datasets import augment
 from datasets.images import ImageData
 from datasets.loader import Resident
 from models.initialise import checksum
@@ -60,7 +61,7 @@ class Member:
         self.started, self.seconds = time.time(), 0.0
         self.artefact = b""
         self.ended = False
-        self._order = stream(spec.seed, "order")
+        self._order, self._moves = stream(spec.seed, "order"), stream(spec.seed, "augmentation")
         self._best = -1.0
         self._dead = ""
 
@@ -85,6 +86,12 @@ class Member:
         """The next epoch's permutation of the places in the training split."""
         indices = self.trial.train_indices
         return torch.from_numpy(self._order.permutation(len(indices))).to(indices.device)
+
+    def moves(self) -> Tensor | None:
+        """The move of each image of the next epoch, in its order; None without augmentation."""
+        if self.spec.augmentation == "none":
+            return None
+        return augment.draw(len(self.trial.train_indices), self._moves).to(self.trial.train_indices.device)
 
     def measured(self, measured: Measured, validation: float, loss: float | None) -> Epoch:
         """Note the figures of the epoch that just ended; per layer at the first and the last.

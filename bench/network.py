@@ -21,8 +21,11 @@ class Network(Protocol):
     def values(self) -> Mapping[str, nn.Parameter]:
         """Weight name -> live values, of the layers that compute with them alone."""
 
-    def losses(self, permutation: Tensor, batch_size: int) -> Iterator[tuple[Tensor, int]]:
-        """The mean loss and the number of images of each batch; `permutation` holds places in the training split."""
+    def losses(self, permutation: Tensor, batch_size: int, moves: Tensor | None) -> Iterator[tuple[Tensor, int]]:
+        """The mean loss and the number of images of each batch.
+
+        Args: permutation: places in the training split. moves: each one's move of `datasets.augment`; None = none.
+        """
 
     def write_back(self) -> None:
         """Bring the model's weights up to date."""
@@ -35,11 +38,11 @@ class DenseNetwork:
         self.values: Mapping[str, nn.Parameter] = {}
         self._spec, self._trial = spec, trial
 
-    def losses(self, permutation: Tensor, batch_size: int) -> Iterator[tuple[Tensor, int]]:
-        """The mean loss and the number of images of each batch; `permutation` holds places in the training split."""
+    def losses(self, permutation: Tensor, batch_size: int, moves: Tensor | None) -> Iterator[tuple[Tensor, int]]:
+        """The mean loss and the number of images of each batch; see `Network`."""
         self._trial.model.train()
         order = self._trial.train_indices[permutation]
-        for x, y in self._trial.train.epoch(order, batch_size):
+        for x, y in self._trial.train.epoch(order, batch_size, moves):
             with autocast(self._spec.precision, order.device.type):
                 loss = cross_entropy(self._trial.model(x), y)
             yield loss, len(y)
@@ -50,4 +53,4 @@ class DenseNetwork:
 
 def network_of(spec: TrialSpec, trial: Trial) -> Network:
     """The network of the spec's step kind, on the trial's model at its effective initial weights."""
-    return DenseNetwork(spec, trial) if spec.step == "dense" else SparseNetwork(trial, spec.method.background)
+    return DenseNetwork(spec, trial) if spec.step == "dense" else SparseNetwork(trial, spec)

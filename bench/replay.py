@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 WARM_UP = 3  # steps of each batch size that run as they are, before one is recorded
-Step = Callable[[Tensor, Tensor], Tensor]  # (indices, lr) -> losses
+Step = Callable[[Tensor, Tensor], Tensor]  # (samples, lr) -> losses
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Recording:
 
 
 class Replayed:
-    """A training step (indices, lr) -> losses, on CUDA. Every call is one real step; recording itself computes nothing.
+    """A training step (samples, lr) -> losses, on CUDA. Every call is one real step; recording itself computes nothing.
 
     The learning rate is a tensor on the device: a number would be recorded as it was.
     """
@@ -35,32 +35,32 @@ class Replayed:
         self._warm: dict[torch.Size, int] = {}
         self._recordings: dict[torch.Size, Recording] = {}
 
-    def __call__(self, step: Step, indices: Tensor, lr: float) -> Tensor:
+    def __call__(self, step: Step, samples: Tensor, lr: float) -> Tensor:
         """Run one step; always the same one, and not kept, so that nothing here holds its memory."""
         self._lr.fill_(lr)
-        shape = indices.shape
+        shape = samples.shape
         if self._warm.get(shape, 0) < WARM_UP:
             self._warm[shape] = self._warm.get(shape, 0) + 1
-            return self._as_it_is(step, indices)
+            return self._as_it_is(step, samples)
         if shape not in self._recordings:
-            self._recordings[shape] = self._record(step, indices)
+            self._recordings[shape] = self._record(step, samples)
         recording = self._recordings[shape]
-        recording.given.copy_(indices)
+        recording.given.copy_(samples)
         recording.graph.replay()
         return recording.answer.clone()
 
-    def _as_it_is(self, step: Step, indices: Tensor) -> Tensor:
+    def _as_it_is(self, step: Step, samples: Tensor) -> Tensor:
         """On the stream that will record, so that its libraries have their work space."""
         here = torch.cuda.current_stream()
         self._stream.wait_stream(here)
         with torch.cuda.stream(self._stream):
-            answer = step(indices, self._lr)
+            answer = step(samples, self._lr)
         here.wait_stream(self._stream)
         answer.record_stream(here)
         return answer
 
-    def _record(self, step: Step, indices: Tensor) -> Recording:
-        graph, given = torch.cuda.CUDAGraph(), indices.clone()
+    def _record(self, step: Step, samples: Tensor) -> Recording:
+        graph, given = torch.cuda.CUDAGraph(), samples.clone()
         with torch.cuda.graph(graph, pool=self._pool, stream=self._stream):
             answer = step(given, self._lr)
         self._pool = graph.pool()

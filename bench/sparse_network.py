@@ -16,8 +16,8 @@ from bench.frozen_layers import FrozenConv, FrozenLinear
 from bench.pattern import conv_pattern, linear_pattern, output_size
 from bench.prepare import Trial
 from bench.sparse_layers import FirstLayer, SparseLayer
+from bench.spec import TrialSpec
 from bench.steps import first_convolution_step, kind_of, layer_step
-from methods.base import Background
 from methods.maskable import maskable
 
 CHUNK = 1_000  # images per product when the first layer's answers are computed
@@ -38,8 +38,9 @@ class SparseNetwork:
     entries of its weights: they are up to date after `write_back`.
     """
 
-    def __init__(self, trial: Trial, background: Background) -> None:
+    def __init__(self, trial: Trial, spec: TrialSpec) -> None:
         self.values: dict[str, nn.Parameter] = {}
+        background = spec.method.background
         self._trial, self._background = trial, background
         self._weights = maskable(trial.model)
         self._index: dict[str, Tensor] = {}
@@ -53,8 +54,10 @@ class SparseNetwork:
         inputs = inputs_of(trial.model, layers, images)
         for name, found in inputs.items():
             mask = trial.masks[name]
-            # With the channels last, pixels are in another order than a Linear layer's inputs.
-            seen = replace(found, image=found.image and not trial.train.channels_last)
+            # With the channels last, pixels are in another order than a Linear layer's inputs; images that move have
+            # no answers that could be kept.
+            still = spec.augmentation == "none" and not trial.train.channels_last
+            seen = replace(found, image=found.image and still)
             kind = kind_of(tuple(mask.shape), place=0 if seen.image else 1)
             if layer_step(kind, mask.numel(), int(mask.sum()), background) == "sparse":
                 made[id(layers[name])] = self._layer(name, layers[name], mask, seen)
@@ -65,11 +68,11 @@ class SparseNetwork:
         self.module = twin(trial.model, made)
         self._chain = chain_of(trial.model, self.module, made, images)
 
-    def losses(self, permutation: Tensor, batch_size: int) -> Iterator[tuple[Tensor, int]]:
-        """The mean loss and the number of images of each batch; `permutation` holds places in the training split."""
+    def losses(self, permutation: Tensor, batch_size: int, moves: Tensor | None) -> Iterator[tuple[Tensor, int]]:
+        """The mean loss and the number of images of each batch; see `bench.network.Network`."""
         self.module.train()
         places = torch.split(permutation, batch_size)
-        epoch = self._images.epoch(self._trial.train_indices[permutation], batch_size)
+        epoch = self._images.epoch(self._trial.train_indices[permutation], batch_size, moves)
         for (x, y), place in zip(epoch, places, strict=True):
             if self._first is not None:
                 self._first.given = (x, None if self._answers is None else self._answers.index_select(0, place))

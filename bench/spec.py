@@ -22,6 +22,7 @@ Schedule = Literal["cosine", "step", "constant"]
 Precision = Literal["float32", "bfloat16", "float64"]
 ScoringPrecision = Literal["float32", "float64"]
 Statistics = Literal["batch", "running"]
+Augmentation = Literal["none", "flip-translate"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,8 +51,10 @@ class TrialSpec:
     criterion_per_class: int = 10  # un-augmented training images per class the criterion sees
     criterion_statistics: Statistics = "batch"  # BatchNorm's statistics while scoring
     criterion_precision: ScoringPrecision = "float64"
+    augmentation: Augmentation = "none"  # of training images: `datasets.augment`
     precision: Precision = "float32"
     tf32: bool = False
+    deterministic: bool = True  # cuDNN's algorithms: those whose numbers repeat
     step: Step = "dense"  # resolved: `bench.steps.resolve_step`
     pack: Pack = "single"  # resolved: `bench.packs.resolve_pack`
     device: Literal["cpu", "cuda"] = "cpu"
@@ -66,8 +69,9 @@ class TrialSpec:
         _check(self)
 
     def record(self) -> dict[str, Any]:
-        """Every field as plain JSON values; the method as its own record, so that an alias is the same trial."""
+        """Every field (see LATER) as plain JSON values; the method as its own record: an alias is the same trial."""
         values: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
+        values = {name: value for name, value in values.items() if name not in LATER or value != LATER[name]}
         return {
             **values,
             "method": self.method.record(),
@@ -84,6 +88,10 @@ class TrialSpec:
     def group_key(self) -> str:
         """The run key without the seed: what a table cell aggregates."""
         return group_key_of(self.record())
+
+
+# Fields that came later, at the value that every trial had before: left out of the record there, so that no key moved.
+LATER: dict[str, Any] = {"augmentation": "none", "deterministic": True}
 
 
 def group_key_of(record: Mapping[str, Any]) -> str:

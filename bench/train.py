@@ -115,6 +115,7 @@ class Training:
         start, steps = time.perf_counter(), self._spec.epochs * self._steps
         losses = self._trainer.epoch(
             [member.order() for member in self.members],
+            [member.moves() for member in self.members],
             lambda step: learning_rate(self._spec, epoch * self._steps + step, steps),
         )
         for member in self.members:

@@ -26,10 +26,13 @@ from datasets.loader import Resident
 class Trainer(Protocol):
     """The trials of a pack while they are trained."""
 
-    def epoch(self, orders: Sequence[Tensor], rate: Callable[[int], float]) -> list[float]:
+    def epoch(
+        self, orders: Sequence[Tensor], moves: Sequence[Tensor | None], rate: Callable[[int], float]
+    ) -> list[float]:
         """Train for one pass over the training split; returns each trial's mean loss over the images.
 
-        Args: orders: of each trial, a permutation of places in its training split. rate: step -> learning rate.
+        Args: orders: of each trial, a permutation of places in its training split. moves: of each trial, the move of
+              each image in that order (`datasets.augment`), or None. rate: step -> learning rate.
         """
 
     def gradients(self) -> list[Measured]:
@@ -58,12 +61,14 @@ class Alone:
         self.network = network_of(spec, trial)
         self.optimizer = LiveOptimizer(trial.model, trial.masks, spec, self.network.values)
 
-    def epoch(self, orders: Sequence[Tensor], rate: Callable[[int], float]) -> list[float]:
+    def epoch(
+        self, orders: Sequence[Tensor], moves: Sequence[Tensor | None], rate: Callable[[int], float]
+    ) -> list[float]:
         """Train for one pass over the training split; see `Trainer`."""
         (order,) = orders
         losses, sizes = [], []
         one = torch.ones((), dtype=DTYPES[self.spec.precision], device=order.device)  # else each backward makes its own
-        for i, (loss, images) in enumerate(self.network.losses(order, self.spec.batch_size)):
+        for i, (loss, images) in enumerate(self.network.losses(order, self.spec.batch_size, moves[0])):
             loss.backward(one)  # type: ignore[no-untyped-call]
             self.optimizer.step(rate(i))
             losses.append(loss.detach())
@@ -101,14 +106,14 @@ class Together:
         device = self.images.labels.device
         self.replayed = Replayed(device) if device.type == "cuda" else None
 
-    def step(self, indices: Tensor, lr: float) -> Tensor:
+    def step(self, samples: Tensor, lr: float) -> Tensor:
         """`one_step`; on CUDA recorded and replayed."""
-        return self.replayed(self.one_step, indices, lr) if self.replayed else self.one_step(indices, lr)
+        return self.replayed(self.one_step, samples, lr) if self.replayed else self.one_step(samples, lr)
 
-    def one_step(self, indices: Tensor, lr: float | Tensor) -> Tensor:
-        """One step on the images at `indices` [P, B]; returns the loss of each trial [P]."""
+    def one_step(self, samples: Tensor, lr: float | Tensor) -> Tensor:
+        """One step on `samples` [P, B, 1 or 2], the index of each image and its move; the loss of each trial [P]."""
         parameters = list(self.stack.module.parameters())
-        x, y = _batches(self.images, indices)
+        x, y = _batches(self.images, *samples.unbind(-1))
         with autocast(self.spec.precision, x.device.type):
             losses = losses_of(self.stack(x, training=True), y)
         # Not `backward`, which would add to gradients on the stream that first saw the parameter.
@@ -117,10 +122,14 @@ class Together:
         self.optimizer.step(lr)
         return losses.detach()
 
-    def epoch(self, orders: Sequence[Tensor], rate: Callable[[int], float]) -> list[float]:
+    def epoch(
+        self, orders: Sequence[Tensor], moves: Sequence[Tensor | None], rate: Callable[[int], float]
+    ) -> list[float]:
         """Train for one pass over the training split; see `Trainer`."""
         indices = torch.stack([t.train_indices[order] for t, order in zip(self.trials, orders, strict=True)])
-        batches = indices.split(self.spec.batch_size, dim=1)  # type: ignore[no-untyped-call]
+        own = [move for move in moves if move is not None]
+        samples = torch.stack([indices, torch.stack(own)] if own else [indices], dim=-1)
+        batches = samples.split(self.spec.batch_size, dim=1)  # type: ignore[no-untyped-call]
         losses = [self.step(batch, rate(i)) for i, batch in enumerate(batches)]
         means: list[float] = _mean(torch.stack(losses), [batch.shape[1] for batch in batches]).tolist()
         return means
@@ -161,9 +170,9 @@ class Together:
         self.stack.write_back([t.model for t in self.trials])
 
 
-def _batches(images: Resident, indices: Tensor) -> tuple[Tensor, Tensor]:
-    """The images [P, B, C, H, W] and labels [P, B] at `indices` [P, B]."""
-    x, y = images.batch(indices.flatten())
+def _batches(images: Resident, indices: Tensor, moves: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """The images [P, B, C, H, W] and labels [P, B] at `indices` [P, B], moved by `moves` [P, B]."""
+    x, y = images.batch(indices.flatten(), None if moves is None else moves.flatten())
     return x.view(*indices.shape, *x.shape[1:]), y.view(indices.shape)
 
 

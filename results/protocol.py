@@ -26,6 +26,7 @@ PROTOCOL: dict[str, Callable[[Any], str]] = {
     "initialiser": lambda v: f"{v} initial weights",
     "validation_fraction": lambda v: f"{100 * v:g} % of the training images held out for validation, drawn per seed",
     "criterion_per_class": lambda v: f"criterion sample of {v} un-augmented training images per class",
+    "augmentation": lambda v: "training images flipped and moved by up to 4 pixels" if v == "flip-translate" else v,
     "data_hash": lambda v: f"data {v[:12]}",
 }
 ARITHMETIC = ("precision", "criterion_precision", "device", "threads")  # one clause of their own

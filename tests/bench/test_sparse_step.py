@@ -35,7 +35,7 @@ def steps(trial: Trial, s: TrialSpec, n: int, batch: int = 10) -> dict[str, Tens
     random = torch.Generator().manual_seed(1)
     while n > 0:
         order = torch.randperm(len(trial.train_indices), generator=random)[: n * batch]
-        for loss, _ in network.losses(order, batch):
+        for loss, _ in network.losses(order, batch, None):
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step(s.lr)
             n -= 1
@@ -119,7 +119,7 @@ def test_the_model_stays_a_plain_one() -> None:
     trial = prepare(s, DATA, "cpu")
     modules = {name: type(module) for name, module in trial.model.named_modules()}
     parameters = [id(p) for p in trial.model.parameters()]
-    network = SparseNetwork(trial, "prune")
+    network = SparseNetwork(trial, s)
     assert set(network.values) == {"conv1.weight", "conv2.weight", "fc1.weight"}
     assert {name: type(module) for name, module in trial.model.named_modules()} == modules
     assert [id(p) for p in trial.model.parameters()] == parameters
@@ -130,7 +130,7 @@ def test_the_model_stays_a_plain_one() -> None:
 @pytest.mark.parametrize(("method", "rate", "sparse"), [("freeze", "0.99", 0), ("snip", "0.9", 0), ("snip", "0.99", 1)])
 def test_a_first_convolution_is_sparse_only_where_all_behind_it_is_a_chain(method: str, rate: str, sparse: int) -> None:
     s = spec(method, rate, model="lenet-5-caffe", step="sparse")
-    found = SparseNetwork(prepare(s, DATA, "cpu"), s.method.background).values
+    found = SparseNetwork(prepare(s, DATA, "cpu"), s).values
     assert ("conv1.weight" in found) == sparse
 
 
@@ -164,7 +164,9 @@ def test_the_network_sees_what_the_model_sees(method: str) -> None:
     trial = prepare(s, DATA, "cpu")
     apply_background(trial.model, trial.masks, s.method.background)
     permutation = torch.randperm(len(trial.train_indices), generator=torch.Generator().manual_seed(3))
-    found = [(float(loss.detach()), n) for loss, n in network_of(s, trial).losses(permutation, 77)]
-    dense = [(float(loss.detach()), n) for loss, n in network_of(spec(method, "0.95"), trial).losses(permutation, 77)]
+    found = [(float(loss.detach()), n) for loss, n in network_of(s, trial).losses(permutation, 77, None)]
+    dense = [
+        (float(loss.detach()), n) for loss, n in network_of(spec(method, "0.95"), trial).losses(permutation, 77, None)
+    ]
     assert [n for _, n in found] == [n for _, n in dense] and found[-1][1] < 77
     assert found == [(pytest.approx(loss, rel=1e-12), n) for loss, n in dense]

@@ -33,7 +33,7 @@ OTHER: dict[str, Any] = {
     "nesterov": True, "weight_decay": 1e-4, "schedule": "constant", "milestones": (0.5,), "gamma": 0.2,
     "warmup_epochs": 0.5, "validation_fraction": 0.2, "criterion_per_class": 9, "criterion_statistics": "running",
     "criterion_precision": "float32", "precision": "float64", "tf32": True, "step": "sparse",
-    "device": "cuda", "threads": 2, "engine": 99,
+    "device": "cuda", "threads": 2, "engine": 99, "augmentation": "flip-translate", "deterministic": False,
 }  # fmt: skip
 
 

@@ -111,7 +111,7 @@ def test_a_learning_rate_on_the_device_is_the_number(optimizer: str) -> None:
         trials = prepared(specs)
         together, indices = Together(specs[0], trials), torch.stack([t.train_indices[:50] for t in trials])
         for _ in range(6):
-            together.one_step(indices, rate)
+            together.one_step(indices[..., None], rate)
         together.write_back()
         states.append([{n: v.clone() for n, v in t.model.state_dict().items()} for t in trials])
     assert difference(*states) < 1e-7
@@ -125,13 +125,13 @@ def test_who_stays_goes_on_where_it_was(optimizer: str) -> None:
     whole, part = prepared(specs), prepared(specs)
     trainer = Together(specs[0], whole)
     for _ in range(2):
-        trainer.epoch(orders, lambda step: specs[0].lr)
+        trainer.epoch(orders, [None] * len(orders), lambda step: specs[0].lr)
     trainer.write_back()
     trainer = Together(specs[0], part)
-    trainer.epoch(orders, lambda step: specs[0].lr)
+    trainer.epoch(orders, [None] * len(orders), lambda step: specs[0].lr)
     for places in ([1, 2, 3], [0, 2]):
         trainer.keep(places)
-    trainer.epoch([orders[1], orders[3]], lambda step: specs[0].lr)
+    trainer.epoch([orders[1], orders[3]], [None] * 2, lambda step: specs[0].lr)
     trainer.write_back()
     for place in (1, 3):
         for name, value in whole[place].model.state_dict().items():
@@ -153,7 +153,7 @@ def test_gpu_replayed_steps_are_the_steps(kind: str, optimizer: str) -> None:
         trainer.replayed = trainer.replayed if replayed else None
         for epoch in range(5):
             order = torch.randperm(360, generator=torch.Generator().manual_seed(epoch)).cuda()
-            trainer.epoch([order for _ in trials], lambda step: specs[0].lr)
+            trainer.epoch([order for _ in trials], [None for _ in trials], lambda step: specs[0].lr)
         trainer.write_back()
         states.append([{n: v.cpu() for n, v in trial.model.state_dict().items()} for trial in trials])
     assert difference(*states) < 1e-6

@@ -46,7 +46,7 @@ def after(specs: list[TrialSpec], trials: list[Trial], steps: int) -> list[dict[
         random, left = torch.Generator().manual_seed(1), steps
         while left > 0:
             order = torch.randperm(360, generator=random)[: left * 10]
-            trainer.epoch([order for _ in places], lambda step: specs[0].lr)
+            trainer.epoch([order for _ in places], [None for _ in places], lambda step: specs[0].lr)
             left -= len(order) // 10
         trainer.write_back()
     return [{name: value.clone() for name, value in trial.model.state_dict().items()} for trial in trials]
