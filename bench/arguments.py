@@ -20,7 +20,8 @@ from datasets.counts import validation_count
 
 FIELDS = (
     "epochs", "batch_size", "optimizer", "momentum", "nesterov", "weight_decay", "schedule", "warmup_epochs",
-    "validation_fraction", "criterion_per_class", "augmentation", "precision", "tf32", "deterministic", "step", "pack",
+    "validation_fraction", "criterion_per_class", "criterion_statistics", "augmentation", "precision", "tf32",
+    "deterministic", "step", "pack",
 )  # fmt: skip
 
 

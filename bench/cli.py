@@ -10,10 +10,11 @@ from typing import Any, get_args
 import click
 
 from bench import names
+from bench.catalogue import nearest
 from bench.grammar import RATES_HELP, SEEDS_HELP
 from bench.packs import Pack
 from bench.result import SweepError
-from bench.spec import Augmentation, Optimizer, Precision, Schedule, TrialSpec
+from bench.spec import Augmentation, Optimizer, Precision, Schedule, Statistics, TrialSpec
 
 Command = Callable[..., int]
 DEFAULTS = TrialSpec.__dataclass_fields__
@@ -40,6 +41,7 @@ PROTOCOL = [
     _field("initialiser", "--initialiser", "How initial weights are drawn.", type=str),
     _field("validation_fraction", "--validation-fraction", "Share of train held out per seed.", type=float),
     _field("criterion_per_class", "--criterion-per-class", "Images per class the criterion sees.", type=int),
+    _field("criterion_statistics", "--criterion-statistics", "Of BatchNorm while the criterion scores.", type=click.Choice(get_args(Statistics))),
     _field("augmentation", "--augmentation", "Of training images: flip, translation by up to 4 pixels.", type=click.Choice(get_args(Augmentation))),
     _field("precision", "--precision", "Arithmetic.", type=click.Choice(get_args(Precision))),
     click.option("--step", type=click.Choice(["auto", "dense", "sparse"]), default="auto", show_default=True,
@@ -51,7 +53,21 @@ PROTOCOL = [
     _field("deterministic", "--deterministic/--no-deterministic", "cuDNN algorithms whose numbers repeat (cuda)."),
 ]  # fmt: skip
 
+
+def _take_preset(context: click.Context, option: click.Parameter, name: str | None) -> str | None:
+    """Give the other options the defaults of a preset."""
+    from bench.presets import PRESETS
+
+    if name is not None:
+        if name not in PRESETS:
+            raise click.UsageError(nearest("preset", name, list(PRESETS)))
+        context.default_map = {**(context.default_map or {}), **PRESETS[name].options()}
+    return name
+
+
 RUN = [
+    click.option("--preset", is_eager=True, expose_value=False, callback=_take_preset,
+                 help="The protocol of a paper for defaults; see `list presets`."),
     click.option("--methods", default="freeze,snip", show_default=True, help="Comma list; name:field=value sets a field."),
     click.option("--rates", default="0.9:0.995", show_default=True, help=f"Not trained: {RATES_HELP}."),
     click.option("--seeds", default="5", show_default=True, help=f"{SEEDS_HELP}."),
@@ -160,11 +176,11 @@ def plot(**options: Any) -> int:
 
 
 @cli.command("list")
-@click.argument("what", type=click.Choice(["methods", "models", "datasets", "trials"]))
+@click.argument("what", type=click.Choice(["methods", "models", "datasets", "presets", "trials"]))
 @click.option("--format", "format_", type=click.Choice(["plain", "github", "csv"]), default="plain", show_default=True)
 @click.option("--plugin", "plugins", multiple=True, help="Module or .py file with a METHODS table; may be repeated.")
 def list_(**options: Any) -> int:
-    """List what there is: methods, models, datasets, or the store's trials."""
+    """List what there is: methods, models, datasets, presets, or the store's trials."""
     from bench.commands import print_list
 
     return print_list(options)

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bench.catalogue import Catalogue
+from bench.presets import PRESETS
+from bench.presets import rows as fields_of_presets
 from datasets import DATASETS
 from methods import Method
 from models import MODELS
@@ -78,7 +80,22 @@ def data_sets(plugins: Sequence[str]) -> Rows:
     ]
 
 
-LISTINGS: Mapping[str, Callable[[Sequence[str]], Rows]] = {"methods": methods, "models": models, "datasets": data_sets}
+def presets(plugins: Sequence[str]) -> Rows:
+    """One row per preset and field, with where the value is from; then each one's source and what it cannot say."""
+    told = [
+        {"preset": name, "field": what, "value": text, "from": ""}
+        for name, preset in PRESETS.items()
+        for what, text in (("(source)", preset.source), ("(note)", preset.note))
+    ]
+    return [*fields_of_presets(), *told]
+
+
+LISTINGS: Mapping[str, Callable[[Sequence[str]], Rows]] = {
+    "methods": methods,
+    "models": models,
+    "datasets": data_sets,
+    "presets": presets,
+}
 
 
 def as_text(rows: Rows | pd.DataFrame, form: str) -> str:

@@ -41,6 +41,7 @@ def test_the_grid_in_a_line(methods: str, rates: str, seeds: int, dense: bool, l
         rates=[Decimal(rate) for rate in rates.split()],
         seeds=range(seeds),
         dense=dense,
+        classes=10,
         protocol=PROTOCOL,
     )
     assert sweep.grid() == f"grid: {line}"
@@ -48,7 +49,7 @@ def test_the_grid_in_a_line(methods: str, rates: str, seeds: int, dense: bool, l
 
 def test_a_folder_of_images_is_one_data_set_wherever_it_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("platformdirs.user_cache_path", lambda name: tmp_path / "cache" / name)
-    monkeypatch.setitem(MODELS, "small", replace(MODELS["lenet-300-100"], image_shape=(3, 4, 4), classes=2))
+    monkeypatch.setitem(MODELS, "small", replace(MODELS["lenet-300-100"], image_shape=(3, 4, 4)))
     for place, name in itertools.product(
         (tmp_path / "here", tmp_path / "there"), ("train/a", "train/b", "val/a", "val/b")
     ):

@@ -1,0 +1,85 @@
+"""Presets: every one can be run as it is, says where each field is from, and yields to the command line."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import pytest
+
+from bench.arguments import read_sweep
+from bench.cli import cli, main
+from bench.presets import PRESETS, Origin
+from bench.spec import TrialSpec
+
+
+def trials(*arguments: str) -> list[TrialSpec]:
+    context = cli.commands["run"].make_context("run", [*arguments])
+    return read_sweep(context.params).trials()
+
+
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [
+        ("freezenet-mnist", (2 * 5 + 1) * 5),
+        ("snip-mnist", (2 * 2 + 1) * 20),
+        ("snip-cifar10", (2 * 1 + 1) * 5),
+        ("grasp-cifar10", (4 * 3 + 1) * 5),
+        ("grasp-cifar100", (4 * 3 + 1) * 5),
+        ("synflow-cifar10", (8 * 9 + 1) * 3),
+        ("synflow-cifar100", (8 * 9 + 1) * 3),
+    ],
+)
+def test_every_preset_is_a_sweep(name: str, count: int) -> None:
+    found = trials("--preset", name)
+    assert len(found) == count
+    for field, (value, origin) in PRESETS[name].fields.items():
+        assert origin in get_args(Origin)
+        if field not in ("methods", "rates", "seeds", "milestones"):
+            assert {getattr(spec, field) for spec in found} == {value}
+
+
+def test_all_presets_are_tested() -> None:
+    (mark,) = test_every_preset_is_a_sweep.pytestmark  # type: ignore[attr-defined]
+    assert {name for name, _ in mark.args[1]} == set(PRESETS)
+
+
+def test_the_steps_of_a_schedule_are_the_papers() -> None:
+    """Every 25,000 of 250 epochs of 540 iterations; every 30,000 of 150,000; epochs 60 and 120 of 160."""
+    assert trials("--preset", "snip-mnist")[0].milestones == pytest.approx(
+        [25 * k / 135 for k in range(1, 6)], abs=1e-5
+    )
+    assert trials("--preset", "snip-cifar10")[0].milestones == (0.2, 0.4, 0.6, 0.8)
+    assert trials("--preset", "synflow-cifar100")[0].milestones == (60 / 160, 120 / 160)
+
+
+def test_what_is_given_counts() -> None:
+    found = trials(
+        "--lr", "0.03", "--preset", "grasp-cifar10", "--seeds", "1", "--rates", "0.9", "--model", "resnet32-x2"
+    )
+    assert {(spec.lr, spec.model, spec.epochs, spec.seed) for spec in found} == {(0.03, "resnet32-x2", 160, 0)}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--preset", "snip-cifar1"], "unknown preset 'snip-cifar1': allowed are freezenet-mnist"),
+        (["--preset", "grasp-cifar10", "--schedule", "cosine"], "--gamma with schedule cosine"),
+        (["--preset", "grasp-cifar10", "--model", "lenet-5-caffe"], "takes images (1, 28, 28); data set 'cifar10' has"),
+    ],
+)
+def test_wrong_arguments(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str], tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["run", *arguments]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and said in err and err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_listing_says_where_each_field_is_from(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list", "presets", "--format", "csv"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "freezenet-mnist,lr,0.05,ours" in lines and "snip-mnist,lr,0.1,paper" in lines
+    assert "grasp-cifar10,epochs,160,code" in lines
+    assert len(lines) == 1 + sum(len(preset.fields) + 2 for preset in PRESETS.values())
