@@ -10,7 +10,9 @@ from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 
+import numpy as np
 import torch
+from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
 from bench import names
@@ -19,13 +21,15 @@ from bench.live import LiveOptimizer, apply_background
 from bench.network import network_of
 from bench.packs import Pack, resolve_pack
 from bench.prepare import Trial, prepare, residents
-from bench.researcher import researchers_loop
-from bench.spec import TrialSpec
+from bench.researcher import loaded_batches, researchers_loop
+from bench.spec import Precision, TrialSpec
 from bench.trainers import Together
+from datasets import augment
 from datasets.images import ImageData
 from models import MODELS
 
 LOOP = "researcher's loop"
+DATA = "data alone"
 FIRST_STEPS = 3  # before anything is timed; memory is measured over them
 
 
@@ -39,6 +43,7 @@ class Contender:
     macs: float  # multiply-accumulates per image
     steps: Iterator[int]
     trials: int = 1  # that a step trains at once
+    base: Contender | None = None  # what its time is compared with; None = the researcher's loop
     peak_bytes: int = 0
 
     def run(self, count: int) -> float:
@@ -51,8 +56,13 @@ class Contender:
         return (time.perf_counter() - start) / count / self.trials
 
 
-def contenders(name: str, spec: TrialSpec, data: ImageData, packs: Sequence[int]) -> list[Contender]:
-    """The researcher's loop, the dense step, where the engine would take it the sparse one, and the packs."""
+def contenders(
+    name: str, spec: TrialSpec, data: ImageData, packs: Sequence[int], precisions: Sequence[Precision]
+) -> list[Contender]:
+    """The researcher's loop, the dense step, where the engine would take it the sparse one, and the packs.
+
+    The loop is in float32; the dense step also in each of `precisions`. Of a dense trial also the data path alone.
+    """
     trial = prepare(spec, data, spec.device)
     apply_background(trial.model, trial.masks, spec.method.background)
     shape, background = trial.train.image_shape, spec.method.background
@@ -64,6 +74,11 @@ def contenders(name: str, spec: TrialSpec, data: ImageData, packs: Sequence[int]
         fields = {**vars(spec), "step": step}
         steps = engine_steps(TrialSpec(**fields), trial)
         found.append(Contender(name, f"{step} step", spec, macs[step == "sparse"], steps))
+    for precision in precisions:
+        other = TrialSpec(**{**vars(spec), "step": "dense", "precision": precision})
+        found.append(Contender(name, f"dense step, {precision}", other, macs[0], engine_steps(other, trial)))
+    if not spec.rate:
+        found += data_paths(name, spec, trial, data)
     for size, kind in product(packs, kinds_of(spec, data.classes)):
         steps = pack_steps(replace(spec, step="dense", pack=kind), data, size)
         found.append(Contender(name, f"pack of {size}, {kind}", spec, macs[0], steps, trials=size))
@@ -73,6 +88,29 @@ def contenders(name: str, spec: TrialSpec, data: ImageData, packs: Sequence[int]
     for contender in found:
         contender.peak_bytes = _peak(contender)
     return found
+
+
+def data_paths(name: str, spec: TrialSpec, trial: Trial, data: ImageData) -> list[Contender]:
+    """The loop's loader alone, and the engine's batches alone."""
+    loader = Contender(name, f"{DATA}, {LOOP}", spec, 0.0, loaded_batches(spec, trial, data))
+    loader.base = loader
+    return [loader, Contender(name, f"{DATA}, resident", spec, 0.0, resident_batches(spec, trial), base=loader)]
+
+
+def resident_batches(spec: TrialSpec, trial: Trial) -> Iterator[int]:
+    """The engine's data path alone, for ever; yields the number of images of each batch."""
+    for permutation, moves in _epochs(spec, trial):
+        for _, y in trial.train.epoch(trial.train_indices[permutation], spec.batch_size, moves):
+            yield len(y)
+
+
+def _epochs(spec: TrialSpec, trial: Trial) -> Iterator[tuple[Tensor, Tensor | None]]:
+    """The permutation and the moves of one epoch after another."""
+    random, draws = torch.Generator().manual_seed(0), np.random.RandomState(0)
+    count, device = len(trial.train_indices), trial.train_indices.device
+    while True:
+        moves = augment.draw(count, draws).to(device) if spec.augmentation != "none" else None
+        yield torch.randperm(count, generator=random).to(device), moves
 
 
 def kinds_of(spec: TrialSpec, classes: int) -> list[Pack]:
@@ -85,11 +123,9 @@ def engine_steps(spec: TrialSpec, trial: Trial) -> Iterator[int]:
     """Train a prepared trial for ever as the engine does, at a constant rate; yields the images of each step."""
     network = network_of(spec, trial)
     optimizer = LiveOptimizer(trial.model, trial.masks, spec, network.values)
-    random = torch.Generator().manual_seed(0)
     one = torch.ones((), dtype=trial.probe[0].dtype, device=trial.train_indices.device)
-    while True:
-        permutation = torch.randperm(len(trial.train_indices), generator=random).to(trial.train_indices.device)
-        for loss, images in network.losses(permutation, spec.batch_size, None):
+    for permutation, moves in _epochs(spec, trial):
+        for loss, images in network.losses(permutation, spec.batch_size, moves):
             loss.backward(one)  # type: ignore[no-untyped-call]
             optimizer.step(spec.lr)
             yield images
@@ -98,13 +134,11 @@ def engine_steps(spec: TrialSpec, trial: Trial) -> Iterator[int]:
 def pack_steps(spec: TrialSpec, data: ImageData, size: int) -> Iterator[int]:
     """Train `size` trials of a spec, each with a seed of its own, in one step for ever; yields its images."""
     trials = _prepared(spec, data, size)
-    together, random = Together(spec, trials), torch.Generator().manual_seed(0)
-    while True:
-        order = torch.randperm(len(trials[0].train_indices), generator=random).to(spec.device)
-        indices = torch.stack([trial.train_indices[order] for trial in trials])
-        for part in indices.split(spec.batch_size, dim=1):  # type: ignore[no-untyped-call]
+    together = Together(spec, trials)
+    for order, moves in _epochs(spec, trials[0]):
+        for part in together.samples([order] * size, [moves] * size).split(spec.batch_size, dim=1):  # type: ignore[no-untyped-call]
             together.step(part, spec.lr)
-            yield part.numel()
+            yield part[..., 0].numel()
 
 
 def streams_steps(spec: TrialSpec, data: ImageData, size: int) -> Iterator[int]:

@@ -18,18 +18,25 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 from bench.prepare import Trial
-from bench.spec import TrialSpec
+from bench.spec import Augmentation, TrialSpec
+from datasets.augment import PADDING
 from datasets.images import ImageData
 from methods.maskable import maskable
 
 
 class TransformedImages(Dataset[tuple[Tensor, int]]):
-    """Training images as torchvision serves them: through PIL, ToTensor and Normalize, one at a time."""
+    """Training images as torchvision serves them: through PIL, ToTensor and Normalize, one at a time.
 
-    def __init__(self, data: ImageData, indices: Tensor) -> None:
+    Augmented by RandomCrop and RandomHorizontalFlip, as `datasets.augment` does it for a batch.
+    """
+
+    def __init__(self, data: ImageData, indices: Tensor, augmentation: Augmentation = "none") -> None:
         self.images = data.train_images[indices].permute(0, 2, 3, 1).squeeze(3).numpy()
         self.labels = data.train_labels[indices].tolist()
-        self.transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize(data.mean, data.std)])
+        side = data.train_images.shape[2:]
+        moving = [transforms.RandomCrop(side, padding=PADDING), transforms.RandomHorizontalFlip()]
+        still = [transforms.ToTensor(), transforms.Normalize(data.mean, data.std)]
+        self.transform = transforms.Compose([*(moving if augmentation == "flip-translate" else []), *still])
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -47,13 +54,27 @@ def researchers_loop(spec: TrialSpec, trial: Trial, data: ImageData) -> Iterator
     optimizer = torch.optim.SGD(
         model.parameters(), lr=spec.lr, momentum=spec.momentum, nesterov=spec.nesterov, weight_decay=spec.weight_decay
     )
-    images = TransformedImages(data, trial.train_indices.cpu())
-    loader = DataLoader(images, batch_size=spec.batch_size, shuffle=True, num_workers=0)
+    loader = loader_of(spec, trial, data)
     while True:
         for x, y in loader:
             optimizer.zero_grad()
             cross_entropy(model(x.to(device)), y.to(device)).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
+            yield len(y)
+
+
+def loader_of(spec: TrialSpec, trial: Trial, data: ImageData) -> DataLoader[tuple[Tensor, int]]:
+    """The loader of the loop."""
+    images = TransformedImages(data, trial.train_indices.cpu(), spec.augmentation)
+    return DataLoader(images, batch_size=spec.batch_size, shuffle=True, num_workers=0)
+
+
+def loaded_batches(spec: TrialSpec, trial: Trial, data: ImageData) -> Iterator[int]:
+    """The loop's data path alone, for ever; yields the number of images of each batch."""
+    loader, device = loader_of(spec, trial, data), trial.train_indices.device
+    while True:
+        for x, y in loader:
+            x.to(device), y.to(device)
             yield len(y)
 
 

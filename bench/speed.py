@@ -15,7 +15,7 @@ from tabulate import tabulate
 
 from bench.contenders import Contender, contenders
 from bench.environment import environment
-from bench.spec import TrialSpec
+from bench.spec import Precision, TrialSpec
 from datasets.images import ImageData
 
 GEMM = 1_024  # rows and columns of the matrix product that sets the ceiling
@@ -28,9 +28,9 @@ class Speed:
 
     method: str
     rate: str
-    variant: str  # LOOP, "dense step", "sparse step" or "pack of P, KIND"
+    variant: str  # LOOP, "dense step", "sparse step", "dense step, PRECISION", "pack of P, KIND" or "data alone, …"
     milliseconds: float  # median of a step of one trial: of a pack's step, its share
-    ratio: float  # median over the rounds of the loop's time divided by this one's
+    ratio: float  # median over the rounds of the loop's time divided by this one's; of data, of the loop's loader
     images_per_second: float
     gflops: float  # arithmetic on weights that are not zero, per second; a dense step or a loop computes all of it
     of_ceiling: float  # the same as a fraction of the matrix product's
@@ -38,17 +38,23 @@ class Speed:
 
 
 def measure(
-    specs: Mapping[str, list[TrialSpec]], data: ImageData, steps: int, rounds: int, packs: Sequence[int] = ()
+    specs: Mapping[str, list[TrialSpec]],
+    data: ImageData,
+    steps: int,
+    rounds: int,
+    packs: Sequence[int] = (),
+    precisions: Sequence[Precision] = (),
 ) -> dict[str, Any]:
     """Time the variants of each trial, `steps` steps at a time in turn, `rounds` times, on one thread.
 
     Args:    specs: name of the method -> its trials, each with the step kind that the engine would take.
              packs: numbers of trials to train in one batched step, in each kind of pack.
+             precisions: in which the dense step is timed besides float32.
     Returns: the machine, the ceiling, and a `Speed` per line, all as JSON values.
     """
     torch.set_num_threads(1)
     load, device = os.getloadavg(), next(iter(specs.values()))[0].device
-    groups = [contenders(name, spec, data, packs) for name, trials in specs.items() for spec in trials]
+    groups = [contenders(name, spec, data, packs, precisions) for name, trials in specs.items() for spec in trials]
     seconds: dict[int, list[float]] = {id(c): [] for group in groups for c in group}
     matrix, ceiling = torch.randn(GEMM, GEMM, device=device), []
     for _ in range(rounds):
@@ -59,7 +65,8 @@ def measure(
             for contender in group:
                 seconds[id(contender)].append(contender.run(steps))
     top = median(ceiling)
-    rows = [asdict(_speed(c, seconds[id(c)], seconds[id(group[0])], top)) for group in groups for c in group]
+    pairs = [(c, c.base or group[0]) for group in groups for c in group]
+    rows = [asdict(_speed(c, seconds[id(c)], seconds[id(base)], top)) for c, base in pairs]
     some = groups[0][0].spec
     return {
         "machine": machine(),
@@ -67,6 +74,7 @@ def measure(
         "dataset": some.dataset,
         "model": some.model,
         "batch_size": some.batch_size,
+        "augmentation": some.augmentation,
         "device": device,
         "steps": steps,
         "rounds": rounds,
@@ -113,8 +121,9 @@ def as_table(result: Mapping[str, Any]) -> str:
     about = ", ".join(f"{name} {value}" for name, value in result["machine"].items())
     load = result["load_average"]
     heading = (
-        f"{result['dataset']} · {result['model']}, batch {result['batch_size']}, float32, {result['device']},"
-        f" one thread; {result['rounds']} rounds of {result['steps']} steps, interleaved: medians.\n{about}."
+        f"{result['dataset']} · {result['model']}, batch {result['batch_size']}, augmentation {result['augmentation']},"
+        f" float32, {result['device']}, one thread;"
+        f" {result['rounds']} rounds of {result['steps']} steps, interleaved: medians.\n{about}."
         f" Load average {load['before']:.1f} before, {load['after']:.1f} after."
         f" A {GEMM} × {GEMM} matrix product: {result['gemm_gflops']:.0f} GFLOP/s."
     )

@@ -7,14 +7,15 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from functools import partial
-from typing import Any
+from typing import Any, cast, get_args
 
 import click
 
 import datasets
 from bench.arguments import on_device, read_sweep
+from bench.catalogue import nearest
 from bench.messages import usage_errors
-from bench.spec import TrialSpec
+from bench.spec import Precision, TrialSpec
 from bench.sweep import Sweep
 
 DEFAULTS = {f.name: f.default for f in fields(TrialSpec)}
@@ -34,6 +35,7 @@ def run_speed(options: Mapping[str, Any]) -> int:
         _check(options)
         given = _as_run(options)
         packs = _sizes(options["packs"] or "")
+        precisions = _precisions(options["precisions"] or "")
         sweep = on_device(read_sweep(given), given)
     kind = "machine" if options["machine"] else "masks" if options["masks"] else "steps"
     rounds = options["rounds"] or ROUNDS[kind]
@@ -49,7 +51,7 @@ def run_speed(options: Mapping[str, Any]) -> int:
         datasets.check(given["dataset"], given["data_root"])
     if kind == "machine":
         return _told(options, *_machine(given, sweep, rounds))
-    return _told(options, *_steps(given, sweep, options["steps"] or STEPS, rounds, packs))
+    return _told(options, *_steps(given, sweep, options["steps"] or STEPS, rounds, packs, precisions))
 
 
 def _told(options: Mapping[str, Any], result: dict[str, Any], table: str) -> int:
@@ -83,11 +85,21 @@ def _sizes(text: str) -> list[int]:
     return [int(size) for size in sizes]
 
 
+def _precisions(text: str) -> list[Precision]:
+    """The precisions to measure besides float32."""
+    asked = [name.strip() for name in text.split(",")] if text else []
+    others = [name for name in get_args(Precision) if name != "float32"]
+    for name in asked:
+        if name not in others:
+            raise ValueError(nearest("precision", name, others))
+    return cast("list[Precision]", asked)
+
+
 def _as_run(options: Mapping[str, Any]) -> dict[str, Any]:
     """The options of the `run` command that trains these trials: the default protocol, float32, dense along."""
     protocol = {name: value for name, value in DEFAULTS.items() if name != "engine"}
     seeds = SEEDS_PER_CORE * (os.cpu_count() or 1) if options["machine"] else 1
-    given = {name: options[name] for name in ("methods", "rates", "dataset", "model")}
+    given = {name: options[name] for name in ("methods", "rates", "dataset", "model", "batch_size", "augmentation")}
     return {
         **protocol, **given, "milestones": "", "gamma": None, "cpus_per_trial": 1, "step": "auto",
         "device": "cpu" if options["machine"] else options["device"],
@@ -114,7 +126,12 @@ def _machine(given: Mapping[str, Any], sweep: Sweep, rounds: int) -> tuple[dict[
 
 
 def _steps(
-    given: Mapping[str, Any], sweep: Sweep, steps: int, rounds: int, packs: Sequence[int]
+    given: Mapping[str, Any],
+    sweep: Sweep,
+    steps: int,
+    rounds: int,
+    packs: Sequence[int],
+    precisions: Sequence[Precision],
 ) -> tuple[dict[str, Any], str]:
     from bench.speed import as_table, measure
 
@@ -122,5 +139,5 @@ def _steps(
     for spec in sweep.trials():
         specs.setdefault(sweep.name_of(spec.method), []).append(spec)
     data = datasets.load(given["dataset"], given["data_root"])
-    result = measure(specs, data, steps, rounds, packs)
+    result = measure(specs, data, steps, rounds, packs, precisions)
     return result, as_table(result)

@@ -126,13 +126,16 @@ class Together:
         self, orders: Sequence[Tensor], moves: Sequence[Tensor | None], rate: Callable[[int], float]
     ) -> list[float]:
         """Train for one pass over the training split; see `Trainer`."""
-        indices = torch.stack([t.train_indices[order] for t, order in zip(self.trials, orders, strict=True)])
-        own = [move for move in moves if move is not None]
-        samples = torch.stack([indices, torch.stack(own)] if own else [indices], dim=-1)
-        batches = samples.split(self.spec.batch_size, dim=1)  # type: ignore[no-untyped-call]
+        batches = self.samples(orders, moves).split(self.spec.batch_size, dim=1)  # type: ignore[no-untyped-call]
         losses = [self.step(batch, rate(i)) for i, batch in enumerate(batches)]
         means: list[float] = _mean(torch.stack(losses), [batch.shape[1] for batch in batches]).tolist()
         return means
+
+    def samples(self, orders: Sequence[Tensor], moves: Sequence[Tensor | None]) -> Tensor:
+        """Each trial's images in its order [P, images, 1 or 2]: the index of each and, where it has one, its move."""
+        indices = torch.stack([t.train_indices[order] for t, order in zip(self.trials, orders, strict=True)])
+        own = [move for move in moves if move is not None]
+        return torch.stack([indices, torch.stack(own)] if own else [indices], dim=-1)
 
     def gradients(self) -> list[Measured]:
         """Each trial's gradient figures on its probe."""
