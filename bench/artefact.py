@@ -23,7 +23,7 @@ from torch import Tensor, nn
 import models
 from bench.arithmetic import DTYPES
 from bench.checksums import logits_checksum, mask_checksum
-from bench.container import Checksums, Header, SpecRecord, seal, unseal
+from bench.container import BEGINNING, Checksums, Header, SpecRecord, declared, seal, unseal
 from bench.mask_codec import decode_mask, encode_mask
 from bench.state import counters_of, fill, number_type, others, set_others
 from bench.streams import stream
@@ -33,6 +33,8 @@ from methods.maskable import maskable
 from models.initialise import checksum, initialise
 from models.initialisers import INITIALISERS
 
+LONGEST = 400  # characters of a message
+MOST, OVERHEAD = 16, 1 << 16  # bytes per parameter, BatchNorm's statistics included, and besides
 PACKAGES = ("torch", "numpy", "constriction")  # whose versions a rebuilt network may depend on
 
 
@@ -57,9 +59,21 @@ def load(path: str | Path) -> nn.Module:
 def open_artefact(path: str | Path) -> Artefact:
     """The network in a file with what is known of it; raises as `load` does."""
     try:
+        _check_size(Path(path))
         return read(Path(path).read_bytes())
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
+
+
+def _check_size(path: Path) -> None:
+    """Before a file is read: whether it has the bytes that its header declares, and no more than its network needs."""
+    with path.open("rb") as file:
+        header, size = declared(file.read(BEGINNING))
+    numbers = _known("model", header.spec.model, models.MODELS).parameters(header.classes)
+    if sum(header.parts) > OVERHEAD + MOST * numbers:
+        raise ValueError(f"parts of {sum(header.parts)} bytes: more than {numbers} parameters need")
+    if size != (found := path.stat().st_size):
+        raise ValueError(f"corrupted or cut off: {found} bytes, declared are {size}")
 
 
 def write(
@@ -117,6 +131,14 @@ def write(
 
 def read(data: bytes) -> Artefact:
     """The network of the bytes that `write` made. Raises ValueError, in one line, as `load` does."""
+    try:
+        return _read(data)
+    except ValueError as error:
+        text = " ".join(str(error).split())
+        raise ValueError(text if len(text) <= LONGEST else f"{text[:LONGEST]}…") from None
+
+
+def _read(data: bytes) -> Artefact:
     header, (mask_part, live_part, other_part) = unseal(data)
     spec = header.spec
     row = _known("model", spec.model, models.MODELS)

@@ -13,7 +13,8 @@ import hashlib
 import json
 import struct
 import zlib
-from typing import Annotated, Literal
+from itertools import accumulate
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -23,7 +24,8 @@ MAGIC = b"\x89FRZ\r\n\x1a\n"  # as PNG's: shows a transfer that took the file fo
 VERSION = 1  # raise it whenever an older version could no longer read a file
 PREFIX = struct.Struct("<8sHI")
 SEAL = hashlib.sha256().digest_size
-HEADER_LIMIT = 1 << 17  # bytes of an unpacked header
+HEADER_LIMIT = 1 << 17  # bytes of a header, packed or not
+BEGINNING = PREFIX.size + HEADER_LIMIT
 DEPTH = 8  # of nested brackets in it
 
 Count = Annotated[int, Field(ge=0)]
@@ -62,6 +64,7 @@ class SpecRecord(BaseModel):
     initialiser: str
     seed: Annotated[int, Field(ge=0, lt=SEED_LIMIT)]
     precision: str
+    threads: Annotated[int, Field(ge=1)]
     method: MethodRecord
 
 
@@ -92,19 +95,54 @@ def seal(header: Header, parts: tuple[bytes, bytes, bytes]) -> bytes:
 
 def unseal(data: bytes) -> tuple[Header, tuple[bytes, bytes, bytes]]:
     """The header and the three parts of a file. Raises ValueError, in one line, where it is not one of `seal`'s."""
+    length = _length(data)
+    if hashlib.sha256(memoryview(data)[:-SEAL]).digest() != data[-SEAL:]:
+        raise ValueError("corrupted or cut off: its checksum does not match")
+    header = _header(data[PREFIX.size : PREFIX.size + length])
+    start = PREFIX.size + length
+    if (there := len(data) - SEAL - start) != sum(header.parts):
+        raise ValueError(f"parts of {sum(header.parts)} bytes: {there} are there")
+    _, first, second, third = accumulate(header.parts, initial=start)
+    return header, (data[start:first], data[first:second], data[second:third])
+
+
+def declared(beginning: bytes) -> tuple[Header, int]:
+    """The header of a file, and how many bytes the file has to have, from its first BEGINNING bytes.
+
+    Raises: ValueError, in one line, where it is not one of `seal`'s.
+    """
+    length = _length(beginning)
+    header = _header(beginning[PREFIX.size : PREFIX.size + length])
+    return header, PREFIX.size + length + sum(header.parts) + SEAL
+
+
+def _length(data: bytes) -> int:
+    """The length of the packed header."""
     if len(data) < PREFIX.size + SEAL or not data.startswith(MAGIC):
         raise ValueError("not a stored network: it does not begin as one")
     _, version, length = PREFIX.unpack_from(data)
     if version != VERSION:
         raise ValueError(f"format version {version}: allowed is {VERSION}")
-    if hashlib.sha256(data[:-SEAL]).digest() != data[-SEAL:]:
-        raise ValueError("corrupted or cut off: its checksum does not match")
-    header = _header(data[PREFIX.size : PREFIX.size + length])
-    rest = data[PREFIX.size + length : -SEAL]
-    if len(rest) != sum(header.parts):
-        raise ValueError(f"parts of {sum(header.parts)} bytes: {len(rest)} are there")
-    first, second, _ = header.parts
-    return header, (rest[:first], rest[first : first + second], rest[first + second :])
+    if length > HEADER_LIMIT:
+        raise ValueError(f"header of {length} bytes: allowed are {HEADER_LIMIT}")
+    return int(length)
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f"the number {text}")
+
+
+def _check_texts(value: Any) -> None:
+    """Every text can be printed in one line, so that no message and no table shows what is not there."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            _check_texts(key)
+            _check_texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            _check_texts(inner)
+    elif isinstance(value, str) and not value.isprintable():
+        raise ValueError(f"a text that cannot be printed: {ascii(value)[:60]}")
 
 
 def sizes(data: bytes) -> dict[str, int]:
@@ -119,7 +157,9 @@ def _header(packed: bytes) -> Header:
         text = zlib.decompressobj().decompress(packed, HEADER_LIMIT)
         if max(text.count(b"["), text.count(b"{")) > DEPTH * 100:  # far from what the parser's stack can take
             raise ValueError("brackets without end")
-        return Header.model_validate(json.loads(text))
+        values = json.loads(text, parse_constant=_no_number)
+        _check_texts(values)
+        return Header.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))

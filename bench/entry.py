@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from math import isfinite
-from pathlib import Path
 from typing import Any
 
 from bench import names
@@ -17,6 +16,7 @@ from methods import Method
 
 FORMAT = 2  # raise it whenever an older version could no longer read a line
 NAME = re.compile(r"[\w\-. /:]{1,200}")  # what MLflow takes in the key of a tag, where a sweep's name stands
+NETWORK = ".frz"  # suffix of a network's file
 READ = (1, FORMAT)  # format 1 had no networks
 SPEC_NEEDS = ("dataset", "model", "method", "rate", "seed")
 
@@ -37,6 +37,7 @@ class Entry:
     spec: Mapping[str, Any]  # TrialSpec.record()
     result: TrialResult
     linked: bool = False  # another sweep trained it
+    network_sha256: str = ""  # of the trained network's file; "" where there is none
 
     @property
     def run_key(self) -> str:
@@ -73,47 +74,48 @@ class EntryListener:
 
 
 def network_name(entry: Entry) -> str:
-    """The name of the file that holds the trained network, beside the file with the entry's line; "" where none is."""
-    return f"{entry.run_key[:32]}.frz" if entry.result.artefact else ""
+    """The name of the file that holds the trained network, beside the one with the entry's line; "" where none is.
+
+    Named by content as well, so that a trial trained twice leaves two files, and each line has its own.
+    """
+    return f"{entry.run_key[:32]}-{entry.network_sha256[:16]}{NETWORK}" if entry.network_sha256 else ""
 
 
 def encode(entry: Entry) -> str:
-    """The entry as one line of JSON, with a checksum of all else in it; of the trained network only the file's name."""
+    """The entry as one line of JSON, with a checksum of all else in it; of the trained network only its checksum."""
     record = {"format": FORMAT, **asdict(replace(entry, result=replace(entry.result, artefact=b"")))}
-    record["result"]["artefact"] = network_name(entry)
+    del record["result"]["artefact"]
     return json.dumps({**record, "sha256": key_of(record)}, sort_keys=True, allow_nan=False)
 
 
 def decode(line: str | bytes) -> Entry:
-    """The entry of a line; its network is named by a path relative to the line's file.
+    """The entry of a line; its network is not in it, see `network_name`.
 
     Raises: ValueError, in one line, where it is not one that `encode` wrote.
     """
     try:
         record = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"no trial: not JSON: {error}") from error
     if not isinstance(record, dict) or "format" not in record:
         raise ValueError("no trial: not a JSON object with a format")
     if record["format"] not in READ:
-        raise ValueError(f"format {record['format']!r}: allowed is {FORMAT}")
+        raise ValueError(f"format {record['format']!r}: allowed are {', '.join(map(str, READ))}")
     found = record.pop("sha256", None)
     if found != key_of(record):
         raise ValueError(f"corrupted: expected SHA-256 {found}, found {key_of(record)}")
     try:
         return _entry({name: value for name, value in record.items() if name != "format"})
-    except (TypeError, KeyError, AttributeError) as error:
+    except (TypeError, KeyError, AttributeError, OverflowError) as error:
         raise ValueError(f"no trial: {type(error).__name__}: {error}") from error
 
 
 def _entry(record: Mapping[str, Any]) -> Entry:
     """A checksum says that a line is as it was written; this, that what was written is a trial."""
-    result = TrialResult(**record["result"])
-    named = record["result"].get("artefact", "")
-    entry = Entry(**{**record, "result": replace(result, artefact=Path(named) if named else b"")})
-    if named != network_name(entry):
-        raise ValueError(f"artefact {named!r}: allowed is {network_name(entry)!r}")
+    entry = Entry(**{**record, "result": TrialResult(**record["result"])})
     check_name(entry.sweep)
+    if not re.fullmatch("([0-9a-f]{64})?", entry.network_sha256):
+        raise ValueError(f"network_sha256 {entry.network_sha256!r}: allowed is a SHA-256 in hexadecimal, or none")
     if not isinstance(entry.linked, bool):
         raise ValueError(f"no trial: linked {entry.linked!r}: allowed are true and false")
     lacking = [name for name in SPEC_NEEDS if name not in entry.spec]

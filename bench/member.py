@@ -105,8 +105,8 @@ class Member:
         self.epochs.append({names.VALIDATION_ACCURACY: validation, **figures})
         if loss is not None:
             self.epochs[-1][names.TRAIN_LOSS] = loss
-        if epoch == 0:
-            self.metrics[names.PREDICTED_DECREASE] = self._first_rate() * figures[names.GRAD_NORM_LIVE] ** 2
+        if epoch == 0 and self.spec.optimizer == "sgd":
+            self.metrics[names.PREDICTED_DECREASE] = self._first_step() * figures[names.GRAD_NORM_LIVE] ** 2
         if epoch in (0, self.spec.epochs):
             suffix = "first" if epoch == 0 else "last"
             for name, values in layers.items():
@@ -115,10 +115,11 @@ class Member:
             raise Diverged(f"gradient norm {figures[names.GRAD_NORM_ALL]} after epoch {epoch}")
         return Epoch(self.spec, epoch, self.epochs[-1])
 
-    def _first_rate(self) -> float:
-        """The learning rate of the first step."""
+    def _first_step(self) -> float:
+        """What SGD's first step multiplies the gradient by; weight decay aside."""
         steps = -(-len(self.trial.train_indices) // self.spec.batch_size)
-        return learning_rate(self.spec, 0, self.spec.epochs * steps)
+        ahead = self.spec.momentum if self.spec.nesterov else 0.0
+        return (1 + ahead) * learning_rate(self.spec, 0, self.spec.epochs * steps)
 
     def is_best(self) -> bool:
         """Whether the last trained epoch has the best validation accuracy so far; the earliest on ties."""

@@ -55,7 +55,9 @@ COLLAPSED_LAYERS = "collapsed_layers"  # of these, the number without a live wei
 DISCONNECTED = "disconnected_weights"  # live weights on no path of live weights from the input to the output
 FLOW_CHANGE = "flow_change"  # g(m*w0)'g(m*w0) - g(w0)'g(w0), w0 the initial weights, on the probe
 FLOW_CHANGE_PREDICTED = "flow_change_predicted"  # GraSP's first order of it, 2 d'Hg(w0) with d = -(1 - m)*w0
-PREDICTED_DECREASE = "predicted_decrease"  # of the loss by the first step, to first order: lr_0 * ||m*g||_2^2
+# Decrease of the loss by SGD's first step on the live weights, to first order: lr_0 * ||m*g||_2^2, with Nesterov
+# momentum (1 + momentum) times that; absent of other optimizers.
+PREDICTED_DECREASE = "predicted_decrease"
 FORWARD_MACS = "forward_macs"  # multiply-accumulates per image, non-zero weights only
 BACKWARD_MACS = "backward_macs"
 SCORING_SECONDS = "scoring_seconds"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import torch
@@ -24,7 +25,7 @@ def images_of(found: Artefact, data: ImageData) -> Resident:
 def accuracy_of(found: Artefact, images: Resident) -> float:
     """The fraction of the test images that the network classifies right, with the trial's own number of threads."""
     spec = found.header.spec
-    with threads(int((spec.model_extra or {}).get("threads", 1))):
+    with threads(min(spec.threads, os.cpu_count() or 1)):
         return accuracy(found.model, images, torch.arange(len(images)), spec.precision)
 
 

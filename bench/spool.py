@@ -1,5 +1,5 @@
-"""The offline folder: one small file of JSON lines per finished trial, and its network beside it, to be delivered to
-the MLflow store later.
+"""The offline folder: per finished trial one small file with a line of JSON, and its network beside it, to be delivered
+to the MLflow store later.
 
 A file is written under another name, forced to the disk and renamed: whatever is killed leaves whole files only, and
 several processes and machines may write one folder. Imports neither Ray nor MLflow.
@@ -19,12 +19,10 @@ from types import TracebackType
 from uuid import uuid4
 
 from bench import names
-from bench.entry import Entry, EntryListener, decode, encode, network_name
+from bench.entry import NETWORK, Entry, EntryListener, decode, encode, network_name
 from bench.result import SweepError, TrialResult
 from bench.store import check_folder
 from methods import Method
-
-NETWORK = ".frz"  # suffix of a network's file
 
 
 def read(place: Path) -> list[Entry]:
@@ -53,22 +51,34 @@ def _read_file(file: Path) -> list[Entry]:
 
 
 def _placed(entry: Entry, folder: Path) -> Entry:
-    """The entry with the path of its network. Raises ValueError where that file is missing."""
-    if not isinstance(entry.result.artefact, Path):
+    """The entry with the path of its network. Raises ValueError where that file is missing or damaged."""
+    if not entry.network_sha256:
         return entry
-    path = folder / entry.result.artefact
-    if not path.is_file():
-        raise ValueError(f"its network {path} is missing")
-    return replace(entry, result=replace(entry.result, artefact=path))
+    path = folder / network_name(entry)
+    placed = replace(entry, result=replace(entry.result, artefact=path))
+    try:
+        found = hashlib.sha256(contents(placed.result)).hexdigest()
+    except OSError as error:
+        raise ValueError(f"its network {path} cannot be read: {error.strerror}") from error
+    if found != entry.network_sha256:
+        raise ValueError(f"its network {path} is corrupted: expected SHA-256 {entry.network_sha256}, found {found}")
+    return placed
 
 
 def write(file: Path, entries: Sequence[Entry]) -> None:
     """Write the entries to a file that is there whole or not at all, now or after a crash; their networks before it."""
-    for entry in entries:
-        path = file.parent / network_name(entry)
-        if entry.result.artefact and entry.result.artefact != path:
-            write_whole(path, contents(entry.result))
-    write_whole(file, "".join(f"{encode(entry)}\n" for entry in entries).encode())
+    lines = [encode(_with_network(entry, file.parent)) for entry in entries]
+    write_whole(file, "".join(f"{line}\n" for line in lines).encode())
+
+
+def _with_network(entry: Entry, folder: Path) -> Entry:
+    """The entry with the checksum of its network, which is in the folder now."""
+    if not (network := contents(entry.result)):
+        return entry
+    entry = replace(entry, network_sha256=hashlib.sha256(network).hexdigest())
+    if entry.result.artefact != (path := folder / network_name(entry)):
+        write_whole(path, network)
+    return entry
 
 
 def contents(result: TrialResult) -> bytes:
@@ -95,17 +105,33 @@ def write_whole(file: Path, data: bytes) -> None:
 
 
 def rescue(entries: Sequence[Entry]) -> Path:
-    """Write entries that could not be kept to a new folder in the working folder, or in the temporary one; its path."""
-    for folder in (Path.cwd(), Path(tempfile.gettempdir())):
-        path = folder / f"bench-rescue-{time.time_ns()}"
+    """Write entries that could not be kept to a new folder in the working folder, or in the temporary one; its path.
+
+    One whose own network can no longer be read is kept without it.
+    """
+    name = f"bench-rescue-{time.time_ns()}"
+    for folder in (Path.cwd() / name, Path(tempfile.gettempdir()) / name):
         try:
-            path.mkdir()
-            write(path / "trials.jsonl", entries)
-            return path
+            folder.mkdir()
         except OSError as error:
             failure = error
-            shutil.rmtree(path, ignore_errors=True)
+            continue
+        try:
+            for entry in entries:
+                write(folder / _file_name(entry), [_readable(entry)])
+            return folder
+        except OSError as error:
+            failure = error
+            shutil.rmtree(folder, ignore_errors=True)
     raise failure
+
+
+def _readable(entry: Entry) -> Entry:
+    try:
+        contents(entry.result)
+    except OSError:
+        return replace(entry, result=replace(entry.result, artefact=b""), network_sha256="")
+    return entry
 
 
 class Spool:

@@ -136,6 +136,10 @@ class Store:
         """The last value of each metric of a run."""
         return dict(self._client.get_run(run).data.metrics)
 
+    def tags(self, run: str) -> dict[str, str]:
+        """The tags of a run."""
+        return dict(self._client.get_run(run).data.tags)
+
     def measured(self, run: str, figures: Mapping[str, float]) -> None:
         """Add figures to a run that has ended."""
         now = int(time.time() * 1000)

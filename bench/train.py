@@ -148,7 +148,7 @@ class Training:
         for member, test in zip(self.members, self._trainer.accuracies("test"), strict=True):
             try:
                 member.finish(test)
-            except RuntimeError as error:
+            except Exception as error:
                 yield self._result(member, error)
             else:
                 yield self._result(member)

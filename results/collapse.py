@@ -20,9 +20,9 @@ def collapse(a: Analysis) -> Grid | None:
     caption = (
         "Layer collapse and dead paths. Collapse disconnects a pruned network, which then answers every image alike, "
         "but not a frozen one, whose forward pass is dense. Largest compression: of the maskable weights, N / live "
-        f"weights, at the rates stored; without collapse it can be at most N / layers = {weights / layers:,.0f}. On no "
-        "path: live weights that no path of live weights connects with both the input and the output, as a share of "
-        "the live ones; a pruned network cannot use them."
+        "weights, at the rates stored before the first collapse; it can be at most N / layers = "
+        f"{weights / layers:,.0f}. On no path: live weights that no path of live weights connects with both the input "
+        "and the output, as a share of the live ones; a pruned network cannot use them."
     )
     headers = ["method", "first rate with a collapsed layer", "seeds collapsed there"]
     headers += ["largest compression without collapse", "on no path, at the highest rate"]
@@ -33,7 +33,7 @@ def collapse(a: Analysis) -> Grid | None:
 def _row(cells: list[Cell]) -> list[str]:
     rising = sorted(cells, key=lambda cell: float(cell.rate))
     first = next((cell for cell in rising if cell.collapsed), None)
-    whole = [cell for cell in rising if not cell.collapsed]
+    whole = rising[: rising.index(first)] if first else rising
     last = rising[-1]
     live = last.counts[names.LIVE_WEIGHTS][0]
     lost = last.counts.get(names.DISCONNECTED)

@@ -22,8 +22,9 @@ def stored(a: Analysis) -> Grid:
         "parameters / stored ones. Stored bytes: the trained network's file, that is the entropy-coded mask, these "
         "parameters without loss, BatchNorm's statistics, what the trial was, and checksums; compression in bytes: all "
         "parameters in their own type / that file. Given the same mask, a frozen and a pruned network store equally "
-        "many parameters and the same mask; they differ by the 32-bit seed, from which the frozen one is rebuilt and "
-        "which the pruned one does not need, and by how well their trained values pack. A range over methods and seeds."
+        "many parameters and the same mask. Both files name the seed; without its 32 bits the frozen network cannot be "
+        "rebuilt, the pruned one can. What their files differ in is how well the trained values pack. A range over "
+        "methods and seeds."
     )
     headers = ["rate", "live weights", "stored parameters", "compression", "mask bytes"]
     headers += [f"stored bytes, {kind}" for kind in KINDS.values()]

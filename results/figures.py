@@ -47,10 +47,6 @@ ACCURACIES = {
         for dtype in names.VALUE_DTYPES[1:]
     },
 }
-ACCURACIES |= {
-    f"{names.TEST_ACCURACY}_{kind}": f"Test accuracy after the last epoch, live values stored as {kind}"
-    for kind in names.VALUE_DTYPES[1:]
-}
 SIZES = {
     names.STORED_BYTES: "Bytes of the trained network's file",
     names.MASK_BYTES: "Bytes of the entropy-coded mask",
@@ -75,7 +71,7 @@ WORDS = {
     **{names.MEAN[name]: f"Mean over the epochs trained: {text}" for name, text in FLOW.items()},
     names.FLOW_CHANGE: "Change of the gradient flow gᵀg if the dead weights are set to zero, before training",
     names.FLOW_CHANGE_PREDICTED: "The same change to first order, 2 δᵀHg (GraSP)",
-    names.PREDICTED_DECREASE: "Decrease of the loss by the first step, to first order: lr·‖m·g‖₂²",
+    names.PREDICTED_DECREASE: "Decrease of the loss by SGD's first step, to first order: lr·‖m·g‖₂²",
     names.DISCONNECTED: "Live weights on no path of live weights from the input to the output",
 }
 LOWER = (

@@ -31,6 +31,9 @@ WORDS = {
     "grad_norm_live": "gradient norm, live weights",
     "grad_abs_all": "mean |gradient|, all maskable weights",
     "grad_abs_live": "mean |gradient|, live weights",
+    "effective_gradient_flow_1": "effective gradient flow, mean of ‖m·g‖₁/k over layers",
+    "effective_gradient_flow_2": "effective gradient flow, mean of ‖m·g‖₂/k over layers",
+    "gradient_flow_sum": "gradient flow, sum of ‖m·g‖₂ over layers",
     "train_loss": "training loss",
     "validation_accuracy": "validation accuracy (%)",
 }

@@ -100,8 +100,16 @@ def draw(parts: Sequence[Part], styles: Mapping[str, Style]) -> Figure:
         for part in parts
     ]
     mean = f"Mean and 95 % t interval of the accuracy {over_seeds(parts)}; 1 kB = 1000 bytes."
-    finish(made, legend + ([open_entry()] if collapsed(plain) else []), [mean, *missing(plain)])
+    finish(made, legend + ([open_entry()] if collapsed(plain) else []), [mean, *missing(plain), *_fewer(drawn)])
     return made
+
+
+def _fewer(shown: Sequence[Point]) -> list[str]:
+    """A note per narrower type that not every seed of its cells has been measured in."""
+    whole = {(p.cell.label, p.cell.rate): len(p.cell.values) for p in shown if p.dtype == FLOAT32}
+    short = {p.dtype for p in shown if len(p.cell.values) < whole.get((p.cell.label, p.cell.rate), 0)}
+    dtypes = [dtype for dtype in names.VALUE_DTYPES if dtype in short]
+    return [f"Not every seed is measured as {', '.join(dtypes)}; `bench narrow` goes on."] if dtypes else []
 
 
 def _panel(axes: Axes, shown: Sequence[Point], styles: Mapping[str, Style], factor: float) -> None:

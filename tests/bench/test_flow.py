@@ -116,6 +116,19 @@ def test_the_figures_over_the_epochs() -> None:
     assert result.metrics[names.PREDICTED_DECREASE] == pytest.approx(0.05 * live**2, rel=1e-12)
 
 
+def test_the_predicted_decrease_is_that_of_sgd() -> None:
+    """Nesterov's first step is (1 + momentum) times as long; Adam's has another direction."""
+    fields = {"epochs": 1, "lr": 0.05}
+    plain, ahead, adam = train(
+        [spec("freeze", **fields), spec("freeze", nesterov=True, **fields), spec("freeze", optimizer="adam", **fields)],
+        DATA,
+        "cpu",
+    )
+    first = plain.metrics[names.PREDICTED_DECREASE]
+    assert ahead.metrics[names.PREDICTED_DECREASE] == pytest.approx(1.9 * first, rel=1e-12)
+    assert names.PREDICTED_DECREASE not in adam.metrics and names.FLOW_CHANGE in adam.metrics
+
+
 def test_effective_gradient_flow_by_hand() -> None:
     """Layers with live gradients (3, 4) of k = 2, and (12) of k = 1, and a layer without a live weight."""
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from bench import artefact, names, tracking
-from bench.artefact import load, open_artefact
+from bench.artefact import Artefact, load, open_artefact
 from bench.cli import main
 from bench.container import sizes
 from methods import METHODS
@@ -94,6 +94,8 @@ def test_a_run_is_named_by_its_beginning(store: Path, here: Path, capsys: pytest
         (["verify", "b.frz"], "File 'b.frz' does not exist"),
         (["narrow", "--value-dtype", "float32"], "value-dtype 'float32': allowed are float16, bfloat16, int8"),
         (["narrow", "--name", "nothing"], "name nothing: no stored network"),
+        (["export", "zzzz", "-o", "/dev/null"], "output /dev/null: allowed is a file"),
+        (["export", "zzzz", "-o", "a.frz", "--data-root", "x"], "--data-root without --value-dtype"),
     ],
 )
 def test_wrong_arguments(here: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str) -> None:
@@ -156,6 +158,40 @@ def test_another_accuracy_is_an_error_where_the_trial_ran_alone_on_a_cpu(
     assert "now 12.50 %" in out and "warning: another accuracy" in err
 
 
+@pytest.mark.parametrize(
+    ("fields", "recorded", "code"),
+    [
+        ({"device": "cuda"}, 0.0, 0),
+        ({"device": "cuda"}, 9e-4, 0),
+        ({"device": "cuda"}, 0.1, 1),
+        ({"pack": "vmap"}, 9e-4, 0),
+        ({}, 9e-4, 1),
+    ],
+)
+def test_single_images_are_excused_where_the_trial_ran_otherwise(
+    store: Path, here: Path, monkeypatch: pytest.MonkeyPatch, fields: dict[str, str], recorded: float, code: int
+) -> None:
+    exported(store)
+    found = open_artefact("a.frz")
+    spec = found.header.spec.model_copy(update=fields)
+    header = found.header.model_copy(update={"spec": spec, "test_accuracy": found.header.test_accuracy + recorded})
+    monkeypatch.setattr("bench.network_commands.open_artefact", lambda file: Artefact(header, found.model, found.masks))
+    assert main(["verify", "a.frz"]) == code
+
+
+def test_a_network_of_another_trial_is_not_exported(
+    store: Path, here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other, row = exported(store, "snip"), trials(store).iloc[0]
+    capsys.readouterr()
+    monkeypatch.setattr(tracking.Store, "read", lambda self, run, file: other)
+    assert main(["export", row["run_id"], "-o", "b.frz"]) == 2
+    assert "its stored network is another trial's" in capsys.readouterr().err and not Path("b.frz").exists()
+    assert main(["narrow", "--value-dtype", "float16", "--name", "digits-lenet-5-caffe"]) == 1
+    err = capsys.readouterr().err
+    assert err.count("error: run ") == 11 and "0 networks measured" in err
+
+
 def test_export_with_narrow_values(store: Path, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     whole = exported(store)
     row = trials(store).set_index("run_key").loc[facts_of(capsys)["run key"]]
@@ -187,4 +223,4 @@ def test_narrow_measures_each_network_once(store: Path, here: Path, capsys: pyte
     assert figures["test_accuracy_int8"] == open_artefact("b.frz").header.test_accuracy
     assert main(["plot", "storage", "-o", "a.svg"]) == 0
     assert main(["table", "--metric", "test_accuracy_int8"]) == 0
-    assert "live values stored as int8" in capsys.readouterr().out
+    assert "live values stored in int8" in capsys.readouterr().out

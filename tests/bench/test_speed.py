@@ -131,7 +131,7 @@ def test_the_figures_of_a_side() -> None:
         (["--steps", "0"], "steps 0: allowed is a whole number >= 1"),
         (["--rounds", "-1"], "rounds -1: allowed is a whole number >= 1"),
         (["--methods", "frezee"], "did you mean freeze?"),
-        (["--model", "lenet"], "did you mean lenet"),
+        (["--model", "lenet-5"], "did you mean lenet-5-caffe?"),
         (["--packs", "4,0"], "packs '4,0': allowed is a comma list of whole numbers >= 1"),
         (["--packs", "4", "--machine"], "--machine with --packs: allowed is one of them"),
         (["--machine", "--device", "cuda"], "--machine with --device cuda: allowed on the cpu"),

@@ -223,6 +223,40 @@ def test_what_the_folder_does_not_take_is_kept_elsewhere(
     assert [entry.method for entry in spool.read(path)] == ["dense"]
 
 
+def with_network(seed: int, network: bytes, sweep: str = "one") -> Entry:
+    one = entry(seed, sweep=sweep)
+    return replace(one, result=replace(one.result, artefact=network))
+
+
+def test_each_line_has_its_own_network(tmp_path: Path) -> None:
+    """Two machines train one trial with other last bits: each line stays with the network that it tells of."""
+    for place, network in (("a", b"one"), ("b", b"other")):
+        spool.write(tmp_path / f"{place}.jsonl", [with_network(0, network, sweep=place)])
+    found = {e.sweep: spool.contents(e.result) for e in spool.read(tmp_path)}
+    assert found == {"a": b"one", "b": b"other"}
+
+
+@pytest.mark.parametrize("damage", ["change", "swap", "remove"])
+def test_a_damaged_network_is_named(tmp_path: Path, damage: str) -> None:
+    spool.write(tmp_path / "a.jsonl", [with_network(0, b"one")])
+    spool.write(tmp_path / "b.jsonl", [with_network(1, b"other")])
+    first, second = sorted(tmp_path.glob("*.frz"))
+    if damage == "remove":
+        first.unlink()
+    else:
+        first.write_bytes(second.read_bytes() if damage == "swap" else b"onf")
+    with pytest.raises(ValueError, match=f"line 1: its network {first} (is corrupted|cannot be read)"):
+        spool.read(tmp_path)
+
+
+def test_what_is_rescued_loses_no_entry_for_anothers_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    gone = entry(1)
+    gone = replace(gone, result=replace(gone.result, artefact=tmp_path / "gone.frz"))
+    found = spool.read(spool.rescue([with_network(0, b"one"), gone]))
+    assert {e.run_key: spool.contents(e.result) for e in found} == {entry(0).run_key: b"one", gone.run_key: b""}
+
+
 def test_a_line_holds_the_whole_entry() -> None:
     for outcome in names.OUTCOMES:
         line = encode(entry(3, outcome))
@@ -263,7 +297,7 @@ def changed(**fields: Any) -> str:
     [
         (lambda line: line[:50], "no trial: not JSON"),
         (lambda line: line.replace("0.30000000000000004", "0.35"), "corrupted: expected SHA-256"),
-        (lambda line: line.replace('"format": 2', '"format": 3'), "format 3: allowed is 2"),
+        (lambda line: line.replace('"format": 2', '"format": 3'), "format 3: allowed are 1, 2"),
         (lambda line: "", "no trial: not JSON"),
         (lambda line: "[1, 2]", "no trial: not a JSON object"),
         (lambda line: '{"a": 1}', "no trial: not a JSON object with a format"),

@@ -210,8 +210,8 @@ def test_a_store_that_is_gone_loses_nothing(
             time.sleep(0.05)
         w.finished(trials[2], result(trials[2]))
     (path,) = tmp_path.glob("bench-rescue-*")
-    assert [entry.run_key for entry in spool.read(path)] == [trial.run_key for trial in trials]
-    assert spool.read(path)[0].spec == trials[0].record()
+    assert {entry.run_key for entry in spool.read(path)} == {trial.run_key for trial in trials}
+    assert trials[0].record() in [entry.spec for entry in spool.read(path)]
     assert spool.read(path)[0].method == "random-freeze"
     shutil.copy(empty, tmp_path)
     assert deliver(path, uri) == {STORED: 3}

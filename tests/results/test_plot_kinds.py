@@ -188,3 +188,9 @@ def test_from_store_to_file(
     assert main(["plot", kind, "-o", str(tmp_path / "no.svg"), "--methods", "snap"]) == 2
     assert "did you mean snip?" in capsys.readouterr().err
     assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_every_figure_over_the_epochs_has_words() -> None:
+    from results import gradient_plot, plots
+
+    assert set(plots.METRICS["gradients"]) <= set(gradient_plot.WORDS)
