@@ -12,8 +12,6 @@ from bench.cli import cli
 from bench.steps import LIMITS, first_convolution_step, layer_step, resolve_step
 from models import MODELS
 
-LENETS = ("lenet-300-100", "lenet-5-caffe", "lenet-5-caffe-relu")
-
 
 def resolved(asked: str = "auto", model: str = "lenet-300-100", rate: str = "0.99", **how: Any) -> str:
     given = {"device": "cpu", "precision": "float32", "pack": "single", "background": "prune"} | how
@@ -23,15 +21,19 @@ def resolved(asked: str = "auto", model: str = "lenet-300-100", rate: str = "0.9
 def test_golden_table() -> None:
     """The step kind is in the run key: a limit that moves orphans trials. Change it only with a new measurement."""
     rates = ("0", "0.5", "0.7", "0.8", "0.85", "0.9", "0.95", "0.99")
-    table = {
-        (model, background): [resolved(model=model, rate=rate, background=background) for rate in rates].index("sparse")
-        for model in LENETS
-        for background in ("freeze", "prune")
-    }
-    assert {key: rates[place] for key, place in table.items()} == {
-        ("lenet-300-100", "freeze"): "0.7", ("lenet-300-100", "prune"): "0.7",
-        ("lenet-5-caffe", "freeze"): "0.9", ("lenet-5-caffe", "prune"): "0.7",
-        ("lenet-5-caffe-relu", "freeze"): "0.9", ("lenet-5-caffe-relu", "prune"): "0.7",
+
+    def first(model: str, background: str) -> str:
+        steps = [resolved(model=model, rate=rate, background=background) for rate in rates]
+        return rates[steps.index("sparse")]
+
+    assert {model: (first(model, "freeze"), first(model, "prune")) for model in MODELS} == {
+        "lenet-300-100": ("0.7", "0.7"), "lenet-5-caffe": ("0.9", "0.7"), "lenet-5-caffe-relu": ("0.9", "0.7"),
+        "vgg16-d": ("0.9", "0.7"), "vgg-c": ("0.9", "0.7"), "vgg-like": ("0.9", "0.7"),
+        "vgg11-bn": ("0.9", "0.85"), "vgg16-bn": ("0.9", "0.85"), "vgg19-bn": ("0.9", "0.85"),
+        "resnet20": ("0.9", "0.9"), "resnet32": ("0.9", "0.9"),
+        "resnet20-proj": ("0.9", "0.9"), "resnet32-proj": ("0.9", "0.9"), "resnet32-x2": ("0.9", "0.85"),
+        "resnet18": ("0.9", "0.85"), "resnet34": ("0.9", "0.85"),
+        "wrn-16-8": ("0.9", "0.85"), "wrn-22-8": ("0.9", "0.85"), "mobilenet-v1": ("0.9", "0.7"),
     }  # fmt: skip
 
 
