@@ -85,6 +85,7 @@ RUN = [
     click.option("--offline", type=click.Path(path_type=Path), help="Keep the results in this folder, without MLflow, for `import`; with --executor local."),
     click.option("--data-root", type=click.Path(path_type=Path), help="Folder of the data sets."),
     click.option("--plugin", "plugins", multiple=True, help="Module or .py file with a METHODS table; may be repeated."),
+    click.option("--dry-run", is_flag=True, help="Train nothing: print what is missing, and an estimate of its time and memory."),
 ]  # fmt: skip
 
 FILTERS = [

@@ -10,6 +10,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import click
+
 import datasets
 from bench import names
 from bench.arguments import Execution, on_device, read_execution, read_sweep
@@ -37,6 +39,8 @@ def run_sweep(options: Mapping[str, Any], store: Callable[[], Place] = StorePlac
             check_name(name)
             place = store() if execution.offline is None else FolderPlace(execution.offline)
             load = _data(options["dataset"], options)
+    if options["dry_run"]:
+        return _dry_run(trials, place, load, execution)
     if place.is_new:  # else it may have every trial, and be faster to ask than Ray to start
         _start_ray(execution)
     with usage_errors():
@@ -54,6 +58,21 @@ def run_sweep(options: Mapping[str, Any], store: Callable[[], Place] = StorePlac
         results = _train(missing, load, execution, recorder, sweep) if missing else {}
     bad = {s: f"{names.DIVERGED}: {ended[s.run_key]}" for s in trials if ended.get(s.run_key)}
     return _verdict(sweep, bad | {s: f"{r.outcome}: {r.reason}" for s, r in results.items() if r.outcome != names.DONE})
+
+
+def _dry_run(trials: Sequence[TrialSpec], place: Place, load: Callable[[], ImageData], execution: Execution) -> int:
+    """Print on stdout what is missing and an estimate of what it takes; writes nothing, starts no Ray."""
+    with usage_errors():
+        place.open()
+    ended = place.ended([spec.run_key for spec in trials])
+    missing = [spec for spec in trials if spec.run_key not in ended]
+    say(f"{len(trials)} trials: {len(ended)} done before, {len(missing)} to train; {place.text}")
+    if missing:
+        from bench import dry_run
+
+        slots = dry_run.slots(execution, missing[0])
+        click.echo(dry_run.as_text(dry_run.estimates(missing, load()), slots, missing[0].device))
+    return 0
 
 
 def _start_ray(execution: Execution) -> None:
