@@ -178,11 +178,11 @@ def test_the_data_order_is_a_permutation_and_shared() -> None:
         original = type(trial.train).epoch
 
         def noting(
-            self: Any, order: torch.Tensor, batch_size: int, seen: list[int] = seen, original: Any = original
+            self: Any, order: torch.Tensor, batch_size: int, *moves: Any, seen: Any = seen, original: Any = original
         ) -> Any:
             if batch_size == 64:
                 seen.extend(order.tolist())
-            return original(self, order, batch_size)
+            return original(self, order, batch_size, *moves)
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(type(trial.train), "epoch", noting)
