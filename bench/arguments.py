@@ -13,10 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from bench.catalogue import Catalogue
+from bench.files import files_at
 from bench.grammar import parse_rates, parse_seeds
+from bench.messages import one_line
+from bench.store import check_folder
 from bench.sweep import Sweep, data_and_model
 from datasets import DatasetRow, row_of
 from datasets.counts import validation_count
+from datasets.places import checkpoint_root
 
 FIELDS = (
     "epochs", "batch_size", "optimizer", "momentum", "nesterov", "weight_decay", "schedule", "warmup_epochs",
@@ -37,6 +41,7 @@ class Execution:
     address: str | None
     max_retries: int
     offline: Path | None  # the folder that takes the results; None = the MLflow store
+    storage: str | None  # the folder or object store that takes the checkpoints; None = there are none
 
 
 def read_sweep(options: Mapping[str, Any]) -> Sweep:
@@ -163,4 +168,20 @@ def read_execution(options: Mapping[str, Any], device: str) -> Execution:
         address=options["address"],
         max_retries=1 if retries is None else retries,
         offline=options["offline"],
+        storage=_storage(options["storage"], options["address"]),
     )
+
+
+def _storage(given: str | None, address: str | None) -> str | None:
+    """Where checkpoints go: by default the user's cache folder, which the machines of a cluster do not share."""
+    if given is None:
+        return None if address else str(checkpoint_root())
+    if "://" not in given:
+        folder = Path(given).expanduser().absolute()
+        check_folder(f"storage {given}", folder)
+        return str(folder)
+    try:
+        files_at(given).names()
+    except (OSError, ValueError) as error:
+        raise ValueError(f"storage {given}: no answer ({one_line(error)})") from error
+    return given

@@ -82,6 +82,8 @@ RUN = [
     click.option("--gpus-per-trial", type=float, help="GPUs of a trial, 0.25 = four share one.  [default: 1 on cuda]"),
     click.option("--address", help="Join the Ray cluster at this address."),
     click.option("--max-retries", type=int, help="How often a trial whose worker was lost starts again.  [default: 1]"),
+    click.option("--storage", help="Folder or object store (s3://…, gs://…) of checkpoints, from which a stopped trial goes on."
+                 "  [default: the user's cache folder; with --address none]"),
     click.option("--offline", type=click.Path(path_type=Path), help="Keep the results in this folder, without MLflow, for `import`; with --executor local."),
     click.option("--data-root", type=click.Path(path_type=Path), help="Folder of the data sets."),
     click.option("--plugin", "plugins", multiple=True, help="Module or .py file with a METHODS table; may be repeated."),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from math import isfinite
 from typing import Any
@@ -50,9 +50,17 @@ class Entry:
         return self.result.outcome != names.FAILED
 
 
+Kept = Callable[[Collection[str]], object]  # called with the run keys of trials that need no training any more
+
+
+def unheard(run_keys: Collection[str]) -> None:
+    """Where nobody asks what was kept."""
+
+
 class EntryListener:
     """A listener that makes an entry of every finished trial of one sweep and puts it where it is kept."""
 
+    kept: Kept  # called once an entry is written
     sweep: str
     command: str
     name_of: Callable[[Method], str]

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from bench.checkpoint import Checkpoints
 from bench.result import Listener, TrialResult
 from bench.spec import TrialSpec
 from bench.train import train_epochs
 from datasets.images import ImageData
 
 
-def run(packs: Sequence[Sequence[TrialSpec]], load: Callable[[], ImageData], listener: Listener) -> None:
+def run(
+    packs: Sequence[Sequence[TrialSpec]],
+    load: Callable[[], ImageData],
+    listener: Listener,
+    checkpoints: Checkpoints | None = None,
+) -> None:
     """Train every pack and tell the listener."""
     data = load()
     for pack in packs:
         for spec in pack:
             listener.started(spec)
         specs = {spec.run_key: spec for spec in pack}
-        for event in train_epochs(pack, data, pack[0].device):
+        for event in train_epochs(pack, data, pack[0].device, checkpoints):
             if isinstance(event, TrialResult):
                 listener.finished(specs[event.run_key], event)
             else:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from bench import names
 from bench.artefact import write
+from bench.checkpoint import Saved, State
 from bench.checksums import mask_checksum
 from bench.container import sizes
 from bench.cost import counts
@@ -24,7 +25,7 @@ from bench.gradients import Measured
 from bench.learning_rate import learning_rate
 from bench.live import apply_background, dead_checksum
 from bench.paths import disconnected
-from bench.prepare import Trial, prepare
+from bench.prepare import Trial, prepare, prepare_again
 from bench.result import TrialResult
 from bench.spec import TrialSpec
 from bench.streams import stream
@@ -60,6 +61,7 @@ class Member:
         self.tags = environment()
         self.started, self.seconds = time.time(), 0.0
         self.artefact = b""
+        self.update: State = {}  # of the optimizer, where the trial is about to go on
         self.ended = False
         self._order, self._moves = stream(spec.seed, "order"), stream(spec.seed, "augmentation")
         self._best = -1.0
@@ -81,6 +83,40 @@ class Member:
         for name, mask in trial.masks.items():
             self.layers[name] = {"weights": mask.numel(), "live": int(mask.sum())}
         self._dead = dead_checksum(trial.model, trial.masks)
+
+    def saved(self, update: State) -> Saved:
+        """What `resume` needs, with the optimizer's state."""
+        return Saved(
+            run_key=self.spec.run_key,
+            model=dict(self.trial.model.state_dict()),
+            masks=dict(self.trial.masks),
+            update=update,
+            init_sha256=self.trial.init_sha256,
+            dead_sha256=self._dead,
+            metrics=self.metrics,
+            epochs=self.epochs,
+            layers=self.layers,
+            tags=self.tags,
+            started=self.started,
+            seconds=self.seconds,
+            best=self._best,
+        )
+
+    def resume(self, saved: Saved, data: ImageData, device: str, images: tuple[Resident, Resident]) -> None:
+        """Set the trial up as it was when it was saved."""
+        self.trial, self._dead = prepare_again(self.spec, data, device, images, saved), saved.dead_sha256
+        self.update = saved.update
+        self.metrics, self.epochs, self.layers = saved.metrics, saved.epochs, saved.layers
+        self.started, self.seconds, self._best = saved.started, saved.seconds, saved.best
+        before = [saved.tags[names.RESUMED]] if names.RESUMED in saved.tags else []
+        self.tags = {**saved.tags, **self.tags, names.RESUMED: ",".join([*before, str(self.epoch)])}
+        for _ in range(self.epoch):
+            self.order(), self.moves()
+
+    @property
+    def epoch(self) -> int:
+        """The number of epochs trained."""
+        return max(0, len(self.epochs) - 1)
 
     def order(self) -> Tensor:
         """The next epoch's permutation of the places in the training split."""
@@ -159,7 +195,8 @@ class Member:
     def result(self, peak_bytes: float, error: Exception | None = None) -> TrialResult:
         """The outcome: done, or what the error says."""
         self.ended = True
-        self.metrics |= {names.PEAK_MEMORY: peak_bytes, **over_epochs(self.epochs)}
+        most = max(peak_bytes, self.metrics.get(names.PEAK_MEMORY, 0.0))
+        self.metrics |= {names.PEAK_MEMORY: most, **over_epochs(self.epochs)}
         outcome, reason = outcome_of(error)
         return TrialResult(
             run_key=self.spec.run_key,

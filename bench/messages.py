@@ -41,3 +41,8 @@ def announced(text: str) -> Iterator[None]:
 def say(text: str) -> None:
     """One line on stderr, at once: stdout is for results."""
     print(text, file=sys.stderr, flush=True)
+
+
+def one_line(error: BaseException) -> str:
+    """The kind and the message of an exception, in at most 300 characters."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:300]

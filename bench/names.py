@@ -22,6 +22,9 @@ INIT_SHA256 = "bench.init_sha256"  # of the initial weights
 MASK_SHA256 = "bench.mask_sha256"
 WEIGHTS_SHA256 = "bench.weights_sha256"  # of the final state
 
+RESUMED = "bench.resumed_after_epoch"  # comma list: where the trial was stopped, to go on later; absent of most
+UNSAVED = "bench.checkpoint_error"  # why its last checkpoint was not written; absent of most
+
 COMMAND = "bench.command"  # tag of a sweep's run: the command line
 
 # Tags of where a trial ran.

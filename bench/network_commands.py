@@ -15,10 +15,10 @@ from bench.artefact import Artefact, open_artefact, read
 from bench.checksums import IMAGES, logits_checksum
 from bench.commands import existing_store
 from bench.container import Header, sizes, unseal
+from bench.files import write_whole
 from bench.messages import say, usage_errors
 from bench.narrow import accuracy_of, data_of, images_of, narrowed
 from bench.spec import key_of
-from bench.spool import write_whole
 from bench.store import check_folder
 from bench.tracking import Store
 from datasets.loader import Resident

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bench import store
+from bench.entry import Kept
 from bench.result import Listener
 from bench.spool import Spool, SpoolRecorder
 from methods import Method
@@ -31,9 +32,9 @@ class Place(Protocol):
         """run key -> why it diverged, or "": the trials among these that need no training any more."""
 
     def recorder(
-        self, sweep: str, run_keys: Sequence[str], command: str, name_of: Callable[[Method], str]
+        self, sweep: str, run_keys: Sequence[str], command: str, name_of: Callable[[Method], str], kept: Kept
     ) -> AbstractContextManager[Listener]:
-        """The writer of a sweep's results; to be called after `ended`, with the same keys."""
+        """The writer of a sweep's results, who tells `kept`; to be called after `ended`, with the same keys."""
 
 
 class StorePlace:
@@ -75,12 +76,12 @@ class StorePlace:
         return {key: reasons.get(run, "") for key, run in self._runs.items()}
 
     def recorder(
-        self, sweep: str, run_keys: Sequence[str], command: str, name_of: Callable[[Method], str]
+        self, sweep: str, run_keys: Sequence[str], command: str, name_of: Callable[[Method], str], kept: Kept
     ) -> AbstractContextManager[Listener]:
         """As `Place.recorder`."""
         from bench.recorder import Recorder
 
-        return Recorder(self.uri, sweep, run_keys, self._runs, command, name_of)
+        return Recorder(self.uri, sweep, run_keys, self._runs, command, name_of, kept)
 
 
 class FolderPlace:
@@ -99,7 +100,7 @@ class FolderPlace:
         return {key: entry.result.reason for key, entry in self.spool.ended(run_keys).items()}
 
     def recorder(
-        self, sweep: str, run_keys: Sequence[str], command: str, name_of: Callable[[Method], str]
+        self, sweep: str, run_keys: Sequence[str], command: str, name_of: Callable[[Method], str], kept: Kept
     ) -> AbstractContextManager[Listener]:
         """As `Place.recorder`."""
-        return SpoolRecorder(self.spool, sweep, run_keys, command, name_of)
+        return SpoolRecorder(self.spool, sweep, run_keys, command, name_of, kept)

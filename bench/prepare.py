@@ -13,7 +13,9 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 import models
+from bench import names
 from bench.arithmetic import DTYPES
+from bench.checkpoint import Saved
 from bench.spec import TrialSpec
 from bench.streams import stream
 from datasets.images import ImageData
@@ -56,11 +58,37 @@ def prepare(spec: TrialSpec, data: ImageData, device: str, images: tuple[Residen
     init_sha256 = checksum(model)
     model = model.to(device)
     split, sample = indices(spec, data)
-    train, test = images or residents(spec, data, device)
     batch = criterion_batch(spec, data, sample, device)
     scoring_start = perf_counter()
     masks = select(spec, model, batch)
     scoring_seconds = perf_counter() - scoring_start
+    return placed(data, split, images or residents(spec, data, device), model, masks, init_sha256, scoring_seconds)
+
+
+def prepare_again(
+    spec: TrialSpec, data: ImageData, device: str, images: tuple[Resident, Resident], saved: Saved
+) -> Trial:
+    """Set a trial up as it was when it was saved: nothing is initialised or scored again."""
+    model = models.build(spec.model, data.classes).to(DTYPES[spec.precision])
+    model.load_state_dict(saved.model)
+    masks = {name: saved.masks[name].to(device) for name in maskable(model)}
+    split, _ = indices(spec, data)
+    seconds = saved.metrics[names.SCORING_SECONDS]
+    return placed(data, split, images, model.to(device), masks, saved.init_sha256, seconds)
+
+
+def placed(
+    data: ImageData,
+    split: tuple[Tensor, Tensor],
+    images: tuple[Resident, Resident],
+    model: nn.Module,
+    masks: Masks,
+    init_sha256: str,
+    scoring_seconds: float,
+) -> Trial:
+    """A network with its masks, and the data on the device of its images."""
+    train, test = images
+    device = train.labels.device
     return Trial(
         model=model,
         masks=masks,

@@ -10,7 +10,7 @@ from types import TracebackType
 
 from bench import names, stored
 from bench.delivery import Delivery
-from bench.entry import Entry, EntryListener, check_name
+from bench.entry import Entry, EntryListener, Kept, check_name, unheard
 from bench.result import SweepError
 from bench.spool import contents, rescue
 from bench.tracking import Run, Store
@@ -34,11 +34,12 @@ class Recorder(EntryListener):
         finished: Mapping[str, str],
         command: str,
         name_of: Callable[[Method], str] = str,
+        kept: Kept = unheard,
     ) -> None:
         """Takes the run keys of all trials of the sweep, and run key -> run of those that are in the store already."""
         check_name(sweep_name)
         self.uri, self.sweep, self.planned, self.command, self.name_of = uri, sweep_name, planned, command, name_of
-        self.linked = dict(finished)
+        self.kept, self.linked = kept, dict(finished)
         self._created: dict[str, Run] = {}  # run key -> its run, that a repeated write goes on with
         self._outcomes: Counter[str] = Counter()
 
@@ -117,6 +118,8 @@ class Recorder(EntryListener):
         # Last, because a run that is FINISHED is a trial that is not trained again.
         self._store.end(run.id, "FINISHED" if entry.is_final else "FAILED", result.ended)
         del self._created[entry.run_key]
+        if entry.is_final:
+            self.kept([entry.run_key])
 
     def _create(self, entry: Entry) -> Run:
         own = {names.IN_SWEEP + self.sweep: self.parent, PARENT: self.parent}

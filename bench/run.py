@@ -15,7 +15,8 @@ import click
 import datasets
 from bench import names
 from bench.arguments import Execution, on_device, read_execution, read_sweep
-from bench.entry import check_name
+from bench.checkpoint import Checkpoints
+from bench.entry import Kept, check_name
 from bench.messages import announced, say, usage_errors
 from bench.packs import packs_of
 from bench.places import FolderPlace, Place, StorePlace
@@ -51,11 +52,14 @@ def run_sweep(options: Mapping[str, Any], store: Callable[[], Place] = StorePlac
     say(f"{len(trials)} trials: {len(ended)} done before, {len(missing)} to train; {place.text}")
     if missing:
         _start_ray(execution)
+    checkpoints = Checkpoints(execution.storage) if execution.storage else None
+    kept: Kept = checkpoints.remove if checkpoints else lambda run_keys: None
+    kept(ended)  # by a command that was killed before it removed them
     command = shlex.join(["python", "-m", "bench", *sys.argv[1:]])
     with ExitStack() as stack:
         with usage_errors():  # the name of a deleted experiment
-            recorder = stack.enter_context(place.recorder(name, keys, command, sweep.name_of))
-        results = _train(missing, load, execution, recorder, sweep) if missing else {}
+            recorder = stack.enter_context(place.recorder(name, keys, command, sweep.name_of, kept))
+        results = _train(missing, load, execution, recorder, sweep, checkpoints) if missing else {}
     bad = {s: f"{names.DIVERGED}: {ended[s.run_key]}" for s in trials if ended.get(s.run_key)}
     return _verdict(sweep, bad | {s: f"{r.outcome}: {r.reason}" for s, r in results.items() if r.outcome != names.DONE})
 
@@ -97,6 +101,7 @@ def _train(
     execution: Execution,
     recorder: Listener,
     sweep: Sweep,
+    checkpoints: Checkpoints | None,
 ) -> dict[TrialSpec, TrialResult]:
     """Train the trials; returns the results that the listener was told."""
     from bench.progress import Progress, tell
@@ -107,7 +112,7 @@ def _train(
         if execution.executor == "local":
             from bench import local
 
-            local.run(packs_of(trials, 1), load, listener)
+            local.run(packs_of(trials, 1), load, listener, checkpoints)
         else:
             from bench import schedule
             from bench.worker import engine
@@ -115,7 +120,7 @@ def _train(
             resources = {"cpus_per_trial": trials[0].threads, "gpus_per_trial": execution.gpus_per_trial}
             schedule.run(
                 packs_of(trials, schedule.slots(execution.address, **resources)),
-                engine,
+                partial(engine, checkpoints=checkpoints),
                 load,
                 listener,
                 **resources,

@@ -18,10 +18,11 @@ import ray
 from ray import cloudpickle, tune
 
 from bench.events import Events, interrupts
+from bench.messages import one_line
 from bench.ray_options import DRIVER_SWITCHES, init_options, temporary_folder
 from bench.result import Listener, SweepError
 from bench.spec import TrialSpec
-from bench.worker import Job, Load, TrainEpochs, Worker, one_line, plug_ins
+from bench.worker import Job, Load, TrainEpochs, Worker, plug_ins
 
 
 class _Ray(threading.Thread):

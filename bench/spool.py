@@ -8,7 +8,6 @@ several processes and machines may write one folder. Imports neither Ray nor MLf
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import tempfile
 import time
@@ -16,10 +15,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from uuid import uuid4
 
 from bench import names
-from bench.entry import NETWORK, Entry, EntryListener, decode, encode, network_name
+from bench.entry import NETWORK, Entry, EntryListener, Kept, decode, encode, network_name, unheard
+from bench.files import write_whole
 from bench.result import SweepError, TrialResult
 from bench.store import check_folder
 from methods import Method
@@ -86,24 +85,6 @@ def contents(result: TrialResult) -> bytes:
     return result.artefact.read_bytes() if isinstance(result.artefact, Path) else result.artefact
 
 
-def write_whole(file: Path, data: bytes) -> None:
-    """Write a file that is there whole or not at all, now or after a crash."""
-    unfinished = file.with_name(f".{file.name}.{uuid4().hex}.part")
-    try:
-        with unfinished.open("wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        unfinished.replace(file)
-    finally:
-        unfinished.unlink(missing_ok=True)
-    folder = os.open(file.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
 def rescue(entries: Sequence[Entry]) -> Path:
     """Write entries that could not be kept to a new folder in the working folder, or in the temporary one; its path.
 
@@ -154,9 +135,16 @@ class SpoolRecorder(EntryListener):
     """Writes the results of one sweep to the offline folder. A context: entered, it makes the folder."""
 
     def __init__(
-        self, spool: Spool, sweep: str, planned: Sequence[str], command: str, name_of: Callable[[Method], str]
+        self,
+        spool: Spool,
+        sweep: str,
+        planned: Sequence[str],
+        command: str,
+        name_of: Callable[[Method], str],
+        kept: Kept = unheard,
     ) -> None:
         self.spool, self.sweep, self.planned, self.command, self.name_of = spool, sweep, planned, command, name_of
+        self.kept = kept
 
     def __enter__(self) -> SpoolRecorder:
         """Trials that another sweep has trained are this sweep's as well: written again, under its name."""
@@ -182,6 +170,8 @@ class SpoolRecorder(EntryListener):
                 f"{self.spool.text}: {error.strerror}; 1 result is in {kept}; `python -m bench import {kept}` stores it"
             )
             raise SweepError(text) from error
+        if entry.is_final:
+            self.kept([entry.run_key])
 
 
 def _file_name(entry: Entry) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench import places, run
+from bench.entry import Kept
 from bench.result import SweepError, TrialResult
 from methods import Method
 
@@ -75,10 +76,10 @@ class _TimedPlace(places.StorePlace):
     timed: TimedRecorder | None = None
 
     def recorder(
-        self, sweep: str, run_keys: Sequence[str], command: str, name_of: Callable[[Method], str]
+        self, sweep: str, run_keys: Sequence[str], command: str, name_of: Callable[[Method], str], kept: Kept
     ) -> TimedRecorder:
         """As `Place.recorder`."""
         from bench.timed_recorder import TimedRecorder
 
-        self.timed = TimedRecorder(self.uri, sweep, run_keys, self._runs, command, name_of)
+        self.timed = TimedRecorder(self.uri, sweep, run_keys, self._runs, command, name_of, kept)
         return self.timed

@@ -5,10 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 
+from bench import names
 from bench.arithmetic import settings
+from bench.checkpoint import Checkpoints
 from bench.learning_rate import learning_rate
 from bench.member import Diverged, Epoch, Member
 from bench.memory import free_bytes, is_out_of_memory, peak_bytes, release, reset_peak
+from bench.messages import one_line
 from bench.packs import packs_of, parts
 from bench.prepare import residents
 from bench.result import TrialResult
@@ -21,11 +24,15 @@ FILL = 0.5  # of the free memory: the estimate of a trial's needs knows nothing 
 
 
 def train(
-    pack: Sequence[TrialSpec], data: ImageData, device: str, on_epoch: Callable[[Epoch], None] = lambda epoch: None
+    pack: Sequence[TrialSpec],
+    data: ImageData,
+    device: str,
+    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+    checkpoints: Checkpoints | None = None,
 ) -> list[TrialResult]:
     """Train a pack of trials, calling `on_epoch` after every epoch of each; see `train_epochs`."""
     results: dict[str, TrialResult] = {}
-    for event in train_epochs(pack, data, device):
+    for event in train_epochs(pack, data, device, checkpoints):
         if isinstance(event, Epoch):
             on_epoch(event)
         else:
@@ -33,16 +40,21 @@ def train(
     return [results[spec.run_key] for spec in pack]
 
 
-def train_epochs(pack: Sequence[TrialSpec], data: ImageData, device: str) -> Iterator[Epoch | TrialResult]:
+def train_epochs(
+    pack: Sequence[TrialSpec], data: ImageData, device: str, checkpoints: Checkpoints | None = None
+) -> Iterator[Epoch | TrialResult]:
     """Train the trials of a pack, yielding after every epoch of each, and each one's result as soon as it ends.
 
     Trials that may not share a step are trained one after the other. A trial that diverges or raises becomes a result
-    that says so, and leaves the others undisturbed.
+    that says so, and leaves the others undisturbed. One that has a checkpoint goes on from there.
     """
     for together in packs_of(pack, 1):
         with settings(together[0]):
             for part in parts(together, -(-len(together) // _fitting(together[0], data, device))):
-                yield from _train_part(part, data, device)
+                for event in _train_part(part, data, device, checkpoints):
+                    if checkpoints and isinstance(event, TrialResult) and event.outcome == names.FAILED:
+                        checkpoints.remove([event.run_key])  # it starts again, lest what it failed of is in there
+                    yield event
 
 
 def _fitting(spec: TrialSpec, data: ImageData, device: str) -> int:
@@ -56,15 +68,24 @@ def _fitting(spec: TrialSpec, data: ImageData, device: str) -> int:
     return max(1, int(FILL * free_bytes(device) / needed))
 
 
-def _train_part(specs: Sequence[TrialSpec], data: ImageData, device: str) -> Iterator[Epoch | TrialResult]:
-    """Train these trials together; where memory does not suffice, those that have not ended again, in two halves."""
+def _train_part(
+    specs: Sequence[TrialSpec], data: ImageData, device: str, checkpoints: Checkpoints | None
+) -> Iterator[Epoch | TrialResult]:
+    """Train these trials together; where memory does not suffice, those that have not ended again, in two halves.
+
+    Trials that go on after different epochs share no step.
+    """
+    if checkpoints and len(groups := _by_epoch(specs, checkpoints)) > 1:
+        for group in groups:
+            yield from _train_part(group, data, device, checkpoints)
+        return
     members = [Member(spec) for spec in specs]
     again: list[TrialSpec] = []
     reset_peak(device)
     try:
-        yield from _prepare(members, data, device)
+        yield from _prepare(members, data, device, checkpoints)
         if ready := [member for member in members if not member.ended]:
-            yield from Training(ready).events()
+            yield from Training(ready, checkpoints).events()
     except Exception as error:
         running = [member for member in members if not member.ended]
         if len(running) > 1 and is_out_of_memory(error):
@@ -75,15 +96,29 @@ def _train_part(specs: Sequence[TrialSpec], data: ImageData, device: str) -> Ite
     members.clear()
     for half in parts(again, 2) if again else ():
         release(device)
-        yield from _train_part(half, data, device)
+        yield from _train_part(half, data, device, checkpoints)
 
 
-def _prepare(members: Sequence[Member], data: ImageData, device: str) -> Iterator[TrialResult]:
-    """Prepare each trial, on images they share; yields the result of one that raises."""
+def _by_epoch(specs: Sequence[TrialSpec], checkpoints: Checkpoints) -> list[list[TrialSpec]]:
+    """The trials in groups of the same number of epochs in their checkpoints."""
+    groups: dict[int, list[TrialSpec]] = {}
+    for spec in specs:
+        saved = checkpoints.read(spec.run_key)
+        groups.setdefault(len(saved.epochs) if saved else 0, []).append(spec)
+    return [*groups.values()]
+
+
+def _prepare(
+    members: Sequence[Member], data: ImageData, device: str, checkpoints: Checkpoints | None
+) -> Iterator[TrialResult]:
+    """Prepare each trial, or set it up at its checkpoint, on shared images; yields the result of one that raises."""
     images = residents(members[0].spec, data, device)
     for member in members:
         try:
-            member.prepare(data, device, images)
+            if saved := checkpoints.read(member.spec.run_key) if checkpoints else None:
+                member.resume(saved, data, device, images)
+            else:
+                member.prepare(data, device, images)
         except Exception as error:
             if len(members) > 1 and is_out_of_memory(error):
                 raise
@@ -91,24 +126,45 @@ def _prepare(members: Sequence[Member], data: ImageData, device: str) -> Iterato
 
 
 class Training:
-    """Prepared trials of one protocol, trained together in place."""
+    """Prepared trials of one protocol, after the same number of epochs, trained together in place."""
 
-    def __init__(self, members: Sequence[Member]) -> None:
+    def __init__(self, members: Sequence[Member], checkpoints: Checkpoints | None = None) -> None:
         self.members = list(members)
         self._spec, trials = members[0].spec, [member.trial for member in members]
         self._steps = -(-len(trials[0].train_indices) // self._spec.batch_size)  # of an epoch
         self._device = trials[0].train_indices.device.type
         self._size = len(members)
         self._trainer = trainer_of(self._spec, trials)
+        self._checkpoints, self._saved = checkpoints, time.monotonic()
+        if members[0].epochs:
+            self._trainer.resume([member.update for member in members])
+        for member in members:
+            member.update = {}
 
     def events(self) -> Iterator[Epoch | TrialResult]:
         """Train to the end; see `train_epochs`."""
-        yield from self._measure([None] * self._size)
-        for epoch in range(self._spec.epochs):
+        first = self.members[0].epoch
+        if not self.members[0].epochs:
+            yield from self._measure([None] * self._size)
+        for epoch in range(first, self._spec.epochs):
             if self.members:
                 yield from self._measure(self._train(epoch))
                 self._note_best()
+                self._save()
         yield from self._finish()
+
+    def _save(self) -> None:
+        """Write a checkpoint of each trial, where the last ones are old enough."""
+        if self._checkpoints is None or time.monotonic() - self._saved < self._checkpoints.seconds:
+            return
+        self._trainer.write_back()
+        for member, state in zip(self.members, self._trainer.states(), strict=True):
+            member.tags.pop(names.UNSAVED, None)
+            try:
+                self._checkpoints.write(member.saved(state))
+            except OSError as error:  # the training itself can go on
+                member.tags[names.UNSAVED] = one_line(error)
+        self._saved = time.monotonic()
 
     def _train(self, epoch: int) -> list[float]:
         """Train one epoch; the training losses."""

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from bench.arithmetic import DTYPES, autocast
+from bench.checkpoint import State
 from bench.evaluate import accuracy
 from bench.gradients import Measured, gradient_figures, stacked_figures
 from bench.live import LiveOptimizer
@@ -43,6 +44,12 @@ class Trainer(Protocol):
 
     def keep(self, places: Sequence[int]) -> None:
         """Let all trials but these leave the pack."""
+
+    def states(self) -> list[State]:
+        """Each trial's state of the optimizer; a later step leaves it as it is."""
+
+    def resume(self, states: Sequence[State]) -> None:
+        """Go on with these states of the optimizer."""
 
     def write_back(self) -> None:
         """Bring the trials' models up to date."""
@@ -86,6 +93,16 @@ class Alone:
 
     def keep(self, places: Sequence[int]) -> None:
         """Nothing to do: a pack of one is left as a whole."""
+
+    def states(self) -> list[State]:
+        """The trial's state of the optimizer; see `Trainer`."""
+        return [{name: [t.clone() for t in own] for name, own in self.optimizer.state().items()}]
+
+    def resume(self, states: Sequence[State]) -> None:
+        """Go on with this state of the optimizer."""
+        for name, mine in self.optimizer.state().items():
+            for tensor, before in zip(mine, states[0][name], strict=True):
+                tensor.copy_(before)
 
     def write_back(self) -> None:
         """Nothing to do: the model itself is trained."""
@@ -157,16 +174,35 @@ class Together:
     def keep(self, places: Sequence[int]) -> None:
         """Let all trials but these leave the pack; the others' weights and update states go on as they are."""
         self.write_back()
-        states, masks, size = self.optimizer.state(), self.masks, len(self.trials)
+        states = self.states()
         self._take([self.trials[place] for place in places])
+        self.resume([states[place] for place in places])
+
+    def states(self) -> list[State]:
+        """Each trial's state of the optimizer; see `Trainer`."""
+        found: list[State] = [{} for _ in self.trials]
         for name, mine in self.optimizer.state().items():
-            for tensor, before in zip(mine, states[name], strict=True):
-                if before.ndim == 0:  # Adam's number of steps
-                    tensor.copy_(before)
-                    continue
-                counts = masks[name].flatten(1).sum(1).tolist() if name in masks else [before.numel() // size] * size
-                of_each = before.flatten().split(counts)  # type: ignore[no-untyped-call]
-                tensor.view(-1).copy_(torch.cat([of_each[place] for place in places]))
+            parts = [self._of_each(name, tensor) for tensor in mine]
+            for place, state in enumerate(found):
+                state[name] = [part[place] for part in parts]
+        return found
+
+    def _of_each(self, name: str, tensor: Tensor) -> list[Tensor]:
+        """Each trial's part of a tensor of the optimizer's state."""
+        size = len(self.trials)
+        if tensor.ndim == 0:  # Adam's number of steps, the same for all
+            return [tensor.clone() for _ in range(size)]
+        live = self.masks[name].flatten(1).sum(1).tolist() if name in self.masks else [tensor.numel() // size] * size
+        return [part.clone() for part in tensor.flatten().split(live)]  # type: ignore[no-untyped-call]
+
+    def resume(self, states: Sequence[State]) -> None:
+        """Go on with these states of the optimizer."""
+        for name, mine in self.optimizer.state().items():
+            for tensor, before in zip(mine, zip(*(state[name] for state in states), strict=True), strict=True):
+                if tensor.ndim == 0:
+                    tensor.copy_(before[0])
+                else:
+                    tensor.view(-1).copy_(torch.cat([part.flatten() for part in before]))
 
     def write_back(self) -> None:
         """Bring the trials' models up to date."""

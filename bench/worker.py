@@ -14,10 +14,12 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from bench.environment import ROOMS
+from bench.messages import one_line
 from bench.result import TrialResult
 from bench.spec import TrialSpec
 
 if TYPE_CHECKING:
+    from bench.checkpoint import Checkpoints
     from bench.member import Epoch
     from datasets.images import ImageData
 
@@ -93,16 +95,11 @@ class Worker:
         return Report(epochs, results)
 
 
-def engine(pack: Sequence[TrialSpec], data: ImageData, device: str) -> Training:
+def engine(pack: Sequence[TrialSpec], data: ImageData, device: str, checkpoints: Checkpoints | None = None) -> Training:
     """Our training engine; imported where it runs, so that a driver needs no torch."""
     from bench.train import train_epochs
 
-    return train_epochs(pack, data, device)
-
-
-def one_line(error: BaseException) -> str:
-    """The kind and the message of an exception, in at most 300 characters."""
-    return " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    return train_epochs(pack, data, device, checkpoints)
 
 
 def plug_ins(packs: Sequence[Sequence[TrialSpec]], *functions: Callable[..., Any]) -> list[ModuleType]:

@@ -29,6 +29,11 @@ def decoded_root() -> Path:
     return _user_cache() / "decoded"
 
 
+def checkpoint_root() -> Path:
+    """The folder of the checkpoints of trials that were stopped, in the user's cache folder."""
+    return _user_cache() / "checkpoints"
+
+
 def folder_of(name: str, row: DatasetRow, root: Path | None) -> Path:
     """What the paths of a row's files are relative to; a package is found, not imported.
 

@@ -1,0 +1,124 @@
+"""Files that are there whole or not at all, in a folder or in an object store."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Protocol
+from uuid import uuid4
+
+
+def write_whole(file: Path, data: bytes) -> None:
+    """Write a file that is there whole or not at all, now or after a crash."""
+    unfinished = file.with_name(f".{file.name}.{uuid4().hex}.part")
+    try:
+        with unfinished.open("wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        unfinished.replace(file)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    folder = os.open(file.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+class Files(Protocol):
+    """Named files. All methods raise OSError where the place does not answer."""
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write the file, over an earlier one of the name."""
+
+    def read(self, name: str) -> bytes | None:
+        """What is in the file; None where there is none."""
+
+    def names(self) -> Iterable[str]:
+        """The names of the files."""
+
+    def remove(self, name: str) -> None:
+        """Remove the file, if there is one."""
+
+
+def files_at(place: str) -> Files:
+    """The files of a folder's path, or of an object store's address, as s3://BUCKET/FOLDER.
+
+    Raises: ValueError where there is no such kind of address.
+    """
+    return Bucket(place) if "://" in place else Folder(place)
+
+
+class Folder:
+    """The files of a folder, which is made at the first write."""
+
+    def __init__(self, path: str) -> None:
+        self.folder = Path(path)
+
+    def write(self, name: str, data: bytes) -> None:
+        """As `Files.write`."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_whole(self.folder / name, data)
+
+    def read(self, name: str) -> bytes | None:
+        """As `Files.read`."""
+        try:
+            return (self.folder / name).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def names(self) -> list[str]:
+        """As `Files.names`."""
+        return [path.name for path in self.folder.iterdir()] if self.folder.is_dir() else []
+
+    def remove(self, name: str) -> None:
+        """As `Files.remove`."""
+        (self.folder / name).unlink(missing_ok=True)
+
+
+class Bucket:
+    """The files under an address that pyarrow knows: s3://, gs://, abfs://, hdfs://, file:///.
+
+    An object store shows an object once it is whole; under file:/// and hdfs:// a file is renamed when it is.
+    """
+
+    def __init__(self, uri: str) -> None:
+        from pyarrow.fs import FileSystem  # comes with Ray and with MLflow
+
+        system, root = FileSystem.from_uri(uri)
+        self.system: Any = system
+        self.root = root.rstrip("/")
+
+    def write(self, name: str, data: bytes) -> None:
+        """As `Files.write`."""
+        path = f"{self.root}/{name}"
+        self.system.create_dir(self.root)
+        renames = self.system.type_name in ("local", "hdfs")
+        unfinished = f"{self.root}/.{name}.{uuid4().hex}.part" if renames else path
+        with self.system.open_output_stream(unfinished) as stream:
+            stream.write(data)
+        if renames:
+            self.system.move(unfinished, path)
+
+    def read(self, name: str) -> bytes | None:
+        """As `Files.read`."""
+        try:
+            with self.system.open_input_file(f"{self.root}/{name}") as stream:
+                data: bytes = stream.read()
+                return data
+        except FileNotFoundError:
+            return None
+
+    def names(self) -> list[str]:
+        """As `Files.names`."""
+        from pyarrow.fs import FileSelector
+
+        return [info.base_name for info in self.system.get_file_info(FileSelector(self.root, allow_not_found=True))]
+
+    def remove(self, name: str) -> None:
+        """As `Files.remove`."""
+        with suppress(FileNotFoundError):
+            self.system.delete_file(f"{self.root}/{name}")
