@@ -88,11 +88,15 @@ def _start_ray(execution: Execution) -> None:
 
 
 def _data(name: str, options: Mapping[str, Any]) -> Callable[[], ImageData]:
-    """Fetch the data set where it is missing, check every file, and say how a worker loads it."""
+    """Fetch the data set where it is missing, check every file, and say how a worker loads it.
+
+    Where no folder is named, each machine of a cluster has its own: BENCH_DATA_ROOT, or its user's cache folder.
+    """
     root = datasets.data_root(options["data_root"])
     datasets.fetch(name, root)
     datasets.check(name, root)
-    return partial(datasets.load, datasets.absolute(name), root)
+    theirs = None if options["address"] and options["data_root"] is None else root
+    return partial(datasets.load, datasets.absolute(name), theirs)
 
 
 def _train(
