@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import datasets
-from bench import pages
+from bench import names, pages
 from bench.catalogue import Catalogue, nearest
 from bench.grammar import parse_rates
 from bench.messages import say, usage_errors
@@ -45,7 +45,7 @@ def print_table(options: Mapping[str, Any]) -> int:
             methods=[m.strip() for m in options["methods"].split(",")] if options["methods"] else [],
             rates=rates,
             published=options["published"],
-            classes={name: row.classes for name, row in datasets.DATASETS.items()},
+            classes=_classes(frame),
             test_images={name: row.test for name, row in datasets.DATASETS.items()},
         )
     click.echo(text.rstrip("\n"))
@@ -77,10 +77,19 @@ def write_plot(options: Mapping[str, Any]) -> int:
             names=[options["name"]] if options["name"] else [],
             methods=[m.strip() for m in options["methods"].split(",")] if options["methods"] else [],
             rates=rates,
-            classes={name: row.classes for name, row in datasets.DATASETS.items()},
+            classes=_classes(frame),
         )
         write(figure, file)
     return 0
+
+
+def _classes(frame: pd.DataFrame) -> dict[str, int]:
+    """Data set -> number of classes, of those we know and those in the store."""
+    stored = frame.dropna(subset=names.CLASSES).groupby("dataset")[names.CLASSES].first()
+    return {
+        **{name: row.classes for name, row in datasets.DATASETS.items()},
+        **{str(name): int(classes) for name, classes in stored.items()},
+    }
 
 
 def _check_reference(name: str, stored: set[str]) -> None:

@@ -78,6 +78,7 @@ class Member:
         apply_background(trial.model, trial.masks, background)
         self.metrics |= counts(trial.model, trial.masks, background, trial.train.image_shape)
         self.metrics[names.DISCONNECTED] = disconnected(trial.model, trial.masks, trial.train.image_shape)
+        self.metrics[names.CLASSES] = trial.classes
         self.metrics[names.SCORING_SECONDS] = trial.scoring_seconds
         self.tags |= {names.INIT_SHA256: trial.init_sha256, names.MASK_SHA256: mask_checksum(trial.masks)}
         for name, mask in trial.masks.items():

@@ -44,6 +44,7 @@ OUTCOMES = (DONE, DIVERGED, FAILED)
 TEST_ACCURACY = "test_accuracy"  # after the last epoch: the primary figure
 TEST_ACCURACY_BEST = "test_accuracy_best_validation"  # at the epoch of the best validation accuracy, earliest on ties
 BEST_EPOCH = "best_validation_epoch"
+CLASSES = "classes"  # of the data set; trials of older versions have none
 TOTAL_PARAMETERS = "total_parameters"
 MASKABLE_WEIGHTS = "maskable_weights"
 LIVE_WEIGHTS = "live_weights"
@@ -69,7 +70,7 @@ PEAK_MEMORY = "peak_memory_bytes"
 
 # What is known of a trial before it is trained; a diverged trial has these too.
 COUNTS = (
-    TOTAL_PARAMETERS, MASKABLE_WEIGHTS, LIVE_WEIGHTS, STORED_PARAMETERS, COMPRESSION, LAYERS, COLLAPSED_LAYERS,
+    CLASSES, TOTAL_PARAMETERS, MASKABLE_WEIGHTS, LIVE_WEIGHTS, STORED_PARAMETERS, COMPRESSION, LAYERS, COLLAPSED_LAYERS,
     DISCONNECTED, FORWARD_MACS, BACKWARD_MACS, SCORING_SECONDS,
 )  # fmt: skip
 # Live values may be stored in fewer bits: what the file then takes, and the test accuracy of the network read from it.
