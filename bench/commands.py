@@ -14,7 +14,7 @@ from bench import names, pages
 from bench.catalogue import Catalogue, nearest
 from bench.grammar import parse_rates
 from bench.messages import say, usage_errors
-from bench.store import check_folder, check_writable, exists
+from bench.store import check_folder, check_writable, exists, local_path
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,6 +117,8 @@ def existing_store() -> str:
     uri = tracking.store_uri()
     if not exists(uri):
         raise ValueError(f"no store at {uri}: `python -m bench run` makes one, MLFLOW_TRACKING_URI names another")
+    if local_path(uri) is None:
+        tracking.Store(uri)  # a server may refuse
     return uri
 
 

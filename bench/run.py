@@ -44,10 +44,10 @@ def run_sweep(options: Mapping[str, Any], store: Callable[[], Place] = StorePlac
         return _dry_run(trials, place, load, execution)
     if place.is_new:  # else it may have every trial, and be faster to ask than Ray to start
         _start_ray(execution)
+    keys = [spec.run_key for spec in trials]
     with usage_errors():
         place.open()
-    keys = [spec.run_key for spec in trials]
-    ended = place.ended(keys)
+        ended = place.ended(keys)
     missing = [spec for spec in trials if spec.run_key not in ended]
     say(f"{len(trials)} trials: {len(ended)} done before, {len(missing)} to train; {place.text}")
     if missing:
@@ -68,7 +68,7 @@ def _dry_run(trials: Sequence[TrialSpec], place: Place, load: Callable[[], Image
     """Print on stdout what is missing and an estimate of what it takes; writes nothing, starts no Ray."""
     with usage_errors():
         place.open()
-    ended = place.ended([spec.run_key for spec in trials])
+        ended = place.ended([spec.run_key for spec in trials])
     missing = [spec for spec in trials if spec.run_key not in ended]
     say(f"{len(trials)} trials: {len(ended)} done before, {len(missing)} to train; {place.text}")
     if missing:

@@ -75,7 +75,7 @@ class Run:
 
 
 class Store:
-    """The store at `uri`, opened, and created where it does not exist."""
+    """The store at `uri`, opened, and created where it does not exist. Raises ValueError where it cannot be."""
 
     def __init__(self, uri: str) -> None:
         for library in ("mlflow", "alembic"):  # their errors reach us as exceptions
@@ -83,7 +83,10 @@ class Store:
         self.uri = uri
         with _alone(local_path(uri)):
             self._client = MlflowClient(tracking_uri=uri)
-            self._client.search_experiments(max_results=1)
+            try:
+                self._client.search_experiments(max_results=1)
+            except MlflowException as error:  # a server that answers and refuses, a database of another version
+                raise ValueError(f"store {uri}: {' '.join(str(error).split())[:300]}") from error
 
     def tagged(self, tag: str, status: str, experiment: str | None = None) -> list[tuple[str, str]]:
         """(run, value) of the runs with `tag` and `status`, oldest first; from one experiment, or from all."""

@@ -8,9 +8,11 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from decimal import Decimal
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ import pytest
 from mlflow import MlflowClient
 
 from bench import names, pages, spool, store, tracking
+from bench.cli import main
 from bench.delivery import Delivery
 from bench.entry import check_name
 from bench.intake import STORED, THERE, deliver
@@ -239,6 +242,7 @@ def test_a_write_that_fails_once_is_repeated_without_a_second_run(uri: str, monk
 
 PARALLEL = """
 import sys
+import threading
 from test_tracking import recorder, result, spec
 first, name = int(sys.argv[2]), sys.argv[3]
 trials = [spec(seed) for seed in range(first, first + 5)]
@@ -316,3 +320,35 @@ def test_names_the_store_would_refuse(name: str) -> None:
 def test_no_pages_of_a_server() -> None:
     with pytest.raises(ValueError, match="shows its own pages"):
         pages.check("http://host:5000", "127.0.0.1", 5000)
+
+
+class Refusing(BaseHTTPRequestHandler):
+    """A server that is there and allows nothing, as MLflow's does to a client that calls it by an unknown name."""
+
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/health" else 403)
+        self.end_headers()
+        self.wfile.write(b"not\nyou")
+
+    do_POST = do_GET
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    "command", [["run", "--executor", "local"], ["run", "--dry-run"], ["table"], ["list", "trials"]]
+)
+def test_a_server_that_refuses_is_one_line(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        uri = f"http://127.0.0.1:{server.server_address[1]}"
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        assert main(command) == 2
+        server.shutdown()
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith(f"error: store {uri}: ") and "403" in error and error.endswith("not you'")
+    assert [*tmp_path.iterdir()] == []
