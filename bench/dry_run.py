@@ -15,12 +15,12 @@ from tabulate import tabulate
 from bench.arguments import Execution
 from bench.arithmetic import settings
 from bench.contenders import engine_steps
+from bench.evaluate import accuracy
 from bench.gradients import gradient_figures
 from bench.live import apply_background
 from bench.memory import free_bytes, peak_bytes, reset_peak
-from bench.prepare import prepare
+from bench.prepare import PROBE, Trial, prepare
 from bench.spec import TrialSpec
-from bench.trainers import Alone
 from datasets.images import ImageData
 
 WARM_UP, STEPS = 3, 10
@@ -56,9 +56,8 @@ def _estimate(kind: tuple[str, str], specs: Sequence[TrialSpec], data: ImageData
         apply_background(trial.model, trial.masks, spec.method.background)
         prepared = time.perf_counter() - began
         step = _step(engine_steps(spec, trial))
-        alone = Alone(spec, trial)
         figures = _timed(lambda: gradient_figures(trial.model, trial.masks, *trial.probe))
-        evaluation = _timed(lambda: alone.accuracies("validation")) + _timed(lambda: alone.accuracies("test"))
+        evaluation = _evaluation(spec, trial)
     steps = -(-len(trial.train_indices) // spec.batch_size)
     return Estimate(
         step=kind[0],
@@ -69,6 +68,13 @@ def _estimate(kind: tuple[str, str], specs: Sequence[TrialSpec], data: ImageData
         trial_seconds=prepared + spec.epochs * (steps * step + figures + evaluation),
         peak_bytes=peak_bytes(spec.device),
     )
+
+
+def _evaluation(spec: TrialSpec, trial: Trial) -> float:
+    """Seconds of the validation and the test images, by those of one part of them."""
+    seconds = _timed(lambda: accuracy(trial.model, trial.train, trial.train_indices[:PROBE], spec.precision))
+    images = len(trial.validation_indices) + len(trial.test.labels)
+    return seconds * images / min(PROBE, len(trial.train_indices))
 
 
 def _step(steps: Iterator[int]) -> float:
