@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import socket
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -15,7 +16,6 @@ from typing import Any
 from bench.catalogue import Catalogue
 from bench.files import files_at
 from bench.grammar import parse_rates, parse_seeds
-from bench.messages import one_line
 from bench.store import check_folder
 from bench.sweep import Sweep, data_and_model
 from datasets import DatasetRow, row_of
@@ -30,6 +30,7 @@ FIELDS = (
 
 
 ADDRESS_SECONDS = 5.0  # to wait for a cluster's answer
+STORAGE_SECONDS = 30.0  # and for an object store's
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,12 +177,29 @@ def _storage(given: str | None, address: str | None) -> str | None:
     """Where checkpoints go: by default the user's cache folder, which the machines of a cluster do not share."""
     if given is None:
         return None if address else str(checkpoint_root())
+    if not given:
+        raise ValueError("storage '': allowed is a folder, or an address as s3://BUCKET/FOLDER")
     if "://" not in given:
         folder = Path(given).expanduser().absolute()
         check_folder(f"storage {given}", folder)
         return str(folder)
-    try:
-        files_at(given).names()
-    except (OSError, ValueError) as error:
-        raise ValueError(f"storage {given}: no answer ({one_line(error)})") from error
+    _check_bucket(given)
     return given
+
+
+def _check_bucket(address: str) -> None:
+    """Whether the object store answers; some of its libraries would try again for ever."""
+    failed: list[OSError] = []
+
+    def ask() -> None:
+        try:
+            files_at(address).names()
+        except OSError as error:
+            failed.append(error)
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(STORAGE_SECONDS)
+    if failed or asking.is_alive():
+        reason = " ".join(str(failed[0]).split())[:300] if failed else f"within {STORAGE_SECONDS:.0f} s"
+        raise ValueError(f"storage {address}: no answer ({reason})")

@@ -85,7 +85,7 @@ class Checkpoints:
         try:
             files = files_at(self.place)
             for name in files.names():
-                if name.removesuffix(SUFFIX) in run_keys:
+                if name.lstrip(".").partition(SUFFIX)[0] in run_keys:  # or what a killed process left of one
                     files.remove(name)
         except OSError:
             pass

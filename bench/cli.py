@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import click
+from click.core import ParameterSource
 
 from bench import names
 from bench.catalogue import nearest
@@ -32,7 +33,7 @@ PROTOCOL = [
     _field("optimizer", "--optimizer", "Optimizer.", type=click.Choice(get_args(Optimizer))),
     click.option("--lr", type=float, help="Learning rate.  [default: 0.1 for sgd; adam and adamw need it given]"),
     _field("momentum", "--momentum", "Momentum of SGD; beta_1 of Adam and AdamW.", type=float),
-    _field("nesterov", "--nesterov", "Nesterov momentum (sgd).", is_flag=True),
+    _field("nesterov", "--nesterov/--no-nesterov", "Nesterov momentum (sgd).", is_flag=True),
     _field("weight_decay", "--weight-decay", "On live weights only.", type=float),
     _field("schedule", "--schedule", "Learning rate over the steps.", type=click.Choice(get_args(Schedule))),
     click.option("--milestones", default="", help="Of the step schedule: fractions of the training, as 0.5,0.75."),
@@ -63,6 +64,20 @@ def _take_preset(context: click.Context, option: click.Parameter, name: str | No
             raise click.UsageError(nearest("preset", name, list(PRESETS)))
         context.default_map = {**(context.default_map or {}), **PRESETS[name].options()}
     return name
+
+
+def without_owner(context: click.Context) -> dict[str, Any]:
+    """The plain defaults of the options that a preset gave and that belong to one the user gave."""
+    from bench.presets import BELONG
+
+    source, defaults = context.get_parameter_source, {p.name: p.default for p in context.command.params}
+    plain = str, int, float, bool  # else click has a mark of its own for "no default"
+    return {
+        other: defaults[other] if isinstance(defaults[other], plain) else None
+        for owner, others in BELONG.items()
+        for other in others
+        if source(owner) is ParameterSource.COMMANDLINE and source(other) is ParameterSource.DEFAULT_MAP
+    }
 
 
 RUN = [
@@ -159,7 +174,7 @@ def run(**options: Any) -> int:
     """Train what the store does not have yet: methods × rates × seeds."""
     from bench.run import run_sweep
 
-    return run_sweep(options)
+    return run_sweep({**options, **without_owner(click.get_current_context())})
 
 
 @cli.command()

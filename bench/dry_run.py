@@ -7,7 +7,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from math import nan
 from statistics import median
+from typing import Any
 
 import torch
 from tabulate import tabulate
@@ -19,6 +21,7 @@ from bench.evaluate import accuracy
 from bench.gradients import gradient_figures
 from bench.live import apply_background
 from bench.memory import free_bytes, peak_bytes, reset_peak
+from bench.messages import one_line
 from bench.prepare import PROBE, Trial, prepare
 from bench.spec import TrialSpec
 from datasets.images import ImageData
@@ -37,6 +40,7 @@ class Estimate:
     step_seconds: float
     trial_seconds: float  # test accuracy measured after every epoch, though only an improved epoch has it
     peak_bytes: int  # of the GPU, or of the whole process
+    reason: str = ""  # why nothing of this could be measured
 
 
 def estimates(trials: Sequence[TrialSpec], data: ImageData) -> list[Estimate]:
@@ -49,6 +53,19 @@ def estimates(trials: Sequence[TrialSpec], data: ImageData) -> list[Estimate]:
 
 def _estimate(kind: tuple[str, str], specs: Sequence[TrialSpec], data: ImageData) -> Estimate:
     spec = min(specs, key=lambda one: one.rate)
+    known: dict[str, Any] = {
+        "step": kind[0],
+        "background": kind[1],
+        "rate": format(spec.rate, "f"),
+        "trials": len(specs),
+    }
+    try:
+        return Estimate(**known, **_measured(spec, data))
+    except Exception as error:  # each of these trials would fail of it
+        return Estimate(**known, step_seconds=nan, trial_seconds=nan, peak_bytes=0, reason=one_line(error))
+
+
+def _measured(spec: TrialSpec, data: ImageData) -> dict[str, Any]:
     with settings(spec):
         reset_peak(spec.device)
         began = time.perf_counter()
@@ -59,15 +76,11 @@ def _estimate(kind: tuple[str, str], specs: Sequence[TrialSpec], data: ImageData
         figures = _timed(lambda: gradient_figures(trial.model, trial.masks, *trial.probe))
         evaluation = _evaluation(spec, trial)
     steps = -(-len(trial.train_indices) // spec.batch_size)
-    return Estimate(
-        step=kind[0],
-        background=kind[1],
-        rate=format(spec.rate, "f"),
-        trials=len(specs),
-        step_seconds=step,
-        trial_seconds=prepared + spec.epochs * (steps * step + figures + evaluation),
-        peak_bytes=peak_bytes(spec.device),
-    )
+    return {
+        "step_seconds": step,
+        "trial_seconds": prepared + spec.epochs * (steps * step + figures + evaluation),
+        "peak_bytes": peak_bytes(spec.device),
+    }
 
 
 def _evaluation(spec: TrialSpec, trial: Trial) -> float:
@@ -91,19 +104,26 @@ def _timed(work: Callable[[], object]) -> float:
 
 
 def slots(execution: Execution, spec: TrialSpec) -> int | None:
-    """How many trials this machine trains at a time; None for a cluster."""
+    """How many trials this machine trains at a time; None for a cluster. Raises ValueError where it can train none."""
     if execution.address is not None:
         return None
     if execution.executor == "local":
         return 1
-    by_cores = (os.cpu_count() or 1) // spec.threads
-    return (
-        by_cores if spec.device == "cpu" else min(by_cores, int(torch.cuda.device_count() / execution.gpus_per_trial))
-    )
+    count = (os.cpu_count() or 1) // spec.threads
+    if spec.device == "cuda":
+        count = min(count, int(torch.cuda.device_count() / execution.gpus_per_trial + 1e-9))
+    if not count:
+        raise ValueError(
+            f"a trial asks for {spec.threads} CPU and {execution.gpus_per_trial:g} GPU: this machine has fewer"
+        )
+    return count
 
 
-def as_text(found: Sequence[Estimate], slots: int | None, device: str) -> str:
-    """The table, and what it comes to; `slots`: trials at a time, None where a cluster alone knows."""
+def as_text(found: Sequence[Estimate], slots: int | None, spec: TrialSpec) -> str:
+    """The table, and what it comes to.
+
+    Args: slots: trials at a time; None where a cluster alone knows. spec: one of the trials.
+    """
     headers = ["step", "background", "lowest rate", "trials", "ms/step", "trial", "peak MB"]
     rows = [
         [
@@ -111,15 +131,20 @@ def as_text(found: Sequence[Estimate], slots: int | None, device: str) -> str:
             f"{e.peak_bytes / 1e6:,.0f}",
         ]
         for e in found
+        if not e.reason
     ]  # fmt: skip
     table = tabulate(rows, headers=headers, tablefmt="github", disable_numparse=True)
-    seconds = sum(e.trials * e.trial_seconds for e in found)
+    fails = [f"{e.trials} trials, {e.background} from rate {e.rate}, fail: {e.reason}" for e in found if e.reason]
+    seconds = sum(e.trials * e.trial_seconds for e in found if not e.reason)
     most = max((e.peak_bytes for e in found), default=0)
     said = [f"{duration(seconds)} of one worker"]
     if slots is not None:
         said.append(f"about {duration(seconds / slots)} with {slots} at a time")
-        said.append(f"{slots * most / 1e6:,.0f} MB of the {free_bytes(device) / 1e6:,.0f} MB that are free")
-    return f"{table}\n\n{'; '.join(said)}. Timed alone: trials side by side slow each other down."
+        said.append(f"{slots * most / 1e6:,.0f} MB of the {free_bytes(spec.device) / 1e6:,.0f} MB that are free")
+    alone = "Timed alone: trials side by side slow each other down."
+    if spec.pack != "single":
+        alone = "Timed one by one: together in a batched step they take less time, and more memory."
+    return "\n\n".join([table, f"{'; '.join(said)}. {alone}", *fails])
 
 
 def duration(seconds: float) -> str:

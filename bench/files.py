@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
@@ -47,7 +47,7 @@ class Files(Protocol):
 def files_at(place: str) -> Files:
     """The files of a folder's path, or of an object store's address, as s3://BUCKET/FOLDER.
 
-    Raises: ValueError where there is no such kind of address.
+    Raises: OSError where there is no such kind of address, or what it takes is not installed.
     """
     return Bucket(place) if "://" in place else Folder(place)
 
@@ -79,6 +79,17 @@ class Folder:
         (self.folder / name).unlink(missing_ok=True)
 
 
+@contextmanager
+def _os_errors() -> Iterator[None]:
+    """pyarrow has errors of its own, which are no OSError."""
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:
+        raise OSError(" ".join(f"{type(error).__name__}: {error}".split())) from error
+
+
 class Bucket:
     """The files under an address that pyarrow knows: s3://, gs://, abfs://, hdfs://, file:///.
 
@@ -86,27 +97,34 @@ class Bucket:
     """
 
     def __init__(self, uri: str) -> None:
-        from pyarrow.fs import FileSystem  # comes with Ray and with MLflow
+        with _os_errors():
+            from pyarrow.fs import FileSystem  # comes with Ray and with MLflow
 
-        system, root = FileSystem.from_uri(uri)
+            system, root = FileSystem.from_uri(uri)
         self.system: Any = system
         self.root = root.rstrip("/")
 
     def write(self, name: str, data: bytes) -> None:
         """As `Files.write`."""
         path = f"{self.root}/{name}"
-        self.system.create_dir(self.root)
         renames = self.system.type_name in ("local", "hdfs")
         unfinished = f"{self.root}/.{name}.{uuid4().hex}.part" if renames else path
-        with self.system.open_output_stream(unfinished) as stream:
-            stream.write(data)
-        if renames:
-            self.system.move(unfinished, path)
+        with _os_errors():
+            self.system.create_dir(self.root)
+            try:
+                with self.system.open_output_stream(unfinished) as stream:
+                    stream.write(data)
+                if renames:
+                    self.system.move(unfinished, path)
+            except BaseException:
+                if renames:
+                    self.remove(unfinished.rpartition("/")[2])
+                raise
 
     def read(self, name: str) -> bytes | None:
         """As `Files.read`."""
         try:
-            with self.system.open_input_file(f"{self.root}/{name}") as stream:
+            with _os_errors(), self.system.open_input_file(f"{self.root}/{name}") as stream:
                 data: bytes = stream.read()
                 return data
         except FileNotFoundError:
@@ -114,11 +132,12 @@ class Bucket:
 
     def names(self) -> list[str]:
         """As `Files.names`."""
-        from pyarrow.fs import FileSelector
+        with _os_errors():
+            from pyarrow.fs import FileSelector
 
-        return [info.base_name for info in self.system.get_file_info(FileSelector(self.root, allow_not_found=True))]
+            return [info.base_name for info in self.system.get_file_info(FileSelector(self.root, allow_not_found=True))]
 
     def remove(self, name: str) -> None:
         """As `Files.remove`."""
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError), _os_errors():
             self.system.delete_file(f"{self.root}/{name}")

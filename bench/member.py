@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import traceback
 from collections.abc import Mapping, Sequence
@@ -110,6 +111,9 @@ class Member:
         self.metrics, self.epochs, self.layers = saved.metrics, saved.epochs, saved.layers
         self.started, self.seconds, self._best = saved.started, saved.seconds, saved.best
         before = [saved.tags[names.RESUMED]] if names.RESUMED in saved.tags else []
+        elsewhere = {tag: text for tag, text in saved.tags.items() if self.tags.get(tag, text) != text}
+        if elsewhere:
+            self.tags[names.RESUMED_FROM] = json.dumps(elsewhere, sort_keys=True)
         self.tags = {**saved.tags, **self.tags, names.RESUMED: ",".join([*before, str(self.epoch)])}
         for _ in range(self.epoch):
             self.order(), self.moves()

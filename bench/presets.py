@@ -1,7 +1,8 @@
 """Presets: the protocols of the papers, field by field, each field labelled with where it comes from. No torch.
 
-A preset gives `run` other defaults; whatever is given on the command line counts. "paper": in the paper's text; "code":
-in the authors' released code, or in a re-implementation that is named; "ours": nobody states it.
+A preset gives `run` other defaults; whatever is given on the command line counts instead, with what belongs to it (see
+BELONG). "paper": in the paper's text; "code": in the authors' released code, or in a re-implementation that is named;
+"ours": nobody states it.
 """
 
 from __future__ import annotations
@@ -26,6 +27,10 @@ class Preset:
         return {name: value for name, (value, _) in self.fields.items()}
 
 
+# Options that belong to another one: where that is given, a preset's values for these say nothing any more.
+BELONG = {"schedule": ("gamma", "milestones"), "optimizer": ("lr", "momentum", "nesterov")}
+
+
 SGD: Fields = {
     "optimizer": ("sgd", "paper"),
     "lr": (0.1, "paper"),
@@ -43,7 +48,7 @@ SNIP_MNIST: Fields = {
     **SGD,
     "batch_size": (100, "paper"),
     "epochs": (250, "code"),
-    "milestones": ("0.185185,0.37037,0.555556,0.740741,0.925926", "paper"),
+    "milestones": ("0.185185,0.37037,0.555555,0.74074,0.925925", "paper"),
     "validation_fraction": (0.1, "paper"),
     "criterion_per_class": (10, "ours"),
     "initialiser": ("xavier-normal", "paper"),

@@ -60,12 +60,15 @@ def run_sweep(options: Mapping[str, Any], store: Callable[[], Place] = StorePlac
         with usage_errors():  # the name of a deleted experiment
             recorder = stack.enter_context(place.recorder(name, keys, command, sweep.name_of, kept))
         results = _train(missing, load, execution, recorder, sweep, checkpoints) if missing else {}
+    kept([s.run_key for s, r in results.items() if r.outcome != names.FAILED])  # of packs trained again after a loss
+    if unsaved := [r.tags[names.UNSAVED] for r in results.values() if names.UNSAVED in r.tags]:
+        say(f"warning: {len(unsaved)} trials could not write their checkpoints: {unsaved[0]}")
     bad = {s: f"{names.DIVERGED}: {ended[s.run_key]}" for s in trials if ended.get(s.run_key)}
     return _verdict(sweep, bad | {s: f"{r.outcome}: {r.reason}" for s, r in results.items() if r.outcome != names.DONE})
 
 
 def _dry_run(trials: Sequence[TrialSpec], place: Place, load: Callable[[], ImageData], execution: Execution) -> int:
-    """Print on stdout what is missing and an estimate of what it takes; writes nothing, starts no Ray."""
+    """Print on stdout what is missing and an estimate of what it takes; stores nothing, starts no Ray."""
     with usage_errors():
         place.open()
         ended = place.ended([spec.run_key for spec in trials])
@@ -74,8 +77,9 @@ def _dry_run(trials: Sequence[TrialSpec], place: Place, load: Callable[[], Image
     if missing:
         from bench import dry_run
 
-        slots = dry_run.slots(execution, missing[0])
-        click.echo(dry_run.as_text(dry_run.estimates(missing, load()), slots, missing[0].device))
+        with usage_errors():
+            slots = dry_run.slots(execution, missing[0])
+        click.echo(dry_run.as_text(dry_run.estimates(missing, load()), slots, missing[0]))
     return 0
 
 

@@ -107,7 +107,7 @@ def _as_run(options: Mapping[str, Any]) -> dict[str, Any]:
         "epochs": DEFAULTS["epochs"] if options["epochs"] is None else options["epochs"],
         "seeds": str(seeds), "dense": True, "plugins": (), "data_root": datasets.data_root(options["data_root"]),
         "name": None, "executor": "ray", "gpus_per_trial": None, "address": None, "max_retries": 0, "offline": None,
-        "dry_run": False, "storage": None,
+        "dry_run": False,
     }  # fmt: skip
 
 

@@ -39,7 +39,8 @@ def timed_run(options: Mapping[str, Any]) -> TimedRun:
     with tempfile.TemporaryDirectory(prefix="bench-speed-") as folder:
         told = Path(folder) / "stderr"
         began = time.time()
-        process = context.Process(target=_run, args=(theirs, dict(options), told), daemon=True)
+        own = {**options, "storage": str(Path(folder) / "checkpoints")}
+        process = context.Process(target=_run, args=(theirs, own, told), daemon=True)
         process.start()
         theirs.close()  # else the end of the process would not end the link
         try:

@@ -19,6 +19,7 @@ from bench.spec import TrialSpec
 from bench.stack import trial_bytes
 from bench.trainers import trainer_of
 from datasets.images import ImageData
+from datasets.loader import Resident
 
 FILL = 0.5  # of the free memory: the estimate of a trial's needs knows nothing of libraries' scratch space
 
@@ -75,17 +76,13 @@ def _train_part(
 
     Trials that go on after different epochs share no step.
     """
-    if checkpoints and len(groups := _by_epoch(specs, checkpoints)) > 1:
-        for group in groups:
-            yield from _train_part(group, data, device, checkpoints)
-        return
     members = [Member(spec) for spec in specs]
     again: list[TrialSpec] = []
     reset_peak(device)
     try:
         yield from _prepare(members, data, device, checkpoints)
-        if ready := [member for member in members if not member.ended]:
-            yield from Training(ready, checkpoints).events()
+        for together in _by_epoch([member for member in members if not member.ended]):
+            yield from Training(together, checkpoints).events()
     except Exception as error:
         running = [member for member in members if not member.ended]
         if len(running) > 1 and is_out_of_memory(error):
@@ -99,12 +96,11 @@ def _train_part(
         yield from _train_part(half, data, device, checkpoints)
 
 
-def _by_epoch(specs: Sequence[TrialSpec], checkpoints: Checkpoints) -> list[list[TrialSpec]]:
-    """The trials in groups of the same number of epochs in their checkpoints."""
-    groups: dict[int, list[TrialSpec]] = {}
-    for spec in specs:
-        saved = checkpoints.read(spec.run_key)
-        groups.setdefault(len(saved.epochs) if saved else 0, []).append(spec)
+def _by_epoch(members: Sequence[Member]) -> list[list[Member]]:
+    """The trials in groups that go on after the same epoch."""
+    groups: dict[int, list[Member]] = {}
+    for member in members:
+        groups.setdefault(len(member.epochs), []).append(member)
     return [*groups.values()]
 
 
@@ -115,14 +111,28 @@ def _prepare(
     images = residents(members[0].spec, data, device)
     for member in members:
         try:
-            if saved := checkpoints.read(member.spec.run_key) if checkpoints else None:
-                member.resume(saved, data, device, images)
-            else:
+            if not (checkpoints and _resumed(member, checkpoints, data, device, images)):
                 member.prepare(data, device, images)
         except Exception as error:
             if len(members) > 1 and is_out_of_memory(error):
                 raise
             yield member.result(peak_bytes(device) / len(members), error)
+
+
+def _resumed(
+    member: Member, checkpoints: Checkpoints, data: ImageData, device: str, images: tuple[Resident, Resident]
+) -> bool:
+    """Set a trial up at its checkpoint; whether it has one that fits."""
+    saved = checkpoints.read(member.spec.run_key)
+    if saved is None:
+        return False
+    try:
+        member.resume(saved, data, device, images)
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        return False  # the state of a network that is built otherwise by now: the trial starts again
+    return True
 
 
 class Training:

@@ -198,11 +198,12 @@ class Together:
     def resume(self, states: Sequence[State]) -> None:
         """Go on with these states of the optimizer."""
         for name, mine in self.optimizer.state().items():
-            for tensor, before in zip(mine, zip(*(state[name] for state in states), strict=True), strict=True):
+            having = [state[name] for state in states if name in state]  # a weight without live entries has none
+            for tensor, parts in zip(mine, zip(*having, strict=True), strict=True):
                 if tensor.ndim == 0:
-                    tensor.copy_(before[0])
+                    tensor.copy_(parts[0])
                 else:
-                    tensor.view(-1).copy_(torch.cat([part.flatten() for part in before]))
+                    tensor.view(-1).copy_(torch.cat([part.flatten() for part in parts]))
 
     def write_back(self) -> None:
         """Bring the trials' models up to date."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -17,8 +18,9 @@ from command_line import stored
 from small_trials import images, spec
 
 from bench import names
-from bench.checkpoint import SUFFIX, Checkpoints
+from bench.checkpoint import SUFFIX, Checkpoints, Saved
 from bench.cli import main
+from bench.files import Bucket
 from bench.result import TrialResult
 from bench.spec import TrialSpec
 from bench.train import train, train_epochs
@@ -148,6 +150,97 @@ def test_short_trials_write_none(tmp_path: Path) -> None:
     assert [*tmp_path.iterdir()] == []
 
 
+class Deaf(Checkpoints):
+    """A place that does not answer when one trial's state is asked for."""
+
+    def read(self, run_key: str) -> Saved | None:
+        return None if run_key == PACK[LOST_PLACE[0]].run_key else super().read(run_key)
+
+
+LOST_PLACE = [0]
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_state_that_cannot_be_read_leaves_the_others_as_they_are(place: int, tmp_path: Path) -> None:
+    LOST_PLACE[0] = place
+    stopped(PACK, DATA, Checkpoints(str(tmp_path), seconds=0), 2)
+    resumed = train(PACK, DATA, "cpu", checkpoints=Deaf(str(tmp_path), seconds=0))
+    assert [r.tags.get(names.RESUMED) for r in resumed] == [None if i == place else "2" for i in range(3)]
+    for one, other in zip(resumed, train(PACK, DATA, "cpu"), strict=True):
+        assert len(one.epochs) == 5 and one.metrics[names.BEST_EPOCH] == other.metrics[names.BEST_EPOCH]
+        for mine, its in zip(one.epochs, other.epochs, strict=True):
+            assert mine == pytest.approx(its, rel=1e-6)
+
+
+@pytest.mark.parametrize("optimizer", [{"lr": 0.02}, {"optimizer": "adam", "lr": 0.001}], ids=["momentum", "adam"])
+def test_trials_stopped_in_several_packs_go_on_in_one(optimizer: dict[str, Any], tmp_path: Path) -> None:
+    """In one of them a layer had no live weight, and so no state."""
+    checkpoints, given = Checkpoints(str(tmp_path), seconds=0), {"epochs": 4, "pack": "vmap", **optimizer}
+    empty = spec("magnitude-prune", "0.9999", precision="float64", **given)
+    full = spec("random-freeze", "0.9", precision="float64", **given)
+    for one in (empty, full):
+        stopped([one], DATA, checkpoints, 2)
+    saved = checkpoints.read(empty.run_key)
+    assert saved is not None and not all(mask.any() for mask in saved.masks.values())
+    for one, other in zip(
+        train([empty, full], DATA, "cpu", checkpoints=checkpoints), train([empty, full], DATA, "cpu"), strict=True
+    ):
+        assert one.outcome == names.DONE and one.tags[names.RESUMED] == "2"
+        for mine, its in zip(one.epochs, other.epochs, strict=True):
+            assert mine == pytest.approx(its, rel=1e-6)
+
+
+def test_a_state_of_another_network_is_not_used(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(str(tmp_path), seconds=0)
+    stopped([spec(epochs=3)], DATA, checkpoints, 1)
+    saved = checkpoints.read(spec(epochs=3).run_key)
+    assert saved is not None
+    checkpoints.write(replace(saved, model={f"old.{name}": value for name, value in saved.model.items()}))
+    again = train([spec(epochs=3)], DATA, "cpu", checkpoints=checkpoints)[0]
+    assert names.RESUMED not in again.tags
+    same(again, train([spec(epochs=3)], DATA, "cpu")[0])
+
+
+def test_where_it_ran_before_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpoints, trial = Checkpoints(str(tmp_path), seconds=0), spec(epochs=3)
+    stopped([trial], DATA, checkpoints, 1)
+    saved = checkpoints.read(trial.run_key)
+    assert saved is not None
+    checkpoints.write(replace(saved, tags={**saved.tags, "bench.cpu": "an old one"}))
+    tags = train([trial], DATA, "cpu", checkpoints=checkpoints)[0].tags
+    assert json.loads(tags[names.RESUMED_FROM]) == {"bench.cpu": "an old one"} and tags["bench.cpu"] != "an old one"
+
+
+class Strange:
+    """An object store whose library has errors of its own."""
+
+    type_name = "abfs"
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError("no\ntoken")
+
+
+def test_whatever_an_object_store_raises_the_training_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bucket = Bucket(f"file://{tmp_path}")
+    bucket.system = Strange()
+    for use in (lambda: bucket.write("a", b""), lambda: bucket.read("a"), bucket.names, lambda: bucket.remove("a")):
+        with pytest.raises(OSError, match="RuntimeError: no token"):
+            use()
+    monkeypatch.setattr("bench.checkpoint.files_at", lambda place: bucket)
+    checkpoints = Checkpoints("anywhere", seconds=0)
+    result = train([spec(epochs=2)], DATA, "cpu", checkpoints=checkpoints)[0]
+    assert result.outcome == names.DONE and result.tags[names.UNSAVED].endswith("RuntimeError: no token")
+    checkpoints.remove([result.run_key])
+
+
+def test_what_a_killed_writer_left_goes_with_the_checkpoint(tmp_path: Path) -> None:
+    key, other = spec().run_key, spec(seed=1).run_key
+    for name in (f"{key}{SUFFIX}", f".{key}{SUFFIX}.0f0f.part", f"{other}{SUFFIX}"):
+        (tmp_path / name).touch()
+    Checkpoints(str(tmp_path)).remove([key])
+    assert [path.name for path in tmp_path.iterdir()] == [f"{other}{SUFFIX}"]
+
+
 def test_a_trial_that_failed_starts_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     checkpoints = Checkpoints(str(tmp_path), seconds=0)
     stopped([spec(epochs=3)], DATA, checkpoints, 1)
@@ -211,6 +304,7 @@ def stop_at(epoch: int) -> Callable[..., None]:
     ("place", "message"),
     [
         ("file", "storage file: {folder}/file is no folder"),
+        ("", "storage '': allowed is a folder, or an address as s3://BUCKET/FOLDER"),
         (
             "nowhere://a",
             "storage nowhere://a: no answer (ArrowInvalid: Unrecognized filesystem type in URI: nowhere://a)",

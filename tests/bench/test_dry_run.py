@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from small_trials import spec
 
+from bench.arguments import Execution
 from bench.cli import main
-from bench.dry_run import Estimate, as_text
+from bench.dry_run import Estimate, as_text, slots
 
 SWEEP = ("run", "--rates", "0.9,0.99", "--seeds", "2", "--epochs", "2")
 
@@ -46,7 +48,26 @@ def test_what_is_done_is_not_estimated(folder: Path, capsys: pytest.CaptureFixtu
 def test_the_sum_by_hand() -> None:
     fields = {"background": "freeze", "rate": "0.9", "step_seconds": 0.001, "peak_bytes": 10**9}
     found = [Estimate(step="dense", trials=3, trial_seconds=1200, **fields)]
-    text = as_text([*found, Estimate(step="sparse", trials=4, trial_seconds=900, **fields)], 2, "cpu")
+    text = as_text([*found, Estimate(step="sparse", trials=4, trial_seconds=900, **fields)], 2, spec())
     assert "2.0 h of one worker; about 1.0 h with 2 at a time; 2,000 MB of the" in text
     assert "| dense  | freeze       | 0.9           | 3        | 1.00      | 20.0 min | 1,000     |" in text
-    assert "at a time" not in as_text(found, None, "cpu")
+    assert "at a time" not in as_text(found, None, spec())
+    assert "together in a batched step they take less time" in as_text(found, None, spec(pack="vmap"))
+
+
+def test_what_would_fail_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "mine.py").write_text(
+        "from methods import Method\n"
+        "def broken(model, batches, loss, generator):\n"
+        "    raise RuntimeError('no scores')\n"
+        "METHODS = {'mine': Method(criterion=broken, background='prune')}\n"
+    )
+    assert main([*SWEEP, "--methods", "freeze,mine", "--plugin", "mine.py", "--dry-run"]) == 0
+    out, _ = capsys.readouterr()
+    assert "4 trials, prune from rate 0.9, fail: RuntimeError: no scores" in out and "| freeze " in out
+
+
+def test_a_machine_too_small_is_one_line() -> None:
+    execution = Execution(executor="ray", gpus_per_trial=0, address=None, max_retries=0, offline=None, storage=None)
+    with pytest.raises(ValueError, match=r"a trial asks for 100000 CPU and 0 GPU: this machine has fewer"):
+        slots(execution, spec(threads=100_000))
