@@ -40,7 +40,7 @@ def init_options(address: str | None, folder: str) -> dict[str, Any]:
         "address": address or "local",  # not None, which joins whatever cluster Ray finds on this machine
         "log_to_driver": False,
         "logging_level": logging.CRITICAL,
-        "runtime_env": {"env_vars": WORKER_VARIABLES, "worker_process_setup_hook": _find_rooms(ROOT)},
+        "runtime_env": {"env_vars": {**WORKER_VARIABLES}, "worker_process_setup_hook": _find_rooms(ROOT)},
     }
     if address is None:
         options |= {"_temp_dir": folder, "include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}

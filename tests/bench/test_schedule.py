@@ -255,3 +255,10 @@ def test_an_error_of_the_listener_ends_the_sweep(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="disk full"):
         run([[spec(seed)] for seed in range(50)], tmp_path, ear)
     assert len(ear.results) == 1
+
+
+def test_ray_starts_again_in_the_same_process() -> None:
+    """Ray writes into the options it is given."""
+    for _ in range(2):
+        schedule.stop()
+        assert schedule.slots(None, cpus_per_trial=1, gpus_per_trial=0) >= 1
