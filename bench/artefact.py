@@ -24,13 +24,14 @@ import models
 from bench.arithmetic import DTYPES
 from bench.checksums import logits_checksum, mask_checksum
 from bench.container import BEGINNING, Checksums, Header, SpecRecord, declared, seal, unseal
+from bench.initial import apply_background, draw, trained_from
 from bench.mask_codec import decode_mask, encode_mask
 from bench.state import counters_of, fill, number_type, others, set_others
-from bench.streams import stream
 from bench.value_codec import decode_values, encode_values
 from bench.value_types import VALUE_TYPES, narrow, widen
+from methods.controls import CONTROLS
 from methods.maskable import maskable
-from models.initialise import checksum, initialise
+from models.initialise import checksum
 from models.initialisers import INITIALISERS
 
 LONGEST = 400  # characters of a message
@@ -179,13 +180,15 @@ def _set_background(model: nn.Module, masks: Mapping[str, Tensor], header: Heade
                 weight.zero_()
         return
     _known("initialiser", spec.initialiser, INITIALISERS)
-    initialise(model, spec.initialiser, lambda name: stream(spec.seed, "init", name))
+    _known("control", spec.method.control, CONTROLS)
+    draw(model, spec, trained_from(spec))
     if (found := checksum(model)) != header.sha256.init:
         raise ValueError(
             f"the initial weights cannot be reproduced here: {spec.initialiser}, seed {spec.seed}, expected SHA-256 "
             f"{header.sha256.init[:16]}, found {found[:16]}; made with {_text(header.made_with)}, here "
             f"{_text(versions())}"
         )
+    apply_background(model, masks, spec)
 
 
 def _known(what: str, name: str, table: Mapping[str, Any]) -> Any:

@@ -54,6 +54,11 @@ class MethodRecord(BaseModel):
 
     background: Literal["freeze", "prune"]
 
+    @property
+    def control(self) -> str:
+        """Of `methods.base.Control`; a record without one has none."""
+        return str((self.model_extra or {}).get("control", "none"))
+
 
 class SpecRecord(BaseModel):
     """What loading needs of a TrialSpec's record; the rest is kept as it is."""

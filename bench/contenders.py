@@ -17,7 +17,8 @@ from torch.profiler import ProfilerActivity, profile
 
 from bench import names
 from bench.cost import counts
-from bench.live import LiveOptimizer, apply_background
+from bench.initial import apply_background
+from bench.live import LiveOptimizer
 from bench.network import network_of
 from bench.packs import Pack, resolve_pack
 from bench.prepare import Trial, prepare, residents
@@ -64,7 +65,7 @@ def contenders(
     The loop is in float32; the dense step also in each of `precisions`. Of a dense trial also the data path alone.
     """
     trial = prepare(spec, data, spec.device)
-    apply_background(trial.model, trial.masks, spec.method.background)
+    apply_background(trial.model, trial.masks, spec)
     shape, background = trial.train.image_shape, spec.method.background
     dense = counts(trial.model, {n: torch.ones_like(m) for n, m in trial.masks.items()}, background, shape)
     own = counts(trial.model, trial.masks, background, shape)
@@ -160,7 +161,7 @@ def _prepared(spec: TrialSpec, data: ImageData, size: int) -> list[Trial]:
     images = residents(spec, data, spec.device)
     trials = [prepare(replace(spec, seed=seed), data, spec.device, images) for seed in range(size)]
     for trial in trials:
-        apply_background(trial.model, trial.masks, spec.method.background)
+        apply_background(trial.model, trial.masks, spec)
     return trials
 
 

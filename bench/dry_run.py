@@ -19,7 +19,7 @@ from bench.arithmetic import settings
 from bench.contenders import engine_steps
 from bench.evaluate import accuracy
 from bench.gradients import gradient_figures
-from bench.live import apply_background
+from bench.initial import apply_background
 from bench.memory import free_bytes, peak_bytes, reset_peak
 from bench.messages import one_line
 from bench.prepare import PROBE, Trial, prepare
@@ -70,7 +70,7 @@ def _measured(spec: TrialSpec, data: ImageData) -> dict[str, Any]:
         reset_peak(spec.device)
         began = time.perf_counter()
         trial = prepare(spec, data, spec.device)
-        apply_background(trial.model, trial.masks, spec.method.background)
+        apply_background(trial.model, trial.masks, spec)
         prepared = time.perf_counter() - began
         step = _step(engine_steps(spec, trial))
         figures = _timed(lambda: gradient_figures(trial.model, trial.masks, *trial.probe))

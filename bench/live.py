@@ -18,14 +18,7 @@ from torch import Tensor, nn
 
 from bench.spec import TrialSpec
 from bench.updates import UPDATES
-from methods.maskable import background, maskable
-
-
-def apply_background(model: nn.Module, masks: Mapping[str, Tensor], name: str) -> None:
-    """Set every maskable weight to where(mask, initial, background), in place."""
-    with torch.no_grad():
-        for key, weight in maskable(model).items():
-            weight.copy_(torch.where(masks[key], weight, background(name, weight)))
+from methods.maskable import maskable
 
 
 def dead_checksum(model: nn.Module, masks: Mapping[str, Tensor]) -> str:

@@ -23,8 +23,9 @@ from bench.cost import counts
 from bench.environment import environment
 from bench.flow import flow_change
 from bench.gradients import Measured
+from bench.initial import apply_background
 from bench.learning_rate import learning_rate
-from bench.live import apply_background, dead_checksum
+from bench.live import dead_checksum
 from bench.paths import disconnected
 from bench.prepare import Trial, prepare, prepare_again
 from bench.result import TrialResult
@@ -76,7 +77,7 @@ class Member:
         """Take a prepared trial; note what is known of it before training."""
         self.trial, background = trial, self.spec.method.background
         self.metrics |= flow_change(trial.model, trial.masks, *trial.probe)
-        apply_background(trial.model, trial.masks, background)
+        apply_background(trial.model, trial.masks, self.spec)
         self.metrics |= counts(trial.model, trial.masks, background, trial.train.image_shape)
         self.metrics[names.DISCONNECTED] = disconnected(trial.model, trial.masks, trial.train.image_shape)
         self.metrics[names.CLASSES] = trial.classes

@@ -16,15 +16,17 @@ import models
 from bench import names
 from bench.arithmetic import DTYPES
 from bench.checkpoint import Saved
+from bench.initial import draw, trained_from
 from bench.spec import TrialSpec
 from bench.streams import stream
 from datasets.images import ImageData
 from datasets.loader import Resident
 from datasets.splits import class_balanced, train_validation
 from methods import Masks
+from methods.controls import shuffled
 from methods.counts import live_count
 from methods.maskable import maskable
-from models.initialise import checksum, initialise
+from models.initialise import checksum
 
 PROBE = 256  # images of the fixed batch for gradient figures: the first of the training split, un-augmented
 
@@ -62,6 +64,9 @@ def prepare(spec: TrialSpec, data: ImageData, device: str, images: tuple[Residen
     scoring_start = perf_counter()
     masks = select(spec, model, batch)
     scoring_seconds = perf_counter() - scoring_start
+    if (purpose := trained_from(spec)) != "init":
+        draw(model, spec, purpose)
+        init_sha256 = checksum(model)
     return placed(data, split, images or residents(spec, data, device), model, masks, init_sha256, scoring_seconds)
 
 
@@ -123,7 +128,7 @@ def criterion_batch(spec: TrialSpec, data: ImageData, sample: Tensor, device: st
 def initial_model(spec: TrialSpec, classes: int) -> nn.Module:
     """The network at its initial weights, on the CPU."""
     model = models.build(spec.model, classes).to(DTYPES[spec.precision])
-    initialise(model, spec.initialiser, lambda name: stream(spec.seed, "init", name))
+    draw(model, spec)
     return model
 
 
@@ -138,6 +143,8 @@ def select(spec: TrialSpec, model: nn.Module, sample: tuple[Tensor, Tensor]) -> 
     with torch.random.fork_rng(devices=[torch.cuda.current_device()] if sample[0].is_cuda else []):
         masks = spec.method.select(scored, [sample], cross_entropy, Fraction(spec.rate), generator)
     _check_masks(model, masks, Fraction(spec.rate))
+    if spec.method.control == "shuffle":
+        masks = shuffled({name: masks[name] for name in maskable(model)}, stream(spec.seed, "shuffle"))
     return {name: masks[name].to(sample[0].device) for name in maskable(model)}
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 Background = Literal["freeze", "prune"]
 Scope = Literal["global", "uniform", "erk"]
+Control = Literal["none", "shuffle", "reinitialise", "invert", "redraw", "sign", "mean"]  # `methods.controls.CONTROLS`
+FROZEN_ONLY = ("redraw", "sign", "mean")  # controls of what frozen weights hold
 Batches = Sequence[tuple["Tensor", "Tensor"]]
 Loss = Callable[["Tensor", "Tensor"], "Tensor"]
 Scores = dict[str, "Tensor"]
@@ -41,15 +43,23 @@ class Method:
     )  # a row of CRITERIA in methods.criteria, or a function with the signature of `methods.criteria.snip`
     scope: Scope = "global"  # a row of SCOPES in methods.scopes
     background: Background  # dead weights keep their initial value ("freeze") or are 0 ("prune")
+    control: Control = "none"  # a sanity control on top; a row of CONTROLS in methods.controls
     source: str = ""  # SHA-256 of the source of a method from outside this package; found out where it is not given
 
     def __post_init__(self) -> None:
         for name, value, allowed in (
             ("scope", self.scope, get_args(Scope)),
             ("background", self.background, get_args(Background)),
+            ("control", self.control, get_args(Control)),
         ):
             if value not in allowed:
                 raise ValueError(f"{name} {value!r}: allowed are {', '.join(allowed)}")
+        if self.control in FROZEN_ONLY and self.background != "freeze":
+            raise ValueError(f"control {self.control} with background {self.background}: allowed with freeze")
+        if self.control == "invert" and type(self).select is not Method.select:
+            raise ValueError(
+                f"control invert of {type(self).__name__}: allowed of one-shot methods, ranked by one score"
+            )
         if callable(self.criterion):
             _check_function(self.criterion)
         if not self.source:
@@ -66,12 +76,15 @@ class Method:
                  rate: fraction of the maskable weights that is not trained, in [0, 1).
                  generator: the trial's own stream for this purpose.
         Returns: name -> bool mask of the weight's shape, True = live; exactly `live_count(rate, N)` live in all.
+                 Of the controls, "invert" is at work here; the others change the masks, or the weights, afterwards.
         Raises:  ValueError if a score is NaN or infinite.
         """
         from methods.criteria import resolve
         from methods.scopes import SCOPES
 
         scores = resolve(self.criterion)(model, batches, loss, generator, **self.parameters())
+        if self.control == "invert":
+            scores = {name: -score for name, score in scores.items()}
         return SCOPES[self.scope](scores, rate)
 
     def parameters(self) -> dict[str, Any]:
@@ -88,6 +101,8 @@ class Method:
             record["criterion"] = self.criterion.__qualname__
         if not self.source:
             del record["source"]
+        if self.control == "none":  # a method is the same as before there were controls
+            del record["control"]
         return record
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
@@ -21,11 +18,3 @@ def maskable(model: nn.Module) -> dict[str, Tensor]:
             seen.add(id(module.weight))
             found[f"{prefix}.weight" if prefix else "weight"] = module.weight
     return found
-
-
-def background(name: str, initial: Tensor) -> Tensor:
-    """What the dead weights of a tensor hold: their initial value ("freeze") or 0 ("prune")."""
-    return BACKGROUNDS[name](initial)
-
-
-BACKGROUNDS: dict[str, Callable[[Tensor], Tensor]] = {"freeze": torch.clone, "prune": torch.zeros_like}

@@ -27,7 +27,7 @@ from bench import artefact, names
 from bench.artefact import load, read, write
 from bench.checksums import logits_checksum
 from bench.container import PREFIX, SEAL, seal, sizes, unseal
-from bench.live import apply_background
+from bench.initial import apply_background
 from bench.mask_codec import entropy_bytes
 from bench.prepare import prepare
 from bench.train import train
@@ -53,7 +53,7 @@ def untrained(model: str, method: str, rate: str) -> bytes:
     """The file of a network at its first step."""
     one = spec(method, rate, model=model)
     trial = prepare(one, DATA, "cpu")
-    apply_background(trial.model, trial.masks, one.method.background)
+    apply_background(trial.model, trial.masks, one)
     return write(
         spec=one.record(), model=trial.model, masks=trial.masks, init_sha256=trial.init_sha256,
         image_shape=(1, 28, 28), classes=10, test_accuracy=0.5,

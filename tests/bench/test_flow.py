@@ -17,7 +17,7 @@ from torch.nn.functional import max_pool2d
 from bench import names
 from bench.flow import flow_change
 from bench.gradients import gradient_figures
-from bench.live import apply_background
+from bench.initial import apply_background
 from bench.paths import disconnected
 from bench.prepare import prepare
 from bench.train import train
@@ -74,7 +74,7 @@ def test_the_prediction_is_the_slope_of_the_flow() -> None:
         flows.append(gradient_figures(moved, everything, *one.probe)[0][names.GRAD_NORM_ALL] ** 2)
     assert found[names.FLOW_CHANGE_PREDICTED] == pytest.approx((flows[0] - flows[1]) / 2e-6, rel=1e-5)
     pruned = prepare(spec("random-prune", "0.5", precision="float64"), DATA, "cpu")
-    apply_background(pruned.model, pruned.masks, "prune")
+    apply_background(pruned.model, pruned.masks, spec("random-prune"))
     before = gradient_figures(one.model, one.masks, *one.probe)[0][names.GRAD_NORM_ALL]
     after = gradient_figures(pruned.model, pruned.masks, *pruned.probe)[0][names.GRAD_NORM_ALL]
     assert found[names.FLOW_CHANGE] == pytest.approx(after**2 - before**2, rel=1e-9)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from small_trials import images, spec
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from bench.live import LiveOptimizer, apply_background
+from bench.initial import apply_background
+from bench.live import LiveOptimizer
 from bench.prepare import Trial, prepare
 from bench.spec import TrialSpec
 from methods.maskable import maskable
@@ -45,7 +47,7 @@ def test_dead_weights_hold_the_background(method: str, model: str, optimizer: st
     trial = prepare(s, images(), "cpu")
     initial = {n: w.detach().clone() for n, w in maskable(trial.model).items()}
     biases = {n: p.detach().clone() for n, p in trial.model.named_parameters() if n.endswith("bias")}
-    apply_background(trial.model, trial.masks, s.method.background)
+    apply_background(trial.model, trial.masks, s)
     steps(trial, s)
     for name, weight in maskable(trial.model).items():
         dead = ~trial.masks[name]
@@ -92,7 +94,8 @@ def trained(s: TrialSpec, masks: dict[str, torch.Tensor], background: str, zero_
         with torch.no_grad():
             for name, weight in maskable(trial.model).items():
                 weight[~masks[name]] = 0
-    apply_background(trial.model, trial.masks, background)
+    method = SimpleNamespace(background=background, control="none")
+    apply_background(trial.model, trial.masks, SimpleNamespace(method=method))
     steps(trial, s)
     return trial.model
 
@@ -142,6 +145,6 @@ def test_a_layer_without_live_weights_is_legal() -> None:
     s = spec("snip", "0.9")
     trial = prepare(s, images(), "cpu")
     trial.masks["fc2.weight"].zero_()
-    apply_background(trial.model, trial.masks, "prune")
+    apply_background(trial.model, trial.masks, s)
     steps(trial, s)
     assert not trial.model.get_parameter("fc2.weight").any()

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from bench import names
 from bench.cost import counts
-from bench.live import apply_background
+from bench.initial import apply_background
 from bench.prepare import prepare
 from bench.trainers import trainer_of
 from datasets.images import ImageData
@@ -53,7 +53,7 @@ def after(how: dict[str, Any], method: str, model: str) -> dict[str, Tensor]:
     """The state of a network after four steps of 8 images in float64."""
     given = spec(method, "0.95", model=model, precision="float64", **SMALL, **how)
     trials = [prepare(given, DATA, "cpu")]
-    apply_background(trials[0].model, trials[0].masks, given.method.background)
+    apply_background(trials[0].model, trials[0].masks, given)
     trainer = trainer_of(given, trials)
     for _ in range(2):
         trainer.epoch([torch.arange(16)], [None], lambda step: given.lr)

@@ -10,7 +10,8 @@ from small_trials import images, spec
 from torch import Tensor, nn
 
 from bench import names
-from bench.live import LiveOptimizer, apply_background
+from bench.initial import apply_background
+from bench.live import LiveOptimizer
 from bench.network import network_of
 from bench.prepare import Trial, prepare
 from bench.sparse_network import Seen, SparseNetwork, inputs_of, replaceable
@@ -29,7 +30,7 @@ OPTIMIZERS: dict[str, dict[str, Any]] = {
 
 def steps(trial: Trial, s: TrialSpec, n: int, batch: int = 10) -> dict[str, Tensor]:
     """The state of the trial's model after n steps."""
-    apply_background(trial.model, trial.masks, s.method.background)
+    apply_background(trial.model, trial.masks, s)
     network = network_of(s, trial)
     optimizer = LiveOptimizer(trial.model, trial.masks, s, network.values)
     random = torch.Generator().manual_seed(1)
@@ -162,7 +163,7 @@ def test_the_network_sees_what_the_model_sees(method: str) -> None:
     """The last batch may be smaller, and the order is any: each loss is the model's own."""
     s = spec(method, "0.95", precision="float64", step="sparse")
     trial = prepare(s, DATA, "cpu")
-    apply_background(trial.model, trial.masks, s.method.background)
+    apply_background(trial.model, trial.masks, s)
     permutation = torch.randperm(len(trial.train_indices), generator=torch.Generator().manual_seed(3))
     found = [(float(loss.detach()), n) for loss, n in network_of(s, trial).losses(permutation, 77, None)]
     dense = [

@@ -18,7 +18,8 @@ from bench.bare import side_by_side
 from bench.cli import main
 from bench.contenders import LOOP, pack_steps, streams_steps
 from bench.cost import counts
-from bench.live import LiveOptimizer, apply_background
+from bench.initial import apply_background
+from bench.live import LiveOptimizer
 from bench.machine_speed import figures
 from bench.network import network_of
 from bench.prepare import prepare
@@ -166,7 +167,7 @@ def test_masks_are_measured_by_rate(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 def test_the_loop_sees_the_same_images_and_leaves_the_trial_as_it_is() -> None:
     s = spec("freeze", "0.9", weight_decay=0.0)
     trial = prepare(s, DATA, "cpu")
-    apply_background(trial.model, trial.masks, "freeze")
+    apply_background(trial.model, trial.masks, s)
     loaded = TransformedImages(DATA, trial.train_indices)
     x, y = trial.train.batch(trial.train_indices)
     assert len(loaded) == len(y)

@@ -8,7 +8,7 @@ import torch
 from small_trials import images, spec
 from torch import Tensor
 
-from bench.live import apply_background
+from bench.initial import apply_background
 from bench.prepare import Trial, prepare
 from bench.spec import TrialSpec
 from bench.trainers import trainer_of
@@ -33,7 +33,7 @@ def pack_of(kind: str, cells: tuple[tuple[str, str, int], ...] = CELLS, **fields
 def prepared(specs: list[TrialSpec]) -> list[Trial]:
     trials = [prepare(s, DATA, "cpu") for s in specs]
     for s, trial in zip(specs, trials, strict=True):
-        apply_background(trial.model, trial.masks, s.method.background)
+        apply_background(trial.model, trial.masks, s)
     return trials
 
 
