@@ -122,6 +122,7 @@ TABLE = [
     click.option("--alpha", type=float, default=0.05, show_default=True, help="Level of the tests."),
     click.option("--metric", default="test_accuracy", show_default=True, help="Figure in the cells."),
     *FILTERS,
+    click.option("--controls", is_flag=True, help="Sanity controls beside their methods."),
     click.option("--published", is_flag=True, help="Published figures beside these, and how their protocols differ."),
 ]  # fmt: skip
 

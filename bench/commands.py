@@ -45,6 +45,7 @@ def print_table(options: Mapping[str, Any]) -> int:
             methods=[m.strip() for m in options["methods"].split(",")] if options["methods"] else [],
             rates=rates,
             published=options["published"],
+            controls=options["controls"],
             classes=_classes(frame),
             test_images={name: row.test for name, row in datasets.DATASETS.items()},
         )

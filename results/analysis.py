@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
@@ -10,7 +11,18 @@ from typing import get_args
 import pandas as pd
 
 from bench import names
-from results.cells import Cell, Comparison, Test, cells, diverged_as, family, twin, without_collapsed
+from results.cells import (
+    Cell,
+    Comparison,
+    Test,
+    cells,
+    control_family,
+    control_of,
+    diverged_as,
+    family,
+    twin,
+    without_collapsed,
+)
 from results.choices import unknown, unknown_rate
 from results.collect import DENSE
 from results.sections import Section
@@ -34,6 +46,7 @@ class View:
     methods: Collection[str] = ()
     rates: Collection[str] = ()  # decimal texts
     published: bool = False  # also show published figures
+    controls: bool = False  # also show sanity controls beside their methods
     classes: Mapping[str, int] = field(default_factory=dict)  # data set -> classes: chance is 1/classes
     test_images: Mapping[str, int] = field(default_factory=dict)  # data set -> size of its test set
 
@@ -82,6 +95,8 @@ class Analysis:
     comparisons: list[Comparison]
     chance: list[Comparison]
     connected: list[Comparison]
+    controlled: list[Cell]  # of methods under a sanity control: in no other cell, comparison or family
+    controls: list[Comparison]  # of these, each with its own method
 
     @property
     def shown(self) -> list[Cell]:
@@ -96,10 +111,18 @@ class Analysis:
         keys = {(cell.label, cell.rate) for cell in self.shown}
         return [c for c in self.comparisons if (c.label, c.rate) in keys]
 
+    @property
+    def shown_controls(self) -> list[Comparison]:
+        """Those of the methods shown."""
+        keys = {(cell.label, cell.rate) for cell in self.shown}
+        return [c for c in self.controls if (c.reference, c.rate) in keys]
+
 
 def analyse(section: Section, view: View) -> Analysis:
     """All cells and comparisons of a section."""
-    made = cells(section, view.metric)
+    everything = cells(section, view.metric)
+    made = [cell for cell in everything if control_of(json.loads(cell.record)) == "none"]
+    controlled = [cell for cell in everything if cell not in made]
     labels = sorted({c.label for c in made if c.background != DENSE})
     named = {c.label for c in made if c.method == view.reference}
     candidates = [view.reference] if view.reference in labels else sorted(named & set(labels))
@@ -119,6 +142,8 @@ def analyse(section: Section, view: View) -> Analysis:
         comparisons=plain,
         chance=as_chance,
         connected=connected,
+        controlled=controlled,
+        controls=control_family(controlled, made, test=view.test, margin=view.margin, alpha=view.alpha),
     )
 
 

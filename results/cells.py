@@ -148,7 +148,35 @@ def family(
     """
     base = {cell.rate: cell for cell in all_cells if cell.label == reference}
     others = [c for c in all_cells if c.label != reference and c.background != DENSE and c.rate in base]
-    raw = [compare(cell, base[cell.rate], test=test, margin=margin) for cell in others]
+    return family_of([(cell, base[cell.rate]) for cell in others], test=test, margin=margin, alpha=alpha)
+
+
+def control_family(
+    controlled: Sequence[Cell], plain: Sequence[Cell], *, test: Test, margin: float | None, alpha: float
+) -> list[Comparison]:
+    """Every control against its own method at its rate, where the store has that: one family for all of them."""
+    base = {(_without_control(cell), cell.rate): cell for cell in plain}
+    found = [(cell, base.get((_without_control(cell), cell.rate))) for cell in controlled]
+    pairs = [(cell, own) for cell, own in found if own is not None]
+    return family_of(pairs, test=test, margin=margin, alpha=alpha)
+
+
+def control_of(record: Mapping[str, object]) -> str:
+    """The sanity control in a method's record; "none" where there is none."""
+    return str(record.get("control", "none"))
+
+
+def _without_control(cell: Cell) -> str:
+    """The record of the method that a control is about, as text."""
+    record = {name: value for name, value in json.loads(cell.record).items() if name != "control"}
+    return json.dumps(record, sort_keys=True, separators=(",", ":"))
+
+
+def family_of(
+    pairs: Sequence[tuple[Cell, Cell]], *, test: Test, margin: float | None, alpha: float
+) -> list[Comparison]:
+    """Cell against cell, tests and equivalence tests each corrected over all pairs."""
+    raw = [compare(cell, reference, test=test, margin=margin) for cell, reference in pairs]
     adjusted = multiplicity.holm([c.p for c in raw])
     equivalence = multiplicity.holm([c.p_equivalence for c in raw])
     return [_judged(c, len(raw), p, e, alpha) for c, p, e in zip(raw, adjusted, equivalence, strict=True)]

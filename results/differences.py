@@ -117,19 +117,19 @@ def _short(a: Analysis, c: Comparison | None, plain: Comparison | None = None) -
         return SAME
     if c is None or c.n == 0:
         return "no pair left"
-    return f"{_difference(a, c)}, n = {c.n}, Holm p {p_value(c.p_holm)}"
+    return f"{difference(a, c)}, n = {c.n}, Holm p {p_value(c.p_holm)}"
 
 
 def _comparison(a: Analysis, c: Comparison) -> list[Entry]:
     effect = NONE if math.isnan(c.g) else f"{c.g:+.2f}".replace("-", "−")
     return [
-        c.label, c.rate, str(c.n), _difference(a, c), _interval(a, c.bootstrap.low, c.bootstrap.high) or NONE,
-        p_value(c.p), p_value(c.p_holm), effect, p_value(c.p_equivalence_holm), _verdict(a, c),
+        c.label, c.rate, str(c.n), difference(a, c), _interval(a, c.bootstrap.low, c.bootstrap.high) or NONE,
+        p_value(c.p), p_value(c.p_holm), effect, p_value(c.p_equivalence_holm), verdict(a, c),
     ]  # fmt: skip
 
 
-def _difference(a: Analysis, c: Comparison) -> str:
-    """+0.50 [−0.10, +1.10]"""
+def difference(a: Analysis, c: Comparison) -> str:
+    """The mean difference with its 95 % t interval: +0.50 [−0.10, +1.10]"""
     interval = _interval(a, c.interval.low, c.interval.high)
     return f"{figure(a.view.metric).difference(c.difference)}{f' {interval}' if interval else ''}"
 
@@ -139,7 +139,8 @@ def _interval(a: Analysis, low: float, high: float) -> str:
     return "" if math.isnan(low) or math.isnan(high) else f"[{shown.difference(low)}, {shown.difference(high)}]"
 
 
-def _verdict(a: Analysis, c: Comparison) -> str:
+def verdict(a: Analysis, c: Comparison) -> str:
+    """What the tests say, and what they rest on."""
     arrow = {"higher": "higher ↑", "lower": "lower ↓"}.get(c.verdict, "")
     by = BY[c.decided_by] if c.decided_by != a.view.test else ""
     exact = c.decided_by in ("wilcoxon", "permutation")
@@ -159,8 +160,8 @@ def sensitivity(a: Analysis) -> list[str]:
     shown = {(c.label, c.rate): c for c in a.shown_comparisons if c.label != a.twin}
     pairs = [(shown[c.label, c.rate], c) for c in a.chance if (c.label, c.rate) in shown]
     return [
-        f"{new.label}, rate {new.rate}: {_difference(a, new)}, n = {new.n}, Holm p {p_value(new.p_holm)} (without "
-        f"them: {_difference(a, old)}, n = {old.n}, Holm p {p_value(old.p_holm)})"
+        f"{new.label}, rate {new.rate}: {difference(a, new)}, n = {new.n}, Holm p {p_value(new.p_holm)} (without "
+        f"them: {difference(a, old)}, n = {old.n}, Holm p {p_value(old.p_holm)})"
         for old, new in pairs
         if new.seeds != old.seeds
     ]

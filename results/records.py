@@ -34,7 +34,7 @@ def csv(analyses: Sequence[Analysis]) -> str:
     rows = []
     for a in analyses:
         place = {"dataset": a.section.dataset, "model": a.section.model, "differs": json.dumps(dict(a.section.differs))}
-        for record in (*_cells(a), *_comparisons(a)):
+        for record in (*_cells(a), *_comparisons(a), *(_controls(a) if a.view.controls else ())):
             rows.append({**place, **{name: _flat(value) for name, value in record.items()}})
     frame = pd.DataFrame(rows, columns=[*IDENTITY, *CELL, *COMPARISON], dtype=object)
     return str(frame.to_csv(index=False, lineterminator="\n"))
@@ -61,6 +61,7 @@ def _section(a: Analysis) -> dict[str, Any]:
         "twin_of_reference": a.twin,
         "cells": _cells(a),
         "comparisons": _comparisons(a),
+        **({"controls": _controls(a)} if a.view.controls else {}),
         "comparisons_diverged_as_chance": [_comparison(a, c) for c in _shown(a, a.chance)],
         "comparisons_connected_seeds_only": [_comparison(a, c) for c in _shown(a, a.connected)],
         "exclusions": exclusions(a),
@@ -107,8 +108,16 @@ def _comparisons(a: Analysis) -> list[dict[str, Any]]:
     return [_comparison(a, c) for c in a.shown_comparisons]
 
 
+def _controls(a: Analysis) -> list[dict[str, Any]]:
+    """Each control against its method, and the control's cell before it."""
+    shown = {(c.label, c.rate) for c in a.shown_controls}
+    cells = [cell for cell in a.controlled if (cell.label, cell.rate) in shown]
+    compared = [{**_comparison(a, c), "record": "control"} for c in a.shown_controls]
+    return [*({**_cell(a, cell), "record": "control cell"} for cell in cells), *compared]
+
+
 def _comparison(a: Analysis, c: Comparison) -> dict[str, Any]:
-    cell = next(cell for cell in a.cells if (cell.label, cell.rate) == (c.label, c.rate))
+    cell = next(cell for cell in (*a.cells, *a.controlled) if (cell.label, cell.rate) == (c.label, c.rate))
     return {
         "record": "comparison",
         **_named(cell.method, c.label, c.rate, cell.background),

@@ -10,6 +10,7 @@ from results.analysis import Analysis
 from results.cells import Cell
 from results.collapse import collapse
 from results.collect import DENSE
+from results.controls import controls, untold
 from results.figures import figure, ranges
 from results.formats import Block, Bullets, Heading, Paragraph
 from results.protocol import environment, protocol
@@ -41,7 +42,7 @@ def section(a: Analysis, varying: Collection[str]) -> Iterator[Block]:
 def _training(a: Analysis, varying: Collection[str]) -> Iterator[Block]:
     told = (protocol(a.section.fields, varying), words.seeds(a), words.backgrounds(a))
     yield Paragraph(" ".join(text for text in told if text))
-    for line in (environment(a), words.filters(a)):
+    for line in (environment(a), words.filters(a), untold(a)):
         if line:
             yield Paragraph(line)
 
@@ -57,6 +58,8 @@ def _tables(a: Analysis) -> Iterator[Block]:
     yield from _comparisons(a)
     if figure(a.view.metric).is_accuracy and (share := grids.percent(a)):
         yield share
+    if a.view.controls:
+        yield controls(a) or Paragraph("No sanity control of a shown method is in the store.")
     if a.view.published:
         yield from _published(a)
     if collapsing := collapse(a):

@@ -36,6 +36,7 @@ def render(
     methods: Collection[str] = (),
     rates: Collection[str] = (),
     published: bool = False,
+    controls: bool = False,
     classes: Mapping[str, int] | None = None,
     test_images: Mapping[str, int] | None = None,
 ) -> str:
@@ -47,6 +48,7 @@ def render(
              metric: a name of `bench.names.METRICS`.
              names, methods, rates: sweeps, methods and rates to show (all where empty); they change no number.
              published: whether to show published figures beside, with what tells their protocols from these.
+             controls: whether to show sanity controls beside their methods.
              classes, test_images: data set -> number of classes, number of test images.
     Raises:  ValueError naming the value and what is allowed, for any argument that is none of the known.
     """
@@ -62,6 +64,7 @@ def render(
         methods=methods,
         rates=rates,
         published=published,
+        controls=controls,
         classes=classes or {},
         test_images=test_images or {},
     )
