@@ -60,4 +60,5 @@ def untold(a: Analysis) -> str:
     """Where controls are in the store and not shown."""
     if not a.controlled or a.view.controls:
         return ""
-    return f"Not in these tables and families: {len(a.controlled)} cells of sanity controls; the option controls shows them."
+    count = len(a.controlled)
+    return f"Not in these tables and families: {count} cells of sanity controls; the option controls shows them."
