@@ -2,9 +2,9 @@
 
 command line   cli, arguments, grammar, catalogue, commands, presets, run, dry_run, listing, messages
 identity       spec (TrialSpec, run key), sweep, steps, packs, streams
-engine         train, member, prepare, trainers, live (the one rule), updates, learning_rate, evaluate, arithmetic;
-               what is measured: gradients, flow, paths, cost, memory, checksums; one trial: network, sparse_network,
-               chain, links, sparse_layers, frozen_layers, pattern; a pack: stack, replay
+engine         train, member, prepare, initial, trainers, live (the one rule), updates, learning_rate, evaluate,
+               arithmetic; what is measured: gradients, flow, paths, cost, memory, checksums; one trial: network,
+               sparse_network, chain, links, sparse_layers, frozen_layers, pattern; a pack: stack, replay
 execution      schedule (Ray; with worker, events, ray_options), local, progress
 storage        tracking (MLflow; with recorder, delivery, store, stored, pages), spool and intake (offline folder),
                places, entry, result, environment, names; checkpoint (trials that were stopped), files
