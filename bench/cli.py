@@ -126,6 +126,12 @@ TABLE = [
     click.option("--published", is_flag=True, help="Published figures beside these, and how their protocols differ."),
 ]  # fmt: skip
 
+REPORT = [
+    click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The page, .html or .md."),
+    click.option("--reference", default="snip", show_default=True, help="The method the others are tested against."),
+    click.option("--name", help="Show only the cells of this sweep."),
+]  # fmt: skip
+
 PLOT = [
     click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True,
                  help="File to write, .png, .svg or .pdf."),
@@ -185,6 +191,15 @@ def table(**options: Any) -> int:
     from bench.commands import print_table
 
     return print_table(options)
+
+
+@cli.command()
+@_with(REPORT)
+def report(**options: Any) -> int:
+    """Write the whole store as one page: the answer, tables, figures, controls, threats to validity, commands."""
+    from bench.commands import write_report
+
+    return write_report(options)
 
 
 @cli.command()

@@ -12,6 +12,7 @@ import click
 import datasets
 from bench import names, pages
 from bench.catalogue import Catalogue, nearest
+from bench.files import write_whole
 from bench.grammar import parse_rates
 from bench.messages import say, usage_errors
 from bench.store import check_folder, check_writable, exists, local_path
@@ -50,6 +51,40 @@ def print_table(options: Mapping[str, Any]) -> int:
             test_images={name: row.test for name, row in datasets.DATASETS.items()},
         )
     click.echo(text.rstrip("\n"))
+    return 0
+
+
+def write_report(options: Mapping[str, Any]) -> int:
+    """Write the whole store as one page into the file of `--output`; figures beside it where that is Markdown."""
+    file: Path = options["output"]
+    with usage_errors():
+        from results.analysis import View
+        from results.collect import commands
+        from results.formats import Picture
+        from results.history import histories
+        from results.study import FORMATS, study
+
+        if file.suffix.lower() not in FORMATS:
+            raise ValueError(f"output {file}: allowed are the suffixes {', '.join(FORMATS)}")
+        if not file.absolute().parent.is_dir():
+            raise ValueError(f"output {file}: no such folder")
+        check_folder(f"output {file}", file.absolute().parent)
+        frame = _store()
+        classes, uri = _classes(frame), existing_store()
+        _check_reference(options["reference"], set(frame["method"]))
+        view = View(
+            reference=options["reference"],
+            names=[options["name"]] if options["name"] else [],
+            controls=True,
+            published=True,
+            classes=classes,
+            test_images={name: row.test for name, row in datasets.DATASETS.items()},
+        )
+        blocks = study(frame, view, partial(histories, uri), commands(uri), classes, file.stem)
+    if file.suffix.lower() == ".md":
+        for picture in (block for block in blocks if isinstance(block, Picture)):
+            write_whole(file.with_name(picture.file), picture.data)
+    write_whole(file, FORMATS[file.suffix.lower()](blocks).encode())
     return 0
 
 

@@ -53,6 +53,18 @@ def collect(tracking_uri: str) -> pd.DataFrame:
     return _unique(tidy(rows))
 
 
+def commands(tracking_uri: str) -> list[str]:
+    """The command lines of the store's sweeps, each once, oldest first."""
+    _require(tracking_uri)
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri)
+    experiments = [e.experiment_id for e in _paged(client.search_experiments)]
+    query = {"filter_string": f"tags.`{names.KIND}` = '{names.SWEEP}'", "max_results": PAGE}
+    runs = _paged(client.search_runs, experiment_ids=experiments, order_by=["attributes.start_time ASC"], **query)
+    return list(dict.fromkeys(run.data.tags[names.COMMAND] for run in runs if names.COMMAND in run.data.tags))
+
+
 @contextmanager
 def _without_collector() -> Iterator[None]:
     """Pause the garbage collector: MLflow makes an object per tag and figure, and the scans take 2/3 of the time."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import html
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from tabulate import tabulate
 
@@ -44,7 +46,23 @@ class Grid:
     rows: Sequence[Sequence[Entry]]
 
 
-Block = Heading | Paragraph | Bullets | Grid
+@dataclass(frozen=True)
+class Code:
+    """Lines to be copied, as commands are."""
+
+    lines: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure: `data` is its SVG, which an HTML page holds itself; `file` is its name beside a Markdown page."""
+
+    alt: str
+    file: str
+    data: bytes
+
+
+Block = Heading | Paragraph | Bullets | Grid | Code | Picture
 Escape = Callable[[str], str]
 
 # What Markdown would read as markup, and no more: the raw text is read as often as the rendered one.
@@ -59,7 +77,7 @@ STYLE = (
     "body{font:15px/1.5 sans-serif;max-width:80em;margin:2em auto;padding:0 1em}"
     "table{border-collapse:collapse;margin:.5em 0 1.5em;border-top:2px solid;border-bottom:2px solid}"
     "th{border-bottom:1px solid}th,td{padding:.2em .8em;text-align:left;white-space:nowrap}"
-    ".scroll{overflow-x:auto}"
+    ".scroll,pre{overflow-x:auto}figure{margin:1em 0}img{max-width:100%}pre{background:#f4f4f4;padding:.7em}"
 )
 
 
@@ -82,6 +100,10 @@ def _github(block: Block) -> str:
         case Grid(caption, headers, rows):
             drawn = _table(headers, rows, "github", escape, "**{}**")
             return f"{escape(caption)}\n\n{drawn}"
+        case Code(lines):
+            return "\n".join(["```sh", *lines, "```"])
+        case Picture(alt, file, _):
+            return f"![{escape(alt)}]({quote(file)})"
 
 
 def latex(blocks: Sequence[Block]) -> str:
@@ -107,6 +129,10 @@ def _latex(block: Block) -> str:
                 drawn = drawn.replace("\\hline", rule, 1)
             head = "\\begin{table}[htbp]\n\\centering\\footnotesize\\setlength{\\tabcolsep}{3pt}\n"
             return f"{head}\\caption{{{escape(caption)}}}\n{drawn}\n\\end{{table}}"
+        case Code(lines):
+            return "\n".join(["\\begin{verbatim}", *lines, "\\end{verbatim}"])
+        case Picture(alt, file, _):
+            return f"\\includegraphics[width=\\linewidth]{{{file}}}\n\n{escape(alt)}"
 
 
 def page(blocks: Sequence[Block]) -> str:
@@ -127,6 +153,11 @@ def _html(block: Block) -> str:
         case Grid(caption, headers, rows):
             drawn = _table(headers, rows, "unsafehtml", html.escape, "<strong>{}</strong>")
             return f'<p>{html.escape(caption)}</p>\n<div class="scroll">{drawn}</div>'
+        case Code(lines):
+            return f"<pre>{html.escape(chr(10).join(lines))}</pre>"
+        case Picture(alt, _, data):
+            source = f"data:image/svg+xml;base64,{base64.b64encode(data).decode()}"
+            return f'<figure><img alt="{html.escape(alt)}" src="{source}"></figure>'
 
 
 def _table(headers: Sequence[str], rows: Sequence[Sequence[Entry]], style: str, escape: Escape, bold: str) -> str:

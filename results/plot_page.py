@@ -6,7 +6,7 @@ import os
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import matplotlib
 from matplotlib.artist import Artist
@@ -78,6 +78,12 @@ def _legend(figure: Figure, entries: Sequence[Entry]) -> Legend:
             break
         legend.remove()
     return legend
+
+
+def written(figure: Figure, stream: BinaryIO) -> None:
+    """Write the figure to a stream as SVG."""
+    with matplotlib.rc_context(RC):
+        figure.savefig(stream, format="svg", metadata=METADATA[".svg"])
 
 
 def write(figure: Figure, file: Path) -> None:

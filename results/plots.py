@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ import pandas as pd
 
 from bench import names as store
 from results.analysis import View
+from results.cells import control_of
 from results.choices import unknown
 from results.figures import ACCURACIES
 from results.parts import parts
@@ -27,6 +29,11 @@ METRICS: dict[str, tuple[str, ...]] = {
     # What is stored is the network after the last epoch, so its accuracy at another epoch is beside the point.
     "storage": (store.TEST_ACCURACY, store.VALIDATION_ACCURACY),
 }
+
+
+def _plain(frame: pd.DataFrame) -> pd.Series:
+    """Whether a row's method is under no sanity control."""
+    return frame["spec.method"].map(lambda text: control_of(json.loads(text)) == "none").astype(bool)
 
 
 def unsuitable(kind: str, metric: str) -> ValueError:
@@ -56,7 +63,8 @@ def plot(
     Args:    kind: a name of METRICS.
              histories: (run ids, metric) -> the frame of `results.history.histories`; asked by kind "gradients" only.
              metric: of METRICS[kind], its first where None.
-             names, methods, rates: sweeps, methods and rates to show (all where empty); they change no number.
+             names, methods, rates: sweeps, methods and rates to show (all where empty, but sanity controls only where
+             methods names them); they change no number.
              classes: data set -> number of classes.
     Raises:  ValueError naming the value and what is allowed, for any argument that is none of the known; and where
              nothing is left to show.
@@ -66,6 +74,7 @@ def plot(
     if metric is not None and metric not in METRICS[kind]:
         raise unsuitable(kind, metric)
     view = View(metric=metric or METRICS[kind][0], names=names, methods=methods, rates=rates, classes=classes or {})
+    frame = frame[_plain(frame) | frame["method"].isin(list(methods))]
     shown = parts(frame, view)
     if not any(part.drawn for part in shown):
         raise ValueError(f"plot {kind}: no trial shown has the figure {view.metric}")

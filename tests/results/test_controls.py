@@ -11,6 +11,7 @@ import pytest
 from scipy.stats import ttest_rel
 from trial_frames import METHODS, frame, small, trial
 
+from results.plots import plot
 from results.tables import render
 
 SHUFFLED = {"freeze": (0.9705, 0.969, 0.9712, 0.9698, 0.971), "snip": (0.93, 0.94, 0.93, 0.935, 0.94)}
@@ -82,3 +83,12 @@ def test_csv_has_them_too() -> None:
     table = pd.read_csv(io.StringIO(render(frame(small() + controlled()), controls=True, format="csv")), dtype=str)
     assert table["record"].value_counts()[["control", "control cell"]].tolist() == [2, 2]
     assert "control" not in set(pd.read_csv(io.StringIO(render(frame(small() + controlled()), format="csv")))["record"])
+
+
+def test_plots_show_controls_only_where_they_are_named() -> None:
+    def names_in(methods: list[str]) -> set[str]:
+        figure = plot(frame(small() + controlled()), "accuracy", None, methods=methods)  # type: ignore[arg-type]
+        return {text.get_text() for legend in figure.legends for text in legend.get_texts()}
+
+    assert not any("control" in name for name in names_in([]))
+    assert "freeze:control=shuffle" in names_in(["freeze", "freeze:control=shuffle"])

@@ -1,0 +1,108 @@
+"""Freeze or prune, criterion by criterion: every frozen method against the pruned one that chooses the same weights."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from results.analysis import Analysis
+from results.cells import Cell, Comparison, family_of, selection, without_collapsed
+from results.collect import DENSE
+from results.differences import difference, verdict
+from results.figures import p_value
+from results.formats import Grid
+from results.words import margin
+
+
+@dataclass(frozen=True)
+class Question:
+    """The comparisons freeze − prune of a section, of all done seeds and of the connected ones alone."""
+
+    analysis: Analysis
+
+    @cached_property
+    def plain(self) -> list[Comparison]:
+        """Over all seeds that both have."""
+        return self._compared(self.analysis.cells)
+
+    @cached_property
+    def connected(self) -> list[Comparison]:
+        """Without the seeds whose pruned network has a layer without a live weight."""
+        return self._compared(without_collapsed(self.analysis.cells))
+
+    def _compared(self, cells: Sequence[Cell]) -> list[Comparison]:
+        view = self.analysis.view
+        return family_of(_pairs(cells), test=view.test, margin=view.margin, alpha=view.alpha)
+
+
+def _pairs(cells: Sequence[Cell]) -> list[tuple[Cell, Cell]]:
+    """(frozen, pruned) of one selection and rate."""
+    pruned = {(_selection(cell), cell.rate): cell for cell in cells if cell.background == "prune"}
+    frozen = [cell for cell in cells if cell.background == "freeze"]
+    found = [(cell, pruned.get((_selection(cell), cell.rate))) for cell in frozen]
+    return [(cell, other) for cell, other in found if other is not None]
+
+
+def _selection(cell: Cell) -> str:
+    return "" if cell.background == DENSE else json.dumps(selection(json.loads(cell.record)), sort_keys=True)
+
+
+def answer(q: Question) -> list[str]:
+    """The verdict in sentences: over all criteria and rates, and what changes without collapsed networks."""
+    if not q.plain:
+        return ["No frozen and pruned method that choose the same weights are in this section."]
+    lines = [f"All done seeds: {_counted(q.plain)}."]
+    if [c.seeds for c in q.plain] != [c.seeds for c in q.connected]:
+        lines.append(f"Without the seeds whose pruned network lost a layer: {_counted(q.connected)}.")
+    return lines
+
+
+def _counted(several: Sequence[Comparison]) -> str:
+    """12 comparisons: freezing higher in 3 (snip at 0.99, 0.995), lower in 0, equivalent in 5 (…), open in 4."""
+    kinds: dict[str, list[str]] = {"freezing higher": [], "pruning higher": [], "equivalent": [], "open": []}
+    for c in several:
+        kind = {"higher": "freezing higher", "lower": "pruning higher"}.get(c.verdict, "")
+        if c.equivalent:
+            kind = f"{kind}, within the margin" if kind else "equivalent"
+        kinds.setdefault(kind or "open", []).append(f"{c.reference} at {c.rate}")
+    parts = [f"{kind} in {len(where)}{f' ({_where(where)})' if where else ''}" for kind, where in kinds.items()]
+    return f"{len(several)} comparisons: {'; '.join(parts)}"
+
+
+def _where(places: Sequence[str]) -> str:
+    """snip at 0.9, 0.99, grasp at 0.9"""
+    by_name: dict[str, list[str]] = {}
+    for place in places:
+        name, _, rate = place.partition(" at ")
+        by_name.setdefault(name, []).append(rate)
+    return ", ".join(f"{name} at {', '.join(sorted(rates, key=float))}" for name, rates in by_name.items())
+
+
+def table(q: Question) -> Grid | None:
+    """Criterion × rate: freeze − prune, with and without collapsed seeds. None where there is no such pair."""
+    if not q.plain:
+        return None
+    a, other = q.analysis, {(c.label, c.rate): c for c in q.connected}
+    differs = [c.seeds for c in q.plain] != [c.seeds for c in q.connected]
+    caption = (
+        "Freeze − prune, same weights chosen, same rate and seed, with its 95 % t interval; p and the equivalence test "
+        f"adjusted by Holm over these m = {q.plain[0].family} comparisons. {margin(a)}"
+    )
+    headers = ["frozen", "pruned", "rate", "pairs", "difference", "p", "Holm p", "TOST Holm p", "verdict"]
+    rows = [_row(a, c) for c in sorted(q.plain, key=lambda c: (c.reference, float(c.rate)))]
+    if differs:
+        caption += " Connected: without the seeds whose pruned network has a layer without a live weight."
+        headers.append("connected seeds only")
+        for row in rows:
+            c = other[row[0], row[2]]
+            row.append(f"{difference(a, c)}, n = {c.n}, {verdict(a, c)}" if c.n else "no pair left")
+    return Grid(caption, headers, rows)
+
+
+def _row(a: Analysis, c: Comparison) -> list[str]:
+    return [
+        c.label, c.reference, c.rate, str(c.n), difference(a, c), p_value(c.p), p_value(c.p_holm),
+        p_value(c.p_equivalence_holm), verdict(a, c),
+    ]  # fmt: skip

@@ -1,0 +1,92 @@
+"""`study`: the whole store as one page: the question, the answer, tables, figures, controls, threats, commands."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from results import formats, report
+from results.analysis import View, analyse, check
+from results.formats import Block, Bullets, Code, Heading, Paragraph, Picture
+from results.plots import Histories, plot
+from results.protocol import protocol
+from results.question import Question, answer, table
+from results.sections import differing, sections
+from results.threats import threats
+
+FIGURES = {
+    "accuracy": "Accuracy over the rate, with 95 % confidence bands",
+    "gradients": "Norm of the live gradient over training",
+    "storage": "Accuracy over the bytes stored",
+}
+
+
+def study(
+    frame: pd.DataFrame,
+    view: View,
+    histories: Histories,
+    commands: Sequence[str],
+    classes: Mapping[str, int],
+    stem: str,
+) -> list[Block]:
+    """The page's blocks. `commands`: of the store's sweeps, oldest first; `stem`: what the names of figures begin with.
+
+    Raises: ValueError as `results.tables.render` does.
+    """
+    parts = sections(frame)
+    check(frame, {label for section in parts for label in section.frame["label"]}, view)
+    analyses = [a for section in parts if (a := analyse(section, view)).shown]
+    questions = [Question(a) for a in analyses]
+    blocks = report.report(analyses)
+    introduction, rest = blocks[:2], blocks[2:]
+    drawn = [_picture(frame, kind, view, histories, classes, stem) for kind in FIGURES]
+    return [
+        *introduction,
+        *_answers(questions),
+        Heading("Threats to validity of this store"),
+        Bullets(threats(questions)),
+        Heading("Figures"),
+        *(block for block in drawn if block),
+        *rest,
+        Heading("To do it again"),
+        *_again(commands),
+    ]
+
+
+def _answers(questions: Sequence[Question]) -> list[Block]:
+    """What each section answers, in reading order."""
+    blocks: list[Block] = [Heading("The answer of this store")]
+    varying = differing(q.analysis.section.fields for q in questions)
+    for q in questions:
+        blocks += [Heading(q.analysis.section.title, 3), Bullets(answer(q))]
+        blocks.append(Paragraph(protocol(q.analysis.section.fields, varying)))
+        if grid := table(q):
+            blocks.append(grid)
+    return blocks
+
+
+def _picture(
+    frame: pd.DataFrame, kind: str, view: View, histories: Histories, classes: Mapping[str, int], stem: str
+) -> Picture | None:
+    """A figure, where the store has what it shows."""
+    from results.plot_page import written
+
+    try:
+        figure = plot(frame, kind, histories, names=view.names, methods=view.methods, rates=view.rates, classes=classes)
+    except ValueError:  # nothing to show
+        return None
+    stream = io.BytesIO()
+    written(figure, stream)
+    return Picture(FIGURES[kind], f"{stem}-{kind}.svg", stream.getvalue())
+
+
+def _again(commands: Sequence[str]) -> list[Block]:
+    told = (
+        "The sweeps of this store, oldest first. Each trains what is missing, so that repeating them changes nothing."
+    )
+    return [Paragraph(told), Code(list(commands))] if commands else [Paragraph("The store names no command.")]
+
+
+FORMATS = {".html": formats.page, ".md": formats.github}

@@ -1,0 +1,102 @@
+"""Threats to validity that hold for this very store: found in its trials, not recited."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bench import names
+from results import multiplicity
+from results.analysis import Analysis
+from results.figures import figure
+from results.question import Question
+
+FEW = 10  # seeds; below, a t test rests on the normality that it cannot check
+
+
+def threats(questions: Sequence[Question]) -> list[str]:
+    """One sentence each, over all sections."""
+    analyses = [q.analysis for q in questions]
+    found = [*_seeds(questions), *_untuned(), *_protocols(analyses), *_lost(analyses), *_controls(analyses)]
+    return [*found, *_scope(analyses), *_source(analyses)]
+
+
+def _seeds(questions: Sequence[Question]) -> list[str]:
+    pairs = [c for q in questions for c in q.plain]
+    tested = [c for c in pairs if c.n > 1]
+    if not tested:
+        return ["No pair of a frozen and a pruned method has two seeds in common: nothing is tested."]
+    least, m, alpha = min(c.n for c in tested), max(c.family for c in pairs), questions[0].analysis.view.alpha
+    lines = []
+    if least < FEW:
+        effect = multiplicity.smallest_effect(least, m, alpha)
+        lines.append(
+            f"Few seeds: n = {least} at the least. The first of {m} comparisons is marked only where its mean exceeds "
+            f"{effect:.1f} standard deviations of the differences; “open” says little."
+        )
+    if few := sum(c.n < 2 for c in pairs):
+        lines.append(f"{few} comparisons have fewer than two pairs and cannot be tested.")
+    return lines
+
+
+def _untuned() -> list[str]:
+    return ["One set of hyper-parameters for all methods and rates, and for dense: a difference may be one of tuning."]
+
+
+def _protocols(analyses: Sequence[Analysis]) -> list[str]:
+    titles = [(a.section.dataset, a.section.model) for a in analyses]
+    mixed = sorted({f"{data} · {model}" for data, model in titles if titles.count((data, model)) > 1})
+    return [f"Several protocols of {name}: each section has a family of its own." for name in mixed]
+
+
+def _lost(analyses: Sequence[Analysis]) -> list[str]:
+    lines = []
+    for kind, effect in (
+        (names.DIVERGED, "its mean is that of the seeds that trained"),
+        (names.FAILED, "run it again"),
+    ):
+        places = [(a, cell) for a in analyses for cell in a.cells if cell.seeds_lost(kind)]
+        trials = sum(len(cell.seeds_lost(kind)) for _, cell in places)
+        if trials:
+            labels = sorted({f"{cell.label} {cell.rate}" for _, cell in places})
+            lines.append(f"{trials} trials {kind} ({', '.join(labels)}): {effect}.")
+    missing = sum(len(cell.missing) for a in analyses for cell in a.cells)
+    if missing:
+        lines.append(f"{missing} trials that other cells have are not in the store: pairs are fewer there.")
+    return lines
+
+
+def _controls(analyses: Sequence[Analysis]) -> list[str]:
+    lacking = [a.section.title for a in analyses if not a.controls]
+    return [f"No sanity control was run: {', '.join(lacking)}."] if lacking else []
+
+
+def _scope(analyses: Sequence[Analysis]) -> list[str]:
+    datasets, models = ({getattr(a.section, what) for a in analyses} for what in ("dataset", "model"))
+    lines = []
+    if 1 in (len(datasets), len(models)):
+        where = f"{_number(len(datasets), 'data set')}, {_number(len(models), 'network')}"
+        lines.append(f"{where}: what is found holds for these.")
+    pruned = [c for a in analyses for c in a.cells if c.collapsed and c.background == "prune"]
+    if pruned:
+        places = ", ".join(sorted({f"{c.label} {c.rate}" for c in pruned}))
+        lines.append(
+            f"Pruned networks with a layer without a live weight ({places}) answer every image alike: there freezing "
+            "wins for another reason than its weights; see the column of connected seeds."
+        )
+    if not figure(analyses[0].view.metric).is_accuracy:
+        lines.append("The figure is no accuracy.")
+    return lines
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def _source(analyses: Sequence[Analysis]) -> list[str]:
+    frames = [a.section.frame for a in analyses]
+    dirty = sum(int(frame["git_dirty"].fillna(False).astype(bool).sum()) for frame in frames)
+    commits = {c for frame in frames for c in frame["git_commit"] if c}
+    lines = [f"{dirty} trials ran from source with uncommitted changes."] if dirty else []
+    if len(commits) > 1:
+        lines.append(f"The trials ran from {len(commits)} commits; the run key vouches for what could change a number.")
+    return lines
