@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from bench import names
-from methods.criteria import leaves, losses
+from methods.derivatives import leaves, losses
 
 
 def flow_change(model: nn.Module, masks: Mapping[str, Tensor], x: Tensor, y: Tensor) -> dict[str, float]:

@@ -19,7 +19,7 @@ from torch.nn.functional import cross_entropy
 
 from bench import names
 from bench.stack import Stack, losses_of
-from methods.criteria import gradient, leaves
+from methods.derivatives import gradient, leaves
 
 PROBE = 256  # images: the first of the training split, un-augmented
 Figures = dict[str, float]

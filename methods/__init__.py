@@ -5,10 +5,12 @@ one the tables print; a later row with the same record is an alias and trains no
 """
 
 from methods.base import Background, Batches, Loss, Masks, Method, Scores
-from methods.iterative import IterativeSNIP
-from methods.papers import SNIP, Dense, FreezeNet, GraSP, RandomFreezing, RandomPruning
+from methods.iterative import FORCE, IterativeSNIP, SynFlow
+from methods.matched import RandomLike
+from methods.papers import SNIP, Dense, FreezeNet, GraSP, ProsPr, RandomFreezing, RandomPruning
 
 __all__ = [
+    "FORCE",
     "METHODS",
     "SNIP",
     "Background",
@@ -20,9 +22,12 @@ __all__ = [
     "Loss",
     "Masks",
     "Method",
+    "ProsPr",
     "RandomFreezing",
+    "RandomLike",
     "RandomPruning",
     "Scores",
+    "SynFlow",
 ]
 
 METHODS: dict[str, Method] = {
@@ -39,9 +44,35 @@ METHODS: dict[str, Method] = {
     "magnitude-prune": Method(criterion="magnitude", background="prune"),
     "iter-snip": IterativeSNIP(),
     "iter-snip-freeze": IterativeSNIP(background="freeze"),
+    "synflow": SynFlow(),
+    "synflow-freeze": SynFlow(background="freeze"),
+    "force": FORCE(),
+    "force-freeze": FORCE(background="freeze"),
+    "prospr": ProsPr(),
+    "prospr-freeze": ProsPr(background="freeze"),
+    "scale-free-magnitude-freeze": Method(criterion="scale-free-magnitude", background="freeze"),
+    "scale-free-magnitude-prune": Method(criterion="scale-free-magnitude", background="prune"),
+    "uniform-magnitude-freeze": Method(criterion="magnitude", scope="uniform", background="freeze"),
+    "uniform-magnitude-prune": Method(criterion="magnitude", scope="uniform", background="prune"),
+    # Random masks with layer densities that are not those of chance.
+    "random-uniform-freeze": Method(criterion="random", scope="uniform", background="freeze"),
+    "random-uniform-prune": Method(criterion="random", scope="uniform", background="prune"),
+    "random-er-freeze": Method(criterion="random", scope="er", background="freeze"),
+    "random-er-prune": Method(criterion="random", scope="er", background="prune"),
+    "random-erk-freeze": Method(criterion="random", scope="erk", background="freeze"),
+    "random-erk-prune": Method(criterion="random", scope="erk", background="prune"),
+    "random-like-snip-freeze": RandomLike(like="snip", background="freeze"),
+    "random-like-snip-prune": RandomLike(like="snip"),
+    "random-like-grasp-freeze": RandomLike(like="grasp", background="freeze"),
+    "random-like-grasp-prune": RandomLike(like="grasp"),
+    "random-like-synflow-freeze": RandomLike(like="synflow", background="freeze"),
+    "random-like-synflow-prune": RandomLike(like="synflow"),
     # Aliases.
     "snip-freeze": FreezeNet(),
     "snip-prune": SNIP(),
     "grasp-prune": GraSP(),
     "iter-snip-prune": IterativeSNIP(),
+    "synflow-prune": SynFlow(),
+    "force-prune": FORCE(),
+    "prospr-prune": ProsPr(),
 }

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 Background = Literal["freeze", "prune"]
-Scope = Literal["global", "uniform", "erk"]
+Scope = Literal["global", "uniform", "er", "erk"]
 Control = Literal["none", "shuffle", "reinitialise", "invert", "redraw", "sign", "mean"]  # `methods.controls.CONTROLS`
 FROZEN_ONLY = ("redraw", "sign", "mean")  # controls of what frozen weights hold
 Batches = Sequence[tuple["Tensor", "Tensor"]]
@@ -104,6 +104,14 @@ class Method:
         if self.control == "none":  # a method is the same as before there were controls
             del record["control"]
         return record
+
+
+def check_fixed(method: Method, *names: str) -> None:
+    """Raise ValueError where a field that the method's own `select` does not read is not its class's default."""
+    defaults = {f.name: f.default for f in fields(method)}
+    for name in names:
+        if (value := getattr(method, name)) != defaults[name]:
+            raise ValueError(f"{name} {value!r} of {type(method).__name__}: allowed is {defaults[name]!r}")
 
 
 def _check_function(criterion: Criterion) -> None:

@@ -7,15 +7,14 @@ Letters: N images, C channels, H × W pixels, K classes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from methods.base import Batches, Criterion, Loss, Scores
+from methods.derivatives import curvature, gradient, leaves
 from methods.maskable import maskable
+from methods.prospr import prospr
 
 
 def snip(model: nn.Module, batches: Batches, loss: Loss, generator: np.random.RandomState) -> Scores:
@@ -47,16 +46,7 @@ def grasp(
 
     weights = leaves(model)
     g = gradient(model, weights, batches, tempered)
-    product = {name: torch.zeros_like(w) for name, w in weights.items()}
-    for share, batch_loss in losses(model, weights, batches, tempered):
-        first = torch.autograd.grad(batch_loss, list(weights.values()), create_graph=True)
-        flow = sum((a * b).sum() for a, b in zip(first, g.values(), strict=True))
-        assert isinstance(flow, Tensor)
-        for name, second in zip(
-            weights, torch.autograd.grad(flow, list(weights.values()), allow_unused=True), strict=True
-        ):
-            if second is not None:  # a weight the gradient does not depend on: a model linear in it
-                product[name] += share * second
+    product = curvature(model, weights, batches, tempered, g)
     return {name: weights[name].detach() * hg for name, hg in product.items()}
 
 
@@ -68,6 +58,15 @@ def magnitude(model: nn.Module, batches: Batches, loss: Loss, generator: np.rand
     return {name: w.detach().abs() for name, w in maskable(model).items()}
 
 
+def scale_free_magnitude(model: nn.Module, batches: Batches, loss: Loss, generator: np.random.RandomState) -> Scores:
+    """Magnitude in units of its layer, |w| / std(layer), so that no layer is low for its fan-in alone. Data-free.
+
+    Departs from the paper: none proposes it at initialisation. Ours: the standard deviation about the layer's mean,
+    over all its weights (ddof 0). A layer whose weights are all equal has none, so its scores are no finite numbers.
+    """
+    return {name: w.detach().abs() / w.detach().std(correction=0) for name, w in maskable(model).items()}
+
+
 def random(model: nn.Module, batches: Batches, loss: Loss, generator: np.random.RandomState) -> Scores:
     """Uniform random scores, drawn in the model's order from the trial's own stream. Data-free."""
     return {
@@ -76,7 +75,14 @@ def random(model: nn.Module, batches: Batches, loss: Loss, generator: np.random.
     }
 
 
-CRITERIA: dict[str, Criterion] = {"snip": snip, "grasp": grasp, "magnitude": magnitude, "random": random}
+CRITERIA: dict[str, Criterion] = {
+    "snip": snip,
+    "grasp": grasp,
+    "prospr": prospr,
+    "magnitude": magnitude,
+    "scale-free-magnitude": scale_free_magnitude,
+    "random": random,
+}
 
 
 def resolve(criterion: str | Criterion) -> Criterion:
@@ -86,33 +92,3 @@ def resolve(criterion: str | Criterion) -> Criterion:
     if criterion not in CRITERIA:
         raise ValueError(f"criterion {criterion!r}: allowed are {', '.join(CRITERIA)}, or a function")
     return CRITERIA[criterion]
-
-
-def leaves(model: nn.Module) -> dict[str, Tensor]:
-    """Fresh differentiable copies of the maskable weights: gradients go here, never into the model."""
-    return {name: w.detach().clone().requires_grad_() for name, w in maskable(model).items()}
-
-
-def losses(
-    model: nn.Module, weights: dict[str, Tensor], batches: Batches, loss: Loss
-) -> Iterator[tuple[float, Tensor]]:
-    """Yield (share of the sample, mean loss) per batch, with `weights` in the place of the model's own.
-
-    Buffers are copies too, so BatchNorm's running statistics stay as they are.
-    """
-    total = sum(len(y) for _, y in batches)
-    if total == 0:
-        raise ValueError("criterion sample of 0 images: allowed is at least 1")
-    for x, y in batches:
-        buffers = {name: b.detach().clone() for name, b in model.named_buffers()}
-        frozen = {name: p.detach() for name, p in model.named_parameters() if name not in weights}
-        yield len(y) / total, loss(functional_call(model, {**frozen, **buffers, **weights}, (x,)), y)
-
-
-def gradient(model: nn.Module, weights: dict[str, Tensor], batches: Batches, loss: Loss) -> dict[str, Tensor]:
-    """∂L/∂w of the mean loss over all batches, at `weights`."""
-    total = {name: torch.zeros_like(w) for name, w in weights.items()}
-    for share, batch_loss in losses(model, weights, batches, loss):
-        for name, g in zip(weights, torch.autograd.grad(batch_loss, list(weights.values())), strict=True):
-            total[name] += share * g
-    return total

@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from math import floor
 from typing import TYPE_CHECKING
 
-from methods.base import Background, Batches, Criterion, Loss, Masks, Method
+from methods.base import Background, Batches, Criterion, Loss, Masks, Method, check_fixed
 from methods.counts import live_count
 
 if TYPE_CHECKING:
     import numpy as np
-    from torch import nn
+    from torch import Tensor, nn
+
+    from methods.base import Scores
 
 
 @dataclass(frozen=True, kw_only=True)
-class IterativeSNIP(Method):
-    """SNIP in rounds: score |w · ∂L/∂w| on the net pruned so far; what is removed never returns (de Jorge et al. 2021,
-    arXiv:2006.09081).
+class Iterative(Method):
+    """A method in rounds: round t of n keeps round-half-up(N · d^(t/n)) weights, d = 1 - rate, and the last exactly
+    `live_count`. While selecting, removed weights are 0 whatever the background, as in the papers."""
 
-    Round t of n keeps round-half-up(N · d^(t/n)) weights, d = 1 - rate, and the last exactly `live_count`. While
-    selecting, removed weights are 0 whatever the background, as in the paper.
-
-    Departs from the paper: one class-balanced sample for all rounds, exact counts.
-    """
-
-    criterion: str | Criterion = "snip"
     background: Background = "prune"
     rounds: int = 10
 
@@ -34,33 +30,90 @@ class IterativeSNIP(Method):
         super().__post_init__()
         if self.rounds < 1:
             raise ValueError(f"rounds {self.rounds}: allowed is a whole number >= 1")
-        for name, value, allowed in (("criterion", self.criterion, "snip"), ("scope", self.scope, "global")):
-            if value != allowed:
-                raise ValueError(f"{name} {value!r} of iterative SNIP: allowed is {allowed!r}")
+        check_fixed(self, "criterion", "scope")
+
+    def counts(self, weights: Mapping[str, Tensor], rate: Fraction) -> list[int]:
+        """Live weights after each round."""
+        return schedule(rate, sum(w.numel() for w in weights.values()), self.rounds)
+
+
+@dataclass(frozen=True, kw_only=True)
+class IterativeSNIP(Iterative):
+    """SNIP in rounds: score |w · ∂L/∂w| on the net pruned so far; what is removed never returns (de Jorge et al. 2021,
+    arXiv:2006.09081).
+
+    Departs from the paper: one class-balanced sample for all rounds, exact counts.
+    """
+
+    criterion: str | Criterion = "snip"
 
     def select(
         self, model: nn.Module, batches: Batches, loss: Loss, rate: Fraction, generator: np.random.RandomState
     ) -> Masks:
         """See `Method.select`."""
-        import torch
+        from methods.derivatives import gradient, leaves
+        from methods.rounds import in_rounds
 
-        from methods.criteria import gradient, leaves
-        from methods.scopes import check, global_scope
+        def score(masked: dict[str, Tensor]) -> Scores:
+            return {n: (masked[n].detach() * g).abs() for n, g in gradient(model, masked, batches, loss).items()}
 
         weights = leaves(model)
-        total = sum(w.numel() for w in weights.values())
-        masks: Masks = {name: torch.ones_like(w, dtype=torch.bool) for name, w in weights.items()}
-        for count in schedule(rate, total, self.rounds):
-            if count == 0:
-                return {name: torch.zeros_like(mask) for name, mask in masks.items()}
-            effective = {n: torch.where(masks[n], w.detach(), 0).requires_grad_() for n, w in weights.items()}
-            gradients = gradient(model, effective, batches, loss)
-            scores = {n: (effective[n].detach() * g).abs() for n, g in gradients.items()}
-            check(scores)
-            # Below every saliency, so that a removed weight loses to a live one of saliency 0 as well.
-            ranked = {n: s.masked_fill(~masks[n], -1) for n, s in scores.items()}
-            masks = global_scope(ranked, 1 - Fraction(count, total))
-        return masks
+        return in_rounds(weights, self.counts(weights, rate), score)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FORCE(Iterative):
+    """SNIP in rounds where what is removed may return: score |w_initial · ∂L/∂θ|, θ the masked net (de Jorge et al.
+    2021, arXiv:2006.09081).
+
+    Departs from the paper: one class-balanced sample for all rounds, exact counts. Departs from its code, which scores
+    with the negative log-likelihood of raw logits: the loss is the training loss.
+    """
+
+    criterion: str | Criterion = "force"
+
+    def select(
+        self, model: nn.Module, batches: Batches, loss: Loss, rate: Fraction, generator: np.random.RandomState
+    ) -> Masks:
+        """See `Method.select`."""
+        from methods.derivatives import gradient, leaves
+        from methods.rounds import in_rounds
+
+        weights = leaves(model)
+
+        def score(masked: dict[str, Tensor]) -> Scores:
+            return {n: (weights[n].detach() * g).abs() for n, g in gradient(model, masked, batches, loss).items()}
+
+        return in_rounds(weights, self.counts(weights, rate), score, revive=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SynFlow(Iterative):
+    """Keep the weights that most synaptic flow passes, |θ · ∂R/∂θ|, in 100 rounds; without data (Tanaka et al. 2020,
+    arXiv:2006.05467).
+
+    R is the sum of the outputs for an image of ones, all weights, biases and statistics replaced by their absolute
+    values, BatchNorm in evaluation mode, in float64: whatever the protocol's statistics and precision are.
+
+    Departs from the paper's code: counts rounded half up in every round, where it truncates the number removed; of
+    equal scores the earlier weight is kept.
+    """
+
+    criterion: str | Criterion = "synflow"
+    rounds: int = 100
+
+    def select(
+        self, model: nn.Module, batches: Batches, loss: Loss, rate: Fraction, generator: np.random.RandomState
+    ) -> Masks:
+        """See `Method.select`."""
+        from methods.maskable import maskable
+        from methods.rounds import in_rounds
+        from methods.synflow import ones, positive, synaptic_flow
+
+        flowing = positive(model)
+        weights = maskable(flowing)
+        image = ones(batches, next(iter(weights.values())))
+        return in_rounds(weights, self.counts(weights, rate), lambda masked: synaptic_flow(flowing, masked, image))
 
 
 def schedule(rate: Fraction, total: int, rounds: int) -> list[int]:

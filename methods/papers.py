@@ -56,6 +56,33 @@ class GraSP(Method):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ProsPr(Method):
+    """Keep the weights whose masking at the start would change the loss after a few steps of training most (Alizadeh et
+    al., ICLR 2022, arXiv:2202.08132).
+
+    Departs from the paper: every inner step sees the same class-balanced sample instead of a batch of its own.
+    """
+
+    criterion: str | Criterion = "prospr"
+    background: Background = "prune"
+    inner_steps: int = 3
+    inner_lr: float = 0.1
+    inner_momentum: float = 0.0  # 0.9 with an inner_lr of 0.5 in an example of the paper's code
+    first_order: bool = False  # without the Hessians of the steps
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("inner_lr", "inner_momentum"):  # 1 and 1.0 are one method
+            object.__setattr__(self, name, float(getattr(self, name)))
+        if self.inner_steps < 1:
+            raise ValueError(f"inner_steps {self.inner_steps}: allowed is a whole number >= 1")
+        if not 0 < self.inner_lr < float("inf"):
+            raise ValueError(f"inner_lr {self.inner_lr}: allowed is inner_lr > 0")
+        if not 0 <= self.inner_momentum < 1:
+            raise ValueError(f"inner_momentum {self.inner_momentum}: allowed is 0 <= inner_momentum < 1")
+
+
+@dataclass(frozen=True, kw_only=True)
 class RandomFreezing(Method):
     """Train weights drawn uniformly without replacement over all layers, freeze the others.
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from math import prod
 
 import torch
 from torch import Tensor
@@ -29,6 +30,14 @@ def uniform_scope(scores: Scores, rate: Fraction) -> Masks:
     return _layerwise(scores, rate, dict.fromkeys(scores, 1 - rate))
 
 
+def er_scope(scores: Scores, rate: Fraction) -> Masks:
+    """Erdős–Rényi: layer density ∝ (n_out + n_in) / (n_out · n_in), capped at 1; kernels do not count.
+
+    As `erk_scope` in all else (Mocanu et al. 2018, arXiv:1707.04780).
+    """
+    return _erdos_renyi(scores, rate, 2)
+
+
 def erk_scope(scores: Scores, rate: Fraction) -> Masks:
     """Erdős–Rényi-Kernel: layer density ∝ (sum of dimensions) / (product of dimensions), capped at 1.
 
@@ -37,7 +46,13 @@ def erk_scope(scores: Scores, rate: Fraction) -> Masks:
 
     Departs from the paper: exact fractions and an exact total, by largest remainder.
     """
-    raw = {name: Fraction(sum(s.shape), s.numel()) for name, s in scores.items()}
+    return _erdos_renyi(scores, rate, None)
+
+
+def _erdos_renyi(scores: Scores, rate: Fraction, dimensions: int | None) -> Masks:
+    """Density by the first `dimensions` of each weight's shape, or by all of them."""
+    shapes = {name: tuple(s.shape)[:dimensions] for name, s in scores.items()}
+    raw = {name: Fraction(sum(shape), prod(shape)) for name, shape in shapes.items()}
     target = Fraction(live_count(rate, sum(s.numel() for s in scores.values())))
     dense: set[str] = set()
     while True:
@@ -55,6 +70,7 @@ def erk_scope(scores: Scores, rate: Fraction) -> Masks:
 SCOPES: dict[Scope, Callable[[Scores, Fraction], Masks]] = {
     "global": global_scope,
     "uniform": uniform_scope,
+    "er": er_scope,
     "erk": erk_scope,
 }
 

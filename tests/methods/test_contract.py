@@ -54,7 +54,7 @@ def test_exact_count_shapes_and_replay(method: str, name: str, rate: str) -> Non
     assert all(torch.equal(masks[n], again[n]) for n in masks)
 
 
-@pytest.mark.parametrize("scope", ["uniform", "erk"])
+@pytest.mark.parametrize("scope", ["uniform", "er", "erk"])
 @pytest.mark.parametrize("rate", RATES)
 def test_layerwise_scopes_keep_the_exact_total(scope: str, rate: str) -> None:
     model, masks = select(Method(criterion="random", scope=scope, background="prune"), "mlp", rate)
@@ -151,4 +151,4 @@ def test_aliases_have_the_record_of_what_they_name() -> None:
     first: dict[str, str] = {}
     for name, method in METHODS.items():
         first.setdefault(str(sorted(method.record().items())), name)
-    assert len(first) == 11  # eleven different methods, the other names are aliases
+    assert len(first) == 33  # different methods; the other names are aliases

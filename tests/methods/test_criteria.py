@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import cross_entropy, mse_loss
 
-from methods.criteria import grasp, magnitude, resolve, snip
+from methods.criteria import grasp, magnitude, resolve, scale_free_magnitude, snip
 from methods.maskable import maskable
 
 GENERATOR = np.random.RandomState(0)
@@ -99,6 +99,18 @@ def test_grasp_equals_the_explicit_hessian() -> None:
 def test_magnitude_is_the_absolute_weight() -> None:
     model = Linear2((-3.0, 2.0))
     assert magnitude(model, [], cross_entropy, GENERATOR)["layer.weight"].tolist() == [[3.0, 2.0]]
+
+
+def test_scale_free_magnitude_by_hand() -> None:
+    # About their mean -0.5 the weights deviate by 2.5, so that is their standard deviation.
+    model = Linear2((-3.0, 2.0))
+    assert scale_free_magnitude(model, [], cross_entropy, GENERATOR)["layer.weight"].tolist() == [[1.2, 0.8]]
+    torch.manual_seed(0)
+    model = Mlp().double()
+    before = scale_free_magnitude(model, [], cross_entropy, GENERATOR)
+    model.fc1.weight.data *= 64
+    after = scale_free_magnitude(model, [], cross_entropy, GENERATOR)
+    assert all(torch.equal(before[n], after[n]) for n in before)
 
 
 def test_only_weights_of_conv_and_linear_are_maskable() -> None:

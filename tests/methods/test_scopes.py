@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from methods.counts import apportion, live_count
 from methods.iterative import IterativeSNIP, schedule
-from methods.scopes import SCOPES, erk_scope, global_scope, uniform_scope
+from methods.scopes import SCOPES, er_scope, erk_scope, global_scope, uniform_scope
 
 rates = st.decimals(0, Decimal("0.9999"), places=4).map(Fraction)
 layers = st.lists(st.integers(1, 40), min_size=1, max_size=5)
@@ -73,7 +73,7 @@ def test_layer_order_does_not_matter_without_ties(order: list[int], rate: Fracti
     assert all(torch.equal(forward[n], backward[n]) for n in forward)
 
 
-@given(scored, rates, st.sampled_from(["uniform", "erk"]))
+@given(scored, rates, st.sampled_from(["uniform", "er", "erk"]))
 def test_layerwise_totals_are_exact(values: tuple[list[int], ...], rate: Fraction, scope: str) -> None:
     scores = tensors(values)
     masks = SCOPES[scope](scores, rate)
@@ -98,6 +98,18 @@ def test_erk_by_hand() -> None:
     # At rate 0.7: 93 live, ε = 1.979 would make the small layer 1.385 dense: it is full, the rest is the large one's.
     masks = erk_scope({"large": torch.zeros(30, 10), "small": torch.zeros(5, 2)}, Fraction("0.7"))
     assert [int(m.sum()) for m in masks.values()] == [83, 10]
+
+
+def test_er_by_hand() -> None:
+    # Linear 10 → 30 and a 3 × 3 convolution 2 → 5, N = 390, 78 live at 0.8. ER: 40/300 · 300 = 40 to 7/10 · 90 = 63:
+    # ε = 78/103, 30.29 and 47.71. ERK counts the kernel: 40 to 13, ε = 78/53, 58.87 and 19.13.
+    scores = {"linear": torch.zeros(30, 10), "conv": torch.zeros(5, 2, 3, 3)}
+    assert [int(m.sum()) for m in er_scope(scores, Fraction("0.8")).values()] == [30, 48]
+    assert [int(m.sum()) for m in erk_scope(scores, Fraction("0.8")).values()] == [59, 19]
+    plain = {"a": torch.zeros(30, 10), "b": torch.zeros(5, 2)}
+    for rate in ("0.8", "0.7"):
+        er, erk = (scope(plain, Fraction(rate)) for scope in (er_scope, erk_scope))
+        assert all(torch.equal(er[n], erk[n]) for n in er)
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])

@@ -1,0 +1,63 @@
+"""Random masks: with another criterion's layer densities, and in the scopes."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+from tiny_networks import ConvNorm, square_batches
+from torch.nn.functional import cross_entropy
+
+from methods import METHODS, Masks, Method, RandomLike
+from methods.criteria import random
+from methods.matched import LIKE
+
+
+def select(method: Method, seed: int = 3) -> Masks:
+    torch.manual_seed(0)
+    model = ConvNorm().double().eval()
+    return method.select(model, square_batches(), cross_entropy, Fraction("0.6"), np.random.RandomState(seed))
+
+
+@pytest.mark.parametrize("like", LIKE)
+def test_as_many_live_weights_in_every_layer(like: str) -> None:
+    drawn, own = select(RandomLike(like=like)), select(LIKE[like])
+    assert [int(m.sum()) for m in drawn.values()] == [int(m.sum()) for m in own.values()]
+    assert any(not torch.equal(drawn[n], own[n]) for n in own)
+    again, other = select(RandomLike(like=like)), select(RandomLike(like=like), seed=4)
+    assert all(torch.equal(drawn[n], again[n]) for n in drawn)
+    assert any(not torch.equal(drawn[n], other[n]) for n in drawn)
+
+
+def test_within_a_layer_the_draw_is_the_plain_random_one() -> None:
+    scores = random(ConvNorm().double(), [], cross_entropy, np.random.RandomState(3))
+    for name, mask in select(RandomLike(like="snip")).items():
+        assert 0 < int(mask.sum()) < mask.numel()
+        assert scores[name][mask].min() > scores[name][~mask].max()
+
+
+def test_layer_densities_of_the_scopes() -> None:
+    # 36 and 48 weights, 34 live. Uniform: 14.57 and 19.43. ER: 36 · 5/4 = 45 to 19, so the convolution is full at
+    # ε = 0.53: 23.9 and 10.1. ERK: 4 + 1 + 3 + 3 = 11 to 19: 12.5 and 21.5, of equal remainders the earlier's.
+    counts = {
+        s: [int(m.sum()) for m in select(METHODS[f"random-{s}-prune"]).values()] for s in ("uniform", "er", "erk")
+    }
+    assert counts == {"uniform": [15, 19], "er": [24, 10], "erk": [12, 22]}
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS if name.endswith("-freeze")])
+def test_freeze_and_prune_differ_by_the_background_alone(name: str) -> None:
+    one, other = METHODS[name], METHODS[name.removesuffix("freeze") + "prune"]
+    assert (one.background, other.background) == ("freeze", "prune")
+    assert {**one.record(), "background": "prune"} == other.record()
+    a, b = select(one), select(other)
+    assert all(torch.equal(a[n], b[n]) for n in a)
+
+
+def test_unknown_names_and_other_fields_are_refused() -> None:
+    with pytest.raises(ValueError, match="like 'fisher': allowed are snip, grasp, synflow"):
+        RandomLike(like="fisher")
+    with pytest.raises(ValueError, match="scope 'erk' of RandomLike: allowed is 'global'"):
+        RandomLike(scope="erk")

@@ -1,0 +1,116 @@
+"""SynFlow: scores and rounds by hand, the conservation law, and no layer lost where others lose one."""
+
+from __future__ import annotations
+
+import copy
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+from tiny_networks import ConvNorm, square_batches
+from torch import Tensor, nn
+
+from methods import METHODS, Masks, SynFlow
+from methods.maskable import maskable
+from methods.synflow import positive, synaptic_flow
+from models import build
+from models.initialise import initialise
+
+GENERATOR = np.random.RandomState(0)
+
+
+def no_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    raise AssertionError("SynFlow needs no labels")
+
+
+def two_layers(first: list[list[float]], second: list[list[float]]) -> nn.Module:
+    """ReLU network without biases, in float64."""
+    layers = [nn.Linear(len(w[0]), len(w), bias=False, dtype=torch.float64) for w in (first, second)]
+    for layer, weight in zip(layers, (first, second), strict=True):
+        layer.weight.data = torch.tensor(weight, dtype=torch.float64)
+    return nn.Sequential(layers[0], nn.ReLU(), layers[1])
+
+
+def live(model: nn.Module, rate: str, shape: tuple[int, ...], **fields: int) -> Masks:
+    data = [(torch.full((1, *shape), torch.nan), torch.zeros(1, dtype=torch.int64))]  # only the shape is looked at
+    return SynFlow(**fields).select(model, data, no_loss, Fraction(rate), GENERATOR)
+
+
+def test_scores_by_hand() -> None:
+    # |W1| = (1 2; 3 0.5), |W2| = (1 2): hidden (3, 3.5), R = 3 + 7. Each layer's scores sum to R.
+    model = positive(two_layers([[1.0, -2.0], [3.0, 0.5]], [[-1.0, 2.0]]))
+    weights = {n: w.clone().requires_grad_() for n, w in maskable(model).items()}
+    scores = synaptic_flow(model, weights, torch.ones(1, 2, dtype=torch.float64))
+    assert scores["0.weight"].tolist() == [[1.0, 2.0], [6.0, 1.0]]
+    assert scores["2.weight"].tolist() == [[3.0, 7.0]]
+
+
+def test_rounds_by_hand() -> None:
+    # Scores (1 1.1 1.2; 1.5 1.6 1.7) and (3.3, 4.8). In one shot the two highest are both of the second layer. Three
+    # rounds keep 5, 3 and 2: first 4.8, 3.3 and the second unit's inputs; without inputs the first unit scores 0, and
+    # the second layer's other weight goes with the lowest input; at last the path of 1.7 is left.
+    model = two_layers([[1.0, -1.1, 1.2], [-1.5, 1.6, 1.7]], [[1.0, -1.0]])
+    once, thrice = (live(model, "0.75", (3,), rounds=n) for n in (1, 3))
+    assert not once["0.weight"].any() and once["2.weight"].tolist() == [[True, True]]
+    assert thrice["0.weight"].tolist() == [[False] * 3, [False, False, True]]
+    assert thrice["2.weight"].tolist() == [[False, True]]
+
+
+@pytest.mark.parametrize("density", [1.0, 0.5])
+def test_flow_is_conserved_from_layer_to_layer(density: float) -> None:
+    """The sum of a layer's scores is R in every layer, with signs, BatchNorm, pooling and a mask."""
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(2, 5, 3, bias=False), nn.BatchNorm2d(5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(5, 4, 2, bias=False),
+        nn.ReLU(), nn.Flatten(), nn.Linear(16, 7, bias=False), nn.ReLU(), nn.Linear(7, 3, bias=False),
+    )  # fmt: skip
+    model[1].weight.data.uniform_(-2, 2)
+    flowing, image = positive(model), torch.ones(1, 2, 8, 8, dtype=torch.float64)
+    assert min(float(w.detach().min()) for w in maskable(model).values()) < 0
+    weights = {n: (w * (torch.rand_like(w) <= density)).requires_grad_() for n, w in maskable(flowing).items()}
+    sums = [float(s.sum()) for s in synaptic_flow(flowing, weights, image).values()]
+    for name, w in weights.items():
+        flowing.get_parameter(name).copy_(w.detach())
+    assert len(sums) == 4 and sums == pytest.approx([float(flowing(image).sum())] * 4, rel=1e-12)
+    assert sums[0] > 0
+
+
+def test_no_layer_is_lost_where_one_shot_and_magnitude_lose_one() -> None:
+    """LeNet-300-100: one round at 0.99 keeps nothing of the first layer, magnitude at 0.9999 neither; 100 rounds do."""
+    model = build("lenet-300-100", 10)
+    initialise(model, "xavier-normal", lambda name: np.random.RandomState(len(name)))
+    (first, *_), sample = maskable(model), (1, 28, 28)
+    assert not live(model, "0.99", sample, rounds=1)[first].any()
+    magnitude = METHODS["magnitude-prune"].select(model, [], no_loss, Fraction("0.9999"), GENERATOR)
+    assert not magnitude[first].any()
+    for rate, count in (("0.99", 2_662), ("0.9999", 27)):
+        masks = live(model, rate, sample)
+        kept = [int(m.sum()) for m in masks.values()]
+        assert sum(kept) == count and min(kept) > 0
+
+
+def test_a_deep_net_overflows_float32_alone() -> None:
+    model = nn.Sequential(*(nn.Linear(10, 10, bias=False) for _ in range(20)))
+    for w in maskable(model).values():
+        w.data = torch.full_like(w, -100.0) * torch.arange(1, 101).view(10, 10).sqrt()
+    image = torch.ones(1, 10)
+    assert not torch.isfinite(copy.deepcopy(model)(image)).all()
+    masks = live(model, "0.9", (10,), rounds=3)
+    assert sum(int(m.sum()) for m in masks.values()) == 200 and all(bool(m.any()) for m in masks.values())
+
+
+def test_mode_precision_and_images_do_not_matter() -> None:
+    torch.manual_seed(0)
+    model = ConvNorm()
+    model.norm.running_mean.uniform_(-1, 1)
+    chosen = []
+    for made in (model.train(), copy.deepcopy(model).eval(), copy.deepcopy(model).double()):
+        chosen.append(live(made, "0.7", (1, 4, 4)))
+    chosen.append(SynFlow().select(model, square_batches(), no_loss, Fraction("0.7"), GENERATOR))
+    assert all(torch.equal(chosen[0][n], other[n]) for other in chosen for n in chosen[0])
+
+
+def test_it_needs_the_shape_of_an_image() -> None:
+    with pytest.raises(ValueError, match=r"criterion sample of 0 images: .* for the shape of an image"):
+        SynFlow().select(ConvNorm(), [], no_loss, Fraction("0.5"), GENERATOR)
