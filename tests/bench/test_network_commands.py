@@ -87,8 +87,8 @@ def test_a_run_is_named_by_its_beginning(store: Path, here: Path, capsys: pytest
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["export", "abc", "-o", "a.frz"], "run 'abc': is none of the 22 finished trials"),
-        (["export", "zzzzzzzz", "-o", "a.frz"], "run 'zzzzzzzz': is none of the 22 finished trials"),
+        (["export", "abc", "-o", "a.frz"], "run 'abc': is none of the 66 finished trials"),
+        (["export", "zzzzzzzz", "-o", "a.frz"], "run 'zzzzzzzz': is none of the 66 finished trials"),
         (["export", "zzzzzzzz", "-o", "nowhere/a.frz"], "nowhere/a.frz: no such folder"),
         (["export", "zzzzzzzz", "-o", "a.frz", "--value-dtype", "int4"], "'int4' is not one of"),
         (["verify", "b.frz"], "File 'b.frz' does not exist"),
@@ -211,9 +211,9 @@ def facts_of(capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
 def test_narrow_measures_each_network_once(store: Path, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     calls = tracking.Store(f"sqlite:///{store}/mlflow.db")
     assert main(["narrow", "--value-dtype", "int8"]) == 0
-    assert "22 networks measured" in capsys.readouterr().err
+    assert "66 networks measured" in capsys.readouterr().err
     assert main(["narrow", "--value-dtype", "int8, bfloat16", "--name", "digits-lenet-300-100"]) == 0
-    assert "11 networks measured" in capsys.readouterr().err
+    assert "33 networks measured" in capsys.readouterr().err
     assert main(["narrow", "--value-dtype", "int8"]) == 0
     assert "0 networks measured" in capsys.readouterr().err
     row = trials(store).iloc[0]
