@@ -141,7 +141,7 @@ PLOT = [
 ]  # fmt: skip
 
 SPEED = [
-    click.option("--methods", default="freeze,snip", show_default=True, help="Comma list."),
+    click.option("--methods", help="Comma list.  [default: freeze,snip; all with --criteria]"),
     click.option("--rates", default="0.99", show_default=True, help=f"Not trained: {RATES_HELP}."),
     click.option("--dataset", default="digits", show_default=True, help="Data set: see `list datasets`, or folder:PATH."),
     click.option("--model", help="Network; see `list models`.  [default: the data set's own]"),
@@ -149,13 +149,14 @@ SPEED = [
     _field("augmentation", "--augmentation", "Of training images: flip, translation by up to 4 pixels.", type=click.Choice(get_args(Augmentation))),
     click.option("--precision", "precisions", help="Also the dense step in these, comma list of bfloat16, float64."),
     click.option("--steps", type=int, help="Steps of one variant before the next has its turn.  [default: 25]"),
-    click.option("--rounds", type=int, help="How often each variant has its turn.  [default: 30; 3 with --machine, 5 with --masks]"),
+    click.option("--rounds", type=int, help="How often each variant has its turn.  [default: 30; 3 with --machine and --criteria, 5 with --masks]"),
     click.option("--data-root", type=click.Path(path_type=Path), help="Folder of the data sets."),
     click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),
     click.option("--packs", help="Also packs of so many trials, comma list, in each kind of batched step."),
     click.option("--limits", is_flag=True, help="Instead: per kind of layer, the live fraction below which sparse is faster."),
     click.option("--machine", is_flag=True, help="Instead: whole trials on all cores, by `run` and by bare engines side by side."),
     click.option("--masks", is_flag=True, help="Instead: time, size and memory of coding a mask of 20 million weights, by rate."),
+    click.option("--criteria", is_flag=True, help="Instead: time and memory of choosing the live weights, by criterion; on synthetic images."),
     click.option("--epochs", type=int, help=f"Of a trial of --machine.  [default: {DEFAULTS['epochs'].default}]"),
     click.option("--json", "json_", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures to this file."),
 ]  # fmt: skip

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import statistics
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from tabulate import tabulate
 
 from bench.environment import environment
 from bench.mask_codec import Bits, decode_mask, encode_mask, entropy_bytes
-from bench.memory import peak_bytes, release, reset_peak
+from bench.memory import timed
 from bench.streams import stream
 
 WEIGHTS = 20_000_000
 LAYERS = (0.0005, 0.0095, 0.09, 0.9)  # of the weights; the smaller ones are denser, as SNIP leaves them
 DENSER = (20.0, 8.0, 2.0, 0.8)  # times the mean density, at most 1
-Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +67,8 @@ def _coding(rate: Decimal, rounds: int) -> Coding:
     assert all(np.array_equal(bits, found[str(place)]) for place, bits in enumerate(mask))
     del found
     encode, decode = (
-        [_timed(work) for _ in range(rounds)] for work in (lambda: encode_mask(mask), lambda: decode_mask(data, sizes))
+        [timed(work, "cpu") for _ in range(rounds)]
+        for work in (lambda: encode_mask(mask), lambda: decode_mask(data, sizes))
     )
     return Coding(
         rate=str(rate),
@@ -90,13 +89,3 @@ def _mask(density: float) -> list[Bits]:
         draw.random_sample(round(share * WEIGHTS)) < min(1, factor * density)
         for share, factor in zip(LAYERS, DENSER, strict=True)
     ]
-
-
-def _timed(work: Callable[[], Answer]) -> tuple[float, float]:
-    """Seconds, and bytes of the process's peak above what it held before."""
-    release("cpu")
-    reset_peak("cpu")
-    before, start = peak_bytes("cpu"), time.perf_counter()
-    work()
-    seconds = time.perf_counter() - start
-    return seconds, peak_bytes("cpu") - before

@@ -7,7 +7,9 @@ import gc
 import os
 import resource
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from time import perf_counter
 
 import torch
 
@@ -57,6 +59,18 @@ def release(device: str) -> None:
         torch.cuda.empty_cache()
     elif sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
         trim(0)  # glibc keeps freed memory for itself, so it would count as used
+
+
+def timed(work: Callable[[], object], device: str) -> tuple[float, int]:
+    """Seconds that the work takes, and bytes of the peak above what was held before it."""
+    release(device)
+    reset_peak(device)
+    before, start = peak_bytes(device), perf_counter()
+    work()
+    if device == "cuda":
+        torch.cuda.synchronize()
+    seconds = perf_counter() - start
+    return seconds, peak_bytes(device) - before
 
 
 def is_out_of_memory(error: BaseException | None) -> bool:

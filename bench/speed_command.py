@@ -17,14 +17,17 @@ from bench.catalogue import nearest
 from bench.messages import usage_errors
 from bench.spec import Precision, TrialSpec
 from bench.sweep import Sweep
+from methods import METHODS, Dense
 
 DEFAULTS = {f.name: f.default for f in fields(TrialSpec)}
 EXCLUSIVE = (
     ("limits", "json"), ("limits", "machine"), ("machine", "steps"), ("machine", "packs"), ("masks", "limits"),
-    ("masks", "machine"), ("masks", "steps"), ("masks", "packs"),
+    ("masks", "machine"), ("masks", "steps"), ("masks", "packs"), ("criteria", "limits"), ("criteria", "machine"),
+    ("criteria", "masks"), ("criteria", "steps"), ("criteria", "packs"),
 )  # fmt: skip
 STEPS = 25
-ROUNDS = {"steps": 30, "machine": 3, "masks": 5}
+ROUNDS = {"steps": 30, "machine": 3, "masks": 5, "criteria": 3}
+METHODS_TIMED = "freeze,snip"  # where none are named; with --criteria all
 SEEDS_PER_CORE = 8  # with --machine: at its end one worker may be without a trial, for at most 1/8 of its share
 
 
@@ -37,7 +40,11 @@ def run_speed(options: Mapping[str, Any]) -> int:
         packs = _sizes(options["packs"] or "")
         precisions = _precisions(options["precisions"] or "")
         sweep = on_device(read_sweep(given), given)
-    kind = "machine" if options["machine"] else "masks" if options["masks"] else "steps"
+        if options["criteria"] and all(isinstance(spec.method, Dense) for spec in sweep.trials()):
+            raise ValueError(
+                f"--criteria with methods {given['methods']!r} at rates {given['rates']!r}: none is chosen"
+            )
+    kind = next((name for name in ("machine", "masks", "criteria") if options[name]), "steps")
     rounds = options["rounds"] or ROUNDS[kind]
     if options["limits"]:
         from bench.calibrate import limits
@@ -46,6 +53,8 @@ def run_speed(options: Mapping[str, Any]) -> int:
         return 0
     if kind == "masks":
         return _told(options, *_masks(sweep, rounds))
+    if kind == "criteria":
+        return _told(options, *_criteria(given, sweep, rounds))
     with usage_errors():
         datasets.fetch(given["dataset"], given["data_root"])
         datasets.check(given["dataset"], given["data_root"])
@@ -99,9 +108,11 @@ def _as_run(options: Mapping[str, Any]) -> dict[str, Any]:
     """The options of the `run` command that trains these trials: the default protocol, float32, dense along."""
     protocol = {name: value for name, value in DEFAULTS.items() if name != "engine"}
     seeds = SEEDS_PER_CORE * (os.cpu_count() or 1) if options["machine"] else 1
-    given = {name: options[name] for name in ("methods", "rates", "dataset", "model", "batch_size", "augmentation")}
+    given = {name: options[name] for name in ("rates", "dataset", "model", "batch_size", "augmentation")}
+    every = ",".join(METHODS) if options["criteria"] else METHODS_TIMED
     return {
-        **protocol, **given, "milestones": "", "gamma": None, "cpus_per_trial": 1, "step": "auto",
+        **protocol, **given, "methods": options["methods"] or every,
+        "milestones": "", "gamma": None, "cpus_per_trial": 1, "step": "auto",
         "device": "cpu" if options["machine"] else options["device"],
         "lr": 0.01,  # a large step can diverge, and arithmetic on NaN or denormal numbers takes another time
         "epochs": DEFAULTS["epochs"] if options["epochs"] is None else options["epochs"],
@@ -115,6 +126,13 @@ def _masks(sweep: Sweep, rounds: int) -> tuple[dict[str, Any], str]:
     from bench.mask_speed import as_table, measure
 
     result = measure(sweep.rates, rounds)
+    return result, as_table(result)
+
+
+def _criteria(given: Mapping[str, Any], sweep: Sweep, rounds: int) -> tuple[dict[str, Any], str]:
+    from bench.criteria_speed import as_table, measure
+
+    result = measure(_by_method(sweep), datasets.row_of(given["dataset"]), rounds)
     return result, as_table(result)
 
 
@@ -136,9 +154,13 @@ def _steps(
 ) -> tuple[dict[str, Any], str]:
     from bench.speed import as_table, measure
 
+    data = datasets.load(given["dataset"], given["data_root"])
+    result = measure(_by_method(sweep), data, steps, rounds, packs, precisions)
+    return result, as_table(result)
+
+
+def _by_method(sweep: Sweep) -> dict[str, list[TrialSpec]]:
     specs: dict[str, list[TrialSpec]] = {}
     for spec in sweep.trials():
         specs.setdefault(sweep.name_of(spec.method), []).append(spec)
-    data = datasets.load(given["dataset"], given["data_root"])
-    result = measure(specs, data, steps, rounds, packs, precisions)
-    return result, as_table(result)
+    return specs

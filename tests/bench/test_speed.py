@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -21,12 +23,14 @@ from bench.cost import counts
 from bench.initial import apply_background
 from bench.live import LiveOptimizer
 from bench.machine_speed import figures
+from bench.memory import timed
 from bench.network import network_of
 from bench.prepare import prepare
 from bench.researcher import TransformedImages, researchers_loop
 from bench.result import SweepError, TrialResult
 from bench.speed import as_table, measure
 from bench.steps import LIMITS
+from methods import METHODS
 
 DATA = images()
 
@@ -144,6 +148,9 @@ def test_the_figures_of_a_side() -> None:
         (["--machine", "--limits"], "--limits with --machine: allowed is one of them"),
         (["--machine", "--steps", "5"], "--machine with --steps: allowed is one of them"),
         (["--masks", "--packs", "4"], "--masks with --packs: allowed is one of them"),
+        (["--criteria", "--steps", "4"], "--criteria with --steps: allowed is one of them"),
+        (["--criteria", "--masks"], "--criteria with --masks: allowed is one of them"),
+        (["--criteria", "--methods", "dense"], "--criteria with methods 'dense' at rates '0.99': none is chosen"),
         (["--machine", "--epochs", "0"], "epochs 0: allowed is a whole number >= 1"),
         (["--epochs", "2"], "--epochs without --machine: allowed is with it"),
         (["--json", "nowhere/speed.json"], "json nowhere/speed.json: no such folder"),
@@ -162,6 +169,41 @@ def test_masks_are_measured_by_rate(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     assert [row["rate"] for row in result["codings"]] == ["0.9", "0.99"] and result["rounds"] == 2
     for row in result["codings"]:
         assert 1 <= row["over_entropy"] < 1.05 and row["live"] < 40_000 * 0.2 and row["bytes"] < 4_000
+
+
+def test_criteria_are_measured_once_for_freeze_and_prune(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    methods = "freeze,snip,grasp:temperature=1,random-er-prune,synflow:rounds=2,dense"
+    asked = ["--methods", methods, "--rates", "0.9", "--rounds", "1", "--json", str(tmp_path / "a.json")]
+    assert main(["speed", "--criteria", *asked]) == 0
+    result = json.loads((tmp_path / "a.json").read_text())
+    assert (result["model"], result["images"], result["rounds"]) == ("lenet-300-100", 100, 1)
+    assert [tuple(r[n] for n in ("method", "criterion", "scope", "fields", "rate")) for r in result["rows"]] == [
+        ("freeze", "snip", "global", "", "0.9"),
+        ("grasp:temperature=1", "grasp", "global", "temperature=1.0", "0.9"),
+        ("random-er-prune", "random", "er", "", "0.9"),
+        ("synflow:rounds=2", "synflow", "global", "rounds=2", "0.9"),
+    ]
+    assert all(row["seconds"] > 0 and row["peak_bytes"] >= 0 for row in result["rows"])
+    assert capsys.readouterr().out.count("\n| ") == 5
+
+
+def test_every_selection_is_measured_where_none_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def criteria(specs: Mapping[str, Any], *_: Any) -> dict[str, Any]:
+        asked.extend(specs)
+        return {}
+
+    monkeypatch.setattr("bench.criteria_speed.measure", criteria)
+    monkeypatch.setattr("bench.criteria_speed.as_table", str)
+    assert main(["speed", "--criteria"]) == 0
+    named = {str(METHODS[name].record()) for name in asked}
+    assert named == {str(method.record()) for method in METHODS.values()}
+
+
+def test_memory_and_time_of_some_work() -> None:
+    seconds, peak = timed(lambda: torch.ones(25_000_000).sum(), "cpu")
+    assert seconds > 0 and 0.9e8 < peak < 2e8
 
 
 def test_the_loop_sees_the_same_images_and_leaves_the_trial_as_it_is() -> None:
