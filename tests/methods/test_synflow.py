@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from fractions import Fraction
+from math import floor
 
 import numpy as np
 import pytest
@@ -109,6 +110,32 @@ def test_mode_precision_and_images_do_not_matter() -> None:
         chosen.append(live(made, "0.7", (1, 4, 4)))
     chosen.append(SynFlow().select(model, square_batches(), no_loss, Fraction("0.7"), GENERATOR))
     assert all(torch.equal(chosen[0][n], other[n]) for other in chosen for n in chosen[0])
+
+
+def test_all_rounds_against_plain_modules_and_backward() -> None:
+    """100 rounds as the paper's code runs them: absolute state, masked in place; counts and ties by our rule."""
+    torch.manual_seed(0)
+    model = ConvNorm().double()
+    model.norm.running_mean.uniform_(-1, 1)
+    net = copy.deepcopy(model).eval()
+    net.load_state_dict({n: v.abs() for n, v in model.state_dict().items()})
+    removed = {n: torch.zeros_like(w, dtype=torch.bool) for n, w in maskable(net).items()}
+    for t in range(1, 101):
+        net.zero_grad()
+        net(torch.ones(1, 1, 4, 4, dtype=torch.float64)).sum().backward()
+        flat = torch.cat([(w.grad * w).detach().abs().masked_fill(removed[n], -1).view(-1) for n, w in named(net)])
+        lowest = flat.argsort(descending=True, stable=True)[floor(84 * 0.05 ** (t / 100) + 0.5) :]
+        gone = torch.zeros(84, dtype=torch.bool).index_fill(0, lowest, True)
+        for (n, w), piece in zip(named(net), gone.split([36, 48]), strict=True):
+            removed[n] = piece.view(w.shape)
+            w.data[removed[n]] = 0
+    masks = live(model, "0.95", (1, 4, 4))
+    assert all(torch.equal(masks[n], ~removed[n]) for n in masks)
+    assert sum(int(m.sum()) for m in masks.values()) == 4 and SynFlow().rounds == 100
+
+
+def named(model: nn.Module) -> list[tuple[str, Tensor]]:
+    return list(maskable(model).items())
 
 
 def test_it_needs_the_shape_of_an_image() -> None:
