@@ -111,17 +111,21 @@ FILTERS = [
     click.option("--rates", help=f"Show only these rates: {RATES_HELP}."),
 ]
 
-TABLE = [
+COMPARED = [
     click.option("--format", "format_", type=click.Choice(["github", "latex", "csv", "html", "json"]), default="github",
                  show_default=True),
     click.option("--reference", default="snip", show_default=True, help="The method the others are tested against."),
+    click.option("--alpha", type=float, default=0.05, show_default=True, help="Level of the tests."),
+    click.option("--metric", default="test_accuracy", show_default=True, help="Figure in the cells."),
+    *FILTERS,
+]  # fmt: skip
+
+TABLE = [
+    *COMPARED,
     click.option("--test", type=click.Choice(["t", "wilcoxon", "permutation"]), default="t", show_default=True,
                  help="Paired t test, exact Wilcoxon, or exact sign-flip permutation."),
     click.option("--margin", type=float, help="Of equivalence: percentage points of an accuracy, else the figure's own unit."
                  "  [default: 0.5 for accuracies, none for others]"),
-    click.option("--alpha", type=float, default=0.05, show_default=True, help="Level of the tests."),
-    click.option("--metric", default="test_accuracy", show_default=True, help="Figure in the cells."),
-    *FILTERS,
     click.option("--controls", is_flag=True, help="Sanity controls beside their methods."),
     click.option("--published", is_flag=True, help="Published figures beside these, and how their protocols differ."),
 ]  # fmt: skip
@@ -130,6 +134,13 @@ REPORT = [
     click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The page, .html or .md."),
     click.option("--reference", default="snip", show_default=True, help="The method the others are tested against."),
     click.option("--name", help="Show only the cells of this sweep."),
+]  # fmt: skip
+
+POWER = [
+    click.option("--difference", type=float, help="To be found: percentage points of an accuracy, else the figure's own unit."
+                 "  [default: 0.5 for accuracies]"),
+    click.option("--power", type=float, default=0.8, show_default=True, help="Probability to find it."),
+    *COMPARED,
 ]  # fmt: skip
 
 PLOT = [
@@ -201,6 +212,15 @@ def report(**options: Any) -> int:
     from bench.commands import write_report
 
     return write_report(options)
+
+
+@cli.command()
+@_with(POWER)
+def power(**options: Any) -> int:
+    """How many seeds a difference needs, from the spread of the store's paired differences."""
+    from bench.commands import print_power
+
+    return print_power(options)
 
 
 @cli.command()

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def print_table(options: Mapping[str, Any]) -> int:
     """Print the table of the store on stdout."""
     with usage_errors():
-        rates = [format(rate, "f") for rate in parse_rates(options["rates"])] if options["rates"] else []
+        filters = _filters(options)
         frame = _store()
         from results.figures import figure
         from results.tables import render
@@ -42,9 +42,7 @@ def print_table(options: Mapping[str, Any]) -> int:
             margin=None if margin is None else margin / shown.factor,
             alpha=options["alpha"],
             metric=options["metric"],
-            names=[options["name"]] if options["name"] else [],
-            methods=[m.strip() for m in options["methods"].split(",")] if options["methods"] else [],
-            rates=rates,
+            **filters,
             published=options["published"],
             controls=options["controls"],
             classes=_classes(frame),
@@ -88,6 +86,34 @@ def write_report(options: Mapping[str, Any]) -> int:
     return 0
 
 
+def print_power(options: Mapping[str, Any]) -> int:
+    """Print how many seeds a difference needs."""
+    with usage_errors():
+        from results.choices import check_metric
+        from results.figures import figure
+        from results.power import Aim
+
+        filters, difference = _filters(options), options["difference"]
+        check_metric(options["metric"])
+        if difference is None and not figure(options["metric"]).is_accuracy:
+            raise ValueError(f"metric {options['metric']}: needs --difference, in its own unit")
+        aim = Aim(difference=0.5 if difference is None else difference, alpha=options["alpha"], power=options["power"])
+        frame = _store()
+        from results.power_table import render
+
+        _check_reference(options["reference"], set(frame["method"]))
+        text = render(
+            frame,
+            aim,
+            format=options["format_"],
+            reference=options["reference"],
+            metric=options["metric"],
+            **filters,
+        )
+    click.echo(text.rstrip("\n"))
+    return 0
+
+
 def write_plot(options: Mapping[str, Any]) -> int:
     """Draw the store's figures into the file of `--output`."""
     file: Path = options["output"]
@@ -100,7 +126,7 @@ def write_plot(options: Mapping[str, Any]) -> int:
         check_folder(f"output {file}", file.absolute().parent)
         if options["metric"] not in (None, *METRICS[options["kind"]]):
             raise unsuitable(options["kind"], options["metric"])
-        rates = [format(rate, "f") for rate in parse_rates(options["rates"])] if options["rates"] else []
+        filters = _filters(options)
         frame = _store()
         from results.history import histories
         from results.plot_page import write
@@ -110,13 +136,20 @@ def write_plot(options: Mapping[str, Any]) -> int:
             options["kind"],
             partial(histories, existing_store()),
             metric=options["metric"],
-            names=[options["name"]] if options["name"] else [],
-            methods=[m.strip() for m in options["methods"].split(",")] if options["methods"] else [],
-            rates=rates,
+            **filters,
             classes=_classes(frame),
         )
         write(figure, file)
     return 0
+
+
+def _filters(options: Mapping[str, Any]) -> dict[str, list[str]]:
+    """What to show, as `results` takes it. Raises ValueError for rates that are none."""
+    return {
+        "names": [options["name"]] if options["name"] else [],
+        "methods": [m.strip() for m in options["methods"].split(",")] if options["methods"] else [],
+        "rates": [format(rate, "f") for rate in parse_rates(options["rates"])] if options["rates"] else [],
+    }
 
 
 def _classes(frame: pd.DataFrame) -> dict[str, int]:

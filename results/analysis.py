@@ -23,9 +23,9 @@ from results.cells import (
     twin,
     without_collapsed,
 )
-from results.choices import unknown, unknown_rate
+from results.choices import check_level, check_metric, unknown, unknown_rate
 from results.collect import DENSE
-from results.sections import Section
+from results.sections import Section, sections
 
 CLASSES = 10  # of a data set that the view does not know
 
@@ -53,14 +53,12 @@ class View:
     def __post_init__(self) -> None:
         if self.test not in get_args(Test):
             raise unknown("test", self.test, get_args(Test))
-        if not 0 < self.alpha < 1:
-            raise ValueError(f"alpha {self.alpha}: allowed is 0 < alpha < 1")
+        check_level(self.alpha)
         if self.margin is not None and not 0 < self.margin < float("inf"):
             raise ValueError(f"margin {self.margin}: allowed is margin > 0")
         if self.reference == DENSE:
             raise ValueError("reference dense: allowed is a method with rates; percent of dense has a table of its own")
-        if self.metric not in names.METRICS:
-            raise unknown("metric", self.metric, names.METRICS)
+        check_metric(self.metric)
         if self.published and self.metric != names.TEST_ACCURACY:
             raise ValueError(f"metric {self.metric} beside published figures: allowed is {names.TEST_ACCURACY}")
         object.__setattr__(self, "rates", [_rate(rate) for rate in self.rates])
@@ -116,6 +114,13 @@ class Analysis:
         """Those of the methods shown."""
         keys = {(cell.label, cell.rate) for cell in self.shown}
         return [c for c in self.controls if (c.reference, c.rate) in keys]
+
+
+def analyses(frame: pd.DataFrame, view: View) -> list[Analysis]:
+    """The sections of a frame of `collect`, computed. Raises ValueError for a choice that the store does not have."""
+    parts = sections(frame)
+    check(frame, {label for section in parts for label in section.frame["label"]}, view)
+    return [analyse(section, view) for section in parts]
 
 
 def analyse(section: Section, view: View) -> Analysis:

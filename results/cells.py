@@ -12,7 +12,7 @@ import pandas as pd
 
 from bench import names
 from results import multiplicity, stats
-from results.choices import unknown
+from results.choices import check_metric
 from results.collect import DENSE
 from results.sections import Section
 
@@ -58,6 +58,7 @@ class Comparison:
     rate: str
     seeds: tuple[int, ...]
     difference: float  # mean of method - reference
+    sd: float  # of the differences, ddof 1
     interval: stats.Interval
     bootstrap: stats.Interval
     p: float
@@ -79,8 +80,7 @@ class Comparison:
 
 def cells(section: Section, metric: str) -> list[Cell]:
     """The cells of a section, ordered by label and rate. Raises ValueError for a metric that is none of the store's."""
-    if metric not in names.METRICS:
-        raise unknown("metric", metric, names.METRICS)
+    check_metric(metric)
     seeds = sorted(set(section.frame["seed"]))
     groups = section.frame.groupby("group_key", sort=False)
     made = [_cell(group.sort_values("seed"), metric, seeds) for _, group in groups]
@@ -120,13 +120,14 @@ def compare(cell: Cell, reference: Cell, *, test: Test, margin: float | None) ->
     """The paired comparison of two cells of one rate, before the correction for the family."""
     seeds = tuple(sorted(cell.values.keys() & reference.values.keys()))
     d = stats.differences([cell.values[s] for s in seeds], [reference.values[s] for s in seeds])
-    verdict, d_z = stats.verdict(d, test), stats.effect(d)
+    verdict, d_z, found = stats.verdict(d, test), stats.effect(d), stats.summary(d)
     return Comparison(
         label=cell.label,
         reference=reference.label,
         rate=cell.rate,
         seeds=seeds,
-        difference=float(np.mean(d)) if len(d) else np.nan,
+        difference=found.mean,
+        sd=found.sd,
         interval=stats.t_interval(d),
         bootstrap=stats.bootstrap_interval(d, np.random.default_rng(stats.SEED)),
         p=verdict.p,

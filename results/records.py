@@ -47,7 +47,7 @@ def as_json(analyses: Sequence[Analysis]) -> str:
     if analyses:
         view = asdict(analyses[0].view)
         settings = {name: view[name] for name in ("reference", "test", "margin", "alpha", "metric")}
-    text = json.dumps(_finite({**settings, "sections": made}), indent=1, allow_nan=False, ensure_ascii=False)
+    text = json.dumps(finite({**settings, "sections": made}), indent=1, allow_nan=False, ensure_ascii=False)
     return f"{text}\n"
 
 
@@ -151,10 +151,10 @@ def _flat(value: Any) -> Any:
     return " ".join(map(str, value)) if isinstance(value, list) else value
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
     """The value with every NaN and infinity replaced by None: JSON has neither."""
     if isinstance(value, dict):
-        return {name: _finite(v) for name, v in value.items()}
+        return {name: finite(v) for name, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(v) for v in value]
+        return [finite(v) for v in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -8,11 +8,10 @@ import pandas as pd
 
 from bench import names as store
 from results import formats, records
-from results.analysis import Analysis, View, analyse, check
+from results.analysis import Analysis, View, analyses
 from results.cells import Test
 from results.choices import unknown
 from results.report import report
-from results.sections import sections
 
 FORMATS: dict[str, Callable[[Sequence[Analysis]], str]] = {
     "github": lambda analyses: formats.github(report(analyses)),
@@ -68,6 +67,4 @@ def render(
         classes=classes or {},
         test_images=test_images or {},
     )
-    parts = sections(frame)
-    check(frame, {label for section in parts for label in section.frame["label"]}, view)
-    return FORMATS[format]([analyse(section, view) for section in parts])
+    return FORMATS[format](analyses(frame, view))

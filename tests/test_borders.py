@@ -142,9 +142,11 @@ def test_table_imports_neither_torch_nor_ray(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("command", [["table"], ["plot", "accuracy", "-o", "a.gif"]])
+@pytest.mark.parametrize("command", [["table"], ["power"], ["plot", "accuracy", "-o", "a.gif"]])
 def test_what_draws_no_plot_imports_no_matplotlib(command: list[str], tmp_path: Path) -> None:
-    code = f"import bench.cli, results.tables, results.plots; assert bench.cli.main({command}) == 2"
+    code = (
+        f"import bench.cli, results.tables, results.power_table, results.plots; assert bench.cli.main({command}) == 2"
+    )
     assert loaded(code, ("matplotlib", "torch", "ray"), tmp_path) == "[]"
     assert list(tmp_path.iterdir()) == []
 

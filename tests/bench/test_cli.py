@@ -143,7 +143,26 @@ def test_wrong_plots(capsys: pytest.CaptureFixture[str], folder: Path, arguments
     assert said in complaint(capsys, folder, "plot", *arguments)
 
 
-@pytest.mark.parametrize("command", [["table"], ["list", "trials"], ["ui"], ["plot", "storage", "-o", "a.svg"]])
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--difference", "-2"], "difference -2: allowed is 0 < difference < inf"),
+        (["--power", "1.5"], "power 1.5: allowed is alpha < power < 1, alpha being 0.05"),
+        (["--alpha", "0.9"], "power 0.8: allowed is alpha < power < 1, alpha being 0.9"),
+        (["--alpha", "0"], "alpha 0.0: allowed is 0 < alpha < 1"),
+        (["--metric", "test_acuracy"], "did you mean test_accuracy?"),
+        (["--metric", "train_loss"], "metric train_loss: needs --difference, in its own unit"),
+        (["--rates", "1.5"], "rate 1.5: allowed is 0 <= rate < 1"),
+        (["--format", "pdf"], "'pdf' is not one of"),
+    ],
+)
+def test_wrong_power(capsys: pytest.CaptureFixture[str], folder: Path, arguments: list[str], said: str) -> None:
+    assert said in complaint(capsys, folder, "power", *arguments)
+
+
+@pytest.mark.parametrize(
+    "command", [["table"], ["power"], ["list", "trials"], ["ui"], ["plot", "storage", "-o", "a.svg"]]
+)
 def test_without_a_store(capsys: pytest.CaptureFixture[str], folder: Path, command: list[str]) -> None:
     assert "no store at sqlite:///" in (said := complaint(capsys, folder, *command))
     assert "`python -m bench run` makes one" in said

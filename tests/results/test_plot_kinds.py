@@ -190,6 +190,19 @@ def test_from_store_to_file(
     assert len(list(tmp_path.iterdir())) == 3
 
 
+def test_from_store_to_the_seeds_needed(
+    store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store.uri)
+    assert main(["power", "--difference", "1", "--methods", "freeze", "--rates", "0.9", "--name", "main"]) == 0
+    made = capsys.readouterr().out
+    assert "a mean difference of 1.00 points to snip" in made and "| freeze   | 0.9    | 2 " in made
+    assert main(["power", "--reference", "snap"]) == 2
+    assert "did you mean snip?" in capsys.readouterr().err
+    assert main(["power", "--methods", "snap"]) == 2
+    assert "did you mean snip?" in capsys.readouterr().err
+
+
 def test_every_figure_over_the_epochs_has_words() -> None:
     from results import gradient_plot, plots
 

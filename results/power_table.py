@@ -1,0 +1,190 @@
+"""The table of `bench power`: per comparison the spread of its pairs, the seeds it needs, and what it can find now."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import pandas as pd
+
+from bench import names as store
+from results import formats, power, words
+from results.analysis import Analysis, View, analyses
+from results.cells import Comparison
+from results.choices import unknown
+from results.figures import NONE, figure
+from results.formats import Block, Entry, Grid, Heading, Paragraph
+from results.power import MOST, SPREAD, Aim
+from results.records import finite
+from results.stats import Interval
+
+HEADERS = ("method", "rate", "n now", "sd of differences")
+COLUMNS = (
+    "dataset", "model", "differs", "label", "rate", "reference", "metric", "difference", "alpha", "power", "family",
+    "pairs", "collapsed_pairs", "sd", "sd_low", "sd_high", "seeds", "seeds_low", "seeds_high", "detects", "seeds_holm",
+    "seeds_low_holm", "seeds_high_holm", "detects_holm",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Need:
+    """What a comparison needs at one level: seeds by its sd, and by the ends of its interval; None above MOST."""
+
+    seeds: int | None
+    seeds_low: int | None
+    seeds_high: int | None
+    detects: float  # the smallest difference that the present n finds, in units of the figure
+
+
+def need(c: Comparison, spread: Interval, aim: Aim, alpha: float) -> Need | None:
+    """None without two pairs, or without spread: then there is no standard deviation to go by."""
+    if not c.sd > 0:
+        return None
+    seeds, low, high = (power.pairs_needed(aim.difference / sd, alpha, aim.power) for sd in (c.sd, *_ends(spread)))
+    detects = c.sd * power.smallest_effect(c.n, alpha, aim.power)
+    return Need(seeds=seeds, seeds_low=low, seeds_high=high, detects=detects)
+
+
+def _ends(interval: Interval) -> tuple[float, float]:
+    return interval.low, interval.high
+
+
+def render(
+    frame: pd.DataFrame,
+    aim: Aim,
+    *,
+    format: str = "github",
+    reference: str = "snip",
+    metric: str = store.TEST_ACCURACY,
+    names: Collection[str] = (),
+    methods: Collection[str] = (),
+    rates: Collection[str] = (),
+) -> str:
+    """The seeds that every comparison of a frame of `collect` needs. Filters hide comparisons and change no number.
+
+    Args:    aim: what to find; the difference as the metric is shown: in points for an accuracy.
+             The others are those of `results.tables.render`.
+    Raises:  ValueError naming the value and what is allowed, for any argument that is none of the known.
+    """
+    if format not in FORMATS:
+        raise unknown("format", format, FORMATS)
+    view = View(
+        reference=reference, margin=None, alpha=aim.alpha, metric=metric, names=names, methods=methods, rates=rates
+    )
+    stored = replace(aim, difference=aim.difference / figure(metric).factor)
+    return FORMATS[format](analyses(frame, view), stored)
+
+
+def report(several: Sequence[Analysis], aim: Aim) -> list[Block]:
+    """A section per data set, model and protocol of which a method with rates is shown."""
+    blocks = [block for a in several if a.shown for block in _section(a, aim)]
+    return [Heading("How many seeds?", 1), *(blocks or [Paragraph("No comparison to show.")])]
+
+
+def _section(a: Analysis, aim: Aim) -> Iterator[Block]:
+    yield Heading(a.section.title)
+    if hidden := words.filters(a):
+        yield Paragraph(hidden)
+    if a.reference is None:
+        yield Paragraph(words.no_comparison(a))
+    elif not a.shown_comparisons:
+        yield Paragraph(f"No comparison with {a.reference} to show.")
+    else:
+        yield _grid(a, aim)
+        yield Paragraph(_limits(a))
+
+
+def _ordered(a: Analysis) -> list[Comparison]:
+    return sorted(a.shown_comparisons, key=lambda c: (c.label, float(c.rate)))
+
+
+def _grid(a: Analysis, aim: Aim) -> Grid:
+    shown, m = figure(a.view.metric), a.comparisons[0].family
+    unit = f" {shown.step}" if shown.step else ""
+    levels = (f"α = {aim.alpha:g}", f"α = {aim.alpha:g}/{m}")
+    caption = (
+        f"Seeds that a mean difference of {shown.number(aim.difference)}{unit} to {a.reference} needs to be found with "
+        f"a probability of {aim.power:g} by the paired t-test, two-sided: at level {aim.alpha:g}, and at "
+        f"{aim.alpha:g}/{m}, the first and most severe step of Holm's correction over the {m} comparisons of the "
+        f"family. sd: standard deviation of the paired differences{f' in{unit}' if unit else ''}, [its "
+        f"{100 * SPREAD:.0f} % chi-square interval]; seeds: by that sd, [by the ends of its interval]; detects: the "
+        "smallest mean difference that the present n finds with the same probability."
+        f"{' †k: in k pairs a network has a layer without a live weight.' if _collapsed(a) else ''}"
+    )
+    headers = [*HEADERS, *(f"seeds, {level}" for level in levels), *(f"detects, {level}" for level in levels)]
+    return Grid(caption, headers, [_row(a, c, aim) for c in _ordered(a)])
+
+
+def _collapsed(a: Analysis) -> bool:
+    return any(c.collapsed for c in a.shown_comparisons)
+
+
+def _row(a: Analysis, c: Comparison, aim: Aim) -> list[Entry]:
+    number, spread = figure(a.view.metric).number, power.spread_interval(c.sd, c.n)
+    needs = [need(c, spread, aim, alpha) for alpha in (aim.alpha, aim.alpha / c.family)]
+    sd = f"{number(c.sd)} [{number(spread.low)}, {number(spread.high)}]" if c.n > 1 else NONE
+    return [
+        c.label, c.rate, f"{c.n} †{c.collapsed}" if c.collapsed else str(c.n), sd,
+        *(f"{_seeds(n.seeds)} [{_seeds(n.seeds_low)}, {_seeds(n.seeds_high)}]" if n else NONE for n in needs),
+        *(number(n.detects) if n else NONE for n in needs),
+    ]  # fmt: skip
+
+
+def _seeds(n: int | None) -> str:
+    return f"> {MOST:,}" if n is None else f"{n:,}"
+
+
+def _limits(a: Analysis) -> str:
+    """How far the numbers can be trusted."""
+    counts = sorted({c.n for c in a.shown_comparisons if c.sd > 0})
+    if not counts:
+        return "No comparison has two pairs whose differences vary, so nothing can be said of the seeds it needs."
+    ends = power.spread_interval(1.0, counts[0])
+    collapsed = " Seeds that collapse make the differences far from normal." if _collapsed(a) else ""
+    return (
+        f"A standard deviation of few pairs is uncertain: from n = {counts[0]} its interval reaches from "
+        f"{ends.low:.2f} to {ends.high:.2f} times the estimate, and the seeds needed with the square of that. All "
+        f"figures take the differences as normal.{collapsed} Choose the number of seeds before looking at more of "
+        "them: to add seeds until a test is significant makes it err more often than its level."
+    )
+
+
+def records(several: Sequence[Analysis], aim: Aim) -> list[dict[str, Any]]:
+    """One flat record per comparison shown, at full precision; differences in units of the metric."""
+    return [_record(a, c, aim) for a in several if a.reference for c in _ordered(a)]
+
+
+def _record(a: Analysis, c: Comparison, aim: Aim) -> dict[str, Any]:
+    spread = power.spread_interval(c.sd, c.n)
+    plain, holm = (need(c, spread, aim, alpha) for alpha in (aim.alpha, aim.alpha / c.family))
+    return {
+        "dataset": a.section.dataset, "model": a.section.model, "differs": json.dumps(dict(a.section.differs)),
+        "label": c.label, "rate": c.rate, "reference": c.reference, "metric": a.view.metric, **asdict(aim),
+        "family": c.family, "pairs": c.n, "collapsed_pairs": c.collapsed, "sd": c.sd, "sd_low": spread.low,
+        "sd_high": spread.high, **_named(plain, ""), **_named(holm, "_holm"),
+    }  # fmt: skip
+
+
+def _named(found: Need | None, suffix: str) -> dict[str, Any]:
+    values = asdict(found) if found else dict.fromkeys(Need.__dataclass_fields__)
+    return {f"{name}{suffix}": value for name, value in values.items()}
+
+
+def _csv(several: Sequence[Analysis], aim: Aim) -> str:
+    frame = pd.DataFrame(records(several, aim), columns=COLUMNS, dtype=object)
+    return str(frame.to_csv(index=False, lineterminator="\n"))
+
+
+def _json(several: Sequence[Analysis], aim: Aim) -> str:
+    return f"{json.dumps(finite(records(several, aim)), indent=1, allow_nan=False, ensure_ascii=False)}\n"
+
+
+FORMATS: dict[str, Callable[[Sequence[Analysis], Aim], str]] = {
+    "github": lambda several, aim: formats.github(report(several, aim)),
+    "latex": lambda several, aim: formats.latex(report(several, aim)),
+    "csv": _csv,
+    "html": lambda several, aim: formats.page(report(several, aim)),
+    "json": _json,
+}
