@@ -128,6 +128,7 @@ TABLE = [
                  "  [default: 0.5 for accuracies, none for others]"),
     click.option("--controls", is_flag=True, help="Sanity controls beside their methods."),
     click.option("--published", is_flag=True, help="Published figures beside these, and how their protocols differ."),
+    click.option("--ranks", is_flag=True, help="Also rank the methods shown over all data sets, networks and rates: Friedman, Nemenyi."),
 ]  # fmt: skip
 
 REPORT = [
@@ -224,10 +225,10 @@ def power(**options: Any) -> int:
 
 
 @cli.command()
-@click.argument("kind", type=click.Choice(["gradients", "accuracy", "storage"]))
+@click.argument("kind", type=click.Choice(["gradients", "accuracy", "storage", "ranks"]))
 @_with(PLOT)
 def plot(**options: Any) -> int:
-    """Draw the store: gradients over the epochs, accuracy over the rate, or accuracy over the stored bytes."""
+    """Draw the store: gradients over epochs, accuracy over rate or stored bytes, or ranks of methods over everything."""
     from bench.commands import write_plot
 
     return write_plot(options)

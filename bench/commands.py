@@ -45,6 +45,7 @@ def print_table(options: Mapping[str, Any]) -> int:
             **filters,
             published=options["published"],
             controls=options["controls"],
+            ranks=options["ranks"],
             classes=_classes(frame),
             test_images={name: row.test for name, row in datasets.DATASETS.items()},
         )

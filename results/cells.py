@@ -41,6 +41,11 @@ class Cell:
         return stats.summary(list(self.values.values()))
 
     @property
+    def complete(self) -> bool:
+        """Whether it has a figure at every seed of the section: a mean over fewer is no match for one over all."""
+        return bool(self.values) and not (self.lost or self.missing)
+
+    @property
     def seeds_known(self) -> int:
         """The number of seeds whose mask is known."""
         return len(self.inits)

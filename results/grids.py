@@ -61,8 +61,7 @@ def _best(a: Analysis) -> set[tuple[str, str]]:
     better = figure(a.view.metric).better
     by_rate: dict[str, list[Cell]] = {}
     for cell in a.cells:
-        # A mean over surviving seeds only is no match for one over all of them.
-        if cell.background != DENSE and cell.values and not (cell.lost or cell.missing):
+        if cell.background != DENSE and cell.complete:
             by_rate.setdefault(cell.rate, []).append(cell)
     pick = max if better > 0 else min
     best: set[tuple[str, str]] = set()

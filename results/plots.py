@@ -15,6 +15,7 @@ from results.cells import control_of
 from results.choices import unknown
 from results.figures import ACCURACIES
 from results.parts import parts
+from results.ranks import rank
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,6 +29,7 @@ METRICS: dict[str, tuple[str, ...]] = {
     "accuracy": tuple(ACCURACIES),
     # What is stored is the network after the last epoch, so its accuracy at another epoch is beside the point.
     "storage": (store.TEST_ACCURACY, store.VALIDATION_ACCURACY),
+    "ranks": tuple(ACCURACIES),
 }
 
 
@@ -58,7 +60,9 @@ def plot(
     rates: Collection[str] = (),
     classes: Mapping[str, int] | None = None,
 ) -> Figure:
-    """The figure on a frame of `collect`: panels per data set, model and protocol. Depends on nothing but these.
+    """The figure on a frame of `collect`: panels per data set, model and protocol, or one of ranks over all of them.
+
+    It depends on nothing but these.
 
     Args:    kind: a name of METRICS.
              histories: (run ids, metric) -> the frame of `results.history.histories`; asked by kind "gradients" only.
@@ -80,11 +84,13 @@ def plot(
         raise ValueError(f"plot {kind}: no trial shown has the figure {view.metric}")
     import matplotlib
 
-    from results import accuracy_plot, gradient_plot, storage_plot
+    from results import accuracy_plot, gradient_plot, rank_plot, storage_plot
     from results.plot_style import RC, styles
 
     looks = styles(frame)
     with matplotlib.rc_context(RC):
+        if kind == "ranks":
+            return rank_plot.draw(rank(frame, view), looks)
         if kind == "gradients":
             return gradient_plot.draw(shown, looks, histories)
         return accuracy_plot.draw(shown, looks) if kind == "accuracy" else storage_plot.draw(shown, looks)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -40,14 +40,18 @@ def csv(analyses: Sequence[Analysis]) -> str:
     return str(frame.to_csv(index=False, lineterminator="\n"))
 
 
-def as_json(analyses: Sequence[Analysis]) -> str:
-    """One object per section with its fields, cells, comparisons and both sensitivities; a missing number is null."""
+def as_json(analyses: Sequence[Analysis], ranks: Mapping[str, Any] | None = None) -> str:
+    """One object per section with its fields, cells, comparisons and both sensitivities; a missing number is null.
+
+    `ranks`, where given, is the record of the ranking across the sections.
+    """
     made = [_section(a) for a in analyses if a.shown]
     settings = {}
     if analyses:
         view = asdict(analyses[0].view)
         settings = {name: view[name] for name in ("reference", "test", "margin", "alpha", "metric")}
-    text = json.dumps(finite({**settings, "sections": made}), indent=1, allow_nan=False, ensure_ascii=False)
+    across = {"ranks": dict(ranks)} if ranks else {}
+    text = json.dumps(finite({**settings, "sections": made, **across}), indent=1, allow_nan=False, ensure_ascii=False)
     return f"{text}\n"
 
 

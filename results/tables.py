@@ -7,19 +7,25 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 import pandas as pd
 
 from bench import names as store
-from results import formats, records
+from results import formats, rank_words, records
 from results.analysis import Analysis, View, analyses
 from results.cells import Test
 from results.choices import unknown
+from results.formats import Block
+from results.ranks import Ranking, rank
 from results.report import report
 
-FORMATS: dict[str, Callable[[Sequence[Analysis]], str]] = {
-    "github": lambda analyses: formats.github(report(analyses)),
-    "latex": lambda analyses: formats.latex(report(analyses)),
-    "csv": records.csv,
-    "html": lambda analyses: formats.page(report(analyses)),
-    "json": records.as_json,
+FORMATS: dict[str, Callable[[Sequence[Analysis], Ranking | None], str]] = {
+    "github": lambda analyses, ranking: formats.github(_whole(analyses, ranking)),
+    "latex": lambda analyses, ranking: formats.latex(_whole(analyses, ranking)),
+    "csv": lambda analyses, _: records.csv(analyses),
+    "html": lambda analyses, ranking: formats.page(_whole(analyses, ranking)),
+    "json": lambda analyses, ranking: records.as_json(analyses, rank_words.record(ranking) if ranking else None),
 }
+
+
+def _whole(analyses: Sequence[Analysis], ranking: Ranking | None) -> list[Block]:
+    return [*report(analyses), *(rank_words.section(ranking) if ranking else [])]
 
 
 def render(
@@ -36,6 +42,7 @@ def render(
     rates: Collection[str] = (),
     published: bool = False,
     controls: bool = False,
+    ranks: bool = False,
     classes: Mapping[str, int] | None = None,
     test_images: Mapping[str, int] | None = None,
 ) -> str:
@@ -48,11 +55,15 @@ def render(
              names, methods, rates: sweeps, methods and rates to show (all where empty); they change no number.
              published: whether to show published figures beside, with what tells their protocols from these.
              controls: whether to show sanity controls beside their methods.
+             ranks: whether to rank the methods shown over all data sets, networks and rates; not with format "csv".
              classes, test_images: data set -> number of classes, number of test images.
     Raises:  ValueError naming the value and what is allowed, for any argument that is none of the known.
     """
     if format not in FORMATS:
         raise unknown("format", format, FORMATS)
+    if ranks and format == "csv":
+        others = ", ".join(name for name in FORMATS if name != format)
+        raise ValueError(f"format csv with ranks: allowed are {others}; they are no record of a cell")
     view = View(
         reference=reference,
         test=test,
@@ -67,4 +78,4 @@ def render(
         classes=classes or {},
         test_images=test_images or {},
     )
-    return FORMATS[format](analyses(frame, view))
+    return FORMATS[format](analyses(frame, view), rank(frame, view) if ranks else None)

@@ -127,7 +127,7 @@ def test_the_pages_need_a_free_port(capsys: pytest.CaptureFixture[str], folder: 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["pareto", "-o", "a.png"], "'pareto' is not one of 'gradients', 'accuracy', 'storage'"),
+        (["pareto", "-o", "a.png"], "'pareto' is not one of 'gradients', 'accuracy', 'storage', 'ranks'"),
         (["accuracy"], "Missing option '-o' / '--output'"),
         (["accuracy", "-o", "a.gif"], "output a.gif: allowed are the suffixes .png, .svg, .pdf"),
         (["accuracy", "-o", "a"], "output a: allowed are the suffixes .png, .svg, .pdf"),
@@ -136,6 +136,7 @@ def test_the_pages_need_a_free_port(capsys: pytest.CaptureFixture[str], folder: 
         (["accuracy", "-o", "a.png", "--metric", "train_loss"], "unknown metric of plot accuracy 'train_loss'"),
         (["gradients", "-o", "a.png", "--metric", "grad_norm_liv"], "did you mean grad_norm_live?"),
         (["storage", "-o", "a.png", "--metric", "grad_norm_live"], "unknown metric of plot storage 'grad_norm_live'"),
+        (["ranks", "-o", "a.png", "--metric", "stored_bytes"], "unknown metric of plot ranks 'stored_bytes'"),
         (["accuracy", "-o", "a.png", "--rates", "1.5"], "rate 1.5: allowed is 0 <= rate < 1"),
     ],
 )

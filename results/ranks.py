@@ -1,0 +1,126 @@
+"""Methods across data sets, networks and rates: mean ranks, Friedman's test, Nemenyi's test of all pairs.
+
+Demšar, Statistical comparisons of classifiers over multiple data sets, JMLR 7 (2006), section 3.2. A block is one rate
+of one section (data set, network, protocol) in which every method shown has every seed; its value is the mean over the
+seeds, so the unit here is the block, and seeds count only through it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+from scipy import stats as scipy_stats
+
+from results.analysis import View
+from results.cells import Cell
+from results.collect import DENSE
+from results.figures import figure
+from results.parts import Part, parts
+from results.sections import labels
+from results.stats import DECIMALS
+
+BLOCKS, METHODS = 2, 3  # fewer of either cannot be ranked across
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ranking:
+    """The methods ranked in every block. Labels are unique over the whole store."""
+
+    means: pd.DataFrame  # block × label: the mean over the seeds
+    titles: Mapping[str, str]  # block -> its data set
+    left_out: Sequence[str]  # blocks that lack a method or seeds of one, and which
+    records: Mapping[str, str]  # label -> the method's canonical record
+    better: int  # 1: the highest mean has rank 1, -1: the lowest
+    alpha: float
+    metric: str
+
+    @property
+    def ranks(self) -> pd.DataFrame:
+        """Block × label: 1 = best; equal means share their mean rank."""
+        return self.means.round(DECIMALS).rank(axis=1, ascending=self.better < 0)
+
+    @property
+    def mean_ranks(self) -> pd.Series[float]:
+        """Label -> mean rank over the blocks, the best first."""
+        return self.ranks.mean().sort_values(kind="stable")
+
+    @property
+    def friedman(self) -> tuple[float, float]:
+        """Friedman's chi-square (1937), corrected for ties, and its p; 0 and 1 where all methods tie in all blocks."""
+        ranks = self.ranks
+        if bool((ranks.nunique(axis=1) == 1).all()):
+            return 0.0, 1.0
+        found = scipy_stats.friedmanchisquare(*(ranks[label] for label in ranks))
+        return float(found.statistic), float(found.pvalue)
+
+    @property
+    def nemenyi(self) -> pd.DataFrame:
+        """Label × label: p of Nemenyi's test (1963) of two mean ranks, adjusted for all pairs of the methods shown."""
+        import scikit_posthocs  # it imports matplotlib, which a table needs not
+
+        return pd.DataFrame(scikit_posthocs.posthoc_nemenyi_friedman(self.ranks))
+
+    @property
+    def critical_difference(self) -> float:
+        """q·sqrt(k(k+1)/(6N)), q = the studentized range's quantile 1 - alpha (k groups, infinite df) / sqrt(2)."""
+        n, k = self.means.shape
+        q = scipy_stats.studentized_range.ppf(1 - self.alpha, k, math.inf) / math.sqrt(2)
+        return float(q * math.sqrt(k * (k + 1) / (6 * n)))
+
+
+def rank(frame: pd.DataFrame, view: View) -> Ranking:
+    """The methods shown of a frame of `collect`, ranked. What is filtered out has no part in the ranks.
+
+    Raises ValueError where fewer than METHODS methods or BLOCKS blocks are left, and for a figure of which neither
+    high nor low is better.
+    """
+    better = figure(view.metric).better
+    if not better:
+        raise ValueError(f"ranks of {view.metric}: allowed is a metric of which high or low values are better")
+    shown = parts(frame, view)
+    known = frame.assign(label=labels(frame)).drop_duplicates("spec.method")
+    named = dict(zip(known["spec.method"], known["label"], strict=True))
+    methods = sorted(
+        {cell.record for part in shown for cell in part.cells if cell.background != DENSE}, key=lambda m: named[m]
+    )
+    whole, left_out = _blocks(shown, methods, named)
+    count, places = f"{len(methods)} method{'s' * (len(methods) != 1)}", f"{len(whole)} block{'s' * (len(whole) != 1)}"
+    if len(methods) < METHODS or len(whole) < BLOCKS:
+        why = f"; left out: {'; '.join(left_out)}" if left_out and len(methods) >= METHODS else ""
+        raise ValueError(
+            f"ranks of {count} over {places} (rates of a data set and network at which each of them has every seed): "
+            f"allowed are at least {METHODS} methods and {BLOCKS} blocks{why}"
+        )
+    means = pd.DataFrame({block: [cells[m].summary.mean for m in methods] for block, (_, cells) in whole.items()}).T
+    means.columns = pd.Index([named[m] for m in methods])
+    return Ranking(
+        means=means,
+        titles={block: dataset for block, (dataset, _) in whole.items()},
+        left_out=left_out,
+        records={named[m]: m for m in methods},
+        better=better,
+        alpha=view.alpha,
+        metric=view.metric,
+    )
+
+
+def _blocks(
+    shown: Sequence[Part], methods: Sequence[str], named: Mapping[str, str]
+) -> tuple[dict[str, tuple[str, dict[str, Cell]]], list[str]]:
+    """Block -> its data set and its cells by record; and what the blocks left out lack."""
+    whole, left_out = {}, []
+    for part in shown:
+        for rate in sorted({cell.rate for cell in part.cells if cell.background != DENSE}, key=float):
+            here = {cell.record: cell for cell in part.cells if cell.rate == rate and cell.background != DENSE}
+            block = f"{part.section.title}, rate {rate}"
+            absent = [named[m] for m in methods if m not in here]
+            partial = [f"{named[m]} {len(c.values)} of {part.seeds} seeds" for m, c in here.items() if not c.complete]
+            if absent or partial:
+                told = [*([f"no {', '.join(absent)}"] if absent else []), *sorted(partial)]
+                left_out.append(f"{block} ({'; '.join(told)})")
+            else:
+                whole[block] = part.section.dataset, here
+    return whole, left_out
