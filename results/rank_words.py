@@ -44,6 +44,11 @@ def tested(ranking: Ranking) -> str:
     n, k = ranking.means.shape
     chi_square, p = ranking.friedman
     rough = f", a rough approximation with {n} blocks" if n < FEW else ""
+    few = (
+        f" So few blocks cannot show a difference: ranks alike in every block give p = {p_value(ranking.least_p)}."
+        if ranking.least_p > ranking.alpha
+        else ""
+    )
     none = (
         f" Friedman's p is above {ranking.alpha:g}: no two methods are told apart, whatever the pairs say."
         if p > ranking.alpha
@@ -51,7 +56,7 @@ def tested(ranking: Ranking) -> str:
     )
     return (
         f"Friedman's test that all {k} methods are alike: chi-square = {chi_square:.2f} with {k - 1} degrees of "
-        f"freedom, p {'' if p < 0.001 else '= '}{p_value(p)}{rough}.{none} Mean ranks further apart than the critical "
+        f"freedom, p {'' if p < 0.001 else '= '}{p_value(p)}{rough}.{few}{none} Mean ranks further apart than the critical "
         f"difference CD = {ranking.critical_difference:.2f} differ at {ranking.alpha:g} by Nemenyi's test."
     )
 

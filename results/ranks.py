@@ -57,6 +57,12 @@ class Ranking:
         return float(found.statistic), float(found.pvalue)
 
     @property
+    def least_p(self) -> float:
+        """Friedman's p where every block ranks the methods alike: then chi-square is N(k-1), the largest there is."""
+        n, k = self.means.shape
+        return float(scipy_stats.chi2.sf(n * (k - 1), k - 1))
+
+    @property
     def nemenyi(self) -> pd.DataFrame:
         """Label × label: p of Nemenyi's test (1963) of two mean ranks, adjusted for all pairs of the methods shown."""
         import scikit_posthocs  # it imports matplotlib, which a table needs not
