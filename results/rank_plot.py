@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from results.figures import figure
 from results.plot_page import finish, page
 from results.plot_style import GREY, Style
-from results.rank_words import limits, tested
+from results.rank_words import both_tests, limits
 from results.ranks import Ranking
 
 LINE = 0.3  # inches of a label, or of a bar
@@ -51,7 +51,7 @@ def draw(ranking: Ranking, styles: Mapping[str, Style]) -> Figure:
     _axis(axes, len(wrapped))
     _scale(axes, ranking.critical_difference)
     alike = f"not told apart by Nemenyi's test at {ranking.alpha:g}"
-    finish(made, [(Line2D([], [], **BAR), alike)], [" ".join([tested(ranking), *limits(ranking)])])
+    finish(made, [(Line2D([], [], **BAR), alike)], [" ".join([both_tests(ranking), *limits(ranking)])])
     return made
 
 

@@ -16,7 +16,7 @@ def section(ranking: Ranking) -> list[Block]:
     return [
         Heading("Across data sets, networks and rates"),
         _grid(ranking),
-        Paragraph(" ".join([tested(ranking), *limits(ranking)])),
+        Paragraph(" ".join([both_tests(ranking), *limits(ranking)])),
         Bullets(
             [f"Ranked: {'; '.join(ranking.means.index)}.", f"Left out: {'; '.join(ranking.left_out) or 'nothing'}."]
         ),
@@ -39,7 +39,7 @@ def _grid(ranking: Ranking) -> Grid:
     return Grid(caption, ["method", "mean rank", *ranking.means], rows)
 
 
-def tested(ranking: Ranking) -> str:
+def both_tests(ranking: Ranking) -> str:
     """Both tests in a sentence each."""
     n, k = ranking.means.shape
     chi_square, p = ranking.friedman
@@ -56,8 +56,8 @@ def tested(ranking: Ranking) -> str:
     )
     return (
         f"Friedman's test that all {k} methods are alike: chi-square = {chi_square:.2f} with {k - 1} degrees of "
-        f"freedom, p {'' if p < 0.001 else '= '}{p_value(p)}{rough}.{few}{none} Mean ranks further apart than the critical "
-        f"difference CD = {ranking.critical_difference:.2f} differ at {ranking.alpha:g} by Nemenyi's test."
+        f"freedom, p {'' if p < 0.001 else '= '}{p_value(p)}{rough}.{few}{none} Mean ranks further apart than the "
+        f"critical difference CD = {ranking.critical_difference:.2f} differ at {ranking.alpha:g} by Nemenyi's test."
     )
 
 

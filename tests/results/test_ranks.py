@@ -20,7 +20,7 @@ from bench import names
 from bench.cli import main
 from results.analysis import View
 from results.plots import plot
-from results.rank_words import tested
+from results.rank_words import both_tests
 from results.ranks import Ranking, rank
 from results.tables import render
 
@@ -158,8 +158,8 @@ def test_without_a_difference_the_pairs_are_not_to_be_read() -> None:
 def test_too_few_blocks_to_show_anything_are_said_to_be() -> None:
     two, three = (ranking([[0.9, 0.8, 0.7]] * n) for n in (2, 3))
     assert two.least_p == pytest.approx(two.friedman[1]) == pytest.approx(math.exp(-2))
-    assert "cannot show a difference: ranks alike in every block give p = 0.135." in tested(two)
-    assert "cannot show" not in tested(three)  # exp(-3) = 0.0498
+    assert "cannot show a difference: ranks alike in every block give p = 0.135." in both_tests(two)
+    assert "cannot show" not in both_tests(three)  # exp(-3) = 0.0498
 
 
 def test_ranks_as_numbers() -> None:
