@@ -55,7 +55,7 @@ def complaint(capsys: pytest.CaptureFixture[str], folder: Path, *arguments: str)
         (["--methods", "frezee"], "did you mean freeze?"),
         (["--methods", "grasp:temprature=1"], "did you mean temperature?"),
         (["--methods", "grasp:temperature=x"], "temperature 'x' is not a float"),
-        (["--methods", "grasp:scope=local"], "scope 'local': allowed are global, uniform, erk"),
+        (["--methods", "grasp:scope=local"], "scope 'local': allowed are global, uniform, er, erk"),
         (["--model", "lenet-5-cafe"], "did you mean lenet-5-caffe?"),
         (["--dataset", "mnits"], "did you mean mnist?"),
         (["--initialiser", "xavier"], "did you mean xavier-normal?"),
