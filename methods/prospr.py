@@ -31,7 +31,8 @@ def prospr(
 
     Departs from the paper: every step and the final loss see the same whole sample, where its code draws a new batch
     for each. Departs from its code: the first step's momentum is differentiated like the others'.
-    Returns: name -> score of the weight's shape and dtype; in the precision of the model and the batches.
+    Returns: name -> score of the weight's shape and dtype; in the precision of the model and the batches. Where the
+    steps diverge, at an inner_lr too large for the network, the scores are not finite and every scope refuses them.
     """
     path = _path(model, batches, loss, inner_steps, inner_lr, inner_momentum)
     back = gradient(model, path[-1], batches, loss)

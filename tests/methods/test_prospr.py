@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -115,6 +116,12 @@ def test_the_division_into_batches_does_not_matter() -> None:
     (x, y) = data[0]
     whole, parts = (scores_of(model, d, SETTINGS[1]) for d in (data, [(x[:5], y[:5]), (x[5:], y[5:])]))
     assert all(torch.allclose(whole[n], parts[n], rtol=1e-9, atol=1e-15) for n in whole)
+
+
+def test_steps_that_diverge_are_an_error_and_no_mask() -> None:
+    model, data = network(Mlp)
+    with pytest.raises(ValueError, match=r"scores of fc1\.weight: 120 of 120 are NaN or infinite"):
+        ProsPr(inner_lr=1e200).select(model, data, cross_entropy, Fraction("0.5"), GENERATOR)
 
 
 @pytest.mark.parametrize(
