@@ -156,5 +156,5 @@ def _types(shown: set[str]) -> list[Entry]:
         if dtype in shown:
             look: dict[str, Any] = {"linestyle": "none", "color": GREY}
             both = tuple(Line2D([], [], marker=marker, **look) for marker in MARKERS[dtype])
-            made.append((both, f"{dtype} (freeze, prune)"))
+            made.append((both, f"{'as trained' if dtype == FLOAT32 else dtype} (freeze, prune)"))
     return made
