@@ -65,21 +65,18 @@ def write_report(options: Mapping[str, Any]) -> int:
 
         if file.suffix.lower() not in FORMATS:
             raise ValueError(f"output {file}: allowed are the suffixes {', '.join(FORMATS)}")
-        if not file.absolute().parent.is_dir():
-            raise ValueError(f"output {file}: no such folder")
-        check_folder(f"output {file}", file.absolute().parent)
-        frame = _store()
-        classes, uri = _classes(frame), existing_store()
+        _check_place(file)
+        frame, uri = _store(), existing_store()
         _check_reference(options["reference"], set(frame["method"]))
         view = View(
             reference=options["reference"],
             names=[options["name"]] if options["name"] else [],
             controls=True,
             published=True,
-            classes=classes,
+            classes=_classes(frame),
             test_images={name: row.test for name, row in datasets.DATASETS.items()},
         )
-        blocks = study(frame, view, partial(histories, uri), commands(uri), classes, file.stem)
+        blocks = study(frame, view, partial(histories, uri), commands(uri), file.stem)
     if file.suffix.lower() == ".md":
         for picture in (block for block in blocks if isinstance(block, Picture)):
             write_whole(file.with_name(picture.file), picture.data)
@@ -122,9 +119,7 @@ def write_plot(options: Mapping[str, Any]) -> int:
         from results.plots import METRICS, check_suffix, plot, unsuitable
 
         check_suffix(file)
-        if not file.absolute().parent.is_dir():
-            raise ValueError(f"output {file}: no such folder")
-        check_folder(f"output {file}", file.absolute().parent)
+        _check_place(file)
         if options["metric"] not in (None, *METRICS[options["kind"]]):
             raise unsuitable(options["kind"], options["metric"])
         filters = _filters(options)
@@ -142,6 +137,14 @@ def write_plot(options: Mapping[str, Any]) -> int:
         )
         write(figure, file)
     return 0
+
+
+def _check_place(file: Path) -> None:
+    """Raise ValueError where the file could not be written."""
+    folder = file.absolute().parent
+    if not folder.is_dir():
+        raise ValueError(f"output {file}: no such folder")
+    check_folder(f"output {file}", folder)
 
 
 def _filters(options: Mapping[str, Any]) -> dict[str, list[str]]:

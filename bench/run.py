@@ -40,9 +40,7 @@ def run_sweep(options: Mapping[str, Any], store: Callable[[], Place] = StorePlac
             check_name(name)
             place = store() if execution.offline is None else FolderPlace(execution.offline)
             load = _data(options["dataset"], options)
-    if options["dry_run"]:
-        return _dry_run(trials, place, load, execution)
-    if place.is_new:  # else it may have every trial, and be faster to ask than Ray to start
+    if place.is_new and not options["dry_run"]:  # else it may have every trial, and be faster to ask than Ray to start
         _start_ray(execution)
     keys = [spec.run_key for spec in trials]
     with usage_errors():
@@ -50,6 +48,8 @@ def run_sweep(options: Mapping[str, Any], store: Callable[[], Place] = StorePlac
         ended = place.ended(keys)
     missing = [spec for spec in trials if spec.run_key not in ended]
     say(f"{len(trials)} trials: {len(ended)} done before, {len(missing)} to train; {place.text}")
+    if options["dry_run"]:
+        return _dry_run(missing, load, execution)
     if missing:
         _start_ray(execution)
     checkpoints = Checkpoints(execution.storage) if execution.storage else None
@@ -67,13 +67,8 @@ def run_sweep(options: Mapping[str, Any], store: Callable[[], Place] = StorePlac
     return _verdict(sweep, bad | {s: f"{r.outcome}: {r.reason}" for s, r in results.items() if r.outcome != names.DONE})
 
 
-def _dry_run(trials: Sequence[TrialSpec], place: Place, load: Callable[[], ImageData], execution: Execution) -> int:
-    """Print on stdout what is missing and an estimate of what it takes; stores nothing, starts no Ray."""
-    with usage_errors():
-        place.open()
-        ended = place.ended([spec.run_key for spec in trials])
-    missing = [spec for spec in trials if spec.run_key not in ended]
-    say(f"{len(trials)} trials: {len(ended)} done before, {len(missing)} to train; {place.text}")
+def _dry_run(missing: Sequence[TrialSpec], load: Callable[[], ImageData], execution: Execution) -> int:
+    """Print on stdout an estimate of what these trials take; stores nothing, starts no Ray."""
     if missing:
         from bench import dry_run
 

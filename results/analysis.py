@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
@@ -126,7 +125,7 @@ def analyses(frame: pd.DataFrame, view: View) -> list[Analysis]:
 def analyse(section: Section, view: View) -> Analysis:
     """All cells and comparisons of a section."""
     everything = cells(section, view.metric)
-    made = [cell for cell in everything if control_of(json.loads(cell.record)) == "none"]
+    made = [cell for cell in everything if control_of(cell.record) == "none"]
     controlled = [cell for cell in everything if cell not in made]
     labels = sorted({c.label for c in made if c.background != DENSE})
     named = {c.label for c in made if c.method == view.reference}

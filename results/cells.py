@@ -167,9 +167,9 @@ def control_family(
     return family_of(pairs, test=test, margin=margin, alpha=alpha)
 
 
-def control_of(record: Mapping[str, object]) -> str:
-    """The sanity control in a method's record; "none" where there is none."""
-    return str(record.get("control", "none"))
+def control_of(record: str) -> str:
+    """The sanity control in the text of a method's record; "none" where there is none."""
+    return str(json.loads(record).get("control", "none"))
 
 
 def _without_control(cell: Cell) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from results.analysis import Analysis
 from results.cells import Cell, Comparison, control_of
 from results.differences import difference, verdict
@@ -27,8 +25,8 @@ def controls(a: Analysis) -> Grid | None:
     shown = a.shown_controls
     if not shown:
         return None
-    ordered = sorted(shown, key=lambda c: (c.reference, _name(cells[c.label, c.rate]), float(c.rate)))
-    used = sorted({_name(cells[c.label, c.rate]) for c in shown}, key=list(CHANGED).index)
+    ordered = sorted(shown, key=lambda c: (c.reference, control_of(cells[c.label, c.rate].record), float(c.rate)))
+    used = sorted({control_of(cells[c.label, c.rate].record) for c in shown}, key=list(CHANGED).index)
     told = "; ".join(f"{name}: {CHANGED[name]}" for name in used)
     caption = (
         "Sanity controls: control − method at the same rate and seed, with its 95 % t interval, tested as the methods "
@@ -42,13 +40,9 @@ def controls(a: Analysis) -> Grid | None:
 def _row(a: Analysis, c: Comparison, cells: dict[tuple[str, str], Cell]) -> list[Entry]:
     own, base = cells[c.label, c.rate], cells[c.reference, c.rate]
     return [
-        c.reference, _name(own), c.rate, _mean(a, base), _mean(a, own), str(c.n), difference(a, c), p_value(c.p),
-        p_value(c.p_holm), p_value(c.p_equivalence_holm), verdict(a, c),
+        c.reference, control_of(own.record), c.rate, _mean(a, base), _mean(a, own), str(c.n), difference(a, c),
+        p_value(c.p), p_value(c.p_holm), p_value(c.p_equivalence_holm), verdict(a, c),
     ]  # fmt: skip
-
-
-def _name(cell: Cell) -> str:
-    return control_of(json.loads(cell.record))
 
 
 def _mean(a: Analysis, cell: Cell) -> str:

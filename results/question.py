@@ -61,22 +61,21 @@ def answer(q: Question) -> list[str]:
 
 def _counted(several: Sequence[Comparison]) -> str:
     """12 comparisons: freezing higher in 3 (snip at 0.99, 0.995), lower in 0, equivalent in 5 (…), open in 4."""
-    kinds: dict[str, list[str]] = {"freezing higher": [], "pruning higher": [], "equivalent": [], "open": []}
+    kinds: dict[str, list[Comparison]] = {"freezing higher": [], "pruning higher": [], "equivalent": [], "open": []}
     for c in several:
         kind = {"higher": "freezing higher", "lower": "pruning higher"}.get(c.verdict, "")
         if c.equivalent:
             kind = f"{kind}, within the margin" if kind else "equivalent"
-        kinds.setdefault(kind or "open", []).append(f"{c.reference} at {c.rate}")
+        kinds.setdefault(kind or "open", []).append(c)
     parts = [f"{kind} in {len(where)}{f' ({_where(where)})' if where else ''}" for kind, where in kinds.items()]
     return f"{len(several)} comparisons: {'; '.join(parts)}"
 
 
-def _where(places: Sequence[str]) -> str:
+def _where(several: Sequence[Comparison]) -> str:
     """snip at 0.9, 0.99, grasp at 0.9"""
     by_name: dict[str, list[str]] = {}
-    for place in places:
-        name, _, rate = place.partition(" at ")
-        by_name.setdefault(name, []).append(rate)
+    for c in several:
+        by_name.setdefault(c.reference, []).append(c.rate)
     return ", ".join(f"{name} at {', '.join(sorted(rates, key=float))}" for name, rates in by_name.items())
 
 

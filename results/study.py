@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import pandas as pd
 
 from results import formats, report
-from results.analysis import View, analyse, check
+from results.analysis import View, analyses
 from results.formats import Block, Bullets, Code, Heading, Paragraph, Picture
 from results.plots import Histories, plot
 from results.protocol import protocol
 from results.question import Question, answer, table
-from results.sections import differing, sections
+from results.sections import differing
 from results.threats import threats
 
 FIGURES = {
@@ -28,20 +28,17 @@ def study(
     view: View,
     histories: Histories,
     commands: Sequence[str],
-    classes: Mapping[str, int],
     stem: str,
 ) -> list[Block]:
     """The page's blocks. `commands`: of the store's sweeps, oldest first; `stem`: what the names of figures begin with.
 
     Raises: ValueError as `results.tables.render` does.
     """
-    parts = sections(frame)
-    check(frame, {label for section in parts for label in section.frame["label"]}, view)
-    analyses = [a for section in parts if (a := analyse(section, view)).shown]
-    questions = [Question(a) for a in analyses]
-    blocks = report.report(analyses)
+    shown = [a for a in analyses(frame, view) if a.shown]
+    questions = [Question(a) for a in shown]
+    blocks = report.report(shown)
     introduction, rest = blocks[:2], blocks[2:]
-    drawn = [_picture(frame, kind, view, histories, classes, stem) for kind in FIGURES]
+    drawn = [_picture(frame, kind, view, histories, stem) for kind in FIGURES]
     return [
         *introduction,
         *_answers(questions),
@@ -67,14 +64,14 @@ def _answers(questions: Sequence[Question]) -> list[Block]:
     return blocks
 
 
-def _picture(
-    frame: pd.DataFrame, kind: str, view: View, histories: Histories, classes: Mapping[str, int], stem: str
-) -> Picture | None:
+def _picture(frame: pd.DataFrame, kind: str, view: View, histories: Histories, stem: str) -> Picture | None:
     """A figure, where the store has what it shows."""
     from results.plot_page import written
 
     try:
-        figure = plot(frame, kind, histories, names=view.names, methods=view.methods, rates=view.rates, classes=classes)
+        figure = plot(
+            frame, kind, histories, names=view.names, methods=view.methods, rates=view.rates, classes=view.classes
+        )
     except ValueError:  # nothing to show
         return None
     stream = io.BytesIO()

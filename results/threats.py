@@ -51,8 +51,8 @@ def _protocols(analyses: Sequence[Analysis]) -> list[str]:
 def _lost(analyses: Sequence[Analysis]) -> list[str]:
     lines = []
     for kind, effect in (
-        (names.DIVERGED, "its mean is that of the seeds that trained"),
-        (names.FAILED, "run it again"),
+        (names.DIVERGED, "means are those of the seeds that trained"),
+        (names.FAILED, "the same command trains them"),
     ):
         places = [(a, cell) for a in analyses for cell in a.cells if cell.seeds_lost(kind)]
         trials = sum(len(cell.seeds_lost(kind)) for _, cell in places)

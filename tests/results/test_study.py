@@ -98,7 +98,7 @@ def no_history(runs: Any, metric: str) -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def blocks() -> list[formats.Block]:
     view = View(controls=True, published=True)
-    return study(frame(two_criteria()), view, no_history, COMMANDS, {}, "my report")
+    return study(frame(two_criteria()), view, no_history, COMMANDS, "my report")
 
 
 def test_the_page_stands_alone_and_is_in_order(blocks: list[formats.Block]) -> None:
