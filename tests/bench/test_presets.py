@@ -7,8 +7,9 @@ from typing import Any, get_args
 import pytest
 
 from bench.arguments import read_sweep
-from bench.cli import cli, main, without_owner
+from bench.cli import cli, main
 from bench.learning_rate import learning_rate
+from bench.options import without_owner
 from bench.presets import PRESETS, Origin
 from bench.spec import TrialSpec
 
