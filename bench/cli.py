@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from bench import names
-from bench.options import DATA_ROOT, PLOT, POWER, PROTOCOL, REPORT, RUN, SPEED, TABLE, with_options, without_owner
+from bench.options import DATA_ROOT, PLOT, POWER, PROTOCOL, REPORT, RUN, SPEED, TABLE, TUNE, with_options, without_owner
 from bench.result import SweepError
 
 
@@ -26,6 +26,15 @@ def run(**options: Any) -> int:
     from bench.run import run_sweep
 
     return run_sweep({**options, **without_owner(click.get_current_context())})
+
+
+@cli.command()
+@with_options([*TUNE, *PROTOCOL])
+def tune(**options: Any) -> int:
+    """Choose hyper-parameters, one budget for every method and rate, by validation accuracy; for `run --tuned`."""
+    from bench.tune import run_tune
+
+    return run_tune({**options, **without_owner(click.get_current_context())})
 
 
 @cli.command()
@@ -59,7 +68,7 @@ def power(**options: Any) -> int:
 @click.argument("kind", type=click.Choice(["gradients", "accuracy", "storage", "ranks"]))
 @with_options(PLOT)
 def plot(**options: Any) -> int:
-    """Draw the store: gradients over epochs, accuracy over rate or stored bytes, or ranks of methods over everything."""
+    """Draw the store: gradients over epochs, accuracy over rate or stored bytes, ranks of methods over everything."""
     from bench.commands import write_plot
 
     return write_plot(options)

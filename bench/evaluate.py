@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import nan
+
 import torch
 from torch import Tensor, nn
 
@@ -19,4 +21,9 @@ def accuracy(model: nn.Module, images: Resident, indices: Tensor, precision: str
     for x, y in images.epoch(indices, CHUNK):
         with autocast(precision, indices.device.type):
             right += (model(x).argmax(1) == y).sum()
-    return int(right) / len(indices)
+    return fraction(int(right), len(indices))
+
+
+def fraction(right: int, images: int) -> float:
+    """The accuracy; NaN where there is no image, as where the test images are withheld."""
+    return right / images if images else nan

@@ -9,6 +9,7 @@ from __future__ import annotations
 KIND = "bench.kind"  # TRIAL or SWEEP
 TRIAL = "trial"
 SWEEP = "sweep"
+CHOICE = "choice"  # of hyper-parameters for one method and rate
 
 # Tags of a trial's run.
 RUN_KEY = "bench.run_key"  # SHA-256 of every field of the TrialSpec
@@ -26,7 +27,8 @@ RESUMED = "bench.resumed_after_epoch"  # comma list: where the trial was stopped
 RESUMED_FROM = "bench.resumed_from"  # JSON: the tags of where it ran before that are others now; absent of most
 UNSAVED = "bench.checkpoint_error"  # why its last checkpoint was not written; absent of most
 
-COMMAND = "bench.command"  # tag of a sweep's run: the command line
+COMMAND = "bench.command"  # tag of a sweep's or a choice's run: the command line
+CHOSEN = "bench.chosen"  # tag of a choice's run, JSON: cell (its key), search (its record), values (field -> number)
 
 # Tags of where a trial ran.
 GIT_COMMIT = "mlflow.source.git.commit"  # MLflow's own tag
@@ -107,5 +109,8 @@ METRICS = (*FINAL, *NARROW, *PER_EPOCH)
 # Artefact of a trial's run: one JSON list with a record per maskable weight tensor (name, weights, live, and the four
 # gradient figures at epoch 0 and at the last epoch, as `<figure>_first` and `<figure>_last`).
 LAYERS_FILE = "layers.json"
+
+# Artefact of a choice's run: one JSON list with a record per candidate (values, validation_accuracy by epoch, reason).
+CANDIDATES_FILE = "candidates.json"
 
 NETWORK_FILE = "network.frz"  # artefact of the run of a trial that is done: the trained network

@@ -12,6 +12,7 @@ from click.core import ParameterSource
 from bench.catalogue import nearest
 from bench.grammar import RATES_HELP, SEEDS_HELP
 from bench.packs import Pack
+from bench.search import SEARCH_HELP
 from bench.spec import Augmentation, Optimizer, Precision, Schedule, Statistics, TrialSpec
 
 Command = Callable[..., int]
@@ -78,29 +79,45 @@ def without_owner(context: click.Context) -> dict[str, Any]:
     }
 
 
-RUN = [
+WHAT = [
     click.option("--preset", is_eager=True, expose_value=False, callback=_take_preset,
                  help="The protocol of a paper for defaults; see `list presets`."),
     click.option("--methods", default="freeze,snip", show_default=True, help="Comma list; name:field=value sets a field."),
     click.option("--rates", default="0.9:0.995", show_default=True, help=f"Not trained: {RATES_HELP}."),
-    click.option("--seeds", default="5", show_default=True, help=f"{SEEDS_HELP}."),
     click.option("--dataset", default="digits", show_default=True, help="Data set: see `list datasets`, or folder:PATH."),
     click.option("--model", help="Network; see `list models`.  [default: the data set's own]"),
     click.option("--name", help="Name of the sweep.  [default: DATASET-MODEL]"),
     click.option("--dense/--no-dense", default=True, show_default=True, help="Train the dense baseline along."),
     click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),
-    click.option("--executor", type=click.Choice(["ray", "local"]), default="ray", show_default=True,
-                 help="Ray Tune over the machine's cores, or one trial after another in this process."),
     click.option("--cpus-per-trial", type=int, default=1, show_default=True, help="Threads of a trial."),
     click.option("--gpus-per-trial", type=float, help="GPUs of a trial, 0.25 = four share one.  [default: 1 on cuda]"),
     click.option("--address", help="Join the Ray cluster at this address."),
+    DATA_ROOT,
+    click.option("--plugin", "plugins", multiple=True, help="Module or .py file with a METHODS table; may be repeated."),
+]  # fmt: skip
+
+RUN = [
+    *WHAT[:3],
+    click.option("--seeds", default="5", show_default=True, help=f"{SEEDS_HELP}."),
+    *WHAT[3:],
+    click.option("--executor", type=click.Choice(["ray", "local"]), default="ray", show_default=True,
+                 help="Ray Tune over the machine's cores, or one trial after another in this process."),
     click.option("--max-retries", type=int, help="How often a trial whose worker was lost starts again.  [default: 1]"),
     click.option("--storage", help="Folder or object store (s3://…, gs://…) of checkpoints, from which a stopped trial goes on."
                  "  [default: the user's cache folder; with --address none]"),
     click.option("--offline", type=click.Path(path_type=Path), help="Keep the results in this folder, without MLflow, for `import`; with --executor local."),
-    DATA_ROOT,
-    click.option("--plugin", "plugins", multiple=True, help="Module or .py file with a METHODS table; may be repeated."),
     click.option("--dry-run", is_flag=True, help="Train nothing: print what is missing, and an estimate of its time and memory."),
+    click.option("--tuned", is_flag=False, flag_value="", metavar="[SEARCH]",
+                 help="Train each method and rate with the values that `tune` chose for it; SEARCH: which, where several fit."),
+]  # fmt: skip
+
+TUNE = [
+    *WHAT[:3],
+    click.option("--search", default="lr", show_default=True, help=f"What: {SEARCH_HELP}."),
+    click.option("--budget", type=int, default=8, show_default=True, help="Candidates for each method and rate, and for dense."),
+    click.option("--seeds", default="1000:1000", show_default=True,
+                 help="Of every candidate, and of no trial that is reported: first:last, or a comma list."),
+    *WHAT[3:],
 ]  # fmt: skip
 
 FILTERS = [

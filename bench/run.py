@@ -16,6 +16,7 @@ import datasets
 from bench import names
 from bench.arguments import Execution, on_device, read_execution, read_sweep
 from bench.checkpoint import Checkpoints
+from bench.chosen import with_choices
 from bench.entry import Kept, check_name
 from bench.messages import announced, say, usage_errors
 from bench.packs import packs_of
@@ -33,13 +34,13 @@ def run_sweep(options: Mapping[str, Any], store: Callable[[], Place] = StorePlac
     with usage_errors():
         sweep = read_sweep(options)
         with announced(sweep.grid()):
-            sweep = on_device(sweep, options)
+            sweep = with_choices(on_device(sweep, options), options)
             trials = sweep.trials()
             execution = read_execution(options, trials[0].device)
             name = options["name"] or f"{trials[0].dataset}-{trials[0].model}".replace("@", "-")
             check_name(name)
             place = store() if execution.offline is None else FolderPlace(execution.offline)
-            load = _data(options["dataset"], options)
+            load = data_of(options["dataset"], options)
     if place.is_new and not options["dry_run"]:  # else it may have every trial, and be faster to ask than Ray to start
         _start_ray(execution)
     keys = [spec.run_key for spec in trials]
@@ -86,7 +87,7 @@ def _start_ray(execution: Execution) -> None:
         schedule.start(execution.address)
 
 
-def _data(name: str, options: Mapping[str, Any]) -> Callable[[], ImageData]:
+def data_of(name: str, options: Mapping[str, Any]) -> Callable[[], ImageData]:
     """Fetch the data set where it is missing, check every file, and say how a worker loads it.
 
     Where no folder is named, each machine of a cluster has its own: BENCH_DATA_ROOT, or its user's cache folder.

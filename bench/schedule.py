@@ -1,6 +1,6 @@
 """Schedule packs of trials with Ray Tune: one Tune trial per pack, workers reused, nothing of Ray's on the terminal.
 
-The only file that imports ray. Results travel through Ray to the driver; workers write nothing.
+With `bench.asha` the only file that imports ray. Results travel through Ray to the driver; workers write nothing.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -99,21 +99,36 @@ def run(
     )
     for module in plug_ins(packs, train_epochs, load):
         cloudpickle.register_pickle_by_value(module)  # type: ignore[no-untyped-call]
-    job = Job([_dumps(list(pack)) for pack in packs], _dumps((train_epochs, load)))
+    job = Job([dumps(list(pack)) for pack in packs], dumps((train_epochs, load)))
     trainable = tune.with_resources(
         tune.with_parameters(_Trainable, job=job), {"cpu": cpus_per_trial, "gpu": gpus_per_trial}
     )
     events = Events(packs, listener)
-    with tempfile.TemporaryDirectory(prefix="bench-tune-") as folder, interrupts(events.interrupt):
+    space = {"pack": tune.grid_search(list(range(len(packs))))}
+    fit(trainable, space, tune.TuneConfig(reuse_actors=True), _Callback(events), max_retries, events.interrupt)
+    if events.error is not None:
+        raise events.error
+
+
+def fit(
+    trainable: Any,
+    space: dict[str, Any],
+    config: tune.TuneConfig,
+    callback: tune.Callback,
+    max_retries: int,
+    interrupt: Callable[[], None],
+) -> None:
+    """Have Tune train a space to its end, or until the callback raises Stop; calls `interrupt` at a signal."""
+    with tempfile.TemporaryDirectory(prefix="bench-tune-") as folder, interrupts(interrupt):
         retries = tune.FailureConfig(max_failures=max_retries)
-        nothing_saved = tune.CheckpointConfig(checkpoint_at_end=False)  # else a worker saves after every pack
+        nothing_saved = tune.CheckpointConfig(checkpoint_at_end=False)  # else a worker saves after every trial
         tuner = tune.Tuner(
             trainable,
-            param_space={"pack": tune.grid_search(list(range(len(packs))))},
-            tune_config=tune.TuneConfig(reuse_actors=True),
+            param_space=space,
+            tune_config=config,
             run_config=tune.RunConfig(
                 storage_path=folder,
-                callbacks=[_Callback(events)],
+                callbacks=[callback],
                 verbose=0,
                 failure_config=retries,
                 checkpoint_config=nothing_saved,
@@ -121,10 +136,8 @@ def run(
         )
         try:
             tuner.fit()
-        except _Stop:
+        except Stop:
             stop()  # or the workers would train on
-    if events.error is not None:
-        raise events.error
 
 
 def slots(address: str | None, *, cpus_per_trial: float, gpus_per_trial: float) -> int:
@@ -153,7 +166,8 @@ def _await_ray(address: str | None) -> None:
         raise SweepError(f"Ray at {address or 'this machine'} does not start: {one_line(error)}") from error
 
 
-def _dumps(value: Any) -> bytes:
+def dumps(value: Any) -> bytes:
+    """What a worker loads, classes of plug-ins included."""
     data: bytes = cloudpickle.dumps(value)  # type: ignore[no-untyped-call]
     return data
 
@@ -174,7 +188,7 @@ class _Trainable(tune.Trainable):
         return {"report": report, "done": report.done}
 
 
-class _Stop(BaseException):
+class Stop(BaseException):
     """Ends Tune's loop at once: Tune answers an Exception by waiting for every worker's current step."""
 
 
@@ -190,7 +204,7 @@ class _Callback(tune.Callback):
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
         if self.events.must_stop():
-            raise _Stop
+            raise Stop
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self.events.started(trial.config["pack"])
@@ -202,7 +216,11 @@ class _Callback(tune.Callback):
         self.events.reported(trial.config["pack"], result.pop("report"))
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        # The file holds one block per loss: its headline, some fields of Ray's, the cause with a list of guesses.
-        cause = Path(trial.error_file).read_text().rstrip().rpartition("\n")[2].partition(" Some common causes")[0]
-        losses = trial.run_metadata.num_failures
-        self.events.failed(trial.config["pack"], f"the worker was lost, {losses} times: {cause}"[:400])
+        self.events.failed(trial.config["pack"], loss(trial))
+
+
+def loss(trial: Any) -> str:
+    """Why Tune gave a trial up, in a line."""
+    # The file holds one block per loss: its headline, some fields of Ray's, the cause with a list of guesses.
+    cause = Path(trial.error_file).read_text().rstrip().rpartition("\n")[2].partition(" Some common causes")[0]
+    return f"the worker was lost, {trial.run_metadata.num_failures} times: {cause}"[:400]

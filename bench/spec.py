@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from bench.packs import Pack
+from bench.search import Search
 from bench.steps import Step, no_sparse_step
 from bench.streams import SEED_LIMIT
 from methods import METHODS, Dense, Method
@@ -57,6 +58,7 @@ class TrialSpec:
     deterministic: bool = True  # cuDNN's algorithms: those whose numbers repeat
     step: Step = "dense"  # resolved: `bench.steps.resolve_step`
     pack: Pack = "single"  # resolved: `bench.packs.resolve_pack`
+    tuning: Search | None = None  # how its searched fields were chosen; None = they are as given
     device: Literal["cpu", "cuda"] = "cpu"
     threads: int = 1
     engine: int = ENGINE
@@ -77,6 +79,7 @@ class TrialSpec:
             "method": self.method.record(),
             "rate": format(self.rate.normalize(), "f"),
             "milestones": list(self.milestones),
+            **({"tuning": self.tuning.record()} if self.tuning else {}),
         }
 
     @property
@@ -89,9 +92,15 @@ class TrialSpec:
         """The run key without the seed: what a table cell aggregates."""
         return group_key_of(self.record())
 
+    @property
+    def cell_key(self) -> str:
+        """The group key without the fields that were searched: what `tune` chooses values for."""
+        searched = self.tuning.fields if self.tuning else ()
+        return group_key_of({name: value for name, value in self.record().items() if name not in searched})
+
 
 # Fields that came later, at the value that every trial had before: left out of the record there, so that no key moved.
-LATER: dict[str, Any] = {"augmentation": "none", "deterministic": True}
+LATER: dict[str, Any] = {"augmentation": "none", "deterministic": True, "tuning": None}
 
 
 def group_key_of(record: Mapping[str, Any]) -> str:

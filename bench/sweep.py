@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -27,6 +27,7 @@ class Sweep:
     dense: bool  # train the dense baseline along
     classes: int  # of the data set
     protocol: Mapping[str, Any]  # the other fields of TrialSpec; `step` and `pack` may be "auto"
+    chosen: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # cell key -> values that `tune` chose
 
     def trials(self) -> list[TrialSpec]:
         """The trials, each run key once; seeds outermost, so that a sweep cut short is still balanced over methods."""
@@ -39,6 +40,8 @@ class Sweep:
             for seed in self.seeds
             for method, rate in cells
         ]
+        if self.chosen:
+            specs = [replace(spec, **self.chosen[spec.cell_key]) for spec in specs]
         return list({spec.run_key: spec for spec in specs}.values())
 
     def grid(self) -> str:

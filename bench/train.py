@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 
 from bench import names
 from bench.arithmetic import settings
@@ -43,7 +43,7 @@ def train(
 
 def train_epochs(
     pack: Sequence[TrialSpec], data: ImageData, device: str, checkpoints: Checkpoints | None = None
-) -> Iterator[Epoch | TrialResult]:
+) -> Generator[Epoch | TrialResult, None, None]:
     """Train the trials of a pack, yielding after every epoch of each, and each one's result as soon as it ends.
 
     Trials that may not share a step are trained one after the other. A trial that diverges or raises becomes a result

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from bench.arithmetic import DTYPES, autocast
 from bench.checkpoint import State
-from bench.evaluate import accuracy
+from bench.evaluate import accuracy, fraction
 from bench.gradients import Measured, gradient_figures, stacked_figures
 from bench.live import LiveOptimizer
 from bench.network import network_of
@@ -169,7 +169,7 @@ class Together:
             x, y = images.batch(part[0]) if split == "test" else _batches(images, part)
             with autocast(self.spec.precision, x.device.type):
                 right += (self.stack(x, training=False).argmax(2) == y).sum(1)
-        return [count / indices.shape[1] for count in right.tolist()]
+        return [fraction(count, indices.shape[1]) for count in right.tolist()]
 
     def keep(self, places: Sequence[int]) -> None:
         """Let all trials but these leave the pack; the others' weights and update states go on as they are."""

@@ -50,7 +50,7 @@ class Resident:
         self._row_shape = ordered.shape[1:]
         # One row per image: gathering rows is a plain copy, and a scale per value of the row needs no broadcasting
         # over channels, which is six times slower where the channels come last.
-        self.pixels = ordered.reshape(len(images), -1).to(device)
+        self.pixels = ordered.reshape(len(images), images.shape[1:].numel()).to(device)
         self._scale = self._row([1 / (255 * s) for s in std], dtype, device)
         self._shift = self._row([-m / s for m, s in zip(mean, std, strict=True)], dtype, device)
 
