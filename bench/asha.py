@@ -26,6 +26,7 @@ METRIC = "validation_accuracy"
 TIME = "epoch"
 REASON = "reason"
 CELL = "cell"  # place of the cell among all
+NUMBER = "number"  # of the candidate in its cell; the first of equals is chosen, whichever ended first
 RETRIES = 1  # of a candidate whose worker was lost
 
 Chosen = Callable[[TrialSpec, Sequence[Tried]], None]  # told once all candidates of a cell have ended
@@ -124,12 +125,12 @@ class _Searches(Searcher):
         self._by_trial: dict[str, OptunaSearch] = {}
 
     def suggest(self, trial_id: str) -> Any:
-        place = self._asked // self._budget
+        place, number = divmod(self._asked, self._budget)
         if place == len(self._each):
             return Searcher.FINISHED
         self._asked += 1
         self._by_trial[trial_id] = self._each[place]
-        return {CELL: place, **(self._each[place].suggest(trial_id) or {})}
+        return {CELL: place, NUMBER: number, **(self._each[place].suggest(trial_id) or {})}
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         self._by_trial[trial_id].on_trial_result(trial_id, result)
@@ -187,7 +188,7 @@ class _Callback(tune.Callback):
     def __init__(self, cells: Sequence[TrialSpec], search: Search, chosen: Chosen) -> None:
         self.cells, self.search, self.chosen = cells, search, chosen
         self.error: BaseException | None = None
-        self._tried: list[dict[str, Tried]] = [{} for _ in cells]  # per cell, by Tune's trial
+        self._tried: list[dict[int, Tried]] = [{} for _ in cells]  # per cell, by number
         self._ended = [0 for _ in cells]
 
     def interrupt(self) -> None:
@@ -217,7 +218,7 @@ class _Callback(tune.Callback):
     def _of(self, trial: Any) -> Tried:
         values = {name: trial.config[name] for name in self.search.fields}
         place: int = trial.config[CELL]
-        return self._tried[place].setdefault(trial.trial_id, Tried(values))
+        return self._tried[place].setdefault(trial.config[NUMBER], Tried(values))
 
     def _end(self, trial: Any) -> None:
         self._of(trial)
@@ -225,6 +226,6 @@ class _Callback(tune.Callback):
         self._ended[place] += 1
         if self._ended[place] == self.search.budget and self.error is None:
             try:
-                self.chosen(self.cells[place], list(self._tried[place].values()))
+                self.chosen(self.cells[place], [tried for _, tried in sorted(self._tried[place].items())])
             except BaseException as error:
                 self.error = error

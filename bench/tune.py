@@ -28,7 +28,7 @@ def run_tune(options: Mapping[str, Any]) -> int:
     """Choose values for the cells that the store has none for. Returns 0, or 1 where no candidate of a cell trained."""
     with usage_errors():
         if options["seeds"].isdigit():  # a count, of seeds that are to be reported
-            raise ValueError(f"seeds {options['seeds']}: allowed is first:last, or a comma list with at least one comma")
+            raise ValueError(f"seeds {options['seeds']}: allowed is first:last, or a comma list")
         sweep = read_sweep(options)
         search = read_search(options["search"], options["budget"], sweep.seeds, sweep.protocol)
         sweep = on_device(sweep, options)

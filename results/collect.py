@@ -54,13 +54,13 @@ def collect(tracking_uri: str) -> pd.DataFrame:
 
 
 def commands(tracking_uri: str) -> list[str]:
-    """The command lines of the store's sweeps, each once, oldest first."""
+    """The command lines of the store's sweeps and choices, each once, oldest first."""
     _require(tracking_uri)
     from mlflow import MlflowClient
 
     client = MlflowClient(tracking_uri)
     experiments = [e.experiment_id for e in _paged(client.search_experiments)]
-    query = {"filter_string": f"tags.`{names.KIND}` = '{names.SWEEP}'", "max_results": PAGE}
+    query = {"filter_string": f"tags.`{names.COMMAND}` LIKE '%'", "max_results": PAGE}
     runs = _paged(client.search_runs, experiment_ids=experiments, order_by=["attributes.start_time ASC"], **query)
     return list(dict.fromkeys(run.data.tags[names.COMMAND] for run in runs if names.COMMAND in run.data.tags))
 

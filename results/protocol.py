@@ -8,6 +8,7 @@ from typing import Any
 from results.analysis import Analysis
 from results.sections import TITLE
 
+HYPERPARAMETERS = {"lr": "learning rate", "weight_decay": "weight decay"}
 OPTIMIZERS = {"sgd": "SGD", "adam": "Adam", "adamw": "AdamW"}
 
 # field of the TrialSpec -> its words; a field that is in none of these tables is printed as field = value.
@@ -27,6 +28,7 @@ PROTOCOL: dict[str, Callable[[Any], str]] = {
     "validation_fraction": lambda v: f"{100 * v:g} % of the training images held out for validation, drawn per seed",
     "criterion_per_class": lambda v: f"criterion sample of {v} un-augmented training images per class",
     "augmentation": lambda v: "training images flipped and moved by up to 4 pixels" if v == "flip-translate" else v,
+    "tuning": lambda v: f"{' and '.join(HYPERPARAMETERS.get(name, name) for name in v['search'])} tuned, see below",
     "data_hash": lambda v: f"data {v[:12]}",
 }
 ARITHMETIC = ("precision", "criterion_precision", "device", "threads")  # one clause of their own

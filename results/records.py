@@ -15,6 +15,8 @@ from results.analysis import Analysis
 from results.cells import Cell, Comparison, percent_of_dense
 from results.collect import DENSE
 from results.report import exclusions, warnings
+from results.sections import searched
+from results.tuned import chosen
 
 IDENTITY = ("record", "dataset", "model", "differs", "method", "label", "rate", "background")
 CELL = (
@@ -63,6 +65,7 @@ def _section(a: Analysis) -> dict[str, Any]:
         "differs": dict(a.section.differs),
         "reference": a.reference,
         "twin_of_reference": a.twin,
+        **({"tuned": _tuned(a)} if searched(a.section.fields) else {}),
         "cells": _cells(a),
         "comparisons": _comparisons(a),
         **({"controls": _controls(a)} if a.view.controls else {}),
@@ -71,6 +74,10 @@ def _section(a: Analysis) -> dict[str, Any]:
         "exclusions": exclusions(a),
         "warnings": warnings(a),
     }
+
+
+def _tuned(a: Analysis) -> list[dict[str, Any]]:
+    return [{**_named(*place), "values": values} for place, values in chosen(a)]
 
 
 def _shown(a: Analysis, several: Sequence[Comparison]) -> list[Comparison]:

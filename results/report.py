@@ -15,6 +15,7 @@ from results.figures import figure, ranges
 from results.formats import Block, Bullets, Heading, Paragraph
 from results.protocol import environment, protocol
 from results.sections import differing
+from results.tuned import tuned
 
 
 def report(analyses: Sequence[Analysis]) -> list[Block]:
@@ -33,6 +34,8 @@ def section(a: Analysis, varying: Collection[str]) -> Iterator[Block]:
     yield from _training(a, varying)
     if any(cell.values for cell in a.shown):
         yield from _tables(a)
+        if chosen := tuned(a):
+            yield chosen
     else:
         yield Paragraph(words.nothing_finished(a))
     yield Heading("Exclusions and warnings", 3)

@@ -1,6 +1,7 @@
 """Sections of the table: trials that differ in method, rate and seed only. Nothing else is ever merged.
 
-The step kind follows from method and rate where it was not chosen: it splits a section only where a cell has two.
+The step kind follows from method and rate where it was not chosen, and so do hyper-parameters that were tuned for each:
+they split a section only where a cell has two.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class Section:
 
 def sections(frame: pd.DataFrame) -> list[Section]:
     """Split the frame of `collect` by protocol, ordered by data set, model and protocol."""
-    protocols = _any_step(frame)
+    protocols = _protocols(frame)
     groups = {text: (json.loads(str(text)), group) for text, group in frame.groupby(protocols, sort=True)}
     titles: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
     for fields, _ in groups.values():
@@ -47,18 +48,36 @@ def sections(frame: pd.DataFrame) -> list[Section]:
     return sorted(made, key=lambda s: (s.dataset, s.model, json.dumps(dict(s.fields), sort_keys=True)))
 
 
-def _any_step(frame: pd.DataFrame) -> pd.Series:
-    """Each row's protocol; its step kinds named together where no method and rate was trained with more than one."""
+def _protocols(frame: pd.DataFrame) -> pd.Series:
+    """Each row's protocol without what follows from method and rate: the fields that were tuned for each, and the step.
+
+    A field follows where no method and rate has two values of it; step kinds are named together.
+    """
     records = frame["protocol"].map(lambda text: json.loads(str(text)))
-    steps = records.map(lambda fields: fields.get("step", ""))
-    bare = records.map(lambda fields: json.dumps({k: v for k, v in fields.items() if k != "step"}, sort_keys=True))
+    rest = records.map(lambda fields: json.dumps({k: v for k, v in fields.items() if k not in _following(fields)}))
     protocols = frame["protocol"].copy()
-    for _, rows in steps.groupby(bare):
-        cells = rows.groupby([frame.loc[rows.index, "spec.method"], frame.loc[rows.index, "rate"]])
-        if rows.nunique() > 1 and cells.nunique().max() == 1:
-            fields = {**records[rows.index[0]], "step": " and ".join(sorted(set(rows)))}
-            protocols[rows.index] = json.dumps(fields, sort_keys=True)
+    for _, rows in records.groupby(rest):
+        cell = [frame.loc[rows.index, "spec.method"], frame.loc[rows.index, "rate"]]
+        columns = {name: rows.map(lambda fields, name=name: fields.get(name)) for name in _following(rows.iloc[0])}
+        free = {name: column for name, column in columns.items() if column.groupby(cell).nunique().max() <= 1}
+        steps = {"step": _together(free.pop("step"))} if "step" in free else {}
+        own = rows.map(lambda fields, free=free: {k: v for k, v in fields.items() if k not in free})
+        protocols[rows.index] = own.map(lambda fields, more=steps: json.dumps({**fields, **more}, sort_keys=True))
     return protocols
+
+
+def _following(fields: Mapping[str, Any]) -> list[str]:
+    """The fields that may follow from method and rate."""
+    return [name for name in (*searched(fields), "step") if name in fields]
+
+
+def searched(fields: Mapping[str, Any]) -> list[str]:
+    """The fields whose values were chosen for each method and rate; of a TrialSpec's record, or of a section."""
+    return sorted((fields.get("tuning") or {}).get("search", ()))
+
+
+def _together(steps: pd.Series) -> str:
+    return " and ".join(sorted(set(steps)))
 
 
 def _section(

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from bench import names
 from results import multiplicity
 from results.analysis import Analysis
-from results.figures import figure
+from results.figures import counted, figure
+from results.protocol import HYPERPARAMETERS
 from results.question import Question
+from results.sections import searched
 
 FEW = 10  # seeds; below, a t test rests on the normality that it cannot check
 
@@ -16,7 +18,7 @@ FEW = 10  # seeds; below, a t test rests on the normality that it cannot check
 def threats(questions: Sequence[Question]) -> list[str]:
     """One sentence each, over all sections."""
     analyses = [q.analysis for q in questions]
-    found = [*_seeds(questions), *_untuned(), *_protocols(analyses), *_lost(analyses), *_controls(analyses)]
+    found = [*_seeds(questions), *_tuning(analyses), *_protocols(analyses), *_lost(analyses), *_controls(analyses)]
     return [*found, *_scope(analyses), *_source(analyses)]
 
 
@@ -38,8 +40,23 @@ def _seeds(questions: Sequence[Question]) -> list[str]:
     return lines
 
 
-def _untuned() -> list[str]:
-    return ["One set of hyper-parameters for all methods and rates, and for dense: a difference may be one of tuning."]
+def _tuning(analyses: Sequence[Analysis]) -> list[str]:
+    untuned = [a.section.title for a in analyses if not searched(a.section.fields)]
+    where = f" ({', '.join(untuned)})" if len(untuned) < len(analyses) else ""
+    lines = []
+    if untuned:
+        lines.append(
+            "One set of hyper-parameters for all methods and rates, and for dense: a difference may be one of tuning"
+            f"{where}."
+        )
+    for a in analyses:
+        if names_ := searched(a.section.fields):
+            seeds = len(a.section.fields["tuning"]["seeds"])
+            lines.append(
+                f"Tuned is {' and '.join(HYPERPARAMETERS.get(n, n) for n in names_)} alone, by validation accuracy at "
+                f"{counted(seeds, 'seed')}: all else is one value for all methods and rates ({a.section.title})."
+            )
+    return lines
 
 
 def _protocols(analyses: Sequence[Analysis]) -> list[str]:
@@ -74,7 +91,7 @@ def _scope(analyses: Sequence[Analysis]) -> list[str]:
     datasets, models = ({getattr(a.section, what) for a in analyses} for what in ("dataset", "model"))
     lines = []
     if 1 in (len(datasets), len(models)):
-        where = f"{_number(len(datasets), 'data set')}, {_number(len(models), 'network')}"
+        where = f"{counted(len(datasets), 'data set')}, {counted(len(models), 'network')}"
         lines.append(f"{where}: what is found holds for these.")
     pruned = [c for a in analyses for c in a.cells if c.collapsed and c.background == "prune"]
     if pruned:
@@ -86,10 +103,6 @@ def _scope(analyses: Sequence[Analysis]) -> list[str]:
     if not figure(analyses[0].view.metric).is_accuracy:
         lines.append("The figure is no accuracy.")
     return lines
-
-
-def _number(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _source(analyses: Sequence[Analysis]) -> list[str]:

@@ -21,7 +21,8 @@ FORBIDDEN = {
     "bench": set(),
 }
 ONLY = {  # package -> the files that may import it
-    "ray": {"bench/schedule.py"},
+    "ray": {"bench/schedule.py", "bench/asha.py"},
+    "optuna": {"bench/asha.py"},
     "mlflow": {"bench/tracking.py", "results/collect.py", "results/history.py"},
     "results": {"bench/commands.py"},
 }
@@ -115,6 +116,8 @@ HEAVY = ("torch", "ray", "mlflow", "sklearn", "pandas", "matplotlib")
         "import bench.cli; assert bench.cli.main(['speed', '--model', 'vgg']) == 2",
         "import bench.cli; assert bench.cli.main(['speed', '--machine', '--epochs', '0']) == 2",
         "import bench.timed_run, bench.bare",
+        "import bench.tune, bench.chosen, bench.search",
+        "import bench.cli; assert bench.cli.main(['tune', '--search', 'lrr']) == 2",
     ],
 )
 def test_light_commands_import_nothing_heavy(code: str, tmp_path: Path) -> None:

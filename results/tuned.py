@@ -1,0 +1,57 @@
+"""The hyper-parameters that were chosen for each method and rate, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from results.analysis import Analysis
+from results.collect import DENSE
+from results.figures import NONE, counted, ranges
+from results.formats import Grid
+from results.protocol import HYPERPARAMETERS
+from results.sections import searched
+
+Place = tuple[str, str, str, str]  # method, label, rate, background
+
+
+def chosen(a: Analysis) -> Iterator[tuple[Place, dict[str, float]]]:
+    """The values of every cell shown, field -> value."""
+    shown = {(cell.label, cell.rate) for cell in a.shown}
+    columns = [f"spec.{name}" for name in searched(a.section.fields)]
+    for (method, label, rate, background), rows in a.section.frame.groupby(["method", "label", "rate", "background"]):
+        if (label, rate) in shown:
+            values = {column.removeprefix("spec."): float(rows[column].iloc[0]) for column in columns}
+            yield (str(method), str(label), str(rate), str(background)), values
+
+
+def tuned(a: Analysis) -> Grid | None:
+    """Methods × rates: the chosen values; None where nothing was tuned."""
+    if not searched(a.section.fields):
+        return None
+    entries = {(label, rate): _entry(values) for (_, label, rate, _), values in chosen(a)}
+    dense = next((entry for (label, _), entry in entries.items() if label == DENSE), "")
+    labels = sorted({label for label, _ in entries if label != DENSE})
+    rates = sorted({rate for label, rate in entries if label != DENSE}, key=float)
+    rows = [[label, *(entries.get((label, rate), NONE) for rate in rates)] for label in labels]
+    last = f" Dense: {dense}." if dense else ""
+    return Grid(f"{_how(a)}{last}", ["method", *rates], rows)
+
+
+def _entry(values: Mapping[str, float]) -> str:
+    return ", ".join(f"{value:.3g}" for value in values.values())
+
+
+def _how(a: Analysis) -> str:
+    tuning, epochs = a.section.fields["tuning"], a.section.fields["epochs"]
+    spaces = [f"{HYPERPARAMETERS.get(n, n)} from {lo:g} to {hi:g}" for n, (lo, hi) in sorted(tuning["search"].items())]
+    seeds, used = sorted(tuning["seeds"]), set(a.section.frame["seed"])
+    shared = ranges(sorted(used & set(seeds)))
+    disjoint = f"warning: trials here have seed {shared}" if shared else "no trial here has such a seed"
+    return (
+        f"Tuned: {', '.join(spaces)}. The same budget for every method and rate, and for dense: {tuning['budget']} "
+        f"candidates of up to {epochs} epochs, drawn by Optuna's TPE on a logarithmic scale, the first with the "
+        "protocol's own value where it lies between; asynchronous successive halving (ASHA) lets the best "
+        f"1/{tuning['factor']} go on, first after {counted(tuning['grace'], 'epoch')}. Chosen by the validation "
+        f"accuracy after the last epoch at seed{'s' if len(seeds) > 1 else ''} {ranges(seeds)}, without the test "
+        f"images; {disjoint}."
+    )
