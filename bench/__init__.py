@@ -5,7 +5,7 @@ identity       spec (TrialSpec, run key), sweep, search, steps, packs, streams
 engine         train, member, prepare, initial, trainers, live (the one rule), updates, learning_rate, evaluate,
                arithmetic; what is measured: gradients, flow, paths, cost, memory, checksums; one trial: network,
                sparse_network, chain, links, sparse_layers, frozen_layers, pattern; a pack: stack, replay
-execution      schedule (Ray; with worker, events, ray_options), local, progress; asha (with candidates, chosen) for tune
+execution      schedule (Ray; with worker, events, ray_options), local, progress; for tune: asha, candidates, chosen
 storage        tracking (MLflow; with recorder, delivery, store, stored, pages), spool and intake (offline folder),
                places, entry, result, environment, names; checkpoint (trials that were stopped), files
 networks       artefact (write, read, load; with container, state, mask_codec, value_codec, value_types), narrow,
