@@ -219,10 +219,10 @@ def _connected(cell: Cell) -> Cell:
     return replace(cell, values={s: v for s, v in cell.values.items() if s not in cell.collapsed})
 
 
-def percent_of_dense(cell: Cell, dense: Cell) -> stats.Summary:
-    """100 · figure/figure of dense, seed by seed, over the seeds both have."""
-    seeds = [s for s in cell.values if dense.values.get(s)]
-    return stats.summary([100 * cell.values[s] / dense.values[s] for s in seeds])
+def percent_of_dense(cell: Cell, dense: Cell) -> tuple[stats.Summary, stats.Interval]:
+    """100 · figure/figure of dense, seed by seed, over the seeds both have; with the t interval of the mean."""
+    shares = [100 * cell.values[s] / dense.values[s] for s in cell.values if dense.values.get(s)]
+    return stats.summary(shares), stats.t_interval(np.array(shares))
 
 
 def twin(all_cells: Sequence[Cell], reference: str) -> str | None:

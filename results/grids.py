@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import isnan
 
 from bench import names
 from results import words
@@ -31,17 +32,20 @@ def percent(a: Analysis) -> Grid | None:
     if dense is None:
         return None
     shares = {(cell.label, cell.rate): percent_of_dense(cell, dense) for cell in a.shown if cell.background != DENSE}
-    sizes = {share.n for share in shares.values() if share.n}
+    sizes = {share.n for share, _ in shares.values() if share.n}
     if not sizes:
         return None
 
     def entry(cell: Cell) -> str:
-        share = shares[cell.label, cell.rate]
+        share, interval = shares[cell.label, cell.rate]
         size = f" (n = {share.n})" if len(sizes) > 1 else ""
-        return f"{share.mean:.2f}{size}" if share.n else NONE
+        spread = "" if isnan(interval.low) else f" [{interval.low:.2f}, {interval.high:.2f}]"
+        return f"{share.mean:.2f}{spread}{size}" if share.n else NONE
 
     n = "n" if len(sizes) > 1 else f"n = {min(sizes)}"
-    caption = f"Percent of the dense baseline at the same seed: mean over the {n} seeds both have."
+    caption = (
+        f"Percent of the dense baseline at the same seed: mean over the {n} seeds both have, with its 95 % t interval."
+    )
     return _by_rate(a, caption, entry)
 
 

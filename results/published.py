@@ -105,7 +105,7 @@ def grid(a: Analysis) -> Grid:
 
 def _ours(a: Analysis, cell: Cell, row: Published) -> str:
     if row.accuracy is None:
-        return f"{_spread(percent_of_dense(cell, a.dense), 1)} % of dense" if a.dense else NONE
+        return f"{_spread(percent_of_dense(cell, a.dense)[0], 1)} % of dense" if a.dense else NONE
     return _spread(cell.summary, 100)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from bench import names
+from results import stats
 from results.analysis import Analysis
 from results.cells import Cell, Comparison, percent_of_dense
 from results.collect import DENSE
@@ -21,6 +22,7 @@ from results.tuned import chosen
 IDENTITY = ("record", "dataset", "model", "differs", "method", "label", "rate", "background")
 CELL = (
     "metric", "mean", "sd", "n", "diverged", "failed", "no_figure", "missing", "collapsed", "percent_of_dense",
+    "percent_of_dense_low", "percent_of_dense_high",
     "percent_of_dense_n", "live_weights", "stored_parameters", "compression", "stored_bytes", "mask_bytes",
     "value_bytes", "compression_bytes", "forward_macs", "backward_macs",
 )  # fmt: skip
@@ -90,7 +92,8 @@ def _cells(a: Analysis) -> list[dict[str, Any]]:
 
 
 def _cell(a: Analysis, cell: Cell) -> dict[str, Any]:
-    share = percent_of_dense(cell, a.dense) if a.dense and cell.background != DENSE else None
+    of_dense = percent_of_dense(cell, a.dense) if a.dense and cell.background != DENSE else None
+    share, interval = of_dense or (None, stats.NO_INTERVAL)
     columns = (
         names.LIVE_WEIGHTS, names.STORED_PARAMETERS, names.COMPRESSION, *names.BYTES, names.FORWARD_MACS,
         names.BACKWARD_MACS,
@@ -106,6 +109,8 @@ def _cell(a: Analysis, cell: Cell) -> dict[str, Any]:
         "missing": list(cell.missing),
         "collapsed": sorted(cell.collapsed),
         "percent_of_dense": share.mean if share else math.nan,
+        "percent_of_dense_low": interval.low,
+        "percent_of_dense_high": interval.high,
         "percent_of_dense_n": share.n if share else None,
         **{name: _mean(cell, name) for name in columns},
     }

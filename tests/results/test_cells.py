@@ -127,8 +127,10 @@ def test_collapsed_seeds_leave_the_pruned_side_only() -> None:
 def test_percent_of_dense_is_the_mean_ratio_at_the_same_seed() -> None:
     cell = small_cells()["snip", "0.9"]
     one, other = replace(cell, values={0: 0.4, 1: 0.9, 2: 0.5}), replace(cell, values={0: 0.8, 1: 0.9})
-    found = percent_of_dense(one, other)
+    found, interval = percent_of_dense(one, other)
     assert (found.mean, found.n) == (75.0, 2)
+    assert interval.high - 75 == pytest.approx(12.706204736 * 25)  # t of one degree of freedom · sd / √2
+    assert interval.low == pytest.approx(150 - interval.high)
 
 
 def test_the_twin_differs_in_its_background_only() -> None:

@@ -140,7 +140,7 @@ def test_a_figure_that_no_trial_has_is_not_a_trial_that_did_not_finish() -> None
 def test_percent_of_dense_says_a_common_n_once() -> None:
     rows = [trial(m, q, s, 0.9) for m, q in (("dense", "0"), ("snip", "0.9"), ("freeze", "0.9")) for s in (0, 1)]
     made = render(frame(rows))
-    assert "mean over the n = 2 seeds both have." in made
+    assert "mean over the n = 2 seeds both have, with its 95 % t interval." in made
     assert "| snip     | 100.00 |" in made
     assert "mean over the n seeds both have." in render(frame(small()))
     assert "97.83 (n = 5)" in render(frame(small()))
