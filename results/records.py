@@ -22,9 +22,8 @@ from results.tuned import chosen
 IDENTITY = ("record", "dataset", "model", "differs", "method", "label", "rate", "background")
 CELL = (
     "metric", "mean", "sd", "n", "diverged", "failed", "no_figure", "missing", "collapsed", "percent_of_dense",
-    "percent_of_dense_low", "percent_of_dense_high",
-    "percent_of_dense_n", "live_weights", "stored_parameters", "compression", "stored_bytes", "mask_bytes",
-    "value_bytes", "compression_bytes", "forward_macs", "backward_macs",
+    "percent_of_dense_low", "percent_of_dense_high", "percent_of_dense_n", "live_weights", "stored_parameters",
+    "compression", "stored_bytes", "mask_bytes", "value_bytes", "compression_bytes", "forward_macs", "backward_macs",
 )  # fmt: skip
 COMPARISON = (
     "reference", "pairs", "difference", "low", "high", "bootstrap_low", "bootstrap_high", "test", "p", "p_holm",

@@ -142,8 +142,8 @@ def test_percent_of_dense_says_a_common_n_once() -> None:
     made = render(frame(rows))
     assert "mean over the n = 2 seeds both have, with its 95 % t interval." in made
     assert "| snip     | 100.00 |" in made
-    assert "mean over the n seeds both have." in render(frame(small()))
-    assert "97.83 (n = 5)" in render(frame(small()))
+    assert "mean over the n seeds both have, with its 95 % t interval." in render(frame(small()))
+    assert "97.83 [97.67, 98.00] (n = 5)" in render(frame(small()))
 
 
 def test_no_percent_of_a_dense_baseline_that_did_not_finish() -> None:
