@@ -65,10 +65,10 @@ def power(**options: Any) -> int:
 
 
 @cli.command()
-@click.argument("kind", type=click.Choice(["gradients", "accuracy", "storage", "ranks"]))
+@click.argument("kind", type=click.Choice(["difference", "accuracy", "gradients", "storage", "ranks"]))
 @with_options(PLOT)
 def plot(**options: Any) -> int:
-    """Draw the store: gradients over epochs, accuracy over rate or stored bytes, ranks of methods over everything."""
+    """Draw the store: freeze − prune, accuracy, gradients over epochs, accuracy over stored bytes, ranks of methods."""
     from bench.commands import write_plot
 
     return write_plot(options)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -13,14 +14,16 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from results.cells import Cell
+from results.cells import Cell, selection_text
 from results.collect import DENSE
 from results.figures import figure
 from results.parts import Part, collapsed, interval, missing, over_seeds
 from results.plot_page import finish, page
-from results.plot_style import BAND, GREY, Style, line_entries, open_entry
+from results.plot_style import BAND, GREY, SMALL, TINY, Style, line_entries, open_entry
 
 HEIGHT = 3.6  # inches of a panel
+CROWD = 12  # methods that one panel can hold; where there are more, every criterion has a panel
+COLUMNS, SMALL_HEIGHT = 4, 1.5  # of these
 LETTERS = 42  # of a line of text beside it
 CHANCE: dict[str, Any] = {"color": GREY, "linestyle": ":", "linewidth": 1.0}
 
@@ -28,18 +31,54 @@ CHANCE: dict[str, Any] = {"color": GREY, "linestyle": ":", "linewidth": 1.0}
 def draw(parts: Sequence[Part], styles: Mapping[str, Style]) -> Figure:
     """A panel per part: mean ± 95 % t interval over the seeds, against the density on a reversed log axis."""
     drawn = [part for part in parts if part.drawn]
-    made, blocks = page([(part.section.title, 1) for part in drawn], columns=1, height=HEIGHT)
-    chance = [_panel(axes, part, styles) for (axes,), part in zip(blocks, drawn, strict=True)]
-    legend = line_entries(styles[cell.record] for part in drawn for cell in part.drawn)
+    crowded = any(len(_methods(part)) > CROWD for part in drawn)
+    panels = [_by_selection(part) if crowded else {"": part} for part in drawn]
+    columns, height = (COLUMNS, SMALL_HEIGHT) if crowded else (1, HEIGHT)
+    titles = [(part.section.title, len(own)) for part, own in zip(drawn, panels, strict=True)]
+    made, blocks = page(titles, columns=columns, height=height)
+    for axes, own in zip(blocks, panels, strict=True):
+        for place, (panel, (title, part)) in enumerate(zip(axes, own.items(), strict=True)):
+            _panel(panel, part, styles, place=place if crowded else None)
+            panel.set_title(title, fontsize=SMALL)
+    chance = [_axes(axes, part) for axes, part in zip(blocks, drawn, strict=True)]
+    shown = [styles[cell.record] for part in drawn for cell in part.drawn]
+    legend = line_entries({_plain(style) for style in shown} if crowded else shown)
     if any(chance):
         legend.append((Line2D([], [], **CHANCE), "chance"))
     if collapsed(parts):
         legend.append(open_entry())
     finish(made, legend, [f"Mean and 95 % t interval {over_seeds(parts)}.", *missing(parts)])
     made.draw_without_rendering()  # lays the panels out, so that labels can be measured
-    for (axes,) in blocks:
-        thin(axes)
+    for axes in blocks:
+        thin(axes[-1])
     return made
+
+
+def _methods(part: Part) -> set[str]:
+    return {cell.label for cell in part.drawn if cell.background != DENSE}
+
+
+def _by_selection(part: Part) -> dict[str, Part]:
+    """A part per criterion, with the frozen and the pruned method that choose the same weights; dense in each."""
+    named: dict[str, list[Cell]] = {}
+    for cell in part.cells:
+        if cell.background != DENSE:
+            named.setdefault(selection_text(cell.record), []).append(cell)
+    dense = [cell for cell in part.cells if cell.background == DENSE]
+    titled = {_title(own): replace(part, cells=[*dense, *own]) for own in named.values()}
+    return {title: titled[title] for title in sorted(titled) if titled[title].rates}
+
+
+def _title(own: Sequence[Cell]) -> str:
+    """The pruned method's label, which is the paper's name; else the frozen one's."""
+    return next((cell.label for cell in own if cell.background == "prune"), own[0].label)
+
+
+def _plain(style: Style) -> Style:
+    """What the lines of all criteria have in common, where each has a panel of its own."""
+    words = {"freeze": "frozen", "prune": "pruned", DENSE: "dense"}
+    colour = style.colour if style.background == DENSE else GREY
+    return replace(style, label=words[style.background], colour=colour, order=0)
 
 
 def density(rate: str) -> float:
@@ -51,23 +90,34 @@ def density(rate: str) -> float:
     return float(1 - Decimal(rate))
 
 
-def _panel(axes: Axes, part: Part, styles: Mapping[str, Style]) -> bool:
-    """Draw a part; whether chance is among what the axis shows."""
+def _panel(axes: Axes, part: Part, styles: Mapping[str, Style], *, place: int | None) -> None:
+    """Draw a part, at its place among the panels of its section where it has several."""
     shown = figure(part.view.metric)
-    axes.set_ylabel(textwrap.fill(f"{shown.words} (%)", LETTERS))
-    axes.set_xlabel("rate: share of the weights that is not trained")
+    if place is None:
+        axes.set_ylabel(textwrap.fill(f"{shown.words} (%)", LETTERS))
+        axes.set_xlabel("rate: share of the weights that is not trained")
+    elif place % COLUMNS == 0:
+        axes.set_ylabel("%")
+    if place is not None:
+        axes.tick_params(axis="x", labelsize=TINY)
     by_record: dict[str, list[Cell]] = {}
     for cell in part.drawn:
         if cell.background != DENSE:
             by_record.setdefault(cell.record, []).append(cell)
     for record, cells in by_record.items():
         _line(axes, sorted(cells, key=lambda cell: float(cell.rate)), styles[record], shown.factor)
-    _rates(axes, part.rates)
     if part.dense is not None:
         _dense(axes, part.dense, styles[part.dense.record], shown.factor)
-    low, high = axes.get_ylim()
-    axes.set_ylim(max(low, -0.02 * shown.factor), min(high, 1.02 * shown.factor))  # intervals of few seeds go beyond
-    return _chance(axes, part.view.chance(part.section.dataset) * shown.factor)
+
+
+def _axes(panels: Sequence[Axes], part: Part) -> bool:
+    """Set the axes that the panels of a section share; whether chance is among what they show."""
+    first, factor = panels[0], figure(part.view.metric).factor
+    rate_axis(first, part.rates)
+    low, high = first.get_ylim()
+    first.set_ylim(max(low, -0.02 * factor), min(high, 1.02 * factor))  # intervals of few seeds go beyond
+    reached = [_chance(axes, part.view.chance(part.section.dataset) * factor) for axes in panels]
+    return any(reached)
 
 
 def _line(axes: Axes, cells: Sequence[Cell], style: Style, factor: float) -> None:
@@ -86,7 +136,7 @@ def _line(axes: Axes, cells: Sequence[Cell], style: Style, factor: float) -> Non
         axes.vlines(x, low, high, color=style.colour, linewidth=1.0)
 
 
-def _rates(axes: Axes, rates: Sequence[str]) -> None:
+def rate_axis(axes: Axes, rates: Sequence[str]) -> None:
     """Density on a log scale, most trained first, its ticks named by the rates: they crowd at 1, densities do not."""
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(FixedLocator([]))

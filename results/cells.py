@@ -232,6 +232,12 @@ def twin(all_cells: Sequence[Cell], reference: str) -> str | None:
     return next((label for label, r in records.items() if label != reference and selection(r) == own), None)
 
 
+def selection_text(record: str) -> str:
+    """How the method with that canonical JSON chooses its live weights, as JSON: the same of a freezing and a pruning
+    one that choose alike."""
+    return json.dumps(selection(json.loads(record)), sort_keys=True)
+
+
 def selection(record: Mapping[str, object]) -> dict[str, object]:
     """How a method chooses its live weights: its record without the background."""
     return {name: value for name, value in record.items() if name != "background"}

@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.lines import Line2D
 
-from results.cells import selection
+from results.cells import selection_text
 from results.collect import DENSE
 from results.sections import labels
 
@@ -29,6 +29,7 @@ BAND: dict[str, Any] = {"alpha": 0.15, "linewidth": 0}  # of an interval, in the
 # Sizes in points, of a figure WIDTH inches wide: readable where it fills a page.
 WIDTH = 7.2
 SMALL = 7.5
+TINY = 6.5  # of the rates under a narrow panel
 RC: Any = {
     "font.family": "DejaVu Sans", "font.size": 9, "axes.titlesize": 9, "figure.titlesize": 10, "legend.fontsize": 8.5,
     "xtick.labelsize": 8.5, "ytick.labelsize": 8.5, "axes.spines.top": False, "axes.spines.right": False,
@@ -69,7 +70,7 @@ def styles(frame: pd.DataFrame) -> dict[str, Style]:
     """
     known = frame.assign(label=labels(frame)).drop_duplicates("spec.method")
     backgrounds = dict(zip(known["spec.method"], known["background"], strict=True))
-    selections = {record: _selection(record) for record, kind in backgrounds.items() if kind != DENSE}
+    selections = {record: selection_text(record) for record, kind in backgrounds.items() if kind != DENSE}
     named = dict(zip(known["spec.method"], known["label"], strict=True))
     places = _places([(text, named[record]) for record, text in selections.items()])
     made = {}
@@ -78,10 +79,6 @@ def styles(frame: pd.DataFrame) -> dict[str, Style]:
         colour = BLACK if place < 0 else _colour(place)
         made[record] = Style(label=label, background=kind, colour=colour, order=2 * place + (kind == "prune"))
     return made
-
-
-def _selection(record: str) -> str:
-    return json.dumps(selection(json.loads(record)), sort_keys=True)
 
 
 def _places(selections: Sequence[tuple[str, str]]) -> dict[str, int]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from bench import names as store
-from results.analysis import View
+from results.analysis import View, analyses
 from results.cells import control_of
 from results.choices import unknown
 from results.figures import ACCURACIES
@@ -26,6 +26,7 @@ SUFFIXES = (".png", ".svg", ".pdf")
 METRICS: dict[str, tuple[str, ...]] = {
     "gradients": (store.GRAD_NORM_LIVE, *(name for name in store.PER_EPOCH if name != store.GRAD_NORM_LIVE)),
     "accuracy": tuple(ACCURACIES),
+    "difference": tuple(ACCURACIES),
     # What is stored is the network after the last epoch, so its accuracy at another epoch is beside the point.
     "storage": (store.TEST_ACCURACY, store.VALIDATION_ACCURACY),
     "ranks": tuple(ACCURACIES),
@@ -83,13 +84,15 @@ def plot(
         raise ValueError(f"plot {kind}: no trial shown has the figure {view.metric}")
     import matplotlib
 
-    from results import accuracy_plot, gradient_plot, rank_plot, storage_plot
+    from results import accuracy_plot, difference_plot, gradient_plot, rank_plot, storage_plot
     from results.plot_style import RC, styles
 
     looks = styles(frame)
     with matplotlib.rc_context(RC):
         if kind == "ranks":
             return rank_plot.draw(rank(frame, view), looks)
+        if kind == "difference":
+            return difference_plot.draw(analyses(frame, view))
         if kind == "gradients":
             return gradient_plot.draw(shown, looks, histories)
         return accuracy_plot.draw(shown, looks) if kind == "accuracy" else storage_plot.draw(shown, looks)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from results.analysis import Analysis
-from results.cells import Cell, Comparison, family_of, selection, without_collapsed
-from results.collect import DENSE
+from results.cells import Cell, Comparison, family_of, selection_text, without_collapsed
 from results.differences import difference, verdict
-from results.figures import p_value
+from results.figures import NONE, p_value
 from results.formats import Grid
 from results.words import margin
+
+MANY = 12  # comparisons that a sentence can name
 
 
 @dataclass(frozen=True)
@@ -39,14 +39,10 @@ class Question:
 
 def _pairs(cells: Sequence[Cell]) -> list[tuple[Cell, Cell]]:
     """(frozen, pruned) of one selection and rate."""
-    pruned = {(_selection(cell), cell.rate): cell for cell in cells if cell.background == "prune"}
+    pruned = {(selection_text(cell.record), cell.rate): cell for cell in cells if cell.background == "prune"}
     frozen = [cell for cell in cells if cell.background == "freeze"]
-    found = [(cell, pruned.get((_selection(cell), cell.rate))) for cell in frozen]
+    found = [(cell, pruned.get((selection_text(cell.record), cell.rate))) for cell in frozen]
     return [(cell, other) for cell, other in found if other is not None]
-
-
-def _selection(cell: Cell) -> str:
-    return "" if cell.background == DENSE else json.dumps(selection(json.loads(cell.record)), sort_keys=True)
 
 
 def answer(q: Question) -> list[str]:
@@ -61,14 +57,36 @@ def answer(q: Question) -> list[str]:
 
 def _counted(several: Sequence[Comparison]) -> str:
     """12 comparisons: freezing higher in 3 (snip at 0.99, 0.995), lower in 0, equivalent in 5 (…), open in 4."""
+    kinds = _kinds(several)
+    named = len(several) <= MANY
+    parts = [f"{kind} in {len(at)}{f' ({_where(at)})' if at and named else ''}" for kind, at in kinds.items()]
+    return f"{len(several)} comparisons: {'; '.join(parts)}"
+
+
+def _kinds(several: Sequence[Comparison]) -> dict[str, list[Comparison]]:
+    """Verdict in words -> the comparisons that have it."""
     kinds: dict[str, list[Comparison]] = {"freezing higher": [], "pruning higher": [], "equivalent": [], "open": []}
     for c in several:
         kind = {"higher": "freezing higher", "lower": "pruning higher"}.get(c.verdict, "")
         if c.equivalent:
             kind = f"{kind}, within the margin" if kind else "equivalent"
         kinds.setdefault(kind or "open", []).append(c)
-    parts = [f"{kind} in {len(where)}{f' ({_where(where)})' if where else ''}" for kind, where in kinds.items()]
-    return f"{len(several)} comparisons: {'; '.join(parts)}"
+    return kinds
+
+
+def by_rate(q: Question) -> Grid | None:
+    """Rate × verdict: the pruned methods it holds for; None where the sentences of `answer` name them."""
+    if len(q.plain) <= MANY:
+        return None
+    words = [*_kinds(q.plain)]
+    rates = sorted({c.rate for c in q.plain}, key=float)
+    rows = []
+    for rate in rates:
+        kinds = _kinds([c for c in q.plain if c.rate == rate])
+        rows.append([rate, *(", ".join(c.reference for c in kinds.get(word, [])) or NONE for word in words)])
+    return Grid(
+        "For which criterion, at which rate (named by the pruned method), over all done seeds.", ["rate", *words], rows
+    )
 
 
 def _where(several: Sequence[Comparison]) -> str:

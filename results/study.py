@@ -12,11 +12,12 @@ from results.analysis import View, analyses
 from results.formats import Block, Bullets, Code, Heading, Paragraph, Picture
 from results.plots import Histories, plot
 from results.protocol import protocol
-from results.question import Question, answer, table
+from results.question import Question, answer, by_rate, table
 from results.sections import differing
 from results.threats import threats
 
 FIGURES = {
+    "difference": "Freeze − prune over the rate, by criterion",
     "accuracy": "Accuracy over the rate, with 95 % confidence bands",
     "gradients": "Norm of the live gradient over training",
     "storage": "Accuracy over the bytes stored",
@@ -59,8 +60,7 @@ def _answers(questions: Sequence[Question]) -> list[Block]:
     for q in questions:
         blocks += [Heading(q.analysis.section.title, 3), Bullets(answer(q))]
         blocks.append(Paragraph(protocol(q.analysis.section.fields, varying)))
-        if grid := table(q):
-            blocks.append(grid)
+        blocks += [grid for grid in (by_rate(q), table(q)) if grid]
     return blocks
 
 

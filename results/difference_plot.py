@@ -1,0 +1,99 @@
+"""The question itself: freeze − prune over the rate, a panel per criterion."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from results.accuracy_plot import density, rate_axis, thin
+from results.analysis import Analysis
+from results.cells import Comparison
+from results.figures import figure
+from results.plot_page import Entry, finish, page
+from results.plot_style import GREY, SMALL, TINY
+from results.question import Question
+
+COLUMNS, HEIGHT = 4, 1.5  # panels side by side; inches of a panel
+COLOURS = {"higher": "#0072B2", "lower": "#D55E00", "": GREY}  # of the frozen network; grey: neither is marked
+WORDS = {"higher": "freezing higher", "lower": "pruning higher", "": "open, or equivalent (diamond)"}
+LINEAR = 1.0  # points around 0 drawn to scale; beyond, logarithmically
+ZERO: dict[str, Any] = {"color": "black", "linewidth": 0.8, "zorder": 1}
+
+
+def draw(analyses: Sequence[Analysis]) -> Figure:
+    """A panel per criterion: mean difference at the same rate and seed with its 95 % t interval.
+
+    Raises: ValueError where no frozen and pruned method that choose the same weights are shown.
+    """
+    asked = [(a, by_reference(a)) for a in analyses]
+    drawn = [(a, panels) for a, panels in asked if panels]
+    if not drawn:
+        raise ValueError("plot difference: no frozen and pruned method that choose the same weights are shown")
+    made, blocks = page([(a.section.title, len(panels)) for a, panels in drawn], columns=COLUMNS, height=HEIGHT)
+    for (a, panels), axes in zip(drawn, blocks, strict=True):
+        for place, (panel, (reference, several)) in enumerate(zip(axes, panels.items(), strict=True)):
+            _panel(panel, a, reference, several)
+            if place % COLUMNS == 0:
+                panel.set_ylabel("points")
+        axes[0].set_yscale("symlog", linthresh=LINEAR)
+        rate_axis(axes[0], sorted({c.rate for several in panels.values() for c in several}, key=float))
+    finish(made, _entries([c for _, panels in drawn for several in panels.values() for c in several]), _notes(drawn))
+    made.draw_without_rendering()
+    for axes in blocks:
+        thin(axes[-1])
+    return made
+
+
+def by_reference(a: Analysis) -> dict[str, list[Comparison]]:
+    """Pruned method -> its comparisons with the frozen twin, rates rising; those of which both are shown."""
+    shown = {(cell.label, cell.rate) for cell in a.shown}
+    found: dict[str, list[Comparison]] = {}
+    for c in sorted(Question(a).plain, key=lambda c: (c.reference, float(c.rate))):
+        if {(c.label, c.rate), (c.reference, c.rate)} <= shown and c.n:
+            found.setdefault(c.reference, []).append(c)
+    return found
+
+
+def _panel(axes: Axes, a: Analysis, reference: str, several: Sequence[Comparison]) -> None:
+    factor = figure(a.view.metric).factor
+    axes.set_title(reference, fontsize=SMALL)
+    axes.tick_params(axis="x", labelsize=TINY)
+    axes.axhline(0, **ZERO)
+    if a.view.margin is not None:
+        axes.axhspan(-factor * a.view.margin, factor * a.view.margin, color=GREY, alpha=0.15, linewidth=0)
+    for c in several:
+        mean, low, high = (factor * value for value in (c.difference, c.interval.low, c.interval.high))
+        spread = np.nan_to_num([[mean - low], [high - mean]])
+        axes.errorbar(density(c.rate), mean, yerr=spread, fmt=_marker(c), color=COLOURS[c.verdict], capsize=2)
+
+
+def _marker(c: Comparison) -> str:
+    return "D" if c.equivalent else "o"
+
+
+def _entries(several: Sequence[Comparison]) -> list[Entry]:
+    seen = {c.verdict for c in several}
+    return [
+        (Line2D([], [], color=COLOURS[verdict], marker="o", linestyle="none"), WORDS[verdict])
+        for verdict in COLOURS
+        if verdict in seen
+    ]
+
+
+def _notes(drawn: Sequence[tuple[Analysis, Mapping[str, Sequence[Comparison]]]]) -> list[str]:
+    view = drawn[0][0].view
+    numbers = sorted({c.n for _, panels in drawn for several in panels.values() for c in several})
+    pairs = f"n = {numbers[0]}" if len(numbers) == 1 else f"n = {numbers[0]} to {numbers[-1]}"
+    notes = [
+        f"{figure(view.metric).words}, freeze − prune, same weights chosen, same rate and seed: mean and 95 % t "
+        f"interval over {pairs} pairs. Coloured: Holm-adjusted p ≤ {view.alpha:g} over all criteria and rates of the "
+        f"section. To scale between −{LINEAR:g} and {LINEAR:g}, beyond on a logarithmic scale."
+    ]
+    if view.margin is not None:
+        notes.append(f"Grey: the equivalence margin of ±{figure(view.metric).number(view.margin)} points.")
+    return notes
