@@ -8,6 +8,7 @@ from bench import names
 from results import multiplicity
 from results.analysis import Analysis
 from results.figures import figure
+from results.mixture import most_unseen, told
 from results.question import Question
 
 FEW = 10  # seeds; below, a t test rests on the normality that it cannot check
@@ -16,8 +17,8 @@ FEW = 10  # seeds; below, a t test rests on the normality that it cannot check
 def threats(questions: Sequence[Question]) -> list[str]:
     """One sentence each, over all sections."""
     analyses = [q.analysis for q in questions]
-    found = [*_seeds(questions), *_untuned(), *_protocols(analyses), *_lost(analyses), *_controls(analyses)]
-    return [*found, *_scope(analyses), *_source(analyses)]
+    found = [*_seeds(questions), *_mixed(questions), *_untuned(), *_protocols(analyses), *_lost(analyses)]
+    return [*found, *_controls(analyses), *_scope(analyses), *_source(analyses)]
 
 
 def _seeds(questions: Sequence[Question]) -> list[str]:
@@ -35,6 +36,26 @@ def _seeds(questions: Sequence[Question]) -> list[str]:
         )
     if few := sum(c.n < 2 for c in pairs):
         lines.append(f"{few} comparisons have fewer than two pairs and cannot be tested.")
+    return lines
+
+
+def _mixed(questions: Sequence[Question]) -> list[str]:
+    """Per section, the cells with seeds near chance and others; and what the seeds of the others cannot rule out."""
+    lines, counts = [], []
+    for q in questions:
+        several = [*q.plain, *q.analysis.comparisons]
+        if found := q.analysis.mixed(several):
+            counts += [c.n for c in several if c.n > 1]
+            lines.append(
+                f"Some, but not all, seeds are near chance: {told(found, q.analysis.cells)}. Mean, its intervals, t "
+                "test and TOST of their differences describe neither kind of seed; see the warnings of the section."
+            )
+    if counts:
+        least = min(counts)
+        lines.append(
+            f"Where none of n = {least} seeds is near chance, up to {100 * most_unseen(least):.0f} % of all may be "
+            "(95 % limit): such a mean is too good, and neither a t test nor an exact one sees it."
+        )
     return lines
 
 
