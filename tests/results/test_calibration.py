@@ -8,12 +8,12 @@ differences fails, the bounds stand around what was measured: they say how far o
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import pytest
+from calibration import likely, share
 from numpy.typing import NDArray
-from scipy.stats import binom
 
 from results import stats
 from results.cells import Cell, family
@@ -24,11 +24,6 @@ N = 3_000
 SIZES = (3, 5, 10)
 IMAGES = 360  # of the test set of digits
 Draw = Callable[[np.random.Generator, tuple[int, int]], NDArray[np.float64]]
-
-
-def likely(p: float, n: int) -> tuple[float, float]:
-    """The rates between which Binomial(n, p)/n lies with probability 99.8 %."""
-    return float(binom.ppf(0.001, n, p)) / n, float(binom.ppf(0.999, n, p)) / n
 
 
 def normal(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.float64]:
@@ -59,10 +54,6 @@ def both_fall(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.fl
 def one_falls(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.float64]:
     """One method falls by 80 points in one seed of ten, and is 8 points better in the others: mean 0, skewness 2.7."""
     return rng.normal(0, 0.002, shape) + 0.08 - 0.8 * (rng.random(shape) < 0.1)
-
-
-def share(found: Sequence[bool]) -> float:
-    return float(np.mean(found))
 
 
 def rejected(draw: Draw, n: int, many: int = N) -> float:
