@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import get_args
@@ -24,6 +24,8 @@ from results.cells import (
 )
 from results.choices import check_level, check_metric, unknown, unknown_rate
 from results.collect import DENSE
+from results.figures import figure
+from results.mixture import Place, mixed, without_near_chance
 from results.sections import Section, sections
 
 CLASSES = 10  # of a data set that the view does not know
@@ -79,8 +81,8 @@ class View:
 class Analysis:
     """A section, computed.
 
-    `chance` and `connected` are the comparisons again: with diverged seeds counted as chance, and without the seeds
-    whose pruned network lost a layer.
+    `chance`, `connected` and `trained` are the comparisons again: with diverged seeds counted as chance, without the
+    seeds whose pruned network lost a layer, and without the seeds near chance of a cell that has others.
     """
 
     section: Section
@@ -92,6 +94,7 @@ class Analysis:
     comparisons: list[Comparison]
     chance: list[Comparison]
     connected: list[Comparison]
+    trained: list[Comparison]
     controlled: list[Cell]  # of methods under a sanity control: in no other cell, comparison or family
     controls: list[Comparison]  # of these, each with its own method
 
@@ -114,6 +117,12 @@ class Analysis:
         keys = {(cell.label, cell.rate) for cell in self.shown}
         return [c for c in self.controls if (c.reference, c.rate) in keys]
 
+    def mixed(self, several: Sequence[Comparison]) -> dict[Place, frozenset[int]]:
+        """The cells that mix seeds near chance with others in these comparisons; only accuracies have a chance."""
+        if not figure(self.view.metric).is_accuracy:
+            return {}
+        return mixed(several, [*self.cells, *self.controlled], self.view.chance(self.section.dataset))
+
 
 def analyses(frame: pd.DataFrame, view: View) -> list[Analysis]:
     """The sections of a frame of `collect`, computed. Raises ValueError for a choice that the store does not have."""
@@ -131,10 +140,11 @@ def analyse(section: Section, view: View) -> Analysis:
     named = {c.label for c in made if c.method == view.reference}
     candidates = [view.reference] if view.reference in labels else sorted(named & set(labels))
     reference = candidates[0] if len(candidates) == 1 else None
-    plain = _family(made, reference, view)
-    as_chance, connected = (
+    plain, chance = _family(made, reference, view), view.chance(section.dataset)
+    trained = without_near_chance(made, chance) if figure(view.metric).is_accuracy else made
+    as_chance, connected, trained_only = (
         plain if variant == made else _family(variant, reference, view)
-        for variant in (diverged_as(made, view.chance(section.dataset)), without_collapsed(made))
+        for variant in (diverged_as(made, chance), without_collapsed(made), trained)
     )
     return Analysis(
         section=section,
@@ -146,6 +156,7 @@ def analyse(section: Section, view: View) -> Analysis:
         comparisons=plain,
         chance=as_chance,
         connected=connected,
+        trained=trained_only,
         controlled=controlled,
         controls=control_family(controlled, made, test=view.test, margin=view.margin, alpha=view.alpha),
     )

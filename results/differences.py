@@ -157,11 +157,24 @@ def sensitivity(a: Analysis) -> list[str]:
     """
     if not figure(a.view.metric).is_accuracy:
         return []
-    shown = {(c.label, c.rate): c for c in a.shown_comparisons if c.label != a.twin}
-    pairs = [(shown[c.label, c.rate], c) for c in a.chance if (c.label, c.rate) in shown]
+    return _changed(a, [c for c in a.chance if c.label != a.twin], "without them")
+
+
+def trained_only(a: Analysis) -> list[str]:
+    """The comparisons of a cell with seeds near chance and others, again without the former.
+
+    Not those that the headline's column of connected seeds already has.
+    """
+    told = {(c.label, c.rate, c.seeds) for c in a.connected if c.label == a.twin}
+    return _changed(a, [c for c in a.trained if (c.label, c.rate, c.seeds) not in told], "with them")
+
+
+def _changed(a: Analysis, several: Sequence[Comparison], plain: str) -> list[str]:
+    """A line for each comparison shown that has other pairs than the plain one, which stands behind it."""
+    shown = {(c.label, c.rate): c for c in a.shown_comparisons}
+    pairs = [(shown[c.label, c.rate], c) for c in several if (c.label, c.rate) in shown]
     return [
-        f"{new.label}, rate {new.rate}: {difference(a, new)}, n = {new.n}, Holm p {p_value(new.p_holm)} (without "
-        f"them: {difference(a, old)}, n = {old.n}, Holm p {p_value(old.p_holm)})"
+        f"{new.label}, rate {new.rate}: {_short(a, new)} ({plain}: {_short(a, old)})"
         for old, new in pairs
         if new.seeds != old.seeds
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from results.figures import figure, p_value
@@ -41,9 +42,7 @@ def _grid(ranking: Ranking) -> Grid:
 
 def both_tests(ranking: Ranking) -> str:
     """Both tests in a sentence each."""
-    n, k = ranking.means.shape
-    chi_square, p = ranking.friedman
-    rough = f", a rough approximation with {n} blocks" if n < FEW else ""
+    k, p = len(ranking.means.columns), ranking.friedman.p
     few = (
         f" So few blocks cannot show a difference: ranks alike in every block give p = {p_value(ranking.least_p)}."
         if ranking.least_p > ranking.alpha
@@ -55,10 +54,21 @@ def both_tests(ranking: Ranking) -> str:
         else ""
     )
     return (
-        f"Friedman's test that all {k} methods are alike: chi-square = {chi_square:.2f} with {k - 1} degrees of "
-        f"freedom, p {'' if p < 0.001 else '= '}{p_value(p)}{rough}.{few}{none} Mean ranks further apart than the "
-        f"critical difference CD = {ranking.critical_difference:.2f} differ at {ranking.alpha:g} by Nemenyi's test."
+        f"Friedman's test that all {k} methods are alike: {_friedman(ranking)}.{few}{none} Mean ranks further apart "
+        f"than the critical difference CD = {ranking.critical_difference:.2f} differ at {ranking.alpha:g} by Nemenyi's "
+        "test."
     )
+
+
+def _friedman(ranking: Ranking) -> str:
+    """The statistic, p, and which distribution that is of."""
+    (n, k), found = ranking.means.shape, ranking.friedman
+    said = f"chi-square = {found.chi_square:.2f}"
+    p = f"p {'' if found.p < 0.001 else '= '}{p_value(found.p)}"
+    if found.exact:
+        return f"{said}, exact {p} over all orders of the ranks within each block, ties as seen"
+    rough = f", a rough approximation with {n} blocks" if n < FEW else ""
+    return f"{said}, {p} by the chi-square distribution with {k - 1} degrees of freedom{rough}"
 
 
 def limits(ranking: Ranking) -> list[str]:
@@ -78,7 +88,6 @@ def limits(ranking: Ranking) -> list[str]:
 
 def record(ranking: Ranking) -> dict[str, Any]:
     """The ranking as numbers at full precision."""
-    chi_square, p = ranking.friedman
     return {
         "metric": ranking.metric,
         "alpha": ranking.alpha,
@@ -88,7 +97,7 @@ def record(ranking: Ranking) -> dict[str, Any]:
         ],
         "left_out": list(ranking.left_out),
         "mean_ranks": dict(ranking.mean_ranks),
-        "friedman": {"chi_square": chi_square, "p": p},
+        "friedman": asdict(ranking.friedman),
         "nemenyi": {str(label): dict(row) for label, row in ranking.nemenyi.iterrows()},
         "critical_difference": ranking.critical_difference,
     }

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import pandas as pd
 from scipy import stats as scipy_stats
@@ -18,6 +19,7 @@ from results.analysis import View
 from results.cells import Cell
 from results.collect import DENSE
 from results.figures import figure
+from results.friedman import Friedman, friedman
 from results.parts import Part, parts
 from results.sections import labels
 from results.stats import DECIMALS
@@ -47,19 +49,20 @@ class Ranking:
         """Label -> mean rank over the blocks, the best first."""
         return self.ranks.mean().sort_values(kind="stable")
 
-    @property
-    def friedman(self) -> tuple[float, float]:
-        """Friedman's chi-square (1937), corrected for ties, and its p; 0 and 1 where all methods tie in all blocks."""
-        ranks = self.ranks
-        if bool((ranks.nunique(axis=1) == 1).all()):
-            return 0.0, 1.0
-        found = scipy_stats.friedmanchisquare(*(ranks[label] for label in ranks))
-        return float(found.statistic), float(found.pvalue)
+    @cached_property
+    def friedman(self) -> Friedman:
+        """Friedman's test, exact where that is little work."""
+        return friedman(self.ranks.to_numpy())
 
     @property
     def least_p(self) -> float:
-        """Friedman's p where every block ranks the methods alike: then chi-square is N(k-1), the largest there is."""
+        """Friedman's p where every block ranks the methods alike, without ties: the smallest there is.
+
+        Exact, one order of k! in every block after the first; by chi-square, which then is N(k-1), its tail.
+        """
         n, k = self.means.shape
+        if self.friedman.exact:
+            return float(math.factorial(k)) ** (1 - n)
         return float(scipy_stats.chi2.sf(n * (k - 1), k - 1))
 
     @property

@@ -13,6 +13,7 @@ from results.collect import DENSE
 from results.controls import controls, untold
 from results.figures import figure, ranges
 from results.formats import Block, Bullets, Heading, Paragraph
+from results.mixture import told
 from results.protocol import environment, protocol
 from results.sections import differing
 from results.tuned import tuned
@@ -94,6 +95,9 @@ def _comparisons(a: Analysis) -> Iterator[Block]:
         others = " of the other methods" if a.twin else ""
         yield Paragraph(f"Sensitivity: comparisons{others} with diverged seeds counted as chance, {words.chance(a)}:")
         yield Bullets(changed)
+    if trained := differences.trained_only(a):
+        yield Paragraph("Sensitivity: comparisons without the seeds near chance of a cell that has others:")
+        yield Bullets(trained)
 
 
 def exclusions(a: Analysis) -> list[str]:
@@ -120,8 +124,11 @@ def _seeds(seeds: list[int]) -> str:
 
 
 def warnings(a: Analysis) -> list[str]:
-    """What would make a comparison unfair: unequal counts at a rate, unequal initial weights at a seed."""
-    return [*_unequal_counts(a), *_unequal_inits(a)]
+    """What would make a comparison unfair or its mean misleading.
+
+    Unequal counts at a rate, unequal initial weights at a seed, seeds near chance beside others in one cell.
+    """
+    return [*_unequal_counts(a), *_unequal_inits(a), *_mixed(a)]
 
 
 def _unequal_counts(a: Analysis) -> list[str]:
@@ -143,3 +150,17 @@ def _unequal_inits(a: Analysis) -> list[str]:
     broken = sorted(seed for seed, checksums in found.items() if len(checksums) > 1)
     text = "initial weights differ between trials of one seed, so its pairs are not paired in them"
     return [f"Warning: {_seeds(broken)}: {text}."] if broken else []
+
+
+def _mixed(a: Analysis) -> list[str]:
+    found = a.mixed([*a.shown_comparisons, *(a.shown_controls if a.view.controls else [])])
+    if not found:
+        return []
+    by_t = a.view.test == "t"
+    exact = "an exact test (option test: wilcoxon or permutation)" if by_t else "the exact test"
+    return [
+        f"Warning: some, but not all, seeds of a cell are nearer to chance, {words.chance(a)}, than to its best seed: "
+        f"{told(found, [*a.cells, *a.controlled])}. The differences there mix two kinds of pairs; mean, its intervals"
+        f"{', t test' if by_t else ''} and TOST describe neither. Read {exact}, which asks whether the methods are "
+        "alike and not whose mean is higher, and the sensitivity without those seeds."
+    ]

@@ -8,6 +8,7 @@ from bench import names
 from results import multiplicity
 from results.analysis import Analysis
 from results.figures import counted, figure
+from results.mixture import most_unseen, told
 from results.protocol import HYPERPARAMETERS
 from results.question import Question
 from results.sections import searched
@@ -18,8 +19,8 @@ FEW = 10  # seeds; below, a t test rests on the normality that it cannot check
 def threats(questions: Sequence[Question]) -> list[str]:
     """One sentence each, over all sections."""
     analyses = [q.analysis for q in questions]
-    found = [*_seeds(questions), *_tuning(analyses), *_protocols(analyses), *_lost(analyses), *_controls(analyses)]
-    return [*found, *_scope(analyses), *_source(analyses)]
+    found = [*_seeds(questions), *_mixed(questions), *_tuning(analyses), *_protocols(analyses), *_lost(analyses)]
+    return [*found, *_controls(analyses), *_scope(analyses), *_source(analyses)]
 
 
 def _seeds(questions: Sequence[Question]) -> list[str]:
@@ -56,6 +57,26 @@ def _tuning(analyses: Sequence[Analysis]) -> list[str]:
                 f"Tuned is {' and '.join(HYPERPARAMETERS.get(n, n) for n in names_)} alone, by validation accuracy at "
                 f"{counted(seeds, 'seed')}: all else is one value for all methods and rates ({a.section.title})."
             )
+    return lines
+
+
+def _mixed(questions: Sequence[Question]) -> list[str]:
+    """Per section, the cells with seeds near chance and others; and what the seeds of the others cannot rule out."""
+    lines, counts = [], []
+    for q in questions:
+        several = [*q.plain, *q.analysis.comparisons]
+        if found := q.analysis.mixed(several):
+            counts += [c.n for c in several if c.n > 1]
+            lines.append(
+                f"Some, but not all, seeds are near chance: {told(found, q.analysis.cells)}. Mean, its intervals, t "
+                "test and TOST of their differences describe neither kind of seed; see the warnings of the section."
+            )
+    if counts:
+        least = min(counts)
+        lines.append(
+            f"Where none of n = {least} seeds is near chance, up to {100 * most_unseen(least):.0f} % of all may be "
+            "(95 % limit): such a mean is too good, and neither a t test nor an exact one sees it."
+        )
     return lines
 
 

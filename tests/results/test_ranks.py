@@ -55,21 +55,9 @@ def test_low_may_be_better() -> None:
     assert ranking([[0.9, 0.8, 0.7]], better=-1).mean_ranks.to_dict() == {"c": 1.0, "b": 2.0, "a": 3.0}
 
 
-def test_friedman_by_hand() -> None:
-    # 12N/(k(k+1))·Σ(R - (k+1)/2)² with N = 4, k = 3 and R = 1, 2, 3: 4·2 = 8; with 2 df p = exp(-8/2)
-    found = ranking([[0.9, 0.8, 0.7]] * 4).friedman
-    assert found == pytest.approx((8.0, math.exp(-4)))
-
-
-def test_friedman_corrects_for_ties() -> None:
-    # ranks 1.5 1.5 3 and 1 2 3: 12·2/12·((1.25-2)² + (1.75-2)² + 1) = 3.25, over 1 - (2³-2)/(2·(3³-3)) = 0.875
-    statistic, p = ranking([[0.9, 0.9, 0.7], [0.9, 0.8, 0.7]]).friedman
-    assert (statistic, p) == (pytest.approx(3.25 / 0.875), pytest.approx(chi2.sf(3.25 / 0.875, 2)))
-
-
-def test_methods_that_always_tie_are_alike() -> None:
+def test_methods_that_always_tie_are_not_told_apart() -> None:
     made = ranking([[0.5, 0.5, 0.5]] * 3)
-    assert made.friedman == (0.0, 1.0)
+    assert made.friedman.p == 1.0
     assert (made.nemenyi.to_numpy() == 1.0).all()
 
 
@@ -142,7 +130,8 @@ def test_the_table_of_ranks() -> None:
         "|freeze|1.00||0.013|0.333|", "|snip|2.00|0.333|0.333||", "|grasp|3.00|0.013||0.333|",
     ]  # fmt: skip
     for said in (
-        "of the 3 methods shown over 4 blocks", "chi-square = 8.00 with 2 degrees of freedom, p = 0.018, a rough",
+        "of the 3 methods shown over 4 blocks",
+        "chi-square = 8.00, exact p = 0.005 over all orders of the ranks within each block, ties as seen.",
         "CD = 1.66", "The 4 blocks come from 2 data sets: blocks that share one are not independent",
         "- Left out: nothing.",
     ):  # fmt: skip
@@ -157,15 +146,24 @@ def test_without_a_difference_the_pairs_are_not_to_be_read() -> None:
 
 def test_too_few_blocks_to_show_anything_are_said_to_be() -> None:
     two, three = (ranking([[0.9, 0.8, 0.7]] * n) for n in (2, 3))
-    assert two.least_p == pytest.approx(two.friedman[1]) == pytest.approx(math.exp(-2))
-    assert "cannot show a difference: ranks alike in every block give p = 0.135." in both_tests(two)
-    assert "cannot show" not in both_tests(three)  # exp(-3) = 0.0498
+    assert two.least_p == pytest.approx(two.friedman.p) == pytest.approx(1 / 6)
+    assert three.least_p == pytest.approx(three.friedman.p) == pytest.approx(1 / 36)
+    assert "cannot show a difference: ranks alike in every block give p = 0.167." in both_tests(two)
+    assert "cannot show" not in both_tests(three)
+
+
+def test_many_methods_have_an_approximate_p_and_the_text_says_so() -> None:
+    few, more = (ranking([[1 - j / 10 for j in range(6)]] * n, "abcdef") for n in (9, 10))
+    assert few.least_p == few.friedman.p == pytest.approx(chi2.sf(45, 5)) and not few.friedman.exact
+    said = "chi-square = 45.00, p < 0.001 by the chi-square distribution with 5 degrees of freedom"
+    assert f"{said}, a rough approximation with 9 blocks." in both_tests(few)
+    assert "by the chi-square distribution with 5 degrees of freedom. Mean" in both_tests(more)
 
 
 def test_ranks_as_numbers() -> None:
     made = json.loads(render(frame(stored(LEVELS)), ranks=True, format="json"))["ranks"]
     assert made["mean_ranks"] == {"freeze": 1.0, "snip": 2.0, "grasp": 3.0}
-    assert made["friedman"] == {"chi_square": pytest.approx(8.0), "p": pytest.approx(math.exp(-4))}
+    assert made["friedman"] == {"chi_square": pytest.approx(8.0), "p": pytest.approx(1 / 216), "exact": True}
     assert made["nemenyi"]["freeze"]["grasp"] == made["nemenyi"]["grasp"]["freeze"] == pytest.approx(0.013, abs=5e-4)
     assert [block["dataset"] for block in made["blocks"]] == ["digits", "digits", "mnist", "mnist"]
     assert "ranks" not in json.loads(render(frame(stored(LEVELS)), format="json"))
