@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pandas as pd
 
 from results import formats, report
-from results.analysis import View, analyses
+from results.analysis import Analysis, View, analyses
 from results.formats import Block, Bullets, Code, Heading, Paragraph, Picture
 from results.plots import Histories, plot
 from results.protocol import protocol
@@ -22,6 +23,8 @@ FIGURES = {
     "gradients": "Norm of the live gradient over training",
     "storage": "Accuracy over the bytes stored",
 }
+ONE_PANEL = ("gradients", "storage")  # figures with a line or a cloud of points per method
+CROWD = 13  # methods in one panel, dense among them
 
 
 def study(
@@ -39,7 +42,7 @@ def study(
     questions = [Question(a) for a in shown]
     blocks = report.report(shown)
     introduction, rest = blocks[:2], blocks[2:]
-    drawn = [_picture(frame, kind, view, histories, stem) for kind in FIGURES]
+    drawn = [_picture(frame, kind, _legible(kind, shown, view), histories, stem) for kind in FIGURES]
     return [
         *introduction,
         *_answers(questions),
@@ -62,6 +65,14 @@ def _answers(questions: Sequence[Question]) -> list[Block]:
         blocks.append(Paragraph(protocol(q.analysis.section.fields, varying)))
         blocks += [grid for grid in (by_rate(q), table(q)) if grid]
     return blocks
+
+
+def _legible(kind: str, shown: Sequence[Analysis], view: View) -> View:
+    """The view of a figure: of very many methods, those with a line each show the reference and its twin alone."""
+    crowded = any(len({cell.label for cell in a.shown}) > CROWD for a in shown)
+    if not crowded or kind not in ONE_PANEL:
+        return view
+    return replace(view, methods=sorted({label for a in shown for label in (a.reference, a.twin) if label}))
 
 
 def _picture(frame: pd.DataFrame, kind: str, view: View, histories: Histories, stem: str) -> Picture | None:
