@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import pickle
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import optuna
@@ -16,15 +16,16 @@ from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler
 from ray.tune.search import Searcher
 from ray.tune.search.optuna import OptunaSearch
 
-from bench.candidates import Candidate, Tried, specs_of
+from bench import names
+from bench.candidates import Candidate, Tried, specs_of, without_test
 from bench.schedule import Stop, dumps, fit, loss, slots
-from bench.search import FACTOR, Search
+from bench.search import RUNGS, Search
 from bench.spec import TrialSpec
 from bench.worker import Load, plug_ins
 
 METRIC = "validation_accuracy"
 TIME = "epoch"
-REASON = "reason"
+OUTCOME, REASON = "outcome", "reason"
 CELL = "cell"  # place of the cell among all
 NUMBER = "number"  # of the candidate in its cell; the first of equals is chosen, whichever ended first
 RETRIES = 1  # of a candidate whose worker was lost
@@ -35,7 +36,6 @@ Chosen = Callable[[TrialSpec, Sequence[Tried]], None]  # told once all candidate
 def run(
     cells: Sequence[TrialSpec],
     search: Search,
-    own: Mapping[str, float],
     load: Load,
     chosen: Chosen,
     *,
@@ -43,7 +43,7 @@ def run(
     gpus_per_trial: float,
     address: str | None,
 ) -> None:
-    """Try `search.budget` candidates for every cell, the first of them `own`; see `bench.search`.
+    """Try `search.budget` candidates for every cell; see `bench.search`.
 
     Raises: SweepError if Ray does not start, or no machine can hold a trial; KeyboardInterrupt soon after SIGINT or
     SIGTERM; whatever `chosen` raises.
@@ -61,7 +61,7 @@ def run(
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     config = tune.TuneConfig(
         num_samples=len(cells) * search.budget,
-        search_alg=_Searches(cells, search, own),
+        search_alg=_Searches(cells, search),
         scheduler=_Halvings(cells, search),
         max_concurrent_trials=at_once,
         reuse_actors=True,
@@ -77,7 +77,7 @@ class _Trainable(tune.Trainable):
 
     def setup(self, config: dict[str, Any], job: bytes = b"") -> None:
         self._cells, self._search, load = pickle.loads(job)
-        self._data = load()
+        self._data = without_test(load())
         self._candidate: Candidate | None = None
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -94,8 +94,8 @@ class _Trainable(tune.Trainable):
             self._candidate = Candidate(specs_of(cell, self._search, values), self._data, cell.device)
             self._epochs = cell.epochs
         accuracy, now = self._candidate.advance(), self._candidate
-        done = bool(now.reason) or now.epoch == self._epochs
-        return {METRIC: accuracy, TIME: now.epoch, REASON: now.reason, "done": done}
+        done = now.outcome != names.DONE or now.epoch == self._epochs
+        return {METRIC: accuracy, TIME: now.epoch, OUTCOME: now.outcome, REASON: now.reason, "done": done}
 
     def cleanup(self) -> None:
         if self._candidate is not None:
@@ -109,12 +109,13 @@ class _Searches(Searcher):
     TPE draws its first ten at random from its seed, so these are the same for every cell, in every order of events.
     """
 
-    def __init__(self, cells: Sequence[TrialSpec], search: Search, own: Mapping[str, float]) -> None:
+    def __init__(self, cells: Sequence[TrialSpec], search: Search) -> None:
         super().__init__(metric=METRIC, mode="max")
         space: dict[str, optuna.distributions.BaseDistribution] = {
             name: optuna.distributions.FloatDistribution(lo, hi, log=True) for name, lo, hi in search.bounds
         }
-        first = [dict(own)] if all(lo <= own[name] <= hi for name, lo, hi in search.bounds) else None
+        within = all(lo <= own <= hi for own, (_, lo, hi) in zip(search.own, search.bounds, strict=True))
+        first = [search.first] if within else None
         self._each = [
             OptunaSearch(
                 space, metric=METRIC, mode="max", points_to_evaluate=first, sampler=optuna.samplers.TPESampler(seed=0)
@@ -155,11 +156,12 @@ class _Halvings(FIFOScheduler):
                 time_attr=TIME,
                 metric=METRIC,
                 mode="max",
-                max_t=cell.epochs,
+                max_t=search.grace * search.factor ** (RUNGS - 1),  # the last rung; a candidate ends by itself
+                stop_last_trials=False,
                 grace_period=search.grace,
-                reduction_factor=FACTOR,
+                reduction_factor=search.factor,
             )
-            for cell in cells
+            for _ in cells
         ]
 
     def _of(self, trial: Any) -> AsyncHyperBandScheduler:
@@ -204,15 +206,16 @@ class _Callback(tune.Callback):
     ) -> None:
         tried = self._of(trial)
         del tried.validation_accuracy[max(0, result[TIME] - 1) :]  # of a worker that was lost
-        tried.reason = result[REASON]
-        if not tried.reason:
+        tried.outcome, tried.reason = result[OUTCOME], result[REASON]
+        if tried.outcome == names.DONE:
             tried.validation_accuracy.append(result[METRIC])
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self._end(trial)
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        self._of(trial).reason = loss(trial)
+        tried = self._of(trial)
+        tried.outcome, tried.reason = names.FAILED, loss(trial)
         self._end(trial)
 
     def _of(self, trial: Any) -> Tried:

@@ -21,13 +21,14 @@ class Tried:
 
     values: Mapping[str, float]  # field -> value
     validation_accuracy: list[float] = field(default_factory=list)  # after epoch 1, 2, …; mean over the seeds
+    outcome: str = names.DONE  # DONE, also where it was stopped early; DIVERGED or FAILED
     reason: str = ""  # why it diverged or failed
 
 
 def best(tried: Sequence[Tried], epochs: int) -> Tried | None:
     """The candidate of the highest validation accuracy after the last epoch, the first of equals; None where none got
     so far."""
-    whole = [one for one in tried if not one.reason and len(one.validation_accuracy) == epochs]
+    whole = [one for one in tried if one.outcome == names.DONE and len(one.validation_accuracy) == epochs]
     return max(whole, key=lambda one: one.validation_accuracy[-1], default=None)
 
 
@@ -48,7 +49,7 @@ class Candidate:
     def __init__(self, specs: Sequence[TrialSpec], data: ImageData, device: str) -> None:
         self._trainings = [train_epochs([spec], without_test(data), device) for spec in specs]
         self.epoch = 0  # the last one trained
-        self.reason = ""  # why it ended before its time
+        self.outcome, self.reason = names.DONE, ""  # of a trial that ended before its time
 
     def advance(self) -> float:
         """Train one more epoch at every seed; the mean validation accuracy, 0 where a trial diverged or failed."""
@@ -58,7 +59,7 @@ class Candidate:
             while isinstance(event, Epoch) and event.epoch <= self.epoch:  # the figures before training
                 event = next(training)
             if not isinstance(event, Epoch):
-                self.reason = f"{event.outcome}: {event.reason}"
+                self.outcome, self.reason = event.outcome, event.reason
                 return 0.0
             found.append(event.figures[names.VALIDATION_ACCURACY])
         self.epoch += 1

@@ -6,9 +6,12 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bench import names
+from bench.delivery import repeated
+from bench.places import Place, StorePlace
 from bench.search import Search, check_disjoint, search_of
 from bench.spec import TrialSpec, canonical_json
 from bench.store import exists
@@ -18,71 +21,83 @@ from bench.sweep import Sweep
 if TYPE_CHECKING:
     from bench.candidates import Tried
 
+HINT = "`python -m bench tune` with the same methods, rates and protocol chooses"
+
 
 @dataclass(frozen=True)
 class Choice:
     """What was chosen for a cell."""
 
     cell: str  # its key, TrialSpec.cell_key
-    search: Search
+    record: Mapping[str, Any]  # what the key is of
     values: Mapping[str, float]  # field -> value
+
+    @property
+    def search(self) -> Search:
+        """How it was chosen."""
+        return search_of(self.record["tuning"])
 
 
 def choices(uri: str) -> list[Choice]:
-    """Those of the store, oldest first."""
+    """Those of the store, of each cell the first."""
     if not exists(uri):
         return []
     from bench.tracking import Store
 
-    found = (json.loads(text) for _, text in Store(uri).tagged(names.CHOSEN, "FINISHED"))
-    return [Choice(one["cell"], search_of(one["search"]), one["values"]) for one in found]
+    found = [Choice(**json.loads(text)) for _, text in Store(uri).tagged(names.CHOSEN, "FINISHED")]
+    return list({choice.cell: choice for choice in reversed(found)}.values())[::-1]
 
 
 def keep(
     uri: str, experiment: str, command: str, method: str, cell: TrialSpec, tried: Sequence[Tried], best: Tried
-) -> None:
-    """Store what was chosen for a cell, with everything that was tried."""
+) -> bool:
+    """Store what was chosen for a cell, with everything that was tried; False where another command was first."""
     from bench.tracking import Store
 
     assert cell.tuning is not None
+    if cell.cell_key in {choice.cell for choice in choices(uri)}:
+        return False
     store, now = Store(uri), time.time()
-    chosen = {"cell": cell.cell_key, "search": cell.tuning.record(), "values": dict(best.values)}
-    name = f"tuned {method} {cell.rate}"
-    tags = {names.KIND: names.CHOICE, names.METHOD: method, names.CHOSEN: canonical_json(chosen)}
-    run = store.create(store.experiment(experiment), name, {**tags, names.COMMAND: command[:TAG_LENGTH]}, now)
+    chosen = canonical_json({"cell": cell.cell_key, "record": cell.cell_record(), "values": dict(best.values)})
+    tags = {names.KIND: names.CHOICE, names.METHOD: method, names.CHOSEN: chosen}
+    tags[names.COMMAND] = command[:TAG_LENGTH]
     parameters = {"method": method, "rate": str(cell.rate), "search": cell.tuning.text}
     parameters |= {field: str(value) for field, value in best.values.items()}
     points = enumerate(best.validation_accuracy, 1)
-    store.log(run.id, parameters, [(names.VALIDATION_ACCURACY, a, int(now * 1000), epoch) for epoch, a in points])
-    store.write(run, names.CANDIDATES_FILE, json.dumps([asdict(one) for one in tried]).encode())
-    store.end(run.id, "FINISHED")  # last: a choice that is FINISHED is whole
+    metrics = [(names.VALIDATION_ACCURACY, a, int(now * 1000), epoch) for epoch, a in points]
+    run = repeated(lambda: store.create(store.experiment(experiment), f"tuned {method} {cell.rate}", tags, now))
+    repeated(partial(store.log, run.id, parameters, metrics))
+    repeated(partial(store.write, run, names.CANDIDATES_FILE, json.dumps([asdict(one) for one in tried]).encode()))
+    repeated(partial(store.end, run.id, "FINISHED"))  # last: a choice that is FINISHED is whole
+    return True
 
 
-def with_choices(sweep: Sweep, options: Mapping[str, Any]) -> Sweep:
-    """The sweep with the values that `tune` chose for each of its cells, where `--tuned` asks for them.
+def with_choices(sweep: Sweep, wanted: str, place: Place) -> Sweep:
+    """The sweep with the values that `tune` chose for each of its cells; by the search `wanted`, or "": whichever fits.
 
     Raises: ValueError where no search of the store covers every cell, or several do and none is named, or a seed of
     the sweep is one that the values were chosen on.
     """
-    wanted = options["tuned"]
-    if wanted is None:
-        return sweep
-    if options["offline"] is not None:
+    if not isinstance(place, StorePlace):
         raise ValueError("--tuned with --offline: the choices are in the store; allowed is one of the two")
-    from bench.tracking import store_uri
-
-    by_search: dict[Search, dict[str, Mapping[str, float]]] = {}
-    for choice in choices(uri := store_uri()):
-        by_search.setdefault(choice.search, {}).setdefault(choice.cell, choice.values)
-    lacking = {s: _lacking(sweep, s, values) for s, values in by_search.items() if wanted in ("", s.text)}
-    fits = [s for s in lacking if not lacking[s]]
+    known = choices(place.uri)
+    searches = [search for search in dict.fromkeys(choice.search for choice in known) if wanted in ("", search.text)]
+    if not searches:
+        allowed = ", ".join(sorted({repr(choice.search.text) for choice in known}))
+        if not allowed:
+            raise ValueError(f"tuned: the store {place.uri} has no choice; {HINT}")
+        raise ValueError(f"tuned {wanted!r}: allowed are {allowed}")
+    lacking = {search: _lacking(sweep, search, known) for search in searches}
+    fits = [search for search in searches if not lacking[search]]
     if len(fits) > 1:
-        several = ", ".join(f"--tuned {s.text!r}" for s in fits)
+        several = ", ".join(f"--tuned {search.text!r}" for search in fits)
         raise ValueError(f"tuned: several searches of the store fit; allowed are {several}")
     if not fits:
-        raise ValueError(_none_fits(wanted, sweep, by_search, lacking, uri))
+        search = min(searches, key=lambda search: len(lacking[search]))
+        raise ValueError(_none_fits(sweep, search, lacking[search], known))
     check_disjoint(fits[0], sweep.seeds)
-    return replace(sweep, protocol={**sweep.protocol, "tuning": fits[0]}, chosen=by_search[fits[0]])
+    values = {choice.cell: choice.values for choice in known}
+    return replace(sweep, protocol={**sweep.protocol, "tuning": fits[0]}, chosen=values)
 
 
 def cells(sweep: Sweep, search: Search) -> list[TrialSpec]:
@@ -90,25 +105,27 @@ def cells(sweep: Sweep, search: Search) -> list[TrialSpec]:
     return replace(sweep, seeds=search.seeds[:1], protocol={**sweep.protocol, "tuning": search}).trials()
 
 
-def _lacking(sweep: Sweep, search: Search, values: Mapping[str, Any]) -> list[str]:
-    """The cells that the search has no choice for."""
-    own = cells(sweep, search)
-    lacking = [f"{sweep.name_of(cell.method)} {cell.rate}" for cell in own if cell.cell_key not in values]
-    return ["any cell"] if len(lacking) == len(own) else lacking
+def _lacking(sweep: Sweep, search: Search, known: Sequence[Choice]) -> list[TrialSpec]:
+    """The cells that the search has no choice for: all, where it began with other values than the protocol's."""
+    own, keys = cells(sweep, search), {choice.cell for choice in known}
+    same = all(sweep.protocol[field] == value for field, value in search.first.items())
+    return [cell for cell in own if not same or cell.cell_key not in keys]
 
 
-def _none_fits(
-    wanted: str,
-    sweep: Sweep,
-    known: Mapping[Search, Any],
-    lacking: Mapping[Search, Sequence[str]],
-    uri: str,
-) -> str:
-    if wanted and not lacking:
-        allowed = ", ".join(repr(search.text) for search in known) or "none: the store has no choice"
-        return f"tuned {wanted!r}: allowed are {allowed}"
-    hint = "`python -m bench tune` with the same methods, rates and protocol chooses"
-    if not lacking:
-        return f"tuned: the store {uri} has no choice; {hint}"
-    search, cells_ = min(lacking.items(), key=lambda pair: (pair[1] == ["any cell"], len(pair[1])))
-    return f"tuned: the store has no choice for {', '.join(cells_)} by {search.text!r}; {hint}"
+def _none_fits(sweep: Sweep, search: Search, lacking: Sequence[TrialSpec], known: Sequence[Choice]) -> str:
+    said = ", ".join(f"{sweep.name_of(cell.method)} {cell.rate}" for cell in lacking)
+    ours = {**lacking[0].cell_record(), **{field: sweep.protocol[field] for field in search.fields}}
+    there = [
+        {**choice.record, **choice.search.first}
+        for choice in known
+        if all(choice.record.get(name) == ours[name] for name in ("method", "rate"))
+    ]
+    differs = min((_differing(ours, other) for other in there), key=len, default=[])
+    why = f" ({', '.join(f'{name} {other} there, {own} here' for name, own, other in differs)})" if differs else ""
+    return f"tuned: the store has no choice for {said} by {search.text!r}{why}; {HINT}"
+
+
+def _differing(ours: Mapping[str, Any], other: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    """(field, ours, theirs) where the two records differ; how they were searched aside."""
+    named = sorted({*ours, *other} - {"tuning"})
+    return [(name, ours.get(name), other.get(name)) for name in named if ours.get(name) != other.get(name)]

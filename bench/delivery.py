@@ -5,10 +5,12 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
+from functools import partial
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
+Made = TypeVar("Made")
 
 PAUSES = (0.5, 2.0, 5.0)  # seconds before a failed write is tried again
 
@@ -44,15 +46,17 @@ class Delivery(Generic[Item]):
         while (key := self._queue.get()) is not None:
             if self.error is None:
                 try:
-                    self._write_again(self._pending[key])
+                    repeated(partial(self._write, self._pending[key]), self._pauses)
                     del self._pending[key]
                 except Exception as error:
                     self.error = error
 
-    def _write_again(self, item: Item) -> None:
-        for pause in self._pauses:
-            try:
-                return self._write(item)
-            except Exception:
-                time.sleep(pause)
-        return self._write(item)
+
+def repeated(write: Callable[[], Made], pauses: Sequence[float] = PAUSES) -> Made:
+    """What `write` returns, called again after each pause where it raised."""
+    for pause in pauses:
+        try:
+            return write()
+        except Exception:
+            time.sleep(pause)
+    return write()

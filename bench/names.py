@@ -28,7 +28,7 @@ RESUMED_FROM = "bench.resumed_from"  # JSON: the tags of where it ran before tha
 UNSAVED = "bench.checkpoint_error"  # why its last checkpoint was not written; absent of most
 
 COMMAND = "bench.command"  # tag of a sweep's or a choice's run: the command line
-CHOSEN = "bench.chosen"  # tag of a choice's run, JSON: cell (its key), search (its record), values (field -> number)
+CHOSEN = "bench.chosen"  # tag of a choice's run, JSON: cell (its key), record (what the key is of), values
 
 # Tags of where a trial ran.
 GIT_COMMIT = "mlflow.source.git.commit"  # MLflow's own tag

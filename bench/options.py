@@ -61,7 +61,10 @@ def _take_preset(context: click.Context, option: click.Parameter, name: str | No
     if name is not None:
         if name not in PRESETS:
             raise click.UsageError(nearest("preset", name, list(PRESETS)))
-        context.default_map = {**(context.default_map or {}), **PRESETS[name].options()}
+        given = {**(context.default_map or {}), **PRESETS[name].options()}
+        if context.info_name == "tune":
+            given.pop("seeds", None)  # a preset's are those that are reported
+        context.default_map = given
     return name
 
 

@@ -34,12 +34,14 @@ def run_sweep(options: Mapping[str, Any], store: Callable[[], Place] = StorePlac
     with usage_errors():
         sweep = read_sweep(options)
         with announced(sweep.grid()):
-            sweep = with_choices(on_device(sweep, options), options)
-            trials = sweep.trials()
-            execution = read_execution(options, trials[0].device)
-            name = options["name"] or f"{trials[0].dataset}-{trials[0].model}".replace("@", "-")
+            sweep = on_device(sweep, options)
+            execution = read_execution(options, sweep.protocol["device"])
+            name = options["name"] or sweep.default_name
             check_name(name)
             place = store() if execution.offline is None else FolderPlace(execution.offline)
+            if options["tuned"] is not None:
+                sweep = with_choices(sweep, options["tuned"], place)
+            trials = sweep.trials()
             load = data_of(options["dataset"], options)
     if place.is_new and not options["dry_run"]:  # else it may have every trial, and be faster to ask than Ray to start
         _start_ray(execution)

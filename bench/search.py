@@ -8,8 +8,9 @@ from typing import Any
 
 from bench.catalogue import nearest
 
-FACTOR = 3  # ASHA lets the best 1 / FACTOR of the candidates seen at a rung go on
-RUNGS = 2  # rungs before the last epoch, where there are epochs enough: at 1/9 and 1/3 of the training
+FACTOR = 3  # a candidate goes on from a rung if it is among the best 1 / FACTOR of those seen there so far
+RUNGS = 2  # at about 1/9 and 1/3 of the training; the judgement itself is after the last epoch
+MOST_SEEDS = 100  # of a candidate
 FIELDS = ("lr", "weight_decay")  # of a TrialSpec, that can be searched; log-uniform
 DECADES = 10.0  # without bounds: from the protocol's own value / DECADES to the value * DECADES
 SEARCH_HELP = "comma list of lr and weight_decay, each alone (a decade either way of the protocol's value) or lr=lo:hi"
@@ -20,24 +21,33 @@ class Search:
     """The budget of every cell: `budget` candidates, each judged by its validation accuracy after the last epoch, mean
     over `seeds`; the first has the protocol's own values where the bounds hold them.
 
-    Asynchronous successive halving (ASHA, Li et al., MLSys 2020, arXiv:1810.05934): after grace · FACTOR^k epochs a
-    candidate below the best 1 / FACTOR of those seen there is stopped.
+    Asynchronous successive halving (ASHA, Li et al., MLSys 2020, arXiv:1810.05934): after grace · factor^k epochs, k =
+    0 … RUNGS - 1, a candidate below the best 1 / factor of those seen there so far is stopped; the first one there
+    always goes on.
     """
 
     bounds: tuple[tuple[str, float, float], ...]  # (field, low, high)
+    own: tuple[float, ...]  # the protocol's values of these fields
     budget: int
     seeds: tuple[int, ...]
-    grace: int  # epochs before the first rung
+    grace: int
+    factor: int = FACTOR
 
     def record(self) -> dict[str, Any]:
         """Plain JSON values."""
         return {
             "search": {name: [low, high] for name, low, high in self.bounds},
+            "own": self.first,
             "budget": self.budget,
             "seeds": list(self.seeds),
             "grace": self.grace,
-            "factor": FACTOR,
+            "factor": self.factor,
         }
+
+    @property
+    def first(self) -> dict[str, float]:
+        """The protocol's own values, field -> value."""
+        return dict(zip(self.fields, self.own, strict=True))
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -47,17 +57,24 @@ class Search:
     @property
     def text(self) -> str:
         """What tells one search from another: "lr=0.01:1 budget=8 seeds=1000"."""
-        bounds = ",".join(f"{name}={low:g}:{high:g}" for name, low, high in self.bounds)
+        bounds = ",".join(f"{name}={_short(low)}:{_short(high)}" for name, low, high in self.bounds)
         return f"{bounds} budget={self.budget} seeds={','.join(map(str, self.seeds))}"
+
+
+def _short(value: float) -> str:
+    """The shortest text that is this number."""
+    return f"{value:g}" if float(f"{value:g}") == value else repr(value)
 
 
 def search_of(record: Mapping[str, Any]) -> Search:
     """The search with that record."""
     return Search(
         bounds=tuple((name, float(low), float(high)) for name, (low, high) in record["search"].items()),
+        own=tuple(float(record["own"][name]) for name in record["search"]),
         budget=record["budget"],
         seeds=tuple(record["seeds"]),
         grace=record["grace"],
+        factor=record["factor"],
     )
 
 
@@ -65,12 +82,16 @@ def read_search(text: str, budget: int, seeds: Sequence[int], protocol: Mapping[
     """The search of a command line for trials of a protocol. Raises ValueError, in one line."""
     if budget < 1:
         raise ValueError(f"budget {budget}: allowed is a whole number >= 1")
+    if len(seeds) > MOST_SEEDS:
+        raise ValueError(f"seeds: {len(seeds)} for every candidate: allowed are at most {MOST_SEEDS}")
     named = [item.strip() for item in text.split(",")]
     bounds = [_bounds(item, protocol) for item in named]
     if len({name for name, _, _ in bounds}) < len(bounds):
         raise ValueError(f"search {text!r}: allowed is each field once")
+    bounds.sort()
     return Search(
-        bounds=tuple(sorted(bounds)),
+        bounds=tuple(bounds),
+        own=tuple(float(protocol[name]) for name, _, _ in bounds),
         budget=budget,
         seeds=tuple(seeds),
         grace=max(1, protocol["epochs"] // FACTOR**RUNGS),

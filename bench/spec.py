@@ -95,8 +95,12 @@ class TrialSpec:
     @property
     def cell_key(self) -> str:
         """The group key without the fields that were searched: what `tune` chooses values for."""
-        searched = self.tuning.fields if self.tuning else ()
-        return group_key_of({name: value for name, value in self.record().items() if name not in searched})
+        return key_of(self.cell_record())
+
+    def cell_record(self) -> dict[str, Any]:
+        """What `cell_key` is of: the record without seed and searched fields."""
+        left_out = ("seed", *(self.tuning.fields if self.tuning else ()))
+        return {name: value for name, value in self.record().items() if name not in left_out}
 
 
 # Fields that came later, at the value that every trial had before: left out of the record there, so that no key moved.

@@ -44,16 +44,21 @@ class Sweep:
             specs = [replace(spec, **self.chosen[spec.cell_key]) for spec in specs]
         return list({spec.run_key: spec for spec in specs}.values())
 
+    @property
+    def default_name(self) -> str:
+        """What the sweep is called where nobody named it: "mnist-lenet-5-caffe"."""
+        return f"{self.protocol['dataset']}-{self.protocol['model']}".replace("@", "-")
+
     def grid(self) -> str:
         """The shape of the sweep in a line: "grid: 2 methods × 5 rates × 5 seeds + dense × 5 seeds = 55 trials"."""
         specs, seeds = self.trials(), len(self.seeds)
         others = [spec for spec in specs if not isinstance(spec.method, Dense)]
         methods, rates = len({key_of(spec.method.record()) for spec in others}), len({spec.rate for spec in others})
-        parts = [f"{_count(methods, 'method')} × {_count(rates, 'rate')} × {_count(seeds, 'seed')}"]
+        parts = [f"{count(methods, 'method')} × {count(rates, 'rate')} × {count(seeds, 'seed')}"]
         if len(others) < len(specs):
-            dense = f"dense × {_count(seeds, 'seed')}"
+            dense = f"dense × {count(seeds, 'seed')}"
             parts = [*parts, dense] if others else [dense]
-        return f"grid: {' + '.join(parts)} = {_count(len(specs), 'trial')}"
+        return f"grid: {' + '.join(parts)} = {count(len(specs), 'trial')}"
 
     def _resolved(self, method: Method, rate: Decimal) -> dict[str, str]:
         """The kinds of pack and step of a trial."""
@@ -76,7 +81,8 @@ class Sweep:
         return next((name for name, m in self.methods.items() if m == method), "dense")
 
 
-def _count(number: int, noun: str) -> str:
+def count(number: int, noun: str) -> str:
+    """The number and its noun: "1 seed", "2 seeds"."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 

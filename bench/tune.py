@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from bench import names
 from bench.arguments import on_device, read_execution, read_sweep
 from bench.chosen import cells, choices, keep
 from bench.entry import check_name
-from bench.messages import announced, say, usage_errors
+from bench.messages import announced, one_line, say, usage_errors
 from bench.places import StorePlace
+from bench.result import SweepError
 from bench.run import data_of
 from bench.search import read_search
 from bench.spec import TrialSpec
+from bench.sweep import Sweep, count
 
 if TYPE_CHECKING:
     from bench.candidates import Tried
@@ -25,7 +29,7 @@ NOT_OF_TUNE: dict[str, Any] = {
 
 
 def run_tune(options: Mapping[str, Any]) -> int:
-    """Choose values for the cells that the store has none for. Returns 0, or 1 where no candidate of a cell trained."""
+    """Choose values for the cells that the store has none for. Returns 0, or 1 where a cell is left without."""
     with usage_errors():
         if options["seeds"].isdigit():  # a count, of seeds that are to be reported
             raise ValueError(f"seeds {options['seeds']}: allowed is first:last, or a comma list")
@@ -33,51 +37,83 @@ def run_tune(options: Mapping[str, Any]) -> int:
         search = read_search(options["search"], options["budget"], sweep.seeds, sweep.protocol)
         sweep = on_device(sweep, options)
         wanted = cells(sweep, search)
-        said = f"{len(wanted)} cells × {search.budget} candidates × {len(search.seeds)} seeds: {search.text}"
-        with announced(said):
+        parts = count(len(wanted), "cell"), count(search.budget, "candidate"), count(len(search.seeds), "seed")
+        with announced(f"{' × '.join(parts)}: {search.text}"):
             execution = read_execution({**options, **NOT_OF_TUNE}, wanted[0].device)
-            name = options["name"] or f"{wanted[0].dataset}-{wanted[0].model}".replace("@", "-")
+            name = options["name"] or sweep.default_name
             check_name(name)
             place = StorePlace()
             load = data_of(options["dataset"], options)
             place.open()
             known = {choice.cell for choice in choices(place.uri)}
     missing = [cell for cell in wanted if cell.cell_key not in known]
-    say(f"{len(wanted)} cells: {len(wanted) - len(missing)} chosen before, {len(missing)} to tune; {place.text}")
+    before = f"{len(wanted) - len(missing)} chosen before, {len(missing)} to tune"
+    say(f"{count(len(wanted), 'cell')}: {before}; {place.text}")
     if not missing:
         return 0
+    with usage_errors():
+        from bench.tracking import Store
+
+        Store(place.uri).experiment(name)  # that of a deleted one
     from bench import asha, schedule
 
     schedule.start(execution.address)
-    command = shlex.join(["python", "-m", "bench", *sys.argv[1:]])
-    lost: list[str] = []
+    chooser = Chooser(sweep, place.uri, name, shlex.join(["python", "-m", "bench", *sys.argv[1:]]))
+    asha.run(
+        missing,
+        search,
+        load,
+        chooser.chosen,
+        cpus_per_trial=missing[0].threads,
+        gpus_per_trial=execution.gpus_per_trial,
+        address=execution.address,
+    )
+    return 1 if chooser.without else 0
 
-    def chosen(cell: TrialSpec, tried: Sequence[Tried]) -> None:
+
+class Chooser:
+    """Is told of every cell whose candidates have ended; stores and says what is chosen."""
+
+    def __init__(self, sweep: Sweep, uri: str, experiment: str, command: str) -> None:
+        self.sweep, self.uri, self.experiment, self.command = sweep, uri, experiment, command
+        self.without: list[str] = []  # cells
+
+    def chosen(self, cell: TrialSpec, tried: Sequence[Tried]) -> None:
+        """Choose the best candidate of a cell; none where one failed, as the cell then had less than the budget."""
         from bench.candidates import best
 
-        label = f"{sweep.name_of(cell.method)} {cell.rate}"
-        found = best(tried, cell.epochs)
-        if found is None:
-            lost.append(label)
-            say(f"{label}: no candidate trained: {', '.join(sorted({one.reason for one in tried}))}")
+        method = self.sweep.name_of(cell.method)
+        label, found = f"{method} {cell.rate}", best(tried, cell.epochs)
+        failed = [one.reason for one in tried if one.outcome == names.FAILED]
+        if failed or found is None:
+            self.without.append(label)
+            say(f"{label}: {_why(tried, failed)}")
             return
-        keep(place.uri, name, command, sweep.name_of(cell.method), cell, tried, found)
         values = ", ".join(f"{field} {value:.4g}" for field, value in found.values.items())
+        try:
+            first = keep(self.uri, self.experiment, self.command, method, cell, tried, found)
+        except Exception as error:
+            raise SweepError(f"store {self.uri}: {one_line(error)}; not stored is {label}: {values}") from error
+        if not first:
+            say(f"{label}: another command has chosen meanwhile")
+            return
         trained = sum(len(one.validation_accuracy) for one in tried)
         say(
             f"{label}: {values}, validation {found.validation_accuracy[-1]:.2%} "
             f"(best of {len(tried)}; {trained} of {len(tried) * cell.epochs} epochs trained)"
         )
 
-    own = {field: getattr(missing[0], field) for field in search.fields}
-    asha.run(
-        missing,
-        search,
-        own,
-        load,
-        chosen,
-        cpus_per_trial=missing[0].threads,
-        gpus_per_trial=execution.gpus_per_trial,
-        address=execution.address,
+
+def _why(tried: Sequence[Tried], failed: Sequence[str]) -> str:
+    """Why nothing is chosen, and what to do."""
+    if failed:
+        reasons = "; ".join(sorted(set(failed)))
+        return (
+            f"nothing chosen: {len(failed)} of {len(tried)} candidates failed ({reasons}); the same command tries again"
+        )
+    counts = Counter(one.outcome for one in tried)
+    reasons = "; ".join(sorted({one.reason for one in tried if one.reason}))
+    return (
+        f"nothing chosen: no candidate trained to the end, {counts[names.DIVERGED]} diverged ({reasons}), "
+        f"{counts[names.DONE]} were stopped early; other --search bounds or a larger --budget may help"
     )
-    return 1 if lost else 0

@@ -14,6 +14,7 @@ from results.cells import Cell, percent_of_dense
 from results.collect import DENSE
 from results.figures import NONE
 from results.formats import Grid
+from results.sections import searched
 from results.stats import Summary
 
 FOLDER = Path(__file__).parent / "published"
@@ -132,8 +133,9 @@ def protocols(a: Analysis) -> list[str]:
 
 def _differences(a: Analysis, row: Published) -> str:
     here = a.section.fields
+    absent = dict.fromkeys(searched(here), "tuned")
     other = [
-        f"{name} {_plain(row.stated[name])} (here {_plain(here.get(name, 'none'))})"
+        f"{name} {_plain(row.stated[name])} (here {_plain(here.get(name, absent.get(name, 'none')))})"
         for name in COMPARED
         if name in row.stated and row.stated[name] != here.get(name)
     ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +34,8 @@ class Section:
     @property
     def title(self) -> str:
         """`dataset · model`, and the fields that differ with their values."""
-        return " · ".join([self.dataset, self.model, *(f"{name} = {value}" for name, value in self.differs.items())])
+        differs = (_tuning(value) if name == "tuning" else f"{name} = {value}" for name, value in self.differs.items())
+        return " · ".join([self.dataset, self.model, *differs])
 
 
 def sections(frame: pd.DataFrame) -> list[Section]:
@@ -49,26 +50,38 @@ def sections(frame: pd.DataFrame) -> list[Section]:
 
 
 def _protocols(frame: pd.DataFrame) -> pd.Series:
-    """Each row's protocol without what follows from method and rate: the fields that were tuned for each, and the step.
+    """Each row's protocol without what follows from method and rate: the step, and the fields that were tuned for each.
 
-    A field follows where no method and rate has two values of it; step kinds are named together.
+    A field follows where no method and rate has two values of it. Step kinds are named together; where they split a
+    section, the tuned fields are looked at in each part.
     """
     records = frame["protocol"].map(lambda text: json.loads(str(text)))
-    rest = records.map(lambda fields: json.dumps({k: v for k, v in fields.items() if k not in _following(fields)}))
-    protocols = frame["protocol"].copy()
+    joined = _joined(frame, _joined(frame, records, lambda fields: ["step"]), searched)
+    return joined.map(lambda fields: json.dumps(fields, sort_keys=True))
+
+
+def _joined(frame: pd.DataFrame, records: pd.Series, following: Callable[[Mapping[str, Any]], list[str]]) -> pd.Series:
+    """The records, with each of these fields joined over the rows that differ in them and in tuned ones alone."""
+    rest = records.map(lambda fields: _text(fields, [*following(fields), *searched(fields)]))
+    made = records.copy()
     for _, rows in records.groupby(rest):
         cell = [frame.loc[rows.index, "spec.method"], frame.loc[rows.index, "rate"]]
-        columns = {name: rows.map(lambda fields, name=name: fields.get(name)) for name in _following(rows.iloc[0])}
-        free = {name: column for name, column in columns.items() if column.groupby(cell).nunique().max() <= 1}
-        steps = {"step": _together(free.pop("step"))} if "step" in free else {}
-        own = rows.map(lambda fields, free=free: {k: v for k, v in fields.items() if k not in free})
-        protocols[rows.index] = own.map(lambda fields, more=steps: json.dumps({**fields, **more}, sort_keys=True))
-    return protocols
+        for name in following(rows.iloc[0]):
+            values = rows.map(lambda fields, name=name: fields.get(name, ""))
+            if values.groupby(cell).nunique().max() <= 1:
+                step = " and ".join(sorted(set(values))) if name == "step" else ""
+                made[rows.index] = [_with(fields, name, step) for fields in made[rows.index]]
+    return made
 
 
-def _following(fields: Mapping[str, Any]) -> list[str]:
-    """The fields that may follow from method and rate."""
-    return [name for name in (*searched(fields), "step") if name in fields]
+def _with(fields: Mapping[str, Any], name: str, value: str) -> dict[str, Any]:
+    """The record with that value; without the field where there is none."""
+    rest = {n: v for n, v in fields.items() if n != name}
+    return {**rest, name: value} if value else rest
+
+
+def _text(fields: Mapping[str, Any], without: list[str]) -> str:
+    return json.dumps({n: v for n, v in fields.items() if n not in without}, sort_keys=True)
 
 
 def searched(fields: Mapping[str, Any]) -> list[str]:
@@ -76,8 +89,12 @@ def searched(fields: Mapping[str, Any]) -> list[str]:
     return sorted((fields.get("tuning") or {}).get("search", ()))
 
 
-def _together(steps: pd.Series) -> str:
-    return " and ".join(sorted(set(steps)))
+def _tuning(value: Mapping[str, Any] | str) -> str:
+    """lr tuned (0.01:1, budget 8, seeds 1000)"""
+    if isinstance(value, str):
+        return "not tuned"
+    bounds = ", ".join(f"{name} tuned ({low:g}:{high:g}" for name, (low, high) in sorted(value["search"].items()))
+    return f"{bounds}, budget {value['budget']}, seeds {', '.join(map(str, value['seeds']))})"
 
 
 def _section(
@@ -86,7 +103,7 @@ def _section(
     dataset, model = (fields[name] for name in TITLE)
     varying = differing(titles[dataset, model])
     ordered = group.assign(label=labels(group)).sort_values(["label", "rate_value", "seed"], ignore_index=True)
-    differs = {name: fields.get(name, "absent") for name in varying}
+    differs = {name: fields.get(name, "absent") for name in varying if name not in searched(fields)}
     return Section(dataset=dataset, model=model, fields=fields, differs=differs, frame=ordered)
 
 

@@ -44,14 +44,18 @@ def _entry(values: Mapping[str, float]) -> str:
 def _how(a: Analysis) -> str:
     tuning, epochs = a.section.fields["tuning"], a.section.fields["epochs"]
     spaces = [f"{HYPERPARAMETERS.get(n, n)} from {lo:g} to {hi:g}" for n, (lo, hi) in sorted(tuning["search"].items())]
+    rungs = [rung for rung in (tuning["grace"], tuning["grace"] * tuning["factor"]) if rung < epochs]
+    halving = (
+        f"; asynchronous successive halving (ASHA) stops one that after epoch {' or '.join(map(str, rungs))} is not "
+        f"among the best 1/{tuning['factor']} seen there so far"
+    )
     seeds, used = sorted(tuning["seeds"]), set(a.section.frame["seed"])
     shared = ranges(sorted(used & set(seeds)))
     disjoint = f"warning: trials here have seed {shared}" if shared else "no trial here has such a seed"
     return (
-        f"Tuned: {', '.join(spaces)}. The same budget for every method and rate, and for dense: {tuning['budget']} "
-        f"candidates of up to {epochs} epochs, drawn by Optuna's TPE on a logarithmic scale, the first with the "
-        "protocol's own value where it lies between; asynchronous successive halving (ASHA) lets the best "
-        f"1/{tuning['factor']} go on, first after {counted(tuning['grace'], 'epoch')}. Chosen by the validation "
-        f"accuracy after the last epoch at seed{'s' if len(seeds) > 1 else ''} {ranges(seeds)}, without the test "
-        f"images; {disjoint}."
+        f"Tuned: {', '.join(spaces)}. The same budget for every method and rate, and for dense: "
+        f"{counted(tuning['budget'], 'candidate')} of up to {counted(epochs, 'epoch')}, drawn by Optuna's TPE on a "
+        "logarithmic scale, the first with the protocol's own value where it lies between"
+        f"{halving if rungs else ''}. Chosen by the validation accuracy after the last epoch at seed"
+        f"{'s' if len(seeds) > 1 else ''} {ranges(seeds)}, without the test images; {disjoint}."
     )

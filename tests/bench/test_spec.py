@@ -35,7 +35,7 @@ OTHER: dict[str, Any] = {
     "warmup_epochs": 0.5, "validation_fraction": 0.2, "criterion_per_class": 9, "criterion_statistics": "running",
     "criterion_precision": "float32", "precision": "float64", "tf32": True, "step": "sparse",
     "device": "cuda", "threads": 2, "engine": 99, "augmentation": "flip-translate", "deterministic": False,
-    "tuning": Search(bounds=(("lr", 0.01, 1.0),), budget=8, seeds=(1000,), grace=1),
+    "tuning": Search(bounds=(("lr", 0.01, 1.0),), own=(0.1,), budget=8, seeds=(1000,), grace=1),
 }  # fmt: skip
 
 

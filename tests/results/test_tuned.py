@@ -15,7 +15,7 @@ from results.tables import render
 from results.threats import threats
 from results.tuned import tuned
 
-TUNING = {"search": {"lr": [0.01, 1.0]}, "budget": 8, "seeds": [1000], "grace": 3, "factor": 3}
+TUNING = {"search": {"lr": [0.01, 1.0]}, "own": {"lr": 0.1}, "budget": 8, "seeds": [1000], "grace": 3, "factor": 3}
 CHOSEN = {("dense", "0"): 0.1, ("freeze", "0.9"): 0.25, ("snip", "0.9"): 0.05, ("snip", "0.99"): 0.012345}
 
 
@@ -50,13 +50,38 @@ def test_the_step_is_joined_beside_it() -> None:
     assert joined.fields["step"] == "dense and sparse"
 
 
+def test_both_kinds_of_steps_are_two_sections_and_not_four() -> None:
+    def tuned_to(lr: float, method: str, step: str) -> dict[str, Any]:
+        return trial(method, "0.9", 0, 0.9, lr=lr, tuning=TUNING, step=step)
+
+    made = sections(
+        frame(
+            [
+                tuned_to(0.25, "freeze", "dense"), tuned_to(0.05, "snip", "dense"), tuned_to(0.3, "freeze", "sparse"),
+                tuned_to(0.06, "snip", "sparse"),
+            ]
+        )
+    )  # fmt: skip
+    assert [(s.fields["step"], len(s.frame), "lr" in s.fields) for s in made] == [
+        ("dense", 2, False),
+        ("sparse", 2, False),
+    ]
+
+
+def test_a_paper_that_says_what_is_tuned_here() -> None:
+    row = trial("snip", "0.95", 0, 0.9, lr=0.2, tuning=TUNING, dataset="mnist", model="lenet-300-100")
+    made = render(frame([row]), published=True)
+    assert "lr 0.1 (here tuned)" in made
+
+
 def test_the_values_beside_the_table() -> None:
     made = grid(rows())
     assert made is not None
     assert made.headers == ["method", "0.9", "0.99"]
     assert made.rows == [["freeze", "0.25", "–"], ["snip", "0.05", "0.0123"]]
     for said in (
-        "learning rate from 0.01 to 1.", "8 candidates of up to 30 epochs", "the best 1/3", "first after 3 epochs.",
+        "learning rate from 0.01 to 1.", "8 candidates of up to 30 epochs",
+        "after epoch 3 or 9 is not among the best 1/3 ",
         "at seed 1000, without the test images; no trial here has such a seed.", "Dense: 0.1.",
     ):  # fmt: skip
         assert said in made.caption
@@ -93,4 +118,5 @@ def test_the_threat_is_named_where_it_holds() -> None:
     alone = said(rows())
     assert "One set" not in alone and "Tuned is learning rate alone, by validation accuracy at 1 seed" in alone
     both = said([*rows(), trial("snip", "0.9", 0, 0.9)])
-    assert "a difference may be one of tuning (digits · lenet-5-caffe · lr = 0.1" in both
+    assert "a difference may be one of tuning (digits · lenet-5-caffe · lr = 0.1 · not tuned)" in both
+    assert "(digits · lenet-5-caffe · lr tuned (0.01:1, budget 8, seeds 1000))" in both
