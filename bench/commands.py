@@ -202,9 +202,29 @@ def print_list(options: Mapping[str, Any]) -> int:
     with usage_errors():
         if options["plugins"] and options["what"] != "methods":
             raise ValueError(f"--plugin with list {options['what']}: a plug-in has methods only")
-        rows = _store() if options["what"] == "trials" else LISTINGS[options["what"]](options["plugins"])
+        for option in ("columns", "name"):
+            if options[option] and options["what"] != "trials":
+                raise ValueError(f"--{option} with list {options['what']}: trials alone have it")
+        rows = _trials(options) if options["what"] == "trials" else LISTINGS[options["what"]](options["plugins"])
     click.echo(as_text(rows, options["format_"]))
     return 0
+
+
+def _trials(options: Mapping[str, Any]) -> pd.DataFrame | list[dict[Any, Any]]:
+    """The store's trials, those of a sweep where one is named; as the columns asked for, where some are."""
+    frame = _store()
+    if (name := options["name"]) is not None:
+        known = sorted({sweep for sweeps in frame["sweeps"] for sweep in sweeps})
+        if name not in known:
+            raise ValueError(nearest("sweep", name, known))
+        frame = frame[frame["sweeps"].map(lambda sweeps: name in sweeps)]
+    if not options["columns"]:
+        return frame
+    columns = [column.strip() for column in options["columns"].split(",")]
+    for column in columns:
+        if column not in frame:
+            raise ValueError(nearest("column", column, list(frame)))
+    return frame[columns].to_dict("records")
 
 
 def open_ui(options: Mapping[str, Any]) -> int:

@@ -74,19 +74,26 @@ def _kinds(several: Sequence[Comparison]) -> dict[str, list[Comparison]]:
     return kinds
 
 
-def by_rate(q: Question) -> Grid | None:
-    """Rate × verdict: the pruned methods it holds for; None where the sentences of `answer` name them."""
+def matrix(q: Question) -> Grid | None:
+    """Criterion × rate: the differences and their marks; None where the sentences of `answer` name the verdicts."""
     if len(q.plain) <= MANY:
         return None
-    words = [*_kinds(q.plain)]
+    by_place = {(c.reference, c.rate): c for c in q.plain}
     rates = sorted({c.rate for c in q.plain}, key=float)
-    rows = []
-    for rate in rates:
-        kinds = _kinds([c for c in q.plain if c.rate == rate])
-        rows.append([rate, *(", ".join(c.reference for c in kinds.get(word, [])) or NONE for word in words)])
-    return Grid(
-        "For which criterion, at which rate (named by the pruned method), over all done seeds.", ["rate", *words], rows
+    entries = {place: f"{difference(q.analysis, c)} {_mark(c)}".strip() for place, c in by_place.items()}
+    rows = [
+        [reference, *(entries.get((reference, rate), NONE) for rate in rates)]
+        for reference in sorted({c.reference for c in q.plain})
+    ]
+    caption = (
+        "Freeze − prune by criterion, named by the pruned method, and rate, over all done seeds; 95 % t interval. "
+        "↑ freezing higher, ↓ pruning higher, ≈ equivalent, by the tests of the next table."
     )
+    return Grid(caption, ["criterion", *rates], rows)
+
+
+def _mark(c: Comparison) -> str:
+    return {"higher": "↑", "lower": "↓"}.get(c.verdict, "") + ("≈" if c.equivalent else "")
 
 
 def _where(several: Sequence[Comparison]) -> str:

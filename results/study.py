@@ -13,7 +13,7 @@ from results.analysis import Analysis, View, analyses
 from results.formats import Block, Bullets, Code, Heading, Paragraph, Picture
 from results.plots import Histories, plot
 from results.protocol import protocol
-from results.question import Question, answer, by_rate, table
+from results.question import Question, answer, matrix, table
 from results.sections import differing
 from results.threats import threats
 
@@ -63,7 +63,7 @@ def _answers(questions: Sequence[Question]) -> list[Block]:
     for q in questions:
         blocks += [Heading(q.analysis.section.title, 3), Bullets(answer(q))]
         blocks.append(Paragraph(protocol(q.analysis.section.fields, varying)))
-        blocks += [grid for grid in (by_rate(q), table(q)) if grid]
+        blocks += [grid for grid in (matrix(q), table(q)) if grid]
     return blocks
 
 

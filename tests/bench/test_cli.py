@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import hashlib
 import json
@@ -127,7 +128,7 @@ def test_the_pages_need_a_free_port(capsys: pytest.CaptureFixture[str], folder: 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["pareto", "-o", "a.png"], "'pareto' is not one of 'gradients', 'accuracy', 'storage', 'ranks'"),
+        (["pareto", "-o", "a.png"], "'pareto' is not one of 'difference', 'accuracy', 'gradients', 'storage', 'ranks'"),
         (["accuracy"], "Missing option '-o' / '--output'"),
         (["accuracy", "-o", "a.gif"], "output a.gif: allowed are the suffixes .png, .svg, .pdf"),
         (["accuracy", "-o", "a"], "output a: allowed are the suffixes .png, .svg, .pdf"),
@@ -237,6 +238,18 @@ def test_run_table_and_second_run(folder: Path) -> None:
     assert {c["method"] for c in json.loads(shown.stdout)["sections"][0]["cells"]} == {"dense", "freeze", "snip"}
     rows = bench(folder, "list", "trials", "--format", "csv").stdout.splitlines()
     assert len(rows) == 11 and rows[0].startswith("run_id,run_key,")
+    some = ("--columns", "method,rate,seed", "--format", "csv")
+    assert bench(folder, "list", "trials", "--name", "again", *some).stdout.splitlines() == [
+        "method,rate,seed",
+        *(f"{r['method']},{r['rate']},{r['seed']}" for r in csv.DictReader(rows)),
+    ]
+    for wrong, said in (
+        (("trials", "--columns", "methd"), "did you mean method?"),
+        (("trials", "--name", "agan"), "did you mean again?"),
+        (("models", "--columns", "name"), "--columns with list models: trials alone have it"),
+    ):
+        done = bench(folder, "list", *wrong)
+        assert done.returncode == 2 and said in done.stderr
 
 
 WITHOUT_RAY = "import sys; sys.modules['ray'] = None; from bench.cli import main; sys.exit(main(sys.argv[1:]))"

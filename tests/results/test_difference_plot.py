@@ -14,7 +14,7 @@ from trial_frames import METHODS, frame, small, trial
 from bench import names
 from results.analysis import View, analyse
 from results.plots import plot
-from results.question import MANY, Question, answer, by_rate
+from results.question import MANY, Question, answer, matrix
 from results.sections import sections
 from results.study import study
 
@@ -30,15 +30,13 @@ def drawn(rows: list[dict[str, Any]], kind: str = "difference", **more: Any) -> 
 
 
 def criteria(count: int) -> list[dict[str, Any]]:
-    """So many criteria, each frozen and pruned at two rates over three seeds; freezing is higher by place / 100."""
+    """So many criteria, each frozen and pruned at two rates of three seeds; freezing is higher by 3 points a place."""
     rows = [trial("dense", "0", seed, 0.99) for seed in range(3)]
     for place in range(count):
-        for background, gain in (("freeze", 0.01 * place), ("prune", 0.0)):
+        for background, gain in (("freeze", 0.03 * place), ("prune", -0.01)):
             record = {**METHODS["snip"], "criterion": f"c{place:02}", "background": background}
             rows += [
-                trial(
-                    f"c{place:02}-{background}", rate, seed, 0.7 + 0.001 * seed * (seed + place) + gain, record=record
-                )
+                trial(f"c{place:02}-{background}", rate, seed, 0.7 + 0.05 * gain * seed + gain, record=record)
                 for rate in ("0.9", "0.99")
                 for seed in range(3)
             ]
@@ -97,12 +95,15 @@ def test_many_methods_have_a_panel_per_criterion() -> None:
 
 def test_many_comparisons_are_a_table_and_few_a_sentence() -> None:
     few, many = (Question(analyse(sections(frame(criteria(n)))[0], View(reference="c00-prune"))) for n in (6, 7))
-    assert len(few.plain) == MANY and by_rate(few) is None and "c00-prune at 0.9, 0.99" in answer(few)[0]
+    assert len(few.plain) == MANY and matrix(few) is None and "c00-prune at 0.9, 0.99" in answer(few)[0]
     assert "at 0.9" not in answer(many)[0]
-    grid = by_rate(many)
-    assert grid is not None and grid.headers[0] == "rate" and [row[0] for row in grid.rows] == ["0.9", "0.99"]
-    named = sorted(name for entry in grid.rows[0][1:] if entry != "–" for name in str(entry).split(", "))
-    assert named == [f"c{place:02}-prune" for place in range(7)]  # each once
+    grid = matrix(many)
+    assert grid is not None and grid.headers == ["criterion", "0.9", "0.99"]
+    assert [row[0] for row in grid.rows] == [f"c{place:02}-prune" for place in range(7)]
+    c = many.plain[-1]
+    assert c.verdict == "higher" and c.reference == "c06-prune"
+    low, high = (f"{100 * end:+.2f}" for end in (c.interval.low, c.interval.high))
+    assert grid.rows[-1][-1] == f"{100 * c.difference:+.2f} [{low}, {high}] ↑"
 
 
 def test_the_page_draws_the_reference_alone_where_methods_are_many() -> None:
