@@ -119,6 +119,7 @@ def _as_run(options: Mapping[str, Any]) -> dict[str, Any]:
         "seeds": str(seeds), "dense": True, "plugins": (), "data_root": datasets.data_root(options["data_root"]),
         "name": None, "executor": "ray", "gpus_per_trial": None, "address": None, "max_retries": 0, "offline": None,
         "dry_run": False,
+        "tuned": None,
     }  # fmt: skip
 
 
