@@ -223,7 +223,7 @@ def _trials(options: Mapping[str, Any]) -> pd.DataFrame | list[dict[Any, Any]]:
     columns = [column.strip() for column in options["columns"].split(",")]
     for column in columns:
         if column not in frame:
-            raise ValueError(nearest("column", column, list(frame)))
+            raise ValueError(nearest("column", column, [str(known) for known in frame]))
     return frame[columns].to_dict("records")
 
 
