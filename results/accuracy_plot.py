@@ -17,13 +17,12 @@ from matplotlib.ticker import FixedLocator, NullLocator
 from results.cells import Cell, selection_text
 from results.collect import DENSE
 from results.figures import figure
-from results.parts import Part, collapsed, interval, missing, over_seeds
+from results.parts import Part, collapsed, crowded, interval, missing, over_seeds
 from results.plot_page import finish, page
 from results.plot_style import BAND, GREY, SMALL, TINY, Style, line_entries, open_entry
 
 HEIGHT = 3.6  # inches of a panel
-CROWD = 12  # methods that one panel can hold; where there are more, every criterion has a panel
-COLUMNS, SMALL_HEIGHT = 4, 1.5  # of these
+COLUMNS, SMALL_HEIGHT = 4, 1.5  # of the panels, one per criterion, where one cannot hold all methods
 LETTERS = 42  # of a line of text beside it
 CHANCE: dict[str, Any] = {"color": GREY, "linestyle": ":", "linewidth": 1.0}
 
@@ -31,18 +30,18 @@ CHANCE: dict[str, Any] = {"color": GREY, "linestyle": ":", "linewidth": 1.0}
 def draw(parts: Sequence[Part], styles: Mapping[str, Style]) -> Figure:
     """A panel per part: mean ± 95 % t interval over the seeds, against the density on a reversed log axis."""
     drawn = [part for part in parts if part.drawn]
-    crowded = any(len(_methods(part)) > CROWD for part in drawn)
-    panels = [_by_selection(part) if crowded else {"": part} for part in drawn]
-    columns, height = (COLUMNS, SMALL_HEIGHT) if crowded else (1, HEIGHT)
+    many = any(crowded(part.drawn) for part in drawn)
+    panels = [_by_selection(part) if many else {"": part} for part in drawn]
+    columns, height = (COLUMNS, SMALL_HEIGHT) if many else (1, HEIGHT)
     titles = [(part.section.title, len(own)) for part, own in zip(drawn, panels, strict=True)]
     made, blocks = page(titles, columns=columns, height=height)
     for axes, own in zip(blocks, panels, strict=True):
         for place, (panel, (title, part)) in enumerate(zip(axes, own.items(), strict=True)):
-            _panel(panel, part, styles, place=place if crowded else None)
+            _panel(panel, part, styles, place=place if many else None)
             panel.set_title(title, fontsize=SMALL)
     chance = [_axes(axes, part) for axes, part in zip(blocks, drawn, strict=True)]
     shown = [styles[cell.record] for part in drawn for cell in part.drawn]
-    legend = line_entries({_plain(style) for style in shown} if crowded else shown)
+    legend = line_entries({_plain(style) for style in shown} if many else shown)
     if any(chance):
         legend.append((Line2D([], [], **CHANCE), "chance"))
     if collapsed(parts):
@@ -52,10 +51,6 @@ def draw(parts: Sequence[Part], styles: Mapping[str, Style]) -> Figure:
     for axes in blocks:
         thin(axes[-1])
     return made
-
-
-def _methods(part: Part) -> set[str]:
-    return {cell.label for cell in part.drawn if cell.background != DENSE}
 
 
 def _by_selection(part: Part) -> dict[str, Part]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,8 @@ from results.analysis import View, check
 from results.cells import Cell, cells
 from results.collect import DENSE
 from results.sections import Section, sections
+
+CROWD = 12  # methods, dense aside, that one panel can hold
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +59,11 @@ def parts(frame: pd.DataFrame, view: View) -> list[Part]:
         for section in every
     ]
     return [part for part in made if part.cells]
+
+
+def crowded(shown: Iterable[Cell]) -> bool:
+    """Whether these cells are of more methods than one panel can hold."""
+    return len({cell.label for cell in shown if cell.background != DENSE}) > CROWD
 
 
 def interval(cell: Cell) -> stats.Interval:

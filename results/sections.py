@@ -93,8 +93,9 @@ def _tuning(value: Mapping[str, Any] | str) -> str:
     """lr tuned (0.01:1, budget 8, seeds 1000)"""
     if isinstance(value, str):
         return "not tuned"
-    bounds = ", ".join(f"{name} tuned ({low:g}:{high:g}" for name, (low, high) in sorted(value["search"].items()))
-    return f"{bounds}, budget {value['budget']}, seeds {', '.join(map(str, value['seeds']))})"
+    bounds = ", ".join(f"{low:g}:{high:g}" for _, (low, high) in sorted(value["search"].items()))
+    seeds = ", ".join(map(str, value["seeds"]))
+    return f"{', '.join(sorted(value['search']))} tuned ({bounds}, budget {value['budget']}, seeds {seeds})"
 
 
 def _section(
@@ -103,7 +104,8 @@ def _section(
     dataset, model = (fields[name] for name in TITLE)
     varying = differing(titles[dataset, model])
     ordered = group.assign(label=labels(group)).sort_values(["label", "rate_value", "seed"], ignore_index=True)
-    differs = {name: fields.get(name, "absent") for name in varying if name not in searched(fields)}
+    joined = set(searched(fields)) - set(fields)
+    differs = {name: fields.get(name, "absent") for name in varying if name not in joined}
     return Section(dataset=dataset, model=model, fields=fields, differs=differs, frame=ordered)
 
 

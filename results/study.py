@@ -11,6 +11,7 @@ import pandas as pd
 from results import formats, report
 from results.analysis import Analysis, View, analyses
 from results.formats import Block, Bullets, Code, Heading, Paragraph, Picture
+from results.parts import crowded
 from results.plots import Histories, plot
 from results.protocol import protocol
 from results.question import Question, answer, matrix, table
@@ -24,7 +25,6 @@ FIGURES = {
     "storage": "Accuracy over the bytes stored",
 }
 ONE_PANEL = ("gradients", "storage")  # figures with a line or a cloud of points per method
-CROWD = 13  # methods in one panel, dense among them
 
 
 def study(
@@ -69,8 +69,7 @@ def _answers(questions: Sequence[Question]) -> list[Block]:
 
 def _legible(kind: str, shown: Sequence[Analysis], view: View) -> View:
     """The view of a figure: of very many methods, those with a line each show the reference and its twin alone."""
-    crowded = any(len({cell.label for cell in a.shown}) > CROWD for a in shown)
-    if not crowded or kind not in ONE_PANEL:
+    if kind not in ONE_PANEL or not any(crowded(a.shown) for a in shown):
         return view
     return replace(view, methods=sorted({label for a in shown for label in (a.reference, a.twin) if label}))
 

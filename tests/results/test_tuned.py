@@ -36,7 +36,8 @@ def test_values_that_were_tuned_split_a_section_only_where_a_cell_has_two() -> N
     (joined,) = sections(frame(rows()))
     assert "lr" not in joined.fields and joined.fields["tuning"] == TUNING and joined.title == "digits · lenet-5-caffe"
     other = trial("snip", "0.9", 2, 0.9, lr=0.06, tuning=TUNING)
-    assert len(sections(frame([*rows(), other]))) == 5  # no two rates left that would be one section
+    split = sections(frame([*rows(), other]))
+    assert len({s.title for s in split}) == len(split) == 5  # no two rates left that would be one section
 
 
 def test_what_was_not_tuned_is_another_section() -> None:
@@ -99,6 +100,8 @@ def test_two_fields_and_a_seed_that_is_shared() -> None:
     made = grid(cell)
     assert made is not None and made.rows == [["snip", "0.2, 0.0003"]]
     assert "Tuned: learning rate from 0.01 to 1, weight decay from 1e-05 to 0.001." in made.caption
+    beside = sections(frame([*cell, trial("snip", "0.9", 0, 0.9)]))
+    assert beside[1].title.endswith(" · lr, weight_decay tuned (0.01:1, 1e-05:0.001, budget 8, seeds 1, 2)")
     assert "at seeds 1–2, without the test images; warning: trials here have seed 1." in made.caption
 
 
