@@ -1,6 +1,7 @@
 """Run the comparison. Where to look, in the order in which data flows:
 
-command line   cli, options, arguments, grammar, catalogue, commands, presets, run, tune, dry_run, listing, messages
+command line   cli, options, arguments, grammar, catalogue, commands, list_command, presets, run, tune, dry_run,
+               listing, messages
 identity       spec (TrialSpec, run key), sweep, search, steps, packs, streams
 engine         train, member, prepare, initial, trainers, live (the one rule), updates, learning_rate, evaluate,
                arithmetic; what is measured: gradients, flow, paths, cost, memory, checksums; one trial: network,

@@ -48,6 +48,29 @@ def choices(uri: str) -> list[Choice]:
     return list({choice.cell: choice for choice in reversed(found)}.values())[::-1]
 
 
+def candidates(uri: str) -> list[dict[str, Any]]:
+    """Everything that was tried for what is chosen, a row each: the searches in order of time, their candidates as
+    drawn. `epochs` were trained; `validation_accuracy` is that after the last of them, None before the first."""
+    from bench.tracking import Store
+
+    store = Store(uri)
+    rows = []
+    for run, text in store.tagged(names.CHOSEN, "FINISHED"):
+        choice, method = Choice(**json.loads(text)), store.tags(run)[names.METHOD]
+        cell = {"dataset": choice.record["dataset"], "model": choice.record["model"], "method": method}
+        cell |= {"rate": choice.record["rate"], "search": choice.search.text}
+        tried = json.loads(store.read(run, names.CANDIDATES_FILE))
+        rows += [{**cell, **_tried(one), "chosen": "yes" if one["values"] == choice.values else ""} for one in tried]
+    fields = list(dict.fromkeys(field for row in rows for field in row))
+    return [{field: row.get(field) for field in fields} for row in rows]
+
+
+def _tried(one: Mapping[str, Any]) -> dict[str, Any]:
+    reached = one["validation_accuracy"]
+    last = reached[-1] if reached else None
+    return {**one["values"], "outcome": one["outcome"], "epochs": len(reached), "validation_accuracy": last}
+
+
 def keep(
     uri: str, experiment: str, command: str, method: str, cell: TrialSpec, tried: Sequence[Tried], best: Tried
 ) -> bool:

@@ -75,14 +75,14 @@ def plot(**options: Any) -> int:
 
 
 @cli.command("list")
-@click.argument("what", type=click.Choice(["methods", "models", "datasets", "presets", "trials"]))
+@click.argument("what", type=click.Choice(["methods", "models", "datasets", "presets", "trials", "candidates"]))
 @click.option("--format", "format_", type=click.Choice(["plain", "github", "csv"]), default="plain", show_default=True)
 @click.option("--plugin", "plugins", multiple=True, help="Module or .py file with a METHODS table; may be repeated.")
 @click.option("--name", help="Of trials: only those of this sweep.")
 @click.option("--columns", help="Of trials: only these, comma list.  [default: csv has all, a table the main ones]")
 def list_(**options: Any) -> int:
-    """List what there is: methods, models, datasets, presets, or the store's trials."""
-    from bench.commands import print_list
+    """List what there is: methods, models, datasets, presets; of the store its trials, or the candidates of `tune`."""
+    from bench.list_command import print_list
 
     return print_list(options)
 

@@ -25,7 +25,7 @@ def print_table(options: Mapping[str, Any]) -> int:
     """Print the table of the store on stdout."""
     with usage_errors():
         filters = _filters(options)
-        frame = _store()
+        frame = stored_trials()
         from results.figures import figure
         from results.tables import render
 
@@ -66,7 +66,7 @@ def write_report(options: Mapping[str, Any]) -> int:
         if file.suffix.lower() not in FORMATS:
             raise ValueError(f"output {file}: allowed are the suffixes {', '.join(FORMATS)}")
         _check_place(file)
-        frame, uri = _store(), existing_store()
+        frame, uri = stored_trials(), existing_store()
         _check_reference(options["reference"], set(frame["method"]))
         view = View(
             reference=options["reference"],
@@ -96,7 +96,7 @@ def print_power(options: Mapping[str, Any]) -> int:
         if difference is None and not figure(options["metric"]).is_accuracy:
             raise ValueError(f"metric {options['metric']}: needs --difference, in its own unit")
         aim = Aim(difference=0.5 if difference is None else difference, alpha=options["alpha"], power=options["power"])
-        frame = _store()
+        frame = stored_trials()
         from results.power_table import render
 
         _check_reference(options["reference"], set(frame["method"]))
@@ -123,7 +123,7 @@ def write_plot(options: Mapping[str, Any]) -> int:
         if options["metric"] not in (None, *METRICS[options["kind"]]):
             raise unsuitable(options["kind"], options["metric"])
         filters = _filters(options)
-        frame = _store()
+        frame = stored_trials()
         from results.history import histories
         from results.plot_page import write
 
@@ -172,7 +172,7 @@ def _check_reference(name: str, stored: set[str]) -> None:
         raise ValueError(nearest("method", name, known))
 
 
-def _store() -> pd.DataFrame:
+def stored_trials() -> pd.DataFrame:
     """The tidy frame of the store. Raises ValueError where there is none, or nothing in it."""
     from results.collect import collect
 
@@ -193,38 +193,6 @@ def existing_store() -> str:
     if local_path(uri) is None:
         tracking.Store(uri)  # a server may refuse
     return uri
-
-
-def print_list(options: Mapping[str, Any]) -> int:
-    """Print one of the listings on stdout."""
-    from bench.listing import LISTINGS, as_text
-
-    with usage_errors():
-        if options["plugins"] and options["what"] != "methods":
-            raise ValueError(f"--plugin with list {options['what']}: a plug-in has methods only")
-        for option in ("columns", "name"):
-            if options[option] and options["what"] != "trials":
-                raise ValueError(f"--{option} with list {options['what']}: trials alone have it")
-        rows = _trials(options) if options["what"] == "trials" else LISTINGS[options["what"]](options["plugins"])
-    click.echo(as_text(rows, options["format_"]))
-    return 0
-
-
-def _trials(options: Mapping[str, Any]) -> pd.DataFrame | list[dict[Any, Any]]:
-    """The store's trials, those of a sweep where one is named; as the columns asked for, where some are."""
-    frame = _store()
-    if (name := options["name"]) is not None:
-        known = sorted({sweep for sweeps in frame["sweeps"] for sweep in sweeps})
-        if name not in known:
-            raise ValueError(nearest("sweep", name, known))
-        frame = frame[frame["sweeps"].map(lambda sweeps: name in sweeps)]
-    if not options["columns"]:
-        return frame
-    columns = [column.strip() for column in options["columns"].split(",")]
-    for column in columns:
-        if column not in frame:
-            raise ValueError(nearest("column", column, [str(known) for known in frame]))
-    return frame[columns].to_dict("records")
 
 
 def open_ui(options: Mapping[str, Any]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 
 from results.analysis import Analysis
@@ -11,6 +12,7 @@ from results.formats import Grid
 from results.protocol import HYPERPARAMETERS
 from results.sections import searched
 
+END = 0.1  # of a range, on the logarithmic scale
 Place = tuple[str, str, str, str]  # method, label, rate, background
 
 
@@ -34,7 +36,20 @@ def tuned(a: Analysis) -> Grid | None:
     rates = sorted({rate for label, rate in entries if label != DENSE}, key=float)
     rows = [[label, *(entries.get((label, rate), NONE) for rate in rates)] for label in labels]
     last = f" Dense: {dense}." if dense else ""
-    return Grid(f"{_how(a)}{last}", ["method", *rates], rows)
+    return Grid(f"{_how(a)}{last}{_at_an_end(a)}", ["method", *rates], rows)
+
+
+def _at_an_end(a: Analysis) -> str:
+    """Which values are so near an end of their range that a better one may lie beyond."""
+    search, found = a.section.fields["tuning"]["search"], []
+    for (_, label, rate, _), values in chosen(a):
+        for field, value in values.items():
+            low, high = search[field]
+            place = math.log(value / low) / math.log(high / low)
+            if min(place, 1 - place) < END:
+                found.append(label if label == DENSE else f"{label} {rate}")
+    some = ", ".join(dict.fromkeys(found))
+    return f" In the first or last tenth of its range, so perhaps better beyond: {some}." if found else ""
 
 
 def _entry(values: Mapping[str, float]) -> str:

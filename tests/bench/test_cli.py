@@ -163,7 +163,8 @@ def test_wrong_power(capsys: pytest.CaptureFixture[str], folder: Path, arguments
 
 
 @pytest.mark.parametrize(
-    "command", [["table"], ["power"], ["list", "trials"], ["ui"], ["plot", "storage", "-o", "a.svg"]]
+    "command",
+    [["table"], ["power"], ["list", "trials"], ["list", "candidates"], ["ui"], ["plot", "storage", "-o", "a.svg"]],
 )
 def test_without_a_store(capsys: pytest.CaptureFixture[str], folder: Path, command: list[str]) -> None:
     assert "no store at sqlite:///" in (said := complaint(capsys, folder, *command))

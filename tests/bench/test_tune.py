@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import sqlite3
 import subprocess
@@ -96,6 +98,7 @@ def test_every_cell_has_the_same_budget_and_the_protocols_value_first(tuned: lis
 
 
 Said = Callable[..., tuple[int, str, str]]
+LISTED = ["dataset", "model", "method", "rate", "search", "lr", "outcome", "epochs", "validation_accuracy", "chosen"]
 
 
 @pytest.fixture
@@ -131,6 +134,19 @@ def test_run_trains_with_what_was_chosen(tuned: list[Path], said: Said) -> None:
     assert said(place, "report", "-o", "report.md")[0] == 0
     page = (place / "report.md").read_text()
     assert "python -m bench tune --dataset folder:data" in page and "Tuned is learning rate alone" in page
+
+
+def test_what_was_tried_is_listed(tuned: list[Path], said: Said) -> None:
+    code, text, _ = said(tuned[1], "list", "candidates", "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert code == 0 and list(rows[0]) == LISTED and len(rows) == 9
+    assert {row["search"] for row in rows} == {"lr=0.005:0.2 budget=3 seeds=1000"}
+    best = {f"tuned {row['method']} {row['rate']}": {"lr": float(row["lr"])} for row in rows if row["chosen"]}
+    assert best == {name: chosen for name, (chosen, _) in choices(tuned[1]).items()}
+    for name, (_, tried) in choices(tuned[1]).items():
+        own = [row for row in rows if f"tuned {row['method']} {row['rate']}" == name]
+        assert [float(row["validation_accuracy"]) for row in own] == [one["validation_accuracy"][-1] for one in tried]
+        assert [int(row["epochs"]) for row in own] == [1, 1, 1]
 
 
 def test_what_run_refuses(tuned: list[Path], tmp_path: Path, said: Said) -> None:

@@ -84,6 +84,7 @@ def test_the_values_beside_the_table() -> None:
         "learning rate from 0.01 to 1.", "8 candidates of up to 30 epochs",
         "after epoch 3 or 9 is not among the best 1/3 ",
         "at seed 1000, without the test images; no trial here has such a seed.", "Dense: 0.1.",
+        "In the first or last tenth of its range, so perhaps better beyond: snip 0.99.",
     ):  # fmt: skip
         assert said in made.caption
     assert grid([trial("snip", "0.9", 0, 0.9)]) is None
