@@ -10,20 +10,10 @@ from typing import get_args
 import pandas as pd
 
 from bench import names
-from results.cells import (
-    Cell,
-    Comparison,
-    Test,
-    cells,
-    control_family,
-    control_of,
-    diverged_as,
-    family,
-    twin,
-    without_collapsed,
-)
+from results.cells import Cell, cells, control_of, diverged_as, twin, without_collapsed
 from results.choices import check_level, check_metric, unknown, unknown_rate
 from results.collect import DENSE
+from results.comparisons import Comparison, Test, control_family, family
 from results.figures import figure
 from results.mixture import Place, mixed, without_near_chance
 from results.sections import Section, sections

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from results.analysis import Analysis
-from results.cells import Cell, Comparison, control_of
+from results.cells import Cell, control_of
+from results.comparisons import Comparison
 from results.differences import difference, verdict
 from results.figures import NONE, figure, p_value
 from results.formats import Entry, Grid

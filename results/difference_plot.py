@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 
 from results.accuracy_plot import density, rate_axis, thin
 from results.analysis import Analysis
-from results.cells import Comparison
+from results.comparisons import Comparison
 from results.figures import figure
 from results.plot_page import Entry, finish, page
 from results.plot_style import GREY, SMALL, TINY

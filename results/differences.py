@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from results import multiplicity, words
 from results.analysis import Analysis
-from results.cells import Comparison
+from results.comparisons import Comparison
 from results.figures import NONE, figure, p_value
 from results.formats import Entry, Grid
 

@@ -8,8 +8,9 @@ from math import isnan
 from bench import names
 from results import words
 from results.analysis import Analysis
-from results.cells import Cell, Comparison, percent_of_dense
+from results.cells import Cell, percent_of_dense
 from results.collect import DENSE
+from results.comparisons import Comparison
 from results.figures import NONE, figure
 from results.formats import Bold, Entry, Grid
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from results.cells import Cell, Comparison
+from results.cells import Cell
+from results.comparisons import Comparison
 from results.figures import ranges
 from results.stats import DECIMALS, LEVEL
 

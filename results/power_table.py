@@ -12,8 +12,8 @@ import pandas as pd
 from bench import names as store
 from results import formats, power, words
 from results.analysis import Analysis, View, analyses
-from results.cells import Comparison
 from results.choices import unknown
+from results.comparisons import Comparison
 from results.figures import NONE, figure
 from results.formats import Block, Entry, Grid, Heading, Paragraph
 from results.power import MOST, SPREAD, Aim

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from results.analysis import Analysis
-from results.cells import Cell, Comparison, family_of, selection_text, without_collapsed
+from results.cells import Cell, selection_text, without_collapsed
+from results.comparisons import Comparison, family_of
 from results.differences import difference, verdict
 from results.figures import NONE, p_value
 from results.formats import Grid

@@ -13,8 +13,9 @@ import pandas as pd
 from bench import names
 from results import stats
 from results.analysis import Analysis
-from results.cells import Cell, Comparison, percent_of_dense
+from results.cells import Cell, percent_of_dense
 from results.collect import DENSE
+from results.comparisons import Comparison
 from results.report import exclusions, warnings
 from results.sections import searched
 from results.tuned import chosen

@@ -9,8 +9,8 @@ import pandas as pd
 from bench import names as store
 from results import formats, rank_words, records
 from results.analysis import Analysis, View, analyses
-from results.cells import Test
 from results.choices import unknown
+from results.comparisons import Test
 from results.formats import Block
 from results.ranks import Ranking, rank
 from results.report import report

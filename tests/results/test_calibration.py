@@ -16,7 +16,8 @@ from calibration import likely, share
 from numpy.typing import NDArray
 
 from results import stats
-from results.cells import Cell, family
+from results.cells import Cell
+from results.comparisons import family
 from results.mixture import most_unseen, near_chance
 
 ALPHA = 0.05

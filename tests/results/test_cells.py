@@ -11,7 +11,8 @@ from trial_frames import METHODS, frame, small, trial
 
 from bench import names
 from results.analysis import View, analyse
-from results.cells import Cell, cells, compare, diverged_as, family, percent_of_dense, twin, without_collapsed
+from results.cells import Cell, cells, diverged_as, percent_of_dense, twin, without_collapsed
+from results.comparisons import compare, family
 from results.sections import differing, sections
 
 RULES: dict[str, Any] = {"test": "t", "margin": 0.005, "alpha": 0.05}
