@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import pickle
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import optuna
@@ -106,7 +107,8 @@ class _Trainable(tune.Trainable):
 class _Searches(Searcher):
     """One Optuna search (TPE, one seed) per cell: the cells in turn, `budget` candidates each.
 
-    TPE draws its first ten at random from its seed, so these are the same for every cell, in every order of events.
+    TPE draws at random, from its seed, while fewer than RANDOM_CANDIDATES have ended: up to that budget the candidates
+    are the same for every cell, in every order of events.
     """
 
     def __init__(self, cells: Sequence[TrialSpec], search: Search) -> None:
@@ -114,15 +116,13 @@ class _Searches(Searcher):
         space: dict[str, optuna.distributions.BaseDistribution] = {
             name: optuna.distributions.FloatDistribution(lo, hi, log=True) for name, lo, hi in search.bounds
         }
+        sampler = partial(optuna.samplers.TPESampler, n_startup_trials=names.RANDOM_CANDIDATES, seed=0)
         within = all(lo <= own <= hi for own, (_, lo, hi) in zip(search.own, search.bounds, strict=True))
         first = [search.first] if within else None
         self._each = [
-            OptunaSearch(
-                space, metric=METRIC, mode="max", points_to_evaluate=first, sampler=optuna.samplers.TPESampler(seed=0)
-            )
-            for _ in cells
+            OptunaSearch(space, metric=METRIC, mode="max", points_to_evaluate=first, sampler=sampler()) for _ in cells
         ]
-        self._budget, self._asked = search.budget, 0
+        self._budget, self._asked, self._epochs = search.budget, 0, cells[0].epochs
         self._by_trial: dict[str, OptunaSearch] = {}
 
     def suggest(self, trial_id: str) -> Any:
@@ -137,7 +137,9 @@ class _Searches(Searcher):
         self._by_trial[trial_id].on_trial_result(trial_id, result)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        self._by_trial[trial_id].on_trial_complete(trial_id, result, error)
+        # One that was stopped early has no accuracy to compare with those after the last epoch.
+        whole = result is not None and (result[TIME] == self._epochs or result[OUTCOME] != names.DONE)
+        self._by_trial[trial_id].on_trial_complete(trial_id, result if whole else None, error)
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing: what is chosen is in the store, and a cell cut short starts again."""

@@ -70,6 +70,7 @@ def write_report(options: Mapping[str, Any]) -> int:
         _check_reference(options["reference"], set(frame["method"]))
         view = View(
             reference=options["reference"],
+            test=options["test"],
             names=[options["name"]] if options["name"] else [],
             controls=True,
             published=True,

@@ -138,10 +138,12 @@ COMPARED = [
     *FILTERS,
 ]  # fmt: skip
 
+TEST = click.option("--test", type=click.Choice(["t", "wilcoxon", "permutation"]), default="t", show_default=True,
+                    help="Paired t test, exact Wilcoxon, or exact sign-flip permutation.")  # fmt: skip
+
 TABLE = [
     *COMPARED,
-    click.option("--test", type=click.Choice(["t", "wilcoxon", "permutation"]), default="t", show_default=True,
-                 help="Paired t test, exact Wilcoxon, or exact sign-flip permutation."),
+    TEST,
     click.option("--margin", type=float, help="Of equivalence: percentage points of an accuracy, else the figure's own unit."
                  "  [default: 0.5 for accuracies, none for others]"),
     click.option("--controls", is_flag=True, help="Sanity controls beside their methods."),
@@ -152,6 +154,7 @@ TABLE = [
 REPORT = [
     click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The page, .html or .md."),
     click.option("--reference", default="snip", show_default=True, help="The method the others are tested against."),
+    TEST,
     click.option("--name", help="Show only the cells of this sweep."),
 ]  # fmt: skip
 

@@ -17,7 +17,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 from results.cells import Cell, selection_text
 from results.collect import DENSE
 from results.figures import figure
-from results.parts import Part, collapsed, crowded, interval, missing, over_seeds
+from results.parts import Part, crowded, disconnected, interval, missing, over_seeds
 from results.plot_page import finish, page
 from results.plot_style import BAND, GREY, SMALL, TINY, Style, line_entries, open_entry
 
@@ -44,7 +44,7 @@ def draw(parts: Sequence[Part], styles: Mapping[str, Style]) -> Figure:
     legend = line_entries({_plain(style) for style in shown} if many else shown)
     if any(chance):
         legend.append((Line2D([], [], **CHANCE), "chance"))
-    if collapsed(parts):
+    if disconnected(parts):
         legend.append(open_entry())
     finish(made, legend, [f"Mean and 95 % t interval {over_seeds(parts)}.", *missing(parts)])
     made.draw_without_rendering()  # lays the panels out, so that labels can be measured
@@ -119,8 +119,8 @@ def _line(axes: Axes, cells: Sequence[Cell], style: Style, factor: float) -> Non
     x = [density(cell.rate) for cell in cells]
     y = [factor * cell.summary.mean for cell in cells]
     low, high = ([factor * getattr(interval(cell), end) for cell in cells] for end in ("low", "high"))
-    full = [i for i, cell in enumerate(cells) if not cell.collapsed]
-    opened = [i for i, cell in enumerate(cells) if cell.collapsed]
+    full = [i for i, cell in enumerate(cells) if not cell.disconnected]
+    opened = [i for i, cell in enumerate(cells) if cell.disconnected]
     axes.plot(x, y, **style.drawn(markevery=full))
     axes.plot(
         [x[i] for i in opened], [y[i] for i in opened],

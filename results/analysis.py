@@ -10,13 +10,13 @@ from typing import get_args
 import pandas as pd
 
 from bench import names
-from results.cells import Cell, cells, control_of, diverged_as, twin, without_collapsed
+from results.cells import Cell, cells, connected, diverged_as, twin
 from results.choices import check_level, check_metric, unknown, unknown_rate
 from results.collect import DENSE
 from results.comparisons import Comparison, Test, control_family, family
 from results.figures import figure
-from results.mixture import Place, mixed, without_near_chance
-from results.sections import Section, sections
+from results.mixture import Place, mixed, untrained, without_near_chance
+from results.sections import Section, control_of, sections
 
 CLASSES = 10  # of a data set that the view does not know
 
@@ -72,7 +72,7 @@ class Analysis:
     """A section, computed.
 
     `chance`, `connected` and `trained` are the comparisons again: with diverged seeds counted as chance, without the
-    seeds whose pruned network lost a layer, and without the seeds near chance of a cell that has others.
+    seeds whose pruned network is disconnected, and without the seeds near chance of a cell that has others.
     """
 
     section: Section
@@ -113,6 +113,13 @@ class Analysis:
             return {}
         return mixed(several, [*self.cells, *self.controlled], self.view.chance(self.section.dataset))
 
+    @property
+    def untrained(self) -> frozenset[Place]:
+        """The cells, under no control, of which no seed trained; only accuracies tell."""
+        if not figure(self.view.metric).is_accuracy:
+            return frozenset()
+        return untrained(self.cells, self.view.chance(self.section.dataset))
+
 
 def analyses(frame: pd.DataFrame, view: View) -> list[Analysis]:
     """The sections of a frame of `collect`, computed. Raises ValueError for a choice that the store does not have."""
@@ -132,9 +139,9 @@ def analyse(section: Section, view: View) -> Analysis:
     reference = candidates[0] if len(candidates) == 1 else None
     plain, chance = _family(made, reference, view), view.chance(section.dataset)
     trained = without_near_chance(made, chance) if figure(view.metric).is_accuracy else made
-    as_chance, connected, trained_only = (
+    as_chance, with_paths, trained_only = (
         plain if variant == made else _family(variant, reference, view)
-        for variant in (diverged_as(made, chance), without_collapsed(made), trained)
+        for variant in (diverged_as(made, chance), connected(made), trained)
     )
     return Analysis(
         section=section,
@@ -145,7 +152,7 @@ def analyse(section: Section, view: View) -> Analysis:
         twin=twin(made, reference) if reference else None,
         comparisons=plain,
         chance=as_chance,
-        connected=connected,
+        connected=with_paths,
         trained=trained_only,
         controlled=controlled,
         controls=control_family(controlled, made, test=view.test, margin=view.margin, alpha=view.alpha),

@@ -30,6 +30,7 @@ class Cell:
     lost: Mapping[int, tuple[str, str]]  # seed -> (names.DIVERGED, names.FAILED or "no figure", reason)
     missing: tuple[int, ...]  # seeds that other cells of the section have, and this one has not
     collapsed: frozenset[int]  # seeds with a layer that has no live weight
+    disconnected: frozenset[int]  # seeds without a path of live weights from the input to the output; see _disconnected
     counts: Mapping[str, tuple[float, float]]  # a name of names.COUNTS, names.BYTES -> (least, largest) over the seeds
     inits: Mapping[int, str]  # seed -> SHA-256 of the initial weights
 
@@ -54,9 +55,8 @@ class Cell:
 def cells(section: Section, metric: str) -> list[Cell]:
     """The cells of a section, ordered by label and rate. Raises ValueError for a metric that is none of the store's."""
     check_metric(metric)
-    seeds = sorted(set(section.frame["seed"]))
     groups = section.frame.groupby("group_key", sort=False)
-    made = [_cell(group.sort_values("seed"), metric, seeds) for _, group in groups]
+    made = [_cell(group.sort_values("seed"), metric, section.seeds) for _, group in groups]
     return sorted(made, key=lambda cell: (cell.label, float(cell.rate)))
 
 
@@ -80,18 +80,24 @@ def _cell(group: pd.DataFrame, metric: str, seeds: Sequence[int]) -> Cell:
         lost=lost,
         missing=tuple(int(s) for s in sorted(set(seeds) - set(group["seed"]))),
         collapsed=frozenset(int(s) for s in group["seed"][group[names.COLLAPSED_LAYERS] > 0]),
+        disconnected=frozenset(int(s) for s in group["seed"][_disconnected(group)]),
         counts={name: pair for name, pair in counts.items() if np.isfinite(pair[0])},
         inits={int(s): str(i) for s, i in zip(group["seed"], group["init_sha256"], strict=True) if i},
     )
 
 
+def _disconnected(group: pd.DataFrame) -> pd.Series[bool]:
+    """Whether no live weight is on a path from input to output: a pruned network then answers every image alike.
+
+    A layer without a live weight does it, but where a shortcut leads around it. Where paths were not counted, by older
+    versions, such a layer decides.
+    """
+    lost, live = group[names.DISCONNECTED], group[names.LIVE_WEIGHTS]
+    return (lost == live) | (lost.isna() & (group[names.COLLAPSED_LAYERS] > 0))
+
+
 def _loss(outcome: str, reason: str, metric: str) -> tuple[str, str]:
     return ("no figure", f"{metric} was not recorded") if outcome == names.DONE else (outcome, reason)
-
-
-def control_of(record: str) -> str:
-    """The sanity control in the text of a method's record; "none" where there is none."""
-    return str(json.loads(record).get("control", "none"))
 
 
 def diverged_as(all_cells: Sequence[Cell], value: float) -> list[Cell]:
@@ -105,13 +111,13 @@ def _with_diverged(cell: Cell, value: float) -> Cell:
     return replace(cell, values=dict(sorted(values.items())), lost=lost)
 
 
-def without_collapsed(all_cells: Sequence[Cell]) -> list[Cell]:
-    """The cells without the seeds whose pruned network lost a layer: it is disconnected, a frozen one is not."""
-    return [_connected(cell) if cell.background == "prune" else cell for cell in all_cells]
+def connected(all_cells: Sequence[Cell]) -> list[Cell]:
+    """The cells without the seeds whose pruned network is disconnected; a frozen one never is."""
+    return [_with_paths(cell) if cell.background == "prune" else cell for cell in all_cells]
 
 
-def _connected(cell: Cell) -> Cell:
-    return replace(cell, values={s: v for s, v in cell.values.items() if s not in cell.collapsed})
+def _with_paths(cell: Cell) -> Cell:
+    return replace(cell, values={s: v for s, v in cell.values.items() if s not in cell.disconnected})
 
 
 def percent_of_dense(cell: Cell, dense: Cell) -> tuple[stats.Summary, stats.Interval]:

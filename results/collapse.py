@@ -1,4 +1,4 @@
-"""Layer collapse and dead paths: from which rate on a method's mask disconnects a pruned network."""
+"""Collapse and dead paths: from which rate on a method's mask empties a layer or disconnects a pruned network."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ def collapse(a: Analysis) -> Grid | None:
         return None
     weights, layers = (max(cell.counts[name][1] for cell in masked) for name in (names.MASKABLE_WEIGHTS, names.LAYERS))
     caption = (
-        "Layer collapse and dead paths. Collapse disconnects a pruned network, which then answers every image alike, "
-        "but not a frozen one, whose forward pass is dense. Largest compression: of the maskable weights, N / live "
-        "weights, at the rates stored before the first collapse; it can be at most N / layers = "
-        f"{weights / layers:,.0f}. On no path: live weights that no path of live weights connects with both the input "
-        "and the output, as a share of the live ones; a pruned network cannot use them."
+        "Collapse and dead paths. A seed collapses where a layer has no live weight or no path of live weights leads "
+        "from the input to the output. Without a path a pruned network answers every image alike, a frozen one, whose "
+        "forward pass is dense, does not. Largest compression: of the maskable weights, N / live weights, at the rates "
+        f"stored before the first collapse; it can be at most N / layers = {weights / layers:,.0f}. On no path: live "
+        "weights that no path of live weights connects with both the input and the output, as a share of the live "
+        "ones; a pruned network cannot use them."
     )
-    headers = ["method", "first rate with a collapsed layer", "seeds collapsed there"]
+    headers = ["method", "first rate with a collapse", "seeds collapsed there"]
     headers += ["largest compression without collapse", "on no path, at the highest rate"]
     rows = [[label, *_row([cell for cell in masked if cell.label == label])] for label in shown]
     return Grid(caption, headers, rows)
@@ -32,17 +33,21 @@ def collapse(a: Analysis) -> Grid | None:
 
 def _row(cells: list[Cell]) -> list[str]:
     rising = sorted(cells, key=lambda cell: float(cell.rate))
-    first = next((cell for cell in rising if cell.collapsed), None)
+    first = next((cell for cell in rising if _collapsed(cell)), None)
     whole = rising[: rising.index(first)] if first else rising
     last = rising[-1]
     live = last.counts[names.LIVE_WEIGHTS][0]
     lost = last.counts.get(names.DISCONNECTED)
     return [
         first.rate if first else f"none up to {last.rate}",
-        f"{len(first.collapsed)} of {first.seeds_known}" if first else NONE,
+        f"{len(_collapsed(first))} of {first.seeds_known}" if first else NONE,
         f"×{max(_compression(cell) for cell in whole):,.0f}" if whole else NONE,
         f"{count(100 * lost[0] / live, 100 * lost[1] / live, '.1f')} %" if lost and live else NONE,
     ]
+
+
+def _collapsed(cell: Cell) -> frozenset[int]:
+    return cell.collapsed | cell.disconnected
 
 
 def _compression(cell: Cell) -> float:

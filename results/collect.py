@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,16 +54,29 @@ def collect(tracking_uri: str) -> pd.DataFrame:
     return _unique(tidy(rows))
 
 
-def commands(tracking_uri: str) -> list[str]:
-    """The command lines of the store's sweeps and choices, each once, oldest first."""
+@dataclass(frozen=True)
+class Command:
+    """A command line that trained or tuned."""
+
+    text: str
+    sweep: str
+    trials: int  # that it asked for; 0 of one that tuned
+
+
+def commands(tracking_uri: str) -> list[Command]:
+    """Those of the store's sweeps and choices, each once, oldest first."""
     _require(tracking_uri)
     from mlflow import MlflowClient
 
     client = MlflowClient(tracking_uri)
-    experiments = [e.experiment_id for e in _paged(client.search_experiments)]
+    experiments = {e.experiment_id: e.name for e in _paged(client.search_experiments)}
     query = {"filter_string": f"tags.`{names.COMMAND}` LIKE '%'", "max_results": PAGE}
-    runs = _paged(client.search_runs, experiment_ids=experiments, order_by=["attributes.start_time ASC"], **query)
-    return list(dict.fromkeys(run.data.tags[names.COMMAND] for run in runs if names.COMMAND in run.data.tags))
+    order = ["attributes.start_time ASC"]
+    found = {}
+    for run in _paged(client.search_runs, experiment_ids=list(experiments), order_by=order, **query):
+        if text := run.data.tags.get(names.COMMAND):
+            found[text] = Command(text, experiments[run.info.experiment_id], int(run.data.params.get("trials", 0)))
+    return list(found.values())
 
 
 @contextmanager

@@ -33,7 +33,7 @@ class Comparison:
     d_z: float
     g: float  # d_z with Hedges' correction
     p_equivalence: float
-    collapsed: int  # pairs in which a network has a layer without a live weight
+    disconnected: int  # pairs in which no path of live weights leads from the input to the output
     family: int = 0  # m: the comparisons of the section that have a p-value
     p_holm: float = np.nan
     p_equivalence_holm: float = np.nan
@@ -64,7 +64,7 @@ def compare(cell: Cell, reference: Cell, *, test: Test, margin: float | None) ->
         d_z=d_z,
         g=d_z * stats.hedges(len(d) - 1),
         p_equivalence=np.nan if margin is None else stats.p_equivalence(d, margin),
-        collapsed=len((cell.collapsed | reference.collapsed) & set(seeds)),
+        disconnected=len((cell.disconnected | reference.disconnected) & set(seeds)),
     )
 
 
@@ -109,7 +109,7 @@ def family_of(
 
 def _judged(c: Comparison, m: int, p_holm: float, p_equivalence_holm: float, alpha: float) -> Comparison:
     # Holm's later steps multiply by less than m; the rule for exact tests keeps to m, so that no mark hangs on them.
-    allowed = c.decided_by == "t" or multiplicity.reachable(c.n, m, alpha)
+    allowed = c.decided_by == "t" or multiplicity.reachable(c.n, m, alpha, stats.LEAST.get(c.decided_by, 0))
     significant = p_holm <= alpha and allowed
     verdict = ("higher" if c.difference > 0 else "lower") if significant else ""
     equivalent = p_equivalence_holm <= alpha

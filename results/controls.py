@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from results.analysis import Analysis
-from results.cells import Cell, control_of
+from results.cells import Cell
 from results.comparisons import Comparison
 from results.differences import difference, verdict
 from results.figures import NONE, figure, p_value
 from results.formats import Entry, Grid
+from results.sections import control_of
 from results.words import margin
 
 CHANGED = {

@@ -11,6 +11,7 @@ from results.analysis import Analysis
 from results.comparisons import Comparison
 from results.figures import NONE, figure, p_value
 from results.formats import Entry, Grid
+from results.stats import LEAST
 
 BY = {
     "identical": "identical in all pairs",
@@ -60,12 +61,12 @@ def comparisons(a: Analysis) -> Grid:
 
 def _caption(a: Analysis, alone: bool, variants: Sequence[Variant]) -> str:
     pair = f"Method − {a.reference}: mean difference{_unit(a)} at the same rate and seed"
-    collapsed = any(c.collapsed for c in a.shown_comparisons)
+    cut = any(c.disconnected for c in a.shown_comparisons)
     return (
         f"{_question(a) if alone else pair}, with its 95 % t interval and its BCa bootstrap interval (neither adjusted "
         f"for the family); {words.TESTS[a.view.test]}; p raw and adjusted by Holm; g: mean/sd of the differences (d_z) "
         f"with Hedges' correction; equivalence by TOST, adjusted by Holm{_told(variants)}. {words.margin(a)}"
-        f"{' †k: in k pairs a network has a layer without a live weight.' if collapsed else ''}"
+        f"{f' {words.DISCONNECTED}' if cut else ''}"
     )
 
 
@@ -94,10 +95,10 @@ def _of_twin(a: Analysis, several: Sequence[Comparison]) -> dict[str, Comparison
 
 
 def _variants(a: Analysis) -> list[Variant]:
-    """Without collapsed seeds, and with diverged ones as chance; only those that change a pair."""
+    """Without disconnected networks, and with diverged ones as chance; only those that change a pair."""
     known = {
         "connected seeds only": (
-            "without the seeds whose pruned network has a layer without a live weight",
+            f"without {words.CUT}",
             a.connected,
         ),
         "diverged = chance": (f"with diverged seeds counted as chance ({words.chance(a)})", a.chance),
@@ -144,10 +145,14 @@ def verdict(a: Analysis, c: Comparison) -> str:
     arrow = {"higher": "higher ↑", "lower": "lower ↓"}.get(c.verdict, "")
     by = BY[c.decided_by] if c.decided_by != a.view.test else ""
     exact = c.decided_by in ("wilcoxon", "permutation")
-    small = "n too small" if exact and not multiplicity.reachable(c.n, c.family, a.view.alpha) else ""
-    collapsed = f"†{c.collapsed}" if c.collapsed else ""
+    small = "n too small" if exact and not _reachable(a, c) else ""
+    cut = f"†{c.disconnected}" if c.disconnected else ""
     found = ", ".join(part for part in (arrow, "equivalent ≈" if c.equivalent else "", by, small) if part)
-    return " ".join(part for part in (found or "open", collapsed) if part)
+    return " ".join(part for part in (found or "open", cut) if part)
+
+
+def _reachable(a: Analysis, c: Comparison) -> bool:
+    return multiplicity.reachable(c.n, c.family, a.view.alpha, LEAST.get(c.decided_by, 0))
 
 
 def sensitivity(a: Analysis) -> list[str]:

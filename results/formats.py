@@ -71,12 +71,15 @@ LATEX: dict[str, str | int | None] = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": "$<$", ">": "$>$", "[": "{[}", "]": "{]}",
     "±": r"$\pm$", "−": "$-$", "×": r"$\times$", "·": r"$\cdot$", "≤": r"$\leq$", "≈": r"$\approx$", "–": "--",
-    "↑": r"$\uparrow$", "↓": r"$\downarrow$", "†": r"$\dagger$", "≥": r"$\geq$", "α": r"$\alpha$", "…": r"\ldots{}",
+    "↑": r"$\uparrow$", "↓": r"$\downarrow$", "†": r"$\dagger$", "‡": r"$\ddagger$", "§": r"\S{}",
+    "≥": r"$\geq$", "α": r"$\alpha$", "…": r"\ldots{}",
 }  # fmt: skip
 STYLE = (
-    "body{font:15px/1.5 sans-serif;max-width:80em;margin:2em auto;padding:0 1em}"
-    "table{border-collapse:collapse;margin:.5em 0 1.5em;border-top:2px solid;border-bottom:2px solid}"
-    "th{border-bottom:1px solid}th,td{padding:.2em .8em;text-align:left;white-space:nowrap}"
+    "body{font:15px/1.5 sans-serif;margin:2em auto;padding:0 2em;width:fit-content;max-width:100%;"
+    "box-sizing:border-box}"
+    "p,ul,pre{max-width:80em}"  # of text; a table may be as wide as the window
+    "table{border-collapse:collapse;margin:.5em 0 1.5em;border-top:2px solid;border-bottom:2px solid;font-size:13px}"
+    "th{border-bottom:1px solid;vertical-align:bottom}th,td{padding:.2em .6em;text-align:left}td{white-space:nowrap}"
     ".scroll,pre{overflow-x:auto}figure{margin:1em 0}img{max-width:100%}pre{background:#f4f4f4;padding:.7em}"
 )
 

@@ -16,7 +16,7 @@ from results import stats
 from results.cells import Cell
 from results.collect import DENSE
 from results.figures import figure
-from results.parts import Part, collapsed, missing, over_seeds
+from results.parts import Part, disconnected, missing, over_seeds
 from results.plot_page import finish, page
 from results.plot_style import BAND, Style, line_entries, open_entry
 
@@ -75,7 +75,7 @@ def draw(parts: Sequence[Part], styles: Mapping[str, Style], histories: Historie
     mean = "Geometric mean, and 95 % t interval of the mean logarithm," if log else "Mean and 95 % t interval"
     finish(
         made,
-        legend + ([open_entry()] if collapsed(parts) else []),
+        legend + ([open_entry()] if disconnected(parts) else []),
         [f"{mean} {over_seeds(parts)}{CUT if cut else ''}.", *missing(parts), *_zeros(curves)],
     )
     return made
@@ -118,7 +118,7 @@ def _mean(values: stats.Vector, back: np.ufunc) -> tuple[float, stats.Interval]:
 
 def _line(axes: Axes, found: Curve, style: Style, factor: float) -> None:
     low, high = ([factor * getattr(i, end) for i in found.intervals] for end in ("low", "high"))
-    look = {"markerfacecolor": "white"} if found.cell.collapsed else {}
+    look = {"markerfacecolor": "white"} if found.cell.disconnected else {}
     few = max(1, -(-len(found.epochs) // MARKERS))
     axes.plot(found.epochs, [factor * m for m in found.means], **style.drawn(markevery=few, markersize=4, **look))
     axes.fill_between(found.epochs, low, high, color=style.colour, **BAND)

@@ -84,8 +84,8 @@ def _entry(a: Analysis, cell: Cell, c: Comparison | None, best: bool) -> Entry:
     text = shown.number(s.mean) if s.n == 1 else f"{shown.number(s.mean)} ± {shown.number(s.sd)}"
     arrow = {"higher": " ↑", "lower": " ↓"}.get(c.verdict, "") if c else ""
     equal = " ≈" if c and c.equivalent else ""
-    collapsed = f" †{len(cell.collapsed)}" if cell.collapsed else ""
-    after = f"{arrow}{equal}{collapsed}{_lost(cell)}"
+    cut = f" †{len(cell.disconnected)}" if cell.disconnected else ""
+    after = f"{arrow}{equal}{cut}{_lost(cell)}"
     return Bold(text, after) if best else f"{text}{after}"
 
 

@@ -27,9 +27,21 @@ def near_chance(accuracies: Mapping[int, float], chance: float) -> frozenset[int
     Args:    accuracies: seed -> accuracy in [0, 1]; chance: in (0, 1).
     """
     best = max(accuracies.values(), default=0.0)
-    if round(best * (1 - chance) - 2 * chance * (1 - best), DECIMALS) < 0:
+    if not _above(best, chance):
         return frozenset()
     return frozenset(seed for seed, value in accuracies.items() if round(2 * value - chance - best, DECIMALS) < 0)
+
+
+def _above(best: float, chance: float) -> bool:
+    """Whether an accuracy at least doubles the odds of a guess."""
+    return round(best * (1 - chance) - 2 * chance * (1 - best), DECIMALS) >= 0
+
+
+def untrained(cells: Sequence[Cell], chance: float) -> frozenset[Place]:
+    """The cells with seeds of which none trained: even the best is at chance."""
+    return frozenset(
+        (cell.label, cell.rate) for cell in cells if cell.values and not _above(max(cell.values.values()), chance)
+    )
 
 
 def mixed(several: Sequence[Comparison], cells: Sequence[Cell], chance: float) -> dict[Place, frozenset[int]]:

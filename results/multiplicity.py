@@ -23,14 +23,17 @@ def holm(p: Sequence[float]) -> list[float]:
     return [float(a) for a in adjusted]
 
 
-def reachable(n: int, m: int, alpha: float) -> bool:
-    """Whether an exact test of n pairs can be significant at all in a family of m: m · 2^(1-n) <= alpha."""
-    return n >= 1 and m * 2.0 ** (1 - n) <= alpha
+def reachable(n: int, m: int, alpha: float, least: float = 0.0) -> bool:
+    """Whether an exact test of n pairs can be significant at all in a family of m: m · max(2^(1-n), least) <= alpha.
+
+    Args: least: the smallest p-value at any n, where patterns are drawn and not counted.
+    """
+    return n >= 1 and m * max(2.0 ** (1 - n), least) <= alpha
 
 
-def pairs_needed(m: int, alpha: float) -> int:
-    """The smallest n that is `reachable` in a family of m."""
-    return next(n for n in range(1, 1_000) if reachable(n, m, alpha))
+def pairs_needed(m: int, alpha: float, least: float = 0.0) -> int | None:
+    """The smallest n that is `reachable` in a family of m; None where none is."""
+    return next((n for n in range(1, 1_000) if reachable(n, m, alpha, least)), None)
 
 
 def smallest_effect(n: int, m: int, alpha: float) -> float:

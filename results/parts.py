@@ -29,7 +29,7 @@ class Part:
     @property
     def seeds(self) -> int:
         """How many seeds the section has."""
-        return int(self.section.frame["seed"].nunique())
+        return len(self.section.seeds)
 
     @property
     def drawn(self) -> list[Cell]:
@@ -97,6 +97,6 @@ def missing(shown: Sequence[Part]) -> list[str]:
     return notes
 
 
-def collapsed(shown: Sequence[Part]) -> bool:
-    """Whether a layer lost its last live weight in anything that is drawn."""
-    return any(cell.collapsed for part in shown for cell in part.drawn)
+def disconnected(shown: Sequence[Part]) -> bool:
+    """Whether a seed of anything that is drawn is disconnected."""
+    return any(cell.disconnected for part in shown for cell in part.drawn)

@@ -119,4 +119,4 @@ def line_entries(shown: Iterable[Style]) -> list[tuple[Line2D, str]]:
 def open_entry() -> tuple[Line2D, str]:
     """The legend entry of open markers."""
     handle = Line2D([], [], marker="o", markerfacecolor="white", linestyle="none", color=GREY)
-    return handle, "open: a layer without live weight"
+    return handle, "open: a seed without a path of live weights"

@@ -10,11 +10,11 @@ import pandas as pd
 
 from bench import names as store
 from results.analysis import View, analyses
-from results.cells import control_of
 from results.choices import unknown
 from results.figures import ACCURACIES
 from results.parts import parts
 from results.ranks import rank
+from results.sections import is_plain
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,11 +31,6 @@ METRICS: dict[str, tuple[str, ...]] = {
     "storage": (store.TEST_ACCURACY, store.VALIDATION_ACCURACY),
     "ranks": tuple(ACCURACIES),
 }
-
-
-def _plain(frame: pd.DataFrame) -> pd.Series:
-    """Whether a row's method is under no sanity control."""
-    return frame["spec.method"].map(lambda text: control_of(text) == "none").astype(bool)
 
 
 def unsuitable(kind: str, metric: str) -> ValueError:
@@ -78,7 +73,7 @@ def plot(
     if metric is not None and metric not in METRICS[kind]:
         raise unsuitable(kind, metric)
     view = View(metric=metric or METRICS[kind][0], names=names, methods=methods, rates=rates, classes=classes or {})
-    frame = frame[_plain(frame) | frame["method"].isin(list(methods))]
+    frame = frame[is_plain(frame) | frame["method"].isin(list(methods))]
     shown = parts(frame, view)
     if not any(part.drawn for part in shown):
         raise ValueError(f"plot {kind}: no trial shown has the figure {view.metric}")

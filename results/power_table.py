@@ -17,14 +17,16 @@ from results.comparisons import Comparison
 from results.figures import NONE, figure
 from results.formats import Block, Entry, Grid, Heading, Paragraph
 from results.power import MOST, SPREAD, Aim
+from results.question import Question
 from results.records import finite
 from results.stats import Interval
 
+TWIN = "the pruned method that chooses the same weights"
 HEADERS = ("method", "rate", "n now", "sd of differences")
 COLUMNS = (
     "dataset", "model", "differs", "label", "rate", "reference", "metric", "difference", "alpha", "power", "family",
-    "pairs", "collapsed_pairs", "sd", "sd_low", "sd_high", "seeds", "seeds_low", "seeds_high", "detects", "seeds_holm",
-    "seeds_low_holm", "seeds_high_holm", "detects_holm",
+    "pairs", "disconnected_pairs", "sd", "sd_low", "sd_high", "seeds", "seeds_low", "seeds_high", "detects",
+    "seeds_holm", "seeds_low_holm", "seeds_high_holm", "detects_holm",
 )  # fmt: skip
 
 
@@ -87,38 +89,51 @@ def _section(a: Analysis, aim: Aim) -> Iterator[Block]:
     yield Heading(a.section.title)
     if hidden := words.filters(a):
         yield Paragraph(hidden)
+    families = _families(a)
     if a.reference is None:
         yield Paragraph(words.no_comparison(a))
-    elif not a.shown_comparisons:
+    elif a.reference not in families:
         yield Paragraph(f"No comparison with {a.reference} to show.")
-    else:
-        yield _grid(a, aim)
-        yield Paragraph(_limits(a))
+    for against, several in families.items():
+        yield _grid(a, aim, against, several)
+    if families:
+        yield Paragraph(_limits([c for several in families.values() for c in several]))
 
 
-def _ordered(a: Analysis) -> list[Comparison]:
-    return sorted(a.shown_comparisons, key=lambda c: (c.label, float(c.rate)))
+def _families(a: Analysis) -> dict[str, list[Comparison]]:
+    """What is compared with -> the comparisons shown: with the reference, and every frozen method with the pruned one
+    that chooses the same weights, where that is another question."""
+    shown = {(cell.label, cell.rate) for cell in a.shown}
+    found = {a.reference: a.shown_comparisons} if a.reference else {}
+    pairs = [c for c in Question(a).plain if {(c.label, c.rate), (c.reference, c.rate)} <= shown]
+    if {(c.label, c.reference, c.rate) for c in pairs} - {(c.label, c.reference, c.rate) for c in a.shown_comparisons}:
+        found[TWIN] = pairs
+    return {against: _ordered(several) for against, several in found.items() if several}
 
 
-def _grid(a: Analysis, aim: Aim) -> Grid:
-    shown, m = figure(a.view.metric), a.comparisons[0].family
+def _ordered(several: Sequence[Comparison]) -> list[Comparison]:
+    return sorted(several, key=lambda c: (c.label, float(c.rate)))
+
+
+def _grid(a: Analysis, aim: Aim, against: str, several: Sequence[Comparison]) -> Grid:
+    shown, m = figure(a.view.metric), several[0].family
     unit = f" {shown.step}" if shown.step else ""
     levels = (f"α = {aim.alpha:g}", f"α = {aim.alpha:g}/{m}")
     caption = (
-        f"Seeds that a mean difference of {shown.number(aim.difference)}{unit} to {a.reference} needs to be found with "
+        f"Seeds that a mean difference of {shown.number(aim.difference)}{unit} to {against} needs to be found with "
         f"a probability of {aim.power:g} by the paired t-test, two-sided: at level {aim.alpha:g}, and at "
         f"{aim.alpha:g}/{m}, the first and most severe step of Holm's correction over the {m} comparisons of the "
         f"family. sd: standard deviation of the paired differences{f' in{unit}' if unit else ''}, [its "
         f"{100 * SPREAD:.0f} % chi-square interval]; seeds: by that sd, [by the ends of its interval]; detects: the "
         "smallest mean difference that the present n finds with the same probability."
-        f"{' †k: in k pairs a network has a layer without a live weight.' if _collapsed(a) else ''}"
+        f"{f' {words.DISCONNECTED}' if _disconnected(several) else ''}"
     )
     headers = [*HEADERS, *(f"seeds, {level}" for level in levels), *(f"detects, {level}" for level in levels)]
-    return Grid(caption, headers, [_row(a, c, aim) for c in _ordered(a)])
+    return Grid(caption, headers, [_row(a, c, aim) for c in several])
 
 
-def _collapsed(a: Analysis) -> bool:
-    return any(c.collapsed for c in a.shown_comparisons)
+def _disconnected(several: Sequence[Comparison]) -> bool:
+    return any(c.disconnected for c in several)
 
 
 def _row(a: Analysis, c: Comparison, aim: Aim) -> list[Entry]:
@@ -126,7 +141,7 @@ def _row(a: Analysis, c: Comparison, aim: Aim) -> list[Entry]:
     needs = [need(c, spread, aim, alpha) for alpha in (aim.alpha, aim.alpha / c.family)]
     sd = f"{number(c.sd)} [{number(spread.low)}, {number(spread.high)}]" if c.n > 1 else NONE
     return [
-        c.label, c.rate, f"{c.n} †{c.collapsed}" if c.collapsed else str(c.n), sd,
+        c.label, c.rate, f"{c.n} †{c.disconnected}" if c.disconnected else str(c.n), sd,
         *(f"{_seeds(n.seeds)} [{_seeds(n.seeds_low)}, {_seeds(n.seeds_high)}]" if n else NONE for n in needs),
         *(number(n.detects) if n else NONE for n in needs),
     ]  # fmt: skip
@@ -136,24 +151,24 @@ def _seeds(n: int | None) -> str:
     return f"> {MOST:,}" if n is None else f"{n:,}"
 
 
-def _limits(a: Analysis) -> str:
+def _limits(several: Sequence[Comparison]) -> str:
     """How far the numbers can be trusted."""
-    counts = sorted({c.n for c in a.shown_comparisons if c.sd > 0})
+    counts = sorted({c.n for c in several if c.sd > 0})
     if not counts:
         return "No comparison has two pairs whose differences vary, so nothing can be said of the seeds it needs."
     ends = power.spread_interval(1.0, counts[0])
-    collapsed = " Seeds that collapse make the differences far from normal." if _collapsed(a) else ""
+    cut = " Disconnected networks make the differences far from normal." if _disconnected(several) else ""
     return (
         f"A standard deviation of few pairs is uncertain: from n = {counts[0]} its interval reaches from "
         f"{ends.low:.2f} to {ends.high:.2f} times the estimate, and the seeds needed with the square of that. All "
-        f"figures take the differences as normal.{collapsed} Choose the number of seeds before looking at more of "
+        f"figures take the differences as normal.{cut} Choose the number of seeds before looking at more of "
         "them: to add seeds until a test is significant makes it err more often than its level."
     )
 
 
 def records(several: Sequence[Analysis], aim: Aim) -> list[dict[str, Any]]:
     """One flat record per comparison shown, at full precision; differences in units of the metric."""
-    return [_record(a, c, aim) for a in several if a.reference for c in _ordered(a)]
+    return [_record(a, c, aim) for a in several for family in _families(a).values() for c in family]
 
 
 def _record(a: Analysis, c: Comparison, aim: Aim) -> dict[str, Any]:
@@ -162,7 +177,7 @@ def _record(a: Analysis, c: Comparison, aim: Aim) -> dict[str, Any]:
     return {
         "dataset": a.section.dataset, "model": a.section.model, "differs": json.dumps(dict(a.section.differs)),
         "label": c.label, "rate": c.rate, "reference": c.reference, "metric": a.view.metric, **asdict(aim),
-        "family": c.family, "pairs": c.n, "collapsed_pairs": c.collapsed, "sd": c.sd, "sd_low": spread.low,
+        "family": c.family, "pairs": c.n, "disconnected_pairs": c.disconnected, "sd": c.sd, "sd_low": spread.low,
         "sd_high": spread.high, **_named(plain, ""), **_named(holm, "_holm"),
     }  # fmt: skip
 

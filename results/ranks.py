@@ -21,7 +21,7 @@ from results.collect import DENSE
 from results.figures import figure
 from results.friedman import Friedman, friedman
 from results.parts import Part, parts
-from results.sections import labels
+from results.sections import is_plain, labels
 from results.stats import DECIMALS
 
 BLOCKS, METHODS = 2, 3  # fewer of either cannot be ranked across
@@ -81,7 +81,8 @@ class Ranking:
 
 
 def rank(frame: pd.DataFrame, view: View) -> Ranking:
-    """The methods shown of a frame of `collect`, ranked. What is filtered out has no part in the ranks.
+    """The methods shown of a frame of `collect`, ranked. What is filtered out has no part in the ranks, and sanity
+    controls have none.
 
     Raises ValueError where fewer than METHODS methods or BLOCKS blocks are left, and for a figure of which neither
     high nor low is better.
@@ -89,6 +90,7 @@ def rank(frame: pd.DataFrame, view: View) -> Ranking:
     better = figure(view.metric).better
     if not better:
         raise ValueError(f"ranks of {view.metric}: allowed is a metric of which high or low values are better")
+    frame = frame[is_plain(frame)]
     shown = parts(frame, view)
     known = frame.assign(label=labels(frame)).drop_duplicates("spec.method")
     named = dict(zip(known["spec.method"], known["label"], strict=True))

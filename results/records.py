@@ -22,14 +22,15 @@ from results.tuned import chosen
 
 IDENTITY = ("record", "dataset", "model", "differs", "method", "label", "rate", "background")
 CELL = (
-    "metric", "mean", "sd", "n", "diverged", "failed", "no_figure", "missing", "collapsed", "percent_of_dense",
-    "percent_of_dense_low", "percent_of_dense_high", "percent_of_dense_n", "live_weights", "stored_parameters",
+    "metric", "mean", "sd", "n", "diverged", "failed", "no_figure", "missing", "collapsed", "disconnected",
+    "percent_of_dense", "percent_of_dense_low", "percent_of_dense_high", "percent_of_dense_n", "live_weights",
+    "stored_parameters",
     "compression", "stored_bytes", "mask_bytes", "value_bytes", "compression_bytes", "forward_macs", "backward_macs",
 )  # fmt: skip
 COMPARISON = (
     "reference", "pairs", "difference", "low", "high", "bootstrap_low", "bootstrap_high", "test", "p", "p_holm",
     "family", "d_z", "hedges_d_z", "margin", "p_equivalence", "p_equivalence_holm", "verdict", "equivalent",
-    "collapsed_pairs",
+    "disconnected_pairs",
 )  # fmt: skip
 
 
@@ -108,6 +109,7 @@ def _cell(a: Analysis, cell: Cell) -> dict[str, Any]:
         "no_figure": cell.seeds_lost("no figure"),
         "missing": list(cell.missing),
         "collapsed": sorted(cell.collapsed),
+        "disconnected": sorted(cell.disconnected),
         "percent_of_dense": share.mean if share else math.nan,
         "percent_of_dense_low": interval.low,
         "percent_of_dense_high": interval.high,
@@ -155,7 +157,7 @@ def _comparison(a: Analysis, c: Comparison) -> dict[str, Any]:
         "p_equivalence_holm": c.p_equivalence_holm,
         "verdict": c.verdict,
         "equivalent": c.equivalent,
-        "collapsed_pairs": c.collapsed,
+        "disconnected_pairs": c.disconnected,
     }
 
 

@@ -18,6 +18,8 @@ from results.protocol import environment, protocol
 from results.sections import differing
 from results.tuned import tuned
 
+MANY = 12  # cells that a line can name
+
 
 def report(analyses: Sequence[Analysis]) -> list[Block]:
     """The whole report; a section without anything to show is left out."""
@@ -101,8 +103,8 @@ def _comparisons(a: Analysis) -> Iterator[Block]:
 
 
 def exclusions(a: Analysis) -> list[str]:
-    """Which seeds a cell lost and why, one line per cell."""
-    lines = [line for cell in a.shown if (line := _excluded(cell))]
+    """Which seeds a cell lost and why, one line per cell; which seeds are not there, one line for all without them."""
+    lines = [line for cell in a.shown if (line := _excluded(cell))] + _missing(a)
     return lines or ["No seed is excluded: every cell shown has all seeds of the section."]
 
 
@@ -113,10 +115,24 @@ def _excluded(cell: Cell) -> str:
         for seed in cell.seeds_lost(kind):
             by_reason.setdefault(cell.lost[seed][1], []).append(seed)
         parts += [f"{_seeds(s)} {kind}{f' ({reason})' if reason else ''}" for reason, s in by_reason.items()]
-    if cell.missing:
-        parts.append(f"{_seeds(list(cell.missing))} not in the store")
-    where = cell.label if cell.background == DENSE else f"{cell.label}, rate {cell.rate}"
-    return f"{where}: {'; '.join(parts)}" if parts else ""
+    return f"{_where(cell)}: {'; '.join(parts)}" if parts else ""
+
+
+def _missing(a: Analysis) -> list[str]:
+    lacking: dict[tuple[int, ...], list[Cell]] = {}
+    for cell in a.shown:
+        lacking.setdefault(cell.missing, []).append(cell)
+    total = len(a.shown)
+    return [
+        f"{_seeds(list(seeds))} not in the store: "
+        f"{'; '.join(map(_where, cells)) if len(cells) <= MANY else f'{len(cells)} of {total} methods and rates'}"
+        for seeds, cells in lacking.items()
+        if seeds
+    ]
+
+
+def _where(cell: Cell) -> str:
+    return cell.label if cell.background == DENSE else f"{cell.label}, rate {cell.rate}"
 
 
 def _seeds(seeds: list[int]) -> str:

@@ -37,6 +37,22 @@ class Section:
         differs = (_tuning(value) if name == "tuning" else f"{name} = {value}" for name, value in self.differs.items())
         return " · ".join([self.dataset, self.model, *differs])
 
+    @property
+    def seeds(self) -> list[int]:
+        """Those of the methods and dense; of the sanity controls where there is nothing else."""
+        own = self.frame[is_plain(self.frame)]
+        return sorted({int(seed) for seed in (self.frame if own.empty else own)["seed"]})
+
+
+def control_of(record: str) -> str:
+    """The sanity control in the text of a method's record; "none" where there is none."""
+    return str(json.loads(record).get("control", "none"))
+
+
+def is_plain(frame: pd.DataFrame) -> pd.Series[bool]:
+    """Whether each row's method is under no sanity control."""
+    return frame["spec.method"].map(lambda text: control_of(text) == "none").astype(bool)
+
 
 def sections(frame: pd.DataFrame) -> list[Section]:
     """Split the frame of `collect` by protocol, ordered by data set, model and protocol."""

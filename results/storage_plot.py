@@ -15,7 +15,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 from bench import names
 from results.cells import Cell, cells
 from results.figures import figure
-from results.parts import Part, collapsed, interval, missing, over_seeds
+from results.parts import Part, disconnected, interval, missing, over_seeds
 from results.plot_page import Entry, finish, page
 from results.plot_style import GREY, Style, in_order, open_entry
 
@@ -100,14 +100,18 @@ def draw(parts: Sequence[Part], styles: Mapping[str, Style]) -> Figure:
         for part in parts
     ]
     mean = f"Mean and 95 % t interval of the accuracy {over_seeds(parts)}; 1 kB = 1000 bytes."
-    finish(made, legend + ([open_entry()] if collapsed(plain) else []), [mean, *missing(plain), *_fewer(drawn)])
+    finish(
+        made, legend + ([open_entry()] if disconnected(plain) else []), [mean, *missing(plain), *_fewer(shown.values())]
+    )
     return made
 
 
-def _fewer(shown: Sequence[Point]) -> list[str]:
-    """A note per narrower type that not every seed of its cells has been measured in."""
-    whole = {(p.cell.label, p.cell.rate): len(p.cell.values) for p in shown if p.dtype == FLOAT32}
-    short = {p.dtype for p in shown if len(p.cell.values) < whole.get((p.cell.label, p.cell.rate), 0)}
+def _fewer(shown: Iterable[Sequence[Point]]) -> list[str]:
+    """Of what each panel shows, a note per narrower type that not every seed of its cells has been measured in."""
+    short = set()
+    for drawn in shown:
+        whole = {(p.cell.label, p.cell.rate): len(p.cell.values) for p in drawn if p.dtype == FLOAT32}
+        short |= {p.dtype for p in drawn if len(p.cell.values) < whole.get((p.cell.label, p.cell.rate), 0)}
     dtypes = [dtype for dtype in names.VALUE_DTYPES if dtype in short]
     return [f"Not every seed is measured as {', '.join(dtypes)}; `bench narrow` goes on."] if dtypes else []
 
@@ -134,7 +138,7 @@ def _panel(axes: Axes, shown: Sequence[Point], styles: Mapping[str, Style], fact
 
 def _marker(axes: Axes, point: Point, style: Style, factor: float) -> None:
     ends = interval(point.cell)
-    look: dict[str, Any] = {"markerfacecolor": "white"} if point.cell.collapsed else {}
+    look: dict[str, Any] = {"markerfacecolor": "white"} if point.cell.disconnected else {}
     if math.isfinite(ends.low):
         bar: dict[str, Any] = {"color": style.colour, "linewidth": 0.8, "alpha": 0.6}
         axes.vlines(point.kilobytes, factor * ends.low, factor * ends.high, **bar)

@@ -10,13 +10,14 @@ import pandas as pd
 
 from results import formats, report
 from results.analysis import Analysis, View, analyses
+from results.collect import Command
 from results.formats import Block, Bullets, Code, Heading, Paragraph, Picture
 from results.parts import crowded
 from results.plots import Histories, plot
 from results.protocol import protocol
-from results.question import Question, answer, matrix, table
+from results.question import Question, answer, matrix, table, variants
 from results.sections import differing
-from results.threats import threats
+from results.threats import threats, unfinished
 
 FIGURES = {
     "difference": "Freeze − prune over the rate, by criterion",
@@ -31,7 +32,7 @@ def study(
     frame: pd.DataFrame,
     view: View,
     histories: Histories,
-    commands: Sequence[str],
+    commands: Sequence[Command],
     stem: str,
 ) -> list[Block]:
     """The page's blocks. `commands`: of the store's sweeps, oldest first; `stem`: what the names of figures begin with.
@@ -47,7 +48,7 @@ def study(
         *introduction,
         *_answers(questions),
         Heading("Threats to validity of this store"),
-        Bullets(threats(questions)),
+        Bullets([*unfinished(frame, commands), *threats(questions)]),
         Heading("Figures"),
         *(block for block in drawn if block),
         *rest,
@@ -63,7 +64,7 @@ def _answers(questions: Sequence[Question]) -> list[Block]:
     for q in questions:
         blocks += [Heading(q.analysis.section.title, 3), Bullets(answer(q))]
         blocks.append(Paragraph(protocol(q.analysis.section.fields, varying)))
-        blocks += [grid for grid in (matrix(q), table(q)) if grid]
+        blocks += [grid for grid in (matrix(q), table(q), variants(q)) if grid]
     return blocks
 
 
@@ -89,11 +90,10 @@ def _picture(frame: pd.DataFrame, kind: str, view: View, histories: Histories, s
     return Picture(FIGURES[kind], f"{stem}-{kind}.svg", stream.getvalue())
 
 
-def _again(commands: Sequence[str]) -> list[Block]:
-    told = (
-        "The sweeps of this store, oldest first. Each trains what is missing, so that repeating them changes nothing."
-    )
-    return [Paragraph(told), Code(list(commands))] if commands else [Paragraph("The store names no command.")]
+def _again(commands: Sequence[Command]) -> list[Block]:
+    told = "The commands of this store, oldest first. Each trains what is missing, and nothing where nothing is."
+    lines = [command.text for command in commands]
+    return [Paragraph(told), Code(lines)] if lines else [Paragraph("The store names no command.")]
 
 
 FORMATS = {".html": formats.page, ".md": formats.github}

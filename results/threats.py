@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import pandas as pd
 
 from bench import names
 from results import multiplicity
 from results.analysis import Analysis
+from results.cells import Cell
+from results.collect import Command
 from results.figures import counted, figure
 from results.mixture import most_unseen, told
 from results.protocol import HYPERPARAMETERS
@@ -19,8 +24,23 @@ FEW = 10  # seeds; below, a t test rests on the normality that it cannot check
 def threats(questions: Sequence[Question]) -> list[str]:
     """One sentence each, over all sections."""
     analyses = [q.analysis for q in questions]
-    found = [*_seeds(questions), *_mixed(questions), *_tuning(analyses), *_protocols(analyses), *_lost(analyses)]
-    return [*found, *_controls(analyses), *_scope(analyses), *_source(analyses)]
+    found = [*_seeds(questions), *_mixed(questions), *_untrained(analyses), *_tuning(analyses), *_protocols(analyses)]
+    return [*found, *_lost(analyses), *_controls(analyses), *_scope(analyses), *_source(analyses)]
+
+
+def unfinished(frame: pd.DataFrame, commands: Sequence[Command]) -> list[str]:
+    """The sweeps of which fewer trials have ended than a command of theirs asked for."""
+    asked = {command.sweep: 0 for command in commands}
+    for command in commands:
+        asked[command.sweep] = max(asked[command.sweep], command.trials)
+    ended = frame["sweeps"][frame["outcome"].isin([names.DONE, names.DIVERGED])]
+    there = {sweep: int(ended.map(lambda sweeps, sweep=sweep: sweep in sweeps).sum()) for sweep in asked}
+    return [
+        f"An interim look: of {number:,} trials that sweep {sweep} asked for {there[sweep]:,} have ended. Who stops "
+        "when the verdicts please has other error rates than the stated ones."
+        for sweep, number in asked.items()
+        if there[sweep] < number
+    ]
 
 
 def _seeds(questions: Sequence[Question]) -> list[str]:
@@ -67,9 +87,11 @@ def _mixed(questions: Sequence[Question]) -> list[str]:
         several = [*q.plain, *q.analysis.comparisons]
         if found := q.analysis.mixed(several):
             counts += [c.n for c in several if c.n > 1]
+            where = _title(q.analysis, questions)
             lines.append(
-                f"Some, but not all, seeds are near chance: {told(found, q.analysis.cells)}. Mean, its intervals, t "
-                "test and TOST of their differences describe neither kind of seed; see the warnings of the section."
+                f"Some, but not all, seeds are near chance: {where}{told(found, q.analysis.cells)}. Mean, its "
+                "intervals, t test and TOST of their differences describe neither kind of seed; see the warnings of "
+                "the section."
             )
     if counts:
         least = min(counts)
@@ -78,6 +100,13 @@ def _mixed(questions: Sequence[Question]) -> list[str]:
             "(95 % limit): such a mean is too good, and neither a t test nor an exact one sees it."
         )
     return lines
+
+
+def _untrained(analyses: Sequence[Analysis]) -> list[str]:
+    """The cells that are wholly at chance."""
+    where = _places(analyses, lambda a, cell: (cell.label, cell.rate) in a.untrained)
+    said = f"No seed trained: {where}. A difference to these says only that the other side trains at all."
+    return [said] if where else []
 
 
 def _protocols(analyses: Sequence[Analysis]) -> list[str]:
@@ -92,11 +121,10 @@ def _lost(analyses: Sequence[Analysis]) -> list[str]:
         (names.DIVERGED, "means are those of the seeds that trained"),
         (names.FAILED, "the same command trains them"),
     ):
-        places = [(a, cell) for a in analyses for cell in a.cells if cell.seeds_lost(kind)]
-        trials = sum(len(cell.seeds_lost(kind)) for _, cell in places)
+        trials = sum(len(cell.seeds_lost(kind)) for a in analyses for cell in a.cells)
         if trials:
-            labels = sorted({f"{cell.label} {cell.rate}" for _, cell in places})
-            lines.append(f"{trials} trials {kind} ({', '.join(labels)}): {effect}.")
+            where = _places(analyses, partial(_lost_to, kind))
+            lines.append(f"{counted(trials, 'trial')} {kind} ({where}): {effect}.")
     missing = sum(len(cell.missing) for a in analyses for cell in a.cells)
     if missing:
         lines.append(f"{missing} trials that other cells have are not in the store: pairs are fewer there.")
@@ -114,16 +142,31 @@ def _scope(analyses: Sequence[Analysis]) -> list[str]:
     if 1 in (len(datasets), len(models)):
         where = f"{counted(len(datasets), 'data set')}, {counted(len(models), 'network')}"
         lines.append(f"{where}: what is found holds for these.")
-    pruned = [c for a in analyses for c in a.cells if c.collapsed and c.background == "prune"]
-    if pruned:
-        places = ", ".join(sorted({f"{c.label} {c.rate}" for c in pruned}))
+    if cut := _places(analyses, lambda _, cell: bool(cell.disconnected) and cell.background == "prune"):
         lines.append(
-            f"Pruned networks with a layer without a live weight ({places}) answer every image alike: there freezing "
-            "wins for another reason than its weights; see the column of connected seeds."
+            f"Pruned networks without a path of live weights from input to output ({cut}) answer every image alike: "
+            "there freezing wins for another reason than its weights; see the table of some seeds alone."
         )
     if not figure(analyses[0].view.metric).is_accuracy:
         lines.append("The figure is no accuracy.")
     return lines
+
+
+def _lost_to(kind: str, _: Analysis, cell: Cell) -> bool:
+    return bool(cell.seeds_lost(kind))
+
+
+def _places(analyses: Sequence[Analysis], holds: Callable[[Analysis, Cell], bool]) -> str:
+    """The cells of which something holds, with their section where there are several: snip 0.99, snip 0.999 (title)"""
+    found = []
+    for a in analyses:
+        if here := [f"{cell.label} {cell.rate}" for cell in a.cells if holds(a, cell)]:
+            found.append(_title(a, analyses) + ", ".join(here))
+    return "; ".join(found)
+
+
+def _title(a: Analysis, several: Sequence[object]) -> str:
+    return f"{a.section.title}: " if len(several) > 1 else ""
 
 
 def _source(analyses: Sequence[Analysis]) -> list[str]:

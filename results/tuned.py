@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
+from bench import names
 from results.analysis import Analysis
 from results.collect import DENSE
 from results.figures import NONE, counted, ranges
@@ -65,12 +66,15 @@ def _how(a: Analysis) -> str:
         f"among the best 1/{tuning['factor']} seen there so far"
     )
     seeds, used = sorted(tuning["seeds"]), set(a.section.frame["seed"])
+    proposed = f", and by Optuna's TPE once {names.RANDOM_CANDIDATES} have ended"
+    later = proposed if tuning["budget"] > names.RANDOM_CANDIDATES else ""
     shared = ranges(sorted(used & set(seeds)))
     disjoint = f"warning: trials here have seed {shared}" if shared else "no trial here has such a seed"
     return (
         f"Tuned: {', '.join(spaces)}. The same budget for every method and rate, and for dense: "
-        f"{counted(tuning['budget'], 'candidate')} of up to {counted(epochs, 'epoch')}, drawn by Optuna's TPE on a "
-        "logarithmic scale, the first with the protocol's own value where it lies between"
+        f"{counted(tuning['budget'], 'candidate')} of up to {counted(epochs, 'epoch')}, drawn on a "
+        "logarithmic scale: the first with the protocol's own value where it lies between, the others at random, alike "
+        f"for all{later}"
         f"{halving if rungs else ''}. Chosen by the validation accuracy after the last epoch at seed"
         f"{'s' if len(seeds) > 1 else ''} {ranges(seeds)}, without the test images; {disjoint}."
     )

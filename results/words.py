@@ -15,6 +15,9 @@ TESTS = {
     "patterns counted)",
     "permutation": f"sign-flip permutation test of the mean difference, two-sided (exact up to {stats.FLIPS:,} flips)",
 }
+NO_PATH = "no path of live weights leads from its input to its output"
+CUT = f"the seeds whose pruned network is disconnected ({NO_PATH})"
+DISCONNECTED = f"†k: in k pairs a pruned network is disconnected, {NO_PATH}."
 FEW = 10  # pairs; below, a bootstrap interval covers far less than its level
 
 
@@ -40,7 +43,7 @@ def backgrounds(a: Analysis) -> str:
 
 def seeds(a: Analysis) -> str:
     """The seeds of the section, and what trials of one seed share."""
-    used = sorted({int(s) for s in a.section.frame["seed"]})
+    used = a.section.seeds
     return (
         f"Seeds: {ranges(used)} (n = {len(used)}). At one seed all methods share initial weights, split, data order "
         f"and criterion sample, so differences are paired by seed."
@@ -54,7 +57,7 @@ def main_caption(a: Analysis) -> str:
     primary = (
         "" if a.view.metric == names.TEST_ACCURACY else " This is not the primary figure (test accuracy, last epoch)."
     )
-    total = len(set(a.section.frame["seed"]))
+    total = len(a.section.seeds)
     return (
         f"{shown.words}{unit}: mean ± standard deviation (ddof 1) over n = {total} seed{'s' if total > 1 else ''}, "
         f"fewer where the entry says so.{primary} Columns: the rate, the fraction of the weights of Conv and Linear "
@@ -91,7 +94,10 @@ def legend(a: Analysis, grid: Grid) -> str:
     if "≈" in marks:
         said.append(f"≈: equivalent to {a.reference} within the margin.")
     if "†" in marks:
-        said.append("†k: in k seeds a layer has no live weight, which disconnects a pruned network, not a frozen one.")
+        said.append(
+            "†k: in k seeds no path of live weights leads from input to output, which disconnects a pruned network, "
+            "not a frozen one."
+        )
     return " ".join(said)
 
 
@@ -107,7 +113,7 @@ def what_n_shows(a: Analysis) -> str:
     )
     if not counts:
         return f"{family} Without two pairs nothing can be tested."
-    reach = _t_reach(counts, m, alpha) if a.view.test == "t" else _exact_reach(counts, m, alpha)
+    reach = _t_reach(counts, m, alpha) if a.view.test == "t" else _exact_reach(counts, m, alpha, a.view.test)
     return (
         f"{family} {reach} {_bootstrap(counts)}An entry without a mark is no evidence "
         "of equality: read its interval and the equivalence."
@@ -130,13 +136,17 @@ def _t_reach(counts: list[int], m: int, alpha: float) -> str:
     )
 
 
-def _exact_reach(counts: list[int], m: int, alpha: float) -> str:
+def _exact_reach(counts: list[int], m: int, alpha: float, test: str) -> str:
     largest = counts[-1]
-    able = multiplicity.reachable(largest, m, alpha)
+    least = stats.LEAST.get(test, 0)
+    needed = multiplicity.pairs_needed(m, alpha, least)
+    if needed is None:
+        return f"This test cannot go below p = {least:.2g}: of {m} comparisons at {alpha:g} no entry can be marked."
+    able = largest >= needed
     verdict = "is enough" if able else "is too few: no entry can be marked, whatever its difference"
     return (
         f"An exact test of n pairs cannot go below p = 2^(1−n); {m} comparisons at {alpha:g} need n ≥ "
-        f"{multiplicity.pairs_needed(m, alpha)}, and n = {largest} {verdict}."
+        f"{needed}, and n = {largest} {verdict}."
     )
 
 

@@ -122,6 +122,7 @@ def cell(label: str, rate: str, values: NDArray[np.float64]) -> Cell:
     return Cell(
         label=label, method=label, record="{}", background="prune", rate=rate, sweeps=frozenset(),
         values={seed: float(value) for seed, value in enumerate(values)}, lost={}, missing=(), collapsed=frozenset(),
+        disconnected=frozenset(),
         counts={}, inits={},
     )  # fmt: skip
 

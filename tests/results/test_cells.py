@@ -11,7 +11,7 @@ from trial_frames import METHODS, frame, small, trial
 
 from bench import names
 from results.analysis import View, analyse
-from results.cells import Cell, cells, diverged_as, percent_of_dense, twin, without_collapsed
+from results.cells import Cell, cells, connected, diverged_as, percent_of_dense, twin
 from results.comparisons import compare, family
 from results.sections import differing, sections
 
@@ -50,7 +50,7 @@ def test_pairs_are_the_seeds_both_have() -> None:
     found = compare(made["grasp", "0.99"], made["snip", "0.99"], test="t", margin=0.005)
     assert found.seeds == (0, 1, 2)
     assert found.difference == pytest.approx((0.80 - 0.90 + 0.81 - 0.902 + 0.82 - 0.899) / 3)
-    assert found.collapsed == 2
+    assert found.disconnected == 2
 
 
 def test_pairing_is_by_seed_not_by_place() -> None:
@@ -119,10 +119,34 @@ def test_diverged_seeds_as_chance() -> None:
     assert changed.lost.keys() == {4}
 
 
-def test_collapsed_seeds_leave_the_pruned_side_only() -> None:
-    changed = {(c.label, c.rate): c for c in without_collapsed(list(small_cells().values()))}
+def test_disconnected_seeds_leave_the_pruned_side_only() -> None:
+    changed = {(c.label, c.rate): c for c in connected(list(small_cells().values()))}
     assert list(changed["snip", "0.99"].values) == [2, 3, 4]
     assert list(changed["freeze", "0.99"].values) == [0, 1, 2, 3, 4]
+
+
+def test_a_network_is_disconnected_where_no_live_weight_is_on_a_path() -> None:
+    def made(**figures: float) -> Cell:
+        (section,) = sections(frame([{**trial("snip", "0.9", 0, 0.9), **figures}]))
+        (cell,) = cells(section, names.TEST_ACCURACY)
+        return cell
+
+    live = 1000.0
+    assert made(disconnected_weights=live - 1).disconnected == frozenset()
+    assert made(disconnected_weights=live).disconnected == {0}  # though every layer has live weights
+    around = made(disconnected_weights=10.0, collapsed_layers=1.0)  # a shortcut leads around the empty layer
+    assert (around.collapsed, around.disconnected) == ({0}, frozenset())
+    assert made(disconnected_weights=math.nan, collapsed_layers=1.0).disconnected == {0}  # of an older version
+
+
+def test_seeds_of_controls_alone_are_missing_nowhere() -> None:
+    record = {**METHODS["snip"], "control": "shuffle"}
+    rows = [trial("snip", "0.9", seed, 0.9) for seed in range(2)]
+    rows += [trial("snip:control=shuffle", "0.9", seed, 0.8, record=record) for seed in range(4)]
+    (section,) = sections(frame(rows))
+    assert section.seeds == [0, 1] and all(cell.complete for cell in cells(section, names.TEST_ACCURACY))
+    (alone,) = sections(frame(rows[2:]))
+    assert alone.seeds == [0, 1, 2, 3]
 
 
 def test_percent_of_dense_is_the_mean_ratio_at_the_same_seed() -> None:

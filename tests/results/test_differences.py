@@ -33,7 +33,7 @@ def test_two_methods_have_one_table_of_differences_with_all_of_it() -> None:
         "connected seeds only",
     ]  # fmt: skip
     assert "equivalent ≈ †2 | +0.04 [+0.02, +0.06], n = 3, Holm p 0.020" in made
-    assert "; connected seeds only: without the seeds whose pruned network has a layer" in made
+    assert "; connected seeds only: without the seeds whose pruned network is disconnected" in made
 
 
 def test_a_filter_to_the_question_has_one_table_too() -> None:

@@ -9,8 +9,9 @@ from trial_frames import METHODS, frame, small, trial
 
 from bench import names
 from results.analysis import Analysis, View, analyse
+from results.formats import Grid
 from results.mixture import most_unseen, near_chance
-from results.question import Question
+from results.question import Question, answer, table, variants
 from results.sections import sections
 from results.tables import render
 from results.threats import threats
@@ -116,10 +117,10 @@ def test_without_the_seeds_of_both_sides() -> None:
     assert {c.family for c in made.trained} == {c.family for c in made.comparisons} == {4}
 
 
-def test_seeds_of_the_question_that_lost_a_layer_are_told_once() -> None:
+def test_disconnected_seeds_of_the_question_are_told_once() -> None:
     rows = [row for row in mixture() if row["method"] != "grasp"]
     for row in rows:
-        row[names.COLLAPSED_LAYERS] = int(row[names.TEST_ACCURACY] == 0.1)
+        row[names.DISCONNECTED] = row[names.LIVE_WEIGHTS] * (row[names.TEST_ACCURACY] == 0.1)
     made = render(frame(rows))
     assert WARNING in made and "+1.00, n = 4" in made and "Sensitivity" not in made
 
@@ -137,3 +138,25 @@ def test_the_threats_say_so_and_what_n_seeds_cannot_show() -> None:
     assert "Some, but not all, seeds are near chance: snip 0.99 (2 of 6 seeds: 1, 3). Mean, its intervals, t " in found
     assert "Where none of n = 6 seeds is near chance, up to 39 % of all may be (95 % limit)" in found
     assert "near chance" not in "\n".join(threats([Question(analysis(small()))]))
+    assert "No seed trained" not in found
+    wholly = "\n".join(threats([Question(analysis(mixture(fallen=tuple(range(6)))))]))
+    assert "No seed trained: snip 0.99. A difference to these says only that the other side trains at all." in wholly
+
+
+def test_verdicts_on_seeds_near_chance_are_marked_and_told_without_them() -> None:
+    q = Question(analysis(mixture()))
+    assert q.doubts == {("snip", "0.99"): "‡"}
+    assert {name: [c.n for c in several] for name, (_, several) in q.variants.items()} == {"trained seeds only": [6, 4]}
+    lines = answer(q)
+    assert lines[1].startswith("Without the seeds near chance of a cell that has others: 2 comparisons: ")
+    assert lines[2].startswith("‡ In 1 comparison: ") and lines[2].endswith("describe neither kind.")
+    grid, again = table(q), variants(q)
+    assert isinstance(grid, Grid) and [str(row[-1]).endswith(" ‡") for row in grid.rows] == [False, True]
+    assert isinstance(again, Grid) and [row[:3] for row in again.rows] == [["freeze", "snip", "0.99"]]
+    assert str(again.rows[0][-1]).startswith("+1.00, n = 4, ")
+
+
+def test_a_cell_in_which_no_seed_trained_is_marked() -> None:
+    q = Question(analysis(mixture(fallen=tuple(range(6)))))
+    assert q.doubts == {("snip", "0.99"): "§"} and not q.variants and variants(q) is None
+    assert [line[:2] for line in answer(q)] == ["Al", "§ "]

@@ -34,6 +34,13 @@ def test_reachable(m: int, n: int) -> None:
     assert multiplicity.pairs_needed(m, 0.05) == n
 
 
+def test_drawn_flips_have_a_smallest_p() -> None:
+    least = stats.LEAST["permutation"]
+    assert stats.p_permutation(np.arange(1.0, 21.0)) == pytest.approx(least)
+    assert multiplicity.reachable(20, 409, 0.05, least) and not multiplicity.reachable(20, 410, 0.05, least)
+    assert multiplicity.reachable(20, 410, 0.05) and multiplicity.pairs_needed(410, 0.05, least) is None
+
+
 def test_five_pairs_never_reach() -> None:
     assert not any(multiplicity.reachable(5, m, 0.05) for m in range(1, 20))
 

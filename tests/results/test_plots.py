@@ -115,7 +115,7 @@ def test_collapsed_cells_have_open_markers() -> None:
     assert sorted((found.get_marker(), found.get_xdata()[0]) for found in opened) == [("o", 0.01), ("s", 0.01)]
     assert {found.get_markerfacecolor() for found in opened} == {"white"}
     assert line(axes, "snip").get_markevery() == [0]  # its own marker at 0.9 only
-    assert "open: a layer without live weight" in said(made)
+    assert "open: a seed without a path of live weights" in said(made)
 
 
 def test_cells_with_fewer_seeds_are_named() -> None:

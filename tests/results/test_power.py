@@ -143,6 +143,17 @@ def test_the_correction_is_for_the_family_of_the_store_whatever_is_shown() -> No
     )
 
 
+def test_freeze_or_prune_is_a_family_of_its_own_where_other_methods_are() -> None:
+    plain = {"criterion": "grasp", "scope": "global", "background": "freeze", "select": "one-shot"}
+    several = [*small(), *(trial("grasp-freeze", "0.9", s, 0.92 + 0.003 * s, record=plain) for s in range(4))]
+    made = json.loads(render(frame(several), Aim(difference=0.5), format="json"))
+    families = {(row["label"], row["reference"], row["rate"]): row["family"] for row in made}
+    assert families["grasp-freeze", "grasp", "0.9"] == 3 and families["grasp-freeze", "snip", "0.9"] == 5
+    assert len(made) == 8
+    assert "to the pruned method that chooses the same weights needs" in render(frame(several), Aim(difference=0.5))
+    assert "the same weights" not in render(frame(paired([-1.0, 0.0, 1.0])), Aim(difference=1.0))
+
+
 def test_no_spread_no_answer() -> None:
     both = [*paired([1.0, 1.0, 1.0]), *paired([1.0], rate="0.99")]
     found = rows(render(frame(both), Aim(difference=0.5)))[2:]

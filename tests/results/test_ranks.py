@@ -102,6 +102,13 @@ def test_what_is_hidden_has_no_part() -> None:
     assert len(rank(frame(stored(LEVELS)), View(rates=["0.9"])).means) == 2
 
 
+def test_sanity_controls_have_no_rank() -> None:
+    record = {**METHODS["snip"], "control": "shuffle"}
+    controls = [trial("snip:control=shuffle", "0.9", seed, 0.99, record=record) for seed in range(3)]
+    made, without = (rank(frame(rows), View()) for rows in (stored(LEVELS) + controls, stored(LEVELS)))
+    assert made.means.equals(without.means)
+
+
 @pytest.mark.parametrize(
     ("levels", "sets", "view", "said"),
     [

@@ -52,7 +52,7 @@ def figures(rate: str, background: str, accuracy: float | None, collapsed: int =
         names.COMPRESSION: (WEIGHTS + OTHERS) / (live + OTHERS),
         names.LAYERS: 4,
         names.COLLAPSED_LAYERS: collapsed,
-        names.DISCONNECTED: live // 20 if rate == "0.99" else 0,
+        names.DISCONNECTED: live if collapsed else live // 20 if rate == "0.99" else 0,
         names.FORWARD_MACS: 50_000 if background == "freeze" else 5 * live,
         names.BACKWARD_MACS: 100_000 if background == "freeze" else 10 * live,
     }
