@@ -28,8 +28,9 @@ def test_a_page_of_a_store(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     page = (folder / "page.html").read_text()
     commands = [f"python -m bench {' '.join(SWEEP)} {methods}" for methods in ("freeze,snip", "freeze:control=shuffle")]
     assert "\n".join(commands) in page and page.count("data:image/svg+xml") == 4
-    assert "Sanity controls" in page and "1 comparisons: freezing higher in" in page
-    assert main(["report", "-o", "page.md"]) == 0
+    assert "Sanity controls" in page and "1 comparison: freezing higher in" in page and "paired t-test" in page
+    assert main(["report", "-o", "page.md", "--test", "wilcoxon"]) == 0
+    assert "exact Wilcoxon signed-rank test" in (folder / "page.md").read_text()
     figures = {f"page-{kind}.svg" for kind in ("difference", "accuracy", "gradients", "storage")}
     assert {path.name for path in folder.iterdir()} == before | figures | {"page.html", "page.md"}
     assert all(f"]({name})" in (folder / "page.md").read_text() for name in figures)

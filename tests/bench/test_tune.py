@@ -191,6 +191,23 @@ def test_what_another_command_chose_meanwhile_stays(tuned: list[Path], capsys: p
     assert choices(tuned[0]) == before
 
 
+def test_a_candidate_that_is_stopped_early_is_no_match_for_whole_ones() -> None:
+    """Optuna is told of it as pruned; of one that diverged as the worst."""
+    from bench import asha
+
+    arguments = ["--rates", "0.9", "--methods", "freeze", "--device", "cpu", "--epochs", "9", "--no-dense"]
+    sweep = read_sweep(cli.commands["run"].make_context("run", arguments).params)
+    search = read_search("lr", 3, [1000], sweep.protocol)
+    searches = asha._Searches(cells(sweep, search), search)
+    for trial, epoch, outcome in (("a", 9, names.DONE), ("b", 1, names.DONE), ("c", 2, names.DIVERGED)):
+        assert searches.suggest(trial)["lr"] == 0.1 if trial == "a" else searches.suggest(trial)
+        result = {asha.METRIC: 0.5, asha.TIME: epoch, asha.OUTCOME: outcome, "training_iteration": epoch}
+        searches.on_trial_result(trial, result)
+        searches.on_trial_complete(trial, result)
+    (study,) = (one._ot_study for one in searches._each)
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE", "PRUNED", "COMPLETE"]
+
+
 def test_a_presets_seeds_are_not_those_of_the_search() -> None:
     for name, preset in PRESETS.items():
         params = cli.commands["tune"].make_context("tune", ["--preset", name]).params

@@ -146,6 +146,14 @@ def test_narrower_values_are_points_of_their_own() -> None:
     assert {point.dtype for point in points(part)} == {"float32"}
 
 
+def test_a_type_that_is_measured_in_fewer_seeds_than_the_same_networks_are_stored_is_told() -> None:
+    rows = [stored("snip", "0.9", seed, 0.9, 4_000) for seed in range(2)]
+    rows += [trial("snip", "0.9", s, 0.9, model="resnet20") | {names.STORED_BYTES: 4_000} for s in range(3)]
+    assert "Not every seed" not in notes(storage(rows))  # two panels, of two and three seeds
+    short = [stored("snip", "0.9", 0, 0.9, 4_000, float16=0.89), stored("snip", "0.9", 1, 0.9, 4_000)]
+    assert "Not every seed is measured as float16; `bench narrow` goes on." in notes(storage(short))
+
+
 def test_a_store_without_sizes_is_told() -> None:
     with pytest.raises(ValueError, match="plot storage: no trial shown has both stored_bytes and test_accuracy"):
         storage([{**trial("snip", "0.9", 0, 0.9), names.STORED_BYTES: float("nan")}])
