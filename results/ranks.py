@@ -25,6 +25,7 @@ from results.sections import is_plain, labels
 from results.stats import DECIMALS
 
 BLOCKS, METHODS = 2, 3  # fewer of either cannot be ranked across
+NAMED = 3  # of what a block lacks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +119,13 @@ def rank(frame: pd.DataFrame, view: View) -> Ranking:
     )
 
 
+def _some(texts: Sequence[str], between: str) -> str:
+    """The texts, or the first of many and how many others there are."""
+    if len(texts) <= NAMED + 1:
+        return between.join(texts)
+    return f"{between.join(texts[:NAMED])} and {len(texts) - NAMED} others"
+
+
 def _blocks(
     shown: Sequence[Part], methods: Sequence[str], named: Mapping[str, str]
 ) -> tuple[dict[str, tuple[str, dict[str, Cell]]], list[str]]:
@@ -130,7 +138,8 @@ def _blocks(
             absent = [named[m] for m in methods if m not in here]
             partial = [f"{named[m]} {len(c.values)} of {part.seeds} seeds" for m, c in here.items() if not c.complete]
             if absent or partial:
-                told = [*([f"no {', '.join(absent)}"] if absent else []), *sorted(partial)]
+                told = [f"no {_some(absent, ', ')}"] if absent else []
+                told += [_some(sorted(partial), "; ")] if partial else []
                 left_out.append(f"{block} ({'; '.join(told)})")
             else:
                 whole[block] = part.section.dataset, here

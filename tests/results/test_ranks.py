@@ -129,6 +129,15 @@ def test_the_refusal_names_what_was_left_out() -> None:
         rank(frame(rows), View())
 
 
+def test_of_many_a_few_are_named() -> None:
+    more = {f"m{k}": 0.5 for k in range(9)}
+    records = {name: {"criterion": name, "background": "prune"} for name in more}
+    rows = [trial(name, "0.9", s, 0.5, record=records[name]) for name in more for s in range(2)]
+    rows += stored(LEVELS, ("digits",))
+    with pytest.raises(ValueError, match=r"rate 0.99 \(no m0, m1, m2 and 6 others\)$"):
+        rank(frame(rows), View())
+
+
 def test_the_table_of_ranks() -> None:
     plain, made = (render(frame(stored(LEVELS)), ranks=ranks) for ranks in (False, True))
     assert made.startswith(plain.rstrip("\n"))
