@@ -20,7 +20,7 @@ from ray.tune.search.optuna import OptunaSearch
 from bench import names
 from bench.candidates import Candidate, Tried, specs_of, without_test
 from bench.schedule import Stop, dumps, fit, loss, slots
-from bench.search import RUNGS, Search
+from bench.search import Search
 from bench.spec import TrialSpec
 from bench.worker import Load, plug_ins
 
@@ -105,23 +105,16 @@ class _Trainable(tune.Trainable):
 
 
 class _Searches(Searcher):
-    """One Optuna search (TPE, one seed) per cell: the cells in turn, `budget` candidates each.
-
-    TPE draws at random, from its seed, while fewer than RANDOM_CANDIDATES have ended: up to that budget the candidates
-    are the same for every cell, in every order of events.
-    """
+    """One Optuna search per cell, the cells in turn: the candidates of `Search.starts`, and by TPE up to the budget."""
 
     def __init__(self, cells: Sequence[TrialSpec], search: Search) -> None:
         super().__init__(metric=METRIC, mode="max")
         space: dict[str, optuna.distributions.BaseDistribution] = {
             name: optuna.distributions.FloatDistribution(lo, hi, log=True) for name, lo, hi in search.bounds
         }
-        sampler = partial(optuna.samplers.TPESampler, n_startup_trials=names.RANDOM_CANDIDATES, seed=0)
-        within = all(lo <= own <= hi for own, (_, lo, hi) in zip(search.own, search.bounds, strict=True))
-        first = [search.first] if within else None
-        self._each = [
-            OptunaSearch(space, metric=METRIC, mode="max", points_to_evaluate=first, sampler=sampler()) for _ in cells
-        ]
+        sampler = partial(optuna.samplers.TPESampler, n_startup_trials=search.spread, seed=0)
+        made = partial(OptunaSearch, space, metric=METRIC, mode="max", points_to_evaluate=search.starts())
+        self._each: list[OptunaSearch] = [made(sampler=sampler()) for _ in cells]
         self._budget, self._asked, self._epochs = search.budget, 0, cells[0].epochs
         self._by_trial: dict[str, OptunaSearch] = {}
 
@@ -158,7 +151,7 @@ class _Halvings(FIFOScheduler):
                 time_attr=TIME,
                 metric=METRIC,
                 mode="max",
-                max_t=search.grace * search.factor ** (RUNGS - 1),  # the last rung; a candidate ends by itself
+                max_t=search.grace,  # the one rung; a candidate ends by itself
                 stop_last_trials=False,
                 grace_period=search.grace,
                 reduction_factor=search.factor,

@@ -112,6 +112,5 @@ LAYERS_FILE = "layers.json"
 
 # Artefact of a choice's run: one JSON list with a record per candidate (values, validation_accuracy by epoch, reason).
 CANDIDATES_FILE = "candidates.json"
-RANDOM_CANDIDATES = 10  # of a cell are drawn at random; the search proposes the others by what became of them
 
 NETWORK_FILE = "network.frz"  # artefact of the run of a trial that is done: the trained network

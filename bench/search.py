@@ -8,8 +8,8 @@ from typing import Any
 
 from bench.catalogue import nearest
 
-FACTOR = 3  # a candidate goes on from a rung if it is among the best 1 / FACTOR of those seen there so far
-RUNGS = 2  # at about 1/9 and 1/3 of the training; the judgement itself is after the last epoch
+FACTOR = 3  # after 1 / FACTOR of the training a candidate goes on if it is among the best 1 / FACTOR seen there so far
+SPREAD = 10  # candidates that are spread over the bounds; Optuna proposes the later ones by what became of the others
 MOST_SEEDS = 100  # of a candidate
 FIELDS = ("lr", "weight_decay")  # of a TrialSpec, that can be searched; log-uniform
 DECADES = 10.0  # without bounds: from the protocol's own value / DECADES to the value * DECADES
@@ -19,11 +19,11 @@ SEARCH_HELP = "comma list of lr and weight_decay, each alone (a decade either wa
 @dataclass(frozen=True, kw_only=True)
 class Search:
     """The budget of every cell: `budget` candidates, each judged by its validation accuracy after the last epoch, mean
-    over `seeds`; the first has the protocol's own values where the bounds hold them.
+    over `seeds`.
 
-    Asynchronous successive halving (ASHA, Li et al., MLSys 2020, arXiv:1810.05934): after grace · factor^k epochs, k =
-    0 … RUNGS - 1, a candidate below the best 1 / factor of those seen there so far is stopped; the first one there
-    always goes on.
+    Asynchronous successive halving (ASHA, Li et al., MLSys 2020, arXiv:1810.05934) with one rung: after `grace` epochs
+    a candidate below the best 1 / factor of those seen there so far is stopped; the first one there always goes on.
+    Earlier rungs would favour what is fast at first, small learning rates and many live weights.
     """
 
     bounds: tuple[tuple[str, float, float], ...]  # (field, low, high)
@@ -32,6 +32,7 @@ class Search:
     seeds: tuple[int, ...]
     grace: int
     factor: int = FACTOR
+    spread: int = SPREAD
 
     def record(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -42,7 +43,21 @@ class Search:
             "seeds": list(self.seeds),
             "grace": self.grace,
             "factor": self.factor,
+            "spread": self.spread,
         }
+
+    def starts(self) -> list[dict[str, float]]:
+        """The first candidates, the same of every cell: the protocol's own values where the bounds hold them, then the
+        points of Halton's sequence (1960) on a logarithmic scale, without its first two, a corner and the middle."""
+        from scipy.stats import qmc
+
+        within = all(low <= own <= high for own, (_, low, high) in zip(self.own, self.bounds, strict=True))
+        found = [self.first] if within else []
+        number = min(self.budget, self.spread) - len(found)
+        for place in qmc.Halton(len(self.bounds), scramble=False).random(number + 2)[2:]:
+            steps = zip(self.bounds, place, strict=True)
+            found.append({name: float(low * (high / low) ** step) for (name, low, high), step in steps})
+        return found
 
     @property
     def first(self) -> dict[str, float]:
@@ -75,6 +90,7 @@ def search_of(record: Mapping[str, Any]) -> Search:
         seeds=tuple(record["seeds"]),
         grace=record["grace"],
         factor=record["factor"],
+        spread=record.get("spread", 0),
     )
 
 
@@ -94,7 +110,7 @@ def read_search(text: str, budget: int, seeds: Sequence[int], protocol: Mapping[
         own=tuple(float(protocol[name]) for name, _, _ in bounds),
         budget=budget,
         seeds=tuple(seeds),
-        grace=max(1, protocol["epochs"] // FACTOR**RUNGS),
+        grace=max(1, protocol["epochs"] // FACTOR),
     )
 
 

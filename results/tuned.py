@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
-from bench import names
 from results.analysis import Analysis
 from results.collect import DENSE
 from results.figures import NONE, counted, ranges
@@ -60,21 +59,20 @@ def _entry(values: Mapping[str, float]) -> str:
 def _how(a: Analysis) -> str:
     tuning, epochs = a.section.fields["tuning"], a.section.fields["epochs"]
     spaces = [f"{HYPERPARAMETERS.get(n, n)} from {lo:g} to {hi:g}" for n, (lo, hi) in sorted(tuning["search"].items())]
-    rungs = [rung for rung in (tuning["grace"], tuning["grace"] * tuning["factor"]) if rung < epochs]
     halving = (
-        f"; asynchronous successive halving (ASHA) stops one that after epoch {' or '.join(map(str, rungs))} is not "
+        f"; asynchronous successive halving (ASHA) stops one that after epoch {tuning['grace']} is not "
         f"among the best 1/{tuning['factor']} seen there so far"
     )
     seeds, used = sorted(tuning["seeds"]), set(a.section.frame["seed"])
-    proposed = f", and by Optuna's TPE once {names.RANDOM_CANDIDATES} have ended"
-    later = proposed if tuning["budget"] > names.RANDOM_CANDIDATES else ""
+    spread = tuning.get("spread", 0)
+    later = f", after {spread} by Optuna's TPE" if tuning["budget"] > spread else ""
     shared = ranges(sorted(used & set(seeds)))
     disjoint = f"warning: trials here have seed {shared}" if shared else "no trial here has such a seed"
     return (
         f"Tuned: {', '.join(spaces)}. The same budget for every method and rate, and for dense: "
         f"{counted(tuning['budget'], 'candidate')} of up to {counted(epochs, 'epoch')}, drawn on a "
-        "logarithmic scale: the first with the protocol's own value where it lies between, the others at random, alike "
-        f"for all{later}"
-        f"{halving if rungs else ''}. Chosen by the validation accuracy after the last epoch at seed"
+        "logarithmic scale: the first with the protocol's own value where it lies between, the others spread by "
+        f"Halton's sequence, alike for all{later}"
+        f"{halving if tuning['grace'] < epochs else ''}. Chosen by the validation accuracy after the last epoch at seed"
         f"{'s' if len(seeds) > 1 else ''} {ranges(seeds)}, without the test images; {disjoint}."
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from decimal import Decimal
 from types import SimpleNamespace
@@ -29,13 +30,28 @@ def read(text: str, budget: int = 8) -> Search:
 
 
 def test_a_search_in_words() -> None:
-    assert read("lr") == Search(bounds=(("lr", 0.01, 1.0),), own=(0.1,), budget=8, seeds=(1000,), grace=3)
+    assert read("lr") == Search(bounds=(("lr", 0.01, 1.0),), own=(0.1,), budget=8, seeds=(1000,), grace=10)
     both = read("weight_decay=1e-5:1e-3,lr=0.05:0.5")
     assert both.bounds == (("lr", 0.05, 0.5), ("weight_decay", 1e-5, 1e-3))
     assert both.text == "lr=0.05:0.5,weight_decay=1e-05:0.001 budget=8 seeds=1000"
     assert both.first == {"lr": 0.1, "weight_decay": 0.0}
     assert search_of(json.loads(json.dumps(both.record()))) == both
     assert read("lr=0.012345678:1").text == "lr=0.012345678:1 budget=8 seeds=1000"  # no two searches have one text
+
+
+def test_the_first_candidates_are_spread_over_the_bounds() -> None:
+    """In decades from the middle: -0.5, 0.5, -0.75, 0.25 …, and at the middle the protocol's own value."""
+    own, *others = read("lr").starts()
+    assert own == {"lr": 0.1} and len(others) == 7
+    decades = [math.log10(other["lr"] / 0.1) for other in others]
+    assert decades == pytest.approx([-0.5, 0.5, -0.75, 0.25, -0.25, 0.75, -0.875])
+    assert len(read("lr", budget=3).starts()) == 3 and len(read("lr", budget=30).starts()) == 10
+    beyond = read("lr=0.2:2", budget=1).starts()  # they do not hold 0.1
+    assert beyond == [{"lr": pytest.approx(0.2 * 10**0.25)}]
+    assert read("weight_decay=1e-5:1e-3,lr").starts()[0] == {
+        "lr": pytest.approx(0.01 * 100**0.25),
+        "weight_decay": pytest.approx(1e-5 * 100 ** (2 / 3)),
+    }
 
 
 @pytest.mark.parametrize(
@@ -127,12 +143,12 @@ def test_neither_candidate_nor_worker_has_them(monkeypatch: pytest.MonkeyPatch) 
     assert len(given[0].train_images) == len(images().train_images)
 
 
-def test_the_rungs_are_those_of_the_search() -> None:
-    """At 3 and 9 of 30 epochs, and none near the end; the first at a rung goes on, and so do the best third."""
+def test_the_rung_is_that_of_the_search() -> None:
+    """At 10 of 30 epochs; the first one there goes on, and so do the best third."""
     search = read("lr")
     scheduler = asha._Halvings([spec(epochs=30)], search)
     (bracket,) = scheduler._each[0]._brackets
-    assert [epochs for epochs, _ in bracket._rungs] == [9, 3]
+    assert [epochs for epochs, _ in bracket._rungs] == [10]
     trials = [SimpleNamespace(trial_id=str(n), config={asha.CELL: 0}) for n in range(4)]
     for trial in trials:
         scheduler.on_trial_add(None, trial)
@@ -141,9 +157,9 @@ def test_the_rungs_are_those_of_the_search() -> None:
         return scheduler.on_trial_result(None, trial, {asha.TIME: epoch, asha.METRIC: accuracy})
 
     assert [told(trials[0], epoch, 0.5) for epoch in range(1, 30)] == ["CONTINUE"] * 29
-    assert told(trials[1], 3, 0.6) == "CONTINUE" and told(trials[2], 2, 0.1) == "CONTINUE"
-    assert told(trials[2], 3, 0.55) == "STOP"  # 2/3 of the way between 0.5 and 0.6 is 0.5667
-    assert told(trials[3], 3, 0.7) == "CONTINUE" and told(trials[3], 9, 0.4) == "STOP"
+    assert told(trials[1], 10, 0.6) == "CONTINUE" and told(trials[2], 9, 0.1) == "CONTINUE"
+    assert told(trials[2], 10, 0.55) == "STOP"  # 2/3 of the way between 0.5 and 0.6 is 0.5667
+    assert told(trials[3], 10, 0.7) == "CONTINUE" and told(trials[3], 11, 0.1) == "CONTINUE"
 
 
 def test_each_cell_has_a_search_of_its_own() -> None:
