@@ -47,6 +47,18 @@ def said(figure: Figure) -> str:
     return " ".join(text.get_text() for text in figure.texts).replace("\n", " ").replace("\u00a0", " ")
 
 
+def test_what_rests_on_seeds_near_chance_is_hollow() -> None:
+    rows = [trial("freeze", rate, seed, 0.9) for rate in ("0.9", "0.99") for seed in range(4)]
+    rows += [trial("snip", rate, s, 0.1 if rate == "0.99" and s else 0.8) for rate in ("0.9", "0.99") for s in range(4)]
+    made = drawn(rows)
+    (axes,) = [axes for axes in made.axes if axes.get_visible()]
+    faces = {round(1 - float(p.lines[0].get_xdata()[0]), 6): p.lines[0].get_markerfacecolor() for p in axes.containers}
+    assert faces[0.99] == "white" and faces[0.9] != "white"
+    legend = [text.get_text() for text in made.legends[0].get_texts()]
+    assert legend[-1] == "hollow: seeds near chance"
+    assert "hollow: seeds near chance" not in [text.get_text() for text in drawn(small()).legends[0].get_texts()]
+
+
 def test_means_intervals_and_verdicts() -> None:
     """d = 0.02 - e/2 with e = 0, 2, -1, 1, 3 thousandths at 0.9, which Holm marks; at 0.99 the two are equivalent."""
     (axes,) = [axes for axes in drawn(small()).axes if axes.get_visible()]
