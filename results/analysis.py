@@ -138,10 +138,9 @@ def analyse(section: Section, view: View) -> Analysis:
     candidates = [view.reference] if view.reference in labels else sorted(named & set(labels))
     reference = candidates[0] if len(candidates) == 1 else None
     plain, chance = _family(made, reference, view), view.chance(section.dataset)
-    trained = without_near_chance(made, chance) if figure(view.metric).is_accuracy else made
     as_chance, with_paths, trained_only = (
         plain if variant == made else _family(variant, reference, view)
-        for variant in (diverged_as(made, chance), connected(made), trained)
+        for variant in (diverged_as(made, chance), connected(made), trained_cells(made, section, view))
     )
     return Analysis(
         section=section,
@@ -157,6 +156,11 @@ def analyse(section: Section, view: View) -> Analysis:
         controlled=controlled,
         controls=control_family(controlled, made, test=view.test, margin=view.margin, alpha=view.alpha),
     )
+
+
+def trained_cells(made: list[Cell], section: Section, view: View) -> list[Cell]:
+    """The cells without the seeds near chance beside others; all seeds where the figure is no accuracy."""
+    return without_near_chance(made, view.chance(section.dataset)) if figure(view.metric).is_accuracy else made
 
 
 def _family(variant: list[Cell], reference: str | None, view: View) -> list[Comparison]:

@@ -107,10 +107,14 @@ def family_of(
     return [_judged(c, len(raw), p, e, alpha) for c, p, e in zip(raw, adjusted, equivalence, strict=True)]
 
 
+def markable(c: Comparison, m: int, alpha: float) -> bool:
+    """Whether its test could mark a comparison of so many pairs at all in a family of m; the t test always could."""
+    return c.decided_by == "t" or multiplicity.reachable(c.n, m, alpha, stats.LEAST.get(c.decided_by, 0))
+
+
 def _judged(c: Comparison, m: int, p_holm: float, p_equivalence_holm: float, alpha: float) -> Comparison:
     # Holm's later steps multiply by less than m; the rule for exact tests keeps to m, so that no mark hangs on them.
-    allowed = c.decided_by == "t" or multiplicity.reachable(c.n, m, alpha, stats.LEAST.get(c.decided_by, 0))
-    significant = p_holm <= alpha and allowed
+    significant = p_holm <= alpha and markable(c, m, alpha)
     verdict = ("higher" if c.difference > 0 else "lower") if significant else ""
     equivalent = p_equivalence_holm <= alpha
     return replace(

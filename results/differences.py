@@ -6,12 +6,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from results import multiplicity, words
+from results import words
 from results.analysis import Analysis
-from results.comparisons import Comparison
+from results.comparisons import Comparison, markable
 from results.figures import NONE, figure, p_value
 from results.formats import Entry, Grid
-from results.stats import LEAST
 
 BY = {
     "identical": "identical in all pairs",
@@ -145,14 +144,10 @@ def verdict(a: Analysis, c: Comparison) -> str:
     arrow = {"higher": "higher ↑", "lower": "lower ↓"}.get(c.verdict, "")
     by = BY[c.decided_by] if c.decided_by != a.view.test else ""
     exact = c.decided_by in ("wilcoxon", "permutation")
-    small = "n too small" if exact and not _reachable(a, c) else ""
+    small = "n too small" if exact and not markable(c, c.family, a.view.alpha) else ""
     cut = f"†{c.disconnected}" if c.disconnected else ""
     found = ", ".join(part for part in (arrow, "equivalent ≈" if c.equivalent else "", by, small) if part)
     return " ".join(part for part in (found or "open", cut) if part)
-
-
-def _reachable(a: Analysis, c: Comparison) -> bool:
-    return multiplicity.reachable(c.n, c.family, a.view.alpha, LEAST.get(c.decided_by, 0))
 
 
 def sensitivity(a: Analysis) -> list[str]:

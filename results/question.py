@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from results.analysis import Analysis
+from results.analysis import Analysis, trained_cells
 from results.cells import Cell, connected, selection_text
 from results.comparisons import Comparison, family_of
 from results.differences import SAME, difference, verdict
-from results.figures import NONE, counted, figure, p_value
+from results.figures import NONE, counted, p_value
 from results.formats import Grid
-from results.mixture import without_near_chance
 from results.words import CUT, margin
 
 MANY = 12  # comparisons that a sentence can name
@@ -38,10 +37,11 @@ class Question:
     def variants(self) -> dict[str, tuple[str, list[Comparison]]]:
         """Name -> what is left out, and the comparisons; those in which it changes a pair."""
         a = self.analysis
-        made = {"connected seeds only": (CUT, connected(a.cells))}
-        if figure(a.view.metric).is_accuracy:
-            kept = without_near_chance(a.cells, a.view.chance(a.section.dataset))
-            made["trained seeds only"] = ("the seeds near chance of a cell that has others", kept)
+        trained = trained_cells(a.cells, a.section, a.view)
+        made = {
+            "connected seeds only": (CUT, connected(a.cells)),
+            "trained seeds only": ("the seeds near chance of a cell that has others", trained),
+        }
         compared = {name: (left_out, self._compared(cells)) for name, (left_out, cells) in made.items()}
         seeds = [c.seeds for c in self.plain]
         return {name: found for name, found in compared.items() if [c.seeds for c in found[1]] != seeds}
