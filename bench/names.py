@@ -1,6 +1,6 @@
 """The names under which a trial is stored: tags, parameters and metrics of an MLflow run.
 
-The one list shared by the writer (`bench.tracking`) and the reader (`results.collect`). Imports nothing.
+The one list shared by the writers (`bench.storage`) and the reader (`bench.results.frame.collect`). Imports nothing.
 """
 
 from __future__ import annotations

@@ -1,6 +1,25 @@
 """The data sets: uint8 images with labels. DATASETS is the page to read first.
 
 A row is a name, a lazy reference and the metadata that checks need. Imports no torch.
+
+row         DatasetRow: what is known of a data set before it is read
+images      ImageData: a data set in memory, as uint8
+digits      scikit-learn's handwritten digits, up-sampled
+idx         MNIST and its like, from gzipped IDX files
+cifar       CIFAR-10, CIFAR-100 and SVHN
+folder      a tree of image files as a data set
+pictures    image files, decoded with Pillow
+names       `folder:PATH` and `folder:PATH@SIDE`
+places      the data root and the cache folder
+download    downloading what is missing
+files       the files of a data set: which are missing, and their bytes, checked
+cache       what was decoded once, kept on disk
+errors      DataError: what is wrong with a data set's files
+splits      stratified choices of images
+counts      how many images are held out: the one rounding rule of the split
+statistics  mean and standard deviation of uint8 images, exactly
+augment     translation and horizontal flip, as one move per image
+loader      the resident loader: uint8 on the device, normalised batch by batch
 """
 
 from __future__ import annotations
@@ -10,21 +29,21 @@ import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from datasets.errors import DataError
-from datasets.files import chosen, read_all
-from datasets.names import PREFIX, absolute, label
-from datasets.places import data_root, folder_of
-from datasets.row import DatasetRow
+from bench.datasets.errors import DataError
+from bench.datasets.files import chosen, read_all
+from bench.datasets.names import PREFIX, absolute, label
+from bench.datasets.places import data_root, folder_of
+from bench.datasets.row import DatasetRow
 
 if TYPE_CHECKING:
-    from datasets.images import ImageData
+    from bench.datasets.images import ImageData
 
 __all__ = ["DATASETS", "DataError", "DatasetRow", "absolute", "check", "data_root", "fetch", "label", "load", "row_of"]
 
 
 DATASETS: dict[str, DatasetRow] = {
     "digits": DatasetRow(
-        load="datasets.digits:load",
+        load="bench.datasets.digits:load",
         image_shape=(1, 28, 28),
         classes=10,
         train=1_437,
@@ -36,7 +55,7 @@ DATASETS: dict[str, DatasetRow] = {
         note="scikit-learn's 8x8 digits up-sampled to 28x28; needs no download",
     ),
     "mnist": DatasetRow(
-        load="datasets.idx:load",
+        load="bench.datasets.idx:load",
         image_shape=(1, 28, 28),
         classes=10,
         train=60_000,
@@ -53,7 +72,7 @@ DATASETS: dict[str, DatasetRow] = {
         note="LeCun et al. 1998; 11 MB to download",
     ),
     "fashion-mnist": DatasetRow(
-        load="datasets.idx:load",
+        load="bench.datasets.idx:load",
         image_shape=(1, 28, 28),
         classes=10,
         train=60_000,
@@ -70,7 +89,7 @@ DATASETS: dict[str, DatasetRow] = {
         note="Xiao et al. 2017; 31 MB to download",
     ),
     "cifar10": DatasetRow(
-        load="datasets.images:load",
+        load="bench.datasets.images:load",
         image_shape=(3, 32, 32),
         classes=10,
         train=50_000,
@@ -95,11 +114,11 @@ DATASETS: dict[str, DatasetRow] = {
             "cifar-10-batches-py/batches.meta": "5ff9c542aee3614f3951f8cda6e48888",
         },
         source="torchvision.datasets:CIFAR10",
-        decode="datasets.cifar:decode",
+        decode="bench.datasets.cifar:decode",
         note="Krizhevsky 2009; 170 MB to download",
     ),
     "cifar100": DatasetRow(
-        load="datasets.images:load",
+        load="bench.datasets.images:load",
         image_shape=(3, 32, 32),
         classes=100,
         train=50_000,
@@ -112,11 +131,11 @@ DATASETS: dict[str, DatasetRow] = {
             "cifar-100-python/meta": "7973b15100ade9c7d40fb424638fde48",
         },
         source="torchvision.datasets:CIFAR100",
-        decode="datasets.cifar:through_torchvision",
+        decode="bench.datasets.cifar:through_torchvision",
         note="Krizhevsky 2009, the 100 fine labels; 169 MB to download",
     ),
     "svhn": DatasetRow(
-        load="datasets.images:load",
+        load="bench.datasets.images:load",
         image_shape=(3, 32, 32),
         classes=10,
         train=73_257,
@@ -128,7 +147,7 @@ DATASETS: dict[str, DatasetRow] = {
             "test_32x32.mat": "eb5a983be6a315427106f1b164d9cef3",
         },
         source="torchvision.datasets:SVHN",
-        decode="datasets.cifar:through_torchvision",
+        decode="bench.datasets.cifar:through_torchvision",
         note="Netzer et al. 2011, cropped digits without the extra images; 246 MB to download",
     ),
 }
@@ -155,7 +174,7 @@ def check(name: str, root: Path | None = None) -> None:
     row = row_of(name)
     folder = folder_of(name, row, root)
     if row.decode:
-        from datasets.decoded import prepare
+        from bench.datasets.cache.decoded import prepare
 
         prepare(name, row, folder)
     else:
@@ -171,7 +190,7 @@ def fetch(name: str, root: Path | None = None) -> None:
         return
     row = row_of(name)
     if row.source:
-        from datasets.download import download_missing
+        from bench.datasets.download import download_missing
 
         download_missing(name, row, data_root(root))
 
@@ -182,7 +201,7 @@ def row_of(name: str) -> DatasetRow:
     Raises: DataError if `name` is unknown, or the folder is not laid out as a data set.
     """
     if name.startswith(PREFIX):
-        from datasets import folder
+        from bench.datasets import folder
 
         return folder.row(name)
     row = DATASETS.get(name)
@@ -191,3 +210,7 @@ def row_of(name: str) -> DatasetRow:
         hint = f"; did you mean {near[0]}?" if near else ""
         raise DataError(f"data set {name!r}: allowed is {', '.join(DATASETS)}, folder:PATH{hint}")
     return row
+
+
+if __name__ != "bench.datasets":  # found as a folder of the checkout
+    raise ImportError("datasets is a part of bench now: import bench.datasets")

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.decoded import put
-from datasets.errors import DataError
-from datasets.files import contents
-from datasets.kept import Parts
+from bench.datasets.cache.decoded import put
+from bench.datasets.cache.kept import Parts
+from bench.datasets.errors import DataError
+from bench.datasets.files import contents
 
 if TYPE_CHECKING:
-    from datasets.row import DatasetRow
+    from bench.datasets.row import DatasetRow
 
 
 def decode(name: str, row: DatasetRow, root: Path, files: Mapping[str, str], parts: Parts) -> None:

@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from datasets.files import read_all
-from datasets.images import ImageData
-from datasets.splits import stratified
-from datasets.statistics import mean_std
+from bench.datasets.files import read_all
+from bench.datasets.images import ImageData
+from bench.datasets.splits import stratified
+from bench.datasets.statistics import mean_std
 
 if TYPE_CHECKING:
-    from datasets import DatasetRow
+    from bench.datasets import DatasetRow
 
 TEST_SEED = 0  # the test images are the same for every trial
 SMALL, LARGE, GREYS = 8, 28, 16  # pixels, pixels, the largest value of a small pixel

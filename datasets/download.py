@@ -13,11 +13,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from datasets.errors import DataError
-from datasets.files import chosen, expected, missing
+from bench.datasets.errors import DataError
+from bench.datasets.files import chosen, expected, missing
 
 if TYPE_CHECKING:
-    from datasets.row import DatasetRow
+    from bench.datasets.row import DatasetRow
 
 TIMEOUT_SECONDS = 60.0  # without a byte; torchvision sets none, and a firewall that drops packets would hang the run
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from datasets.errors import DataError
+from bench.datasets.errors import DataError
 
 if TYPE_CHECKING:
-    from datasets.row import DatasetRow
+    from bench.datasets.row import DatasetRow
 
 
 def stored(path: Path) -> Path | None:

@@ -11,11 +11,11 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from datasets.errors import DataError
-from datasets.hashes import md5s
-from datasets.names import parse
-from datasets.pictures import size_of
-from datasets.row import DatasetRow
+from bench.datasets.cache.hashes import md5s
+from bench.datasets.errors import DataError
+from bench.datasets.names import parse
+from bench.datasets.pictures import size_of
+from bench.datasets.row import DatasetRow
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")  # torchvision's
 ANNOTATIONS = "val/val_annotations.txt"  # a line per image: its name, its class and more, between tabs
@@ -34,7 +34,7 @@ def row(name: str) -> DatasetRow:
     train, test = _in_classes(folder, "train", classes), _held_out(folder, classes)
     height, width = (side, side) if side else size_of(folder / train[0])
     return DatasetRow(
-        load="datasets.images:load",
+        load="bench.datasets.images:load",
         image_shape=(3, height, width),
         classes=len(classes),
         train=len(train),
@@ -44,7 +44,7 @@ def row(name: str) -> DatasetRow:
         files=md5s(folder, [*train, *test]),
         folder=str(folder),
         side=side,
-        decode="datasets.pictures:decode",
+        decode="bench.datasets.pictures:decode",
     )
 
 

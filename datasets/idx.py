@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from datasets.errors import DataError
-from datasets.files import read_all
-from datasets.images import ImageData
-from datasets.statistics import mean_std
+from bench.datasets.errors import DataError
+from bench.datasets.files import read_all
+from bench.datasets.images import ImageData
+from bench.datasets.statistics import mean_std
 
 if TYPE_CHECKING:
-    from datasets import DatasetRow
+    from bench.datasets import DatasetRow
 
 UNSIGNED_BYTE = 8  # the IDX type code
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from datasets.decoded import decoded
+from bench.datasets.cache.decoded import decoded
 
 if TYPE_CHECKING:
-    from datasets.row import DatasetRow
+    from bench.datasets.row import DatasetRow
 
 
 @dataclass(frozen=True, kw_only=True)

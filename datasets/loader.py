@@ -12,8 +12,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from datasets.augment import moved, sources
-from datasets.errors import DataError
+from bench.datasets.augment import moved, sources
+from bench.datasets.errors import DataError
 
 LAYOUTS = (torch.contiguous_format, torch.channels_last)
 
@@ -60,7 +60,7 @@ class Resident:
     def batch(self, indices: Tensor, moves: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """The images at `indices` (int64 [B]) in their order: (x [B,C,H,W] normalised, y int64 [B]).
 
-        Args:   moves: int64 [B], each image's move of `datasets.augment`; None = the images as they are.
+        Args:   moves: int64 [B], each image's move of `bench.datasets.augment`; None = the images as they are.
         Raises: ValueError if images reduced by `only` shall be moved.
         """
         indices = indices.to(self.pixels.device)
@@ -92,7 +92,7 @@ class Resident:
 
         Evaluation of a whole set is the same walk over its indices with a larger batch, not augmented.
 
-        Args:   augment: of each place in `permutation`, the image's move, as `datasets.augment.draw` gives them.
+        Args:   augment: of each place in `permutation`, the image's move, as `bench.datasets.augment.draw` gives them.
         Raises: ValueError if the moves are not as many as the images.
         """
         if augment is not None and augment.shape != permutation.shape:

@@ -6,7 +6,7 @@ import os
 import re
 from pathlib import Path
 
-from datasets.errors import DataError
+from bench.datasets.errors import DataError
 
 PREFIX = "folder:"
 

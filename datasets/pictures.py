@@ -11,20 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from datasets.errors import DataError
-from datasets.files import contents
-from datasets.kept import Parts
+from bench.datasets.cache.kept import Parts
+from bench.datasets.errors import DataError
+from bench.datasets.files import contents
 
 if TYPE_CHECKING:
-    from datasets.row import DatasetRow
+    from bench.datasets.row import DatasetRow
 
 
 def decode(name: str, row: DatasetRow, root: Path, files: Mapping[str, str], parts: Parts) -> None:
-    """Fill `parts` from the image files of a row made by `datasets.folder`: first those of train/.
+    """Fill `parts` from the image files of a row made by `bench.datasets.folder`: first those of train/.
 
     Raises: DataError naming the first file that is no image, or is of another size than the first.
     """
-    from datasets.folder import ANNOTATIONS, classes_of
+    from bench.datasets.folder import ANNOTATIONS, classes_of
 
     images = [path for path in files if path != ANNOTATIONS]
     labels = classes_of(root, images)

@@ -7,10 +7,10 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from datasets.errors import DataError
+from bench.datasets.errors import DataError
 
 if TYPE_CHECKING:
-    from datasets.row import DatasetRow
+    from bench.datasets.row import DatasetRow
 
 PROJECT = "freeze-or-prune"
 

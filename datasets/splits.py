@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from datasets.counts import validation_count
-from datasets.errors import DataError
+from bench.datasets.counts import validation_count
+from bench.datasets.errors import DataError
 
 Indices = NDArray[np.int64]
 

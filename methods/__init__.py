@@ -1,13 +1,27 @@
 """The methods: which weights are trained, and what the others hold. METHODS is the page to read first.
 
-A row is a name and a method on the mask-selection interface (`methods.base.Method`). The first name of a method is the
-one the tables print; a later row with the same record is an alias and trains nothing twice. Imports no torch.
+A row is a name and a method on the mask-selection interface (`bench.methods.base.Method`). The first name of a method
+is the one the tables print; a later row with the same record is an alias and trains nothing twice. Imports no torch.
+
+base         the mask-selection interface: what a method is
+papers       the papers' one-shot methods, a few declarative lines each
+iterative    FORCE, iterative SNIP, SynFlow: `select` loops over the masked model
+matched      random masks with the layer densities of a criterion
+criteria     what scores the weights before training, a function each; higher = keep live
+synflow      SynFlow's score
+prospr       ProsPr's score
+derivatives  derivatives of the loss by the weights; the model is never changed
+scopes       (scores, rate) -> masks, exactly `live_count(rate, N)` live
+rounds       the loop of the iterative methods
+counts       how many weights are live: the one rounding rule
+maskable     which parameters are maskable: the one rule
+controls     sanity controls
 """
 
-from methods.base import Background, Batches, Loss, Masks, Method, Scores
-from methods.iterative import FORCE, IterativeSNIP, SynFlow
-from methods.matched import RandomLike
-from methods.papers import SNIP, Dense, FreezeNet, GraSP, ProsPr, RandomFreezing, RandomPruning
+from bench.methods.base import Background, Batches, Loss, Masks, Method, Scores
+from bench.methods.iterative import FORCE, IterativeSNIP, SynFlow
+from bench.methods.matched import RandomLike
+from bench.methods.papers import SNIP, Dense, FreezeNet, GraSP, ProsPr, RandomFreezing, RandomPruning
 
 __all__ = [
     "FORCE",
@@ -76,3 +90,6 @@ METHODS: dict[str, Method] = {
     "force-prune": FORCE(),
     "prospr-prune": ProsPr(),
 }
+
+if __name__ != "bench.methods":  # found as a folder of the checkout
+    raise ImportError("methods is a part of bench now: import bench.methods")

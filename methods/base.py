@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 Background = Literal["freeze", "prune"]
 Scope = Literal["global", "uniform", "er", "erk"]
-Control = Literal["none", "shuffle", "reinitialise", "invert", "redraw", "sign", "mean"]  # `methods.controls.CONTROLS`
+Control = Literal[
+    "none", "shuffle", "reinitialise", "invert", "redraw", "sign", "mean"
+]  # `bench.methods.controls.CONTROLS`
 FROZEN_ONLY = ("redraw", "sign", "mean")  # controls of what frozen weights hold
 Batches = Sequence[tuple["Tensor", "Tensor"]]
 Loss = Callable[["Tensor", "Tensor"], "Tensor"]
@@ -40,10 +42,10 @@ class Method:
 
     criterion: (
         str | Criterion
-    )  # a row of CRITERIA in methods.criteria, or a function with the signature of `methods.criteria.snip`
-    scope: Scope = "global"  # a row of SCOPES in methods.scopes
+    )  # a row of CRITERIA in bench.methods.criteria, or a function with the signature of `bench.methods.criteria.snip`
+    scope: Scope = "global"  # a row of SCOPES in bench.methods.scopes
     background: Background  # dead weights keep their initial value ("freeze") or are 0 ("prune")
-    control: Control = "none"  # a sanity control on top; a row of CONTROLS in methods.controls
+    control: Control = "none"  # a sanity control on top; a row of CONTROLS in bench.methods.controls
     source: str = ""  # SHA-256 of the source of a method from outside this package; found out where it is not given
 
     def __post_init__(self) -> None:
@@ -79,8 +81,8 @@ class Method:
                  Of the controls, "invert" is at work here; the others change the masks, or the weights, afterwards.
         Raises:  ValueError if a score is NaN or infinite.
         """
-        from methods.criteria import resolve
-        from methods.scopes import SCOPES
+        from bench.methods.criteria import resolve
+        from bench.methods.scopes import SCOPES
 
         scores = resolve(self.criterion)(model, batches, loss, generator, **self.parameters())
         if self.control == "invert":
@@ -128,7 +130,7 @@ def _foreign_source(owner: type, criterion: str | Criterion) -> str:
     """SHA-256 over the files that define a class, its bases and a criterion, ours left out; "" where all are ours."""
     pieces: list[Any] = [c for c in owner.__mro__ if c is not object]
     pieces += [criterion] if callable(criterion) else []
-    foreign = [_source(p) for p in pieces if p.__module__.partition(".")[0] != __package__]
+    foreign = [_source(p) for p in pieces if not p.__module__.startswith(f"{__package__}.")]
     return hashlib.sha256(b"\x00".join(dict.fromkeys(foreign))).hexdigest() if foreign else ""
 
 

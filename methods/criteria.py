@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from methods.base import Batches, Criterion, Loss, Scores
-from methods.derivatives import curvature, gradient, leaves
-from methods.maskable import maskable
-from methods.prospr import prospr
+from bench.methods.base import Batches, Criterion, Loss, Scores
+from bench.methods.derivatives import curvature, gradient, leaves
+from bench.methods.maskable import maskable
+from bench.methods.prospr import prospr
 
 
 def snip(model: nn.Module, batches: Batches, loss: Loss, generator: np.random.RandomState) -> Scores:

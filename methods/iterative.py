@@ -8,14 +8,14 @@ from fractions import Fraction
 from math import floor
 from typing import TYPE_CHECKING
 
-from methods.base import Background, Batches, Criterion, Loss, Masks, Method, check_fixed
-from methods.counts import live_count
+from bench.methods.base import Background, Batches, Criterion, Loss, Masks, Method, check_fixed
+from bench.methods.counts import live_count
 
 if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor, nn
 
-    from methods.base import Scores
+    from bench.methods.base import Scores
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,8 +51,8 @@ class IterativeSNIP(Iterative):
         self, model: nn.Module, batches: Batches, loss: Loss, rate: Fraction, generator: np.random.RandomState
     ) -> Masks:
         """See `Method.select`."""
-        from methods.derivatives import gradient, leaves
-        from methods.rounds import in_rounds
+        from bench.methods.derivatives import gradient, leaves
+        from bench.methods.rounds import in_rounds
 
         def score(masked: dict[str, Tensor]) -> Scores:
             return {n: (masked[n].detach() * g).abs() for n, g in gradient(model, masked, batches, loss).items()}
@@ -76,8 +76,8 @@ class FORCE(Iterative):
         self, model: nn.Module, batches: Batches, loss: Loss, rate: Fraction, generator: np.random.RandomState
     ) -> Masks:
         """See `Method.select`."""
-        from methods.derivatives import gradient, leaves
-        from methods.rounds import in_rounds
+        from bench.methods.derivatives import gradient, leaves
+        from bench.methods.rounds import in_rounds
 
         weights = leaves(model)
 
@@ -106,9 +106,9 @@ class SynFlow(Iterative):
         self, model: nn.Module, batches: Batches, loss: Loss, rate: Fraction, generator: np.random.RandomState
     ) -> Masks:
         """See `Method.select`."""
-        from methods.maskable import maskable
-        from methods.rounds import in_rounds
-        from methods.synflow import ones, positive, synaptic_flow
+        from bench.methods.maskable import maskable
+        from bench.methods.rounds import in_rounds
+        from bench.methods.synflow import ones, positive, synaptic_flow
 
         flowing = positive(model)
         weights = maskable(flowing)

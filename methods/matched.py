@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from methods.base import Background, Batches, Criterion, Loss, Masks, Method, check_fixed
-from methods.iterative import FORCE, IterativeSNIP, SynFlow
-from methods.papers import SNIP, GraSP, ProsPr
+from bench.methods.base import Background, Batches, Criterion, Loss, Masks, Method, check_fixed
+from bench.methods.iterative import FORCE, IterativeSNIP, SynFlow
+from bench.methods.papers import SNIP, GraSP, ProsPr
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,8 +50,8 @@ class RandomLike(Method):
         self, model: nn.Module, batches: Batches, loss: Loss, rate: Fraction, generator: np.random.RandomState
     ) -> Masks:
         """See `Method.select`."""
-        from methods.criteria import random
-        from methods.scopes import top
+        from bench.methods.criteria import random
+        from bench.methods.scopes import top
 
         masks = LIKE[self.like].select(model, batches, loss, rate, generator)
         scores = random(model, batches, loss, generator)

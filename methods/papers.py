@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from methods.base import Background, Batches, Criterion, Loss, Masks, Method
+from bench.methods.base import Background, Batches, Criterion, Loss, Masks, Method
 
 if TYPE_CHECKING:
     import numpy as np
@@ -117,7 +117,7 @@ class Dense(Method):
         """All weights live. Raises ValueError at any rate but 0."""
         import torch
 
-        from methods.maskable import maskable
+        from bench.methods.maskable import maskable
 
         if rate != 0:
             raise ValueError(f"dense at rate {rate}: allowed is 0")

@@ -8,8 +8,8 @@ from fractions import Fraction
 import torch
 from torch import Tensor
 
-from methods.base import Masks, Scores
-from methods.scopes import check, global_scope
+from bench.methods.base import Masks, Scores
+from bench.methods.scopes import check, global_scope
 
 
 def in_rounds(

@@ -12,8 +12,8 @@ from math import prod
 import torch
 from torch import Tensor
 
-from methods.base import Masks, Scope, Scores
-from methods.counts import apportion, live_count
+from bench.methods.base import Masks, Scope, Scores
+from bench.methods.counts import apportion, live_count
 
 
 def global_scope(scores: Scores, rate: Fraction) -> Masks:

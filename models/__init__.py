@@ -1,6 +1,15 @@
 """The models: plain networks that know nothing of masks. MODELS is the page to read first.
 
 A row is a name, a lazy reference and the metadata that checks need. Imports no torch.
+
+lenet         LeNet-300-100 and LeNet-5-Caffe
+vgg           VGG networks for 32 × 32 images
+resnet        residual networks for small images
+wide_resnet   wide residual networks
+mobilenet     MobileNet v1
+shapes        the shape of every parameter, without building the network
+initialisers  a random stream and a shape to initial values
+initialise    a network's initial weights, and the checksum that pins them
 """
 
 from __future__ import annotations
@@ -13,8 +22,8 @@ from functools import partial
 from math import prod
 from typing import TYPE_CHECKING
 
-from models.initialisers import INITIALISERS, Initialiser
-from models.shapes import (
+from bench.models.initialisers import INITIALISERS, Initialiser
+from bench.models.shapes import (
     VGG_11,
     VGG_16,
     VGG_19,
@@ -69,127 +78,127 @@ WIDE, CIFAR = (64, 128, 256, 512), (16, 32, 64)
 
 MODELS: dict[str, ModelRow] = {
     "lenet-300-100": ModelRow(
-        build="models.lenet:lenet_300_100",
+        build="bench.models.lenet:lenet_300_100",
         shapes=partial(perceptron, (784, 300, 100)),
         image_shape=SMALL,
         note="784-300-100, ReLU",
     ),
     "lenet-5-caffe": ModelRow(
-        build="models.lenet:lenet_5_caffe",
+        build="bench.models.lenet:lenet_5_caffe",
         shapes=lenet_5,
         image_shape=SMALL,
         note="no ReLU after the convolutions, as in SNIP's released code",
     ),
     "lenet-5-caffe-relu": ModelRow(
-        build="models.lenet:lenet_5_caffe_relu",
+        build="bench.models.lenet:lenet_5_caffe_relu",
         shapes=lenet_5,
         image_shape=SMALL,
         note="lenet-5-caffe with a ReLU after each convolution",
     ),
     "vgg16-d": ModelRow(
-        build="models.vgg:vgg16_d",
+        build="bench.models.vgg:vgg16_d",
         shapes=partial(vgg, VGG_16, (512, 512), True),
         image_shape=COLOUR,
         note="SNIP's VGG-D: 13 convolutions, two hidden layers, BatchNorm",
     ),
     "vgg-c": ModelRow(
-        build="models.vgg:vgg_c",
+        build="bench.models.vgg:vgg_c",
         shapes=partial(vgg, VGG_C, (512, 512), True),
         image_shape=COLOUR,
         note="SNIP's VGG-C: the last convolution of the last three blocks is 1x1",
     ),
     "vgg-like": ModelRow(
-        build="models.vgg:vgg_like",
+        build="bench.models.vgg:vgg_like",
         shapes=partial(vgg, VGG_16, (512,), True),
         image_shape=COLOUR,
         note="SNIP's VGG-like: one hidden layer",
     ),
     "vgg16-bn": ModelRow(
-        build="models.vgg:vgg16_bn",
+        build="bench.models.vgg:vgg16_bn",
         shapes=partial(vgg, VGG_16, (), True),
         image_shape=COLOUR,
         larger=True,
         note="open_lth's and SynFlow's VGG-16: one Linear layer",
     ),
     "vgg11-bn": ModelRow(
-        build="models.vgg:vgg11_bn",
+        build="bench.models.vgg:vgg11_bn",
         shapes=partial(vgg, VGG_11, (), True),
         image_shape=COLOUR,
         larger=True,
         note="open_lth's and SynFlow's VGG-11",
     ),
     "vgg19-bn": ModelRow(
-        build="models.vgg:vgg19_bn",
+        build="bench.models.vgg:vgg19_bn",
         shapes=partial(vgg, VGG_19, (), False),
         image_shape=COLOUR,
         larger=True,
         note="GraSP's VGG-19: convolutions without bias",
     ),
     "resnet20": ModelRow(
-        build="models.resnet:resnet20",
+        build="bench.models.resnet:resnet20",
         shapes=partial(resnet, CIFAR, (3, 3, 3), False),
         image_shape=COLOUR,
         larger=True,
         note="He et al. 2016 for CIFAR, shortcuts without parameters (option A)",
     ),
     "resnet32": ModelRow(
-        build="models.resnet:resnet32",
+        build="bench.models.resnet:resnet32",
         shapes=partial(resnet, CIFAR, (5, 5, 5), False),
         image_shape=COLOUR,
         larger=True,
         note="He et al. 2016 for CIFAR, shortcuts without parameters (option A)",
     ),
     "resnet20-proj": ModelRow(
-        build="models.resnet:resnet20_projection",
+        build="bench.models.resnet:resnet20_projection",
         shapes=partial(resnet, CIFAR, (3, 3, 3), True),
         image_shape=COLOUR,
         larger=True,
         note="resnet20 with projections, as in open_lth",
     ),
     "resnet32-proj": ModelRow(
-        build="models.resnet:resnet32_projection",
+        build="bench.models.resnet:resnet32_projection",
         shapes=partial(resnet, CIFAR, (5, 5, 5), True),
         image_shape=COLOUR,
         larger=True,
         note="resnet32 with projections",
     ),
     "resnet32-x2": ModelRow(
-        build="models.resnet:resnet32_x2",
+        build="bench.models.resnet:resnet32_x2",
         shapes=partial(resnet, (32, 64, 128), (5, 5, 5), True),
         image_shape=COLOUR,
         larger=True,
         note="GraSP's ResNet32: twice the width, projections",
     ),
     "resnet18": ModelRow(
-        build="models.resnet:resnet18",
+        build="bench.models.resnet:resnet18",
         shapes=partial(resnet, WIDE, (2, 2, 2, 2), True),
         image_shape=COLOUR,
         larger=True,
         note="3x3 stem for small images",
     ),
     "resnet34": ModelRow(
-        build="models.resnet:resnet34",
+        build="bench.models.resnet:resnet34",
         shapes=partial(resnet, WIDE, (3, 4, 6, 3), True),
         image_shape=COLOUR,
         larger=True,
         note="3x3 stem for small images",
     ),
     "wrn-16-8": ModelRow(
-        build="models.wide_resnet:wrn_16_8",
+        build="bench.models.wide_resnet:wrn_16_8",
         shapes=partial(wide_resnet, 16, 8),
         image_shape=COLOUR,
         larger=True,
         note="Zagoruyko and Komodakis 2016",
     ),
     "wrn-22-8": ModelRow(
-        build="models.wide_resnet:wrn_22_8",
+        build="bench.models.wide_resnet:wrn_22_8",
         shapes=partial(wide_resnet, 22, 8),
         image_shape=COLOUR,
         larger=True,
         note="Zagoruyko and Komodakis 2016",
     ),
     "mobilenet-v1": ModelRow(
-        build="models.mobilenet:mobilenet_v1",
+        build="bench.models.mobilenet:mobilenet_v1",
         shapes=mobilenet,
         image_shape=COLOUR,
         larger=True,
@@ -201,7 +210,7 @@ MODELS: dict[str, ModelRow] = {
 def build(name: str, classes: int) -> nn.Module:
     """A new network of MODELS for that number of classes, on the CPU, in float32; torch's random state stays as it was.
 
-    Its weights are torch's own random defaults: `models.initialise.initialise` gives the reproducible ones.
+    Its weights are torch's own random defaults: `bench.models.initialise.initialise` gives the reproducible ones.
 
     Raises: ValueError if `name` is unknown.
     """
@@ -217,3 +226,7 @@ def build(name: str, classes: int) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         model: nn.Module = factory(classes)
     return model
+
+
+if __name__ != "bench.models":  # found as a folder of the checkout
+    raise ImportError("models is a part of bench now: import bench.models")

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
-from models.initialisers import INITIALISERS, Initialiser
+from bench.models.initialisers import INITIALISERS, Initialiser
 
 Draw = Callable[[str], np.random.RandomState]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
-from models.shapes import MOBILENET, MOBILENET_STEM
+from bench.models.shapes import MOBILENET, MOBILENET_STEM
 
 
 class MobileNet(nn.Module):

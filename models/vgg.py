@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from models.shapes import VGG_11, VGG_16, VGG_19, VGG_C, Plan
+from bench.models.shapes import VGG_11, VGG_16, VGG_19, VGG_C, Plan
 
 
 class VGG(nn.Module):
@@ -16,7 +16,7 @@ class VGG(nn.Module):
     x [N,3,H,W] -> logits [N,K] (Simonyan and Zisserman 2015, arXiv:1409.1556).
 
     Departs from the paper: BatchNorm; a classifier for small images, without dropout.
-    Args: plan: see `models.shapes`. hidden: sizes of the hidden Linear layers, each with BatchNorm and ReLU.
+    Args: plan: see `bench.models.shapes`. hidden: sizes of the hidden Linear layers, each with BatchNorm and ReLU.
           bias: of the convolutions. pooled: max pooling after the last block, which leaves 1 × 1 of 32 × 32 pixels.
     """
 

@@ -1,1 +1,13 @@
-"""From the store to the table and the plots: collect, statistics, tables, plots. Imports neither torch nor ray."""
+"""From the store to tables, plots and the report. Imports neither torch nor ray.
+
+frame       the store as one tidy frame
+statistics  what is computed of a frame; no text
+tables      the tables, in words and numbers
+plots       the plots
+page        the whole store as one page
+published   published figures, one JSON file a paper
+reports     measured reports, with the commands that made them
+"""
+
+if __name__ != "bench.results":  # found as a folder of the checkout
+    raise ImportError("results is a part of bench now: import bench.results")

@@ -4,40 +4,54 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-ROOMS = ("bench", "methods", "models", "datasets", "results")
-FORBIDDEN = {
-    "methods": {"bench", "models", "datasets", "results", "ray", "mlflow"},
-    "models": {"bench", "methods", "datasets", "results", "ray", "mlflow"},
-    "datasets": {"bench", "methods", "models", "results", "ray", "mlflow"},
-    "results": {"torch", "ray", "methods", "models", "datasets"},
-    "bench": set(),
+import bench
+
+# The rooms from the lowest to the highest: a file imports from its own room and from those before it.
+ROOMS = (
+    "methods", "models", "datasets", "", "trial", "storage", "engine.setup", "engine.steps", "engine.measures",
+    "artefact", "engine", "execution", "speed", "cli",
+)  # fmt: skip
+ALONE = ("methods", "models", "datasets")  # rooms that import no other
+RESULTS = ("frame", "statistics", "tables", "plots", "page")  # the same of `bench.results`, which imports SHARED alone
+SHARED = {"bench.names"}
+ONLY = {  # package -> the modules that may import it
+    "ray": {"bench.execution.schedule", "bench.execution.asha"},
+    "optuna": {"bench.execution.asha"},
+    "mlflow": {"bench.storage.mlflow_store", "bench.results.frame.collect", "bench.results.frame.history"},
+    "bench.results": {"bench.cli.commands"},
 }
-ONLY = {  # package -> the files that may import it
-    "ray": {"bench/schedule.py", "bench/asha.py"},
-    "optuna": {"bench/asha.py"},
-    "mlflow": {"bench/tracking.py", "results/collect.py", "results/history.py"},
-    "results": {"bench/commands.py"},
-}
+MOST = 20  # modules of a folder
 
 
-def room(name: str) -> Path:
-    spec = find_spec(name)
-    assert spec is not None and spec.origin is not None
-    return Path(spec.origin).parent
+def modules() -> dict[str, Path]:
+    """Module -> its file, of everything that is installed; the four rooms beside `bench/` are links in a checkout."""
+    root = Path(bench.__file__).parent
+    paths = [Path(folder) / f for folder, _, files in os.walk(root, followlinks=True) for f in files]
+    named = {path: path.relative_to(root.parent).with_suffix("") for path in paths if path.suffix == ".py"}
+    return {".".join(name.parts).removesuffix(".__init__"): path for path, name in sorted(named.items())}
 
 
-def files() -> Iterator[tuple[str, Path]]:
-    for name in ROOMS:
-        for path in sorted(room(name).rglob("*.py")):
-            yield f"{name}/{path.relative_to(room(name))}", path
+MODULES = modules()
+FOLDERS = {name: path.parent for name, path in MODULES.items() if path.name == "__init__.py"}
+
+
+def room(module: str) -> str:
+    """The room of `bench` that a module lies in; "" is the root."""
+    inner = module.partition(".")[2]
+    return next((r for r in sorted(ROOMS, key=len, reverse=True) if r and f"{inner}.".startswith(f"{r}.")), "")
+
+
+def targets(path: Path) -> set[str]:
+    """The modules of ours that a file imports."""
+    named = (name for name in imports(path) if name.partition(".")[0] == "bench")
+    return {name if name in MODULES else name.rpartition(".")[0] for name in named}
 
 
 def imports(path: Path) -> set[str]:
@@ -52,26 +66,54 @@ def imports(path: Path) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize(("name", "path"), list(files()), ids=[name for name, _ in files()])
-def test_borders(name: str, path: Path) -> None:
-    modules = imports(path)
-    tops = {module.partition(".")[0] for module in modules}
-    own = name.partition("/")[0]
-    assert not tops & FORBIDDEN[own]
+@pytest.mark.parametrize("module", [m for m in MODULES if not m.startswith("bench.results")])
+def test_rooms_import_downwards(module: str) -> None:
+    own = room(module)
+    for target in targets(MODULES[module]):
+        if target.startswith("bench.results") or module == "bench.__main__":
+            continue
+        assert ROOMS.index(room(target)) <= ROOMS.index(own), f"{module} imports {target}"
+        assert own not in ALONE or room(target) == own or target == "bench", f"{module} imports {target}"
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if m.startswith("bench.results.")])
+def test_rooms_of_results_import_downwards(module: str) -> None:
+    own = module.split(".")[2]
+    for target in targets(MODULES[module]):
+        if target.startswith("bench.results."):
+            assert RESULTS.index(target.split(".")[2]) <= RESULTS.index(own), f"{module} imports {target}"
+        else:
+            assert target in {*SHARED, "bench"}, f"{module} imports {target}"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_packages_of_few_files(module: str) -> None:
+    named = imports(MODULES[module])
+    tops = {name.partition(".")[0] for name in named}
+    if module.startswith(("bench.results", "bench.methods", "bench.models", "bench.datasets")):
+        assert "ray" not in tops
+    if module.startswith("bench.results"):
+        assert "torch" not in tops
     for package, allowed in ONLY.items():
-        if package in tops and own != package:
-            assert name in allowed, f"{name} imports {package}"
-    if own == "results":
-        assert {m for m in modules if m.startswith("bench")} <= {"bench.names"} | {
-            m for m in modules if m.startswith("bench.names.")
-        }
+        if any(f"{name}.".startswith(f"{package}.") for name in named) and not module.startswith(package):
+            assert module in allowed, f"{module} imports {package}"
 
 
-def test_imports_go_in_one_direction() -> None:
-    """No two files of a room import each other, directly or round a loop, at the top of the file."""
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_a_room_has_a_line_for_every_file(folder: str) -> None:
+    """Its docstring is one line on the room, and one for each file and folder in it."""
+    text = ast.get_docstring(ast.parse((FOLDERS[folder] / "__init__.py").read_text()))
+    assert text is not None and len(text.splitlines()[0]) > 10
+    lines = [line.group(1) for line in map(re.compile(r"(\w+)  +\S").match, text.splitlines()) if line]
+    inside = {p.stem for p in FOLDERS[folder].iterdir() if p.suffix == ".py" or (p.is_dir() and p.name[0] != "_")}
+    assert sorted(lines) == sorted(inside - {"__init__"})
+    assert len(list(FOLDERS[folder].glob("*.py"))) <= MOST
+
+
+def test_no_circle_of_files() -> None:
+    """No two files import each other, directly or round a loop, at the top of the file."""
     graph: dict[str, set[str]] = {}
-    for name, path in files():
-        module = name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    for module, path in MODULES.items():
         top = ast.Module(
             [n for n in ast.parse(path.read_text()).body if isinstance(n, ast.Import | ast.ImportFrom)], []
         )
@@ -79,7 +121,7 @@ def test_imports_go_in_one_direction() -> None:
         for node in ast.walk(top):
             if isinstance(node, ast.ImportFrom) and node.module:
                 graph[module] |= {node.module, *(f"{node.module}.{a.name}" for a in node.names)}
-    graph = {m: {i for i in found if i in graph and i != m} for m, found in graph.items()}
+    graph = {m: {i for i in imported if i in graph and i != m} for m, imported in graph.items()}
     done: set[str] = set()
 
     def walk(module: str, path: tuple[str, ...]) -> None:
@@ -99,25 +141,26 @@ HEAVY = ("torch", "ray", "mlflow", "sklearn", "pandas", "matplotlib")
 @pytest.mark.parametrize(
     "code",
     [
-        "import methods, models, datasets, bench.sweep, bench.spec",
-        "import bench.run, bench.places, bench.spool, bench.store, bench.worker, bench.ray_options",
-        "import datasets; datasets.check('digits')",
-        "import bench.cli; bench.cli.main(['--help'])",
-        "import bench.cli; bench.cli.main(['run', '--help'])",
-        "import bench.cli; bench.cli.main(['plot', '--help'])",
-        "import bench.cli; bench.cli.main(['list', 'methods'])",
-        "import bench.cli; bench.cli.main(['list', 'models'])",
-        "import bench.cli; bench.cli.main(['list', 'datasets', '--format', 'csv'])",
-        "import bench.cli; assert bench.cli.main(['run', '--rates', '1.5']) == 2",
-        "import bench.cli; assert bench.cli.main(['run', '--methods', 'frezee']) == 2",
-        "import bench.cli; assert bench.cli.main(['run', '--model', 'vgg']) == 2",
-        "import bench.cli; assert bench.cli.main(['run', '--epochs', '0']) == 2",
-        "import bench.cli; assert bench.cli.main(['run', '--offline', 'kept']) == 2",
-        "import bench.cli; assert bench.cli.main(['speed', '--model', 'vgg']) == 2",
-        "import bench.cli; assert bench.cli.main(['speed', '--machine', '--epochs', '0']) == 2",
-        "import bench.timed_run, bench.bare",
-        "import bench.tune, bench.chosen, bench.search",
-        "import bench.cli; assert bench.cli.main(['tune', '--search', 'lrr']) == 2",
+        "from bench import methods, models, datasets; import bench.trial.sweep, bench.trial.spec",
+        "import bench.cli.run, bench.storage.destinations, bench.storage.offline_folder, bench.storage.store_uri",
+        "import bench.execution.worker, bench.execution.ray_options",
+        "from bench import datasets; datasets.check('digits')",
+        "from bench.cli.cli import main; main(['--help'])",
+        "from bench.cli.cli import main; main(['run', '--help'])",
+        "from bench.cli.cli import main; main(['plot', '--help'])",
+        "from bench.cli.cli import main; main(['list', 'methods'])",
+        "from bench.cli.cli import main; main(['list', 'models'])",
+        "from bench.cli.cli import main; main(['list', 'datasets', '--format', 'csv'])",
+        "from bench.cli.cli import main; assert main(['run', '--rates', '1.5']) == 2",
+        "from bench.cli.cli import main; assert main(['run', '--methods', 'frezee']) == 2",
+        "from bench.cli.cli import main; assert main(['run', '--model', 'vgg']) == 2",
+        "from bench.cli.cli import main; assert main(['run', '--epochs', '0']) == 2",
+        "from bench.cli.cli import main; assert main(['run', '--offline', 'kept']) == 2",
+        "from bench.cli.cli import main; assert main(['speed', '--model', 'vgg']) == 2",
+        "from bench.cli.cli import main; assert main(['speed', '--machine', '--epochs', '0']) == 2",
+        "import bench.speed.timed_run, bench.speed.bare",
+        "import bench.cli.tune, bench.storage.choices, bench.trial.search",
+        "from bench.cli.cli import main; assert main(['tune', '--search', 'lrr']) == 2",
     ],
 )
 def test_light_commands_import_nothing_heavy(code: str, tmp_path: Path) -> None:
@@ -126,7 +169,7 @@ def test_light_commands_import_nothing_heavy(code: str, tmp_path: Path) -> None:
 
 def test_the_grid_is_told_before_anything_heavy_is_imported(tmp_path: Path) -> None:
     blocked = "sys.modules.update(dict.fromkeys(('torch', 'ray', 'mlflow')))"  # importing any of them raises
-    code = f"import sys; {blocked}; import bench.cli; bench.cli.main(['run'])"
+    code = f"import sys; {blocked}; from bench.cli.cli import main; main(['run'])"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, env=environment)
     assert "ModuleNotFoundError" in done.stderr
@@ -135,21 +178,20 @@ def test_the_grid_is_told_before_anything_heavy_is_imported(tmp_path: Path) -> N
 
 
 def test_the_driver_of_a_sweep_needs_no_torch() -> None:
-    code = "import bench.run, bench.tracking, bench.schedule, bench.progress"
+    code = "import bench.cli.run, bench.storage.mlflow_store, bench.execution.schedule, bench.cli.progress"
     assert loaded(code, ("torch", "sklearn", "torchvision"), Path.cwd()) == "[]"
 
 
 def test_table_imports_neither_torch_nor_ray(tmp_path: Path) -> None:
-    code = "import bench.cli; assert bench.cli.main(['table']) == 2"
+    code = "from bench.cli.cli import main; assert main(['table']) == 2"
     assert loaded(code, ("torch", "ray"), tmp_path) == "[]"
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("command", [["table"], ["power"], ["plot", "accuracy", "-o", "a.gif"]])
 def test_what_draws_no_plot_imports_no_matplotlib(command: list[str], tmp_path: Path) -> None:
-    code = (
-        f"import bench.cli, results.tables, results.power_table, results.plots; assert bench.cli.main({command}) == 2"
-    )
+    late = "from bench.results.tables import tables, power_table; from bench.results.plots import plots"
+    code = f"from bench.cli.cli import main; {late}; assert main({command}) == 2"
     assert loaded(code, ("matplotlib", "torch", "ray"), tmp_path) == "[]"
     assert list(tmp_path.iterdir()) == []
 

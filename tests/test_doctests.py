@@ -9,17 +9,8 @@ import pkgutil
 import pytest
 
 import bench
-import datasets
-import methods
-import models
-import results
 
-MODULES = [
-    f"{package.__name__}.{module.name}"
-    for package in (bench, datasets, methods, models, results)
-    for module in pkgutil.iter_modules(package.__path__)
-    if module.name != "__main__"
-]
+MODULES = [module.name for module in pkgutil.walk_packages(bench.__path__, "bench.") if module.name != "bench.__main__"]
 
 
 @pytest.mark.parametrize("name", MODULES)

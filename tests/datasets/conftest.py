@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from datasets import DATASETS, DatasetRow
+from bench.datasets import DATASETS, DatasetRow
 
 
 def write_idx(path: Path, array: np.ndarray) -> str:
@@ -70,7 +70,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     }
     root = tmp_path / "data"
     row = DatasetRow(
-        load="datasets.idx:load",
+        load="bench.datasets.idx:load",
         image_shape=(1, 4, 6),
         classes=3,
         train=12,

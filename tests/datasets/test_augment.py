@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchvision.transforms.functional import crop, hflip, pad
 
-from datasets.augment import MOVES, PADDING, SHIFTS, draw
-from datasets.loader import Resident
+from bench.datasets.augment import MOVES, PADDING, SHIFTS, draw
+from bench.datasets.loader import Resident
 
 LAYOUTS = [torch.contiguous_format, torch.channels_last]
 MEAN, STD = (0.5, 0.25, 0.75), (0.25, 0.5, 0.2)

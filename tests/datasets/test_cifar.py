@@ -15,7 +15,7 @@ import torch
 from scipy.io import savemat
 from torchvision.datasets import CIFAR10, CIFAR100, SVHN
 
-from datasets import DATASETS, DataError, DatasetRow, check, fetch, load
+from bench.datasets import DATASETS, DataError, DatasetRow, check, fetch, load
 
 TRAIN, TEST = 8, 5
 BIN, PY = "cifar-10-batches-bin", "cifar-10-batches-py"

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from datasets import DATASETS, DataError, check, load
-from datasets.statistics import mean_std
+from bench.datasets import DATASETS, DataError, check, load
+from bench.datasets.statistics import mean_std
 
 FIRST = "Tiny/raw/train-images.gz"
 

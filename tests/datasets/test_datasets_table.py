@@ -11,8 +11,8 @@ import pytest
 import torch
 from torchvision.datasets import CIFAR10, CIFAR100, MNIST, SVHN, FashionMNIST
 
-from datasets import DATASETS, DataError, data_root, load
-from models import MODELS
+from bench.datasets import DATASETS, DataError, data_root, load
+from bench.models import MODELS
 
 # They may not move while the arrays stay the same: they are part of every run key.
 CONTENT_HASHES = {
@@ -116,5 +116,5 @@ def test_unknown_data_set_names_the_known_and_the_nearest() -> None:
 
 
 def test_listing_imports_no_torch() -> None:
-    code = "import sys, datasets; datasets.DATASETS['mnist'].content_hash; assert 'torch' not in sys.modules"
+    code = "import sys; from bench.datasets import DATASETS; DATASETS['mnist'].content_hash; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

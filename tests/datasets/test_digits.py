@@ -9,8 +9,8 @@ import torch
 from sklearn.datasets import load_digits
 from torch.nn.functional import interpolate
 
-from datasets import DATASETS, DataError, check, load
-from datasets.digits import upsample
+from bench.datasets import DATASETS, DataError, check, load
+from bench.datasets.digits import upsample
 
 # Over the four arrays. If it moves, the row's `version` must be raised: results on other pixels are other results.
 GOLDEN = "27b2caa0c03ac6c496a283a785b60e3be1fd02b41bc6e4cce637f00164b10c16"

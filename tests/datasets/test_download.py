@@ -9,7 +9,7 @@ import pytest
 import torch
 from torchvision.datasets import MNIST
 
-from datasets import DataError, fetch, load
+from bench.datasets import DataError, fetch, load
 
 FIRST = "Tiny/raw/train-images.gz"
 

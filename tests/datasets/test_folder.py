@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from torchvision.datasets import ImageFolder
 
-from datasets import DataError, absolute, check, fetch, label, load, row_of
+from bench.datasets import DataError, absolute, check, fetch, label, load, row_of
 
 
 def draw(path: Path, seed: int, size: tuple[int, int] = (6, 5), mode: str = "RGB") -> None:
@@ -194,5 +194,5 @@ def test_other_layouts_are_refused(tree: Path) -> None:
 
 
 def test_check_of_a_folder_imports_no_torch(tree: Path, tmp_path: Path) -> None:
-    code = f"import sys, datasets; datasets.check('folder:{tree}'); assert 'torch' not in sys.modules"
+    code = f"import sys; from bench import datasets; datasets.check('folder:{tree}'); assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "XDG_CACHE_HOME": str(tmp_path)})

@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from datasets import DataError
-from datasets.loader import Resident
+from bench.datasets import DataError
+from bench.datasets.loader import Resident
 
 LAYOUTS = [torch.contiguous_format, torch.channels_last]
 MEAN, STD = (0.1307, 0.5, 0.45), (0.3081, 0.25, 0.02)

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from datasets import DataError
-from datasets.splits import class_balanced, stratified, train_validation
+from bench.datasets import DataError
+from bench.datasets.splits import class_balanced, stratified, train_validation
 
 LABELS = st.lists(st.integers(0, 4), min_size=1, max_size=80).map(lambda values: torch.tensor(values))
 SEEDS = st.integers(0, 2**32 - 1)

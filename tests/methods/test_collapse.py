@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from methods import METHODS
-from methods.maskable import maskable
-from models import build
-from results.published import published
+from bench.methods import METHODS
+from bench.methods.maskable import maskable
+from bench.models import build
+from bench.results.tables.published import published
 
 
 def initialised() -> nn.Module:

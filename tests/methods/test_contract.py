@@ -13,12 +13,12 @@ from tiny_networks import ConvNorm, Mlp, batches, square_batches
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from methods import METHODS, GraSP, IterativeSNIP, Masks, Method
-from methods.counts import live_count
-from methods.criteria import snip
-from methods.iterative import schedule
-from methods.maskable import maskable
-from methods.scopes import global_scope
+from bench.methods import METHODS, GraSP, IterativeSNIP, Masks, Method
+from bench.methods.counts import live_count
+from bench.methods.criteria import snip
+from bench.methods.iterative import schedule
+from bench.methods.maskable import maskable
+from bench.methods.scopes import global_scope
 
 GENERATOR = np.random.RandomState(0)
 RATES = ["0", "0.5", "0.99"]

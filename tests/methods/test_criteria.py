@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import cross_entropy, mse_loss
 
-from methods.criteria import grasp, magnitude, resolve, scale_free_magnitude, snip
-from methods.maskable import maskable
+from bench.methods.criteria import grasp, magnitude, resolve, scale_free_magnitude, snip
+from bench.methods.maskable import maskable
 
 GENERATOR = np.random.RandomState(0)
 

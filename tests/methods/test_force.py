@@ -14,11 +14,11 @@ from tiny_networks import Mlp, batches
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from methods import FORCE, METHODS, Masks
-from methods.iterative import schedule
-from methods.maskable import maskable
-from methods.rounds import in_rounds
-from methods.scopes import global_scope
+from bench.methods import FORCE, METHODS, Masks
+from bench.methods.iterative import schedule
+from bench.methods.maskable import maskable
+from bench.methods.rounds import in_rounds
+from bench.methods.scopes import global_scope
 
 RATE = Fraction("0.9")
 

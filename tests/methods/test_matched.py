@@ -10,9 +10,9 @@ import torch
 from tiny_networks import ConvNorm, square_batches
 from torch.nn.functional import cross_entropy
 
-from methods import METHODS, Masks, Method, RandomLike
-from methods.criteria import random
-from methods.matched import LIKE
+from bench.methods import METHODS, Masks, Method, RandomLike
+from bench.methods.criteria import random
+from bench.methods.matched import LIKE
 
 
 def select(method: Method, seed: int = 3) -> Masks:

@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import cross_entropy
 
-from methods import ProsPr
-from methods.criteria import snip
-from methods.maskable import maskable
-from methods.prospr import prospr
+from bench.methods import ProsPr
+from bench.methods.criteria import snip
+from bench.methods.maskable import maskable
+from bench.methods.prospr import prospr
 
 GENERATOR = np.random.RandomState(0)
 SETTINGS = [(1, 0.1, 0.0), (3, 0.1, 0.0), (3, 0.5, 0.9)]

@@ -11,9 +11,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from methods.counts import apportion, live_count
-from methods.iterative import IterativeSNIP, schedule
-from methods.scopes import SCOPES, er_scope, erk_scope, global_scope, uniform_scope
+from bench.methods.counts import apportion, live_count
+from bench.methods.iterative import IterativeSNIP, schedule
+from bench.methods.scopes import SCOPES, er_scope, erk_scope, global_scope, uniform_scope
 
 rates = st.decimals(0, Decimal("0.9999"), places=4).map(Fraction)
 layers = st.lists(st.integers(1, 40), min_size=1, max_size=5)

@@ -12,11 +12,11 @@ import torch
 from tiny_networks import ConvNorm, square_batches
 from torch import Tensor, nn
 
-from methods import METHODS, Masks, SynFlow
-from methods.maskable import maskable
-from methods.synflow import positive, synaptic_flow
-from models import build
-from models.initialise import initialise
+from bench.methods import METHODS, Masks, SynFlow
+from bench.methods.maskable import maskable
+from bench.methods.synflow import positive, synaptic_flow
+from bench.models import build
+from bench.models.initialise import initialise
 
 GENERATOR = np.random.RandomState(0)
 

@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import nn
 
-from bench.streams import stream
-from models import INITIALISERS, build
-from models.initialise import checksum, initialise
-from models.initialisers import fans, orthogonal
+from bench.models import INITIALISERS, build
+from bench.models.initialise import checksum, initialise
+from bench.models.initialisers import fans, orthogonal
+from bench.trial.streams import stream
 
 SHAPES = [(100, 300), (50, 20, 5, 5), (64, 40, 3)]
 GAINS = {
@@ -90,9 +90,9 @@ def test_golden_checksum(name: str) -> None:
 
 SUBPROCESS = """
 import json, sys
-from bench.streams import stream
-from models import INITIALISERS, build
-from models.initialise import checksum, initialise
+from bench.trial.streams import stream
+from bench.models import INITIALISERS, build
+from bench.models.initialise import checksum, initialise
 sums = {}
 for name in INITIALISERS:
     model = build("lenet-300-100", 10)

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from models import MODELS, build
-from models.lenet import LeNet5Caffe
-from models.resnet import Padded
+from bench.models import MODELS, build
+from bench.models.lenet import LeNet5Caffe
+from bench.models.resnet import Padded
 
 # maskable weights, biases, BatchNorm scale and shift, all: counted layer by layer for ten classes.
 COUNTS = {
@@ -141,5 +141,5 @@ def test_unknown_model_names_the_known_and_the_nearest() -> None:
 
 
 def test_listing_imports_no_torch() -> None:
-    code = "import sys, models; assert models.MODELS and models.INITIALISERS; assert 'torch' not in sys.modules"
+    code = "import sys; from bench.models import MODELS; assert MODELS and 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -8,10 +8,10 @@ import torch
 from small_trials import images, spec
 from torch import Tensor
 
-from bench.initial import apply_background
-from bench.prepare import Trial, prepare
-from bench.spec import TrialSpec
-from bench.trainers import trainer_of
+from bench.engine.setup.background import apply_background
+from bench.engine.setup.prepare import Trial, prepare
+from bench.engine.trainers import trainer_of
+from bench.trial.spec import TrialSpec
 
 DATA = images()
 CELLS = (("dense", "0", 0), ("freeze", "0.9", 0), ("snip", "0.99", 1), ("random-prune", "0.5", 2))

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from bench.spec import TrialSpec
-from datasets.images import ImageData
-from methods import METHODS
+from bench.datasets.images import ImageData
+from bench.methods import METHODS
+from bench.trial.spec import TrialSpec
 
 
 def spec(method: str = "freeze", rate: str = "0.9", **fields: Any) -> TrialSpec:

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from bench import names
-from results.collect import DENSE, spec_columns, tidy
+from bench.results.frame.collect import DENSE, spec_columns, tidy
 
 WEIGHTS, OTHERS = 10_000, 100  # maskable weights, biases of the imagined network
 PROTOCOL = {
@@ -78,7 +78,7 @@ def trial(
     record: dict[str, Any] | None = None,
     **fields: Any,
 ) -> dict[str, Any]:
-    """One row, as `results.collect` makes it; a diverged or failed trial has no accuracy."""
+    """One row, as `bench.results.frame.collect` makes it; a diverged or failed trial has no accuracy."""
     spec = spec_of(method, rate, seed, record, **fields)
     identity = {
         "run_id": key(spec)[:8], "run_key": key(spec), "group_key": group_key(spec), "experiment": "freeze-or-prune",

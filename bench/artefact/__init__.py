@@ -1,0 +1,27 @@
+"""The stored network: a `.frz` file, and the network from it. `load` is imported when it is asked for, with torch.
+
+artefact      write and read a trained network: what has to be stored of it, and nothing else
+container     the file: a header and three parts of bytes, sealed by a checksum
+tensor_order  the numbers of a network in the order in which a file holds them
+mask_codec    a mask as bytes: a range coder, with each weight tensor's density as its model
+value_codec   numbers as bytes, without loss of a bit
+value_types   the types in which live values are stored
+narrow        a stored network in a narrower type, and what that costs in accuracy
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bench.artefact.artefact import load
+
+__all__ = ["load"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "load":
+        from bench.artefact import artefact
+
+        return artefact.load
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,213 @@
+"""A trained network as a file: what has to be stored of it, and nothing else.
+
+Stored are the mask, the live values, biases, BatchNorm's state and what the trial was. A frozen network is rebuilt by
+drawing its initial weights again from the 32-bit seed; a pruned one has zeros in their place, and needs no seed.
+Runs without the training code, Ray and MLflow.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from bench import models
+from bench.artefact.container import BEGINNING, Checksums, Header, SpecRecord, declared, seal, unseal
+from bench.artefact.mask_codec import decode_mask, encode_mask
+from bench.artefact.tensor_order import counters_of, fill, number_type, others, set_others
+from bench.artefact.value_codec import decode_values, encode_values
+from bench.artefact.value_types import VALUE_TYPES, narrow, widen
+from bench.engine.setup.background import apply_background, draw, trained_from
+from bench.engine.setup.checksums import logits_checksum, mask_checksum
+from bench.engine.setup.precision import DTYPES
+from bench.methods.controls import CONTROLS
+from bench.methods.maskable import maskable
+from bench.models.initialise import checksum
+from bench.models.initialisers import INITIALISERS
+
+LONGEST = 400  # characters of a message
+MOST, OVERHEAD = 16, 1 << 16  # bytes per parameter, BatchNorm's statistics included, and besides
+PACKAGES = ("torch", "numpy", "constriction")  # whose versions a rebuilt network may depend on
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """A stored network, rebuilt on the CPU and checked against its checksums, all but that of the logits."""
+
+    header: Header
+    model: nn.Module  # in evaluation mode
+    masks: Mapping[str, Tensor]  # name -> bool, True = live
+
+
+def load(path: str | Path) -> nn.Module:
+    """The network in a `.frz` file, on the CPU, in evaluation mode, bit for bit as it was stored.
+
+    Raises: OSError where the file cannot be read; ValueError, in one line, where it is no stored network, or where its
+            initial weights cannot be reproduced here: never a network that differs.
+    """
+    return open_artefact(path).model
+
+
+def open_artefact(path: str | Path) -> Artefact:
+    """The network in a file with what is known of it; raises as `load` does."""
+    try:
+        _check_size(Path(path))
+        return read(Path(path).read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def _check_size(path: Path) -> None:
+    """Before a file is read: whether it has the bytes that its header declares, and no more than its network needs."""
+    with path.open("rb") as file:
+        header, size = declared(file.read(BEGINNING))
+    numbers = _known("model", header.spec.model, models.MODELS).parameters(header.classes)
+    if sum(header.parts) > OVERHEAD + MOST * numbers:
+        raise ValueError(f"parts of {sum(header.parts)} bytes: more than {numbers} parameters need")
+    if size != (found := path.stat().st_size):
+        raise ValueError(f"corrupted or cut off: {found} bytes, declared are {size}")
+
+
+def write(
+    *,
+    spec: Mapping[str, Any],
+    model: nn.Module,
+    masks: Mapping[str, Tensor],
+    init_sha256: str,
+    image_shape: tuple[int, ...],
+    classes: int,
+    test_accuracy: float,
+    value_type: str = "",
+) -> bytes:
+    """The file of a trained network.
+
+    Args:    spec: TrialSpec.record(). masks: of all maskable weights, True = live. init_sha256: of the initial weights.
+             value_type: of VALUE_TYPES, for the live values; "" = the weights' own type, without loss.
+    Raises:  ValueError where a value does not fit the type, or the type is unknown or wider than the weights'.
+    """
+    stored = copy.deepcopy(model).cpu()
+    masks = {name: masks[name].cpu() for name in maskable(stored)}
+    own = str(next(stored.parameters()).dtype).removeprefix("torch.")
+    kind = value_type or own
+    _check_type(kind, own)
+    numbers, scales = narrow([w.detach()[masks[name]] for name, w in maskable(stored).items()], kind)
+    live = [int(mask.sum()) for mask in masks.values()]
+    if kind != own:
+        fill(stored, masks, widen(numbers, live, scales, kind))
+    rest = [t.detach().reshape(-1) for _, t in others(stored)]
+    header = Header(
+        spec=SpecRecord(**spec),
+        image_shape=list(image_shape),
+        classes=classes,
+        live=live,
+        value_type=kind,
+        scales=scales,
+        counters={name: b.reshape(-1).tolist() for name, b in counters_of(stored)},
+        parts=[0, 0, 0],
+        sha256=Checksums(
+            init=init_sha256,
+            mask=mask_checksum(masks),
+            weights=checksum(stored),
+            logits=logits_checksum(stored, spec["seed"], image_shape),
+        ),
+        test_accuracy=test_accuracy,
+        made_with=versions(),
+    )
+    parts = (
+        encode_mask([mask.numpy().reshape(-1) for mask in masks.values()]),
+        encode_values(numbers),
+        encode_values(torch.cat(rest).numpy() if rest else np.zeros(0, number_type(stored))),
+    )
+    return seal(header, parts)
+
+
+def read(data: bytes) -> Artefact:
+    """The network of the bytes that `write` made. Raises ValueError, in one line, as `load` does."""
+    try:
+        return _read(data)
+    except ValueError as error:
+        text = " ".join(str(error).split())
+        raise ValueError(text if len(text) <= LONGEST else f"{text[:LONGEST]}…") from None
+
+
+def _read(data: bytes) -> Artefact:
+    header, (mask_part, live_part, other_part) = unseal(data)
+    spec = header.spec
+    row = _known("model", spec.model, models.MODELS)
+    dtype = _known("precision", spec.precision, DTYPES)
+    kind = _known("value type", header.value_type, VALUE_TYPES)
+    if not row.takes(tuple(header.image_shape)):
+        raise ValueError(f"images {header.image_shape}: {spec.model} takes others")
+    if len(header.live) != (layers := len(row.layers(header.classes))):
+        raise ValueError(f"live weights of {len(header.live)} layers: {spec.model} has {layers}")
+    model = models.build(spec.model, header.classes).to(dtype).eval()
+    weights = maskable(model)
+    sizes = {name: (w.numel(), k) for (name, w), k in zip(weights.items(), header.live, strict=True)}
+    masks = {
+        name: torch.from_numpy(bits).view(weights[name].shape) for name, bits in decode_mask(mask_part, sizes).items()
+    }
+    values = decode_values(live_part, sum(header.live), kind.dtype)
+    numbers = decode_values(other_part, sum(t.numel() for _, t in others(model)), number_type(model))
+    _set_background(model, masks, header)
+    fill(model, masks, widen(values, header.live, header.scales, header.value_type))
+    set_others(model, numbers, header.counters)
+    _check("mask", header.sha256.mask, mask_checksum(masks))
+    _check("weights", header.sha256.weights, checksum(model))
+    return Artefact(header, model, masks)
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Package -> version, of those that a rebuilt network may depend on."""
+    return {package: version(package) for package in PACKAGES}
+
+
+def _set_background(model: nn.Module, masks: Mapping[str, Tensor], header: Header) -> None:
+    """Give every maskable weight what a dead one holds."""
+    spec = header.spec
+    if spec.method.background == "prune" or all(mask.all() for mask in masks.values()):
+        with torch.no_grad():
+            for weight in maskable(model).values():
+                weight.zero_()
+        return
+    _known("initialiser", spec.initialiser, INITIALISERS)
+    _known("control", spec.method.control, CONTROLS)
+    draw(model, spec, trained_from(spec))
+    if (found := checksum(model)) != header.sha256.init:
+        raise ValueError(
+            f"the initial weights cannot be reproduced here: {spec.initialiser}, seed {spec.seed}, expected SHA-256 "
+            f"{header.sha256.init[:16]}, found {found[:16]}; made with {_text(header.made_with)}, here "
+            f"{_text(versions())}"
+        )
+    apply_background(model, masks, spec)
+
+
+def _known(what: str, name: str, table: Mapping[str, Any]) -> Any:
+    if name not in table:
+        near = get_close_matches(name, table, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise ValueError(f"{what} {name!r}: allowed is {', '.join(table)}{hint}")
+    return table[name]
+
+
+def _check_type(kind: str, own: str) -> None:
+    if _known("value type", kind, VALUE_TYPES).dtype.itemsize > VALUE_TYPES[own].dtype.itemsize:
+        raise ValueError(f"value type {kind}: the weights have no more than {own}")
+
+
+def _check(what: str, expected: str, found: str) -> None:
+    if found != expected:
+        raise ValueError(f"{what} rebuilt differently: expected SHA-256 {expected[:16]}, found {found[:16]}")
+
+
+def _text(packages: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {packages[name]}" for name in sorted(packages))

@@ -1,0 +1,173 @@
+"""The container of a stored network, a `.frz` file: a header and three parts of bytes, sealed by a checksum.
+
+    magic (8 bytes) · format version (u16) · length of the packed header (u32) · header · mask · live values · others ·
+    SHA-256 of all before (32 bytes)
+
+Numbers are little-endian; the header is JSON packed by zlib, and says how long the parts are. Nothing in it is
+executed, and nothing is allocated for a length that the bytes at hand do not have.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+import zlib
+from itertools import accumulate
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from bench.trial.streams import SEED_LIMIT
+
+MAGIC = b"\x89FRZ\r\n\x1a\n"  # as PNG's: shows a transfer that took the file for text
+VERSION = 1  # raise it whenever an older version could no longer read a file
+PREFIX = struct.Struct("<8sHI")
+SEAL = hashlib.sha256().digest_size
+HEADER_LIMIT = 1 << 17  # bytes of a header, packed or not
+BEGINNING = PREFIX.size + HEADER_LIMIT
+DEPTH = 8  # of nested brackets in it
+
+Count = Annotated[int, Field(ge=0)]
+Hash = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class Strict(BaseModel):
+    """Fields of exactly these types, and no others."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Checksums(Strict):
+    """SHA-256, in hexadecimal."""
+
+    init: Hash  # of the initial weights: `bench.models.initialise.checksum`
+    mask: Hash  # `bench.engine.setup.checksums.mask_checksum`
+    weights: Hash  # of all parameters and buffers that the file gives: `bench.models.initialise.checksum`
+    logits: Hash  # `bench.engine.setup.checksums.logits_checksum`
+
+
+class MethodRecord(BaseModel):
+    """What loading needs of a method's record; the rest is kept as it is."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="allow", allow_inf_nan=False)
+
+    background: Literal["freeze", "prune"]
+
+    @property
+    def control(self) -> str:
+        """Of `bench.methods.base.Control`; a record without one has none."""
+        return str((self.model_extra or {}).get("control", "none"))
+
+
+class SpecRecord(BaseModel):
+    """What loading needs of a TrialSpec's record; the rest is kept as it is."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="allow", allow_inf_nan=False)
+
+    model: str
+    initialiser: str
+    seed: Annotated[int, Field(ge=0, lt=SEED_LIMIT)]
+    precision: str
+    threads: Annotated[int, Field(ge=1)]
+    method: MethodRecord
+
+
+class Header(Strict):
+    """All of a file but its numbers."""
+
+    spec: SpecRecord  # TrialSpec.record(): seed, initialiser, model and data set among it
+    image_shape: Annotated[list[Annotated[int, Field(ge=1, le=512)]], Field(min_length=3, max_length=3)]  # C, H, W
+    classes: Annotated[int, Field(ge=2, le=1 << 16)]
+    live: list[Count]  # live weights of each maskable tensor, in the model's order
+    value_type: str  # of the live values; biases and BatchNorm keep the weights' own type
+    scales: list[float]  # of int8 values, one per maskable tensor
+    counters: dict[str, list[int]]  # buffers of whole numbers
+    parts: Annotated[list[Count], Field(min_length=3, max_length=3)]  # bytes of mask, live values, others
+    sha256: Checksums
+    test_accuracy: float  # of this network, when it was stored
+    made_with: dict[str, str]  # versions
+
+
+def seal(header: Header, parts: tuple[bytes, bytes, bytes]) -> bytes:
+    """The file of a header, whose `parts` it fills in, and of the three parts."""
+    full = header.model_copy(update={"parts": [len(part) for part in parts]})
+    text = json.dumps(full.model_dump(), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    packed = zlib.compress(text.encode(), 9)
+    body = b"".join((PREFIX.pack(MAGIC, VERSION, len(packed)), packed, *parts))
+    return body + hashlib.sha256(body).digest()
+
+
+def unseal(data: bytes) -> tuple[Header, tuple[bytes, bytes, bytes]]:
+    """The header and the three parts of a file. Raises ValueError, in one line, where it is not one of `seal`'s."""
+    length = _length(data)
+    if hashlib.sha256(memoryview(data)[:-SEAL]).digest() != data[-SEAL:]:
+        raise ValueError("corrupted or cut off: its checksum does not match")
+    header = _header(data[PREFIX.size : PREFIX.size + length])
+    start = PREFIX.size + length
+    if (there := len(data) - SEAL - start) != sum(header.parts):
+        raise ValueError(f"parts of {sum(header.parts)} bytes: {there} are there")
+    _, first, second, third = accumulate(header.parts, initial=start)
+    return header, (data[start:first], data[first:second], data[second:third])
+
+
+def declared(beginning: bytes) -> tuple[Header, int]:
+    """The header of a file, and how many bytes the file has to have, from its first BEGINNING bytes.
+
+    Raises: ValueError, in one line, where it is not one of `seal`'s.
+    """
+    length = _length(beginning)
+    header = _header(beginning[PREFIX.size : PREFIX.size + length])
+    return header, PREFIX.size + length + sum(header.parts) + SEAL
+
+
+def _length(data: bytes) -> int:
+    """The length of the packed header."""
+    if len(data) < PREFIX.size + SEAL or not data.startswith(MAGIC):
+        raise ValueError("not a stored network: it does not begin as one")
+    _, version, length = PREFIX.unpack_from(data)
+    if version != VERSION:
+        raise ValueError(f"format version {version}: allowed is {VERSION}")
+    if length > HEADER_LIMIT:
+        raise ValueError(f"header of {length} bytes: allowed are {HEADER_LIMIT}")
+    return int(length)
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f"the number {text}")
+
+
+def _check_texts(value: Any) -> None:
+    """Every text can be printed in one line, so that no message and no table shows what is not there."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            _check_texts(key)
+            _check_texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            _check_texts(inner)
+    elif isinstance(value, str) and not value.isprintable():
+        raise ValueError(f"a text that cannot be printed: {ascii(value)[:60]}")
+
+
+def sizes(data: bytes) -> dict[str, int]:
+    """Bytes of a file by part; they add up to the whole."""
+    mask, live, others = unseal(data)[0].parts
+    _, _, header = PREFIX.unpack_from(data)
+    return {"header": PREFIX.size + header, "mask": mask, "values": live + others, "checksum": SEAL}
+
+
+def _header(packed: bytes) -> Header:
+    try:
+        text = zlib.decompressobj().decompress(packed, HEADER_LIMIT)
+        if max(text.count(b"["), text.count(b"{")) > DEPTH * 100:  # far from what the parser's stack can take
+            raise ValueError("brackets without end")
+        values = json.loads(text, parse_constant=_no_number)
+        _check_texts(values)
+        return Header.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise ValueError(f"header, {place}: {first['msg']}, found {str(first['input'])[:60]!r}") from None
+    except (zlib.error, ValueError, RecursionError) as error:
+        raise ValueError(f"header: {error}") from None

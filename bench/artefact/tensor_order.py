@@ -1,0 +1,55 @@
+"""The numbers of a network in the order in which a file holds them: live values, other reals, whole numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from bench.methods.maskable import maskable
+
+
+def number_type(model: nn.Module) -> np.dtype[Any]:
+    """The type of the model's numbers, little-endian."""
+    return np.dtype(next(model.parameters()).detach().numpy().dtype).newbyteorder("<")
+
+
+def others(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """What is stored besides the maskable weights: the other parameters, then the buffers of real numbers."""
+    weights = {id(w) for w in maskable(model).values()}
+    everything = chain(model.named_parameters(), model.named_buffers())
+    return ((name, t) for name, t in everything if t.is_floating_point() and id(t) not in weights)
+
+
+def counters_of(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """The buffers of whole numbers, as BatchNorm's count of batches."""
+    return ((name, b) for name, b in model.named_buffers() if not b.is_floating_point())
+
+
+@torch.no_grad()
+def fill(model: nn.Module, masks: Mapping[str, Tensor], values: Sequence[Tensor]) -> None:
+    """Put the live values of every maskable weight in their places."""
+    for (name, weight), own in zip(maskable(model).items(), values, strict=True):
+        weight[masks[name]] = own.to(weight.dtype)
+
+
+@torch.no_grad()
+def set_others(model: nn.Module, numbers: NDArray[Any], counters: Mapping[str, list[int]]) -> None:
+    """Put everything else in its place. Raises ValueError where the whole numbers are not the model's."""
+    targets = [tensor for _, tensor in others(model)]
+    parts = torch.from_numpy(numbers.copy()).split([t.numel() for t in targets])  # type: ignore[no-untyped-call]
+    for tensor, part in zip(targets, parts, strict=True):
+        tensor.copy_(part.view(tensor.shape))
+    buffers = dict(counters_of(model))
+    if counters.keys() != buffers.keys():
+        raise ValueError(f"counters {', '.join(counters)}: allowed are {', '.join(buffers) or 'none'}")
+    for name, buffer in buffers.items():
+        found = torch.tensor(counters[name], dtype=torch.int64)
+        if found.numel() != buffer.numel():
+            raise ValueError(f"counter {name} of {found.numel()} numbers: allowed are {buffer.numel()}")
+        buffer.copy_(found.view(buffer.shape))

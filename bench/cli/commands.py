@@ -1,0 +1,225 @@
+"""What the commands but `run` do, once the command line is read. Everything is checked before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bench import datasets, names
+from bench.cli.grammar import parse_rates
+from bench.messages import say, usage_errors
+from bench.storage import mlflow_ui
+from bench.storage.files import write_whole
+from bench.storage.store_uri import check_folder, check_writable, exists, local_path
+from bench.trial.plugins import Catalogue, nearest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def print_table(options: Mapping[str, Any]) -> int:
+    """Print the table of the store on stdout."""
+    with usage_errors():
+        filters = _filters(options)
+        frame = stored_trials()
+        from bench.results.frame.metrics import figure
+        from bench.results.tables.tables import render
+
+        _check_reference(options["reference"], set(frame["method"]))
+        if options["margin"] is not None and not options["margin"] > 0:
+            raise ValueError(f"margin {options['margin']:g}: allowed is margin > 0")
+        shown = figure(options["metric"])
+        margin = options["margin"] if options["margin"] is not None or not shown.is_accuracy else 0.5
+        text = render(
+            frame,
+            format=options["format_"],
+            reference=options["reference"],
+            test=options["test"],
+            margin=None if margin is None else margin / shown.factor,
+            alpha=options["alpha"],
+            metric=options["metric"],
+            **filters,
+            published=options["published"],
+            controls=options["controls"],
+            ranks=options["ranks"],
+            classes=_classes(frame),
+            test_images={name: row.test for name, row in datasets.DATASETS.items()},
+        )
+    click.echo(text.rstrip("\n"))
+    return 0
+
+
+def write_report(options: Mapping[str, Any]) -> int:
+    """Write the whole store as one page into the file of `--output`; figures beside it where that is Markdown."""
+    file: Path = options["output"]
+    with usage_errors():
+        from bench.results.frame.collect import commands
+        from bench.results.frame.history import histories
+        from bench.results.page.report import FORMATS, study
+        from bench.results.statistics.analysis import View
+        from bench.results.tables.formats import Picture
+
+        if file.suffix.lower() not in FORMATS:
+            raise ValueError(f"output {file}: allowed are the suffixes {', '.join(FORMATS)}")
+        _check_place(file)
+        frame, uri = stored_trials(), existing_store()
+        _check_reference(options["reference"], set(frame["method"]))
+        view = View(
+            reference=options["reference"],
+            test=options["test"],
+            names=[options["name"]] if options["name"] else [],
+            controls=True,
+            published=True,
+            classes=_classes(frame),
+            test_images={name: row.test for name, row in datasets.DATASETS.items()},
+        )
+        blocks = study(frame, view, partial(histories, uri), commands(uri), file.stem)
+    if file.suffix.lower() == ".md":
+        for picture in (block for block in blocks if isinstance(block, Picture)):
+            write_whole(file.with_name(picture.file), picture.data)
+    write_whole(file, FORMATS[file.suffix.lower()](blocks).encode())
+    return 0
+
+
+def print_power(options: Mapping[str, Any]) -> int:
+    """Print how many seeds a difference needs."""
+    with usage_errors():
+        from bench.results.frame.errors import check_metric
+        from bench.results.frame.metrics import figure
+        from bench.results.statistics.power import Aim
+
+        filters, difference = _filters(options), options["difference"]
+        check_metric(options["metric"])
+        if difference is None and not figure(options["metric"]).is_accuracy:
+            raise ValueError(f"metric {options['metric']}: needs --difference, in its own unit")
+        aim = Aim(difference=0.5 if difference is None else difference, alpha=options["alpha"], power=options["power"])
+        frame = stored_trials()
+        from bench.results.tables.power_table import render
+
+        _check_reference(options["reference"], set(frame["method"]))
+        text = render(
+            frame,
+            aim,
+            format=options["format_"],
+            reference=options["reference"],
+            metric=options["metric"],
+            **filters,
+        )
+    click.echo(text.rstrip("\n"))
+    return 0
+
+
+def write_plot(options: Mapping[str, Any]) -> int:
+    """Draw the store's figures into the file of `--output`."""
+    file: Path = options["output"]
+    with usage_errors():
+        from bench.results.plots.plots import METRICS, check_suffix, plot, unsuitable
+
+        check_suffix(file)
+        _check_place(file)
+        if options["metric"] not in (None, *METRICS[options["kind"]]):
+            raise unsuitable(options["kind"], options["metric"])
+        filters = _filters(options)
+        frame = stored_trials()
+        from bench.results.frame.history import histories
+        from bench.results.plots.plot_page import write
+
+        figure = plot(
+            frame,
+            options["kind"],
+            partial(histories, existing_store()),
+            metric=options["metric"],
+            **filters,
+            classes=_classes(frame),
+        )
+        write(figure, file)
+    return 0
+
+
+def _check_place(file: Path) -> None:
+    """Raise ValueError where the file could not be written."""
+    folder = file.absolute().parent
+    if not folder.is_dir():
+        raise ValueError(f"output {file}: no such folder")
+    check_folder(f"output {file}", folder)
+
+
+def _filters(options: Mapping[str, Any]) -> dict[str, list[str]]:
+    """What to show, as `results` takes it. Raises ValueError for rates that are none."""
+    return {
+        "names": [options["name"]] if options["name"] else [],
+        "methods": [m.strip() for m in options["methods"].split(",")] if options["methods"] else [],
+        "rates": [format(rate, "f") for rate in parse_rates(options["rates"])] if options["rates"] else [],
+    }
+
+
+def _classes(frame: pd.DataFrame) -> dict[str, int]:
+    """Data set -> number of classes, of those we know and those in the store."""
+    stored = frame.dropna(subset=names.CLASSES).groupby("dataset")[names.CLASSES].first()
+    return {
+        **{name: row.classes for name, row in datasets.DATASETS.items()},
+        **{str(name): int(classes) for name, classes in stored.items()},
+    }
+
+
+def _check_reference(name: str, stored: set[str]) -> None:
+    """A method that is not in the store may still be asked for, one that does not exist may not."""
+    known = [*Catalogue(), *sorted(stored - set(Catalogue()))]
+    if name.partition(" (")[0] not in known:
+        raise ValueError(nearest("method", name, known))
+
+
+def stored_trials() -> pd.DataFrame:
+    """The tidy frame of the store. Raises ValueError where there is none, or nothing in it."""
+    from bench.results.frame.collect import collect
+
+    uri = existing_store()
+    frame = collect(uri)
+    if frame.empty:
+        raise ValueError(f"no trial in the store {uri}: `python -m bench run` trains some")
+    return frame
+
+
+def existing_store() -> str:
+    """The address of the store. Raises ValueError where there is none."""
+    from bench.storage import mlflow_store
+
+    uri = mlflow_store.store_uri()
+    if not exists(uri):
+        raise ValueError(f"no store at {uri}: `python -m bench run` makes one, MLFLOW_TRACKING_URI names another")
+    if local_path(uri) is None:
+        mlflow_store.Store(uri)  # a server may refuse
+    return uri
+
+
+def open_ui(options: Mapping[str, Any]) -> int:
+    """Serve the MLflow UI until it is interrupted."""
+    with usage_errors():
+        uri = existing_store()
+        mlflow_ui.check(uri, options["host"], options["port"])
+    say(f"MLflow on http://{options['host']}:{options['port']}: choose an experiment, then Runs")
+    return mlflow_ui.ui(uri, options["host"], options["port"])
+
+
+def import_trials(options: Mapping[str, Any]) -> int:
+    """Store the trials of an offline folder or a rescue folder, each run key once."""
+    place: Path = options["place"].absolute()
+    with usage_errors():
+        from bench.storage import mlflow_store
+
+        uri = mlflow_store.store_uri()
+        check_writable(uri)
+        from bench.storage.offline_import import LINKED, STORED, THERE, deliver
+
+        counts = deliver(place, uri)
+    total = counts.total()
+    if counts[THERE] == total:
+        say(f"nothing to import: the store {uri} has all {total} trials of {place}")
+    else:
+        parts = ", ".join(f"{counts[what]} {what}" for what in (STORED, LINKED, THERE))
+        say(f"{total} trials of {place}: {parts}; store {uri}")
+    return 0

@@ -1,0 +1,157 @@
+"""`run --dry-run`: what a sweep would train, how long it would take and how much memory, from a short calibration."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from math import nan
+from statistics import median
+from typing import Any
+
+import torch
+from tabulate import tabulate
+
+from bench.cli.arguments import Execution
+from bench.datasets.images import ImageData
+from bench.engine.measures.evaluate import accuracy
+from bench.engine.measures.gradients import gradient_figures
+from bench.engine.setup.background import apply_background
+from bench.engine.setup.memory import free_bytes, peak_bytes, reset_peak
+from bench.engine.setup.precision import settings
+from bench.engine.setup.prepare import PROBE, Trial, prepare
+from bench.messages import one_line
+from bench.speed.contenders import engine_steps
+from bench.trial.spec import TrialSpec
+
+WARM_UP, STEPS = 3, 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """Of the trials that take one kind of step on one background, at their lowest rate: the slowest of them."""
+
+    step: str
+    background: str
+    rate: str
+    trials: int
+    step_seconds: float
+    trial_seconds: float  # test accuracy measured after every epoch, though only an improved epoch has it
+    peak_bytes: int  # of the GPU, or of the whole process
+    reason: str = ""  # why nothing of this could be measured
+
+
+def estimates(trials: Sequence[TrialSpec], data: ImageData) -> list[Estimate]:
+    """One per kind of trial."""
+    kinds: dict[tuple[str, str], list[TrialSpec]] = {}
+    for spec in trials:
+        kinds.setdefault((spec.step, "dense" if not spec.rate else spec.method.background), []).append(spec)
+    return [_estimate(kind, specs, data) for kind, specs in kinds.items()]
+
+
+def _estimate(kind: tuple[str, str], specs: Sequence[TrialSpec], data: ImageData) -> Estimate:
+    spec = min(specs, key=lambda one: one.rate)
+    known: dict[str, Any] = {
+        "step": kind[0],
+        "background": kind[1],
+        "rate": format(spec.rate, "f"),
+        "trials": len(specs),
+    }
+    try:
+        return Estimate(**known, **_measured(spec, data))
+    except Exception as error:  # each of these trials would fail of it
+        return Estimate(**known, step_seconds=nan, trial_seconds=nan, peak_bytes=0, reason=one_line(error))
+
+
+def _measured(spec: TrialSpec, data: ImageData) -> dict[str, Any]:
+    with settings(spec):
+        reset_peak(spec.device)
+        began = time.perf_counter()
+        trial = prepare(spec, data, spec.device)
+        apply_background(trial.model, trial.masks, spec)
+        prepared = time.perf_counter() - began
+        step = _step(engine_steps(spec, trial))
+        figures = _timed(lambda: gradient_figures(trial.model, trial.masks, *trial.probe))
+        evaluation = _evaluation(spec, trial)
+    steps = -(-len(trial.train_indices) // spec.batch_size)
+    return {
+        "step_seconds": step,
+        "trial_seconds": prepared + spec.epochs * (steps * step + figures + evaluation),
+        "peak_bytes": peak_bytes(spec.device),
+    }
+
+
+def _evaluation(spec: TrialSpec, trial: Trial) -> float:
+    """Seconds of the validation and the test images, by those of one part of them."""
+    seconds = _timed(lambda: accuracy(trial.model, trial.train, trial.train_indices[:PROBE], spec.precision))
+    images = len(trial.validation_indices) + len(trial.test.labels)
+    return seconds * images / min(PROBE, len(trial.train_indices))
+
+
+def _step(steps: Iterator[int]) -> float:
+    """Seconds of a step, once its libraries are warm."""
+    for _ in islice(steps, WARM_UP):
+        pass
+    return median(_timed(lambda: next(steps)) for _ in range(STEPS))
+
+
+def _timed(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def slots(execution: Execution, spec: TrialSpec) -> int | None:
+    """How many trials this machine trains at a time; None for a cluster. Raises ValueError where it can train none."""
+    if execution.address is not None:
+        return None
+    if execution.executor == "local":
+        return 1
+    count = (os.cpu_count() or 1) // spec.threads
+    if spec.device == "cuda":
+        count = min(count, int(torch.cuda.device_count() / execution.gpus_per_trial + 1e-9))
+    if not count:
+        raise ValueError(
+            f"a trial asks for {spec.threads} CPU and {execution.gpus_per_trial:g} GPU: this machine has fewer"
+        )
+    return count
+
+
+def as_text(found: Sequence[Estimate], slots: int | None, spec: TrialSpec) -> str:
+    """The table, and what it comes to.
+
+    Args: slots: trials at a time; None where a cluster alone knows. spec: one of the trials.
+    """
+    headers = ["step", "background", "lowest rate", "trials", "ms/step", "trial", "peak MB"]
+    rows = [
+        [
+            e.step, e.background, e.rate, str(e.trials), f"{1e3 * e.step_seconds:.2f}", duration(e.trial_seconds),
+            f"{e.peak_bytes / 1e6:,.0f}",
+        ]
+        for e in found
+        if not e.reason
+    ]  # fmt: skip
+    table = tabulate(rows, headers=headers, tablefmt="github", disable_numparse=True)
+    fails = [f"{e.trials} trials, {e.background} from rate {e.rate}, fail: {e.reason}" for e in found if e.reason]
+    seconds = sum(e.trials * e.trial_seconds for e in found if not e.reason)
+    most = max((e.peak_bytes for e in found), default=0)
+    said = [f"{duration(seconds)} of one worker"]
+    if slots is not None:
+        said.append(f"about {duration(seconds / slots)} with {slots} at a time")
+        said.append(f"{slots * most / 1e6:,.0f} MB of the {free_bytes(spec.device) / 1e6:,.0f} MB that are free")
+    alone = "Timed alone: trials side by side slow each other down."
+    if spec.pack != "single":
+        alone = "Timed one by one: together in a batched step they take less time, and more memory."
+    return "\n\n".join([table, f"{'; '.join(said)}. {alone}", *fails])
+
+
+def duration(seconds: float) -> str:
+    """In the largest unit of which there is one.
+
+    >>> duration(0.8), duration(150), duration(9000)
+    ('0.8 s', '2.5 min', '2.5 h')
+    """
+    unit, size = next(((u, s) for u, s in (("h", 3600), ("min", 60)) if seconds >= s), ("s", 1))
+    return f"{seconds / size:.1f} {unit}"

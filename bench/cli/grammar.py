@@ -1,0 +1,77 @@
+"""The small languages of the command line: rates and seeds. Pure functions of text; ValueError in one line."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+
+from bench.trial.streams import SEED_LIMIT
+
+GRID = tuple(map(Decimal, ["0.5", "0.7", "0.8", "0.9", "0.95", "0.98", "0.99", "0.995", "0.998", "0.999"]))
+RATES_HELP = "a number in [0, 1), a comma list, lo:hi (the standard grid between, ends included) or lo:hi:n"
+SEEDS_HELP = "a count, first:last, or a comma list with at least one comma"
+
+
+def parse_rates(text: str) -> list[Decimal]:
+    """The rates `text` names, rising, each once.
+
+    >>> [str(r) for r in parse_rates("0.9:0.995")]
+    ['0.9', '0.95', '0.98', '0.99', '0.995']
+    >>> [str(r) for r in parse_rates("0.9:0.999:3")]  # densities 0.1, 0.01, 0.001
+    ['0.9', '0.99', '0.999']
+    """
+    return sorted({rate.normalize() for item in text.split(",") for rate in _rates(item.strip(), text)})
+
+
+def _rates(item: str, text: str) -> list[Decimal]:
+    low, *rest = item.split(":")
+    if not rest:
+        return [_rate(low, text)]
+    lo, hi = _rate(low, text), _rate(rest[0], text)
+    if lo > hi or len(rest) > 2:
+        raise ValueError(f"rates {text!r}: allowed is {RATES_HELP}, lo <= hi")
+    if len(rest) == 1:
+        return [lo, *(r for r in GRID if lo < r < hi), hi]
+    n = _whole(rest[1], 2, 10_000, f"rates {text!r}: n")
+    ratio = float(1 - hi) / float(1 - lo)
+    inner = (round(Decimal(1 - float(1 - lo) * ratio ** (i / (n - 1))), 6) for i in range(1, n - 1))
+    return [lo, *(r for r in inner if lo < r < hi), hi]
+
+
+def _rate(text: str, whole: str) -> Decimal:
+    try:
+        rate = Decimal(text)
+    except InvalidOperation:
+        raise ValueError(f"rates {whole!r}: {text!r} is not a number; allowed is {RATES_HELP}") from None
+    if not (rate.is_finite() and 0 <= rate < 1):
+        raise ValueError(f"rate {text}: allowed is 0 <= rate < 1")
+    return abs(rate)  # -0 is 0
+
+
+def parse_seeds(text: str) -> list[int]:
+    """The seeds `text` names, rising, each once.
+
+    >>> parse_seeds("3"), parse_seeds("3:5"), parse_seeds("4,1"), parse_seeds("4:4")
+    ([0, 1, 2], [3, 4, 5], [1, 4], [4])
+    """
+    what = f"seeds {text!r}: allowed is {SEEDS_HELP};"
+    if "," in text:
+        items = [item.strip() for item in text.rstrip(",").split(",")]
+        return sorted({seed for item in items for seed in _seeds(item, what)})
+    if ":" in text:
+        return _seeds(text, what)
+    return list(range(_whole(text, 1, 1_000_000, what)))
+
+
+def _seeds(item: str, what: str) -> list[int]:
+    first, colon, last = item.partition(":")
+    low = _whole(first, 0, SEED_LIMIT - 1, what)
+    high = _whole(last, 0, SEED_LIMIT - 1, what) if colon else low
+    if low > high or high - low >= 1_000_000:
+        raise ValueError(f"{what} first <= last, at most a million of them")
+    return list(range(low, high + 1))
+
+
+def _whole(text: str, low: int, high: int, what: str) -> int:
+    if not text.strip().isascii() or not text.strip().isdigit() or not low <= int(text) <= high:
+        raise ValueError(f"{what} {text!r} is not a whole number from {low} to {high}")
+    return int(text)

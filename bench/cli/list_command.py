@@ -1,0 +1,69 @@
+"""The `list` command, once the command line is read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bench.cli.listing import LISTINGS, Rows, as_text
+from bench.messages import usage_errors
+from bench.trial.plugins import nearest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def print_list(options: Mapping[str, Any]) -> int:
+    """Print one of the listings on stdout."""
+    what = options["what"]
+    with usage_errors():
+        if options["plugins"] and what != "methods":
+            raise ValueError(f"--plugin with list {what}: a plug-in has methods only")
+        for option in ("columns", "name"):
+            if options[option] and what != "trials":
+                raise ValueError(f"--{option} with list {what}: trials alone have it")
+        rows = _rows(what, options)
+    click.echo(as_text(rows, options["format_"]))
+    return 0
+
+
+def _rows(what: str, options: Mapping[str, Any]) -> pd.DataFrame | Rows:
+    if what == "trials":
+        return _trials(options)
+    if what == "candidates":
+        return _candidates()
+    return LISTINGS[what](options["plugins"])
+
+
+def _trials(options: Mapping[str, Any]) -> pd.DataFrame | Rows:
+    """The store's trials, those of a sweep where one is named; as the columns asked for, where some are."""
+    from bench.cli.commands import stored_trials
+
+    frame = stored_trials()
+    if (name := options["name"]) is not None:
+        known = sorted({sweep for sweeps in frame["sweeps"] for sweep in sweeps})
+        if name not in known:
+            raise ValueError(nearest("sweep", name, known))
+        frame = frame[frame["sweeps"].map(lambda sweeps: name in sweeps)]
+    if not options["columns"]:
+        return frame
+    columns = [column.strip() for column in options["columns"].split(",")]
+    for column in columns:
+        if column not in frame:
+            raise ValueError(nearest("column", column, [str(known) for known in frame]))
+    rows: Rows = frame[columns].to_dict("records")  # type: ignore[assignment]
+    return rows
+
+
+def _candidates() -> Rows:
+    """What `tune` tried, a row each."""
+    from bench.cli.commands import existing_store
+    from bench.storage.choices import candidates
+
+    uri = existing_store()
+    rows = candidates(uri)
+    if not rows:
+        raise ValueError(f"no choice in the store {uri}: `python -m bench tune` makes some")
+    return rows

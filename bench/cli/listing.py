@@ -1,0 +1,121 @@
+"""What `list` prints: methods, models and data sets as rows. No torch."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from bench.cli.presets import PRESETS
+from bench.cli.presets import rows as fields_of_presets
+from bench.datasets import DATASETS
+from bench.methods import Method
+from bench.models import MODELS
+from bench.trial.plugins import Catalogue
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CLASSES = 10
+Rows = list[dict[str, Any]]
+
+
+def methods(plugins: Sequence[str]) -> Rows:
+    """One row per name; an installed plug-in is named, not imported."""
+    catalogue = Catalogue(plugins)
+    return [_method(catalogue, name, row) for name, row in catalogue.rows.items()]
+
+
+def _method(catalogue: Catalogue, name: str, row: Any) -> dict[str, Any]:
+    if not isinstance(row, Method):
+        return {
+            "name": name,
+            "criterion": "",
+            "scope": "",
+            "background": "",
+            "fields": "",
+            "note": f"plug-in {row.value}",
+        }
+    canonical = catalogue.name_of(row, name)
+    record = row.record()
+    summary = " ".join((type(row).__doc__ or "").split("\n\n")[0].split()) if type(row) is not Method else ""
+    return {
+        "name": name,
+        "criterion": record["criterion"],
+        "scope": row.scope,
+        "background": row.background,
+        "fields": " ".join(f"{k}={v}" for k, v in row.parameters().items()),
+        "note": summary if canonical == name else f"alias of {canonical}",
+    }
+
+
+def models(plugins: Sequence[str]) -> Rows:
+    """One row per model, with its numbers of parameters for ten classes."""
+    return [
+        {
+            "name": name,
+            "image": f"{'x'.join(map(str, row.image_shape))}{' and larger' if row.larger else ''}",
+            "parameters": row.parameters(CLASSES),
+            "maskable": row.maskable(CLASSES),
+            "note": row.note,
+        }
+        for name, row in MODELS.items()
+    ]
+
+
+def data_sets(plugins: Sequence[str]) -> Rows:
+    """One row per data set."""
+    return [
+        {
+            "name": name,
+            "image": "x".join(map(str, row.image_shape)),
+            "classes": row.classes,
+            "train": row.train,
+            "test": row.test,
+            "default model": row.default_model,
+            "note": row.note,
+        }
+        for name, row in DATASETS.items()
+    ]
+
+
+def presets(plugins: Sequence[str]) -> Rows:
+    """One row per preset and field, with where the value is from; then each one's source and what it cannot say."""
+    told = [
+        {"preset": name, "field": what, "value": text, "from": ""}
+        for name, preset in PRESETS.items()
+        for what, text in (("(source)", preset.source), ("(note)", preset.note))
+    ]
+    return [*fields_of_presets(), *told]
+
+
+LISTINGS: Mapping[str, Callable[[Sequence[str]], Rows]] = {
+    "methods": methods,
+    "models": models,
+    "datasets": data_sets,
+    "presets": presets,
+}
+
+
+def as_text(rows: Rows | pd.DataFrame, form: str) -> str:
+    """The rows as `plain` or `github` table or as `csv`."""
+    records: list[dict[Any, Any]] = rows if isinstance(rows, list) else rows.to_dict("records")
+    if form == "csv":
+        return _csv(records)
+    from tabulate import tabulate
+
+    if not isinstance(rows, list):  # the store's trials have a hundred columns: only a file can hold them
+        identity = ("dataset", "model", "method", "rate", "seed", "outcome")
+        shown = (*identity, "test_accuracy", "stored_parameters", "stored_bytes", "reason")
+        records = [{"run": r["run_id"][:8], **{name: r[name] for name in shown}} for r in records]
+    text: str = tabulate(records, headers="keys", tablefmt=form, disable_numparse=form == "plain")
+    return text
+
+
+def _csv(records: list[dict[Any, Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(records[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(records)
+    return text.getvalue().rstrip("\n")

@@ -1,0 +1,119 @@
+"""The `tune` command, once the command line is read. Everything is checked before anything is written."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from bench import names
+from bench.cli.arguments import on_device, read_execution, read_sweep
+from bench.cli.run import data_of
+from bench.messages import announced, one_line, say, usage_errors
+from bench.storage.choices import cells, choices, keep
+from bench.storage.destinations import StorePlace
+from bench.storage.entry import check_name
+from bench.trial.result import SweepError
+from bench.trial.search import read_search
+from bench.trial.spec import TrialSpec
+from bench.trial.sweep import Sweep, count
+
+if TYPE_CHECKING:
+    from bench.trial.result import Tried
+
+NOT_OF_TUNE: dict[str, Any] = {
+    "executor": "ray", "max_retries": None, "offline": None, "storage": None, "tuned": None,
+}  # fmt: skip
+
+
+def run_tune(options: Mapping[str, Any]) -> int:
+    """Choose values for the cells that the store has none for. Returns 0, or 1 where a cell is left without."""
+    with usage_errors():
+        if options["seeds"].isdigit():  # a count, of seeds that are to be reported
+            raise ValueError(f"seeds {options['seeds']}: allowed is first:last, or a comma list")
+        sweep = read_sweep(options)
+        search = read_search(options["search"], options["budget"], sweep.seeds, sweep.protocol)
+        sweep = on_device(sweep, options)
+        wanted = cells(sweep, search)
+        parts = count(len(wanted), "cell"), count(search.budget, "candidate"), count(len(search.seeds), "seed")
+        with announced(f"{' × '.join(parts)}: {search.text}"):
+            execution = read_execution({**options, **NOT_OF_TUNE}, wanted[0].device)
+            name = options["name"] or sweep.default_name
+            check_name(name)
+            place = StorePlace()
+            load = data_of(options["dataset"], options)
+            place.open()
+            known = {choice.cell for choice in choices(place.uri)}
+    missing = [cell for cell in wanted if cell.cell_key not in known]
+    before = f"{len(wanted) - len(missing)} chosen before, {len(missing)} to tune"
+    say(f"{count(len(wanted), 'cell')}: {before}; {place.text}")
+    if not missing:
+        return 0
+    with usage_errors():
+        from bench.storage.mlflow_store import Store
+
+        Store(place.uri).experiment(name)  # that of a deleted one
+    from bench.execution import asha, schedule
+
+    schedule.start(execution.address)
+    chooser = Chooser(sweep, place.uri, name, shlex.join(["python", "-m", "bench", *sys.argv[1:]]))
+    asha.run(
+        missing,
+        search,
+        load,
+        chooser.chosen,
+        cpus_per_trial=missing[0].threads,
+        gpus_per_trial=execution.gpus_per_trial,
+        address=execution.address,
+    )
+    return 1 if chooser.without else 0
+
+
+class Chooser:
+    """Is told of every cell whose candidates have ended; stores and says what is chosen."""
+
+    def __init__(self, sweep: Sweep, uri: str, experiment: str, command: str) -> None:
+        self.sweep, self.uri, self.experiment, self.command = sweep, uri, experiment, command
+        self.without: list[str] = []  # cells
+
+    def chosen(self, cell: TrialSpec, tried: Sequence[Tried]) -> None:
+        """Choose the best candidate of a cell; none where one failed, as the cell then had less than the budget."""
+        from bench.engine.candidates import best
+
+        method = self.sweep.name_of(cell.method)
+        label, found = f"{method} {cell.rate}", best(tried, cell.epochs)
+        failed = [one.reason for one in tried if one.outcome == names.FAILED]
+        if failed or found is None:
+            self.without.append(label)
+            say(f"{label}: {_why(tried, failed)}")
+            return
+        values = ", ".join(f"{field} {value:.4g}" for field, value in found.values.items())
+        try:
+            first = keep(self.uri, self.experiment, self.command, method, cell, tried, found)
+        except Exception as error:
+            raise SweepError(f"store {self.uri}: {one_line(error)}; not stored is {label}: {values}") from error
+        if not first:
+            say(f"{label}: another command has chosen meanwhile")
+            return
+        trained = sum(len(one.validation_accuracy) for one in tried)
+        say(
+            f"{label}: {values}, validation {found.validation_accuracy[-1]:.2%} "
+            f"(best of {len(tried)}; {trained} of {len(tried) * cell.epochs} epochs trained)"
+        )
+
+
+def _why(tried: Sequence[Tried], failed: Sequence[str]) -> str:
+    """Why nothing is chosen, and what to do."""
+    if failed:
+        reasons = "; ".join(sorted(set(failed)))
+        return (
+            f"nothing chosen: {len(failed)} of {len(tried)} candidates failed ({reasons}); the same command tries again"
+        )
+    counts = Counter(one.outcome for one in tried)
+    reasons = "; ".join(sorted({one.reason for one in tried if one.reason}))
+    return (
+        f"nothing chosen: no candidate trained to the end, {counts[names.DIVERGED]} diverged ({reasons}), "
+        f"{counts[names.DONE]} were stopped early; other --search bounds or a larger --budget may help"
+    )

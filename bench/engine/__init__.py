@@ -1,0 +1,10 @@
+"""Training: packs of trials in, results out. Knows nothing of Ray and MLflow.
+
+setup       from a spec to a network at its first step
+steps       one training step: dense, sparse, batched
+measures    what is measured of a network
+train       the training engine: packs in, results out
+trainers    how the trials of a pack are trained: one alone, or all in one batched step
+member      one trial of a pack while it is trained
+candidates  candidates for hyper-parameters, trained without the test images
+"""

@@ -1,0 +1,253 @@
+"""One trial of a pack while it is trained: what is known of it so far, and what becomes of it."""
+
+from __future__ import annotations
+
+import json
+import time
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from statistics import fmean
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from bench import names
+from bench.artefact.artefact import write
+from bench.artefact.container import sizes
+from bench.datasets import augment
+from bench.datasets.images import ImageData
+from bench.datasets.loader import Resident
+from bench.engine.measures.connectivity import disconnected
+from bench.engine.measures.cost import counts
+from bench.engine.measures.flow import flow_change
+from bench.engine.measures.gradients import Measured
+from bench.engine.setup.background import apply_background
+from bench.engine.setup.checksums import mask_checksum
+from bench.engine.setup.prepare import Trial, prepare, prepare_again
+from bench.engine.steps.learning_rate import learning_rate
+from bench.engine.steps.live_optimizer import dead_checksum
+from bench.models.initialise import checksum
+from bench.storage.checkpoint import Saved, State
+from bench.storage.environment import environment
+from bench.trial.result import TrialResult
+from bench.trial.spec import TrialSpec
+from bench.trial.streams import stream
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """A trial finished an epoch; 0 is before training."""
+
+    spec: TrialSpec
+    epoch: int
+    figures: Mapping[str, float]
+
+
+class Diverged(Exception):
+    """The loss or a gradient became NaN or infinite: an outcome, not an error."""
+
+
+class Member:
+    """A trial of a pack; whatever happens to it, this much is reported. `trial` is there once it is prepared."""
+
+    trial: Trial
+
+    def __init__(self, spec: TrialSpec) -> None:
+        self.spec = spec
+        self.metrics: dict[str, float] = {}
+        self.epochs: list[dict[str, float]] = []
+        self.layers: dict[str, dict[str, Any]] = {}
+        self.tags = environment()
+        self.started, self.seconds = time.time(), 0.0
+        self.artefact = b""
+        self.update: State = {}  # of the optimizer, where the trial is about to go on
+        self.ended = False
+        self._order, self._moves = stream(spec.seed, "order"), stream(spec.seed, "augmentation")
+        self._best = -1.0
+        self._dead = ""
+
+    def prepare(self, data: ImageData, device: str, images: tuple[Resident, Resident]) -> None:
+        """Set the trial up at its effective initial weights."""
+        self.begin(prepare(self.spec, data, device, images))
+
+    def begin(self, trial: Trial) -> None:
+        """Take a prepared trial; note what is known of it before training."""
+        self.trial, background = trial, self.spec.method.background
+        self.metrics |= flow_change(trial.model, trial.masks, *trial.probe)
+        apply_background(trial.model, trial.masks, self.spec)
+        self.metrics |= counts(trial.model, trial.masks, background, trial.train.image_shape)
+        self.metrics[names.DISCONNECTED] = disconnected(trial.model, trial.masks, trial.train.image_shape)
+        self.metrics[names.CLASSES] = trial.classes
+        self.metrics[names.SCORING_SECONDS] = trial.scoring_seconds
+        self.tags |= {names.INIT_SHA256: trial.init_sha256, names.MASK_SHA256: mask_checksum(trial.masks)}
+        for name, mask in trial.masks.items():
+            self.layers[name] = {"weights": mask.numel(), "live": int(mask.sum())}
+        self._dead = dead_checksum(trial.model, trial.masks)
+
+    def saved(self, update: State) -> Saved:
+        """What `resume` needs, with the optimizer's state."""
+        return Saved(
+            run_key=self.spec.run_key,
+            model=dict(self.trial.model.state_dict()),
+            masks=dict(self.trial.masks),
+            update=update,
+            init_sha256=self.trial.init_sha256,
+            dead_sha256=self._dead,
+            metrics=self.metrics,
+            epochs=self.epochs,
+            layers=self.layers,
+            tags=self.tags,
+            started=self.started,
+            seconds=self.seconds,
+            best=self._best,
+        )
+
+    def resume(self, saved: Saved, data: ImageData, device: str, images: tuple[Resident, Resident]) -> None:
+        """Set the trial up as it was when it was saved."""
+        self.trial, self._dead = prepare_again(self.spec, data, device, images, saved), saved.dead_sha256
+        self.update = saved.update
+        self.metrics, self.epochs, self.layers = saved.metrics, saved.epochs, saved.layers
+        self.started, self.seconds, self._best = saved.started, saved.seconds, saved.best
+        before = [saved.tags[names.RESUMED]] if names.RESUMED in saved.tags else []
+        elsewhere = {tag: text for tag, text in saved.tags.items() if self.tags.get(tag, text) != text}
+        if elsewhere:
+            self.tags[names.RESUMED_FROM] = json.dumps(elsewhere, sort_keys=True)
+        self.tags = {**saved.tags, **self.tags, names.RESUMED: ",".join([*before, str(self.epoch)])}
+        for _ in range(self.epoch):
+            self.order(), self.moves()
+
+    @property
+    def epoch(self) -> int:
+        """The number of epochs trained."""
+        return max(0, len(self.epochs) - 1)
+
+    def order(self) -> Tensor:
+        """The next epoch's permutation of the places in the training split."""
+        indices = self.trial.train_indices
+        return torch.from_numpy(self._order.permutation(len(indices))).to(indices.device)
+
+    def moves(self) -> Tensor | None:
+        """The move of each image of the next epoch, in its order; None without augmentation."""
+        if self.spec.augmentation == "none":
+            return None
+        return augment.draw(len(self.trial.train_indices), self._moves).to(self.trial.train_indices.device)
+
+    def measured(self, measured: Measured, validation: float, loss: float | None) -> Epoch:
+        """Note the figures of the epoch that just ended; per layer at the first and the last.
+
+        Raises: Diverged where the loss or a gradient is NaN or infinite.
+        """
+        figures, layers = measured
+        epoch = len(self.epochs)
+        if loss is not None and not isfinite(loss):
+            raise Diverged(f"training loss {loss} in epoch {epoch}")
+        self.epochs.append({names.VALIDATION_ACCURACY: validation, **figures})
+        if loss is not None:
+            self.epochs[-1][names.TRAIN_LOSS] = loss
+        if epoch == 0 and self.spec.optimizer == "sgd":
+            self.metrics[names.PREDICTED_DECREASE] = self._first_step() * figures[names.GRAD_NORM_LIVE] ** 2
+        if epoch in (0, self.spec.epochs):
+            suffix = "first" if epoch == 0 else "last"
+            for name, values in layers.items():
+                self.layers[name] |= {f"{figure}_{suffix}": value for figure, value in values.items()}
+        if not all(map(isfinite, figures.values())):
+            raise Diverged(f"gradient norm {figures[names.GRAD_NORM_ALL]} after epoch {epoch}")
+        return Epoch(self.spec, epoch, self.epochs[-1])
+
+    def _first_step(self) -> float:
+        """What SGD's first step multiplies the gradient by; weight decay aside."""
+        steps = -(-len(self.trial.train_indices) // self.spec.batch_size)
+        ahead = self.spec.momentum if self.spec.nesterov else 0.0
+        return (1 + ahead) * learning_rate(self.spec, 0, self.spec.epochs * steps)
+
+    def is_best(self) -> bool:
+        """Whether the last trained epoch has the best validation accuracy so far; the earliest on ties."""
+        accuracy = self.epochs[-1][names.VALIDATION_ACCURACY]
+        better = len(self.epochs) > 1 and accuracy > self._best
+        self._best = accuracy if better else self._best
+        return better
+
+    def best(self, test: float) -> None:
+        """Note the test accuracy of the best epoch so far, the last one trained."""
+        self.metrics |= {names.BEST_EPOCH: len(self.epochs) - 1, names.TEST_ACCURACY_BEST: test}
+
+    def finish(self, test: float) -> None:
+        """Note the final test accuracy and weights, and store the network.
+
+        Raises: RuntimeError where a dead weight is not what it was.
+        """
+        self.metrics |= {names.TEST_ACCURACY: test, names.TRAINING_SECONDS: self.seconds}
+        if dead_checksum(self.trial.model, self.trial.masks) != self._dead:
+            raise RuntimeError("a dead weight was changed by training")
+        self.tags[names.WEIGHTS_SHA256] = checksum(self.trial.model)
+        self.artefact = self._stored(test)
+        self.metrics |= storage(self.artefact, self.trial.model)
+
+    def _stored(self, test: float) -> bytes:
+        """The file of the trained network."""
+        return write(
+            spec=self.spec.record(),
+            model=self.trial.model,
+            masks=self.trial.masks,
+            init_sha256=self.trial.init_sha256,
+            image_shape=self.trial.train.image_shape,
+            classes=self.trial.classes,
+            test_accuracy=test,
+        )
+
+    def result(self, peak_bytes: float, error: Exception | None = None) -> TrialResult:
+        """The outcome: done, or what the error says."""
+        self.ended = True
+        most = max(peak_bytes, self.metrics.get(names.PEAK_MEMORY, 0.0))
+        self.metrics |= {names.PEAK_MEMORY: most, **over_epochs(self.epochs)}
+        outcome, reason = outcome_of(error)
+        return TrialResult(
+            run_key=self.spec.run_key,
+            outcome=outcome,
+            reason=reason,
+            metrics=_finite(self.metrics),
+            epochs=[_finite(e) for e in self.epochs],
+            layers=[{"name": name, **values} for name, values in self.layers.items()],
+            tags=self.tags,
+            artefact=self.artefact if error is None else b"",
+            started=self.started,
+            ended=time.time(),
+        )
+
+
+def over_epochs(epochs: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Each gradient figure before training, and its mean over the epochs trained."""
+    found = {name: epochs[0][figure] for figure, name in names.INITIAL.items()} if epochs else {}
+    if len(epochs) > 1:
+        found |= {name: fmean(epoch[figure] for epoch in epochs[1:]) for figure, name in names.MEAN.items()}
+    return found
+
+
+def storage(artefact: bytes, model: nn.Module) -> dict[str, float]:
+    """What a network takes as a file, beside all its parameters in their own type."""
+    parts, whole = sizes(artefact), sum(p.nbytes for p in model.parameters())
+    return {
+        names.STORED_BYTES: len(artefact),
+        names.MASK_BYTES: parts["mask"],
+        names.VALUE_BYTES: parts["values"],
+        names.COMPRESSION_BYTES: whole / len(artefact),
+    }
+
+
+def outcome_of(error: Exception | None) -> tuple[str, str]:
+    """Outcome and reason of a trial that ended with this error, or none."""
+    if error is None:
+        return names.DONE, ""
+    if isinstance(error, Diverged):
+        return names.DIVERGED, str(error)
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    message = " ".join(str(error).split())
+    return names.FAILED, f"{type(error).__name__}: {message} ({where.filename.rpartition('/')[2]}:{where.lineno})"
+
+
+def _finite(figures: Mapping[str, float]) -> dict[str, float]:
+    """JSON and the store take finite numbers only; what is not finite is named in the outcome's reason."""
+    return {name: float(value) for name, value in figures.items() if isfinite(value)}

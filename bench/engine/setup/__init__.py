@@ -1,0 +1,8 @@
+"""From a spec to a network at its first step.
+
+prepare     everything before the first step: split, initial weights, masks, background
+background  the weights before training, from seed, initialiser, method and masks
+precision   how numbers are computed: precision, threads, determinism
+checksums   what pins a network besides its weights: its mask, and what it answers
+memory      peak memory of a stretch of work
+"""

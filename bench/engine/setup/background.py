@@ -1,0 +1,92 @@
+"""The weights of a trial before training: all follow from its seed, its initialiser, its method and its masks."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from bench.methods.maskable import maskable
+from bench.models.initialise import initialise
+from bench.trial.streams import stream
+
+
+class MethodOf(Protocol):
+    """What counts of a method, or of a stored one's record."""
+
+    @property
+    def background(self) -> str:
+        """ "freeze" or "prune"."""
+
+    @property
+    def control(self) -> str:
+        """Of `bench.methods.base.Control`."""
+
+
+class Described(Protocol):
+    """What counts of a TrialSpec, or of a stored one's record."""
+
+    @property
+    def seed(self) -> int:
+        """32 bits."""
+
+    @property
+    def initialiser(self) -> str:
+        """A name of `bench.models.initialisers.INITIALISERS`."""
+
+    @property
+    def method(self) -> MethodOf:
+        """How the trial chooses its masks, and what its dead weights hold."""
+
+
+def draw(model: nn.Module, spec: Described, purpose: str = "init") -> None:
+    """Set the model to the initial values of a purpose: "init", which are scored; controls have others."""
+    initialise(model, spec.initialiser, lambda name: stream(spec.seed, purpose, name))
+
+
+def trained_from(spec: Described) -> str:
+    """The purpose of the values that training starts from."""
+    return "reinit" if spec.method.control == "reinitialise" else "init"
+
+
+@torch.no_grad()
+def apply_background(model: nn.Module, masks: Mapping[str, Tensor], spec: Described) -> None:
+    """Set every maskable weight to where(mask, initial, background), in place; the model is at `trained_from`."""
+    control = spec.method.control
+    if control == "redraw":
+        fresh = copy.deepcopy(model)
+        draw(fresh, spec, "redraw")
+        values = maskable(fresh)
+    for name, weight in maskable(model).items():
+        if spec.method.background == "prune":
+            dead = torch.zeros_like(weight)
+        elif control == "redraw":
+            dead = values[name]
+        else:
+            dead = FROZEN.get(control, torch.clone)(weight)
+        weight.copy_(torch.where(masks[name], weight, dead))
+
+
+def _sign(weight: Tensor) -> Tensor:
+    """sign(w) · the standard deviation of the tensor."""
+    return weight.sign() * _moments(weight)[1]
+
+
+def _mean(weight: Tensor) -> Tensor:
+    return torch.full_like(weight, _moments(weight)[0])
+
+
+def _moments(weight: Tensor) -> tuple[float, float]:
+    """Mean and standard deviation, from exact sums: the same on every machine, so that the weights can be rebuilt."""
+    values = weight.detach().cpu().double().flatten().numpy()
+    mean = math.fsum(values) / len(values)
+    return mean, math.sqrt(math.fsum(np.square(values - mean)) / len(values))
+
+
+# control -> what frozen weights hold, from their initial values; without one they keep them.
+FROZEN: dict[str, Callable[[Tensor], Tensor]] = {"sign": _sign, "mean": _mean}

@@ -1,0 +1,37 @@
+"""What pins a network besides its weights (`bench.models.initialise.checksum`): its mask, and what it answers."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from bench.trial.streams import stream
+
+IMAGES = 16  # of the fixed batch
+
+
+def mask_checksum(masks: Mapping[str, Tensor]) -> str:
+    """SHA-256 of the masks' packed bits, in the model's order, each behind its name."""
+    digest = hashlib.sha256()
+    for name, mask in masks.items():
+        digest.update(name.encode() + b"\x00" + np.packbits(mask.cpu().numpy().reshape(-1)).tobytes())
+    return digest.hexdigest()
+
+
+@torch.no_grad()
+def logits_checksum(model: nn.Module, seed: int, image_shape: tuple[int, ...]) -> str:
+    """SHA-256 of the logits [16, K], float32 little-endian, on 16 fixed images; the model stays as it is.
+
+    The images [16, C, H, W] are uniform in [-1, 1), contiguous, drawn from the seed. A copy of the network computes on
+    the CPU, in evaluation mode and in float64, and the logits are rounded to float32: the order in which a library adds
+    changes the 16th digit, and the 8th, which is hashed, hardly ever. So the bits agree between CPUs, numbers of
+    threads and versions, where float32 arithmetic would not give the same bits twice.
+    """
+    drawn = stream(seed, "logits").random_sample((IMAGES, *image_shape))
+    logits: Tensor = copy.deepcopy(model).cpu().double().eval()(torch.from_numpy(2 * drawn - 1))
+    return hashlib.sha256(logits.numpy().astype("<f4").tobytes()).hexdigest()

@@ -1,0 +1,180 @@
+"""Everything before the first step of a trial: split, initial weights, masks, background."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
+from time import perf_counter
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from bench import models, names
+from bench.datasets.images import ImageData
+from bench.datasets.loader import Resident
+from bench.datasets.splits import class_balanced, train_validation
+from bench.engine.setup.background import draw, trained_from
+from bench.engine.setup.precision import DTYPES
+from bench.methods import Masks
+from bench.methods.controls import shuffled
+from bench.methods.counts import live_count
+from bench.methods.maskable import maskable
+from bench.models.initialise import checksum
+from bench.storage.checkpoint import Saved
+from bench.trial.spec import TrialSpec
+from bench.trial.streams import stream
+
+PROBE = 256  # images of the fixed batch for gradient figures: the first of the training split, un-augmented
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A trial at its first step: the network at its effective initial weights, and the data it will see."""
+
+    model: nn.Module
+    masks: Masks
+    train: Resident
+    train_indices: Tensor  # int64, sorted, on the device
+    validation_indices: Tensor
+    test: Resident
+    classes: int
+    init_sha256: str
+    scoring_seconds: float
+
+    @property
+    def probe(self) -> tuple[Tensor, Tensor]:
+        """The fixed batch for gradient figures."""
+        return self.train.batch(self.train_indices[:PROBE])
+
+
+def prepare(spec: TrialSpec, data: ImageData, device: str, images: tuple[Resident, Resident] | None = None) -> Trial:
+    """Set a trial up. Methods at one seed share everything here but the masks and the background.
+
+    Args: images: the `residents` of the data, where trials share them.
+    """
+    model = initial_model(spec, data.classes)
+    init_sha256 = checksum(model)
+    model = model.to(device)
+    split, sample = indices(spec, data)
+    batch = criterion_batch(spec, data, sample, device)
+    scoring_start = perf_counter()
+    masks = select(spec, model, batch)
+    scoring_seconds = perf_counter() - scoring_start
+    if (purpose := trained_from(spec)) != "init":
+        draw(model, spec, purpose)
+        init_sha256 = checksum(model)
+    return placed(data, split, images or residents(spec, data, device), model, masks, init_sha256, scoring_seconds)
+
+
+def prepare_again(
+    spec: TrialSpec, data: ImageData, device: str, images: tuple[Resident, Resident], saved: Saved
+) -> Trial:
+    """Set a trial up as it was when it was saved: nothing is initialised or scored again."""
+    model = models.build(spec.model, data.classes).to(DTYPES[spec.precision])
+    model.load_state_dict(saved.model)
+    masks = {name: saved.masks[name].to(device) for name in maskable(model)}
+    split, _ = indices(spec, data)
+    seconds = saved.metrics[names.SCORING_SECONDS]
+    return placed(data, split, images, model.to(device), masks, saved.init_sha256, seconds)
+
+
+def placed(
+    data: ImageData,
+    split: tuple[Tensor, Tensor],
+    images: tuple[Resident, Resident],
+    model: nn.Module,
+    masks: Masks,
+    init_sha256: str,
+    scoring_seconds: float,
+) -> Trial:
+    """A network with its masks, and the data on the device of its images."""
+    train, test = images
+    device = train.labels.device
+    return Trial(
+        model=model,
+        masks=masks,
+        train=train,
+        train_indices=split[0].to(device),
+        validation_indices=split[1].to(device),
+        test=test,
+        classes=data.classes,
+        init_sha256=init_sha256,
+        scoring_seconds=scoring_seconds,
+    )
+
+
+def indices(spec: TrialSpec, data: ImageData) -> tuple[tuple[Tensor, Tensor], Tensor]:
+    """((training, validation), criterion sample) as sorted indices into the training images.
+
+    Raises: DataError where a class has too few images for the split or the sample.
+    """
+    labels = data.train_labels
+    split = train_validation(labels, spec.validation_fraction, stream(spec.seed, "split"))
+    sample = class_balanced(labels, split[0], spec.criterion_per_class, stream(spec.seed, "criterion", "sample"))
+    return split, sample
+
+
+def criterion_batch(spec: TrialSpec, data: ImageData, sample: Tensor, device: str) -> tuple[Tensor, Tensor]:
+    """The criterion's images, normalised, in the precision it computes in."""
+    images, labels = data.train_images[sample], data.train_labels[sample]
+    dtype = DTYPES[spec.criterion_precision]
+    return Resident(images, labels, data.mean, data.std, device=device, dtype=dtype).batch(torch.arange(len(labels)))
+
+
+def initial_model(spec: TrialSpec, classes: int) -> nn.Module:
+    """The network at its initial weights, on the CPU."""
+    model = models.build(spec.model, classes).to(DTYPES[spec.precision])
+    draw(model, spec)
+    return model
+
+
+def select(spec: TrialSpec, model: nn.Module, sample: tuple[Tensor, Tensor]) -> Masks:
+    """The method's masks, from a copy of the model in the precision and BatchNorm mode of the spec."""
+    scored = copy.deepcopy(model).to(DTYPES[spec.criterion_precision]).eval()
+    if spec.criterion_statistics == "batch":
+        for module in scored.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                module.train()
+    generator = stream(spec.seed, "criterion", "scores")
+    with torch.random.fork_rng(devices=[torch.cuda.current_device()] if sample[0].is_cuda else []):
+        masks = spec.method.select(scored, [sample], cross_entropy, Fraction(spec.rate), generator)
+    _check_masks(model, masks, Fraction(spec.rate))
+    if spec.method.control == "shuffle":
+        masks = shuffled({name: masks[name] for name in maskable(model)}, stream(spec.seed, "shuffle"))
+    return {name: masks[name].to(sample[0].device) for name in maskable(model)}
+
+
+def _check_masks(model: nn.Module, masks: Masks, rate: Fraction) -> None:
+    """A plug-in's masks are checked before anything is trained on them."""
+    for name, weight in maskable(model).items():
+        mask = masks.get(name)
+        if mask is None or mask.dtype != torch.bool or mask.shape != weight.shape:
+            found = "none" if mask is None else f"{mask.dtype} of shape {tuple(mask.shape)}"
+            raise ValueError(f"mask of {name}: {found}; allowed is torch.bool of shape {tuple(weight.shape)}")
+    if extra := set(masks) - set(maskable(model)):
+        raise ValueError(f"masks of {', '.join(sorted(extra))}: not maskable weights of the model")
+    live, expected = (
+        sum(int(m.sum()) for m in masks.values()),
+        live_count(rate, sum(m.numel() for m in masks.values())),
+    )
+    if live != expected:
+        raise ValueError(f"masks of {live} live weights at rate {float(rate)}: allowed is exactly {expected}")
+
+
+def residents(spec: TrialSpec, data: ImageData, device: str) -> tuple[Resident, Resident]:
+    """The training and the test images on the device, as uint8."""
+    placed = partial(resident, spec.model, spec.precision, data, device)
+    return placed(data.train_images, data.train_labels), placed(data.test_images, data.test_labels)
+
+
+def resident(model: str, precision: str, data: ImageData, device: str, images: Tensor, labels: Tensor) -> Resident:
+    """Images of a data set on the device, as a network computes with them.
+
+    Channels last for convolutional networks: about twice as fast on a CPU, and what tensor cores want.
+    """
+    convolutional = any(len(shape) == 4 for shape in models.MODELS[model].layers(data.classes).values())
+    layout = torch.channels_last if convolutional else torch.contiguous_format
+    return Resident(images, labels, data.mean, data.std, device=device, dtype=DTYPES[precision], memory_format=layout)

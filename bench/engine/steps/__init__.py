@@ -1,0 +1,15 @@
+"""One training step: dense, sparse, batched.
+
+network           what the engine trains: the model itself, or its sparse stand-in
+live_optimizer    the one rule, weight = where(mask, trained, background), held by construction
+updates           the update rules: torch's fused optimizers in functional form
+learning_rate     the learning rate of a step
+sparse_network    the model with its large layers replaced, for the sparse step
+sparse_layers     layers of a pruned network whose live weights are one compact vector
+frozen_layers     layers of a frozen network of which the live weights alone are trained
+csr_pattern       the live weights of a layer as a sparse matrix
+fused_tail        the end of a network as a chain whose training step is written out
+tail_layers       the links of that chain besides the sparse layers
+batched_networks  many networks of one architecture as one, every tensor stacked
+cuda_graph        a step recorded once and replayed
+"""

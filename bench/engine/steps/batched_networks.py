@@ -1,0 +1,127 @@
+"""P networks of one architecture as one: every parameter and buffer stacked, [P, ...], computed by `torch.func.vmap`.
+
+Each network keeps its own BatchNorm statistics. K classes; B images of a batch.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
+from torch.nn.functional import cross_entropy, linear, pad
+
+from bench import models
+from bench.engine.setup.precision import DTYPES
+from bench.engine.setup.prepare import PROBE
+from bench.engine.steps.csr_pattern import output_size, padding
+from bench.engine.steps.sparse_network import replaceable, twin
+from bench.trial.pack_kind import Pack
+from bench.trial.spec import TrialSpec
+
+
+class Stack:
+    """The networks, by the place of each. `module` holds the stacked parameters and buffers, and cannot be called.
+
+    Args: convolutions: how a plain convolution is computed. "vmap": as torch batches it, one grouped convolution of P
+          groups. "unfold": its patches times its weights, one batched matrix product.
+    """
+
+    def __init__(self, networks: Sequence[nn.Module], convolutions: Pack) -> None:
+        self.module = stacked(networks)
+        # Its own parameters are never computed with; they say which weights are shared.
+        self.skeleton = copy.deepcopy(unfolded(networks[0]) if convolutions == "unfold" else networks[0])
+
+    def __call__(self, x: Tensor, *, training: bool) -> Tensor:
+        """[P, B, K] of images [P, B, C, H, W], or of the same images [B, C, H, W] for every network.
+
+        In training BatchNorm uses the statistics of the batch, and its own are brought up to date.
+        """
+        return self.logits_of(dict(self.module.named_parameters()), dict(self.module.named_buffers()), x, training)
+
+    def logits_of(self, parameters: dict[str, Tensor], buffers: dict[str, Tensor], x: Tensor, training: bool) -> Tensor:
+        """The same, with these in the place of the stack's own."""
+        self.skeleton.train(training)
+
+        def one(parameters: dict[str, Tensor], buffers: dict[str, Tensor], x: Tensor) -> Tensor:
+            answer: Tensor = functional_call(self.skeleton, {**parameters, **buffers}, (x,))
+            return answer
+
+        out: Tensor = vmap(one, (0, 0, 0 if x.ndim == 5 else None), randomness="different")(parameters, buffers, x)
+        return out
+
+    @torch.no_grad()
+    def write_back(self, networks: Sequence[nn.Module]) -> None:
+        """Copy the state of each into a network of its own."""
+        states = [network.state_dict() for network in networks]
+        for name, values in self.module.state_dict().items():
+            for state, value in zip(states, values, strict=True):
+                state[name].copy_(value)
+
+
+def losses_of(logits: Tensor, labels: Tensor) -> Tensor:
+    """The mean cross-entropy of each network [P], from logits [P, B, K] and labels [P, B]."""
+    each = cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none")
+    return each.view(labels.shape).mean(1)
+
+
+def trial_bytes(spec: TrialSpec, image_shape: tuple[int, ...], classes: int) -> int:
+    """Bytes that one trial adds to a pack: what a forward pass on a batch, or on the probe, keeps for its backward
+    pass, doubled for what that makes, and eight copies of the parameters (weights, gradients, masks, indices, state).
+    """
+    model = models.build(spec.model, classes).to(DTYPES[spec.precision])
+    images = max(spec.batch_size, PROBE)
+    x = torch.zeros(1, images, *image_shape, dtype=DTYPES[spec.precision])
+    kept: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        losses = losses_of(Stack([model], spec.pack)(x, training=True), torch.zeros(1, images, dtype=torch.int64))
+    assert losses.requires_grad  # what was kept is kept until here, so no address is counted for two tensors
+    return 2 * sum(kept.values()) + 8 * sum(p.nbytes for p in model.parameters())
+
+
+@torch.no_grad()
+def stacked(networks: Sequence[nn.Module]) -> nn.Module:
+    """A copy of the first network whose parameters and buffers are those of all, [P, ...] each."""
+    memo: dict[int, object] = {}
+    for first, *others in zip(*(n.parameters() for n in networks), strict=True):
+        memo[id(first)] = nn.Parameter(torch.stack([first, *others]), requires_grad=first.requires_grad)
+    for first, *others in zip(*(n.buffers() for n in networks), strict=True):
+        memo[id(first)] = torch.stack([first, *others])
+    return copy.deepcopy(networks[0], memo)
+
+
+def unfolded(model: nn.Module) -> nn.Module:
+    """The model with its plain convolutions computed as matrix products; all parameters are shared with it.
+
+    A depthwise or dilated convolution stays as it is.
+    """
+    plain = {
+        layer for layer in replaceable(model).values() if isinstance(layer, nn.Conv2d) and layer.dilation == (1, 1)
+    }
+    return twin(model, {id(conv): UnfoldedConv(conv) for conv in plain})
+
+
+class UnfoldedConv(nn.Module):
+    """A convolution as one matrix product: every patch of every image [B · H · W, C · h · w] times the weights."""
+
+    def __init__(self, conv: nn.Conv2d) -> None:
+        super().__init__()
+        self.weight, self.bias, self._conv = conv.weight, conv.bias, [conv]  # in a list: not a submodule
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, O, H, W] of x [B, C, *, *]."""
+        (conv,) = self._conv
+        (high, wide), (down, right), (y, z) = conv.kernel_size, conv.stride, padding(conv)
+        height, width = output_size(conv, x.shape[1:])
+        x = pad(x, (z, z, y, y)) if y or z else x
+        patches = x.unfold(2, high, down).unfold(3, wide, right).permute(0, 2, 3, 1, 4, 5)
+        rows = patches.reshape(len(x) * height * width, -1)
+        out = linear(rows, self.weight.flatten(1), self.bias)
+        return out.view(len(x), height, width, -1).permute(0, 3, 1, 2)

@@ -1,0 +1,105 @@
+"""The one rule, weight = where(mask, trained, background), held by construction.
+
+The optimizer never sees a dead weight: it works on one compact vector of live values per weight tensor, filled from
+the gradient by index and written back by index. No optimizer, decay, momentum or precision can move what it never
+touches, and its state is as small as the live weights. A tensor that is live throughout is handed over as it is; so is
+a compact vector that the network itself computes with (`bench.engine.steps.sparse_network`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import torch
+from torch import Tensor, nn
+
+from bench.engine.steps.updates import UPDATES
+from bench.methods.maskable import maskable
+from bench.trial.spec import TrialSpec
+
+
+def dead_checksum(model: nn.Module, masks: Mapping[str, Tensor]) -> str:
+    """SHA-256 of the dead weights' values, in the model's order: training must not change it."""
+    digest = hashlib.sha256()
+    for key, weight in maskable(model).items():
+        digest.update(weight.detach()[~masks[key]].cpu().numpy().tobytes())
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Part:
+    """The live entries of one weight tensor: `values` [k] stands in for `weight` at the flat positions `index` [k]."""
+
+    weight: Tensor
+    flat: Tensor
+    index: Tensor
+    values: Tensor
+
+
+class LiveOptimizer:
+    """An optimizer of torch over the live entries only; weight decay on live weights, none on the other parameters.
+
+    Args: compact: the live values, by weight name, of the layers that compute with them and leave their gradient there.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        masks: Mapping[str, Tensor],
+        spec: TrialSpec,
+        compact: Mapping[str, nn.Parameter] = MappingProxyType({}),
+    ) -> None:
+        weights = maskable(model)
+        dense = {name: w for name, w in weights.items() if name not in compact}
+        whole = {name: w for name, w in dense.items() if masks[name].all()}
+        whole |= {name: values for name, values in compact.items() if values.numel()}
+        parts = {name: _part(w, masks[name]) for name, w in dense.items() if name not in whole}
+        parts = {name: part for name, part in parts.items() if part.index.numel()}
+        ids = {id(w) for w in weights.values()}
+        others = {name: p for name, p in model.named_parameters() if id(p) not in ids}
+        self.names = ([*whole, *parts], [*others])
+        self.whole, self.parts, self.others = [*whole.values()], [*parts.values()], [*others.values()]
+        self.compact = list(compact.values())
+        self.parameters = [*model.parameters(), *self.compact]
+        update = UPDATES[spec.optimizer]
+        self.decayed = update(spec, [*self.whole, *(part.values for part in self.parts)], spec.weight_decay)
+        self.undecayed = update(spec, self.others, 0.0)
+
+    @torch.no_grad()
+    def step(self, lr: float | Tensor) -> None:
+        """One update from the `.grad` that the last backward pass left; leaves no `.grad` behind."""
+        live = [_gradient(part.weight).view(-1).index_select(0, part.index) for part in self.parts]
+        self.decayed.step([*map(_gradient, self.whole), *live], lr)
+        self.undecayed.step([*map(_gradient, self.others)], lr)
+        for part in self.parts:
+            part.flat.index_copy_(0, part.index, part.values)
+        for parameter in self.parameters:
+            parameter.grad = None
+
+    def state(self) -> dict[str, list[Tensor]]:
+        """Parameter name -> the update's state of its live values, in flat order; of no parameter without one."""
+        updates = (self.decayed, self.undecayed)
+        return {
+            name: update.state_of(i)
+            for names, update in zip(self.names, updates, strict=True)
+            for i, name in enumerate(names)
+        }
+
+    def state_bytes(self) -> int:
+        """Memory the live values, their indices and the optimizer's state take, beyond the model itself."""
+        own = (t for part in self.parts for t in (part.index, part.values))
+        return sum(t.nbytes for t in (*self.decayed.state, *self.undecayed.state, *own, *self.compact))
+
+
+def _gradient(tensor: Tensor) -> Tensor:
+    assert tensor.grad is not None, "a parameter that the loss does not depend on"
+    return tensor.grad
+
+
+def _part(weight: Tensor, mask: Tensor) -> Part:
+    flat = weight.detach().view(-1)
+    index = mask.view(-1).nonzero().view(-1)
+    return Part(weight, flat, index, flat.index_select(0, index))

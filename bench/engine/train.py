@@ -1,0 +1,223 @@
+"""The training engine: packs of trials in, results out. Knows nothing of Ray and MLflow."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+
+from bench import names
+from bench.datasets.images import ImageData
+from bench.datasets.loader import Resident
+from bench.engine.member import Diverged, Epoch, Member
+from bench.engine.setup.memory import free_bytes, is_out_of_memory, peak_bytes, release, reset_peak
+from bench.engine.setup.precision import settings
+from bench.engine.setup.prepare import residents
+from bench.engine.steps.batched_networks import trial_bytes
+from bench.engine.steps.learning_rate import learning_rate
+from bench.engine.trainers import trainer_of
+from bench.messages import one_line
+from bench.storage.checkpoint import Checkpoints
+from bench.trial.pack_kind import packs_of, parts
+from bench.trial.result import TrialResult
+from bench.trial.spec import TrialSpec
+
+FILL = 0.5  # of the free memory: the estimate of a trial's needs knows nothing of libraries' scratch space
+
+
+def train(
+    pack: Sequence[TrialSpec],
+    data: ImageData,
+    device: str,
+    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+    checkpoints: Checkpoints | None = None,
+) -> list[TrialResult]:
+    """Train a pack of trials, calling `on_epoch` after every epoch of each; see `train_epochs`."""
+    results: dict[str, TrialResult] = {}
+    for event in train_epochs(pack, data, device, checkpoints):
+        if isinstance(event, Epoch):
+            on_epoch(event)
+        else:
+            results[event.run_key] = event
+    return [results[spec.run_key] for spec in pack]
+
+
+def train_epochs(
+    pack: Sequence[TrialSpec], data: ImageData, device: str, checkpoints: Checkpoints | None = None
+) -> Generator[Epoch | TrialResult, None, None]:
+    """Train the trials of a pack, yielding after every epoch of each, and each one's result as soon as it ends.
+
+    Trials that may not share a step are trained one after the other. A trial that diverges or raises becomes a result
+    that says so, and leaves the others undisturbed. One that has a checkpoint goes on from there.
+    """
+    for together in packs_of(pack, 1):
+        with settings(together[0]):
+            for part in parts(together, -(-len(together) // _fitting(together[0], data, device))):
+                for event in _train_part(part, data, device, checkpoints):
+                    if checkpoints and isinstance(event, TrialResult) and event.outcome == names.FAILED:
+                        checkpoints.remove([event.run_key])  # it starts again, lest what it failed of is in there
+                    yield event
+
+
+def _fitting(spec: TrialSpec, data: ImageData, device: str) -> int:
+    """How many trials like this one the free memory holds at once; at least one is tried."""
+    if spec.pack == "single":
+        return 1
+    try:
+        needed = trial_bytes(spec, tuple(data.train_images.shape[1:]), data.classes)
+    except Exception:  # it will be met again by each trial, and told as its outcome
+        return 1
+    return max(1, int(FILL * free_bytes(device) / needed))
+
+
+def _train_part(
+    specs: Sequence[TrialSpec], data: ImageData, device: str, checkpoints: Checkpoints | None
+) -> Iterator[Epoch | TrialResult]:
+    """Train these trials together; where memory does not suffice, those that have not ended again, in two halves.
+
+    Trials that go on after different epochs share no step.
+    """
+    members = [Member(spec) for spec in specs]
+    again: list[TrialSpec] = []
+    reset_peak(device)
+    try:
+        yield from _prepare(members, data, device, checkpoints)
+        for together in _by_epoch([member for member in members if not member.ended]):
+            yield from Training(together, checkpoints).events()
+    except Exception as error:
+        running = [member for member in members if not member.ended]
+        if len(running) > 1 and is_out_of_memory(error):
+            again = [member.spec for member in running]
+        else:
+            for member in running:
+                yield member.result(peak_bytes(device) / len(members), error)
+    members.clear()
+    for half in parts(again, 2) if again else ():
+        release(device)
+        yield from _train_part(half, data, device, checkpoints)
+
+
+def _by_epoch(members: Sequence[Member]) -> list[list[Member]]:
+    """The trials in groups that go on after the same epoch."""
+    groups: dict[int, list[Member]] = {}
+    for member in members:
+        groups.setdefault(len(member.epochs), []).append(member)
+    return [*groups.values()]
+
+
+def _prepare(
+    members: Sequence[Member], data: ImageData, device: str, checkpoints: Checkpoints | None
+) -> Iterator[TrialResult]:
+    """Prepare each trial, or set it up at its checkpoint, on shared images; yields the result of one that raises."""
+    images = residents(members[0].spec, data, device)
+    for member in members:
+        try:
+            if not (checkpoints and _resumed(member, checkpoints, data, device, images)):
+                member.prepare(data, device, images)
+        except Exception as error:
+            if len(members) > 1 and is_out_of_memory(error):
+                raise
+            yield member.result(peak_bytes(device) / len(members), error)
+
+
+def _resumed(
+    member: Member, checkpoints: Checkpoints, data: ImageData, device: str, images: tuple[Resident, Resident]
+) -> bool:
+    """Set a trial up at its checkpoint; whether it has one that fits."""
+    saved = checkpoints.read(member.spec.run_key)
+    if saved is None:
+        return False
+    try:
+        member.resume(saved, data, device, images)
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        return False  # the state of a network that is built otherwise by now: the trial starts again
+    return True
+
+
+class Training:
+    """Prepared trials of one protocol, after the same number of epochs, trained together in place."""
+
+    def __init__(self, members: Sequence[Member], checkpoints: Checkpoints | None = None) -> None:
+        self.members = list(members)
+        self._spec, trials = members[0].spec, [member.trial for member in members]
+        self._steps = -(-len(trials[0].train_indices) // self._spec.batch_size)  # of an epoch
+        self._device = trials[0].train_indices.device.type
+        self._size = len(members)
+        self._trainer = trainer_of(self._spec, trials)
+        self._checkpoints, self._saved = checkpoints, time.monotonic()
+        if members[0].epochs:
+            self._trainer.resume([member.update for member in members])
+        for member in members:
+            member.update = {}
+
+    def events(self) -> Iterator[Epoch | TrialResult]:
+        """Train to the end; see `train_epochs`."""
+        first = self.members[0].epoch
+        if not self.members[0].epochs:
+            yield from self._measure([None] * self._size)
+        for epoch in range(first, self._spec.epochs):
+            if self.members:
+                yield from self._measure(self._train(epoch))
+                self._note_best()
+                self._save()
+        yield from self._finish()
+
+    def _save(self) -> None:
+        """Write a checkpoint of each trial, where the last ones are old enough."""
+        if self._checkpoints is None or time.monotonic() - self._saved < self._checkpoints.seconds:
+            return
+        self._trainer.write_back()
+        for member, state in zip(self.members, self._trainer.states(), strict=True):
+            member.tags.pop(names.UNSAVED, None)
+            try:
+                self._checkpoints.write(member.saved(state))
+            except OSError as error:  # the training itself can go on
+                member.tags[names.UNSAVED] = one_line(error)
+        self._saved = time.monotonic()
+
+    def _train(self, epoch: int) -> list[float]:
+        """Train one epoch; the training losses."""
+        start, steps = time.perf_counter(), self._spec.epochs * self._steps
+        losses = self._trainer.epoch(
+            [member.order() for member in self.members],
+            [member.moves() for member in self.members],
+            lambda step: learning_rate(self._spec, epoch * self._steps + step, steps),
+        )
+        for member in self.members:
+            member.seconds += (time.perf_counter() - start) / len(self.members)
+        return losses
+
+    def _measure(self, losses: Sequence[float | None]) -> Iterator[Epoch | TrialResult]:
+        """Take the figures after an epoch; trials that diverged leave."""
+        figures, accuracies = self._trainer.gradients(), self._trainer.accuracies("validation")
+        stay = []
+        for place, member in enumerate(self.members):
+            try:
+                yield member.measured(figures[place], accuracies[place], losses[place])
+                stay.append(place)
+            except Diverged as error:
+                yield self._result(member, error)
+        if len(stay) < len(self.members):
+            self.members = [self.members[place] for place in stay]
+            self._trainer.keep(stay)
+
+    def _note_best(self) -> None:
+        best = [member.is_best() for member in self.members]
+        if any(best):
+            for member, better, test in zip(self.members, best, self._trainer.accuracies("test"), strict=True):
+                if better:
+                    member.best(test)
+
+    def _finish(self) -> Iterator[TrialResult]:
+        self._trainer.write_back()
+        for member, test in zip(self.members, self._trainer.accuracies("test"), strict=True):
+            try:
+                member.finish(test)
+            except Exception as error:
+                yield self._result(member, error)
+            else:
+                yield self._result(member)
+
+    def _result(self, member: Member, error: Exception | None = None) -> TrialResult:
+        return member.result(peak_bytes(self._device) / self._size, error)

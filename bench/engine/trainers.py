@@ -1,0 +1,230 @@
+"""How the trials of a pack are trained and measured: one alone, or all in one batched step.
+
+P trials of a pack; n images of the training split; B images of a batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from bench.datasets.loader import Resident
+from bench.engine.measures.evaluate import accuracy, fraction
+from bench.engine.measures.gradients import Measured, gradient_figures, stacked_figures
+from bench.engine.setup.precision import DTYPES, autocast
+from bench.engine.setup.prepare import PROBE, Trial
+from bench.engine.steps.batched_networks import Stack, losses_of
+from bench.engine.steps.cuda_graph import Replayed
+from bench.engine.steps.live_optimizer import LiveOptimizer
+from bench.engine.steps.network import network_of
+from bench.storage.checkpoint import State
+from bench.trial.spec import TrialSpec
+
+
+class Trainer(Protocol):
+    """The trials of a pack while they are trained."""
+
+    def epoch(
+        self, orders: Sequence[Tensor], moves: Sequence[Tensor | None], rate: Callable[[int], float]
+    ) -> list[float]:
+        """Train for one pass over the training split; returns each trial's mean loss over the images.
+
+        Args: orders: of each trial, a permutation of places in its training split. moves: of each trial, the move of
+              each image in that order (`bench.datasets.augment`), or None. rate: step -> learning rate.
+        """
+
+    def gradients(self) -> list[Measured]:
+        """Each trial's gradient figures on its probe."""
+
+    def accuracies(self, split: str) -> list[float]:
+        """Each trial's fraction of images classified right, on the "validation" or the "test" images."""
+
+    def keep(self, places: Sequence[int]) -> None:
+        """Let all trials but these leave the pack."""
+
+    def states(self) -> list[State]:
+        """Each trial's state of the optimizer; a later step leaves it as it is."""
+
+    def resume(self, states: Sequence[State]) -> None:
+        """Go on with these states of the optimizer."""
+
+    def write_back(self) -> None:
+        """Bring the trials' models up to date."""
+
+
+def trainer_of(spec: TrialSpec, trials: Sequence[Trial]) -> Trainer:
+    """The trainer of the spec's pack kind, on trials at their effective initial weights."""
+    return Alone(spec, trials[0]) if spec.pack == "single" else Together(spec, trials)
+
+
+class Alone:
+    """One trial, with the step kind of its spec."""
+
+    def __init__(self, spec: TrialSpec, trial: Trial) -> None:
+        self.spec, self.trial = spec, trial
+        self.network = network_of(spec, trial)
+        self.optimizer = LiveOptimizer(trial.model, trial.masks, spec, self.network.values)
+
+    def epoch(
+        self, orders: Sequence[Tensor], moves: Sequence[Tensor | None], rate: Callable[[int], float]
+    ) -> list[float]:
+        """Train for one pass over the training split; see `Trainer`."""
+        (order,) = orders
+        losses, sizes = [], []
+        one = torch.ones((), dtype=DTYPES[self.spec.precision], device=order.device)  # else each backward makes its own
+        for i, (loss, images) in enumerate(self.network.losses(order, self.spec.batch_size, moves[0])):
+            loss.backward(one)  # type: ignore[no-untyped-call]
+            self.optimizer.step(rate(i))
+            losses.append(loss.detach())
+            sizes.append(images)
+        self.network.write_back()
+        return [_mean(torch.stack(losses), sizes).item()]
+
+    def gradients(self) -> list[Measured]:
+        """The trial's gradient figures on its probe."""
+        return [gradient_figures(self.trial.model, self.trial.masks, *self.trial.probe)]
+
+    def accuracies(self, split: str) -> list[float]:
+        """The trial's accuracy; see `Trainer`."""
+        return [accuracy(self.trial.model, *images_of(self.trial, split), self.spec.precision)]
+
+    def keep(self, places: Sequence[int]) -> None:
+        """Nothing to do: a pack of one is left as a whole."""
+
+    def states(self) -> list[State]:
+        """The trial's state of the optimizer; see `Trainer`."""
+        return [{name: [t.clone() for t in own] for name, own in self.optimizer.state().items()}]
+
+    def resume(self, states: Sequence[State]) -> None:
+        """Go on with this state of the optimizer."""
+        for name, mine in self.optimizer.state().items():
+            for tensor, before in zip(mine, states[0][name], strict=True):
+                tensor.copy_(before)
+
+    def write_back(self) -> None:
+        """Nothing to do: the model itself is trained."""
+
+
+class Together:
+    """All trials of a pack in one batched step; they share architecture and protocol, each has its own images."""
+
+    def __init__(self, spec: TrialSpec, trials: Sequence[Trial]) -> None:
+        self.spec = spec
+        self._take(trials)
+
+    def _take(self, trials: Sequence[Trial]) -> None:
+        self.trials, self.images = trials, trials[0].train
+        self.stack = Stack([trial.model for trial in trials], self.spec.pack)
+        self.masks = {name: torch.stack([trial.masks[name] for trial in trials]) for name in trials[0].masks}
+        self.optimizer = LiveOptimizer(self.stack.module, self.masks, self.spec)
+        device = self.images.labels.device
+        self.replayed = Replayed(device) if device.type == "cuda" else None
+
+    def step(self, samples: Tensor, lr: float) -> Tensor:
+        """`one_step`; on CUDA recorded and replayed."""
+        return self.replayed(self.one_step, samples, lr) if self.replayed else self.one_step(samples, lr)
+
+    def one_step(self, samples: Tensor, lr: float | Tensor) -> Tensor:
+        """One step on `samples` [P, B, 1 or 2], the index of each image and its move; the loss of each trial [P]."""
+        parameters = list(self.stack.module.parameters())
+        x, y = _batches(self.images, *samples.unbind(-1))
+        with autocast(self.spec.precision, x.device.type):
+            losses = losses_of(self.stack(x, training=True), y)
+        # Not `backward`, which would add to gradients on the stream that first saw the parameter.
+        for parameter, g in zip(parameters, torch.autograd.grad(losses.sum(), parameters), strict=True):
+            parameter.grad = g.contiguous()  # a batched product may leave it transposed
+        self.optimizer.step(lr)
+        return losses.detach()
+
+    def epoch(
+        self, orders: Sequence[Tensor], moves: Sequence[Tensor | None], rate: Callable[[int], float]
+    ) -> list[float]:
+        """Train for one pass over the training split; see `Trainer`."""
+        batches = self.samples(orders, moves).split(self.spec.batch_size, dim=1)  # type: ignore[no-untyped-call]
+        losses = [self.step(batch, rate(i)) for i, batch in enumerate(batches)]
+        means: list[float] = _mean(torch.stack(losses), [batch.shape[1] for batch in batches]).tolist()
+        return means
+
+    def samples(self, orders: Sequence[Tensor], moves: Sequence[Tensor | None]) -> Tensor:
+        """Each trial's images in its order [P, images, 1 or 2]: the index of each and, where it has one, its move."""
+        indices = torch.stack([t.train_indices[order] for t, order in zip(self.trials, orders, strict=True)])
+        own = [move for move in moves if move is not None]
+        return torch.stack([indices, torch.stack(own)] if own else [indices], dim=-1)
+
+    def gradients(self) -> list[Measured]:
+        """Each trial's gradient figures on its probe."""
+        x, y = (torch.stack(parts) for parts in zip(*(trial.probe for trial in self.trials), strict=True))
+        return stacked_figures(self.stack, self.masks, x, y)
+
+    @torch.no_grad()
+    def accuracies(self, split: str) -> list[float]:
+        """Each trial's accuracy; see `Trainer`."""
+        images = images_of(self.trials[0], split)[0]
+        indices = torch.stack([images_of(trial, split)[1] for trial in self.trials])
+        right = torch.zeros(len(self.trials), device=indices.device, dtype=torch.int64)
+        for part in indices.split(PROBE, dim=1):  # type: ignore[no-untyped-call]
+            x, y = images.batch(part[0]) if split == "test" else _batches(images, part)
+            with autocast(self.spec.precision, x.device.type):
+                right += (self.stack(x, training=False).argmax(2) == y).sum(1)
+        return [fraction(count, indices.shape[1]) for count in right.tolist()]
+
+    def keep(self, places: Sequence[int]) -> None:
+        """Let all trials but these leave the pack; the others' weights and update states go on as they are."""
+        self.write_back()
+        states = self.states()
+        self._take([self.trials[place] for place in places])
+        self.resume([states[place] for place in places])
+
+    def states(self) -> list[State]:
+        """Each trial's state of the optimizer; see `Trainer`."""
+        found: list[State] = [{} for _ in self.trials]
+        for name, mine in self.optimizer.state().items():
+            parts = [self._of_each(name, tensor) for tensor in mine]
+            for place, state in enumerate(found):
+                state[name] = [part[place] for part in parts]
+        return found
+
+    def _of_each(self, name: str, tensor: Tensor) -> list[Tensor]:
+        """Each trial's part of a tensor of the optimizer's state."""
+        size = len(self.trials)
+        if tensor.ndim == 0:  # Adam's number of steps, the same for all
+            return [tensor.clone() for _ in range(size)]
+        live = self.masks[name].flatten(1).sum(1).tolist() if name in self.masks else [tensor.numel() // size] * size
+        return [part.clone() for part in tensor.flatten().split(live)]  # type: ignore[no-untyped-call]
+
+    def resume(self, states: Sequence[State]) -> None:
+        """Go on with these states of the optimizer."""
+        for name, mine in self.optimizer.state().items():
+            having = [state[name] for state in states if name in state]  # a weight without live entries has none
+            for tensor, parts in zip(mine, zip(*having, strict=True), strict=True):
+                if tensor.ndim == 0:
+                    tensor.copy_(parts[0])
+                else:
+                    tensor.view(-1).copy_(torch.cat([part.flatten() for part in parts]))
+
+    def write_back(self) -> None:
+        """Bring the trials' models up to date."""
+        self.stack.write_back([t.model for t in self.trials])
+
+
+def _batches(images: Resident, indices: Tensor, moves: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """The images [P, B, C, H, W] and labels [P, B] at `indices` [P, B], moved by `moves` [P, B]."""
+    x, y = images.batch(indices.flatten(), None if moves is None else moves.flatten())
+    return x.view(*indices.shape, *x.shape[1:]), y.view(indices.shape)
+
+
+def images_of(trial: Trial, split: str) -> tuple[Resident, Tensor]:
+    """The images of a split, and the places of the trial's own among them."""
+    if split == "validation":
+        return trial.train, trial.validation_indices
+    return trial.test, torch.arange(len(trial.test.labels), device=trial.test.labels.device)
+
+
+def _mean(losses: Tensor, sizes: Sequence[int]) -> Tensor:
+    """The mean over the images, in float64, of the losses [steps] or [steps, P] of batches of these sizes."""
+    weights = torch.tensor(sizes, device=losses.device).view(-1, *[1] * (losses.ndim - 1))
+    # Added one after the other, so that no library's order of adding counts; reading it waits for the device.
+    return (losses * weights).double().cumsum(0)[-1] / sum(sizes)

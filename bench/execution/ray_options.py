@@ -1,0 +1,65 @@
+"""How Ray is started: quiet, small, and finding this project from any folder. Imports no Ray."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = str(Path(__file__).parents[2])  # the folder that holds the package
+OBJECT_STORE_BYTES = 512 * 2**20  # only specs and results with their networks pass through; Ray's default is 30 %
+# Environment variables of the driver: an experiment that keeps no files, prints nothing and leaves signals alone.
+DRIVER_SWITCHES = {
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_GLOBAL_CHECKPOINT_S": "1e9",  # resuming is the store's business
+    "TUNE_WARN_THRESHOLD_S": "1e9",
+}
+WORKER_VARIABLES = {
+    "OMP_NUM_THREADS": "1",  # torch's own count is set per pack
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+}
+
+
+def temporary_folder() -> str:
+    """A new folder for a local Ray's logs and sockets.
+
+    Our own, because the one Ray shares may belong to another user or to a dying sweep. Short, because Ray puts sockets
+    some 65 characters below it, and a socket's path ends at 107.
+    """
+    base = tempfile.gettempdir()
+    return tempfile.mkdtemp(prefix="bench-", dir=base if len(base) < 25 else "/tmp")
+
+
+def init_options(address: str | None, folder: str) -> dict[str, Any]:
+    """The arguments of `ray.init`: to join the cluster at `address`, or for a new local Ray in `folder`."""
+    options: dict[str, Any] = {
+        "address": address or "local",  # not None, which joins whatever cluster Ray finds on this machine
+        "log_to_driver": False,
+        "logging_level": logging.CRITICAL,
+        "runtime_env": {"env_vars": {**WORKER_VARIABLES}, "worker_process_setup_hook": _find_bench(ROOT)},
+    }
+    if address is None:
+        options |= {"_temp_dir": folder, "include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
+    return options
+
+
+def _find_bench(root: str) -> Callable[[], None]:
+    """What a worker does first: import this package, before Ray puts the driver's working folder on its path.
+
+    That folder may well hold a bench.py of its own. A nested function, because Ray would import another one by name.
+    The path is left as it was: what lies beside the package may be a checkout's folders, of names that others use too.
+    """
+
+    def find() -> None:
+        import sys
+
+        sys.path.insert(0, root)
+        import bench  # noqa: F401
+
+        sys.path.remove(root)
+
+    return find

@@ -1,0 +1,227 @@
+"""Schedule packs of trials with Ray Tune: one Tune trial per pack, workers reused, nothing of Ray's on the terminal.
+
+With `bench.execution.asha` the only file that imports ray. Results travel through Ray to the driver; workers write
+nothing.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray import cloudpickle, tune
+
+from bench.execution.events import Events, interrupts
+from bench.execution.ray_options import DRIVER_SWITCHES, init_options, temporary_folder
+from bench.execution.worker import Job, Load, TrainEpochs, Worker, plug_ins
+from bench.messages import one_line
+from bench.trial.result import Listener, SweepError
+from bench.trial.spec import TrialSpec
+
+
+class _Ray(threading.Thread):
+    """Starts Ray, and lives as long as Ray does: Linux kills Ray's processes when the thread that started them ends."""
+
+    current: _Ray | None = None
+
+    def __init__(self, address: str | None) -> None:
+        super().__init__(daemon=True, name="ray")
+        self.address = address
+        self.folder = ""
+        self.error: BaseException | None = None
+        self.ready, self.over = threading.Event(), threading.Event()
+
+    def run(self) -> None:
+        try:
+            self._connect()
+        except BaseException as error:
+            self.error = error
+        self.ready.set()
+        self.over.wait()
+
+    def _connect(self) -> None:
+        if self.address is None:
+            self.folder = temporary_folder()
+        # Ray writes a lost worker's obituary to stdout whatever `log_to_driver` says; its debugger's switch stops it.
+        ray._private.worker._worker_logs_enabled = False
+        ray.init(**init_options(self.address, self.folder))
+
+
+def start(address: str | None) -> None:
+    """Start a local Ray in the background, or join the cluster at `address`; returns at once. Again: does nothing."""
+    if _Ray.current is None:
+        os.environ.update(DRIVER_SWITCHES)
+        _Ray.current = _Ray(address)
+        _Ray.current.start()
+        atexit.register(stop)
+
+
+def stop() -> None:
+    """Stop the local Ray, or leave the cluster, and remove Ray's temporary folder."""
+    if (current := _Ray.current) is not None:
+        current.ready.wait()
+        ray.shutdown()
+        current.over.set()
+        if current.folder:
+            shutil.rmtree(current.folder, ignore_errors=True)
+        _Ray.current = None
+
+
+def run(
+    packs: Sequence[Sequence[TrialSpec]],
+    train_epochs: TrainEpochs,
+    load: Load,
+    listener: Listener,
+    *,
+    cpus_per_trial: float,
+    gpus_per_trial: float,
+    address: str | None,
+    max_retries: int,
+) -> None:
+    """Train every pack on Ray's workers and tell `listener`, in this process, what happens.
+
+    A pack whose worker is lost is trained again up to `max_retries` times; then its trials are reported as failed.
+    Ray runs on afterwards, for a next call, until `stop` or the end of the process.
+    Raises: SweepError if Ray does not start, or no machine can hold a trial; KeyboardInterrupt soon after SIGINT or
+    SIGTERM, with everything finished by then delivered; whatever the listener raises.
+    """
+    if not packs:
+        return
+    # Pending Tune trials beyond what runs at once would only queue inside Ray.
+    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(
+        slots(address, cpus_per_trial=cpus_per_trial, gpus_per_trial=gpus_per_trial)
+    )
+    for module in plug_ins(packs, train_epochs, load):
+        cloudpickle.register_pickle_by_value(module)  # type: ignore[no-untyped-call]
+    job = Job([dumps(list(pack)) for pack in packs], dumps((train_epochs, load)))
+    trainable = tune.with_resources(
+        tune.with_parameters(_Trainable, job=job), {"cpu": cpus_per_trial, "gpu": gpus_per_trial}
+    )
+    events = Events(packs, listener)
+    space = {"pack": tune.grid_search(list(range(len(packs))))}
+    fit(trainable, space, tune.TuneConfig(reuse_actors=True), _Callback(events), max_retries, events.interrupt)
+    if events.error is not None:
+        raise events.error
+
+
+def fit(
+    trainable: Any,
+    space: dict[str, Any],
+    config: tune.TuneConfig,
+    callback: tune.Callback,
+    max_retries: int,
+    interrupt: Callable[[], None],
+) -> None:
+    """Have Tune train a space to its end, or until the callback raises Stop; calls `interrupt` at a signal."""
+    with tempfile.TemporaryDirectory(prefix="bench-tune-") as folder, interrupts(interrupt):
+        retries = tune.FailureConfig(max_failures=max_retries)
+        nothing_saved = tune.CheckpointConfig(checkpoint_at_end=False)  # else a worker saves after every trial
+        tuner = tune.Tuner(
+            trainable,
+            param_space=space,
+            tune_config=config,
+            run_config=tune.RunConfig(
+                storage_path=folder,
+                callbacks=[callback],
+                verbose=0,
+                failure_config=retries,
+                checkpoint_config=nothing_saved,
+            ),
+        )
+        try:
+            tuner.fit()
+        except Stop:
+            stop()  # or the workers would train on
+
+
+def slots(address: str | None, *, cpus_per_trial: float, gpus_per_trial: float) -> int:
+    """How many packs the machines train at once; waits until Ray has started.
+
+    Raises: SweepError if Ray does not start, or no machine can hold one.
+    """
+    _await_ray(address)
+    needs, found = {"CPU": cpus_per_trial, "GPU": gpus_per_trial}, 0
+    for node in ray.nodes():  # type: ignore[no-untyped-call]
+        has = node["Resources"] if node["Alive"] else {}
+        found += int(min(has.get(kind, 0) / need + 1e-9 for kind, need in needs.items() if need))
+    if not found:
+        raise SweepError(
+            f"a trial asks for {cpus_per_trial:g} CPU and {gpus_per_trial:g} GPU: no machine of Ray's has them"
+        )
+    return found
+
+
+def _await_ray(address: str | None) -> None:
+    start(address)
+    assert _Ray.current is not None
+    _Ray.current.ready.wait()
+    if (error := _Ray.current.error) is not None:
+        stop()
+        raise SweepError(f"Ray at {address or 'this machine'} does not start: {one_line(error)}") from error
+
+
+def dumps(value: Any) -> bytes:
+    """What a worker loads, classes of plug-ins included."""
+    data: bytes = cloudpickle.dumps(value)  # type: ignore[no-untyped-call]
+    return data
+
+
+class _Trainable(tune.Trainable):
+    """A worker, as Tune calls it. Tune reuses one only if it can be reset."""
+
+    def setup(self, config: dict[str, Any], job: Job | None = None) -> None:
+        assert job is not None
+        self._job = job
+        self._worker = Worker(job)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        return True
+
+    def step(self) -> dict[str, Any]:
+        report = self._worker.train(self.config["pack"])
+        return {"report": report, "done": report.done}
+
+
+class Stop(BaseException):
+    """Ends Tune's loop at once: Tune answers an Exception by waiting for every worker's current step."""
+
+
+class _Callback(tune.Callback):
+    """Tune's events, passed on."""
+
+    def __reduce__(self) -> tuple[type[tune.Callback], tuple[()]]:
+        # Tune saves its callbacks to restore a run from; ours resumes from the store, and a listener has threads.
+        return tune.Callback, ()
+
+    def __init__(self, events: Events) -> None:
+        self.events = events
+
+    def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        if self.events.must_stop():
+            raise Stop
+
+    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        self.events.started(trial.config["pack"])
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
+    ) -> None:
+        # Popped, because Tune keeps what it finds in a result for good.
+        self.events.reported(trial.config["pack"], result.pop("report"))
+
+    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        self.events.failed(trial.config["pack"], loss(trial))
+
+
+def loss(trial: Any) -> str:
+    """Why Tune gave a trial up, in a line."""
+    # The file holds one block per loss: its headline, some fields of Ray's, the cause with a list of guesses.
+    cause = Path(trial.error_file).read_text().rstrip().rpartition("\n")[2].partition(" Some common causes")[0]
+    return f"the worker was lost, {trial.run_metadata.num_failures} times: {cause}"[:400]

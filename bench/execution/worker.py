@@ -1,0 +1,118 @@
+"""What a worker of the schedule does, and what it is sent. Knows nothing of Ray."""
+
+from __future__ import annotations
+
+import pickle
+import sys
+import sysconfig
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from bench.messages import one_line
+from bench.trial.result import TrialResult
+from bench.trial.spec import TrialSpec
+
+if TYPE_CHECKING:
+    from bench.datasets.images import ImageData
+    from bench.engine.member import Epoch
+    from bench.storage.checkpoint import Checkpoints
+
+    Training = Iterator[Epoch | TrialResult]
+
+TrainEpochs = Callable[[Sequence[TrialSpec], "ImageData", str], "Training"]
+Load = Callable[[], "ImageData"]
+
+REPORT_SECONDS = 1.0  # a worker reports this often: rarely enough to cost nothing, often enough to watch
+
+
+@dataclass(frozen=True)
+class Job:
+    """What every worker needs, pickled piece by piece: a worker opens only the packs it trains."""
+
+    packs: Sequence[bytes]
+    functions: bytes  # (train_epochs, load)
+
+
+@dataclass(frozen=True)
+class Report:
+    """The news of a pack since the last report."""
+
+    epochs: Mapping[int, tuple[int, Mapping[str, float]]]  # place in the pack -> the latest epoch and its figures
+    results: Sequence[TrialResult]  # of the trials that ended
+    done: bool = False  # whether this is the pack's last report
+    reason: str = ""  # one line, where the pack ended before all its trials did
+
+
+@dataclass
+class Worker:
+    """Trains one pack after another; its data set and its imports serve them all."""
+
+    job: Job
+    _data: ImageData | None = None
+    _pack: Sequence[TrialSpec] = field(default_factory=list)
+    _training: Training | None = None
+    _index: int = -1  # of the open pack
+
+    def open(self, index: int) -> Training:
+        """Begin to train the pack at `index`, from its first epoch."""
+        self._index, self._training = -1, None
+        self._pack = pickle.loads(self.job.packs[index])
+        import torch
+
+        torch.set_num_threads(self._pack[0].threads)
+        train_epochs, load = pickle.loads(self.job.functions)
+        if self._data is None:
+            self._data = load()
+        training: Training = train_epochs(self._pack, self._data, self._pack[0].device)
+        self._index, self._training = index, training
+        return training
+
+    def train(self, index: int) -> Report:
+        """Train the pack at `index` for REPORT_SECONDS: a new one from its start, the open one from where it is."""
+        epochs: dict[int, tuple[int, Mapping[str, float]]] = {}
+        results: list[TrialResult] = []
+        deadline = time.monotonic() + REPORT_SECONDS
+        try:
+            training = self._training if self._training and self._index == index else self.open(index)
+            while time.monotonic() < deadline:
+                event = next(training)
+                if isinstance(event, TrialResult):
+                    results.append(event)
+                else:
+                    epochs[self._pack.index(event.spec)] = (event.epoch, dict(event.figures))
+        except StopIteration:
+            self._training = None
+            return Report(epochs, results, done=True)
+        except Exception as error:
+            self._training = None
+            return Report(epochs, results, done=True, reason=one_line(error))
+        return Report(epochs, results)
+
+
+def engine(pack: Sequence[TrialSpec], data: ImageData, device: str, checkpoints: Checkpoints | None = None) -> Training:
+    """Our training engine; imported where it runs, so that a driver needs no torch."""
+    from bench.engine.train import train_epochs
+
+    return train_epochs(pack, data, device, checkpoints)
+
+
+def plug_ins(packs: Sequence[Sequence[TrialSpec]], *functions: Callable[..., Any]) -> list[ModuleType]:
+    """The modules of methods, criteria and functions from elsewhere: a worker may be unable to import them."""
+    methods = [spec.method for pack in packs for spec in pack]
+    pieces: set[Any] = {c for kind in {type(m) for m in methods} for c in kind.__mro__}
+    pieces |= {m.criterion for m in methods if callable(m.criterion)}
+    pieces |= {f.func if isinstance(f, partial) else f for f in functions}
+    return [sys.modules[name] for name in sorted({p.__module__ for p in pieces}) if _is_foreign(name)]
+
+
+def _is_foreign(name: str) -> bool:
+    if name == "__main__" or name.partition(".")[0] == "bench":  # what __main__ defines is pickled by value anyway
+        return False
+    file: str | None = getattr(sys.modules[name], "__file__", None)
+    installed = [sysconfig.get_path(kind) for kind in ("stdlib", "purelib", "platlib")]
+    return file is not None and not any(Path(file).is_relative_to(folder) for folder in installed)

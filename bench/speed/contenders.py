@@ -1,0 +1,185 @@
+"""What `bench speed` times: a training step as a researcher writes it, and the engine's, alone and in packs."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.profiler import ProfilerActivity, profile
+
+from bench import names
+from bench.datasets import augment
+from bench.datasets.images import ImageData
+from bench.engine.measures.cost import counts
+from bench.engine.setup.background import apply_background
+from bench.engine.setup.prepare import Trial, prepare, residents
+from bench.engine.steps.live_optimizer import LiveOptimizer
+from bench.engine.steps.network import network_of
+from bench.engine.trainers import Together
+from bench.models import MODELS
+from bench.speed.baseline_loop import loaded_batches, researchers_loop
+from bench.trial.pack_kind import Pack, resolve_pack
+from bench.trial.spec import Precision, TrialSpec
+
+LOOP = "researcher's loop"
+DATA = "data alone"
+FIRST_STEPS = 3  # before anything is timed; memory is measured over them
+
+
+@dataclass
+class Contender:
+    """One variant while it runs."""
+
+    method: str
+    variant: str
+    spec: TrialSpec
+    macs: float  # multiply-accumulates per image
+    steps: Iterator[int]
+    trials: int = 1  # that a step trains at once
+    base: Contender | None = None  # what its time is compared with; None = the researcher's loop
+    peak_bytes: int = 0
+
+    def run(self, count: int) -> float:
+        """Seconds per trial and step of the next `count` steps."""
+        start = time.perf_counter()
+        for _ in range(count):
+            next(self.steps)
+        if self.spec.device == "cuda":
+            torch.cuda.synchronize()
+        return (time.perf_counter() - start) / count / self.trials
+
+
+def contenders(
+    name: str, spec: TrialSpec, data: ImageData, packs: Sequence[int], precisions: Sequence[Precision]
+) -> list[Contender]:
+    """The researcher's loop, the dense step, where the engine would take it the sparse one, and the packs.
+
+    The loop is in float32; the dense step also in each of `precisions`. Of a dense trial also the data path alone.
+    """
+    trial = prepare(spec, data, spec.device)
+    apply_background(trial.model, trial.masks, spec)
+    shape, background = trial.train.image_shape, spec.method.background
+    dense = counts(trial.model, {n: torch.ones_like(m) for n, m in trial.masks.items()}, background, shape)
+    own = counts(trial.model, trial.masks, background, shape)
+    macs = [c[names.FORWARD_MACS] + c[names.BACKWARD_MACS] for c in (dense, own)]
+    found = [Contender(name, LOOP, spec, macs[0], researchers_loop(spec, trial, data))]
+    for step in ("dense", "sparse") if spec.step == "sparse" else ("dense",):
+        fields = {**vars(spec), "step": step}
+        steps = engine_steps(TrialSpec(**fields), trial)
+        found.append(Contender(name, f"{step} step", spec, macs[step == "sparse"], steps))
+    for precision in precisions:
+        other = TrialSpec(**{**vars(spec), "step": "dense", "precision": precision})
+        found.append(Contender(name, f"dense step, {precision}", other, macs[0], engine_steps(other, trial)))
+    if not spec.rate:
+        found += data_paths(name, spec, trial, data)
+    for size, kind in product(packs, kinds_of(spec, data.classes)):
+        steps = pack_steps(replace(spec, step="dense", pack=kind), data, size)
+        found.append(Contender(name, f"pack of {size}, {kind}", spec, macs[0], steps, trials=size))
+    for size in packs if spec.device == "cuda" else ():
+        steps = streams_steps(replace(spec, step="dense"), data, size)
+        found.append(Contender(name, f"{size} streams", spec, macs[0], steps, trials=size))
+    for contender in found:
+        contender.peak_bytes = _peak(contender)
+    return found
+
+
+def data_paths(name: str, spec: TrialSpec, trial: Trial, data: ImageData) -> list[Contender]:
+    """The loop's loader alone, and the engine's batches alone."""
+    loader = Contender(name, f"{DATA}, {LOOP}", spec, 0.0, loaded_batches(spec, trial, data))
+    loader.base = loader
+    return [loader, Contender(name, f"{DATA}, resident", spec, 0.0, resident_batches(spec, trial), base=loader)]
+
+
+def resident_batches(spec: TrialSpec, trial: Trial) -> Iterator[int]:
+    """The engine's data path alone, for ever; yields the number of images of each batch."""
+    for permutation, moves in _epochs(spec, trial):
+        for _, y in trial.train.epoch(trial.train_indices[permutation], spec.batch_size, moves):
+            yield len(y)
+
+
+def _epochs(spec: TrialSpec, trial: Trial) -> Iterator[tuple[Tensor, Tensor | None]]:
+    """The permutation and the moves of one epoch after another."""
+    random, draws = torch.Generator().manual_seed(0), np.random.RandomState(0)
+    count, device = len(trial.train_indices), trial.train_indices.device
+    while True:
+        moves = augment.draw(count, draws).to(device) if spec.augmentation != "none" else None
+        yield torch.randperm(count, generator=random).to(device), moves
+
+
+def kinds_of(spec: TrialSpec, classes: int) -> list[Pack]:
+    """The kinds of batched step of a spec's network."""
+    shapes = MODELS[spec.model].layers(classes)
+    return list(dict.fromkeys(resolve_pack(kind, device=spec.device, shapes=shapes) for kind in ("vmap", "unfold")))
+
+
+def engine_steps(spec: TrialSpec, trial: Trial) -> Iterator[int]:
+    """Train a prepared trial for ever as the engine does, at a constant rate; yields the images of each step."""
+    network = network_of(spec, trial)
+    optimizer = LiveOptimizer(trial.model, trial.masks, spec, network.values)
+    one = torch.ones((), dtype=trial.probe[0].dtype, device=trial.train_indices.device)
+    for permutation, moves in _epochs(spec, trial):
+        for loss, images in network.losses(permutation, spec.batch_size, moves):
+            loss.backward(one)  # type: ignore[no-untyped-call]
+            optimizer.step(spec.lr)
+            yield images
+
+
+def pack_steps(spec: TrialSpec, data: ImageData, size: int) -> Iterator[int]:
+    """Train `size` trials of a spec, each with a seed of its own, in one step for ever; yields its images."""
+    trials = _prepared(spec, data, size)
+    together = Together(spec, trials)
+    for order, moves in _epochs(spec, trials[0]):
+        for part in together.samples([order] * size, [moves] * size).split(spec.batch_size, dim=1):  # type: ignore[no-untyped-call]
+            together.step(part, spec.lr)
+            yield part[..., 0].numel()
+
+
+def streams_steps(spec: TrialSpec, data: ImageData, size: int) -> Iterator[int]:
+    """The same, each trial by itself: on CUDA on a stream of its own, else in turn. No kind of pack of the engine."""
+    on_cuda = spec.device == "cuda"
+    alone = [
+        (torch.cuda.Stream() if on_cuda else None, engine_steps(spec, trial))  # type: ignore[no-untyped-call]
+        for trial in _prepared(spec, data, size)
+    ]
+    while True:
+        images = 0
+        for stream, steps in alone:
+            with torch.cuda.stream(stream):
+                images += next(steps)
+        yield images
+
+
+def _prepared(spec: TrialSpec, data: ImageData, size: int) -> list[Trial]:
+    images = residents(spec, data, spec.device)
+    trials = [prepare(replace(spec, seed=seed), data, spec.device, images) for seed in range(size)]
+    for trial in trials:
+        apply_background(trial.model, trial.masks, spec)
+    return trials
+
+
+def _peak(contender: Contender) -> int:
+    """Run the first steps; the most bytes that torch's allocator held meanwhile, less what it held before."""
+    if contender.spec.device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        contender.run(FIRST_STEPS)
+        return torch.cuda.max_memory_allocated() - before
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as record:
+        contender.run(FIRST_STEPS)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "trace.json"
+        record.export_chrome_trace(str(path))
+        events = json.loads(path.read_text())["traceEvents"]
+    held = peak = 0
+    for event in sorted((e for e in events if e["name"] == "[memory]"), key=lambda e: e["ts"]):
+        held += event["args"]["Bytes"]
+        peak = max(peak, held)
+    return peak

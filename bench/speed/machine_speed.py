@@ -1,0 +1,177 @@
+"""`bench speed --machine`: trial-steps per second of `bench run` against bare engines side by side, in turn."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from statistics import mean, median
+from typing import TYPE_CHECKING, Any
+
+from tabulate import tabulate
+
+from bench import names
+from bench.datasets import row_of
+from bench.datasets.counts import validation_count
+from bench.messages import say
+from bench.speed.bare import side_by_side
+from bench.speed.speed import machine
+from bench.speed.timed_run import TimedRun, timed_run
+from bench.trial.result import SweepError, TrialResult
+from bench.trial.spec import TrialSpec
+
+if TYPE_CHECKING:
+    from bench.datasets.images import ImageData
+
+Figures = dict[str, float]
+LINES = (  # of the table: a figure, how it is called, how it is printed
+    ("workers", "processes that train", ".0f"),
+    ("steps_per_second", "trial-steps per second", ",.0f"),
+    ("ratio", "of the bare engines'", ".1%"),
+    ("seconds", "seconds, first trial's start to the end", ".2f"),
+    ("trial_milliseconds", "a trial from start to end, ms", ",.1f"),
+    ("between_milliseconds", "between two trials of a worker, ms", ".1f"),
+    ("between_longest", "the longest of these, ms", ".1f"),
+    ("storing_milliseconds", "storing a trial, beside the training, ms", ".1f"),
+    ("tail_seconds", "not all workers training, at the end, s", ".2f"),
+    ("loading_milliseconds", "loading the data, once per worker, ms", ".1f"),
+    ("startup_seconds", "start-up, to the first trial's start, s", ".2f"),
+)
+
+
+def measure(
+    options: Mapping[str, Any], trials: Sequence[TrialSpec], load: Callable[[], ImageData], rounds: int
+) -> dict[str, Any]:
+    """Train the same trials by bare engines and by the `run` command, in turn, `rounds` times.
+
+    Args:    options: of the `run` command that trains `trials`; their seeds are dealt out to the cores.
+    Returns: what was measured, the figures of each round and their medians, all as JSON values.
+    Raises:  SweepError where a trial is not done, or the two sides do not end at the same weights.
+    """
+    cores, some, before = os.cpu_count() or 1, trials[0], os.getloadavg()
+    steps = steps_of(some, row_of(options["dataset"]).train)
+    seeds = len({spec.seed for spec in trials})
+    about = {
+        "dataset": some.dataset,
+        "model": some.model,
+        "batch_size": some.batch_size,
+        "epochs": some.epochs,
+        "cores": cores,
+        "trials": len(trials),
+        "seeds": seeds,
+        "steps_per_trial": steps,
+    }
+    say(f"{rounds} times {len(trials)} trials of {steps} steps, by bare engines and by the run command")
+    shares = [[spec for spec in trials if spec.seed % cores == core] for core in range(cores)]
+    found = [_round(options, shares, load) for _ in range(rounds)]
+    return {
+        "machine": machine(),
+        "load_average": {"before": before[0], "after": os.getloadavg()[0]},
+        **about,
+        "rounds": found,
+        "median": {
+            side: {name: median(one[side][name] for one in found) for name in found[0][side]} for side in found[0]
+        },
+    }
+
+
+def steps_of(spec: TrialSpec, images: int) -> int:
+    """The steps of a trial on a data set of so many training images."""
+    return spec.epochs * -(-(images - validation_count(images, spec.validation_fraction)) // spec.batch_size)
+
+
+def _round(
+    options: Mapping[str, Any], shares: Sequence[Sequence[TrialSpec]], load: Callable[[], ImageData]
+) -> dict[str, Figures]:
+    """Both sides once, one after the other: "bare" and "harness", each with its figures."""
+    images = row_of(options["dataset"]).train
+    steps = sum(steps_of(spec, images) for share in shares for spec in share)
+    trained, loading = side_by_side(shares, load)
+    bare = [result for results in trained for result in results]
+    run = timed_run(options)
+    _check_same(bare, run.results)
+    ours = figures(run.results, max(end for _, end in run.writes), steps)
+    theirs = figures(bare, max(result.ended for result in bare), steps)
+    theirs |= {"ratio": 1.0, "loading_milliseconds": 1e3 * mean(loading)}
+    ours |= {"ratio": ours["steps_per_second"] / theirs["steps_per_second"], **_overhead(run)}
+    return {"bare": theirs, "harness": ours}
+
+
+def _overhead(run: TimedRun) -> Figures:
+    first = min(result.started for result in run.results)
+    return {
+        "storing_milliseconds": 1e3 * mean(end - start for start, end in run.writes),
+        "startup_seconds": first - run.began,
+    }
+
+
+def figures(results: Sequence[TrialResult], end: float, steps: int) -> Figures:
+    """What the engine's stamps tell of one side, whose last result was there at the Unix time `end`."""
+    spans = [(result.started, result.ended) for result in results]
+    seconds = end - min(start for start, _ in spans)
+    between, last = idle(spans)
+    return {
+        "steps_per_second": steps / seconds,
+        "seconds": seconds,
+        "trial_milliseconds": 1e3 * mean(stop - start for start, stop in spans),
+        "between_milliseconds": 1e3 * mean(between),
+        "between_longest": 1e3 * max(between),
+        "tail_seconds": max(last) - min(last),
+        "workers": len(last),
+    }
+
+
+def idle(spans: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
+    """Of trials that some workers trained: the pauses between two of one worker, and when each ended its last.
+
+    A result does not say which worker trained it. So a trial is taken to begin on the worker that has been idle for
+    longest, or on a further one where none is idle; the sum of the pauses depends on the number of workers alone.
+
+    >>> idle([(0, 5), (1, 4), (4.5, 8), (6, 7)])
+    ([0.5, 1], [8, 7])
+    """
+    ends: list[float] = []
+    pauses = []
+    for start, end in sorted(spans):
+        free = [other for other in ends if other <= start]
+        if free:
+            pauses.append(start - min(free))
+            ends.remove(min(free))
+        ends.append(end)
+    return pauses, ends
+
+
+def _check_same(bare: Sequence[TrialResult], ours: Sequence[TrialResult]) -> None:
+    """A comparison of speed is one of equal work: the same trials, trained to the end, to the same weights."""
+    for result in (*bare, *ours):
+        if result.outcome != names.DONE:
+            raise SweepError(f"a trial is {result.outcome}: {result.reason}")
+    weights = [{r.run_key: r.tags[names.WEIGHTS_SHA256] for r in results} for results in (bare, ours)]
+    if weights[0] != weights[1]:
+        raise SweepError("the bare engines and the run command did not train to the same weights")
+
+
+def as_table(result: Mapping[str, Any]) -> str:
+    """The result in words and a table."""
+    sides = [result["median"][side] for side in ("bare", "harness")]
+    rows = [
+        [label, *(format(side[name], form) if name in side else "" for side in sides)] for name, label, form in LINES
+    ]
+    about = ", ".join(f"{name} {value}" for name, value in result["machine"].items())
+    load, rounds = result["load_average"], result["rounds"]
+    ratios = sorted(one["harness"]["ratio"] for one in rounds)
+    heading = (
+        f"{result['dataset']} · {result['model']}, batch {result['batch_size']}, {result['epochs']} epochs: the same"
+        f" {result['trials']} trials of {result['steps_per_trial']} steps ({result['seeds']} seeds)\n"
+        f"by {result['cores']} bare engines side by side and by `bench run`, in turn; medians of {len(rounds)} rounds,"
+        f" ratios {ratios[0]:.1%} to {ratios[-1]:.1%}.\n"
+        "Counted: from the first trial's start to the last trial's end, of the run command to the last result stored.\n"
+        f"{about}. Load average {load['before']:.1f} before, {load['after']:.1f} after."
+    )
+    table = tabulate(
+        rows,
+        headers=["", "bare engines", "bench run"],
+        tablefmt="github",
+        colalign=("left", "right", "right"),
+        disable_numparse=True,
+    )
+    return f"{heading}\n\n{table}"

@@ -1,0 +1,131 @@
+"""`bench speed`: a training step of the engine against a plain researcher's loop, interleaved in one process."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from statistics import median
+from typing import Any
+
+import torch
+from tabulate import tabulate
+
+from bench.datasets.images import ImageData
+from bench.speed.contenders import Contender, contenders
+from bench.storage.environment import environment
+from bench.trial.spec import Precision, TrialSpec
+
+GEMM = 1_024  # rows and columns of the matrix product that sets the ceiling
+ALIGN = ("left",) * 3 + ("right",) * 6  # of the table's columns
+
+
+@dataclass(frozen=True, kw_only=True)
+class Speed:
+    """One line of the table."""
+
+    method: str
+    rate: str
+    variant: str  # LOOP, "dense step", "sparse step", "dense step, PRECISION", "pack of P, KIND" or "data alone, …"
+    milliseconds: float  # median of a step of one trial: of a pack's step, its share
+    ratio: float  # median over the rounds of the loop's time divided by this one's; of data, of the loop's loader
+    images_per_second: float
+    gflops: float  # arithmetic on weights that are not zero, per second; a dense step or a loop computes all of it
+    of_ceiling: float  # the same as a fraction of the matrix product's
+    peak_bytes: int  # the most torch held during the first steps, beyond the prepared trials
+
+
+def measure(
+    specs: Mapping[str, list[TrialSpec]],
+    data: ImageData,
+    steps: int,
+    rounds: int,
+    packs: Sequence[int] = (),
+    precisions: Sequence[Precision] = (),
+) -> dict[str, Any]:
+    """Time the variants of each trial, `steps` steps at a time in turn, `rounds` times, on one thread.
+
+    Args:    specs: name of the method -> its trials, each with the step kind that the engine would take.
+             packs: numbers of trials to train in one batched step, in each kind of pack.
+             precisions: in which the dense step is timed besides float32.
+    Returns: the machine, the ceiling, and a `Speed` per line, all as JSON values.
+    """
+    torch.set_num_threads(1)
+    load, device = os.getloadavg(), next(iter(specs.values()))[0].device
+    groups = [contenders(name, spec, data, packs, precisions) for name, trials in specs.items() for spec in trials]
+    seconds: dict[int, list[float]] = {id(c): [] for group in groups for c in group}
+    matrix, ceiling = torch.randn(GEMM, GEMM, device=device), []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        torch.mm(matrix, matrix).sum().item()
+        ceiling.append(2e-9 * GEMM**3 / (time.perf_counter() - start))
+        for group in groups:
+            for contender in group:
+                seconds[id(contender)].append(contender.run(steps))
+    top = median(ceiling)
+    pairs = [(c, c.base or group[0]) for group in groups for c in group]
+    rows = [asdict(_speed(c, seconds[id(c)], seconds[id(base)], top)) for c, base in pairs]
+    some = groups[0][0].spec
+    return {
+        "machine": machine(),
+        "load_average": {"before": load[0], "after": os.getloadavg()[0]},
+        "dataset": some.dataset,
+        "model": some.model,
+        "batch_size": some.batch_size,
+        "augmentation": some.augmentation,
+        "device": device,
+        "steps": steps,
+        "rounds": rounds,
+        "gemm_gflops": top,
+        "rows": rows,
+    }
+
+
+def machine() -> dict[str, str]:
+    """What the figures depend on; names no host."""
+    known = {name.removeprefix("bench."): value for name, value in environment().items()}
+    known |= {"instruction set": torch.backends.cpu.get_cpu_capability(), "system": platform.system()}
+    wanted = ("cpu", "cores", "gpu", "gpu_runtime", "instruction set", "system", "python", "torch", "torchvision")
+    return {name: known[name] for name in wanted if name in known}
+
+
+def _speed(contender: Contender, seconds: list[float], loop: list[float], ceiling: float) -> Speed:
+    spec, middle = contender.spec, median(seconds)
+    gflops = 2e-9 * contender.macs * spec.batch_size / middle
+    return Speed(
+        method=contender.method,
+        rate=format(spec.rate, "f"),
+        variant=contender.variant,
+        milliseconds=1e3 * middle,
+        ratio=median(a / b for a, b in zip(loop, seconds, strict=True)),
+        images_per_second=spec.batch_size / middle,
+        gflops=gflops,
+        of_ceiling=gflops / ceiling,
+        peak_bytes=contender.peak_bytes,
+    )
+
+
+def as_table(result: Mapping[str, Any]) -> str:
+    """The result in words and a table."""
+    columns = ["method", "rate", "variant", "ms/step", "ratio", "images/s", "GFLOP/s", "of ceiling", "peak MB"]
+    rows = [
+        [
+            r["method"], r["rate"], r["variant"], f"{r['milliseconds']:.3f}", f"{r['ratio']:.2f}",
+            f"{r['images_per_second']:,.0f}", f"{r['gflops']:.1f}", f"{r['of_ceiling']:.0%}",
+            f"{r['peak_bytes'] / 1e6:.1f}",
+        ]
+        for r in result["rows"]
+    ]  # fmt: skip
+    about = ", ".join(f"{name} {value}" for name, value in result["machine"].items())
+    load = result["load_average"]
+    heading = (
+        f"{result['dataset']} · {result['model']}, batch {result['batch_size']}, augmentation {result['augmentation']},"
+        f" float32, {result['device']}, one thread;"
+        f" {result['rounds']} rounds of {result['steps']} steps, interleaved: medians.\n{about}."
+        f" Load average {load['before']:.1f} before, {load['after']:.1f} after."
+        f" A {GEMM} × {GEMM} matrix product: {result['gemm_gflops']:.0f} GFLOP/s."
+    )
+    table = tabulate(rows, headers=columns, tablefmt="github", disable_numparse=True, colalign=ALIGN)
+    return f"{heading}\n\n{table}"

@@ -1,0 +1,59 @@
+"""An entry as what the MLflow store keeps of it: parameters, tags, metric points. Imports no MLflow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from bench import names
+from bench.storage.entry import Entry
+from bench.trial.result import TrialResult
+from bench.trial.spec import canonical_json, group_key_of
+
+# The limits MLflow's stores put on a value.
+PARAMETER_LENGTH = 6000
+TAG_LENGTH = 8000
+
+
+def run_name(spec: Mapping[str, Any], method: str) -> str:
+    """How the trial with that record is called in MLflow's pages: "freeze 0.99 seed 3"."""
+    return f"{method} {spec['rate']} seed {spec['seed']}"
+
+
+def parameters(entry: Entry) -> dict[str, str]:
+    """The method's name and every field of the spec, a nested one as `method.criterion`."""
+    flat = {"method": entry.method, **dict(_flat("", entry.spec))}
+    return {name: text[:PARAMETER_LENGTH] for name, text in flat.items()}
+
+
+def _flat(prefix: str, record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for name, value in record.items():
+        if isinstance(value, dict):
+            yield from _flat(f"{prefix}{name}.", value)
+        else:
+            yield f"{prefix}{name}", str(value)
+
+
+def tags(entry: Entry) -> dict[str, str]:
+    """What identifies the trial and says how it ended."""
+    texts = {
+        **entry.result.tags,
+        names.KIND: names.TRIAL,
+        names.RUN_KEY: entry.run_key,
+        names.GROUP_KEY: group_key_of(entry.spec),
+        names.SPEC: canonical_json(entry.spec),
+        names.METHOD: entry.method,
+        names.OUTCOME: entry.result.outcome,
+    }
+    if entry.result.reason:
+        texts[names.REASON] = entry.result.reason
+    return {name: text[:TAG_LENGTH] for name, text in texts.items()}
+
+
+def points(result: TrialResult) -> Iterator[tuple[str, float, int, int]]:
+    """Every metric as (name, value, milliseconds, epoch). The clock of an epoch is its share of the trial's time."""
+    last = max(len(result.epochs) - 1, 1)
+    for epoch, figures in enumerate(result.epochs):
+        moment = result.started + (result.ended - result.started) * epoch / last
+        yield from ((name, value, int(moment * 1000), epoch) for name, value in figures.items())
+    yield from ((name, value, int(result.ended * 1000), 0) for name, value in result.metrics.items())

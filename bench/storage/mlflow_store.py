@@ -1,0 +1,199 @@
+"""The MLflow store: what is finished in it, and the few operations its one writer (`bench.storage.recorder`) needs.
+
+With `bench.results.frame.collect` the only file that imports mlflow.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import gc
+import logging
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+# No usage reports, and no address on stdout for every run a server stores.
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+
+import mlflow
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
+
+from bench import names
+from bench.storage.store_uri import absolute, exists, local_path
+
+BATCH = 1000  # entities MLflow takes in one call, parameters and metrics together
+PAGE = 1000  # runs a search returns at once
+
+
+def store_uri() -> str:
+    """MLFLOW_TRACKING_URI where set, else the store that a plain `mlflow ui` opens in this folder; made absolute."""
+    return absolute(os.environ.get("MLFLOW_TRACKING_URI") or mlflow.get_tracking_uri())
+
+
+def finished(uri: str, run_keys: Sequence[str]) -> dict[str, str]:
+    """run key -> run, for those that are done, anywhere in the store."""
+    if not exists(uri):
+        return {}
+    wanted = set(run_keys)
+    return {key: run for run, key in Store(uri).tagged(names.RUN_KEY, "FINISHED") if key in wanted}
+
+
+def diverged(uri: str) -> dict[str, str]:
+    """run -> reason, for the trials that are done because their training diverged."""
+    return dict(Store(uri).tagged(names.REASON, "FINISHED")) if exists(uri) else {}
+
+
+def linked(uri: str, sweep: str) -> set[str]:
+    """The finished runs that belong to a sweep."""
+    return {run for run, _ in Store(uri).tagged(names.IN_SWEEP + sweep, "FINISHED")} if exists(uri) else set()
+
+
+def failures(uri: str) -> set[tuple[str, str]]:
+    """(run key, reason) of the trials that failed."""
+    if not exists(uri):
+        return set()
+    store = Store(uri)
+    reasons = dict(store.tagged(names.REASON, "FAILED"))
+    return {(key, reasons.get(run, "")) for run, key in store.tagged(names.RUN_KEY, "FAILED")}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run in the store."""
+
+    id: str
+    folder: Path | None  # of its artefacts; None where they go through a server
+
+
+class Store:
+    """The store at `uri`, opened, and created where it does not exist. Raises ValueError where it cannot be."""
+
+    def __init__(self, uri: str) -> None:
+        for library in ("mlflow", "alembic"):  # their errors reach us as exceptions
+            logging.getLogger(library).setLevel(logging.CRITICAL)
+        self.uri = uri
+        with _alone(local_path(uri)):
+            self._client = MlflowClient(tracking_uri=uri)
+            try:
+                self._client.search_experiments(max_results=1)
+            except MlflowException as error:  # a server that answers and refuses, a database of another version
+                raise ValueError(f"store {uri}: {' '.join(str(error).split())[:300]}") from error
+
+    def tagged(self, tag: str, status: str, experiment: str | None = None) -> list[tuple[str, str]]:
+        """(run, value) of the runs with `tag` and `status`, oldest first; from one experiment, or from all."""
+        if experiment is None:
+            experiments = [e.experiment_id for e in _pages(self._client.search_experiments)]
+        else:
+            experiments = [experiment]
+        query = f"tags.`{tag}` LIKE '%' AND attributes.status = '{status}'"
+        options = {"experiment_ids": experiments, "filter_string": query, "order_by": ["attributes.start_time ASC"]}
+        # MLflow makes an object per tag and figure; scanning them for garbage would take most of the time.
+        was_enabled = gc.isenabled()
+        gc.disable()
+        try:
+            return [(run.info.run_id, run.data.tags[tag]) for run in _pages(self._client.search_runs, **options)]
+        finally:
+            if was_enabled:
+                gc.enable()
+
+    def experiment(self, name: str) -> str:
+        """The experiment called `name`, created where it does not exist."""
+        found = self._client.get_experiment_by_name(name)
+        if found is None:
+            path = local_path(self.uri)
+            # MLflow's own default depends on the working folder. A server knows where to put artefacts.
+            place = (path.parent / "mlruns" / quote(name, safe="")).as_uri() if path else None
+            try:
+                return str(self._client.create_experiment(name, artifact_location=place))
+            except MlflowException:  # perhaps another process was faster
+                found = self._client.get_experiment_by_name(name)
+                if found is None:
+                    raise
+        if found.lifecycle_stage != "active":
+            raise ValueError(f"name {name}: deleted in the store {self.uri}; restore it there, or use another name")
+        return str(found.experiment_id)
+
+    def create(self, experiment: str, name: str, tags: Mapping[str, str], started: float) -> Run:
+        """A new run, begun at the Unix time `started`."""
+        run = self._client.create_run(experiment, int(started * 1000), dict(tags), name)
+        return Run(run.info.run_id, local_path(run.info.artifact_uri))
+
+    def log(self, run: str, params: Mapping[str, str], points: Iterable[tuple[str, float, int, int]]) -> None:
+        """Add parameters and metrics (name, value, milliseconds, step) in as few calls as MLflow allows."""
+        metrics = [Metric(*point) for point in points]
+        first = BATCH - len(params)
+        self._client.log_batch(run, metrics=metrics[:first], params=[Param(*pair) for pair in params.items()])
+        for start in range(first, len(metrics), BATCH):
+            self._client.log_batch(run, metrics=metrics[start : start + BATCH])
+
+    def metrics(self, run: str) -> dict[str, float]:
+        """The last value of each metric of a run."""
+        return dict(self._client.get_run(run).data.metrics)
+
+    def tags(self, run: str) -> dict[str, str]:
+        """The tags of a run."""
+        return dict(self._client.get_run(run).data.tags)
+
+    def measured(self, run: str, figures: Mapping[str, float]) -> None:
+        """Add figures to a run that has ended."""
+        now = int(time.time() * 1000)
+        self.log(run, {}, [(name, value, now, 0) for name, value in figures.items()])
+
+    def tag(self, run: str, name: str, value: str) -> None:
+        """Set one tag."""
+        self._client.log_batch(run, tags=[RunTag(name, value)])
+
+    def write(self, run: Run, file: str, content: bytes) -> None:
+        """Keep `content` as an artefact of the run."""
+        if run.folder is None:
+            with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+                (path := Path(folder) / file).write_bytes(content)
+                self._client.log_artifact(run.id, str(path))
+        else:  # the client would first read the run again, to find this folder
+            run.folder.mkdir(parents=True, exist_ok=True)
+            (run.folder / file).write_bytes(content)
+
+    def read(self, run: str, file: str) -> bytes:
+        """An artefact of a run. Raises FileNotFoundError where it has none of that name."""
+        place = self._client.get_run(run).info.artifact_uri
+        if (folder := local_path(place)) is not None:
+            return (folder / file).read_bytes()
+        if file not in {found.path for found in self._client.list_artifacts(run)}:
+            raise FileNotFoundError(f"{place}/{file}")
+        with tempfile.TemporaryDirectory(prefix="bench-") as folder_:
+            return Path(self._client.download_artifacts(run, file, folder_)).read_bytes()
+
+    def end(self, run: str, status: str, ended: float | None = None) -> None:
+        """Set the run's last status, reached at the Unix time `ended`, or now."""
+        self._client.set_terminated(run, status, int((time.time() if ended is None else ended) * 1000))
+
+
+def _pages(search: Callable[..., Any], **query: Any) -> Iterator[Any]:
+    token = None
+    while True:
+        page = search(max_results=PAGE, page_token=token, **query)
+        yield from page
+        if not (token := page.token):
+            return
+
+
+@contextlib.contextmanager
+def _alone(path: Path | None) -> Iterator[None]:
+    """Keep other processes of ours from opening the same store: two that create its tables at once both fail."""
+    with contextlib.ExitStack() as stack:
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            folder = os.open(path.parent, os.O_RDONLY)
+            stack.callback(os.close, folder)
+            with contextlib.suppress(OSError):  # a file system without locks
+                fcntl.flock(folder, fcntl.LOCK_EX)
+        yield

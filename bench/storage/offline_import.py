@@ -1,0 +1,85 @@
+"""Deliver entries that were kept outside the MLflow store to it: each run key once, however often it is tried."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from bench.storage import mlflow_store
+from bench.storage.entry import Entry
+from bench.storage.mlflow_fields import TAG_LENGTH
+from bench.storage.offline_folder import read
+from bench.storage.recorder import Recorder
+
+STORED, LINKED, THERE = "stored", "linked", "there before"
+
+
+def deliver(place: Path, uri: str) -> Counter[str]:
+    """Store the entries of a file or folder, a sweep at a time; how many were STORED, LINKED to their sweep or THERE.
+
+    Raises: ValueError, before anything is stored, naming the file and the line that is no entry.
+    """
+    with _alone(place):
+        entries = read(place)
+        if not entries:
+            raise ValueError(f"{place}: no trial in it")
+        total: Counter[str] = Counter()
+        for name, of_sweep in _by_sweep(entries).items():
+            total += _deliver_sweep(name, of_sweep, uri)
+        return total
+
+
+def _by_sweep(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
+    """Sweep -> its entries, each run key once: the first final one, of whatever sweep, or else the last that failed.
+
+    The sweeps that trained something come before those that only found it done.
+    """
+    in_order = sorted(entries, key=lambda entry: (entry.linked, entry.result.started))
+    final = {entry.run_key: entry for entry in reversed(in_order) if entry.is_final}
+    best: dict[tuple[str, str], Entry] = {}
+    for entry in in_order:
+        chosen = final.get(entry.run_key, entry)
+        best[entry.sweep, entry.run_key] = replace(chosen, sweep=entry.sweep, command=entry.command)
+    sweeps: dict[str, list[Entry]] = {}
+    for entry in best.values():
+        sweeps.setdefault(entry.sweep, []).append(entry)
+    return sweeps
+
+
+def _deliver_sweep(name: str, entries: Sequence[Entry], uri: str) -> Counter[str]:
+    keys = [entry.run_key for entry in entries]
+    runs = mlflow_store.finished(uri, keys)
+    missing, unlinked = _missing(entries, runs, uri), set(runs.values()) - mlflow_store.linked(uri, name)
+    if missing or unlinked:
+        with Recorder(uri, name, keys, runs, entries[0].command) as recorder:
+            for entry in missing:
+                recorder.put(entry)
+    there = len(entries) - len(missing) - len(unlinked)
+    return Counter({STORED: len(missing), LINKED: len(unlinked), THERE: there})
+
+
+def _missing(entries: Sequence[Entry], runs: Mapping[str, str], uri: str) -> list[Entry]:
+    """The entries whose run key is neither finished in the store nor, for the same reason, failed."""
+    failures = mlflow_store.failures(uri)
+    return [
+        entry
+        for entry in entries
+        if entry.run_key not in runs
+        and (entry.is_final or (entry.run_key, entry.result.reason[:TAG_LENGTH]) not in failures)
+    ]
+
+
+@contextlib.contextmanager
+def _alone(place: Path) -> Iterator[None]:
+    """Keep another process from delivering the same entries meanwhile."""
+    with contextlib.ExitStack() as stack:
+        file = os.open(place, os.O_RDONLY)
+        stack.callback(os.close, file)
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield

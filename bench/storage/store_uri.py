@@ -1,0 +1,105 @@
+"""Where the MLflow store is, and whether it can be written; looks without creating anything."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import urllib.error
+import urllib.request
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+SERVER_SECONDS = 5.0  # a server that takes longer to answer is not there
+SQLITE = "sqlite:///"
+DATABASES = ("postgresql", "mysql", "mssql", "sqlite")
+
+
+def absolute(uri: str) -> str:
+    """The address with a relative path made absolute, since workers and later commands run elsewhere.
+
+    >>> absolute("https://host:5000/mlflow"), absolute("sqlite:////a/b.db"), absolute("/a/mlruns")
+    ('https://host:5000/mlflow', 'sqlite:////a/b.db', 'file:///a/mlruns')
+    """
+    if uri.startswith(SQLITE):
+        path, mark, query = uri.removeprefix(SQLITE).partition("?")
+        return f"{SQLITE}{Path(path).absolute()}{mark}{query}"
+    scheme = urlsplit(uri).scheme
+    if scheme in ("", "file"):
+        return Path(unquote(urlsplit(uri).path)).absolute().as_uri()
+    return uri
+
+
+def foreseen() -> str | None:
+    """The store's address where it can be told without importing MLflow: MLFLOW_TRACKING_URI, or the file that MLflow
+    makes in a folder without a store; `bench.storage.mlflow_store.store_uri` has the last word."""
+    if uri := os.environ.get("MLFLOW_TRACKING_URI"):
+        return absolute(uri)
+    return None if Path("mlruns").exists() else absolute(f"{SQLITE}mlflow.db")
+
+
+def local_path(uri: str) -> Path | None:
+    """The file or folder that holds the store; None where it is a server's business."""
+    if uri.startswith(SQLITE):
+        return Path(unquote(uri.removeprefix(SQLITE).partition("?")[0]))
+    return Path(unquote(urlsplit(uri).path)) if urlsplit(uri).scheme == "file" else None
+
+
+def exists(uri: str) -> bool:
+    """Whether there is a store; opening one creates it. A server is taken to have one."""
+    path = local_path(uri)
+    return path is None or (path.stat().st_size > 0 if path.is_file() else path.is_dir())
+
+
+def check_writable(uri: str) -> None:
+    """Raise ValueError, in one line, where nothing can be stored."""
+    scheme = urlsplit(uri).scheme
+    if scheme in ("http", "https"):
+        _check_server(uri)
+    elif scheme == "file":
+        if os.environ.get("MLFLOW_ALLOW_FILE_STORE", "").lower() not in ("true", "1"):
+            raise ValueError(
+                f"store {uri}: MLflow no longer writes to a folder unless MLFLOW_ALLOW_FILE_STORE=true;"
+                " a database is better, as MLFLOW_TRACKING_URI=sqlite:///mlflow.db"
+            )
+        check_folder(f"store {uri}", Path(urlsplit(uri).path))
+    elif uri.startswith(SQLITE):
+        _check_sqlite(uri)
+    elif scheme.partition("+")[0] not in (*DATABASES, "databricks") or uri.startswith("sqlite:"):
+        allowed = "sqlite:///FILE, http://, https://, postgresql://, mysql://, mssql://, databricks"
+        raise ValueError(f"store {uri}: allowed is {allowed}")
+
+
+def _check_sqlite(uri: str) -> None:
+    path = local_path(uri)
+    assert path is not None
+    check_folder(f"store {uri}", path.parent)
+    if path.is_dir():
+        raise ValueError(f"store {uri}: {path} is a folder")
+    if path.exists():
+        if not os.access(path, os.R_OK | os.W_OK):
+            raise ValueError(f"store {uri}: {path} may not be written")
+        with path.open("rb") as file:
+            head = file.read(16)
+        if head and head != b"SQLite format 3\0":
+            raise ValueError(f"store {uri}: {path} is no SQLite database")
+
+
+def check_folder(what: str, folder: Path) -> None:
+    """Raise ValueError where neither `folder` nor, if there is none yet, the nearest one above it can be written."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    if not folder.is_dir():
+        raise ValueError(f"{what}: {folder} is no folder")
+    try:
+        tempfile.TemporaryFile(dir=folder).close()  # leaves nothing; permissions alone tell root nothing
+    except OSError as error:
+        raise ValueError(f"{what}: the folder {folder} cannot be written: {error.strerror}") from error
+
+
+def _check_server(uri: str) -> None:
+    try:
+        urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=SERVER_SECONDS).close()
+    except urllib.error.HTTPError:
+        pass  # it answers; what it allows shows at the first write
+    except (OSError, ValueError) as error:
+        raise ValueError(f"store {uri}: no answer ({getattr(error, 'reason', error)})") from error

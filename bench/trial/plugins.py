@@ -1,0 +1,136 @@
+"""The methods a user can name: METHODS, the installed plug-ins, and the modules given with --plugin.
+
+A plug-in registers in one line. An installed package: an entry point of group "bench.methods", whose value is a
+`Method` or a callable that makes one. A local file: a module-level METHODS of name -> `Method`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, replace
+from difflib import get_close_matches
+from functools import partial
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from bench.methods import METHODS, Method
+
+GROUP = "bench.methods"
+
+
+def nearest(kind: str, name: str, known: Sequence[str]) -> str:
+    """The one-line complaint about an unknown name: what is allowed and the nearest match."""
+    close = get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f"; did you mean {close[0]}?" if close else ""
+    return f"unknown {kind} {name!r}: allowed are {', '.join(known)}{hint}"
+
+
+class Catalogue(Mapping[str, Method]):
+    """Name -> method; an installed plug-in is imported only when its method is asked for."""
+
+    def __init__(self, plugins: Sequence[str] = ()) -> None:
+        self.rows: dict[str, Method | EntryPoint] = dict(METHODS)
+        for point in entry_points(group=GROUP):
+            self._add(point.name, point, point.value)
+        for plugin in plugins:
+            for name, method in _rows(plugin).items():
+                self._add(name, method, plugin)
+
+    def _add(self, name: str, row: Method | EntryPoint, origin: str) -> None:
+        if name in self.rows:
+            raise ValueError(f"method {name!r} of plug-in {origin}: allowed is a name not yet taken")
+        self.rows[name] = row
+
+    def __getitem__(self, name: str) -> Method:
+        if name not in self.rows:
+            raise ValueError(nearest("method", name, list(self.rows)))
+        row = self.rows[name]
+        if not isinstance(row, Method):  # an entry point, perhaps of the backport's class
+            row = _guarded(name, partial(_made, row))
+            if not isinstance(row, Method):
+                raise ValueError(f"plug-in {name!r} gives {type(row).__name__}: allowed is a methods.Method")
+            self.rows[name] = row
+        return row
+
+    def __iter__(self) -> Any:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def parse(self, text: str) -> tuple[str, Method]:
+        """The canonical name and the method of `name` or `name:field=value[:field=value…]`.
+
+        Fields are those of the method's class; values are read as the type of the field's present value.
+        """
+        name, *settings = text.split(":")
+        method = self[name]
+        for setting in settings:
+            method = _set(method, setting, text)
+        return self.name_of(method, text), method
+
+    def name_of(self, method: Method, otherwise: str) -> str:
+        """The first name with the same record, so that an alias prints as what it is."""
+        built = ((name, row) for name, row in self.rows.items() if isinstance(row, Method))
+        return next((name for name, row in built if row.record() == method.record()), otherwise)
+
+
+def _made(point: EntryPoint) -> Any:
+    loaded = point.load()
+    return loaded if isinstance(loaded, Method) else loaded()
+
+
+def _guarded(plugin: str, load: Callable[[], Any]) -> Any:
+    """What `load` returns; whatever a plug-in's own code raises is the user's to read, in one line."""
+    try:
+        return load()
+    except Exception as error:
+        raise ValueError(f"plug-in {plugin!r}: {type(error).__name__}: {error}") from error
+
+
+def _set(method: Method, setting: str, text: str) -> Method:
+    name, equals, value = setting.partition("=")
+    plain = (str, int, float, bool)
+    allowed = [f.name for f in fields(method) if f.name != "source" and type(getattr(method, f.name)) in plain]
+    if name not in allowed or not equals:
+        raise ValueError(f"method {text!r}: {nearest('field', name, allowed)}; written field=value")
+    kind = type(getattr(method, name))
+    read: Callable[[str], Any] = {"true": True, "false": False}.__getitem__ if kind is bool else kind
+    try:
+        return replace(method, **{name: read(value)})
+    except (ValueError, KeyError) as error:
+        raise ValueError(f"method {text!r}: {name} {value!r} is not a {kind.__name__} it allows ({error})") from None
+
+
+def _rows(plugin: str) -> dict[str, Method]:
+    """The METHODS of a module named by a dotted name or by the path of its file."""
+    module = _load(plugin)
+    rows = getattr(module, "METHODS", None)
+    if not isinstance(rows, dict) or not all(isinstance(row, Method) for row in rows.values()):
+        raise ValueError(f"plug-in {plugin!r}: needs a module-level METHODS, a dict of name -> methods.Method")
+    return rows
+
+
+def _load(plugin: str) -> ModuleType:
+    path = Path(plugin)
+    if path.suffix != ".py":
+        sys.path.insert(0, str(Path.cwd()))  # a module beside the user, as `python -m` would find it
+        try:
+            module: ModuleType = _guarded(plugin, partial(importlib.import_module, plugin))
+            return module
+        finally:
+            sys.path.pop(0)
+    if not path.is_file():
+        raise ValueError(f"plug-in {plugin!r}: no such file")
+    name = f"bench_plugin_{path.stem}"  # never the name of a module that is there already
+    spec = importlib.util.spec_from_file_location(name, path.resolve())
+    assert spec is not None and spec.loader is not None
+    made = importlib.util.module_from_spec(spec)
+    sys.modules[name] = made
+    _guarded(plugin, partial(spec.loader.exec_module, made))
+    return made

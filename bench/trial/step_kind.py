@@ -1,0 +1,97 @@
+"""The step kind of a trial, and of each of its layers: a fixed function of rate and shapes. Imports no torch.
+
+A number never depends on a timing: the limits below were measured once (results/reports/steps.md) and are committed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from fractions import Fraction
+from math import prod
+from typing import Literal
+
+from bench.methods.base import Background
+from bench.methods.counts import live_count
+from bench.trial.pack_kind import Pack
+
+Step = Literal["dense", "sparse"]
+Kind = Literal["first", "linear", "conv"]  # first: a Linear layer on the images themselves
+Shape = tuple[int, ...]  # of a weight: [out, in] of a Linear layer, [out, in, height, width] of a convolution
+
+# The largest live fraction of a layer at which its sparse step is faster than its dense one.
+LIMITS: dict[tuple[Kind, Background], Fraction] = {
+    ("first", "prune"): Fraction(3, 10),
+    ("first", "freeze"): Fraction(3, 10),
+    ("linear", "prune"): Fraction(3, 10),
+    ("linear", "freeze"): Fraction(1, 10),
+    ("conv", "prune"): Fraction(3, 20),
+    ("conv", "freeze"): Fraction(1, 10),
+}
+FIRST_CONVOLUTION = Fraction(3, 4)  # the same, of a pruned convolution that lets a chain start at the images
+SMALLEST = 10_000  # weights of a layer; below, starting the operations costs more than they save
+
+
+def layer_step(kind: Kind, weights: int, live: int, background: Background) -> Step:
+    """The step kind of one layer with `live` of its weights live, in a trial whose step is sparse."""
+    return "sparse" if weights >= SMALLEST and live <= LIMITS[kind, background] * weights else "dense"
+
+
+def first_convolution_step(weights: int, live: int, background: Background) -> Step:
+    """The step kind of a convolution of the images where all behind it is a chain (`bench.engine.steps.fused_tail`).
+
+    Sparse, it leaves its outputs as the chain wants them, and its pooling to the chain; by itself it would not pay.
+    """
+    return "sparse" if background == "prune" and live <= FIRST_CONVOLUTION * weights else "dense"
+
+
+def resolve_step(
+    asked: str,
+    *,
+    device: str,
+    precision: str,
+    pack: Pack,
+    background: Background,
+    rate: Decimal,
+    shapes: Mapping[str, Shape],
+) -> Step:
+    """The step kind of a trial: `asked`, or for "auto" sparse where that pays at least one layer at the trial's rate.
+
+    Rate 0 is dense whatever is asked for: the baseline is one trial.
+
+    Args:    shapes: weight name -> shape, in the order in which the layers run.
+    Raises:  ValueError where a sparse step is asked for and there is none.
+
+    >>> shapes = {"fc1.weight": (300, 784), "fc2.weight": (10, 300)}
+    >>> how = {"device": "cpu", "precision": "float32", "pack": "single", "background": "freeze", "shapes": shapes}
+    >>> [resolve_step("auto", rate=Decimal(rate), **how) for rate in ("0", "0.5", "0.7", "0.99")]
+    ['dense', 'dense', 'sparse', 'sparse']
+    """
+    if asked == "dense" or rate == 0:
+        return "dense"
+    reason = no_sparse_step(device, precision, pack)
+    if asked == "sparse":
+        if reason:
+            raise ValueError(f"step sparse {reason}")
+        return "sparse"
+    pays = any(
+        layer_step(kind_of(shape, place), prod(shape), live_count(Fraction(rate), prod(shape)), background) == "sparse"
+        for place, shape in enumerate(shapes.values())
+    )
+    return "sparse" if pays and not reason else "dense"
+
+
+def kind_of(shape: Shape, place: int) -> Kind:
+    """The kind of the layer with this weight, the place-th to run."""
+    if len(shape) == 4:
+        return "conv"
+    return "linear" if place else "first"
+
+
+def no_sparse_step(device: str, precision: str, pack: Pack) -> str:
+    """Why there is no sparse step on this device in this precision and pack kind; "" where there is one."""
+    if device != "cpu":
+        return f"on {device}: allowed on the cpu"
+    if pack != "single":
+        return f"with pack {pack}: allowed with pack single"
+    return "" if precision in ("float32", "float64") else f"in {precision}: allowed in float32 and float64"

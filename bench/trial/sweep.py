@@ -1,0 +1,108 @@
+"""Sweep: methods × rates × seeds of one protocol, as a list of trials. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any
+
+from bench.datasets import DATASETS, label, row_of
+from bench.datasets.names import PREFIX
+from bench.methods import METHODS, Dense, Method
+from bench.models import INITIALISERS, MODELS
+from bench.trial.pack_kind import resolve_pack
+from bench.trial.plugins import nearest
+from bench.trial.spec import TrialSpec, key_of
+from bench.trial.step_kind import resolve_step
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """What one `run` command asks for."""
+
+    methods: Mapping[str, Method]  # canonical name -> method
+    rates: Sequence[Decimal]
+    seeds: Sequence[int]
+    dense: bool  # train the dense baseline along
+    classes: int  # of the data set
+    protocol: Mapping[str, Any]  # the other fields of TrialSpec; `step` and `pack` may be "auto"
+    chosen: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # cell key -> values that `tune` chose
+
+    def trials(self) -> list[TrialSpec]:
+        """The trials, each run key once; seeds outermost, so that a sweep cut short is still balanced over methods."""
+        asked = any(isinstance(method, Dense) for method in self.methods.values())
+        rated = [method for method in self.methods.values() if not isinstance(method, Dense)]
+        cells = [(METHODS["dense"], Decimal(0))] if self.dense or asked else []
+        cells += [(method, rate) for rate in self.rates for method in rated]
+        specs = [
+            TrialSpec(method=method, rate=rate, seed=seed, **{**self.protocol, **self._resolved(method, rate)})
+            for seed in self.seeds
+            for method, rate in cells
+        ]
+        if self.chosen:
+            specs = [replace(spec, **self.chosen[spec.cell_key]) for spec in specs]
+        return list({spec.run_key: spec for spec in specs}.values())
+
+    @property
+    def default_name(self) -> str:
+        """What the sweep is called where nobody named it: "mnist-lenet-5-caffe"."""
+        return f"{self.protocol['dataset']}-{self.protocol['model']}".replace("@", "-")
+
+    def grid(self) -> str:
+        """The shape of the sweep in a line: "grid: 2 methods × 5 rates × 5 seeds + dense × 5 seeds = 55 trials"."""
+        specs, seeds = self.trials(), len(self.seeds)
+        others = [spec for spec in specs if not isinstance(spec.method, Dense)]
+        methods, rates = len({key_of(spec.method.record()) for spec in others}), len({spec.rate for spec in others})
+        parts = [f"{count(methods, 'method')} × {count(rates, 'rate')} × {count(seeds, 'seed')}"]
+        if len(others) < len(specs):
+            dense = f"dense × {count(seeds, 'seed')}"
+            parts = [*parts, dense] if others else [dense]
+        return f"grid: {' + '.join(parts)} = {count(len(specs), 'trial')}"
+
+    def _resolved(self, method: Method, rate: Decimal) -> dict[str, str]:
+        """The kinds of pack and step of a trial."""
+        p = self.protocol
+        device, shapes = p.get("device", "cpu"), MODELS[p["model"]].layers(self.classes)
+        pack = resolve_pack(p["pack"], device=device, shapes=shapes)
+        step = resolve_step(
+            p["step"],
+            device=device,
+            precision=p["precision"],
+            pack=pack,
+            background=method.background,
+            rate=rate,
+            shapes=shapes,
+        )
+        return {"pack": pack, "step": step}
+
+    def name_of(self, method: Method) -> str:
+        """The name the tables print."""
+        return next((name for name, m in self.methods.items() if m == method), "dense")
+
+
+def count(number: int, noun: str) -> str:
+    """The number and its noun: "1 seed", "2 seeds"."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def data_and_model(dataset: str, model: str | None, initialiser: str) -> dict[str, str]:
+    """The checked names of data set, model and initialiser, with the content hash of the data.
+
+    Raises ValueError where a name is unknown or the model does not fit the data's shape.
+    """
+    if dataset not in DATASETS and not dataset.startswith(PREFIX):
+        raise ValueError(nearest("data set", dataset, [*DATASETS, f"{PREFIX}PATH"]))
+    if initialiser not in INITIALISERS:
+        raise ValueError(nearest("initialiser", initialiser, list(INITIALISERS)))
+    data = row_of(dataset)
+    model = data.default_model if model is None else model
+    if model not in MODELS:
+        raise ValueError(nearest("model", model, list(MODELS)))
+    row = MODELS[model]
+    if not row.takes(data.image_shape):
+        more = " and larger" if row.larger else ""
+        raise ValueError(
+            f"model {model!r} takes images {row.image_shape}{more}; data set {dataset!r} has {data.image_shape}"
+        )
+    return {"dataset": label(dataset), "data_hash": data.content_hash, "model": model, "initialiser": initialiser}

@@ -1,0 +1,140 @@
+"""A folder of arrays on disk: written once, as a whole, and mapped into memory by every process that reads it.
+
+A `.npy` file for each part, and a header that says what they were made from and their checksums. The folder is written
+under another name and then renamed: one of the right name is complete. Imports no torch.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+import time
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib.format import open_memmap
+from numpy.typing import DTypeLike, NDArray
+
+from bench.datasets.statistics import mean_std_of
+
+Parts = Mapping[str, NDArray[Any]]  # {train,test}_images uint8 [N,H,W,C] and {train,test}_labels int64 [N]
+Shapes = Mapping[str, tuple[tuple[int, ...], DTypeLike]]
+Fill = Callable[[Parts], None]
+
+FORMAT = 1  # raise it when the files below are written in another way
+HEADER = "header.json"
+WRITING = ".writing-"  # prefix of a folder that is not complete
+ABANDONED_SECONDS = 24 * 3600.0  # after which the writer of such a folder is taken to have been killed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """The arrays of a data set, with the training images' mean and standard deviation per channel."""
+
+    parts: Parts
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+def filled(shapes: Shapes, fill: Fill) -> Kept:
+    """The arrays in this process's own memory."""
+    parts = {name: np.empty(shape, dtype) for name, (shape, dtype) in shapes.items()}
+    fill(parts)
+    mean, std = mean_std_of(parts["train_images"])
+    return Kept(parts=parts, mean=mean, std=std)
+
+
+def has_kept(folder: Path, identity: str) -> bool:
+    """Whether the header of `folder` says that it was made from `identity`; the arrays are not looked at."""
+    return _header(folder, identity) is not None
+
+
+def open_kept(folder: Path, identity: str) -> Kept | None:
+    """The arrays that were written of `identity`, checked; None where there are none, or others, or damaged ones."""
+    header = _header(folder, identity)
+    if header is None:
+        return None
+    try:
+        # Copy on write: torch warns of arrays that cannot be written to, and nothing reaches the file.
+        parts = {name: np.load(folder / f"{name}.npy", mmap_mode="c") for name in header["crc32"]}
+        damaged = [name for name, array in parts.items() if _crc32(array) != header["crc32"][name]]
+        kept = Kept(parts=parts, mean=tuple(header["mean"]), std=tuple(header["std"]))
+    except (OSError, EOFError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+    return None if damaged else kept
+
+
+def write_kept(folder: Path, identity: str, shapes: Shapes, fill: Fill) -> None:
+    """Make `folder` hold the arrays of `identity`, which `fill` writes; what was there is replaced.
+
+    Raises: OSError where the folder cannot be written; whatever `fill` raises.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    _remove_abandoned(folder.parent)
+    temporary = Path(tempfile.mkdtemp(prefix=WRITING, dir=folder.parent))
+    try:
+        new = temporary / "new"
+        new.mkdir()
+        parts = {name: _allocate(new / f"{name}.npy", *shapes[name]) for name in shapes}
+        fill(parts)
+        mean, std = mean_std_of(parts["train_images"])
+        header = {
+            "format": FORMAT,
+            "identity": identity,
+            "crc32": {name: _crc32(array) for name, array in parts.items()},
+            "mean": mean,
+            "std": std,
+        }
+        for array in parts.values():
+            array.flush()
+        (new / HEADER).write_text(json.dumps(header, indent=1))
+        _put(new, folder, identity, temporary / "old")
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _put(new: Path, folder: Path, identity: str, old: Path) -> None:
+    """Rename `new` to `folder`, unless another process has just written the same there."""
+    if folder.exists():
+        if open_kept(folder, identity) is not None:
+            return
+        folder.rename(old)
+    new.rename(folder)
+
+
+def _header(folder: Path, identity: str) -> dict[str, Any] | None:
+    try:
+        header = json.loads((folder / HEADER).read_text())
+    except (OSError, ValueError):
+        return None
+    same = isinstance(header, dict) and (header.get("format"), header.get("identity")) == (FORMAT, identity)
+    return header if same else None
+
+
+def _allocate(path: Path, shape: tuple[int, ...], dtype: DTypeLike) -> np.memmap[Any, Any]:
+    array: np.memmap[Any, Any] = open_memmap(path, mode="w+", dtype=np.dtype(dtype), shape=shape)
+    if hasattr(os, "posix_fallocate"):  # else a disk that is full kills the process at the first write beyond it
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return array
+
+
+def _crc32(array: NDArray[Any]) -> int:
+    """Against accidents, as in a zip archive: whoever can write the arrays can write the header too."""
+    return zlib.crc32(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+
+
+def _remove_abandoned(parent: Path) -> None:
+    for folder in parent.glob(f"{WRITING}*"):
+        try:
+            abandoned = time.time() - folder.stat().st_mtime > ABANDONED_SECONDS
+        except OSError:  # its writer has just ended
+            continue
+        if abandoned:
+            shutil.rmtree(folder, ignore_errors=True)

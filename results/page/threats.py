@@ -1,0 +1,179 @@
+"""Threats to validity that hold for this very store: found in its trials, not recited."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import pandas as pd
+
+from bench import names
+from bench.results.frame.collect import Command
+from bench.results.frame.metrics import counted, figure
+from bench.results.frame.sections import searched
+from bench.results.statistics import multiplicity
+from bench.results.statistics.analysis import Analysis
+from bench.results.statistics.cells import Cell
+from bench.results.statistics.near_chance import most_unseen, told
+from bench.results.tables.freeze_vs_prune import Question
+from bench.results.tables.protocol import HYPERPARAMETERS
+
+FEW = 10  # seeds; below, a t test rests on the normality that it cannot check
+
+
+def threats(questions: Sequence[Question]) -> list[str]:
+    """One sentence each, over all sections."""
+    analyses = [q.analysis for q in questions]
+    found = [*_seeds(questions), *_mixed(questions), *_untrained(analyses), *_tuning(analyses), *_protocols(analyses)]
+    return [*found, *_lost(analyses), *_controls(analyses), *_scope(analyses), *_source(analyses)]
+
+
+def unfinished(frame: pd.DataFrame, commands: Sequence[Command]) -> list[str]:
+    """The sweeps of which fewer trials have ended than a command of theirs asked for."""
+    asked = {command.sweep: 0 for command in commands}
+    for command in commands:
+        asked[command.sweep] = max(asked[command.sweep], command.trials)
+    ended = frame["sweeps"][frame["outcome"].isin([names.DONE, names.DIVERGED])]
+    there = {sweep: int(ended.map(lambda sweeps, sweep=sweep: sweep in sweeps).sum()) for sweep in asked}
+    return [
+        f"An interim look: of {number:,} trials that sweep {sweep} asked for {there[sweep]:,} have ended. Who stops "
+        "when the verdicts please has other error rates than the stated ones."
+        for sweep, number in asked.items()
+        if there[sweep] < number
+    ]
+
+
+def _seeds(questions: Sequence[Question]) -> list[str]:
+    pairs = [c for q in questions for c in q.plain]
+    tested = [c for c in pairs if c.n > 1]
+    if not tested:
+        return ["No pair of a frozen and a pruned method has two seeds in common: nothing is tested."]
+    least, m, alpha = min(c.n for c in tested), max(c.family for c in pairs), questions[0].analysis.view.alpha
+    lines = []
+    if least < FEW:
+        effect = multiplicity.smallest_effect(least, m, alpha)
+        lines.append(
+            f"Few seeds: n = {least} at the least. The first of {m} comparisons is marked only where its mean exceeds "
+            f"{effect:.1f} standard deviations of the differences; “open” says little."
+        )
+    if few := sum(c.n < 2 for c in pairs):
+        lines.append(f"{few} comparisons have fewer than two pairs and cannot be tested.")
+    return lines
+
+
+def _tuning(analyses: Sequence[Analysis]) -> list[str]:
+    untuned = [a.section.title for a in analyses if not searched(a.section.fields)]
+    where = f" ({', '.join(untuned)})" if len(untuned) < len(analyses) else ""
+    lines = []
+    if untuned:
+        lines.append(
+            "One set of hyper-parameters for all methods and rates, and for dense: a difference may be one of tuning"
+            f"{where}."
+        )
+    for a in analyses:
+        if names_ := searched(a.section.fields):
+            seeds = len(a.section.fields["tuning"]["seeds"])
+            lines.append(
+                f"Tuned is {' and '.join(HYPERPARAMETERS.get(n, n) for n in names_)} alone, by validation accuracy at "
+                f"{counted(seeds, 'seed')}: all else is one value for all methods and rates ({a.section.title})."
+            )
+    return lines
+
+
+def _mixed(questions: Sequence[Question]) -> list[str]:
+    """Per section, the cells with seeds near chance and others; and what the seeds of the others cannot rule out."""
+    lines, counts = [], []
+    for q in questions:
+        several = [*q.plain, *q.analysis.comparisons]
+        if found := q.analysis.mixed(several):
+            counts += [c.n for c in several if c.n > 1]
+            where = _title(q.analysis, questions)
+            lines.append(
+                f"Some, but not all, seeds are near chance: {where}{told(found, q.analysis.cells)}. Mean, its "
+                "intervals, t test and TOST of their differences describe neither kind of seed; see the warnings of "
+                "the section."
+            )
+    if counts:
+        least = min(counts)
+        lines.append(
+            f"Where none of n = {least} seeds is near chance, up to {100 * most_unseen(least):.0f} % of all may be "
+            "(95 % limit): such a mean is too good, and neither a t test nor an exact one sees it."
+        )
+    return lines
+
+
+def _untrained(analyses: Sequence[Analysis]) -> list[str]:
+    """The cells that are wholly at chance."""
+    where = _places(analyses, lambda a, cell: (cell.label, cell.rate) in a.untrained)
+    said = f"No seed trained: {where}. A difference to these says only that the other side trains at all."
+    return [said] if where else []
+
+
+def _protocols(analyses: Sequence[Analysis]) -> list[str]:
+    titles = [(a.section.dataset, a.section.model) for a in analyses]
+    mixed = sorted({f"{data} · {model}" for data, model in titles if titles.count((data, model)) > 1})
+    return [f"Several protocols of {name}: each section has a family of its own." for name in mixed]
+
+
+def _lost(analyses: Sequence[Analysis]) -> list[str]:
+    lines = []
+    for kind, effect in (
+        (names.DIVERGED, "means are those of the seeds that trained"),
+        (names.FAILED, "the same command trains them"),
+    ):
+        trials = sum(len(cell.seeds_lost(kind)) for a in analyses for cell in a.cells)
+        if trials:
+            where = _places(analyses, partial(_lost_to, kind))
+            lines.append(f"{counted(trials, 'trial')} {kind} ({where}): {effect}.")
+    missing = sum(len(cell.missing) for a in analyses for cell in a.cells)
+    if missing:
+        lines.append(f"{missing} trials that other cells have are not in the store: pairs are fewer there.")
+    return lines
+
+
+def _controls(analyses: Sequence[Analysis]) -> list[str]:
+    lacking = [a.section.title for a in analyses if not a.controls]
+    return [f"No sanity control was run: {', '.join(lacking)}."] if lacking else []
+
+
+def _scope(analyses: Sequence[Analysis]) -> list[str]:
+    datasets, models = ({getattr(a.section, what) for a in analyses} for what in ("dataset", "model"))
+    lines = []
+    if 1 in (len(datasets), len(models)):
+        where = f"{counted(len(datasets), 'data set')}, {counted(len(models), 'network')}"
+        lines.append(f"{where}: what is found holds for these.")
+    if cut := _places(analyses, lambda _, cell: bool(cell.disconnected) and cell.background == "prune"):
+        lines.append(
+            f"Pruned networks without a path of live weights from input to output ({cut}) answer every image alike: "
+            "there freezing wins for another reason than its weights; see the table of some seeds alone."
+        )
+    if not figure(analyses[0].view.metric).is_accuracy:
+        lines.append("The figure is no accuracy.")
+    return lines
+
+
+def _lost_to(kind: str, _: Analysis, cell: Cell) -> bool:
+    return bool(cell.seeds_lost(kind))
+
+
+def _places(analyses: Sequence[Analysis], holds: Callable[[Analysis, Cell], bool]) -> str:
+    """The cells of which something holds, with their section where there are several: snip 0.99, snip 0.999 (title)"""
+    found = []
+    for a in analyses:
+        if here := [f"{cell.label} {cell.rate}" for cell in a.cells if holds(a, cell)]:
+            found.append(_title(a, analyses) + ", ".join(here))
+    return "; ".join(found)
+
+
+def _title(a: Analysis, several: Sequence[object]) -> str:
+    return f"{a.section.title}: " if len(several) > 1 else ""
+
+
+def _source(analyses: Sequence[Analysis]) -> list[str]:
+    frames = [a.section.frame for a in analyses]
+    dirty = sum(int(frame["git_dirty"].fillna(False).astype(bool).sum()) for frame in frames)
+    commits = {c for frame in frames for c in frame["git_commit"] if c}
+    lines = [f"{dirty} trials ran from source with uncommitted changes."] if dirty else []
+    if len(commits) > 1:
+        lines.append(f"The trials ran from {len(commits)} commits; the run key vouches for what could change a number.")
+    return lines

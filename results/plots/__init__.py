@@ -1,0 +1,11 @@
+"""What is drawn of a store.
+
+plots            `plot`: from the tidy frame to a figure; which kinds there are
+plot_page        a block of panels per section, legend and notes, shared by all plots
+plot_style       how a method looks in every plot
+accuracy_plot    accuracy over the rate
+difference_plot  freeze − prune over the rate, a panel per criterion
+gradient_plot    a figure over the epochs: a panel per rate, a line per method
+rank_plot        the critical-difference diagram of mean ranks
+storage_plot     accuracy over stored bytes, and the Pareto front
+"""

@@ -1,0 +1,162 @@
+"""A figure over the epochs: a panel per rate, a line per method."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from bench.results.frame.collect import DENSE
+from bench.results.frame.metrics import figure
+from bench.results.plots.plot_page import finish, page
+from bench.results.plots.plot_style import BAND, Style, line_entries, open_entry
+from bench.results.statistics import stats
+from bench.results.statistics.cells import Cell
+from bench.results.statistics.shown_cells import Part, disconnected, missing, over_seeds
+
+Histories = Callable[[Sequence[str], str], pd.DataFrame]  # (run ids, metric) -> the frame of `history.histories`
+COLUMNS, HEIGHT = 3, 2.4  # panels side by side; inches of a panel
+MARKERS = 6  # along a line
+BEYOND = 0.25  # of the range of the means: how far intervals extend a log axis
+LARGEST = 600.0  # exponent: exp of more is beyond any axis, and soon beyond float64
+CUT = ", where wide cut at the axis"
+WORDS = {
+    "grad_norm_all": "gradient norm, all maskable weights",
+    "grad_norm_live": "gradient norm, live weights",
+    "grad_abs_all": "mean |gradient|, all maskable weights",
+    "grad_abs_live": "mean |gradient|, live weights",
+    "effective_gradient_flow_1": "effective gradient flow, mean of ‖m·g‖₁/k over layers",
+    "effective_gradient_flow_2": "effective gradient flow, mean of ‖m·g‖₂/k over layers",
+    "gradient_flow_sum": "gradient flow, sum of ‖m·g‖₂ over layers",
+    "train_loss": "training loss",
+    "validation_accuracy": "validation accuracy (%)",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curve:
+    """A cell over the epochs: mean and interval per epoch; `zeros`: seeds left out at an epoch where they are 0."""
+
+    cell: Cell
+    epochs: list[int]
+    means: list[float]
+    intervals: list[stats.Interval]
+    zeros: int
+
+
+def draw(parts: Sequence[Part], styles: Mapping[str, Style], histories: Histories) -> Figure:
+    """A block per part, with a panel per rate; the dense baseline stands in every panel."""
+    drawn = [part for part in parts if part.drawn]
+    metric = parts[0].view.metric
+    shown = figure(metric)
+    log = not shown.is_accuracy
+    curves = [_curves(part, histories, log) for part in drawn]
+    columns = 2 if max(len(part.rates) for part in drawn) == 4 else COLUMNS
+    sizes = [(part.section.title, max(1, len(part.rates))) for part in drawn]
+    cut = False
+    made, blocks = page(sizes, columns=columns, height=HEIGHT)
+    for part, panels, found in zip(drawn, blocks, curves, strict=True):
+        for axes, rate in zip(panels, part.rates or ["0"], strict=True):
+            axes.set_title(f"rate {rate}")
+            for curve in found:
+                if curve.cell.background == DENSE or curve.cell.rate == rate:
+                    _line(axes, curve, styles[curve.cell.record], shown.factor)
+        cut = _scales(panels[0], found, shown.factor, log) or cut
+    for block in made.subfigs:
+        block.supxlabel("epoch (0 = before training)", fontsize=9)
+        block.supylabel(WORDS[metric], fontsize=9)
+    legend = line_entries(styles[curve.cell.record] for found in curves for curve in found)
+    mean = "Geometric mean, and 95 % t interval of the mean logarithm," if log else "Mean and 95 % t interval"
+    finish(
+        made,
+        legend + ([open_entry()] if disconnected(parts) else []),
+        [f"{mean} {over_seeds(parts)}{CUT if cut else ''}.", *missing(parts), *_zeros(curves)],
+    )
+    return made
+
+
+def _curves(part: Part, histories: Histories, log: bool) -> list[Curve]:
+    """The curves of a part's cells, over the seeds that their figures in the table stand on."""
+    runs = {}
+    for row in part.section.frame.itertuples():
+        runs[row.label, row.rate, row.seed] = row.run_id
+    own = [(cell, [str(runs[cell.label, cell.rate, seed]) for seed in cell.values]) for cell in part.drawn]
+    points = histories([run for _, found in own for run in found], part.view.metric)
+    return [curve(cell, points[points["run_id"].isin(found)], log=log) for cell, found in own]
+
+
+def curve(cell: Cell, points: pd.DataFrame, *, log: bool) -> Curve:
+    """Means and 95 % t intervals over the seeds, per epoch.
+
+    With `log`: of the logarithms, so the geometric mean exp(mean(log v)) and exp of the interval's ends; a value of 0
+    has no logarithm and is left out.
+    """
+    known = points[points["value"] > 0] if log else points
+    groups = [(int(str(epoch)), group.to_numpy(dtype=np.float64)) for epoch, group in known.groupby("epoch")["value"]]
+    made = [_mean(np.log(values), np.exp) if log else _mean(values, np.positive) for _, values in groups]
+    zeros = points.loc[~points.index.isin(known.index), "run_id"].nunique()
+    return Curve(
+        cell=cell,
+        epochs=[epoch for epoch, _ in groups],
+        means=[mean for mean, _ in made],
+        intervals=[interval for _, interval in made],
+        zeros=zeros,
+    )
+
+
+def _mean(values: stats.Vector, back: np.ufunc) -> tuple[float, stats.Interval]:
+    found = stats.t_interval(values)
+    low, high = (float(back(np.clip(end, -LARGEST, LARGEST))) for end in (found.low, found.high))
+    return float(back(np.mean(values))), stats.Interval(low=low, high=high)
+
+
+def _line(axes: Axes, found: Curve, style: Style, factor: float) -> None:
+    low, high = ([factor * getattr(i, end) for i in found.intervals] for end in ("low", "high"))
+    look = {"markerfacecolor": "white"} if found.cell.disconnected else {}
+    few = max(1, -(-len(found.epochs) // MARKERS))
+    axes.plot(found.epochs, [factor * m for m in found.means], **style.drawn(markevery=few, markersize=4, **look))
+    axes.fill_between(found.epochs, low, high, color=style.colour, **BAND)
+
+
+def _scales(axes: Axes, found: Sequence[Curve], factor: float, log: bool) -> bool:
+    """Set the scales of the panels of a block, which share them; whether an interval reaches beyond the axis."""
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+    if log:
+        axes.set_yscale("log")
+        before = axes.get_ylim()
+        means = [mean for curve in found for mean in curve.means]
+        axes.set_ylim(*(limits(means, before) if means else before))
+        return axes.get_ylim() != before
+    low, high = axes.get_ylim()
+    axes.set_ylim(max(low, -0.02 * factor), min(high, 1.02 * factor))
+    return False
+
+
+def limits(means: Sequence[float], shown: tuple[float, float]) -> tuple[float, float]:
+    """Of a log axis: all means, and of the intervals what is at most BEYOND of their range above and below.
+
+    The interval of two seeds may span twenty decades; an axis that showed it would show nothing else.
+
+    >>> limits([0.1, 10.0], (1e-9, 12.0))
+    (0.03162277660168379, 12.0)
+    """
+    low, high = (math.log10(end(means)) for end in (min, max))
+    room = BEYOND * max(high - low, 1.0)
+    return max(shown[0], 10 ** (low - room)), min(shown[1], 10 ** (high + room))
+
+
+def _zeros(curves: Sequence[Sequence[Curve]]) -> list[str]:
+    """A note on the values that a log axis cannot show."""
+    texts = [
+        f"{curve.cell.label} {curve.cell.rate} ({curve.zeros} of {len(curve.cell.values)} seeds)"
+        for found in curves
+        for curve in found
+        if curve.zeros
+    ]
+    return [f"0 at some epoch, which a log axis cannot show, so left out there: {'; '.join(texts)}."] if texts else []

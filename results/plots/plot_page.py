@@ -1,0 +1,100 @@
+"""The page that all plots share: a block of panels per section, the legend and the notes below them."""
+
+from __future__ import annotations
+
+import os
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import matplotlib
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.legend import Legend
+from matplotlib.legend_handler import HandlerTuple
+
+from bench.results.plots.plot_style import RC, SMALL, WIDTH
+
+# Without the date that each format would write, the same data give the same bytes.
+METADATA: dict[str, dict[str, None]] = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
+DPI = 200
+Entry = tuple[Artist | tuple[Artist, ...], str]  # of the legend: what is drawn (a tuple: side by side), and its name
+GAP = 0.08  # inches between panels, legend, notes and the edges
+LETTERS = {"title": 84, "note": 118, "entry": 80}  # on a line that is WIDTH wide
+
+
+def page(blocks: Sequence[tuple[str, int]], *, columns: int, height: float) -> tuple[Figure, list[list[Axes]]]:
+    """A figure with a block per (title, number of panels), and the panels of each block.
+
+    Panels of a block share their axes; `height` is that of a panel, in inches.
+    """
+    rows = [-(-panels // columns) for _, panels in blocks]
+    figure = Figure(figsize=(WIDTH, sum(rows) * height), layout="constrained")
+    FigureCanvasAgg(figure)
+    parts = figure.subfigures(len(blocks), 1, squeeze=False, height_ratios=rows)[:, 0]
+    made = []
+    for part, (title, panels), lines in zip(parts, blocks, rows, strict=True):
+        part.suptitle(textwrap.fill(title, LETTERS["title"]))
+        across = min(columns, panels)
+        axes = part.subplots(lines, across, sharex=True, sharey=True, squeeze=False).ravel()
+        for place, spare in enumerate(axes[panels:], start=panels):
+            spare.set_visible(False)
+            axes[place - across].tick_params(labelbottom=True)
+        made.append(list(axes[:panels]))
+    return figure, made
+
+
+def finish(figure: Figure, entries: Sequence[Entry], notes: Sequence[str]) -> None:
+    """Add the legend and the notes in a strip of their own below the panels, which keep their size."""
+    whole = [note.replace(" = ", "\u00a0=\u00a0") for note in notes]  # no line ends within "n = 3"
+    lines = [line for note in whole for line in textwrap.wrap(note, LETTERS["note"], break_on_hyphens=False)]
+    text = figure.text(0.5, 0, "\n".join(lines), ha="center", va="bottom", fontsize=SMALL, linespacing=1.3)
+    legend = _legend(figure, entries)
+    below = text.get_window_extent().height / figure.dpi + 1.5 * GAP
+    strip = below + GAP + legend.get_window_extent().height / figure.dpi
+    height = figure.get_figheight() + strip
+    figure.set_figheight(height)
+    text.set_y(GAP / height)
+    legend.set_bbox_to_anchor((0.5, below / height))
+    engine = figure.get_layout_engine()
+    assert isinstance(engine, ConstrainedLayoutEngine)
+    engine.set(rect=(0, strip / height, 1, 1 - strip / height))
+
+
+def _legend(figure: Figure, entries: Sequence[Entry]) -> Legend:
+    """The legend in as many columns as the page is wide."""
+    drawn: list[Any] = [handle for handle, _ in entries]
+    names = [textwrap.fill(name, LETTERS["entry"]) for _, name in entries]
+    for columns in range(min(5, len(names)), 0, -1):
+        legend: Legend = figure.legend(
+            drawn, names, loc="lower center", ncols=columns, borderaxespad=0, bbox_to_anchor=(0.5, 0),
+            handler_map={tuple: HandlerTuple(None)},
+        )  # fmt: skip
+        if columns == 1 or legend.get_window_extent().width <= (WIDTH - 2 * GAP) * figure.dpi:
+            break
+        legend.remove()
+    return legend
+
+
+def written(figure: Figure, stream: BinaryIO) -> None:
+    """Write the figure to a stream as SVG."""
+    with matplotlib.rc_context(RC):
+        figure.savefig(stream, format="svg", metadata=METADATA[".svg"])
+
+
+def write(figure: Figure, file: Path) -> None:
+    """Write the figure in the format of the file's suffix: whole, or not at all. Raises ValueError where it cannot."""
+    unfinished = file.with_name(f".{file.name}.{os.getpid()}.part")
+    suffix = file.suffix.lower()
+    try:
+        with matplotlib.rc_context(RC):
+            figure.savefig(unfinished, format=suffix[1:], metadata=METADATA[suffix], dpi=DPI)
+        unfinished.replace(file)
+    except OSError as error:
+        raise ValueError(f"output {file}: cannot be written: {error.strerror}") from error
+    finally:
+        unfinished.unlink(missing_ok=True)

@@ -1,0 +1,164 @@
+"""Accuracy over what a trained network takes on disk, and the Pareto front of the two."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+from bench import names
+from bench.results.frame.metrics import figure
+from bench.results.plots.plot_page import Entry, finish, page
+from bench.results.plots.plot_style import GREY, Style, in_order, open_entry
+from bench.results.statistics.cells import Cell, cells
+from bench.results.statistics.shown_cells import Part, disconnected, interval, missing, over_seeds
+
+HEIGHT = 4.2  # inches of a panel
+FLOAT32 = names.VALUE_DTYPES[0]
+# Value type -> the markers of a freezing and of a pruning method.
+MARKERS = dict(zip(names.VALUE_DTYPES, (("o", "s"), ("^", "v"), (">", "<"), ("P", "X")), strict=True))
+FRONT: dict[str, Any] = {"color": GREY, "linestyle": "-", "linewidth": 1.0, "zorder": 1.5}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """A cell as stored with values of one type: means over the seeds that have both figures."""
+
+    cell: Cell  # of the accuracy
+    dtype: str
+    kilobytes: float
+
+    @property
+    def accuracy(self) -> float:
+        return self.cell.summary.mean
+
+
+def points(part: Part) -> list[Point]:
+    """Every cell shown, in every type of value; one that the store has no figures of has no values."""
+    wanted = {(cell.label, cell.rate) for cell in part.cells}
+    # Narrower values have the accuracy of the test set alone.
+    dtypes = names.VALUE_DTYPES if part.view.metric == names.TEST_ACCURACY else (FLOAT32,)
+    made = []
+    for dtype in dtypes:
+        accuracies = cells(part.section, column(part.view.metric, dtype))
+        sizes = cells(part.section, column(names.STORED_BYTES, dtype))
+        both = [pair for pair in zip(accuracies, sizes, strict=True) if (pair[0].label, pair[0].rate) in wanted]
+        made += [_point(accuracy, size, dtype) for accuracy, size in both]
+    return made
+
+
+def _point(accuracy: Cell, size: Cell, dtype: str) -> Point:
+    values = {seed: value for seed, value in accuracy.values.items() if seed in size.values}
+    mean = sum(size.values[seed] for seed in values) / len(values) if values else float("nan")
+    return Point(cell=replace(accuracy, values=values), dtype=dtype, kilobytes=mean / 1000)
+
+
+def column(figure: str, dtype: str) -> str:
+    """The name under which a figure is stored for values of a type.
+
+    >>> column("stored_bytes", "float32"), column("stored_bytes", "int8")
+    ('stored_bytes', 'stored_bytes_int8')
+    """
+    return figure if dtype == FLOAT32 else f"{figure}_{dtype}"
+
+
+def front(shown: Sequence[Point]) -> list[Point]:
+    """The points that no other beats or equals in both size and accuracy, rising in both."""
+    best: list[Point] = []
+    for point in sorted(shown, key=lambda point: (point.kilobytes, -point.accuracy)):
+        if not best or point.accuracy > best[-1].accuracy:
+            best.append(point)
+    return best
+
+
+def draw(parts: Sequence[Part], styles: Mapping[str, Style]) -> Figure:
+    """A panel per part: a point per method, rate and value type, and the front of all of them as steps.
+
+    Raises ValueError where no cell has both figures.
+    """
+    every = {part.section.title: points(part) for part in parts}
+    shown = {title: drawn for title, found in every.items() if (drawn := [p for p in found if p.cell.values])}
+    if not shown:
+        raise ValueError(f"plot storage: no trial shown has both {names.STORED_BYTES} and {parts[0].view.metric}")
+    made, blocks = page([(title, 1) for title in shown], columns=1, height=HEIGHT)
+    for (axes,), drawn in zip(blocks, shown.values(), strict=True):
+        _panel(axes, drawn, styles, figure(parts[0].view.metric).factor)
+    drawn = [point for found in shown.values() for point in found]
+    legend = [
+        *_methods(styles[point.cell.record] for point in drawn),
+        *_types({point.dtype for point in drawn}),
+        (Line2D([], [], **FRONT), "Pareto front"),
+    ]
+    plain = [
+        replace(part, cells=[point.cell for point in every[part.section.title] if point.dtype == FLOAT32])
+        for part in parts
+    ]
+    mean = f"Mean and 95 % t interval of the accuracy {over_seeds(parts)}; 1 kB = 1000 bytes."
+    finish(
+        made, legend + ([open_entry()] if disconnected(plain) else []), [mean, *missing(plain), *_fewer(shown.values())]
+    )
+    return made
+
+
+def _fewer(shown: Iterable[Sequence[Point]]) -> list[str]:
+    """Of what each panel shows, a note per narrower type that not every seed of its cells has been measured in."""
+    short = set()
+    for drawn in shown:
+        whole = {(p.cell.label, p.cell.rate): len(p.cell.values) for p in drawn if p.dtype == FLOAT32}
+        short |= {p.dtype for p in drawn if len(p.cell.values) < whole.get((p.cell.label, p.cell.rate), 0)}
+    dtypes = [dtype for dtype in names.VALUE_DTYPES if dtype in short]
+    return [f"Not every seed is measured as {', '.join(dtypes)}; `bench narrow` goes on."] if dtypes else []
+
+
+def _panel(axes: Axes, shown: Sequence[Point], styles: Mapping[str, Style], factor: float) -> None:
+    best = front(shown)
+    axes.plot(
+        [p.kilobytes for p in best], [factor * p.accuracy for p in best],
+        drawstyle="steps-post", label="Pareto front", **FRONT,
+    )  # fmt: skip
+    for point in shown:
+        _marker(axes, point, styles[point.cell.record], factor)
+    axes.set_xscale("log")
+    low, high = axes.get_xlim()
+    # Within half a decade 1, 2 and 5 would leave the axis with a tick or none.
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)) if high > 5 * low else MaxNLocator(6))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda kilobytes, _: f"{kilobytes:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_xlabel("stored (kB)")
+    axes.set_ylabel("accuracy (%)")
+    low, high = axes.get_ylim()
+    axes.set_ylim(max(low, -0.02 * factor), min(high, 1.02 * factor))
+
+
+def _marker(axes: Axes, point: Point, style: Style, factor: float) -> None:
+    ends = interval(point.cell)
+    look: dict[str, Any] = {"markerfacecolor": "white"} if point.cell.disconnected else {}
+    if math.isfinite(ends.low):
+        bar: dict[str, Any] = {"color": style.colour, "linewidth": 0.8, "alpha": 0.6}
+        axes.vlines(point.kilobytes, factor * ends.low, factor * ends.high, **bar)
+    axes.plot([point.kilobytes], [factor * point.accuracy], **_look(style, point.dtype), **look)
+
+
+def _look(style: Style, dtype: str) -> dict[str, Any]:
+    return style.drawn(linestyle="none", marker=MARKERS[dtype][style.background == "prune"])
+
+
+def _methods(shown: Iterable[Style]) -> list[Entry]:
+    return [(Line2D([], [], **_look(style, FLOAT32)), style.label) for style in in_order(shown)]
+
+
+def _types(shown: set[str]) -> list[Entry]:
+    """The legend entries of the value types, where there are several."""
+    made: list[Entry] = []
+    for dtype in names.VALUE_DTYPES if shown - {FLOAT32} else ():
+        if dtype in shown:
+            look: dict[str, Any] = {"linestyle": "none", "color": GREY}
+            both = tuple(Line2D([], [], marker=marker, **look) for marker in MARKERS[dtype])
+            made.append((both, f"{'as trained' if dtype == FLOAT32 else dtype} (freeze, prune)"))
+    return made

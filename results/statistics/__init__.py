@@ -1,0 +1,13 @@
+"""What is computed of a frame; no text.
+
+stats         statistics of paired figures, as pure functions of arrays
+multiplicity  Holm's adjustment, and what n pairs can reach in a family of m
+cells         what the table says of a method at a rate
+comparisons   what the table says of the difference of two methods at a rate
+analysis      everything that is computed of one section
+near_chance   cells in which some seeds trained and others are near chance
+power         how many seeds a difference needs
+ranks         methods across data sets, networks and rates: mean ranks and Nemenyi's test
+friedman      Friedman's test, exact where there are few blocks
+shown_cells   the sections and cells that the filters leave, for a plot
+"""

@@ -1,0 +1,19 @@
+"""The tables, in words and numbers.
+
+tables             `render`: from the tidy frame to the table, in five formats
+formats            text blocks as GitHub Markdown, LaTeX and HTML
+section_page       one section: its blocks in reading order
+accuracy_tables    method × rate, and percent of dense
+comparison_tables  differences to the reference
+freeze_vs_prune    every frozen method against the pruned one that chooses the same weights
+captions           the sentences around the tables
+protocol           how and where the trials were trained, in words
+costs              what a rate costs: parameters, bytes, multiply-accumulates
+collapse           from which rate on a mask empties a layer or disconnects the network
+controls           sanity controls beside their methods
+tuned              the hyper-parameters that were chosen, and how
+published          published figures beside the store's
+rank_table         the section of the ranks
+power_table        the table of `bench power`
+export             cells and comparisons at full precision, as CSV and JSON
+"""

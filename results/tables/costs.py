@@ -1,0 +1,74 @@
+"""What a rate costs: what is stored of a network, as parameters and as bytes, and what a step computes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from bench import names
+from bench.results.frame.collect import DENSE
+from bench.results.frame.metrics import NONE, count
+from bench.results.statistics.analysis import Analysis
+from bench.results.statistics.cells import Cell
+from bench.results.tables.formats import Grid
+
+EVERY = ("freeze", "prune", DENSE)
+KINDS = {"freeze": "frozen", "prune": "pruned"}
+
+
+def stored(a: Analysis) -> Grid:
+    """Rates × what is stored."""
+    caption = (
+        "What each rate stores. Stored parameters: live weights, biases, BatchNorm's scale and shift; compression: all "
+        "parameters / stored ones. Stored bytes: the trained network's file, that is the entropy-coded mask, these "
+        "parameters without loss, BatchNorm's statistics, what the trial was, and checksums; compression in bytes: all "
+        "parameters in their own type / that file. Given the same mask, a frozen and a pruned network store equally "
+        "many parameters and the same mask. Both files name the seed; without its 32 bits the frozen network cannot be "
+        "rebuilt, the pruned one can. What their files differ in is how well the trained values pack. A range over "
+        "methods and seeds."
+    )
+    headers = ["rate", "live weights", "stored parameters", "compression", "mask bytes"]
+    headers += [f"stored bytes, {kind}" for kind in KINDS.values()]
+    return Grid(caption, [*headers, "compression in bytes"], _rows(a, _stored))
+
+
+def _stored(here: list[Cell]) -> list[str]:
+    return [
+        _over(here, names.LIVE_WEIGHTS),
+        _over(here, names.STORED_PARAMETERS),
+        _times(_over(here, names.COMPRESSION, form=".1f")),
+        _over(here, names.MASK_BYTES),
+        *(_over(here, names.STORED_BYTES, (kind, DENSE)) for kind in KINDS),
+        _times(_over(here, names.COMPRESSION_BYTES, form=".1f")),
+    ]
+
+
+def computed(a: Analysis) -> Grid:
+    """Rates × what a step costs, frozen and pruned."""
+    caption = (
+        "What each rate computes. Multiply-accumulates (MACs) per image count non-zero weights: a frozen network stays "
+        "dense in the forward pass, so it saves storage and no forward work; a pruned one saves both. Backward MACs: "
+        "the gradients of the live weights + the gradients passed to the layer below; a range, as it depends on where "
+        "the live weights are."
+    )
+    headers = [f"{way} MACs, {kind}" for way in ("forward", "backward") for kind in KINDS.values()]
+    return Grid(caption, ["rate", *headers], _rows(a, _computed))
+
+
+def _computed(here: list[Cell]) -> list[str]:
+    ways = (names.FORWARD_MACS, names.BACKWARD_MACS)
+    return [_over(here, way, (kind, DENSE)) for way in ways for kind in KINDS]
+
+
+def _rows(a: Analysis, entries: Callable[[list[Cell]], list[str]]) -> list[list[str]]:
+    rates = sorted({cell.rate for cell in a.shown}, key=float)
+    return [[rate, *entries([cell for cell in a.cells if cell.rate == rate])] for rate in rates]
+
+
+def _over(here: list[Cell], name: str, backgrounds: Iterable[str] = EVERY, form: str = ",.0f") -> str:
+    """The least and the largest value over methods and seeds."""
+    pairs = [c.counts[name] for c in here if c.background in backgrounds and name in c.counts]
+    return count(min(p[0] for p in pairs), max(p[1] for p in pairs), form) if pairs else NONE
+
+
+def _times(text: str) -> str:
+    return text if text == NONE else f"×{text}"

@@ -1,0 +1,73 @@
+"""`run --dry-run`: tells what is missing and what it takes, and leaves nothing behind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from small_trials import spec
+
+from bench.cli.arguments import Execution
+from bench.cli.cli import main
+from bench.cli.dry_run import Estimate, as_text, slots
+
+SWEEP = ("run", "--rates", "0.9,0.99", "--seeds", "2", "--epochs", "2")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return tmp_path
+
+
+def test_a_dry_run_trains_and_writes_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*SWEEP, "--dry-run"]) == 0
+    out, err = capsys.readouterr()
+    rows = [[entry.strip() for entry in line.strip("|").split("|")] for line in out.splitlines()[2:5]]
+    assert [row[:4] for row in rows] == [
+        ["dense", "dense", "0", "2"], ["sparse", "freeze", "0.9", "4"], ["sparse", "prune", "0.9", "4"],
+    ]  # fmt: skip
+    assert all(float(row[4]) > 0 for row in rows) and "of one worker" in out
+    assert "10 trials: 0 done before, 10 to train" in err
+    assert list(folder.iterdir()) == []
+
+
+def test_what_is_done_is_not_estimated(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*SWEEP, "--executor", "local", "--methods", "freeze"]) == 0
+    before = (folder / "mlflow.db").read_bytes()
+    assert main([*SWEEP, "--executor", "local", "--methods", "freeze", "--dry-run"]) == 0
+    out, err = capsys.readouterr()
+    assert out == "" and "6 trials: 6 done before, 0 to train" in err
+    assert main([*SWEEP, "--executor", "local", "--dry-run"]) == 0
+    out, _ = capsys.readouterr()
+    assert "prune" in out and "freeze" not in out and "with 1 at a time" in out
+    assert (folder / "mlflow.db").read_bytes() == before
+
+
+def test_the_sum_by_hand() -> None:
+    fields = {"background": "freeze", "rate": "0.9", "step_seconds": 0.001, "peak_bytes": 10**9}
+    found = [Estimate(step="dense", trials=3, trial_seconds=1200, **fields)]
+    text = as_text([*found, Estimate(step="sparse", trials=4, trial_seconds=900, **fields)], 2, spec())
+    assert "2.0 h of one worker; about 1.0 h with 2 at a time; 2,000 MB of the" in text
+    assert "| dense  | freeze       | 0.9           | 3        | 1.00      | 20.0 min | 1,000     |" in text
+    assert "at a time" not in as_text(found, None, spec())
+    assert "together in a batched step they take less time" in as_text(found, None, spec(pack="vmap"))
+
+
+def test_what_would_fail_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "mine.py").write_text(
+        "from bench.methods import Method\n"
+        "def broken(model, batches, loss, generator):\n"
+        "    raise RuntimeError('no scores')\n"
+        "METHODS = {'mine': Method(criterion=broken, background='prune')}\n"
+    )
+    assert main([*SWEEP, "--methods", "freeze,mine", "--plugin", "mine.py", "--dry-run"]) == 0
+    out, _ = capsys.readouterr()
+    assert "4 trials, prune from rate 0.9, fail: RuntimeError: no scores" in out and "| freeze " in out
+
+
+def test_a_machine_too_small_is_one_line() -> None:
+    execution = Execution(executor="ray", gpus_per_trial=0, address=None, max_retries=0, offline=None, storage=None)
+    with pytest.raises(ValueError, match=r"a trial asks for 100000 CPU and 0 GPU: this machine has fewer"):
+        slots(execution, spec(threads=100_000))

@@ -1,0 +1,142 @@
+"""Identity: what is in the run key, and that it does not move."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from dataclasses import fields, replace
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+import pytest
+from small_trials import spec
+
+from bench.methods import METHODS, GraSP, Method
+from bench.trial.search import Search
+from bench.trial.spec import TrialSpec
+
+
+def test_golden_run_key() -> None:
+    """A key that moves orphans every trial in every store: finished work would be trained again.
+
+    If this fails, a field, a default or the canonical text changed. Raise ENGINE and this constant only where the
+    numbers of a trial really change; otherwise restore the text.
+    """
+    s = spec("freeze", "0.99", dataset="digits", epochs=30)
+    assert s.run_key == "d5d81de6744984b55fd2930e7f71afb6a9e3f5879f3790e6afb770ea53275460"
+    assert s.group_key == "17f55075c1d7cd0acee9639aa07173b52cfb1a5394624f8a74573e53eb7cba76"
+
+
+OTHER: dict[str, Any] = {
+    "dataset": "x", "data_hash": "1", "model": "x", "method": METHODS["snip"], "rate": Decimal("0.91"), "seed": 1,
+    "initialiser": "he-normal", "epochs": 2, "batch_size": 99, "optimizer": "adam", "lr": 0.2, "momentum": 0.8,
+    "nesterov": True, "weight_decay": 1e-4, "schedule": "constant", "milestones": (0.5,), "gamma": 0.2,
+    "warmup_epochs": 0.5, "validation_fraction": 0.2, "criterion_per_class": 9, "criterion_statistics": "running",
+    "criterion_precision": "float32", "precision": "float64", "tf32": True, "step": "sparse",
+    "device": "cuda", "threads": 2, "engine": 99, "augmentation": "flip-translate", "deterministic": False,
+    "tuning": Search(bounds=(("lr", 0.01, 1.0),), own=(0.1,), budget=8, seeds=(1000,), grace=1),
+}  # fmt: skip
+
+
+SINGLE = ("pack",)  # fields with one value so far
+
+
+@pytest.mark.parametrize("field", [f.name for f in fields(TrialSpec)])
+def test_every_field_changes_the_key(field: str) -> None:
+    base = replace(spec(), schedule="step", milestones=(0.3,)) if field == "milestones" else spec()
+    if field in SINGLE:
+        assert field in base.record()
+        return
+    other = replace(base, **{field: OTHER[field]})
+    assert other.run_key != base.run_key
+    assert (other.group_key == base.group_key) is (field == "seed")
+
+
+def test_one_value_one_key() -> None:
+    assert spec(rate="0.90").run_key == spec(rate="0.9").run_key
+    assert spec(lr=1).run_key == spec(lr=1.0).run_key
+    assert spec("snip-freeze").run_key == spec("freeze").run_key
+    assert replace(spec("grasp"), method=GraSP(temperature=200)).run_key == spec("grasp").run_key
+    assert spec("snip", "0").run_key == spec("freeze", "0").run_key == spec("dense").run_key
+    assert replace(spec("grasp"), method=GraSP(temperature=1.0)).run_key != spec("grasp").run_key
+
+
+def test_dense_has_no_rate() -> None:
+    with pytest.raises(ValueError, match=r"dense at rate 0\.9: allowed is 0"):
+        replace(spec(), method=METHODS["dense"])
+
+
+def test_a_criterion_is_identified_by_name_and_source() -> None:
+    def captures(sign: int) -> Any:
+        return lambda model, batches, loss, generator: {"w": sign}
+
+    for criterion in (captures(1), partial(print), lambda *a: {}):
+        with pytest.raises(ValueError, match="allowed is a named function that captures no variables"):
+            Method(criterion=criterion, background="freeze")
+
+
+def test_a_base_class_in_another_file_is_part_of_the_key(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    child = "from foreign_base import Base\nclass Child(Base):\n    pass\n"
+    base = "from bench.methods import Method\nclass Base(Method):\n    def select(self, *a):\n        return {}\n"
+    sources = []
+    for text in (base, base.replace("{}", "dict()")):
+        (tmp_path / "foreign_base.py").write_text(text)
+        (tmp_path / "foreign_child.py").write_text(child)
+        for name in ("foreign_base", "foreign_child"):
+            sys.modules.pop(name, None)
+        module = importlib.import_module("foreign_child")
+        sources.append(module.Child(criterion="none", background="prune").source)
+    assert sources[0] != sources[1]
+
+
+def test_a_plug_ins_source_is_part_of_the_key(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from bench.trial.plugins import Catalogue
+
+    keys = []
+    for text in ("return {}", "return {} or {}"):
+        file = tmp_path / "mine.py"
+        file.write_text(
+            "from bench.methods import Method\ndef score(model, batches, loss, generator):\n    "
+            + text
+            + '\nMETHODS = {"mine": Method(criterion=score, background="freeze")}\n'
+        )
+        keys.append(replace(spec(), method=Catalogue([str(file)])["mine"]).run_key)
+    assert keys[0] != keys[1]
+    assert Method(criterion="snip", background="freeze").source == ""
+
+
+@pytest.mark.parametrize(
+    ("fields_", "message"),
+    [
+        ({"epochs": 0}, "epochs 0: allowed is a whole number >= 1"),
+        ({"batch_size": -1}, "batch_size -1: allowed"),
+        ({"seed": 2**32}, "seed 4294967296: allowed is 0 <= seed < 4294967296"),
+        ({"lr": 0}, "lr 0.0: allowed is lr > 0"),
+        ({"lr": float("nan")}, "lr nan: allowed"),
+        ({"momentum": 1}, "momentum 1.0: allowed is 0 <= momentum < 1"),
+        ({"nesterov": True, "momentum": 0}, "nesterov with sgd, momentum 0.0"),
+        ({"optimizer": "adam", "nesterov": True}, "nesterov with adam"),
+        ({"optimizer": "lamb"}, "optimizer 'lamb': allowed are sgd, adam, adamw"),
+        ({"criterion_statistics": "runing"}, "criterion_statistics 'runing': allowed are batch, running"),
+        ({"criterion_precision": "bfloat16"}, "criterion_precision 'bfloat16': allowed are float32, float64"),
+        ({"device": "tpu"}, "device 'tpu': allowed are cpu, cuda"),
+        ({"pack": "streams"}, "pack 'streams': allowed are single, vmap, unfold"),
+        ({"pack": "vmap", "step": "sparse"}, "step sparse with pack vmap: allowed with pack single"),
+        ({"milestones": (0.5,)}, "milestones (0.5,) with schedule cosine"),
+        ({"schedule": "step"}, "milestones () with schedule step"),
+        ({"schedule": "step", "milestones": (0.5, 0.5)}, "milestones (0.5, 0.5): allowed is rising"),
+        ({"warmup_epochs": 1}, "warmup_epochs 1.0: allowed is less than the 1 epochs"),
+        ({"validation_fraction": 1}, "validation_fraction 1.0"),
+        ({"step": "auto"}, "step 'auto': allowed are dense, sparse"),
+        ({"step": "sparse", "rate": "0"}, "step sparse at rate 0: allowed is dense"),
+        ({"step": "sparse", "device": "cuda"}, "step sparse on cuda: allowed on the cpu"),
+        ({"step": "sparse", "precision": "bfloat16"}, "step sparse in bfloat16: allowed in float32 and float64"),
+    ],
+)
+def test_errors_name_value_and_allowed(fields_: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError) as error:
+        spec(**fields_)
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)

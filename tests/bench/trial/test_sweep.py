@@ -1,0 +1,64 @@
+"""The grid of a sweep, as a list of trials and in a line."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from bench.methods import METHODS
+from bench.models import MODELS
+from bench.trial.sweep import Sweep, data_and_model
+
+PROTOCOL = {
+    "dataset": "digits",
+    "data_hash": "0",
+    "model": "lenet-300-100",
+    "step": "auto",
+    "pack": "auto",
+    "precision": "float32",
+}
+
+
+@pytest.mark.parametrize(
+    ("methods", "rates", "seeds", "dense", "line"),
+    [
+        ("freeze snip", "0.9 0.99", 5, True, "2 methods × 2 rates × 5 seeds + dense × 5 seeds = 25 trials"),
+        ("freeze", "0.9", 1, False, "1 method × 1 rate × 1 seed = 1 trial"),
+        ("freeze snip", "0 0.9", 2, False, "2 methods × 1 rate × 2 seeds + dense × 2 seeds = 6 trials"),
+        ("dense", "0.9", 3, False, "dense × 3 seeds = 3 trials"),
+        ("freeze snip", "0", 3, True, "dense × 3 seeds = 3 trials"),
+        ("freeze snip-freeze", "0.9", 2, True, "1 method × 1 rate × 2 seeds + dense × 2 seeds = 4 trials"),
+    ],
+)
+def test_the_grid_in_a_line(methods: str, rates: str, seeds: int, dense: bool, line: str) -> None:
+    sweep = Sweep(
+        methods={name: METHODS[name] for name in methods.split()},
+        rates=[Decimal(rate) for rate in rates.split()],
+        seeds=range(seeds),
+        dense=dense,
+        classes=10,
+        protocol=PROTOCOL,
+    )
+    assert sweep.grid() == f"grid: {line}"
+
+
+def test_a_folder_of_images_is_one_data_set_wherever_it_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda name: tmp_path / "cache" / name)
+    monkeypatch.setitem(MODELS, "small", replace(MODELS["lenet-300-100"], image_shape=(3, 4, 4)))
+    for place, name in itertools.product(
+        (tmp_path / "here", tmp_path / "there"), ("train/a", "train/b", "val/a", "val/b")
+    ):
+        (place / "some" / name).mkdir(parents=True)
+        Image.new("RGB", (4, 4), "red").save(place / "some" / name / "0.png")
+    here, there = (
+        data_and_model(f"folder:{tmp_path / place / 'some'}@4", "small", "xavier-normal") for place in ("here", "there")
+    )
+    assert here == there
+    assert here["dataset"] == "folder:some@4"
+    with pytest.raises(ValueError, match=r"^data set 'folder:nowhere': allowed is folder:PATH or folder:PATH@SIDE"):
+        data_and_model("folder:nowhere", "small", "xavier-normal")

@@ -1,0 +1,139 @@
+"""The page of a whole store: what it answers, what it warns of, and that it stands alone."""
+
+from __future__ import annotations
+
+import base64
+import re
+from typing import Any
+
+import pandas as pd
+import pytest
+from scipy.stats import ttest_rel
+from trial_frames import METHODS, frame, small, trial
+
+from bench import names
+from bench.results.frame.collect import Command
+from bench.results.frame.sections import sections
+from bench.results.page.report import study
+from bench.results.page.threats import threats, unfinished
+from bench.results.statistics.analysis import View, analyse
+from bench.results.tables import formats
+from bench.results.tables.formats import Bullets, Code, Grid, Heading, Picture
+from bench.results.tables.freeze_vs_prune import Question, answer, table, variants
+
+TEXTS = ["python -m bench run --rates '0.9,0.99'", "python -m bench run --rates 0.5 & more <b>"]
+COMMANDS = [Command(TEXTS[0], "main", 9), Command(TEXTS[1], "other", 0)]
+GRASP_FREEZE = {**METHODS["grasp"], "background": "freeze"}
+
+
+def questions(rows: list[dict[str, Any]], **options: Any) -> list[Question]:
+    return [Question(analyse(section, View(**options))) for section in sections(frame(rows))]
+
+
+def two_criteria() -> list[dict[str, Any]]:
+    """GraSP's own twin is lower by two points, give or take."""
+    frozen = [trial("grasp-freeze", "0.9", s, 0.92 + 0.003 * s, record=GRASP_FREEZE) for s in range(4)]
+    return [*small(), *frozen]
+
+
+def values(method: str, rate: str) -> list[float]:
+    return [row["test_accuracy"] for row in two_criteria() if (row["method"], row["rate"]) == (method, rate)]
+
+
+def test_every_criterion_is_asked_in_one_family() -> None:
+    (q,) = questions(two_criteria())
+    assert [(c.label, c.reference, c.rate, c.n, c.family) for c in q.plain] == [
+        ("freeze", "snip", "0.9", 5, 3), ("freeze", "snip", "0.99", 5, 3), ("grasp-freeze", "grasp", "0.9", 4, 3),
+    ]  # fmt: skip
+    p = ttest_rel(values("freeze", "0.9"), values("snip", "0.9")).pvalue
+    assert q.plain[0].p == pytest.approx(p) and q.plain[0].p_holm == pytest.approx(3 * p)  # the smallest of three
+    assert q.plain[2].difference == pytest.approx(-0.0215)
+    (_, connected), *others = q.variants.values()
+    assert [c.n for c in connected] == [5, 3, 4] and not others  # two seeds of snip at 0.99 are disconnected
+
+
+def test_the_answer_in_sentences() -> None:
+    (q,) = questions(two_criteria())
+    counted = (
+        "3 comparisons: freezing higher in 1 (snip at 0.9); pruning higher in 1 (grasp at 0.9); equivalent in 0; "
+        "open in 0; freezing higher, within the margin in 1 (snip at 0.99)."
+    )
+    cut = "Without the seeds whose pruned network is disconnected"
+    path = " (no path of live weights leads from its input to its output)"
+    assert answer(q) == [f"All done seeds: {counted}", f"{cut}{path}: {counted}"]
+    (alone,) = questions([row for row in small() if row["method"] != "freeze"])
+    assert answer(alone) == ["No frozen and pruned method that choose the same weights are in this section."]
+    assert table(alone) is None
+
+
+def test_what_some_seeds_alone_say_is_a_table_of_its_own() -> None:
+    (q,) = questions(two_criteria())
+    grid, again = table(q), variants(q)
+    assert isinstance(grid, Grid) and grid.headers[-1] == "verdict" and len(grid.rows) == 3
+    assert "over these m = 3 comparisons" in grid.caption
+    assert isinstance(again, Grid) and again.headers[-1] == "connected seeds only"
+    (row,) = again.rows
+    assert row[:3] == ["freeze", "snip", "0.99"] and str(row[-1]).endswith("n = 3, higher ↑, equivalent ≈")
+
+
+def test_a_sweep_that_is_not_whole_is_an_interim_look() -> None:
+    rows = [trial("snip", "0.9", s, 0.9, sweeps=("a", "b")) for s in range(3)]
+    rows += [trial("snip", "0.9", 3, 0.9, sweeps=("b",)), trial("snip", "0.9", 4, None, outcome=names.FAILED)]
+    asked = [Command("run --seeds 4", "a", 4), Command("run --seeds 2", "a", 2), Command("run", "b", 4)]
+    (line,) = unfinished(frame(rows), [*asked, Command("tune", "c", 0)])
+    assert line.startswith("An interim look: of 4 trials that sweep a asked for 3 have ended.")
+
+
+def test_threats_are_those_of_the_store() -> None:
+    found = "\n".join(threats(questions(two_criteria())))
+    assert "Few seeds: n = 4 at the least. The first of 3 comparisons" in found
+    assert "1 trial diverged (grasp 0.99)" in found and "1 trial failed (grasp 0.99)" in found
+    assert "No sanity control was run" in found and "1 data set, 1 network" in found
+    assert "lost" not in found and "commits" not in found
+    assert "Pruned networks without a path of live weights from input to output (snip 0.99)" in found
+    rows = [trial(m, "0.9", s, 0.9 + 0.001 * s * (m == "snip")) for m in ("freeze", "snip") for s in range(12)]
+    rows += [
+        trial("snip:control=shuffle", "0.9", s, 0.9, record={**METHODS["snip"], "control": "shuffle"})
+        for s in range(12)
+    ]
+    calm = "\n".join(threats(questions(rows)))
+    for absent in ("Few seeds", "diverged", "failed", "No sanity control", "not in the store", "Pruned networks"):
+        assert absent not in calm
+    assert "hyper-parameters" in calm
+    other = [trial("snip", "0.9", s, 0.9, epochs=5) for s in range(12)]
+    several = "\n".join(threats(questions([*two_criteria(), *other])))
+    assert "Several protocols of digits · lenet-5-caffe" in several
+    assert "1 trial diverged (digits · lenet-5-caffe · epochs = 30: grasp 0.99)" in several
+
+
+def no_history(runs: Any, metric: str) -> pd.DataFrame:
+    return pd.DataFrame({"run_id": [], "epoch": [], "value": []})
+
+
+@pytest.fixture(scope="module")
+def blocks() -> list[formats.Block]:
+    view = View(controls=True, published=True)
+    return study(frame(two_criteria()), view, no_history, COMMANDS, "my report")
+
+
+def test_the_page_stands_alone_and_is_in_order(blocks: list[formats.Block]) -> None:
+    headings = [block.text for block in blocks if isinstance(block, Heading)]
+    assert headings[:4] == [
+        "Freeze or prune?", "The answer of this store", "digits · lenet-5-caffe", "Threats to validity of this store",
+    ]  # fmt: skip
+    assert headings[-1] == "To do it again" and isinstance(blocks[-1], Code) and list(blocks[-1].lines) == TEXTS
+    page = formats.page(blocks)
+    pictures = re.findall(r'src="data:image/svg\+xml;base64,([^"]+)"', page)
+    assert len(pictures) == sum(isinstance(block, Picture) for block in blocks) >= 2
+    assert all(base64.b64decode(data).startswith(b"<?xml") for data in pictures)
+    assert not re.search(r'(src|href)="(?!data:)', page) and "--rates 0.5 &amp; more &lt;b&gt;" in page
+
+
+def test_markdown_names_the_figures_beside_it(blocks: list[formats.Block]) -> None:
+    text = formats.github(blocks)
+    assert "](my%20report-accuracy.svg)" in text and f"```sh\n{TEXTS[0]}\n{TEXTS[1]}\n```" in text
+
+
+def test_bullets_come_before_the_tables(blocks: list[formats.Block]) -> None:
+    assert isinstance(blocks[4], Bullets) and blocks[4].items == answer(questions(two_criteria())[0])
+    assert View().metric == names.TEST_ACCURACY

@@ -1,0 +1,85 @@
+"""Published figures: the files are whole, and stand beside the right cells with every difference of protocol."""
+
+from __future__ import annotations
+
+from collections import Counter
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from trial_frames import frame, spec_of, trial
+
+from bench.models import MODELS
+from bench.results.tables.published import COMPARED, published
+from bench.results.tables.tables import render
+
+
+def test_the_files_are_whole() -> None:
+    """As many figures as the sources print, each on a network of ours at a rate that can be asked for."""
+    found = published()
+    assert Counter(row.tier[0] for row in found) == {"A": 16 + 1 + 400, "B": 15, "C": 8}
+    for row in found:
+        assert row.model in MODELS and row.dataset in ("mnist", "cifar10", "cifar100")
+        assert 0 <= Decimal(row.rate) < 1 and (row.background == "dense") == (row.rate == "0")
+        assert (row.accuracy is None) != (row.percent_of_dense is None)
+        assert row.accuracy is None or 1 <= row.accuracy < 100
+        assert set(row.stated) <= set(COMPARED)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "model", "criterion", "rate", "accuracy", "sd"),
+    [
+        ("mnist", "lenet-5-caffe", "snip", "0.99", 98.9, None),
+        ("cifar10", "vgg16-d", "snip", "0.95", 92.91, None),
+        ("cifar10", "vgg19-bn", "grasp", "0.98", 92.19, 0.12),
+        ("cifar10", "vgg16-bn", "synflow", "0.99", 90.08, 0.10),
+        ("cifar10", "resnet18", "magnitude", "0.943766", 10.0, 0.0),
+        ("cifar100", "vgg11-bn", "random", "0.999", 1.6, 0.55),
+    ],
+)
+def test_figures_by_name(
+    dataset: str, model: str, criterion: str, rate: str, accuracy: float, sd: float | None
+) -> None:
+    wanted = (dataset, model, criterion, rate)
+    rows = [r for r in published() if (r.dataset, r.model, r.criterion, r.rate) == wanted and r.tier[0] != "C"]
+    assert (accuracy, sd) in [(row.accuracy, row.sd) for row in rows]
+
+
+def rows(**fields: Any) -> list[dict[str, Any]]:
+    made = [trial("dense", "0", seed, 0.99, dataset="mnist", **fields) for seed in range(2)]
+    for seed in range(2):
+        made += [trial(m, "0.995", seed, 0.97 + 0.01 * seed, dataset="mnist", **fields) for m in ("freeze", "snip")]
+        made.append(trial("snip", "0.99", seed, 0.98, dataset="mnist", **fields))
+    return made
+
+
+def test_beside_the_store() -> None:
+    text = render(frame(rows(gamma=0.1)), published=True)
+    lines = [line for line in text.splitlines() if line.startswith("|") and "[" in line]
+    cells = [[entry.strip() for entry in line.strip("|").split("|")] for line in lines]
+    assert [row for row in cells if row[0] == "0.99"] == [
+        ["0.99", "snip", "98.9 (n = 20)", "98.00 ± 0.00 (n = 2)", "[2] A", "–"]
+    ]
+    ((_, _, theirs, ours, _, _),) = [row for row in cells if row[:2] == ["0.995", "freeze"]]
+    assert (theirs, ours) == ("99.2 % of dense", "98.48 ± 0.71 (n = 2) % of dense")
+    assert not [row for row in cells if row[:2] == ["0.995", "snip"]]  # nobody printed that
+    (said,) = [line for line in text.splitlines() if line.startswith("- [2] Lee")]
+    assert "Otherwise there: schedule step (here cosine), initialiser variance scaling" in said
+    assert "Not stated: epochs, nesterov, milestones, warmup\\_epochs, precision." in said.replace("p_e", "p\\_e")
+
+
+def test_where_nothing_is_known() -> None:
+    text = render(frame([trial("snip", "0.9", 0, 0.9), trial("freeze", "0.9", 0, 0.9)]), published=True)
+    assert "No published figure is known" in text
+    assert "Published figures beside" not in render(frame(rows()))
+
+
+def test_of_the_test_accuracy_only() -> None:
+    with pytest.raises(ValueError, match="metric stored_bytes beside published figures: allowed is test_accuracy"):
+        render(frame(rows()), published=True, metric="stored_bytes")
+
+
+def test_another_scope_is_another_method() -> None:
+    record = {**spec_of("snip", "0.99", 0)["method"], "scope": "erk"}
+    text = render(frame([trial("snip", "0.99", 0, 0.9, dataset="mnist", record=record)]), published=True)
+    assert "No published figure is known" in text

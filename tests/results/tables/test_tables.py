@@ -1,0 +1,182 @@
+"""The report: golden files, what filters may not change, and usage errors."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from trial_frames import frame, small, trial
+
+from bench import names
+from bench.results.tables.tables import FORMATS, render
+
+GOLDEN = Path(__file__).parent / "golden"
+SETTINGS: dict[str, Any] = {"test_images": {"digits": 360}, "classes": {"digits": 10}}
+
+
+def golden(name: str) -> str:
+    return (GOLDEN / name).read_text(encoding="utf-8")
+
+
+def parsed(text: str, format: str) -> Any:
+    if format == "json":
+        return json.loads(text)
+    return [[_number(entry) for entry in row] for row in csv.reader(io.StringIO(text))]
+
+
+def _number(entry: str) -> Any:
+    try:
+        return float(entry)
+    except ValueError:
+        return entry
+
+
+def same(found: Any, expected: Any) -> bool:
+    """Equal, numbers to nine digits: full precision differs in its last digits between library versions."""
+    if isinstance(expected, dict):
+        return found.keys() == expected.keys() and all(same(found[k], expected[k]) for k in expected)
+    if isinstance(expected, list):
+        return len(found) == len(expected) and all(map(same, found, expected))
+    if isinstance(expected, float):
+        return math.isclose(found, expected, rel_tol=1e-9, abs_tol=1e-12)
+    return bool(found == expected)
+
+
+@pytest.mark.parametrize(("format", "file"), [("github", "small.md"), ("latex", "small.tex"), ("html", "small.html")])
+def test_golden_text(format: str, file: str) -> None:
+    assert render(frame(small()), format=format, **SETTINGS) == golden(file)
+
+
+@pytest.mark.parametrize("format", ["csv", "json"])
+def test_golden_numbers(format: str) -> None:
+    found, expected = render(frame(small()), format=format, **SETTINGS), golden(f"small.{format}")
+    assert same(parsed(found, format), parsed(expected, format))
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_the_order_of_rows_leaves_the_report_unchanged(format: str) -> None:
+    whole = render(frame(small()), format=format)
+
+    @settings(max_examples=5, deadline=None)
+    @given(st.randoms(use_true_random=False))
+    def shuffled(random: Any) -> None:
+        rows = small()
+        random.shuffle(rows)
+        assert render(frame(rows), format=format) == whole
+
+    shuffled()
+
+
+def entries(**filters: Any) -> dict[tuple[str, str, str], dict[str, Any]]:
+    (section,) = json.loads(render(frame(small()), format="json", **filters))["sections"]
+    return {(r["record"], r["label"], r["rate"]): r for r in (*section["cells"], *section["comparisons"])}
+
+
+@pytest.mark.parametrize(
+    "filters", [{"methods": ["freeze"]}, {"rates": ["0.99"]}, {"methods": ["grasp"], "rates": [".90"]}]
+)
+def test_filters_hide_and_change_no_number(filters: dict[str, Any]) -> None:
+    everything, some = entries(), entries(**filters)
+    assert 0 < len(some) < len(everything)
+    assert all(everything[place] == record for place, record in some.items())
+    assert {r["family"] for r in some.values() if r["record"] == "comparison"} == {4}
+
+
+def test_a_sweep_shows_its_cells_with_the_statistics_of_the_store() -> None:
+    rows = small()
+    for row in rows:
+        row["sweeps"] = ("main", "extra") if row["rate"] == "0.9" and row["seed"] < 2 else ("main",)
+    shown = render(frame(rows), names=["extra"])
+    assert "Shown: sweeps extra." in shown
+    assert "97.05 ± 0.08" in shown
+    assert "90.13" not in shown
+
+
+def test_a_range_may_name_rates_that_were_not_trained() -> None:
+    made = render(frame(small()), rates=["0.9", "0.95"])
+    assert "Shown: rates 0.9, 0.95 (not in this section)." in made
+    assert "97.05 ± 0.08" in made
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"format": "pdf"}, "unknown format 'pdf': allowed are github, latex, csv, html, json"),
+        ({"test": "z"}, "unknown test 'z': allowed are t, wilcoxon, permutation"),
+        ({"margin": 0.0}, "margin 0.0: allowed is margin > 0"),
+        ({"alpha": 1.0}, "alpha 1.0: allowed is 0 < alpha < 1"),
+        ({"metric": "test_acuracy"}, "unknown metric 'test_acuracy': allowed are .*; did you mean test_accuracy\\?"),
+        ({"reference": "dense"}, "reference dense: allowed is"),
+        (
+            {"methods": ["freze"]},
+            "unknown method 'freze': allowed are dense, freeze, grasp, snip; did you mean freeze\\?",
+        ),
+        ({"rates": ["0.98"]}, "unknown rate '0.98': allowed are 0, 0.9, 0.99; did you mean 0.99\\?"),
+        ({"rates": ["0.5"]}, "unknown rate '0.5': allowed are 0, 0.9, 0.99; did you mean 0.9\\?"),
+        ({"rates": ["much"]}, "rate much: allowed is a number"),
+        ({"names": ["mian"]}, "unknown sweep 'mian': allowed are main; did you mean main\\?"),
+    ],
+)
+def test_usage_errors_name_value_and_choice(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        render(frame(small()), **arguments)
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_an_empty_store(format: str) -> None:
+    made = render(frame([]), format=format)
+    assert {"csv": "record,", "json": '"sections": []'}.get(format, "No trial to show.") in made
+
+
+def test_json_has_no_nan() -> None:
+    rows = [trial("snip", "0.9", 0, 0.9), trial("freeze", "0.9", 0, 0.91)]
+    (section,) = json.loads(render(frame(rows), format="json"), parse_constant=pytest.fail)["sections"]
+    assert section["comparisons"][0]["p"] is None
+
+
+def test_csv_reads_back_at_full_precision() -> None:
+    back = pd.read_csv(io.StringIO(render(frame(small()), format="csv")))
+    cell = back[(back["record"] == "cell") & (back["label"] == "grasp") & (back["rate"] == 0.99)].iloc[0]
+    assert (cell["mean"], cell["n"], cell["diverged"]) == (pytest.approx(0.81, rel=1e-15), 3, 3)
+
+
+class Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.add(tag)
+
+
+@pytest.mark.parametrize(
+    ("format", "escaped"),
+    [("html", "&lt;script&gt;a|b_c&amp;%"), ("latex", r"$<$script$>$a|b\_c\&\%"), ("github", r"\<script>a\|b_c&%")],
+)
+def test_reasons_are_escaped(format: str, escaped: str) -> None:
+    rows = [trial("snip", "0.9", 0, None, outcome=names.FAILED, reason="<script>a|b_c&%")]
+    made = render(frame([*rows, trial("snip", "0.9", 1, 0.9)]), format=format)
+    assert escaped in made
+    if format == "html":
+        tags = Tags()
+        tags.feed(made)
+        assert "script" not in tags.seen
+
+
+@pytest.mark.parametrize("test", ["t", "wilcoxon", "permutation"])
+def test_latex_rules_and_ascii(test: Any) -> None:
+    made = render(frame(small()), format="latex", test=test)
+    tables = made.count(r"\begin{tabular}")
+    assert tables > 3
+    assert all(made.count(rule) == tables for rule in (r"\toprule", r"\midrule", r"\bottomrule", r"\end{table}"))
+    assert r"\hline" not in made
+    assert made.isascii()
