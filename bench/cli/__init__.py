@@ -2,6 +2,7 @@
 
 cli               the commands, and one-line errors
 options           the options of the commands, as tables
+protocol_options  the options of the protocol, and what they say, by its rows
 arguments         from options to checked values
 grammar           the small languages: rates and seeds
 run               the `run` command

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.cli.grammar import parse_rates, parse_seeds
+from bench.cli.protocol_options import read_protocol
 from bench.datasets import DatasetRow, row_of
 from bench.datasets.counts import validation_count
 from bench.datasets.places import checkpoint_root
@@ -21,13 +22,6 @@ from bench.storage.files import files_at
 from bench.storage.store_uri import check_folder
 from bench.trial.plugins import Catalogue
 from bench.trial.sweep import Sweep, data_and_model
-
-FIELDS = (
-    "epochs", "batch_size", "optimizer", "momentum", "nesterov", "weight_decay", "schedule", "warmup_epochs",
-    "validation_fraction", "criterion_per_class", "criterion_statistics", "augmentation", "precision", "tf32",
-    "deterministic", "step", "pack",
-)  # fmt: skip
-
 
 ADDRESS_SECONDS = 5.0  # to wait for a cluster's answer
 STORAGE_SECONDS = 30.0  # and for an object store's
@@ -47,16 +41,10 @@ class Execution:
 
 def read_sweep(options: Mapping[str, Any]) -> Sweep:
     """The sweep of a `run` command on the CPU, its first trial checked: all others differ in method, rate and seed."""
-    protocol = {name: options[name] for name in FIELDS}
-    protocol |= data_and_model(options["dataset"], options["model"], options["initialiser"])
-    protocol |= {"lr": _lr(options), "milestones": _milestones(options["milestones"])}
-    protocol["threads"] = options["cpus_per_trial"]
+    protocol: dict[str, Any] = data_and_model(options["dataset"], options["model"], options["initialiser"])
+    protocol |= read_protocol(options) | {"threads": options["cpus_per_trial"]}
     if options["cpus_per_trial"] < 1:
         raise ValueError(f"cpus-per-trial {options['cpus_per_trial']}: allowed is a whole number >= 1")
-    if options["gamma"] is not None:
-        if options["schedule"] != "step":
-            raise ValueError(f"--gamma with schedule {options['schedule']}: the step schedule alone has it")
-        protocol["gamma"] = options["gamma"]
     catalogue = Catalogue(options["plugins"])
     methods = dict(catalogue.parse(text.strip()) for text in options["methods"].split(","))
     sweep = Sweep(
@@ -96,21 +84,6 @@ def on_device(sweep: Sweep, options: Mapping[str, Any]) -> Sweep:
     if not options["deterministic"] and device != "cuda":
         raise ValueError("--no-deterministic on the cpu: allowed on cuda")
     return replace(sweep, protocol={**sweep.protocol, "device": device})
-
-
-def _lr(options: Mapping[str, Any]) -> float:
-    if options["lr"] is not None:
-        return float(options["lr"])
-    if options["optimizer"] != "sgd":
-        raise ValueError(f"optimizer {options['optimizer']}: needs --lr; the default 0.1 is for sgd")
-    return 0.1
-
-
-def _milestones(text: str) -> tuple[float, ...]:
-    try:
-        return tuple(float(item) for item in text.split(",")) if text else ()
-    except ValueError:
-        raise ValueError(f"milestones {text!r}: allowed are fractions of the training, as 0.5,0.75") from None
 
 
 def _device(name: str) -> str:

@@ -4,54 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import click
 from click.core import ParameterSource
 
 from bench.cli.grammar import RATES_HELP, SEEDS_HELP
-from bench.trial.pack_kind import Pack
+from bench.cli.protocol_options import protocol_option, protocol_options
 from bench.trial.plugins import nearest
+from bench.trial.protocol import ROWS
 from bench.trial.search import SEARCH_HELP
-from bench.trial.spec import Augmentation, Optimizer, Precision, Schedule, Statistics, TrialSpec
 
 Command = Callable[..., int]
-DEFAULTS = TrialSpec.__dataclass_fields__
 DATA_ROOT = click.option("--data-root", type=click.Path(path_type=Path), help="Folder of the data sets.")
 
 
-def _field(name: str, flag: str, help_text: str, **kwargs: Any) -> Any:
-    """An option that is a field of TrialSpec; its default is the field's."""
-    default = DEFAULTS[name].default
-    return click.option(flag, name, default=default, show_default=True, help=help_text, **kwargs)
-
-
-PROTOCOL = [
-    _field("epochs", "--epochs", "Epochs of training.", type=int),
-    _field("batch_size", "--batch-size", "Images per step.", type=int),
-    _field("optimizer", "--optimizer", "Optimizer.", type=click.Choice(get_args(Optimizer))),
-    click.option("--lr", type=float, help="Learning rate.  [default: 0.1 for sgd; adam and adamw need it given]"),
-    _field("momentum", "--momentum", "Momentum of SGD; beta_1 of Adam and AdamW.", type=float),
-    _field("nesterov", "--nesterov/--no-nesterov", "Nesterov momentum (sgd).", is_flag=True),
-    _field("weight_decay", "--weight-decay", "On live weights only.", type=float),
-    _field("schedule", "--schedule", "Learning rate over the steps.", type=click.Choice(get_args(Schedule))),
-    click.option("--milestones", default="", help="Of the step schedule: fractions of the training, as 0.5,0.75."),
-    click.option("--gamma", type=float, help="Of the step schedule: factor at a milestone.  [default: 0.1]"),
-    _field("warmup_epochs", "--warmup-epochs", "Linear warm-up.", type=float),
-    _field("initialiser", "--initialiser", "How initial weights are drawn.", type=str),
-    _field("validation_fraction", "--validation-fraction", "Share of train held out per seed.", type=float),
-    _field("criterion_per_class", "--criterion-per-class", "Images per class the criterion sees.", type=int),
-    _field("criterion_statistics", "--criterion-statistics", "Of BatchNorm while the criterion scores.", type=click.Choice(get_args(Statistics))),
-    _field("augmentation", "--augmentation", "Of training images: flip, translation by up to 4 pixels.", type=click.Choice(get_args(Augmentation))),
-    _field("precision", "--precision", "Arithmetic.", type=click.Choice(get_args(Precision))),
-    click.option("--step", type=click.Choice(["auto", "dense", "sparse"]), default="auto", show_default=True,
-                 help="Gradients of all weights, or of the live ones alone; auto: what is faster at the rate."),
-    click.option("--pack", type=click.Choice(["auto", *get_args(Pack)]), default="auto", show_default=True,
-                 help="Each trial alone, or all of one protocol in one batched step, its convolutions grouped (vmap) or as"
-                 " products of their patches (unfold); auto: single on the cpu, unfold on cuda."),
-    _field("tf32", "--tf32", "TF32 matrix products (cuda).", is_flag=True),
-    _field("deterministic", "--deterministic/--no-deterministic", "cuDNN algorithms whose numbers repeat (cuda)."),
-]  # fmt: skip
+PROTOCOL = protocol_options()
 
 
 def _take_preset(context: click.Context, option: click.Parameter, name: str | None) -> str | None:
@@ -70,15 +38,14 @@ def _take_preset(context: click.Context, option: click.Parameter, name: str | No
 
 def without_owner(context: click.Context) -> dict[str, Any]:
     """The plain defaults of the options that a preset gave and that belong to one the user gave."""
-    from bench.cli.presets import BELONG
-
     source, defaults = context.get_parameter_source, {p.name: p.default for p in context.command.params}
     plain = str, int, float, bool  # else click has a mark of its own for "no default"
     return {
-        other: defaults[other] if isinstance(defaults[other], plain) else None
-        for owner, others in BELONG.items()
-        for other in others
-        if source(owner) is ParameterSource.COMMANDLINE and source(other) is ParameterSource.DEFAULT_MAP
+        name: defaults[name] if isinstance(defaults[name], plain) else None
+        for name, row in ROWS.items()
+        if row.owner
+        and source(row.owner) is ParameterSource.COMMANDLINE
+        and source(name) is ParameterSource.DEFAULT_MAP
     }
 
 
@@ -178,8 +145,8 @@ SPEED = [
     click.option("--rates", default="0.99", show_default=True, help=f"Not trained: {RATES_HELP}."),
     click.option("--dataset", default="digits", show_default=True, help="Data set: see `list datasets`, or folder:PATH."),
     click.option("--model", help="Network; see `list models`.  [default: the data set's own]"),
-    _field("batch_size", "--batch-size", "Images per step.", type=int),
-    _field("augmentation", "--augmentation", "Of training images: flip, translation by up to 4 pixels.", type=click.Choice(get_args(Augmentation))),
+    protocol_option("batch_size"),
+    protocol_option("augmentation"),
     click.option("--precision", "precisions", help="Also the dense step in these, comma list of bfloat16, float64."),
     click.option("--steps", type=int, help="Steps of one variant before the next has its turn.  [default: 25]"),
     click.option("--rounds", type=int, help="How often each variant has its turn.  [default: 30; 3 with --machine and --criteria, 5 with --masks]"),
@@ -190,7 +157,7 @@ SPEED = [
     click.option("--machine", is_flag=True, help="Instead: whole trials on all cores, by `run` and by bare engines side by side."),
     click.option("--masks", is_flag=True, help="Instead: time, size and memory of coding a mask of 20 million weights, by rate."),
     click.option("--criteria", is_flag=True, help="Instead: time and memory of choosing the live weights, by criterion; on synthetic images."),
-    click.option("--epochs", type=int, help=f"Of a trial of --machine.  [default: {DEFAULTS['epochs'].default}]"),
+    click.option("--epochs", type=int, help=f"Of a trial of --machine.  [default: {ROWS['epochs'].default}]"),
     click.option("--json", "json_", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures to this file."),
 ]  # fmt: skip
 

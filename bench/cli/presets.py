@@ -1,8 +1,8 @@
 """Presets: the protocols of the papers, field by field, each field labelled with where it comes from. No torch.
 
-A preset gives `run` other defaults; whatever is given on the command line counts instead, with what belongs to it (see
-BELONG). "paper": in the paper's text; "code": in the authors' released code, or in a re-implementation that is named;
-"ours": nobody states it.
+A preset gives `run` other defaults; whatever is given on the command line counts instead, and takes what belongs to it
+along (see `FieldRow.owner`). "paper": in the paper's text; "code": in the authors' released code, or in a
+re-implementation that is named; "ours": nobody states it.
 """
 
 from __future__ import annotations
@@ -25,10 +25,6 @@ class Preset:
     def options(self) -> dict[str, Any]:
         """The defaults it gives to `run`."""
         return {name: value for name, (value, _) in self.fields.items()}
-
-
-# Options that belong to another one: where that is given, a preset's values for these say nothing any more.
-BELONG = {"schedule": ("gamma", "milestones"), "optimizer": ("lr", "momentum", "nesterov")}
 
 
 SGD: Fields = {

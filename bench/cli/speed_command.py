@@ -16,7 +16,8 @@ from bench.cli.arguments import on_device, read_sweep
 from bench.messages import usage_errors
 from bench.methods import METHODS, Dense
 from bench.trial.plugins import nearest
-from bench.trial.spec import Precision, TrialSpec
+from bench.trial.protocol import Precision
+from bench.trial.spec import TrialSpec
 from bench.trial.sweep import Sweep
 
 DEFAULTS = {f.name: f.default for f in fields(TrialSpec)}

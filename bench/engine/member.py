@@ -32,6 +32,7 @@ from bench.engine.steps.live_optimizer import dead_checksum
 from bench.models.initialise import checksum
 from bench.storage.checkpoint import Saved, State
 from bench.storage.environment import environment
+from bench.trial.optimizers import UPDATES
 from bench.trial.result import TrialResult
 from bench.trial.spec import TrialSpec
 from bench.trial.streams import stream
@@ -147,7 +148,7 @@ class Member:
         self.epochs.append({names.VALIDATION_ACCURACY: validation, **figures})
         if loss is not None:
             self.epochs[-1][names.TRAIN_LOSS] = loss
-        if epoch == 0 and self.spec.optimizer == "sgd":
+        if epoch == 0 and UPDATES[self.spec.optimizer].follows_gradient:
             self.metrics[names.PREDICTED_DECREASE] = self._first_step() * figures[names.GRAD_NORM_LIVE] ** 2
         if epoch in (0, self.spec.epochs):
             suffix = "first" if epoch == 0 else "last"
@@ -158,7 +159,7 @@ class Member:
         return Epoch(self.spec, epoch, self.epochs[-1])
 
     def _first_step(self) -> float:
-        """What SGD's first step multiplies the gradient by; weight decay aside."""
+        """What the first step multiplies the gradient by, if it follows it; weight decay aside."""
         steps = -(-len(self.trial.train_indices) // self.spec.batch_size)
         ahead = self.spec.momentum if self.spec.nesterov else 0.0
         return (1 + ahead) * learning_rate(self.spec, 0, self.spec.epochs * steps)

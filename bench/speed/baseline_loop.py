@@ -21,7 +21,8 @@ from bench.datasets.augment import PADDING
 from bench.datasets.images import ImageData
 from bench.engine.setup.prepare import Trial
 from bench.methods.maskable import maskable
-from bench.trial.spec import Augmentation, TrialSpec
+from bench.trial.protocol import Augmentation
+from bench.trial.spec import TrialSpec
 
 
 class TransformedImages(Dataset[tuple[Tensor, int]]):

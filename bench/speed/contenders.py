@@ -27,7 +27,8 @@ from bench.engine.trainers import Together
 from bench.models import MODELS
 from bench.speed.baseline_loop import loaded_batches, researchers_loop
 from bench.trial.pack_kind import Pack, resolve_pack
-from bench.trial.spec import Precision, TrialSpec
+from bench.trial.protocol import Precision
+from bench.trial.spec import TrialSpec
 
 LOOP = "researcher's loop"
 DATA = "data alone"

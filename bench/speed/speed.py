@@ -16,7 +16,8 @@ from tabulate import tabulate
 from bench.datasets.images import ImageData
 from bench.speed.contenders import Contender, contenders
 from bench.storage.environment import environment
-from bench.trial.spec import Precision, TrialSpec
+from bench.trial.protocol import Precision
+from bench.trial.spec import TrialSpec
 
 GEMM = 1_024  # rows and columns of the matrix product that sets the ceiling
 ALIGN = ("left",) * 3 + ("right",) * 6  # of the table's columns

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.trial.plugins import nearest
+from bench.trial.protocol import ROWS
 
 FACTOR = 3  # after 1 / FACTOR of the training a candidate goes on if it is among the best 1 / FACTOR seen there so far
 SPREAD = 10  # candidates that are spread over the bounds; Optuna proposes the later ones by what became of the others
 MOST_SEEDS = 100  # of a candidate
-FIELDS = ("lr", "weight_decay")  # of a TrialSpec, that can be searched; log-uniform
+FIELDS = tuple(name for name, row in ROWS.items() if row.search)  # that can be searched; log-uniform
 DECADES = 10.0  # without bounds: from the protocol's own value / DECADES to the value * DECADES
-SEARCH_HELP = "comma list of lr and weight_decay, each alone (a decade either way of the protocol's value) or lr=lo:hi"
+SEARCH_HELP = (
+    f"comma list of {' and '.join(FIELDS)}, each alone (a decade either way of the protocol's value) or lr=lo:hi"
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,8 +14,8 @@ from typing import Literal
 from bench.methods.base import Background
 from bench.methods.counts import live_count
 from bench.trial.pack_kind import Pack
+from bench.trial.protocol import Step
 
-Step = Literal["dense", "sparse"]
 Kind = Literal["first", "linear", "conv"]  # first: a Linear layer on the images themselves
 Shape = tuple[int, ...]  # of a weight: [out, in] of a Linear layer, [out, in, height, width] of a convolution
 

@@ -7,59 +7,42 @@ from typing import Any
 
 from bench.results.frame.sections import TITLE
 from bench.results.statistics.analysis import Analysis
+from bench.trial.protocol import CLAUSES, ROWS, has_effect
 
-HYPERPARAMETERS = {"lr": "learning rate", "weight_decay": "weight decay"}
-OPTIMIZERS = {"sgd": "SGD", "adam": "Adam", "adamw": "AdamW"}
-
-# field of the TrialSpec -> its words; a field that is in none of these tables is printed as field = value.
-PROTOCOL: dict[str, Callable[[Any], str]] = {
-    "optimizer": lambda v: OPTIMIZERS.get(v, v),
-    "lr": lambda v: f"learning rate {v:g}",
-    "momentum": lambda v: f"momentum {v:g}",
-    "nesterov": lambda v: "Nesterov" if v else "",
-    "schedule": lambda v: f"{v} schedule",
-    "milestones": lambda v: f"milestones at {', '.join(f'{m:g}' for m in v)} of the training",
-    "gamma": lambda v: f"learning rate × {v:g} at each",
-    "warmup_epochs": lambda v: f"{v:g} warm-up epoch{'' if v == 1 else 's'}" if v else "no warm-up",
-    "epochs": lambda v: f"{v} epoch{'s' if v > 1 else ''}",
-    "batch_size": lambda v: f"batch {v}",
-    "weight_decay": lambda v: f"weight decay {v:g} on live weights only",
-    "initialiser": lambda v: f"{v} initial weights",
-    "validation_fraction": lambda v: f"{100 * v:g} % of the training images held out for validation, drawn per seed",
-    "criterion_per_class": lambda v: f"criterion sample of {v} un-augmented training images per class",
-    "augmentation": lambda v: "training images flipped and moved by up to 4 pixels" if v == "flip-translate" else v,
+HYPERPARAMETERS = {name: row.search for name, row in ROWS.items() if row.search}
+ARITHMETIC = "arithmetic"  # the clause that is told without commas
+# What is told of the trials besides their protocol.
+OTHERS: dict[str, Callable[[Any], str]] = {
     "tuning": lambda v: f"{' and '.join(HYPERPARAMETERS.get(name, name) for name in v['search'])} tuned, see below",
     "data_hash": lambda v: f"data {v[:12]}",
 }
-ARITHMETIC = ("precision", "criterion_precision", "device", "threads")  # one clause of their own
-OF_STEPS = ("milestones", "gamma")  # without effect under any other schedule
-# Not worth a word at this value (None: at any), unless sections differ in it.
-PLAIN = {"criterion_statistics": "batch", "engine": None, "pack": "single", "step": "dense", "tf32": False}
 VERSIONS = {"bench.python": "Python", "bench.torch": "torch", "bench.numpy": "numpy"}
 
 
 def protocol(fields: Mapping[str, Any], varying: Collection[str] = ()) -> str:
-    """The fields that have an effect, in words where there are any; `varying` names those in which sections differ."""
-    steps = fields.get("schedule") == "step"
-    told = {name: value for name, value in fields.items() if steps or name not in OF_STEPS}
-    spoken = [word for name, words in PROTOCOL.items() if name in told and (word := words(told[name]))]
-    quiet = {name for name, value in PLAIN.items() if name not in varying and value in (None, told.get(name))}
-    known = {*PROTOCOL, *ARITHMETIC, *TITLE, *quiet}
-    others = [f"{name} = {_plain(value)}" for name, value in sorted(told.items()) if name not in known]
-    parts = [", ".join(spoken), _arithmetic(fields), ", ".join(others)]
+    """The fields that have an effect, in words where there are any; `varying` names those in which sections differ.
+
+    A field without words, of a newer version too, is printed as field = value.
+    """
+    quiet = {name for name, value in fields.items() if name not in varying and _is_plain(name, value)}
+    told = {n: v for n, v in fields.items() if n not in {*quiet, *TITLE} and has_effect(n, fields)}
+    spoken = [word for clause in CLAUSES if clause != ARITHMETIC for word in _words(clause, told)]
+    spoken += [words(told[name]) for name, words in OTHERS.items() if name in told]
+    wordless = [name for name in sorted(told) if name not in OTHERS and not (name in ROWS and ROWS[name].words)]
+    others = [f"{name} = {_plain(told[name])}" for name in wordless]
+    parts = [", ".join(spoken), " ".join(_words(ARITHMETIC, told)), ", ".join(others)]
     return f"Protocol: {'; '.join(part for part in parts if part)}."
 
 
-def _arithmetic(fields: Mapping[str, Any]) -> str:
-    """float32 (criterion in float64) on cpu with 1 thread"""
-    threads = fields.get("threads")
-    parts = {
-        "precision": f"{fields.get('precision')}",
-        "criterion_precision": "(criterion in float64)" if fields.get("criterion_precision") == "float64" else "",
-        "device": f"on {fields.get('device')}",
-        "threads": f"with {threads} thread{'' if threads == 1 else 's'}",
-    }
-    return " ".join(part for name, part in parts.items() if name in fields and part)
+def _is_plain(name: str, value: Any) -> bool:
+    """Whether the value is not worth a word."""
+    return name == "engine" or (name in ROWS and value in ROWS[name].plain)
+
+
+def _words(clause: str, fields: Mapping[str, Any]) -> list[str]:
+    """The words of the fields of one clause."""
+    rows = ((name, row.words) for name, row in ROWS.items() if row.clause == clause and name in fields)
+    return [word for name, words in rows if words and (word := words(fields[name]))]
 
 
 def _plain(value: Any) -> str:

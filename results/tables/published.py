@@ -16,14 +16,13 @@ from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.cells import Cell, percent_of_dense
 from bench.results.statistics.stats import Summary
 from bench.results.tables.formats import Grid
+from bench.trial.protocol import ROWS
 
 FOLDER = Path(__file__).parents[1] / "published"
-# Fields of the TrialSpec that a source may state, in the order in which they are told.
-COMPARED = (
-    "epochs", "batch_size", "optimizer", "lr", "momentum", "nesterov", "weight_decay", "schedule", "milestones",
-    "gamma", "warmup_epochs", "initialiser", "augmentation", "validation_fraction", "criterion_per_class",
-    "criterion_statistics", "precision",
-)  # fmt: skip
+# Fields of the protocol that a source may state; those of the sample and the arithmetic are told last.
+COMPARED = sorted(
+    (name for name, row in ROWS.items() if row.stated), key=lambda name: ROWS[name].clause in ("sample", "arithmetic")
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from types import MappingProxyType
 import torch
 from torch import Tensor, nn
 
-from bench.engine.steps.updates import UPDATES
+from bench.engine.steps.updates import update_rule
 from bench.methods.maskable import maskable
 from bench.trial.spec import TrialSpec
 
@@ -64,7 +64,7 @@ class LiveOptimizer:
         self.whole, self.parts, self.others = [*whole.values()], [*parts.values()], [*others.values()]
         self.compact = list(compact.values())
         self.parameters = [*model.parameters(), *self.compact]
-        update = UPDATES[spec.optimizer]
+        update = update_rule(spec.optimizer)
         self.decayed = update(spec, [*self.whole, *(part.values for part in self.parts)], spec.weight_decay)
         self.undecayed = update(spec, self.others, 0.0)
 

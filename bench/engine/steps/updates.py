@@ -6,7 +6,10 @@ that takes longer than the update. The functions below are the ones it ends in, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from pkgutil import resolve_name
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -14,7 +17,20 @@ from torch.optim.adam import adam
 from torch.optim.adamw import adamw
 from torch.optim.sgd import sgd
 
+from bench.trial.optimizers import UPDATES
 from bench.trial.spec import TrialSpec
+
+
+class Update(Protocol):
+    """The update rule of one group of tensors, with its state."""
+
+    state: list[Tensor]
+
+    def state_of(self, place: int) -> list[Tensor]:
+        """The state that belongs to one of the tensors."""
+
+    def step(self, gradients: list[Tensor], lr: float | Tensor) -> None:
+        """Update the tensors in place; an lr on the device is read when the update runs."""
 
 
 class Sgd:
@@ -48,9 +64,15 @@ class Sgd:
 class Adam:
     """Adam, or AdamW, on one group of tensors."""
 
-    def __init__(self, spec: TrialSpec, tensors: Sequence[Tensor], weight_decay: float) -> None:
+    def __init__(
+        self,
+        spec: TrialSpec,
+        tensors: Sequence[Tensor],
+        weight_decay: float,
+        function: Callable[..., None] = adam,
+    ) -> None:
         self.tensors, self.weight_decay, self.beta_1 = list(tensors), weight_decay, spec.momentum
-        self.function = {"adam": adam, "adamw": adamw}[spec.optimizer]
+        self.function = function
         self._means, self._squares = ([torch.zeros_like(t, requires_grad=False) for t in tensors] for _ in range(2))
         self._steps = [torch.zeros((), device=t.device) for t in tensors]
         self.state = [*self._means, *self._squares, *self._steps]
@@ -79,4 +101,10 @@ class Adam:
         )
 
 
-UPDATES: dict[str, type[Sgd | Adam]] = {"sgd": Sgd, "adam": Adam, "adamw": Adam}
+AdamW = partial(Adam, function=adamw)
+
+
+def update_rule(optimizer: str) -> Callable[[TrialSpec, Sequence[Tensor], float], Update]:
+    """What makes the update of a group of tensors from the spec, the tensors and their weight decay."""
+    rule: Callable[[TrialSpec, Sequence[Tensor], float], Update] = resolve_name(UPDATES[optimizer].rule)
+    return rule

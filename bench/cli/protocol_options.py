@@ -1,0 +1,62 @@
+"""The options of the protocol, and what they say, both by its rows (`bench.trial.protocol`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from bench.trial.field_row import FieldRow
+from bench.trial.optimizers import default_lr
+from bench.trial.protocol import ROWS
+from bench.trial.schedules import schedules_with
+
+
+def protocol_options() -> list[Any]:
+    """An option for every field that has one, in the order of the protocol."""
+    return [protocol_option(name) for name, row in ROWS.items() if row.flag]
+
+
+def protocol_option(name: str) -> Any:
+    """The option of a field; its default is the field's, unless that depends on another field."""
+    row = ROWS[name]
+    return click.option(
+        row.flag,
+        name,
+        type=_type(row),
+        is_flag=isinstance(row.default, bool),
+        default=_default(row),
+        show_default=not row.unset,
+        help=row.help if isinstance(row.help, str) else row.help(),
+    )
+
+
+def _type(row: FieldRow) -> Any:
+    if row.choices:
+        return click.Choice([*(["auto"] if row.auto else []), *row.choices])
+    return str if row.read else type(row.default)
+
+
+def _default(row: FieldRow) -> Any:
+    return "auto" if row.auto else None if row.unset else row.default
+
+
+def read_protocol(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a TrialSpec that these options say; `step` and `pack` may still be "auto".
+
+    Args:   values: option -> value; one that is missing or None is not given. Other options may be among them.
+    Raises: ValueError if a field of another schedule is given, or no learning rate where the optimizer needs one.
+    """
+    named = {name: values.get(name) for name, row in ROWS.items() if row.flag}
+    given = {name: value for name, value in named.items() if value not in (None, "")}
+    fields = {name: _default(ROWS[name]) for name in named if not ROWS[name].unset} | {
+        name: read(value) if (read := ROWS[name].read) else value for name, value in given.items()
+    }
+    for name in given:
+        if (alone := schedules_with(name)) and fields["schedule"] not in alone:
+            raise ValueError(
+                f"--{name.replace('_', '-')} with schedule {fields['schedule']}: "
+                f"the {' or '.join(alone)} schedule alone has it"
+            )
+    return {"lr": default_lr(fields["optimizer"]), **fields} if "lr" not in fields else fields

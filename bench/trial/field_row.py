@@ -1,0 +1,69 @@
+"""A field's row: everything that is said of one field of a trial, where the field is declared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import MISSING, dataclass, field, fields, replace
+from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
+
+T = TypeVar("T")
+# The clauses in which a caption tells the protocol, in this order.
+Clause = Literal["update", "training", "sample", "images", "arithmetic"]
+KEY = "row"  # of a field's metadata
+
+
+class Range(NamedTuple):
+    """The values of a field that make sense."""
+
+    words: str  # {} is the field's name
+    test: Callable[[Any], bool]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FieldRow:
+    """What one field says of itself. Name and type stand beside it."""
+
+    default: Any
+    range: Range | None = None
+    choices: Collection[str] = ()  # perhaps the table of them; those of a Literal by themselves
+    later: bool = False  # came later: left out of the record at its default, so that no key moved
+    owner: str = ""  # the field it says nothing without: what a preset gave goes if the owner is given
+    search: str = ""  # what it is called where `tune` searches it, log-uniform; "" = it is not searched
+
+    # On the command line.
+    flag: str = ""  # as "--epochs", or "--tf32/--no-tf32"; "" = no option of the protocol
+    help: str | Callable[[], str] = ""
+    read: Callable[[str], Any] | None = None  # from the option's text to the value
+    auto: bool = False  # it may be "auto", and is by default: each trial's own follows from the others
+    unset: bool = False  # its option has no default, since that depends on the owner
+
+    # In a table.
+    words: Callable[[Any], str] | None = None  # of a value; without, it is told as "name = value"
+    clause: Clause = "training"
+    plain: Collection[Any] = ()  # values not worth a word, unless sections differ in the field
+    stated: bool = True  # whether a paper may state it
+
+    def check(self, name: str, value: Any) -> None:
+        """Raise ValueError if the value makes no sense."""
+        if self.choices and value not in self.choices:
+            raise ValueError(f"{name} {value!r}: allowed are {', '.join(self.choices)}")
+        if self.range and not self.range.test(value):
+            raise ValueError(f"{name} {value}: allowed is {self.range.words.format(name)}")
+
+
+def says(**row: Any) -> dict[str, FieldRow]:
+    """The metadata of a field without a default."""
+    return {KEY: FieldRow(default=MISSING, **row)}
+
+
+def row(default: T, **row: Any) -> T:
+    """A dataclass field with its row: the arguments are those of FieldRow."""
+    return field(default=default, metadata={KEY: FieldRow(default=default, **row)})
+
+
+def rows_of(kind: type[Any]) -> dict[str, FieldRow]:
+    """Field -> its row, of a dataclass, in order; an empty row where the field has none."""
+    hints = get_type_hints(kind)
+    rows = {f.name: f.metadata.get(KEY, FieldRow(default=f.default)) for f in fields(kind)}
+    literal = {name: get_args(hints[name]) for name in rows if get_origin(hints[name]) is Literal}
+    return {name: replace(row, choices=literal.get(name, row.choices)) for name, row in rows.items()}

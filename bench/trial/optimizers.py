@@ -1,0 +1,74 @@
+"""Optimizers: everything that is said of one, in one row. No torch: a row names its update rule.
+
+To add one: a row here, and its rule in `bench.engine.steps.updates`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+LR = 0.1  # of SGD, and so of the default protocol
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizerRow:
+    """One optimizer."""
+
+    words: str  # its name in a text
+    rule: str  # reference of an `Update`, as "module:name"
+    momentum: str = "Momentum"  # what the protocol's `momentum` is of it
+    lr: float | None = None  # where none is given; None = it must be
+    nesterov: bool = False  # whether it has Nesterov momentum
+    follows_gradient: bool = False  # its first step is the live gradient times a number: `names.PREDICTED_DECREASE`
+
+
+UPDATES = {
+    "sgd": OptimizerRow(
+        words="SGD", rule="bench.engine.steps.updates:Sgd", lr=LR, nesterov=True, follows_gradient=True
+    ),
+    "adam": OptimizerRow(words="Adam", rule="bench.engine.steps.updates:Adam", momentum="beta_1"),
+    "adamw": OptimizerRow(words="AdamW", rule="bench.engine.steps.updates:AdamW", momentum="beta_1"),
+}
+
+
+def optimizer_words(name: str) -> str:
+    """Its name in a text; a name of another version as it is."""
+    return UPDATES[name].words if name in UPDATES else name
+
+
+def with_nesterov() -> list[str]:
+    """The optimizers that have Nesterov momentum."""
+    return [name for name, row in UPDATES.items() if row.nesterov]
+
+
+def default_lr(optimizer: str) -> float:
+    """The learning rate where none is given. Raises ValueError if the optimizer has no default."""
+    if (lr := UPDATES[optimizer].lr) is None:
+        known = ", ".join(f"{row.lr} is for {name}" for name, row in UPDATES.items() if row.lr is not None)
+        raise ValueError(f"optimizer {optimizer}: needs --lr; the default {known}")
+    return lr
+
+
+def lr_help() -> str:
+    """The help of --lr, with the defaults."""
+    given = ", ".join(f"{row.lr} for {name}" for name, row in UPDATES.items() if row.lr is not None)
+    others = [name for name, row in UPDATES.items() if row.lr is None]
+    return f"Learning rate.  [default: {given}{f'; {_joined(others)} need it given' if others else ''}]"
+
+
+def momentum_help() -> str:
+    """The help of --momentum: what it is of each optimizer."""
+    roles = dict.fromkeys(row.momentum for row in UPDATES.values())
+    of_role = {role: [row.words for row in UPDATES.values() if row.momentum == role] for role in roles}
+    return f"{'; '.join(f'{role} of {_joined(words)}' for role, words in of_role.items())}."
+
+
+def nesterov_help() -> str:
+    """The help of --nesterov."""
+    return f"Nesterov momentum ({', '.join(with_nesterov())})."
+
+
+def _joined(words: Sequence[str]) -> str:
+    """a, b and c"""
+    return " and ".join([*([", ".join(words[:-1])] if words[:-1] else []), *words[-1:]])

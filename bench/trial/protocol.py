@@ -1,0 +1,147 @@
+"""Protocol: how a trial is trained. One row per field, which everything else reads; neither torch nor methods.
+
+To add a field: a row here (`later=True`, so that no key moves), and its use in the engine. Its option, its check, its
+part of the run key and its words in the tables follow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Literal, get_args
+
+from bench.trial.field_row import Clause, Range, row, rows_of
+from bench.trial.optimizers import LR, UPDATES, lr_help, momentum_help, nesterov_help, optimizer_words
+from bench.trial.pack_kind import Pack
+from bench.trial.schedules import SCHEDULES, schedule_words, schedules_with
+
+Precision = Literal["float32", "bfloat16", "float64"]
+ScoringPrecision = Literal["float32", "float64"]
+Statistics = Literal["batch", "running"]
+Augmentation = Literal["none", "flip-translate"]
+Step = Literal["dense", "sparse"]
+
+INFINITY = float("inf")
+COUNT = Range("a whole number >= 1", lambda v: v >= 1)
+POSITIVE = Range("{} > 0", lambda v: 0 < v < INFINITY)
+NOT_NEGATIVE = Range("{} >= 0", lambda v: 0 <= v < INFINITY)
+RISING = Range("rising fractions of the training, in (0, 1)", lambda v: all(a < b for a, b in pairwise((0.0, *v, 1.0))))
+GAMMA = 0.1
+
+
+def _fractions(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(item) for item in text.split(","))
+    except ValueError:
+        raise ValueError(f"milestones {text!r}: allowed are fractions of the training, as 0.5,0.75") from None
+
+
+def _counted(number: float, noun: str) -> str:
+    return f"{number:g} {noun}{'' if number == 1 else 's'}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Protocol:
+    """How a trial is trained, every field resolved. The defaults are the default protocol."""
+
+    # fmt: off
+    epochs: int = row(
+        30, range=COUNT, flag="--epochs", help="Epochs of training.", words=lambda v: _counted(v, "epoch")
+    )
+    batch_size: int = row(
+        100, range=COUNT, flag="--batch-size", help="Images per step.", words=lambda v: f"batch {v}"
+    )
+    optimizer: str = row(
+        "sgd", choices=UPDATES, flag="--optimizer", help="Optimizer.", clause="update", words=optimizer_words
+    )
+    lr: float = row(
+        LR, range=POSITIVE, owner="optimizer", search="learning rate", flag="--lr", help=lr_help, unset=True,
+        clause="update", words=lambda v: f"learning rate {v:g}",
+    )
+    momentum: float = row(  # beta_2 of Adam and AdamW is 0.999, their epsilon 1e-8
+        0.9, range=Range("0 <= {} < 1", lambda v: 0 <= v < 1), owner="optimizer", flag="--momentum",
+        help=momentum_help, clause="update", words=lambda v: f"momentum {v:g}",
+    )
+    nesterov: bool = row(
+        False, owner="optimizer", flag="--nesterov/--no-nesterov", help=nesterov_help, clause="update",
+        words=lambda v: "Nesterov" if v else "",
+    )
+    weight_decay: float = row(  # none on biases and BatchNorm
+        5e-4, range=NOT_NEGATIVE, search="weight decay", flag="--weight-decay", help="On live weights only.",
+        words=lambda v: f"weight decay {v:g} on live weights only",
+    )
+    schedule: str = row(
+        "cosine", choices=SCHEDULES, flag="--schedule", help="Learning rate over the steps.", clause="update",
+        words=schedule_words,
+    )
+    milestones: tuple[float, ...] = row(
+        (), range=RISING, owner="schedule", flag="--milestones", unset=True, read=_fractions, clause="update",
+        help="Of the step schedule: fractions of the training, as 0.5,0.75.",
+        words=lambda v: f"milestones at {', '.join(f'{m:g}' for m in v)} of the training",
+    )
+    gamma: float = row(
+        GAMMA, range=Range("0 < {} <= 1", lambda v: 0 < v <= 1), owner="schedule", flag="--gamma", unset=True,
+        help=f"Of the step schedule: factor at a milestone.  [default: {GAMMA}]", clause="update",
+        words=lambda v: f"learning rate × {v:g} at each",
+    )
+    warmup_epochs: float = row(  # linear, from lr / (number of its steps)
+        0.0, range=NOT_NEGATIVE, flag="--warmup-epochs", help="Linear warm-up.", clause="update",
+        words=lambda v: _counted(v, "warm-up epoch") if v else "no warm-up",
+    )
+    initialiser: str = row(
+        "xavier-normal", flag="--initialiser", help="How initial weights are drawn.",
+        words=lambda v: f"{v} initial weights",
+    )
+    validation_fraction: float = row(  # stratified
+        0.1, range=Range("0 < {} < 1", lambda v: 0 < v < 1), flag="--validation-fraction",
+        help="Share of train held out per seed.", clause="sample",
+        words=lambda v: f"{100 * v:g} % of the training images held out for validation, drawn per seed",
+    )
+    criterion_per_class: int = row(
+        10, range=COUNT, flag="--criterion-per-class", help="Images per class the criterion sees.", clause="sample",
+        words=lambda v: f"criterion sample of {v} un-augmented training images per class",
+    )
+    criterion_statistics: Statistics = row(
+        "batch", flag="--criterion-statistics", help="Of BatchNorm while the criterion scores.", clause="sample",
+        plain=("batch",),
+    )
+    augmentation: Augmentation = row(  # `bench.datasets.augment`
+        "none", later=True, flag="--augmentation", help="Of training images: flip, translation by up to 4 pixels.",
+        clause="images",
+        words=lambda v: "training images flipped and moved by up to 4 pixels" if v == "flip-translate" else v,
+    )
+    precision: Precision = row(
+        "float32", flag="--precision", help="Arithmetic.", clause="arithmetic", words=lambda v: str(v)
+    )
+    criterion_precision: ScoringPrecision = row(
+        "float64", clause="arithmetic", stated=False, words=lambda v: "(criterion in float64)" if v == "float64" else ""
+    )
+    step: Step = row(  # resolved: `bench.trial.step_kind.resolve_step`
+        "dense", flag="--step", auto=True, plain=("dense",), stated=False,
+        help="Gradients of all weights, or of the live ones alone; auto: what is faster at the rate.",
+    )
+    pack: Pack = row(  # resolved: `bench.trial.pack_kind.resolve_pack`
+        "single", flag="--pack", auto=True, plain=("single",), stated=False,
+        help="Each trial alone, or all of one protocol in one batched step, its convolutions grouped (vmap) or as"
+        " products of their patches (unfold); auto: single on the cpu, unfold on cuda.",
+    )
+    tf32: bool = row(False, flag="--tf32", help="TF32 matrix products (cuda).", plain=(False,), stated=False)
+    deterministic: bool = row(
+        True, later=True, flag="--deterministic/--no-deterministic", stated=False,
+        help="cuDNN algorithms whose numbers repeat (cuda).",
+    )
+    device: Literal["cpu", "cuda"] = row("cpu", clause="arithmetic", stated=False, words=lambda v: f"on {v}")
+    threads: int = row(
+        1, range=COUNT, clause="arithmetic", stated=False, words=lambda v: f"with {_counted(v, 'thread')}"
+    )
+    # fmt: on
+
+
+ROWS = rows_of(Protocol)
+CLAUSES: tuple[str, ...] = get_args(Clause)
+
+
+def has_effect(name: str, fields: Mapping[str, Any]) -> bool:
+    """Whether a field says anything beside those fields: it does not if only another schedule than theirs has it."""
+    return not (alone := schedules_with(name)) or fields.get("schedule") in alone

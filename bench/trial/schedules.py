@@ -1,0 +1,63 @@
+"""Learning-rate schedules: everything that is said of one, in one row. No torch.
+
+To add one: a function and a row here; where it has fields that no other has, a row each in `bench.trial.protocol`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from math import cos, pi
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bench.trial.protocol import Protocol
+
+# (protocol, step, steps, warmup) -> what the learning rate is multiplied by at `step` in warmup … steps - 1.
+Factor = Callable[["Protocol", int, int, int], float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScheduleRow:
+    """One schedule."""
+
+    words: str  # its name in a text
+    factor: Factor
+    fields: tuple[str, ...] = ()  # of the protocol, that no schedule without them has
+
+
+def cosine(protocol: Protocol, step: int, steps: int, warmup: int) -> float:
+    """(1 + cos(πp)) / 2, with p the fraction of the steps after the warm-up that is done: towards 0."""
+    return (1 + cos(pi * (step - warmup) / (steps - warmup))) / 2
+
+
+def constant(protocol: Protocol, step: int, steps: int, warmup: int) -> float:
+    """1 at every step."""
+    return 1.0
+
+
+def at_milestones(protocol: Protocol, step: int, steps: int, warmup: int) -> float:
+    """gamma to the power of the milestones passed: fractions of the whole training, warm-up included."""
+    return protocol.gamma ** sum(step >= Fraction(str(m)) * steps for m in protocol.milestones)
+
+
+SCHEDULES = {
+    "cosine": ScheduleRow(words="cosine schedule", factor=cosine),
+    "step": ScheduleRow(words="step schedule", factor=at_milestones, fields=("milestones", "gamma")),
+    "constant": ScheduleRow(words="constant schedule", factor=constant),
+}
+
+
+def schedule_words(name: str) -> str:
+    """Its name in a text; a name of another version too."""
+    return SCHEDULES[name].words if name in SCHEDULES else f"{name} schedule"
+
+
+def schedules_with(field: str) -> list[str]:
+    """The schedules that alone have a field; empty if the field is of them all.
+
+    >>> schedules_with("gamma"), schedules_with("lr")
+    (['step'], [])
+    """
+    return [name for name, row in SCHEDULES.items() if field in row.fields]
