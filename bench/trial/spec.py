@@ -29,7 +29,9 @@ class TrialSpec(Protocol):
     data_hash: str  # content hash of the data set
     model: str
     method: Method
-    rate: Decimal = field(metadata=says(range=Range("0 <= {} < 1", lambda v: 0 <= v < 1)))  # of the maskable weights
+    # The fraction of the maskable weights that is not trained.
+    rate: Decimal = field(metadata=says(range=Range("0 <= {} < 1", lambda v: 0 <= v < 1)))
+    # 32 bits; methods at one seed share init, split, order and criterion sample.
     seed: int = field(metadata=says(range=Range(f"0 <= {{}} < {SEED_LIMIT}", lambda v: 0 <= v < SEED_LIMIT)))
     tuning: Search | None = row(None, later=True)  # how its searched fields were chosen; None = they are as given
     engine: int = ENGINE
@@ -45,11 +47,11 @@ class TrialSpec(Protocol):
     def record(self) -> dict[str, Any]:
         """Every field as plain JSON values, but those that came later at their default; an alias is the same trial."""
         values = {name: getattr(self, name) for name in FIELD_ROWS}
+        told = {n: v for n, v in values.items() if not (FIELD_ROWS[n].later and v == FIELD_ROWS[n].default)}
         return {
-            **{n: v for n, v in values.items() if not (FIELD_ROWS[n].later and v == FIELD_ROWS[n].default)},
+            **{name: list(value) if isinstance(value, tuple) else value for name, value in told.items()},
             "method": self.method.record(),
             "rate": format(self.rate.normalize(), "f"),
-            "milestones": list(self.milestones),
             **({"tuning": self.tuning.record()} if self.tuning else {}),
         }
 

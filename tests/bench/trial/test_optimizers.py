@@ -1,0 +1,69 @@
+"""An optimizer is one row of UPDATES and its rule: command line, check, key, words, figures and training follow."""
+
+from __future__ import annotations
+
+import pytest
+from protocol_help import protocol_help
+from small_trials import images, spec
+
+from bench import names
+from bench.cli.protocol_options import read_protocol
+from bench.engine.train import train
+from bench.results.tables.protocol import protocol
+from bench.trial.optimizers import UPDATES, OptimizerRow
+
+DATA = images()
+
+
+@pytest.fixture(autouse=True)
+def added(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(UPDATES, "sign", OptimizerRow(words="SignSGD", rule="sign_update:Sign", lr=0.001))
+
+
+def test_the_command_line_has_it() -> None:
+    text = protocol_help()
+    assert "--optimizer [sgd|adam|adamw|sign] Optimizer. [default: sgd]" in text
+    assert "--lr FLOAT Learning rate. [default: 0.1 for sgd, 0.001 for sign; adam and adamw need it given]" in text
+    assert "Momentum of SGD and SignSGD; beta_1 of Adam and AdamW. [default: 0.9]" in text
+    assert "Nesterov momentum (sgd)." in text
+    assert read_protocol({"optimizer": "sign"})["lr"] == 0.001
+    assert read_protocol({"optimizer": "sign", "lr": 0.5})["lr"] == 0.5
+
+
+def test_its_learning_rate_is_no_other_optimizers() -> None:
+    with pytest.raises(ValueError) as error:
+        read_protocol({"optimizer": "adam"})
+    assert str(error.value) == "optimizer adam: needs --lr; the default 0.1 is for sgd, 0.001 is for sign"
+
+
+def test_the_spec_knows_it() -> None:
+    assert spec(optimizer="sign").record()["optimizer"] == "sign"
+    assert spec(optimizer="sign").run_key != spec().run_key
+    with pytest.raises(ValueError, match=r"^optimizer 'lamb': allowed are sgd, adam, adamw, sign$"):
+        spec(optimizer="lamb")
+    with pytest.raises(ValueError, match=r"^nesterov with sign, momentum 0\.9: allowed is sgd with momentum > 0$"):
+        spec(optimizer="sign", nesterov=True)
+
+
+def test_nesterov_where_its_row_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = OptimizerRow(words="SignSGD", rule="sign_update:Sign", nesterov=True)
+    monkeypatch.setitem(UPDATES, "sign", row)
+    assert spec(optimizer="sign", nesterov=True).nesterov
+    assert "Nesterov momentum (sgd, sign)." in protocol_help()
+    with pytest.raises(ValueError, match="allowed is sgd or sign with momentum > 0"):
+        spec(optimizer="adam", nesterov=True)
+
+
+def test_a_table_has_its_name() -> None:
+    assert protocol({"optimizer": "sign", "lr": 0.1}) == "Protocol: SignSGD, learning rate 0.1."
+    assert protocol({"optimizer": "of a later version"}) == "Protocol: of a later version."
+
+
+@pytest.mark.parametrize("follows", [False, True])
+def test_a_trial_trains_with_it(follows: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = OptimizerRow(words="SignSGD", rule="sign_update:Sign", follows_gradient=follows)
+    monkeypatch.setitem(UPDATES, "sign", row)
+    (result,) = train([spec(optimizer="sign", lr=0.001, epochs=3)], DATA, "cpu")
+    assert result.outcome == names.DONE  # and so the dead weights are what they were
+    assert result.metrics[names.TEST_ACCURACY] > 0.5
+    assert (names.PREDICTED_DECREASE in result.metrics) is follows

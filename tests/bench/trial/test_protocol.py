@@ -1,0 +1,106 @@
+"""A field of the protocol is one row: tried by adding one to a copy of the source, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small_trials import spec
+
+import bench
+from bench.trial.protocol import CLAUSES, ROWS
+
+ROW = """    label_smoothing: float = row(
+        0.0, later=True, owner="schedule", search="label smoothing", range=Range("0 <= {} < 1", lambda v: 0 <= v < 1),
+        flag="--label-smoothing", help="Taken from the label.", words=lambda v: f"labels smoothed by {v:g}", plain=(0,),
+    )
+"""
+BEFORE = "    weight_decay: float"
+CODE = """
+import json
+from decimal import Decimal
+from bench.cli.cli import main
+from bench.cli.protocol_options import read_protocol
+from bench.results.tables.protocol import protocol
+from bench.results.tables.published import COMPARED
+from bench.methods import METHODS
+from bench.trial.search import read_search
+from bench.trial.spec import TrialSpec
+
+trial = {"dataset": "small", "data_hash": "0", "model": "lenet-300-100", "seed": 0, "epochs": 1}
+trial |= {"method": METHODS["freeze"], "rate": Decimal("0.9")}
+smooth = TrialSpec(**trial, label_smoothing=0.25)
+main(["run", "--help"])
+print("--label-smoothing of 2:", main(["run", "--label-smoothing", "2"]))
+told = {
+    "keys": [TrialSpec(**trial).run_key, smooth.run_key],
+    "records": ["label_smoothing" in s.record() for s in (TrialSpec(**trial), smooth)],
+    "read": [read_protocol(given)["label_smoothing"] for given in ({}, {"label_smoothing": 0.25})],
+    "words": [protocol({"weight_decay": 0.1, "label_smoothing": value}) for value in (0.25, 0)],
+    "compared": COMPARED,
+    "search": read_search("label_smoothing=0.01:0.1", 1, [1000], vars(smooth)).text,
+}
+print(json.dumps(told))
+"""
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str, dict[str, Any]]:
+    """What a copy of the source with the further row prints on stdout and stderr, and the last line of stdout."""
+    folder = tmp_path_factory.mktemp("copy")
+    shutil.copytree(Path(bench.__file__).parent, folder / "bench", ignore=shutil.ignore_patterns("*.pyc", "reports"))
+    file = folder / "bench" / "trial" / "protocol.py"
+    source = file.read_text("utf-8")
+    assert source.count(BEFORE) == 1
+    file.write_text(source.replace(BEFORE, ROW + BEFORE), "utf-8")
+    done = subprocess.run(
+        [sys.executable, "-c", CODE],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(folder)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout, done.stderr, json.loads(done.stdout.splitlines()[-1])
+
+
+def test_a_row_is_an_option(answers: tuple[str, str, dict[str, Any]]) -> None:
+    out, err, told = answers
+    (line,) = [line for line in out.splitlines() if line.startswith("  --label-smoothing")]
+    assert " ".join(line.split()) == "--label-smoothing FLOAT Taken from the label. [default: 0.0]"
+    assert told["read"] == [0.0, 0.25]
+    assert err == "error: label_smoothing 2.0: allowed is 0 <= label_smoothing < 1\n"
+    assert "--label-smoothing of 2: 2\n" in out
+
+
+def test_a_row_is_part_of_the_key_unless_it_came_later(answers: tuple[str, str, dict[str, Any]]) -> None:
+    told = answers[2]
+    assert told["keys"][0] == spec("freeze", "0.9").run_key != told["keys"][1]
+    assert told["records"] == [False, True]
+
+
+def test_a_row_is_told_in_the_tables(answers: tuple[str, str, dict[str, Any]]) -> None:
+    told = answers[2]
+    with_words, plain = told["words"]
+    assert with_words == "Protocol: labels smoothed by 0.25, weight decay 0.1 on live weights only."
+    assert plain == "Protocol: weight decay 0.1 on live weights only."
+    place = told["compared"].index("label_smoothing")
+    assert told["compared"][place + 1] == "weight_decay"
+
+
+def test_a_row_can_be_searched(answers: tuple[str, str, dict[str, Any]]) -> None:
+    assert answers[2]["search"] == "label_smoothing=0.01:0.1 budget=1 seeds=1000"
+
+
+def test_what_a_row_names_is_there() -> None:
+    for name, row in ROWS.items():
+        assert row.clause in CLAUSES, name
+        assert row.owner == "" or row.owner in ROWS, name
+        assert not row.unset or row.owner, name
+        row.check(name, row.default)

@@ -1,0 +1,78 @@
+"""A schedule is one row of SCHEDULES: command line, check, key, words and training follow."""
+
+from __future__ import annotations
+
+import pytest
+from protocol_help import protocol_help
+from small_trials import images, spec
+
+from bench import names
+from bench.cli.protocol_options import read_protocol
+from bench.engine.steps.learning_rate import learning_rate
+from bench.engine.train import train
+from bench.results.tables.protocol import protocol
+from bench.trial.protocol import Protocol
+from bench.trial.schedules import SCHEDULES, ScheduleRow
+
+
+def linear(protocol: Protocol, step: int, steps: int, warmup: int) -> float:
+    return 1 - (step - warmup) / (steps - warmup)
+
+
+def decay(protocol: Protocol, step: int, steps: int, warmup: int) -> float:
+    return protocol.gamma**step
+
+
+@pytest.fixture(autouse=True)
+def added(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SCHEDULES, "linear", ScheduleRow(words="straight line to 0", factor=linear))
+    monkeypatch.setitem(SCHEDULES, "decay", ScheduleRow(words="decay", factor=decay, fields=("gamma",)))
+
+
+def test_the_command_line_has_it() -> None:
+    text = protocol_help()
+    assert "--schedule [cosine|step|constant|linear|decay] Learning rate over the steps. [default: cosine]" in text
+    assert read_protocol({"schedule": "linear"})["schedule"] == "linear"
+    assert read_protocol({"schedule": "decay", "gamma": 0.5})["gamma"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"schedule": "linear", "gamma": 0.1}, "--gamma with schedule linear: the step or decay schedule alone has it"),
+        (
+            {"schedule": "decay", "milestones": "0.5"},
+            "--milestones with schedule decay: the step schedule alone has it",
+        ),
+        ({"gamma": 0.1}, "--gamma with schedule cosine: the step or decay schedule alone has it"),
+    ],
+)
+def test_a_field_of_other_schedules_is_an_error(given: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError) as error:
+        read_protocol(given)
+    assert str(error.value) == message
+
+
+def test_the_spec_knows_it() -> None:
+    assert len({spec(schedule=name).run_key for name in ("cosine", "constant", "linear", "decay")}) == 4
+    with pytest.raises(ValueError, match=r"^schedule 'line': allowed are cosine, step, constant, linear, decay$"):
+        spec(schedule="line")
+    with pytest.raises(ValueError, match="with schedule linear: the step schedule, and it alone, has them"):
+        spec(schedule="linear", milestones=(0.5,))
+
+
+def test_a_table_has_its_words_and_those_of_its_fields() -> None:
+    assert protocol({"schedule": "linear", "gamma": 0.5}) == "Protocol: straight line to 0."
+    assert protocol({"schedule": "decay", "gamma": 0.5}) == "Protocol: decay, learning rate × 0.5 at each."
+    assert protocol({"schedule": "later"}) == "Protocol: later schedule."
+
+
+def test_the_warm_up_comes_before_it() -> None:
+    s = spec(lr=2.0, schedule="linear", epochs=6, warmup_epochs=2)
+    assert [learning_rate(s, step, 6) for step in range(6)] == [1.0, 2.0, 2.0, 1.5, 1.0, 0.5]
+
+
+def test_a_trial_trains_with_it() -> None:
+    line, cosine = train([spec(schedule=name, lr=0.01) for name in ("linear", "cosine")], images(), "cpu")
+    assert (line.outcome, cosine.outcome) == (names.DONE, names.DONE)
+    assert line.tags[names.WEIGHTS_SHA256] != cosine.tags[names.WEIGHTS_SHA256]
