@@ -11,6 +11,7 @@ from torch import Tensor
 from bench.engine.setup.background import apply_background
 from bench.engine.setup.prepare import Trial, prepare
 from bench.engine.trainers import trainer_of
+from bench.trial.optimizers import UPDATES
 from bench.trial.spec import TrialSpec
 
 DATA = images()
@@ -20,8 +21,7 @@ OPTIMIZERS: dict[str, dict[str, Any]] = {
     "momentum": {"lr": 0.02},
     "plain": {"lr": 0.02, "momentum": 0.0},
     "nesterov": {"lr": 0.02, "nesterov": True},
-    "adam": {"optimizer": "adam", "lr": 0.001},
-    "adamw": {"optimizer": "adamw", "lr": 0.001},
+    **{name: {"optimizer": name, "lr": 0.001} for name in UPDATES if name != "sgd"},
 }
 
 

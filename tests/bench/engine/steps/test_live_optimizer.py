@@ -16,14 +16,14 @@ from bench.engine.setup.background import apply_background
 from bench.engine.setup.prepare import Trial, prepare
 from bench.engine.steps.live_optimizer import LiveOptimizer
 from bench.methods.maskable import maskable
+from bench.trial.optimizers import UPDATES
 from bench.trial.spec import TrialSpec
 
 OPTIMIZERS: dict[str, dict[str, Any]] = {
     "sgd": {"momentum": 0.0},
     "momentum": {},
     "nesterov": {"nesterov": True},
-    "adam": {"optimizer": "adam", "lr": 0.01},
-    "adamw": {"optimizer": "adamw", "lr": 0.01},
+    **{name: {"optimizer": name, "lr": 0.01} for name in UPDATES if name != "sgd"},
 }
 PRECISIONS = ["float32", "bfloat16", "float64"]
 
@@ -68,13 +68,9 @@ def test_live_updates_equal_torch_with_the_dead_put_back(optimizer: str) -> None
     weights = maskable(reference)
     others = [p for n, p in reference.named_parameters() if n not in weights]
     groups = [{"params": list(weights.values())}, {"params": others, "weight_decay": 0.0}]
-    torch_optimizer = {
-        "sgd": lambda: torch.optim.SGD(
-            groups, lr=0.02, momentum=s.momentum, nesterov=s.nesterov, weight_decay=s.weight_decay
-        ),
-        "adam": lambda: torch.optim.Adam(groups, lr=0.02, weight_decay=s.weight_decay),
-        "adamw": lambda: torch.optim.AdamW(groups, lr=0.02, weight_decay=s.weight_decay),
-    }[s.optimizer]()
+    further = {"momentum": s.momentum, "nesterov": s.nesterov} if s.optimizer == "sgd" else {}
+    named = getattr(torch.optim, UPDATES[s.optimizer].words)
+    torch_optimizer = named(groups, lr=0.02, weight_decay=s.weight_decay, **further)
     for i in range(12):
         x, y = trial.train.batch(torch.arange(i * 8, i * 8 + 8))
         torch_optimizer.zero_grad()

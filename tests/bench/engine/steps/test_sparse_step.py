@@ -17,14 +17,14 @@ from bench.engine.steps.network import network_of
 from bench.engine.steps.sparse_network import Seen, SparseNetwork, inputs_of, replaceable
 from bench.engine.train import train
 from bench.methods.maskable import maskable
+from bench.trial.optimizers import UPDATES
 from bench.trial.spec import TrialSpec
 
 DATA = images()
 OPTIMIZERS: dict[str, dict[str, Any]] = {
     "momentum": {"lr": 0.02},
     "nesterov": {"lr": 0.02, "nesterov": True},
-    "adam": {"optimizer": "adam", "lr": 0.001},
-    "adamw": {"optimizer": "adamw", "lr": 0.001},
+    **{name: {"optimizer": name, "lr": 0.001} for name in UPDATES if name != "sgd"},
 }
 
 
