@@ -16,9 +16,9 @@ from small_trials import spec
 import bench
 from bench.trial.protocol import CLAUSES, ROWS
 
-ROW = """    label_smoothing: float = row(
-        0.0, later=True, owner="schedule", search="label smoothing", range=Range("0 <= {} < 1", lambda v: 0 <= v < 1),
-        flag="--label-smoothing", help="Taken from the label.", words=lambda v: f"labels smoothed by {v:g}", plain=(0,),
+ROW = """    dither: float = row(
+        0.0, later=True, owner="schedule", search="dither", range=Range("0 <= {} < 1", lambda v: 0 <= v < 1),
+        flag="--dither", help="Noise on the images.", words=lambda v: f"dither {v:g}", plain=(0,),
     )
 """
 BEFORE = "    weight_decay: float"
@@ -35,16 +35,16 @@ from bench.trial.spec import TrialSpec
 
 trial = {"dataset": "small", "data_hash": "0", "model": "lenet-300-100", "seed": 0, "epochs": 1}
 trial |= {"method": METHODS["freeze"], "rate": Decimal("0.9")}
-smooth = TrialSpec(**trial, label_smoothing=0.25)
+smooth = TrialSpec(**trial, dither=0.25)
 main(["run", "--help"])
-print("--label-smoothing of 2:", main(["run", "--label-smoothing", "2"]))
+print("--dither of 2:", main(["run", "--dither", "2"]))
 told = {
     "keys": [TrialSpec(**trial).run_key, smooth.run_key],
-    "records": ["label_smoothing" in s.record() for s in (TrialSpec(**trial), smooth)],
-    "read": [read_protocol(given)["label_smoothing"] for given in ({}, {"label_smoothing": 0.25})],
-    "words": [protocol({"weight_decay": 0.1, "label_smoothing": value}) for value in (0.25, 0)],
+    "records": ["dither" in s.record() for s in (TrialSpec(**trial), smooth)],
+    "read": [read_protocol(given)["dither"] for given in ({}, {"dither": 0.25})],
+    "words": [protocol({"weight_decay": 0.1, "dither": value}) for value in (0.25, 0)],
     "compared": COMPARED,
-    "search": read_search("label_smoothing=0.01:0.1", 1, [1000], vars(smooth)).text,
+    "search": read_search("dither=0.01:0.1", 1, [1000], vars(smooth)).text,
 }
 print(json.dumps(told))
 """
@@ -72,11 +72,11 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str, dict[st
 
 def test_a_row_is_an_option(answers: tuple[str, str, dict[str, Any]]) -> None:
     out, err, told = answers
-    (line,) = [line for line in out.splitlines() if line.startswith("  --label-smoothing")]
-    assert " ".join(line.split()) == "--label-smoothing FLOAT Taken from the label. [default: 0.0]"
+    (line,) = [line for line in out.splitlines() if line.startswith("  --dither")]
+    assert " ".join(line.split()) == "--dither FLOAT Noise on the images. [default: 0.0]"
     assert told["read"] == [0.0, 0.25]
-    assert err == "error: label_smoothing 2.0: allowed is 0 <= label_smoothing < 1\n"
-    assert "--label-smoothing of 2: 2\n" in out
+    assert err == "error: dither 2.0: allowed is 0 <= dither < 1\n"
+    assert "--dither of 2: 2\n" in out
 
 
 def test_a_row_is_part_of_the_key_unless_it_came_later(answers: tuple[str, str, dict[str, Any]]) -> None:
@@ -88,14 +88,14 @@ def test_a_row_is_part_of_the_key_unless_it_came_later(answers: tuple[str, str, 
 def test_a_row_is_told_in_the_tables(answers: tuple[str, str, dict[str, Any]]) -> None:
     told = answers[2]
     with_words, plain = told["words"]
-    assert with_words == "Protocol: labels smoothed by 0.25, weight decay 0.1 on live weights only."
+    assert with_words == "Protocol: dither 0.25, weight decay 0.1 on live weights only."
     assert plain == "Protocol: weight decay 0.1 on live weights only."
-    place = told["compared"].index("label_smoothing")
+    place = told["compared"].index("dither")
     assert told["compared"][place + 1] == "weight_decay"
 
 
 def test_a_row_can_be_searched(answers: tuple[str, str, dict[str, Any]]) -> None:
-    assert answers[2]["search"] == "label_smoothing=0.01:0.1 budget=1 seeds=1000"
+    assert answers[2]["search"] == "dither=0.01:0.1 budget=1 seeds=1000"
 
 
 def test_what_a_row_names_is_there() -> None:
