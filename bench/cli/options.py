@@ -17,8 +17,6 @@ from bench.trial.search import SEARCH_HELP
 
 Command = Callable[..., int]
 DATA_ROOT = click.option("--data-root", type=click.Path(path_type=Path), help="Folder of the data sets.")
-
-
 PROTOCOL = protocol_options()
 
 

@@ -45,18 +45,21 @@ def _default(row: FieldRow) -> Any:
 def read_protocol(values: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a TrialSpec that these options say; `step` and `pack` may still be "auto".
 
-    Args:   values: option -> value; one that is missing or None is not given. Other options may be among them.
+    Args:   values: option -> value, with other options among them. Missing, None or an empty list: not given.
     Raises: ValueError if a field of another schedule is given, or no learning rate where the optimizer needs one.
     """
-    named = {name: values.get(name) for name, row in ROWS.items() if row.flag}
-    given = {name: value for name, value in named.items() if value not in (None, "")}
-    fields = {name: _default(ROWS[name]) for name in named if not ROWS[name].unset} | {
-        name: read(value) if (read := ROWS[name].read) else value for name, value in given.items()
-    }
+    rows = {name: row for name, row in ROWS.items() if row.flag}
+    given = {name: values[name] for name, row in rows.items() if _is_given(row, values.get(name))}
+    defaults = {name: _default(row) for name, row in rows.items() if not row.unset}
+    fields = defaults | {name: read(value) if (read := rows[name].read) else value for name, value in given.items()}
     for name in given:
         if (alone := schedules_with(name)) and fields["schedule"] not in alone:
             raise ValueError(
                 f"--{name.replace('_', '-')} with schedule {fields['schedule']}: "
                 f"the {' or '.join(alone)} schedule alone has it"
             )
-    return {"lr": default_lr(fields["optimizer"]), **fields} if "lr" not in fields else fields
+    return fields if "lr" in fields else {**fields, "lr": default_lr(fields["optimizer"])}
+
+
+def _is_given(row: FieldRow, value: Any) -> bool:
+    return value is not None and not (row.read and value == "")

@@ -16,7 +16,7 @@ from bench.cli.arguments import on_device, read_sweep
 from bench.messages import usage_errors
 from bench.methods import METHODS, Dense
 from bench.trial.plugins import nearest
-from bench.trial.protocol import Precision
+from bench.trial.protocol import ROWS, Precision
 from bench.trial.spec import TrialSpec
 from bench.trial.sweep import Sweep
 
@@ -107,13 +107,14 @@ def _precisions(text: str) -> list[Precision]:
 
 def _as_run(options: Mapping[str, Any]) -> dict[str, Any]:
     """The options of the `run` command that trains these trials: the default protocol, float32, dense along."""
-    protocol = {name: value for name, value in DEFAULTS.items() if name != "engine"}
+    unset = [name for name, row in ROWS.items() if row.unset]
+    protocol = {name: value for name, value in DEFAULTS.items() if name not in ("engine", *unset)}
     seeds = SEEDS_PER_CORE * (os.cpu_count() or 1) if options["machine"] else 1
     given = {name: options[name] for name in ("rates", "dataset", "model", "batch_size", "augmentation")}
     every = ",".join(METHODS) if options["criteria"] else METHODS_TIMED
     return {
         **protocol, **given, "methods": options["methods"] or every,
-        "milestones": "", "gamma": None, "cpus_per_trial": 1, "step": "auto",
+        "cpus_per_trial": 1, "step": "auto",
         "device": "cpu" if options["machine"] else options["device"],
         "lr": 0.01,  # a large step can diverge, and arithmetic on NaN or denormal numbers takes another time
         "epochs": DEFAULTS["epochs"] if options["epochs"] is None else options["epochs"],
