@@ -1,17 +1,18 @@
 """Freeze or prune? The harness, a room a folder; imports run from the lower rooms of this list to those above it.
 
-names      the names under which a trial is stored: the one list shared by the writers and `bench.results`
-messages   what is said on stderr, and errors of one line
-__main__   `python -m bench`
-methods    (beside this folder) which weights are trained, and what the others hold
-models     (beside this folder) the networks
-datasets   (beside this folder) the images
-trial      what a trial is, and its identity
-storage    where results are kept
-engine     training: setup, steps, measures
-artefact   the stored network
-execution  where trials run: Ray, or this process
-speed      how fast it is
-results    (beside this folder) statistics, tables, plots and the report
-cli        the command line
+names        the names under which a trial is stored: the one list shared by the writers and `bench.results`
+messages     what is said on stderr, and errors of one line
+search_path  where Python looks for modules
+__main__     `python -m bench`
+methods      (beside this folder) which weights are trained, and what the others hold
+models       (beside this folder) the networks
+datasets     (beside this folder) the images
+trial        what a trial is, and its identity
+storage      where results are kept
+engine       training: setup, steps, measures
+artefact     the stored network
+execution    where trials run: Ray, or this process
+speed        how fast it is
+results      (beside this folder) statistics, tables, plots and the report
+cli          the command line
 """

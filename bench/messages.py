@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import click
 
 SOON_SECONDS = 0.5
+PARTS = ("methods", "models", "datasets", "results")  # of bench, which were packages of their own before
 
 
 @contextmanager
@@ -45,4 +46,15 @@ def say(text: str) -> None:
 
 def one_line(error: BaseException) -> str:
     """The kind and the message of an exception, in at most 300 characters."""
-    return " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    return " ".join(f"{type(error).__name__}: {explained(error)}".split())[:300]
+
+
+def explained(error: BaseException) -> str:
+    """The message of an exception; to that of an import by a name of before it adds what to import now.
+
+    >>> explained(ModuleNotFoundError("No module named 'methods.base'", name="methods.base"))
+    "No module named 'methods.base': import bench.methods now"
+    """
+    top = (error.name or "").partition(".")[0] if isinstance(error, ImportError) else ""
+    advice = f": import bench.{top} now"
+    return str(error) if top not in PARTS or str(error).endswith(advice) else f"{error}{advice}"

@@ -213,4 +213,4 @@ def row_of(name: str) -> DatasetRow:
 
 
 if __name__ != "bench.datasets":  # found as a folder of the checkout
-    raise ImportError("datasets is a part of bench now: import bench.datasets")
+    raise ModuleNotFoundError("No module named 'datasets': import bench.datasets now", name="datasets")

@@ -92,4 +92,4 @@ METHODS: dict[str, Method] = {
 }
 
 if __name__ != "bench.methods":  # found as a folder of the checkout
-    raise ImportError("methods is a part of bench now: import bench.methods")
+    raise ModuleNotFoundError("No module named 'methods': import bench.methods now", name="methods")

@@ -229,4 +229,4 @@ def build(name: str, classes: int) -> nn.Module:
 
 
 if __name__ != "bench.models":  # found as a folder of the checkout
-    raise ImportError("models is a part of bench now: import bench.models")
+    raise ModuleNotFoundError("No module named 'models': import bench.models now", name="models")

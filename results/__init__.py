@@ -10,4 +10,4 @@ reports     measured reports, with the commands that made them
 """
 
 if __name__ != "bench.results":  # found as a folder of the checkout
-    raise ImportError("results is a part of bench now: import bench.results")
+    raise ModuleNotFoundError("No module named 'results': import bench.results now", name="results")

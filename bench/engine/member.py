@@ -29,6 +29,7 @@ from bench.engine.setup.checksums import mask_checksum
 from bench.engine.setup.prepare import Trial, prepare, prepare_again
 from bench.engine.steps.learning_rate import learning_rate
 from bench.engine.steps.live_optimizer import dead_checksum
+from bench.messages import explained
 from bench.models.initialise import checksum
 from bench.storage.checkpoint import Saved, State
 from bench.storage.environment import environment
@@ -245,7 +246,7 @@ def outcome_of(error: Exception | None) -> tuple[str, str]:
     if isinstance(error, Diverged):
         return names.DIVERGED, str(error)
     where = traceback.extract_tb(error.__traceback__)[-1]
-    message = " ".join(str(error).split())
+    message = " ".join(explained(error).split())
     return names.FAILED, f"{type(error).__name__}: {message} ({where.filename.rpartition('/')[2]}:{where.lineno})"
 
 

@@ -21,6 +21,7 @@ from bench import names
 from bench.engine.candidates import Candidate, specs_of, without_test
 from bench.execution.schedule import Stop, dumps, fit, loss, slots
 from bench.execution.worker import Load, plug_ins
+from bench.search_path import checkout_last
 from bench.trial.result import Tried
 from bench.trial.search import Search
 from bench.trial.spec import TrialSpec
@@ -78,6 +79,7 @@ class _Trainable(tune.Trainable):
     """A worker; a step is an epoch of a candidate."""
 
     def setup(self, config: dict[str, Any], job: bytes = b"") -> None:
+        checkout_last()
         self._cells, self._search, load = pickle.loads(job)
         self._data = without_test(load())
         self._candidate: Candidate | None = None

@@ -22,6 +22,7 @@ from bench.execution.events import Events, interrupts
 from bench.execution.ray_options import DRIVER_SWITCHES, init_options, temporary_folder
 from bench.execution.worker import Job, Load, TrainEpochs, Worker, plug_ins
 from bench.messages import one_line
+from bench.search_path import checkout_last
 from bench.trial.result import Listener, SweepError
 from bench.trial.spec import TrialSpec
 
@@ -178,6 +179,7 @@ class _Trainable(tune.Trainable):
 
     def setup(self, config: dict[str, Any], job: Job | None = None) -> None:
         assert job is not None
+        checkout_last()
         self._job = job
         self._worker = Worker(job)
 

@@ -18,7 +18,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from bench.messages import explained
 from bench.methods import METHODS, Method
+from bench.search_path import checkout_last
 
 GROUP = "bench.methods"
 
@@ -90,7 +92,7 @@ def _guarded(plugin: str, load: Callable[[], Any]) -> Any:
     try:
         return load()
     except Exception as error:
-        raise ValueError(f"plug-in {plugin!r}: {type(error).__name__}: {error}") from error
+        raise ValueError(f"plug-in {plugin!r}: {type(error).__name__}: {explained(error)}") from error
 
 
 def _set(method: Method, setting: str, text: str) -> Method:
@@ -119,12 +121,14 @@ def _rows(plugin: str) -> dict[str, Method]:
 def _load(plugin: str) -> ModuleType:
     path = Path(plugin)
     if path.suffix != ".py":
-        sys.path.insert(0, str(Path.cwd()))  # a module beside the user, as `python -m` would find it
+        folder = str(Path.cwd())
+        sys.path.insert(0, folder)  # a module beside the user, as `python -m` would find it
+        checkout_last()
         try:
             module: ModuleType = _guarded(plugin, partial(importlib.import_module, plugin))
             return module
         finally:
-            sys.path.pop(0)
+            sys.path.remove(folder)
     if not path.is_file():
         raise ValueError(f"plug-in {plugin!r}: no such file")
     name = f"bench_plugin_{path.stem}"  # never the name of a module that is there already
