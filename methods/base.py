@@ -8,27 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, get_args
+
+from bench.methods.types import Background, Batches, Control, Criterion, Loss, Masks, Scope
 
 if TYPE_CHECKING:
     import numpy as np
-    from torch import Tensor, nn
+    from torch import nn
 
-Background = Literal["freeze", "prune"]
-Scope = Literal["global", "uniform", "er", "erk"]
-Control = Literal[
-    "none", "shuffle", "reinitialise", "invert", "redraw", "sign", "mean"
-]  # `bench.methods.controls.CONTROLS`
 FROZEN_ONLY = ("redraw", "sign", "mean")  # controls of what frozen weights hold
-Batches = Sequence[tuple["Tensor", "Tensor"]]
-Loss = Callable[["Tensor", "Tensor"], "Tensor"]
-Scores = dict[str, "Tensor"]
-Masks = dict[str, "Tensor"]
-Criterion = Callable[..., Scores]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bench.methods.base import Batches, Criterion, Loss, Scores
 from bench.methods.derivatives import curvature, gradient, leaves
 from bench.methods.maskable import maskable
 from bench.methods.prospr import prospr
+from bench.methods.types import Batches, Criterion, Loss, Scores
 
 
 def snip(model: nn.Module, batches: Batches, loss: Loss, generator: np.random.RandomState) -> Scores:

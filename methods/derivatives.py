@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from bench.methods.base import Batches, Loss, Scores
 from bench.methods.maskable import maskable
+from bench.methods.types import Batches, Loss, Scores
 
 
 def leaves(model: nn.Module) -> dict[str, Tensor]:

@@ -8,14 +8,15 @@ from fractions import Fraction
 from math import floor
 from typing import TYPE_CHECKING
 
-from bench.methods.base import Background, Batches, Criterion, Loss, Masks, Method, check_fixed
+from bench.methods.base import Method, check_fixed
 from bench.methods.counts import live_count
+from bench.methods.types import Background, Batches, Criterion, Loss, Masks
 
 if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor, nn
 
-    from bench.methods.base import Scores
+    from bench.methods.types import Scores
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from bench.methods.base import Background, Batches, Criterion, Loss, Masks, Method, check_fixed
+from bench.methods.base import Method, check_fixed
 from bench.methods.iterative import FORCE, IterativeSNIP, SynFlow
 from bench.methods.papers import SNIP, GraSP, ProsPr
+from bench.methods.types import Background, Batches, Criterion, Loss, Masks
 
 if TYPE_CHECKING:
     import numpy as np

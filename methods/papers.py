@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from bench.methods.base import Background, Batches, Criterion, Loss, Masks, Method
+from bench.methods.base import Method
+from bench.methods.types import Background, Batches, Criterion, Loss, Masks
 
 if TYPE_CHECKING:
     import numpy as np

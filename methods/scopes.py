@@ -12,8 +12,8 @@ from math import prod
 import torch
 from torch import Tensor
 
-from bench.methods.base import Masks, Scope, Scores
 from bench.methods.counts import apportion, live_count
+from bench.methods.types import Masks, Scope, Scores
 
 
 def global_scope(scores: Scores, rate: Fraction) -> Masks:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from bench.methods.base import Batches, Scores
+from bench.methods.types import Batches, Scores
 
 
 def positive(model: nn.Module) -> nn.Module:

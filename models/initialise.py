@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
+from bench.messages import nearest
 from bench.models.initialisers import INITIALISERS, Initialiser
 
 Draw = Callable[[str], np.random.RandomState]
@@ -27,9 +28,9 @@ def initialise(model: nn.Module, initialiser: str, draw: Draw) -> None:
              draw: parameter name -> the stream of that tensor alone, so that no layer's draw shifts another's.
     Raises:  ValueError if the initialiser is unknown, or a layer of another kind has parameters.
     """
-    function = INITIALISERS.get(initialiser)
-    if function is None:
-        raise ValueError(f"initialiser {initialiser!r}: allowed is {', '.join(INITIALISERS)}")
+    if initialiser not in INITIALISERS:
+        raise ValueError(nearest("initialiser", initialiser, list(INITIALISERS)))
+    function = INITIALISERS[initialiser]
     with torch.no_grad():
         for prefix, module in model.named_modules():
             _initialise_layer(prefix, module, function, draw)

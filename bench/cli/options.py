@@ -10,8 +10,8 @@ import click
 from click.core import ParameterSource
 
 from bench.cli.grammar import RATES_HELP, SEEDS_HELP
+from bench.messages import nearest
 from bench.trial.pack_kind import Pack
-from bench.trial.plugins import nearest
 from bench.trial.search import SEARCH_HELP
 from bench.trial.spec import Augmentation, Optimizer, Precision, Schedule, Statistics, TrialSpec
 

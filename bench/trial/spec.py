@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from bench.canonical import key_of
 from bench.methods import METHODS, Dense, Method
 from bench.trial.pack_kind import Pack
 from bench.trial.search import Search
@@ -110,16 +109,6 @@ LATER: dict[str, Any] = {"augmentation": "none", "deterministic": True, "tuning"
 def group_key_of(record: Mapping[str, Any]) -> str:
     """The group key of a TrialSpec's record."""
     return key_of({name: value for name, value in record.items() if name != "seed"})
-
-
-def canonical_json(record: Mapping[str, Any]) -> str:
-    """The one text of a record: sorted keys, no spaces, no NaN."""
-    return json.dumps(record, sort_keys=True, separators=(",", ":"), allow_nan=False)
-
-
-def key_of(record: Mapping[str, Any]) -> str:
-    """SHA-256 of a record's canonical JSON, in hexadecimal."""
-    return hashlib.sha256(canonical_json(record).encode()).hexdigest()
 
 
 # field -> (allowed, test); a value outside is a one-line error that names it.

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
+from bench.canonical import key_of
 from bench.datasets import DATASETS, label, row_of
 from bench.datasets.names import PREFIX
+from bench.messages import counted, nearest
 from bench.methods import METHODS, Dense, Method
 from bench.models import INITIALISERS, MODELS
 from bench.trial.pack_kind import resolve_pack
-from bench.trial.plugins import nearest
-from bench.trial.spec import TrialSpec, key_of
+from bench.trial.spec import TrialSpec
 from bench.trial.step_kind import resolve_step
 
 
@@ -54,11 +55,11 @@ class Sweep:
         specs, seeds = self.trials(), len(self.seeds)
         others = [spec for spec in specs if not isinstance(spec.method, Dense)]
         methods, rates = len({key_of(spec.method.record()) for spec in others}), len({spec.rate for spec in others})
-        parts = [f"{count(methods, 'method')} × {count(rates, 'rate')} × {count(seeds, 'seed')}"]
+        parts = [f"{counted(methods, 'method')} × {counted(rates, 'rate')} × {counted(seeds, 'seed')}"]
         if len(others) < len(specs):
-            dense = f"dense × {count(seeds, 'seed')}"
+            dense = f"dense × {counted(seeds, 'seed')}"
             parts = [*parts, dense] if others else [dense]
-        return f"grid: {' + '.join(parts)} = {count(len(specs), 'trial')}"
+        return f"grid: {' + '.join(parts)} = {counted(len(specs), 'trial')}"
 
     def _resolved(self, method: Method, rate: Decimal) -> dict[str, str]:
         """The kinds of pack and step of a trial."""
@@ -79,11 +80,6 @@ class Sweep:
     def name_of(self, method: Method) -> str:
         """The name the tables print."""
         return next((name for name, m in self.methods.items() if m == method), "dense")
-
-
-def count(number: int, noun: str) -> str:
-    """The number and its noun: "1 seed", "2 seeds"."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def data_and_model(dataset: str, model: str | None, initialiser: str) -> dict[str, str]:

@@ -17,10 +17,10 @@ from bench.engine.setup.background import apply_background
 from bench.engine.setup.prepare import Trial, prepare
 from bench.engine.train import train
 from bench.methods import METHODS, Dense, IterativeSNIP
-from bench.methods.base import Control
 from bench.methods.controls import CONTROLS
 from bench.methods.counts import live_count
 from bench.methods.maskable import maskable
+from bench.methods.types import Control
 from bench.models.initialise import checksum
 from bench.trial.plugins import Catalogue
 from bench.trial.spec import TrialSpec
