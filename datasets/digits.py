@@ -64,8 +64,8 @@ def _weights() -> NDArray[np.int64]:
     """[28,8], in 14ths: large pixel i lies at the small coordinate (i + 1/2) * 8/28 - 1/2 = (4i - 5) / 14."""
     rows = np.arange(LARGE)
     numerator = np.clip(4 * rows - 5, 0, 14 * (SMALL - 1))
-    left, part = numerator // 14, numerator % 14
+    left, fraction = numerator // 14, numerator % 14
     weights = np.zeros((LARGE, SMALL), dtype=np.int64)
-    weights[rows, left] = 14 - part
-    weights[rows, np.minimum(left + 1, SMALL - 1)] += part
+    weights[rows, left] = 14 - fraction
+    weights[rows, np.minimum(left + 1, SMALL - 1)] += fraction
     return weights

@@ -1,6 +1,6 @@
 """The criteria: what scores the weights before training. Higher = keep live, everywhere.
 
-A criterion maps (model, batches, loss, generator) and the method's own fields to name -> score, each of its weight's
+A criterion maps (model, batches, loss, generator) and the fields of the method to name -> score, each of its weight's
 shape. It computes on copies of parameters and buffers and never changes the model.
 Letters: N images, C channels, H × W pixels, K classes.
 """
@@ -90,5 +90,5 @@ def resolve(criterion: str | Criterion) -> Criterion:
     if callable(criterion):
         return criterion
     if criterion not in CRITERIA:
-        raise ValueError(f"criterion {criterion!r}: allowed are {', '.join(CRITERIA)}, or a function")
+        raise ValueError(f"criterion {criterion!r}: must be one of {', '.join(CRITERIA)}, or a function")
     return CRITERIA[criterion]

@@ -100,8 +100,8 @@ def top(scores: Tensor, k: int) -> Tensor:
 
 
 def check(scores: Scores) -> None:
-    """Raise ValueError where a score is NaN or infinite, naming the layer."""
+    """Raise ValueError if a score is NaN or infinite, naming the layer."""
     for name, s in scores.items():
         bad = int((~torch.isfinite(s)).sum())
         if bad:
-            raise ValueError(f"scores of {name}: {bad} of {s.numel()} are NaN or infinite; allowed are finite scores")
+            raise ValueError(f"scores of {name}: {bad} of {s.numel()} are NaN or infinite; scores must be finite")

@@ -26,7 +26,7 @@ def initialise(model: nn.Module, initialiser: str, draw: Draw) -> None:
 
     Args:    initialiser: a name of INITIALISERS.
              draw: parameter name -> the stream of that tensor alone, so that no layer's draw shifts another's.
-    Raises:  ValueError if the initialiser is unknown, or a layer of another kind has parameters.
+    Raises:  ValueError if the initialiser is unknown, or a layer of another type has parameters.
     """
     if initialiser not in INITIALISERS:
         raise ValueError(nearest("initialiser", initialiser, list(INITIALISERS)))
@@ -45,7 +45,7 @@ def _initialise_layer(prefix: str, module: nn.Module, function: Initialiser, dra
         if module.bias is not None:
             module.bias.zero_()
     elif any(True for _ in module.parameters(recurse=False)):
-        raise ValueError(f"layer {prefix or 'model'} ({type(module).__name__}): allowed is Conv, Linear and BatchNorm")
+        raise ValueError(f"layer {prefix or 'model'} ({type(module).__name__}): must be Conv, Linear or BatchNorm")
 
 
 def checksum(model: nn.Module) -> str:

@@ -15,7 +15,7 @@ from pkgutil import resolve_name
 
 Shape = tuple[int, ...]
 Shapes = Mapping[str, Shape]  # parameter name -> shape
-Pattern = dict[str, list[int | str]]  # the same with CLASSES in the place of the number of classes
+Pattern = dict[str, list[int | str]]  # the same with CLASSES for the number of classes
 
 FILE = Path(__file__).with_name("shapes.json")  # the `build` of a row -> Pattern
 CLASSES = "classes"

@@ -8,8 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from bench.canonical import key_of
-from bench.datasets import DATASETS, label, row_of
-from bench.datasets.names import PREFIX
+from bench.datasets import label, row_of
 from bench.messages import counted, nearest
 from bench.methods import METHODS, Dense, Method
 from bench.models import INITIALISERS, MODELS
@@ -87,11 +86,9 @@ def data_and_model(dataset: str, model: str | None, initialiser: str) -> dict[st
 
     Raises ValueError where a name is unknown or the model does not fit the data's shape.
     """
-    if dataset not in DATASETS and not dataset.startswith(PREFIX):
-        raise ValueError(nearest("data set", dataset, [*DATASETS, f"{PREFIX}PATH"]))
+    data = row_of(dataset)
     if initialiser not in INITIALISERS:
         raise ValueError(nearest("initialiser", initialiser, list(INITIALISERS)))
-    data = row_of(dataset)
     model = data.default_model if model is None else model
     if model not in MODELS:
         raise ValueError(nearest("model", model, list(MODELS)))

@@ -154,7 +154,7 @@ def test_a_damaged_xz_file_is_named(cifar10: SimpleNamespace) -> None:
     [
         (bytes(3073 * 2 - 1), r"data_batch_1\.bin: expected records of 3073 bytes; found 6145 bytes$"),
         (bytes(3073 * 2), r"^data set cifar10: expected train images uint8 of shape \(8, 32, 32, 3\); found .*\(6, 32"),
-        (b"\x0a" + bytes(3073 * 4 - 1), r"^data set cifar10: label 10: allowed is 0 to 9$"),
+        (b"\x0a" + bytes(3073 * 4 - 1), r"^data set cifar10: label 10: must be 0 to 9$"),
     ],
 )
 def test_other_contents_are_named(

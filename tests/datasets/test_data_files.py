@@ -93,7 +93,7 @@ def test_wrong_format_is_named(
 
 def test_label_out_of_range(tiny: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(DATASETS, "tiny", replace(tiny.row, classes=2))
-    with pytest.raises(DataError, match=r"^data set tiny: label 2: allowed is 0 to 1$"):
+    with pytest.raises(DataError, match=r"^data set tiny: label 2: must be 0 to 1$"):
         load("tiny", tiny.root)
 
 

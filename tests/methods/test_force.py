@@ -83,5 +83,5 @@ def test_what_is_removed_returns_only_where_it_may(revive: bool, last: list[int]
 
 @pytest.mark.parametrize("fields", [{"criterion": "snip"}, {"scope": "erk"}, {"rounds": 0}])
 def test_it_refuses_what_it_would_ignore(fields: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="allowed is"):
+    with pytest.raises(ValueError, match="must be"):
         FORCE(**fields)

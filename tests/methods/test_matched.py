@@ -57,7 +57,7 @@ def test_freeze_and_prune_differ_by_the_background_alone(name: str) -> None:
 
 
 def test_unknown_names_and_other_fields_are_refused() -> None:
-    with pytest.raises(ValueError, match="like 'fisher': allowed are snip, grasp, synflow"):
+    with pytest.raises(ValueError, match="like 'fisher': must be one of snip, grasp, synflow"):
         RandomLike(like="fisher")
-    with pytest.raises(ValueError, match="scope 'erk' of RandomLike: allowed is 'global'"):
+    with pytest.raises(ValueError, match="scope 'erk' of RandomLike: must be 'global'"):
         RandomLike(scope="erk")

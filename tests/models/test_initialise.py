@@ -162,10 +162,12 @@ def test_checksum_sees_names_dtypes_shapes_and_values_but_no_layout() -> None:
 
 
 def test_unknown_initialiser() -> None:
-    with pytest.raises(ValueError, match=r"^initialiser 'xavier': allowed is xavier-normal, xavier-uniform, he-normal"):
+    with pytest.raises(
+        ValueError, match=r"^unknown initialiser 'xavier': allowed are xavier-normal, xavier-uniform, he-normal"
+    ):
         initialised(nn.Linear(2, 2), "xavier")
 
 
 def test_unknown_layer_is_an_error() -> None:
-    with pytest.raises(ValueError, match=r"^layer 1 \(LayerNorm\): allowed is Conv, Linear and BatchNorm"):
+    with pytest.raises(ValueError, match=r"^layer 1 \(LayerNorm\): must be Conv, Linear or BatchNorm"):
         initialised(nn.Sequential(nn.Linear(2, 2), nn.LayerNorm(2)), "normal")

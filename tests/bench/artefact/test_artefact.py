@@ -225,7 +225,7 @@ def test_types_that_do_not_fit() -> None:
     given |= {"image_shape": (1, 28, 28), "classes": 10, "test_accuracy": 0.5}
     with pytest.raises(ValueError, match="value type float64: the weights have no more than float32"):
         write(**given, value_type="float64")
-    with pytest.raises(ValueError, match=r"value type 'int9': allowed is .*; did you mean int8\?"):
+    with pytest.raises(ValueError, match=r"unknown value type 'int9': allowed are .*; did you mean int8\?"):
         write(**given, value_type="int9")
 
 
