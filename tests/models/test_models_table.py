@@ -1,5 +1,6 @@
 """The table of models: every row is what it says, and listing it costs no torch."""
 
+import json
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ from torch import nn
 from bench.models import MODELS, build
 from bench.models.lenet import LeNet5Caffe
 from bench.models.resnet import Padded
+from bench.models.shapes import FILE
 
 # maskable weights, biases, BatchNorm scale and shift, all: counted layer by layer for ten classes.
 COUNTS = {
@@ -50,10 +52,11 @@ def test_counts_are_exact(name: str) -> None:
     assert row.parameters(100) == FOR_HUNDRED.get(name, row.parameters(100))
 
 
-@pytest.mark.parametrize("classes", [10, 100])
+@pytest.mark.parametrize("classes", [10, 100, 200])
 @pytest.mark.parametrize("name", MODELS)
-def test_the_table_has_every_parameter_of_the_network(name: str, classes: int) -> None:
+def test_the_file_has_every_parameter_of_the_network(name: str, classes: int) -> None:
     row, model = MODELS[name], build(name, classes)
+    assert row.build in json.loads(FILE.read_text())
     assert row.shapes(classes) == {n: tuple(p.shape) for n, p in model.named_parameters()}
     assert list(row.layers(classes)) == list(maskable_weights(model))
 

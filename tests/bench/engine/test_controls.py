@@ -140,11 +140,11 @@ def test_a_control_is_a_field_of_any_method() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("snip:control=redraw", "control redraw with background prune: allowed with freeze"),
-        ("iter-snip:control=invert", "control invert of IterativeSNIP: allowed of one-shot methods"),
+        ("snip:control=redraw", "control redraw with background prune: must be with background freeze"),
+        ("iter-snip:control=invert", "control invert of IterativeSNIP: must be of a one-shot method"),
         (
             "snip:control=shufle",
-            "control 'shufle': allowed are none, shuffle, reinitialise, invert, ",
+            "control 'shufle': must be one of none, shuffle, reinitialise, invert, ",
         ),
     ],
 )
