@@ -23,7 +23,7 @@ SMALL, LARGE, GREYS = 8, 28, 16  # pixels, pixels, the largest value of a small 
 
 
 def load(name: str, row: DatasetRow, root: Path) -> ImageData:
-    """The 1,797 digits as 28x28 uint8, with a stratified test set; `root` is where scikit-learn is installed.
+    """The 1,797 digits as 28x28 uint8, with a stratified test set; `root` is the folder that has scikit-learn.
 
     Its file is read here, as its `load_digits` does, because to import it takes longer than to train a small trial.
     Source: E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI 1998, as in scikit-learn.

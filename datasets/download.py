@@ -75,7 +75,7 @@ def _download(path: Path, md5: str, url: str) -> None:
 
 
 def _unpack(md5: str, paths: list[str], root: Path, url: str) -> None:
-    """Download an archive, and keep of it the files at `paths` alone."""
+    """Download an archive, and keep of it only the files at `paths`."""
     from torchvision.datasets.utils import download_url, extract_archive
 
     with _elsewhere(root) as folder, _timeout(TIMEOUT_SECONDS):

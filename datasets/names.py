@@ -32,7 +32,7 @@ def absolute(name: str) -> str:
 
 
 def label(name: str) -> str:
-    """What a trial calls the data set: of `folder:PATH` the last component of PATH alone, wherever that lies.
+    """What a trial calls the data set: of `folder:PATH` only the last component of PATH, wherever that lies.
 
     >>> label("folder:/usr/../usr@64"), label("mnist")
     ('folder:usr@64', 'mnist')

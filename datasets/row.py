@@ -13,7 +13,7 @@ from bench.canonical import key_of
 class DatasetRow:
     """One data set.
 
-    Its `files` are its canonical contents: they alone make the content hash. The same images, labels and order may be
+    Its `files` are its canonical contents: only they make the content hash. The same images, labels and order may be
     read in other forms, which change nothing: a file compressed by xz, as PATH.xz, or the files of `instead`.
     """
 

@@ -31,9 +31,7 @@ class Method:
     `select`.
     """
 
-    criterion: (
-        str | Criterion
-    )  # a row of CRITERIA in bench.methods.criteria, or a function with the signature of `bench.methods.criteria.snip`
+    criterion: str | Criterion  # a row of CRITERIA in `bench.methods.criteria`, or a function with `snip`'s signature
     scope: Scope = "global"  # a row of SCOPES in bench.methods.scopes
     background: Background  # dead weights keep their initial value ("freeze") or are 0 ("prune")
     control: Control = "none"  # a sanity control on top; a row of CONTROLS in bench.methods.controls
@@ -48,9 +46,7 @@ class Method:
             if value not in values:
                 raise ValueError(f"{name} {value!r}: must be one of {', '.join(values)}")
         if self.control in FROZEN_ONLY and self.background != "freeze":
-            raise ValueError(
-                f"control {self.control} with background {self.background}: must be with background freeze"
-            )
+            raise ValueError(f"background {self.background} with control {self.control}: must be freeze")
         if self.control == "invert" and type(self).select is not Method.select:
             raise ValueError(
                 f"control invert of {type(self).__name__}: must be of a one-shot method, which ranks by one score"

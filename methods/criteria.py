@@ -59,7 +59,7 @@ def magnitude(model: nn.Module, batches: Batches, loss: Loss, generator: np.rand
 
 
 def scale_free_magnitude(model: nn.Module, batches: Batches, loss: Loss, generator: np.random.RandomState) -> Scores:
-    """Magnitude in units of its layer, |w| / std(layer), so that no layer is low for its fan-in alone. Data-free.
+    """Magnitude in units of its layer, |w| / std(layer), so that no layer is low only because of its fan-in. Data-free.
 
     Departs from the paper: none proposes it at initialisation. Ours: the standard deviation about the layer's mean,
     over all its weights (ddof 0). A layer whose weights are all equal has none, so its scores are no finite numbers.

@@ -98,7 +98,7 @@ class RandomFreezing(Method):
 class RandomPruning(Method):
     """Keep weights drawn uniformly without replacement over all layers, prune the others.
 
-    Departs from the paper: exact counts, where Bernoulli masks meet the rate only on average.
+    Departs from the paper: exact counts, while Bernoulli masks meet the rate only on average.
     """
 
     criterion: str | Criterion = "random"

@@ -25,7 +25,7 @@ def initialise(model: nn.Module, initialiser: str, draw: Draw) -> None:
     model starts from the same numbers; biases are 0; BatchNorm has scale 1, shift 0 and fresh statistics.
 
     Args:    initialiser: a name of INITIALISERS.
-             draw: parameter name -> the stream of that tensor alone, so that no layer's draw shifts another's.
+             draw: parameter name -> the stream of that tensor only, so that no layer's draw shifts another's.
     Raises:  ValueError if the initialiser is unknown, or a layer of another type has parameters.
     """
     if initialiser not in INITIALISERS:

@@ -78,7 +78,7 @@ def vgg_c(classes: int) -> nn.Module:
 def vgg_like(classes: int) -> nn.Module:
     """VGG-like of SNIP's paper: VGG-D with one hidden layer of 512.
 
-    Departs from the paper: no dropout, which its description has and its released code has not.
+    Departs from the paper: no dropout, which is in its description and not in its released code.
     """
     return VGG(VGG_16, hidden=(512,), bias=True, pooled=True, classes=classes)
 

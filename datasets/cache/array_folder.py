@@ -43,7 +43,7 @@ class DecodedArrays:
 
 
 def in_memory(shapes: Shapes, fill: Fill) -> DecodedArrays:
-    """The arrays in the memory of this process alone."""
+    """The arrays, in the memory of this process only."""
     arrays = {name: np.empty(shape, dtype) for name, (shape, dtype) in shapes.items()}
     fill(arrays)
     mean, std = mean_std_of(arrays["train_images"])
@@ -64,10 +64,10 @@ def open_arrays(folder: Path, identity: str) -> DecodedArrays | None:
         # Copy on write: torch warns of arrays that cannot be written to, and nothing reaches the file.
         arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="c") for name in header["crc32"]}
         damaged = [name for name, array in arrays.items() if _crc32(array) != header["crc32"][name]]
-        kept = DecodedArrays(arrays=arrays, mean=tuple(header["mean"]), std=tuple(header["std"]))
+        stored = DecodedArrays(arrays=arrays, mean=tuple(header["mean"]), std=tuple(header["std"]))
     except (OSError, EOFError, ValueError, TypeError, KeyError, AttributeError):
         return None
-    return None if damaged else kept
+    return None if damaged else stored
 
 
 def write_arrays(folder: Path, identity: str, shapes: Shapes, fill: Fill) -> None:

@@ -38,7 +38,7 @@ def decoded(name: str, row: DatasetRow, root: Path) -> DecodedArrays:
     """The arrays of a row that has `decode`; mapped from the cache, which is filled first if it lacks them.
 
     The cache serves files of the same names, sizes and times of change; their content was checked when it was filled.
-    If the cache cannot be written the arrays are in the memory of this process alone, and a warning says so.
+    If the cache cannot be written the arrays are in the memory of this process only, and a warning says so.
     Raises: DataError if a file is missing or corrupted, or does not hold what `row` says.
     """
     files = files_to_read(row, root)

@@ -89,10 +89,10 @@ def test_it_is_checked_and_read(rows: SimpleNamespace, own_cache: Path) -> None:
 
 
 def test_a_trial_trains_on_it(rows: SimpleNamespace, own_cache: Path) -> None:
-    given = data_and_model("rows", None, "xavier-normal")
+    fields = data_and_model("rows", None, "xavier-normal")
     expected = {"dataset": "rows", "data_hash": rows.row.content_hash, "model": "lenet-300-100"}
-    assert given == {**expected, "initialiser": "xavier-normal"}
-    spec = TrialSpec(method=METHODS["freeze"], rate=Decimal("0.9"), seed=0, epochs=1, **given)
+    assert fields == {**expected, "initialiser": "xavier-normal"}
+    spec = TrialSpec(method=METHODS["freeze"], rate=Decimal("0.9"), seed=0, epochs=1, **fields)
     (result,) = train([spec], load("rows", rows.root), "cpu")
     assert (result.outcome, result.reason) == ("done", "")
     assert result.metrics["total_parameters"] == 266_610

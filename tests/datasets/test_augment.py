@@ -23,7 +23,7 @@ def make(layout: torch.memory_format, shape: tuple[int, int, int] = (3, 6, 5), d
 
 
 def naive(image: NDArray[np.uint8], flip: int, row: int, column: int) -> NDArray[np.uint8]:
-    """Pixel by pixel: what stands at (y, x) comes from (row, column) - PADDING further; black where that is outside."""
+    """Pixel by pixel: what stands at (y, x) comes from (row, column) - PADDING further; black if that is outside."""
     channels, height, width = image.shape
     result = np.zeros_like(image)
     for c, y, x in itertools.product(range(channels), range(height), range(width)):

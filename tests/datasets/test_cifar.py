@@ -103,7 +103,7 @@ def test_files_compressed_by_xz(cifar10: SimpleNamespace, arrays: SimpleNamespac
     assert_holds("cifar10", cifar10.root, arrays)
 
 
-def test_python_version_where_it_alone_is_complete(cifar10: SimpleNamespace, arrays: SimpleNamespace) -> None:
+def test_python_version_if_only_it_is_complete(cifar10: SimpleNamespace, arrays: SimpleNamespace) -> None:
     (cifar10.root / BIN / "test_batch.bin").unlink()
     assert_holds("cifar10", cifar10.root, arrays)
 
@@ -222,7 +222,7 @@ def test_cifar100_has_the_fine_labels(arrays: SimpleNamespace, tmp_path: Path, m
 
 @pytest.fixture
 def svhn(arrays: SimpleNamespace, server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A small SVHN in MATLAB's format, where the digit 0 has the label 10; its folder."""
+    """A small SVHN in MATLAB's format, in which the digit 0 has the label 10; its folder."""
     root, files, listed = tmp_path / "svhn", {}, {}
     for split in ("train", "test"):
         labels = getattr(arrays, f"{split}_labels")

@@ -1,4 +1,4 @@
-"""The table of data sets, its identity and where its files are looked for."""
+"""The table of data sets, its identity and the folders of its files."""
 
 import os
 import subprocess
@@ -101,7 +101,7 @@ def test_content_hash(name: str) -> None:
 
 def test_data_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BENCH_DATA_ROOT", str(tmp_path / "named"))
-    assert data_root(tmp_path / "given") == tmp_path / "given"
+    assert data_root(tmp_path / "root") == tmp_path / "root"
     assert data_root() == tmp_path / "named"
     monkeypatch.chdir(tmp_path)
     assert data_root(Path("relative")) == tmp_path / "relative"

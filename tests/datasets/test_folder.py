@@ -169,9 +169,9 @@ def test_wrong_names(tree: Path, name: str) -> None:
 
 def test_another_size_is_named_with_the_way_out(tree: Path) -> None:
     draw(tree / "train/a/1.png", 0, (8, 5))
-    said = refused(f"folder:{tree}")
-    assert said.startswith(f"{tree / 'train/a/1.png'}: 8x5 pixels, the first image 6x5: must be of one size; ")
-    assert "folder:PATH@SIDE" in said
+    message = refused(f"folder:{tree}")
+    assert message.startswith(f"{tree / 'train/a/1.png'}: 8x5 pixels, the first image 6x5: must be of one size; ")
+    assert "folder:PATH@SIDE" in message
 
 
 def test_what_is_no_image_is_named(tree: Path) -> None:

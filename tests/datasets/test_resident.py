@@ -34,7 +34,7 @@ def test_batch_equals_the_naive_one(channels: int, layout: torch.memory_format, 
     for row, index in enumerate(indices):
         for c in range(channels):
             naive = (images[index, c].numpy().astype(np.float64) / 255 - MEAN[c]) / STD[c]
-            # The error of float32 grows with the size of the normalised values: up to 50 where std is 0.02.
+            # The error of float32 grows with the size of the normalised values: up to 50 if std is 0.02.
             size = max(1, np.abs(naive).max() / 4)
             assert np.abs(x[row, c].numpy() - naive).max() < (1e-6 if dtype == torch.float32 else 1e-13) * size
 

@@ -31,9 +31,9 @@ def test_stratified_is_exact_and_proportional(labels: Tensor, seed: int, data: s
     chosen = stratified(labels, count, state(seed))
     assert len(chosen) == count
     assert is_rising(chosen)
-    sizes, found = torch.bincount(labels, minlength=5), torch.bincount(labels[chosen], minlength=5)
+    sizes, counts = torch.bincount(labels, minlength=5), torch.bincount(labels[chosen], minlength=5)
     assert all(
-        abs(f - Fraction(count * s, len(labels))) < 1 for s, f in zip(sizes.tolist(), found.tolist(), strict=True)
+        abs(f - Fraction(count * s, len(labels))) < 1 for s, f in zip(sizes.tolist(), counts.tolist(), strict=True)
     )
     assert torch.equal(chosen, stratified(labels, count, state(seed)))
 

@@ -140,7 +140,7 @@ def test_grasp_needs_a_temperature(temperature: float) -> None:
         GraSP(temperature=temperature)
 
 
-def test_random_masks_depend_on_the_generator_alone() -> None:
+def test_random_masks_depend_only_on_the_generator() -> None:
     a, b = (select(METHODS["random-prune"], "mlp", "0.5", seed)[1] for seed in (1, 2))
     assert any(not torch.equal(a[n], b[n]) for n in a)
 

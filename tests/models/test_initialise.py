@@ -122,8 +122,8 @@ def test_each_tensor_has_its_own_stream() -> None:
     model = build("lenet-5-caffe", 10)
     initialise(model, "xavier-normal", draw)
     assert drawn == ["conv1.weight", "conv2.weight", "fc1.weight", "fc2.weight"]
-    alone = INITIALISERS["xavier-normal"](stream(0, "init", "fc2.weight"), (10, 500)).astype(np.float32)
-    assert torch.equal(model.fc2.weight, torch.from_numpy(alone))
+    by_itself = INITIALISERS["xavier-normal"](stream(0, "init", "fc2.weight"), (10, 500)).astype(np.float32)
+    assert torch.equal(model.fc2.weight, torch.from_numpy(by_itself))
     assert all(not p.any() for n, p in model.named_parameters() if n.endswith("bias"))
 
 

@@ -45,10 +45,10 @@ FOR_HUNDRED = {  # all parameters
 def test_counts_are_exact(name: str) -> None:
     row, model = MODELS[name], build(name, 10)
     norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d)]
-    own = {id(p) for m in norms for p in m.parameters()}
-    biases = sum(p.numel() for n, p in model.named_parameters() if n.endswith("bias") and id(p) not in own)
-    found = row.maskable(10), biases, sum(p.numel() for m in norms for p in m.parameters()), row.parameters(10)
-    assert found == COUNTS[name]
+    of_norms = {id(p) for m in norms for p in m.parameters()}
+    biases = sum(p.numel() for n, p in model.named_parameters() if n.endswith("bias") and id(p) not in of_norms)
+    counts = row.maskable(10), biases, sum(p.numel() for m in norms for p in m.parameters()), row.parameters(10)
+    assert counts == COUNTS[name]
     assert row.parameters(100) == FOR_HUNDRED.get(name, row.parameters(100))
 
 
@@ -115,8 +115,8 @@ def test_parameter_names() -> None:
         "lenet-5-caffe-relu": ["conv1", "conv2", "fc1", "fc2"],
     }
     for name, expected in layers.items():
-        found = [n for n, _ in build(name, 10).named_parameters()]
-        assert found == [f"{layer}.{kind}" for layer in expected for kind in ("weight", "bias")]
+        names = [n for n, _ in build(name, 10).named_parameters()]
+        assert names == [f"{layer}.{tensor}" for layer in expected for tensor in ("weight", "bias")]
 
 
 def test_relu_after_the_convolutions_is_what_differs() -> None:

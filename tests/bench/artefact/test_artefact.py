@@ -247,7 +247,7 @@ def remade(data: bytes, **changed: Any) -> bytes:
         ({"live": [1, 2]}, "live weights of 2 layers: lenet-300-100 has 3"),
         ({"live": [10**12, 0, 0]}, "live weights, 1000000000000 are declared"),
         ({"live": [-1, 0, 0]}, "header, live.0: Input should be greater than or equal to 0, found '-1'"),
-        ({"value_type": "float23"}, "value type 'float23': allowed is float64, float32"),
+        ({"value_type": "float23"}, "unknown value type 'float23': allowed are float64, float32"),
         ({"value_type": "float64"}, "plane"),
         ({"classes": 11}, "are declared"),
         ({"image_shape": [1, 28, 29]}, "lenet-300-100 takes others"),

@@ -140,7 +140,7 @@ def test_a_control_is_a_field_of_any_method() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("snip:control=redraw", "control redraw with background prune: must be with background freeze"),
+        ("snip:control=redraw", "background prune with control redraw: must be freeze"),
         ("iter-snip:control=invert", "control invert of IterativeSNIP: must be of a one-shot method"),
         (
             "snip:control=shufle",

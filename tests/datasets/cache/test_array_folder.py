@@ -1,4 +1,4 @@
-"""The folder of decoded arrays: whole or not there, and made again where it is outdated or damaged."""
+"""The folder of decoded arrays: whole or not there, and made again if it is outdated or damaged."""
 
 import json
 import os
@@ -48,20 +48,20 @@ def folder(tmp_path: Path) -> Path:
 def test_what_was_written_is_opened(folder: Path) -> None:
     assert open_arrays(folder, "a") is None
     write_arrays(folder, "a", SHAPES, fill)
-    kept, own = open_arrays(folder, "a"), in_memory(SHAPES, fill)
-    assert kept is not None and has_arrays(folder, "a")
-    assert (kept.mean, kept.std) == (own.mean, own.std)
-    for name, array in own.arrays.items():
-        assert kept.arrays[name].dtype == array.dtype
-        assert np.array_equal(kept.arrays[name], array)
+    mapped, in_process = open_arrays(folder, "a"), in_memory(SHAPES, fill)
+    assert mapped is not None and has_arrays(folder, "a")
+    assert (mapped.mean, mapped.std) == (in_process.mean, in_process.std)
+    for name, array in in_process.arrays.items():
+        assert mapped.arrays[name].dtype == array.dtype
+        assert np.array_equal(mapped.arrays[name], array)
     assert sorted(path.name for path in folder.parent.iterdir()) == ["some"]
 
 
 def test_what_a_process_writes_into_its_arrays_reaches_no_file(folder: Path) -> None:
     write_arrays(folder, "a", SHAPES, fill)
-    kept = open_arrays(folder, "a")
-    assert kept is not None
-    kept.arrays["train_images"][:] = 255
+    mapped = open_arrays(folder, "a")
+    assert mapped is not None
+    mapped.arrays["train_images"][:] = 255
     again = open_arrays(folder, "a")
     assert again is not None and again.arrays["train_images"].max() < 10
 
