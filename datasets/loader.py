@@ -72,7 +72,7 @@ class Resident:
         return x.permute(0, 3, 1, 2) if self.channels_last else x, self.labels.index_select(0, indices)
 
     def only(self, values: Tensor) -> Resident:
-        """The same images, reduced to their `values` (int64 [V], places in an image's C · H · W): x is [B,V].
+        """The same images, reduced to their `values` (int64 [V], indices in an image's C · H · W): x is [B,V].
 
         Raises: ValueError if channels come last, since the values of a row are then in another order.
         """

@@ -24,16 +24,14 @@ class DatasetRow:
     smallest_class: int  # training images of the class that has fewest
     default_model: str
     files: Mapping[str, str]  # path -> md5; relative to the data root, or to the folder that has `package`, or `folder`
-    instead: Mapping[str, str] = field(
-        default_factory=dict
-    )  # path -> md5; read if they are complete and `files` are not
+    instead: Mapping[str, str] = field(default_factory=dict)  # path -> md5; read if only they are complete
     package: str = ""  # the files come with this package; "" = they do not
     folder: str = ""  # the files lie in this folder; "" = under the data root
     source: str = ""  # "module:class" of torchvision that knows the files' addresses; "" = never downloaded
     load: str = "bench.datasets.images:load"  # "module:function", called with (name, row, root); by default of `decode`
     decode: str = ""  # "module:function" that fills arrays which are then kept in the cache; "" = read anew each time
     side: int = 0  # pixels that every image is resized and cropped to; 0 = left as it is
-    version: int = 1  # of our own processing of the files: raise it whenever the arrays change
+    version: int = 1  # of our processing of the files: raise it whenever the arrays change
     note: str = ""  # one line for the listing
 
     @property

@@ -78,5 +78,5 @@ def _largest_remainder(sizes: list[int], count: int) -> list[int]:
     return shares
 
 
-def _gather(parts: list[Indices]) -> Tensor:
-    return torch.from_numpy(np.sort(np.concatenate([np.empty(0, np.int64), *parts])))
+def _gather(of_classes: list[Indices]) -> Tensor:
+    return torch.from_numpy(np.sort(np.concatenate([np.empty(0, np.int64), *of_classes])))
