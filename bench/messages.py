@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 
 SOON_SECONDS = 0.5
+LONGEST = 300  # characters of what somebody else's code says
 
 
 @contextmanager
@@ -48,8 +49,17 @@ def say(text: str) -> None:
 
 
 def one_line(error: BaseException) -> str:
-    """The kind and the message of an exception, in at most 300 characters."""
-    return " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    """The type and the message of an exception, in at most LONGEST characters."""
+    return folded(f"{type(error).__name__}: {error}")
+
+
+def folded(message: object) -> str:
+    """A message as one line of at most LONGEST characters.
+
+    >>> folded("the table\\n    is locked")
+    'the table is locked'
+    """
+    return " ".join(str(message).split())[:LONGEST]
 
 
 def nearest(noun: str, name: str, known: Sequence[str]) -> str:

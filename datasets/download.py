@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.datasets.errors import DataError
 from bench.datasets.files import expected, files_to_read, missing
+from bench.messages import one_line
 
 if TYPE_CHECKING:
     from bench.datasets.row import DatasetRow
@@ -59,7 +60,7 @@ def _attempt(urls: list[str], download: Callable[[str], None]) -> str:
         try:
             download(url)
         except (OSError, RuntimeError, HTTPException, tarfile.TarError) as error:
-            failure = " ".join(f"{type(error).__name__}: {error}".split())
+            failure = one_line(error)
         else:
             return ""
     return failure

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from uuid import uuid4
 
 from bench.disk import write_whole
+from bench.messages import one_line
 
 
 class Files(Protocol):
@@ -70,7 +71,7 @@ def _os_errors() -> Iterator[None]:
     except OSError:
         raise
     except Exception as error:
-        raise OSError(" ".join(f"{type(error).__name__}: {error}".split())) from error
+        raise OSError(one_line(error)) from error
 
 
 class Bucket:

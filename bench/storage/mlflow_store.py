@@ -26,6 +26,7 @@ from mlflow.exceptions import MlflowException
 
 from bench import names
 from bench.disk import locked
+from bench.messages import folded
 from bench.paging import paged, without_collector
 from bench.storage.store_uri import absolute, exists, local_path
 
@@ -85,7 +86,7 @@ class Store:
             try:
                 self._client.search_experiments(max_results=1)
             except MlflowException as error:  # a server that answers and refuses, a database of another version
-                raise ValueError(f"store {uri}: {' '.join(str(error).split())[:300]}") from error
+                raise ValueError(f"store {uri}: {folded(error)}") from error
 
     def tagged(self, tag: str, status: str, experiment: str | None = None) -> list[tuple[str, str]]:
         """(run, value) of the runs with `tag` and `status`, oldest first; from one experiment, or from all."""

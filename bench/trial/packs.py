@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from bench.trial.spec import TrialSpec
 
-OWN = ("method", "rate", "seed")  # the fields in which the trials of one pack may differ
+VARYING = ("method", "rate", "seed")  # the fields in which the trials of one pack may differ
 
 
 def packs_of(trials: Sequence[TrialSpec], slots: int) -> list[list[TrialSpec]]:
@@ -15,14 +15,14 @@ def packs_of(trials: Sequence[TrialSpec], slots: int) -> list[list[TrialSpec]]:
     for each protocol, so that every worker has one. What does not fit a worker's memory it cuts further itself.
     """
     groups: dict[object, list[TrialSpec]] = {}
-    for place, spec in enumerate(trials):
-        groups.setdefault(place if spec.pack == "single" else _protocol(spec), []).append(spec)
+    for number, spec in enumerate(trials):
+        groups.setdefault(number if spec.pack == "single" else _protocol(spec), []).append(spec)
     return [part for group in groups.values() for part in parts(group, min(slots, len(group)))]
 
 
 def _protocol(spec: TrialSpec) -> object:
     """What trials of one pack have in common."""
-    return tuple((name, value) for name, value in vars(spec).items() if name not in OWN)
+    return tuple((name, value) for name, value in vars(spec).items() if name not in VARYING)
 
 
 def parts(trials: Sequence[TrialSpec], count: int) -> list[list[TrialSpec]]:
