@@ -1,7 +1,10 @@
 """Freeze or prune? The harness, a room a folder; imports run from the lower rooms of this list to those above it.
 
 names        the names under which a trial is stored: the one list shared by the writers and `bench.results`
-messages     what is said on stderr, and errors of one line
+messages     what is said on stderr, errors of one line, and words that many messages share
+canonical    one text of a record, and its key
+disk         files written whole, and locks between processes
+paging       what a search of MLflow gives page by page
 search_path  where Python looks for modules
 __main__     `python -m bench`
 methods      (beside this folder) which weights are trained, and what the others hold

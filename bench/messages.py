@@ -1,15 +1,18 @@
-"""What the commands tell the user: usage errors of one line, and lines of progress on stderr."""
+"""What the user is told: usage errors of one line, lines of progress on stderr, and words that many messages share.
+
+Imports nothing of ours, and click only when a usage error occurs: every room may import it.
+"""
 
 from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-
-import click
+from difflib import get_close_matches
 
 SOON_SECONDS = 0.5
+LONGEST = 300  # characters of what somebody else's code says
 PARTS = ("methods", "models", "datasets", "results")  # of bench, which were packages of their own before
 
 
@@ -19,6 +22,8 @@ def usage_errors() -> Iterator[None]:
     try:
         yield
     except ValueError as error:
+        import click
+
         raise click.UsageError(str(error)) from error
 
 
@@ -45,8 +50,8 @@ def say(text: str) -> None:
 
 
 def one_line(error: BaseException) -> str:
-    """The kind and the message of an exception, in at most 300 characters."""
-    return " ".join(f"{type(error).__name__}: {explained(error)}".split())[:300]
+    """The type and the message of an exception, in at most LONGEST characters."""
+    return folded(f"{type(error).__name__}: {explained(error)}")
 
 
 def explained(error: BaseException) -> str:
@@ -58,3 +63,36 @@ def explained(error: BaseException) -> str:
     top = (error.name or "").partition(".")[0] if isinstance(error, ImportError) else ""
     advice = f": import bench.{top} now"
     return str(error) if top not in PARTS or str(error).endswith(advice) else f"{error}{advice}"
+
+
+def folded(message: object) -> str:
+    """A message as one line of at most LONGEST characters.
+
+    >>> folded("the table\\n    is locked")
+    'the table is locked'
+    """
+    return " ".join(str(message).split())[:LONGEST]
+
+
+def nearest(noun: str, name: str, known: Sequence[str]) -> str:
+    """The one-line complaint about an unknown name: what is allowed and the nearest match.
+
+    >>> nearest("method", "frezee", ["dense", "freeze"])
+    "unknown method 'frezee': allowed are dense, freeze; did you mean freeze?"
+    """
+    return unknown(noun, name, known, get_close_matches(name, known, n=1, cutoff=0.5))
+
+
+def unknown(noun: str, name: str, known: Sequence[str], close: Sequence[str]) -> str:
+    """`nearest` for names whose nearest match is not a matter of spelling: `close` begins with it, or is empty."""
+    hint = f"; did you mean {close[0]}?" if close else ""
+    return f"unknown {noun} {name!r}: allowed are {', '.join(known)}{hint}"
+
+
+def counted(number: int, noun: str) -> str:
+    """The number and its noun.
+
+    >>> counted(1, "seed"), counted(2, "seed")
+    ('1 seed', '2 seeds')
+    """
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,6 +1,7 @@
 """The data sets: uint8 images with labels. DATASETS is the page to read first.
 
-A row is a name, a lazy reference and the metadata that checks need. Imports no torch.
+A row is a name, a lazy reference and the metadata that checks need. Imports no torch. To add a data set: its function
+in a file of this folder, and its row.
 
 row         DatasetRow: what is known of a data set before it is read
 images      ImageData: a data set in memory, as uint8
@@ -10,7 +11,7 @@ cifar       CIFAR-10, CIFAR-100 and SVHN
 folder      a tree of image files as a data set
 pictures    image files, decoded with Pillow
 names       `folder:PATH` and `folder:PATH@SIDE`
-places      the data root and the cache folder
+roots       the data root and the cache folder
 download    downloading what is missing
 files       the files of a data set: which are missing, and their bytes, checked
 cache       what was decoded once, kept on disk
@@ -24,16 +25,16 @@ loader      the resident loader: uint8 on the device, normalised batch by batch
 
 from __future__ import annotations
 
-import difflib
-import importlib
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
 from bench.datasets.errors import DataError
-from bench.datasets.files import chosen, read_all
+from bench.datasets.files import files_to_read, read_all
 from bench.datasets.names import PREFIX, absolute, label
-from bench.datasets.places import data_root, folder_of
+from bench.datasets.roots import data_root, folder_of
 from bench.datasets.row import DatasetRow
+from bench.messages import nearest
 
 if TYPE_CHECKING:
     from bench.datasets.images import ImageData
@@ -89,7 +90,6 @@ DATASETS: dict[str, DatasetRow] = {
         note="Xiao et al. 2017; 31 MB to download",
     ),
     "cifar10": DatasetRow(
-        load="bench.datasets.images:load",
         image_shape=(3, 32, 32),
         classes=10,
         train=50_000,
@@ -118,7 +118,6 @@ DATASETS: dict[str, DatasetRow] = {
         note="Krizhevsky 2009; 170 MB to download",
     ),
     "cifar100": DatasetRow(
-        load="bench.datasets.images:load",
         image_shape=(3, 32, 32),
         classes=100,
         train=50_000,
@@ -135,7 +134,6 @@ DATASETS: dict[str, DatasetRow] = {
         note="Krizhevsky 2009, the 100 fine labels; 169 MB to download",
     ),
     "svhn": DatasetRow(
-        load="bench.datasets.images:load",
         image_shape=(3, 32, 32),
         classes=10,
         train=73_257,
@@ -154,14 +152,13 @@ DATASETS: dict[str, DatasetRow] = {
 
 
 def load(name: str, root: Path | None = None) -> ImageData:
-    """Read a data set, checking its files; downloads nothing, and writes to the cache of decoded arrays alone.
+    """Read a data set, checking its files; downloads nothing, and writes only to the cache of decoded arrays.
 
     Args:    name: of DATASETS. root: the data root; None = `data_root(None)`.
     Raises:  DataError if `name` is unknown, or a file is missing or corrupted: one line naming it.
     """
     row = row_of(name)
-    module, _, function = row.load.partition(":")
-    data: ImageData = getattr(importlib.import_module(module), function)(name, row, folder_of(name, row, root))
+    data: ImageData = resolve_name(row.load)(name, row, folder_of(name, row, root))
     return data
 
 
@@ -178,7 +175,7 @@ def check(name: str, root: Path | None = None) -> None:
 
         prepare(name, row, folder)
     else:
-        read_all(name, chosen(row, folder), folder)
+        read_all(name, files_to_read(row, folder), folder)
 
 
 def fetch(name: str, root: Path | None = None) -> None:
@@ -186,7 +183,7 @@ def fetch(name: str, root: Path | None = None) -> None:
 
     Raises: DataError if `name` is unknown or a file cannot be had: one line naming the files expected there.
     """
-    if name.startswith(PREFIX):  # which is there, or `check` says what is not
+    if name.startswith(PREFIX):  # nothing to download: `check` says what is missing
         return
     row = row_of(name)
     if row.source:
@@ -206,9 +203,7 @@ def row_of(name: str) -> DatasetRow:
         return folder.row(name)
     row = DATASETS.get(name)
     if row is None:
-        near = difflib.get_close_matches(name, DATASETS, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise DataError(f"data set {name!r}: allowed is {', '.join(DATASETS)}, folder:PATH{hint}")
+        raise DataError(nearest("data set", name, [*DATASETS, f"{PREFIX}PATH"]))
     return row
 
 

@@ -1,7 +1,7 @@
 """The papers' augmentation of colour images: translation and horizontal flip, as one move per image.
 
 A move is a whole number below MOVES: (flip * SHIFTS + row) * SHIFTS + column. The raw image is padded with PADDING
-black pixels (0) on every side, the window that begins at (row, column) is cut out, and flipped left to right where flip
+black pixels (0) on every side, the window that begins at (row, column) is cut out, and flipped left to right if flip
 is 1: torchvision's RandomCrop(padding=4), then RandomHorizontalFlip. B images, C channels, H × W pixels.
 """
 
@@ -25,7 +25,7 @@ def draw(images: int, generator: np.random.RandomState) -> Tensor:
 
 
 def sources(image_shape: tuple[int, ...], *, channels_last: bool) -> Tensor:
-    """For each move, where in an image's row of values each value comes from; C · H · W where it is padding.
+    """For each move, the index in an image's row of values that each value comes from; C · H · W is padding.
 
     Args:    image_shape: (C, H, W). channels_last: the order of the values in the row, H W C instead of C H W.
     Returns: int64 [MOVES, C * H * W].

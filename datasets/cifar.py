@@ -5,16 +5,16 @@ N images of H × W pixels in C channels (red, green, blue).
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.datasets.cache.array_folder import Arrays
 from bench.datasets.cache.decoded import put
-from bench.datasets.cache.kept import Parts
 from bench.datasets.errors import DataError
 from bench.datasets.files import contents
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from bench.datasets.row import DatasetRow
 
 
-def decode(name: str, row: DatasetRow, root: Path, files: Mapping[str, str], parts: Parts) -> None:
-    """Fill `parts` from the binary version, or from the python version where `files` are that: no other way to tell.
+def decode(name: str, row: DatasetRow, root: Path, files: Mapping[str, str], arrays: Arrays) -> None:
+    """Fill `arrays` from the binary version, or from the python version if `files` are that: no other way to tell.
 
     A record of the binary version: a byte of label, then C planes of H rows of W bytes. Unpickles nothing in it.
     Source: A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, technical report, 2009.
     Raises: DataError if a file is missing or corrupted, or does not hold what `row` says.
     """
     if files == row.instead:
-        return through_torchvision(name, row, root, files, parts)
+        return through_torchvision(name, row, root, files, arrays)
     records: dict[str, list[NDArray[np.uint8]]] = {"train": [], "test": []}
     channels, height, width = row.image_shape
     size = 1 + channels * height * width
@@ -39,25 +39,24 @@ def decode(name: str, row: DatasetRow, root: Path, files: Mapping[str, str], par
             raise DataError(f"{root / path}: expected records of {size} bytes; found {len(content)} bytes")
         split = "test" if Path(path).name.startswith("test") else "train"
         records[split].append(np.frombuffer(content, np.uint8).reshape(-1, size))
-    for split, found in records.items():
-        every = np.concatenate([np.empty((0, size), np.uint8), *found])
+    for split, of_split in records.items():
+        every = np.concatenate([np.empty((0, size), np.uint8), *of_split])
         images = every[:, 1:].reshape(-1, channels, height, width)
-        put(name, row, parts, split, images.transpose(0, 2, 3, 1), every[:, 0])
+        put(name, row, arrays, split, images.transpose(0, 2, 3, 1), every[:, 0])
     return None
 
 
-def through_torchvision(name: str, row: DatasetRow, root: Path, files: Mapping[str, str], parts: Parts) -> None:
-    """Fill `parts` from torchvision's `row.source`, whose files are pickles or MATLAB's: checked before it reads them.
+def through_torchvision(name: str, row: DatasetRow, root: Path, files: Mapping[str, str], arrays: Arrays) -> None:
+    """Fill `arrays` from torchvision's `row.source`, whose files are pickles or MATLAB's: checked before it reads them.
 
     Raises: DataError if a file is missing or corrupted, or does not hold what `row` says.
     """
     for _ in contents(name, files, root):
         pass
-    module, _, attribute = row.source.partition(":")
-    owner = getattr(importlib.import_module(module), attribute)
+    owner = resolve_name(row.source)
     for split in ("train", "test"):
         images, labels = _of_torchvision(owner, root, split)
-        put(name, row, parts, split, images, labels)
+        put(name, row, arrays, split, images, labels)
 
 
 def _of_torchvision(owner: Any, root: Path, split: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

@@ -23,7 +23,7 @@ SMALL, LARGE, GREYS = 8, 28, 16  # pixels, pixels, the largest value of a small 
 
 
 def load(name: str, row: DatasetRow, root: Path) -> ImageData:
-    """The 1,797 digits as 28x28 uint8, with a stratified test set; `root` is where scikit-learn is installed.
+    """The 1,797 digits as 28x28 uint8, with a stratified test set; `root` is the folder that has scikit-learn.
 
     Its file is read here, as its `load_digits` does, because to import it takes longer than to train a small trial.
     Source: E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI 1998, as in scikit-learn.
@@ -64,8 +64,8 @@ def _weights() -> NDArray[np.int64]:
     """[28,8], in 14ths: large pixel i lies at the small coordinate (i + 1/2) * 8/28 - 1/2 = (4i - 5) / 14."""
     rows = np.arange(LARGE)
     numerator = np.clip(4 * rows - 5, 0, 14 * (SMALL - 1))
-    left, part = numerator // 14, numerator % 14
+    left, fraction = numerator // 14, numerator % 14
     weights = np.zeros((LARGE, SMALL), dtype=np.int64)
-    weights[rows, left] = 14 - part
-    weights[rows, np.minimum(left + 1, SMALL - 1)] += part
+    weights[rows, left] = 14 - fraction
+    weights[rows, np.minimum(left + 1, SMALL - 1)] += fraction
     return weights

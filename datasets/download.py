@@ -1,8 +1,7 @@
-"""Downloading what is missing, from where torchvision says it is."""
+"""Downloading what is missing, from the addresses that torchvision knows."""
 
 from __future__ import annotations
 
-import importlib
 import socket
 import tarfile
 from collections.abc import Callable, Iterator, Mapping
@@ -10,11 +9,13 @@ from contextlib import contextmanager
 from functools import partial
 from http.client import HTTPException
 from pathlib import Path
+from pkgutil import resolve_name
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from bench.datasets.errors import DataError
-from bench.datasets.files import chosen, expected, missing
+from bench.datasets.files import expected, files_to_read, missing
+from bench.messages import one_line
 
 if TYPE_CHECKING:
     from bench.datasets.row import DatasetRow
@@ -27,12 +28,10 @@ def download_missing(name: str, row: DatasetRow, root: Path) -> None:
 
     Raises: DataError if one cannot be had or written: one line with the files to put there by hand.
     """
-    if not missing(chosen(row, root), root):
+    if not missing(files_to_read(row, root), root):
         return
-    module, _, attribute = row.source.partition(":")
-    owner = getattr(importlib.import_module(module), attribute)
-    if failure := _fetch(owner, row.instead or row.files, root):
-        files = chosen(row, root)
+    if failure := _fetch(resolve_name(row.source), row.instead or row.files, root):
+        files = files_to_read(row, root)
         wanted = expected(files, missing(files, root), root)
         raise DataError(f"data set {name}: cannot download ({failure}); expected are {wanted}")
 
@@ -61,7 +60,7 @@ def _attempt(urls: list[str], download: Callable[[str], None]) -> str:
         try:
             download(url)
         except (OSError, RuntimeError, HTTPException, tarfile.TarError) as error:
-            failure = " ".join(f"{type(error).__name__}: {error}".split())
+            failure = one_line(error)
         else:
             return ""
     return failure
@@ -77,7 +76,7 @@ def _download(path: Path, md5: str, url: str) -> None:
 
 
 def _unpack(md5: str, paths: list[str], root: Path, url: str) -> None:
-    """Download an archive, and keep of it the files at `paths` alone."""
+    """Download an archive, and keep of it only the files at `paths`."""
     from torchvision.datasets.utils import download_url, extract_archive
 
     with _elsewhere(root) as folder, _timeout(TIMEOUT_SECONDS):

@@ -25,13 +25,13 @@ def missing(files: Mapping[str, str], root: Path) -> list[str]:
     return [path for path in files if stored(root / path) is None]
 
 
-def chosen(row: DatasetRow, root: Path) -> Mapping[str, str]:
-    """The files to read: the canonical ones, or those instead of them where only these are complete."""
+def files_to_read(row: DatasetRow, root: Path) -> Mapping[str, str]:
+    """The files to read: the canonical ones, or those instead of them if only these are complete."""
     return row.instead if row.instead and missing(row.files, root) and not missing(row.instead, root) else row.files
 
 
 def expected(files: Mapping[str, str], paths: list[str], root: Path) -> str:
-    """One line for an error: which files belong where."""
+    """One line for an error: which files belong to which path."""
     return ", ".join(f"{root / path} (md5 {files[path]})" for path in paths)
 
 
@@ -59,9 +59,9 @@ def _read(path: Path, md5: str, *, packed: bool) -> bytes:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from error
     except lzma.LZMAError as error:
         raise DataError(f"{path}: not an xz file: {error}") from error
-    found = md5_of(content)
-    if found != md5:
-        raise DataError(f"{path}: corrupted: expected md5 {md5}, found {found}; delete it to have it downloaded again")
+    actual = md5_of(content)
+    if actual != md5:
+        raise DataError(f"{path}: corrupted: expected md5 {md5}, found {actual}; delete it to have it downloaded again")
     return content
 
 

@@ -1,20 +1,22 @@
 """A tree of image files as a data set: train/ and test/ or val/, in each a folder per class. Imports no torch.
 
 Layout, order of classes and images, and conversion to RGB are those of torchvision's ImageFolder. The layout in which
-Tiny ImageNet is published is read too, where val/val_annotations.txt has the classes of one folder of images.
+Tiny ImageNet is published is read too: one folder of test images, whose classes val/val_annotations.txt has.
 """
 
 from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from bench.datasets.cache.array_folder import Arrays
 from bench.datasets.cache.hashes import md5s
 from bench.datasets.errors import DataError
+from bench.datasets.files import contents
 from bench.datasets.names import parse
-from bench.datasets.pictures import size_of
+from bench.datasets.pictures import pixels_of, size_of
 from bench.datasets.row import DatasetRow
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")  # torchvision's
@@ -24,8 +26,8 @@ ANNOTATIONS = "val/val_annotations.txt"  # a line per image: its name, its class
 def row(name: str) -> DatasetRow:
     """The row of `folder:PATH`: what lies there. With @SIDE every image is resized and cropped to SIDE × SIDE pixels.
 
-    The content hash covers the files' names below PATH and their contents, and SIDE; not where PATH is.
-    Raises: DataError if the tree has not the layout above: one line saying what is missing.
+    The content hash covers the files' names below PATH and their contents, and SIDE; not PATH itself.
+    Raises: DataError if the tree does not have the layout above: one line saying what is missing.
     """
     folder, side = parse(name)
     classes = _classes(folder, "train")
@@ -34,7 +36,6 @@ def row(name: str) -> DatasetRow:
     train, test = _in_classes(folder, "train", classes), _held_out(folder, classes)
     height, width = (side, side) if side else size_of(folder / train[0])
     return DatasetRow(
-        load="bench.datasets.images:load",
         image_shape=(3, height, width),
         classes=len(classes),
         train=len(train),
@@ -44,23 +45,37 @@ def row(name: str) -> DatasetRow:
         files=md5s(folder, [*train, *test]),
         folder=str(folder),
         side=side,
-        decode="bench.datasets.pictures:decode",
+        decode="bench.datasets.folder:decode",
     )
 
 
-def classes_of(folder: Path, paths: Iterable[str]) -> list[int]:
-    """The class of each image, as a place among the sorted names of the classes.
+def decode(name: str, row: DatasetRow, root: Path, files: Mapping[str, str], arrays: Arrays) -> None:
+    """Fill `arrays` from the image files of a row made by `row`: first those of train/.
 
-    Raises: DataError where val_annotations.txt does not say it.
+    Raises: DataError naming the first file that is no image, or is of another size than the first.
+    """
+    labels = classes_of(root, [path for path in files if path != ANNOTATIONS])
+    pixels = (arrays["train_images"], arrays["test_images"])
+    for index, (path, content) in enumerate(zip(files, contents(name, files, root), strict=True)):
+        if path != ANNOTATIONS:
+            test = index >= row.train
+            pixels[test][index - row.train * test] = pixels_of(root / path, content, row)
+    arrays["train_labels"][:], arrays["test_labels"][:] = labels[: row.train], labels[row.train :]
+
+
+def classes_of(folder: Path, paths: Iterable[str]) -> list[int]:
+    """The class of each image, as an index of the sorted names of the classes.
+
+    Raises: DataError if val_annotations.txt does not say it.
     """
     numbers = {name: number for number, name in enumerate(_classes(folder, "train"))}
     annotated = (folder / ANNOTATIONS).is_file()
-    told = _annotations(folder) if annotated else {}
+    annotations = _annotations(folder) if annotated else {}
     names = []
     for path in paths:
         _, name, *_, file = path.split("/")
         if name not in numbers:
-            name = told.get(file, "")
+            name = annotations.get(file, "")
         if name not in numbers:
             raise DataError(f"{folder / path}: {ANNOTATIONS} names no class of train/ for it")
         names.append(name)
@@ -83,7 +98,7 @@ def _held_out(folder: Path, classes: list[str]) -> list[str]:
 
 
 def _classes(folder: Path, split: str) -> list[str]:
-    """The names of the folders of a split, sorted; none where there is no such split."""
+    """The names of the folders of a split, sorted; none if there is no such split."""
     if not (folder / split).is_dir():
         return []
     return sorted(entry.name for entry in os.scandir(folder / split) if entry.is_dir())
@@ -97,9 +112,9 @@ def _in_classes(folder: Path, split: str, classes: list[str]) -> list[str]:
     images = []
     for name in classes:
         start = folder / split / name
-        walked = sorted((where, sorted(files)) for where, _, files in os.walk(start, followlinks=True))
-        below = [(Path(where).relative_to(folder).as_posix(), files) for where, files in walked]
-        paths = [f"{where}/{file}" for where, files in below for file in files if file.lower().endswith(EXTENSIONS)]
+        walked = sorted((below, sorted(files)) for below, _, files in os.walk(start, followlinks=True))
+        inside = [(Path(below).relative_to(folder).as_posix(), files) for below, files in walked]
+        paths = [f"{below}/{file}" for below, files in inside for file in files if file.lower().endswith(EXTENSIONS)]
         if not paths:
             raise DataError(f"{start}: has no image; read are {', '.join(EXTENSIONS)}")
         images += paths

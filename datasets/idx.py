@@ -54,13 +54,13 @@ def _parse(path: Path, content: bytes, shape: tuple[int, ...]) -> Tensor:
         raise DataError(f"{path}: not a gzip file: {error}") from error
     header = struct.pack(f">HBB{len(shape)}I", 0, UNSIGNED_BYTE, len(shape), *shape)
     if raw[: len(header)] != header or len(raw) != len(header) + math.prod(shape):
-        found = f"{len(raw)} bytes that begin with {raw[: len(header)].hex()}"
-        raise DataError(f"{path}: expected unsigned bytes in IDX format, of shape {shape}; found {found}")
+        actual = f"{len(raw)} bytes that begin with {raw[: len(header)].hex()}"
+        raise DataError(f"{path}: expected unsigned bytes in IDX format, of shape {shape}; found {actual}")
     return torch.frombuffer(raw, dtype=torch.uint8, offset=len(header)).reshape(shape)
 
 
 def _labels(name: str, labels: Tensor, classes: int) -> Tensor:
     largest = int(labels.max())
     if largest >= classes:
-        raise DataError(f"data set {name}: label {largest}: allowed is 0 to {classes - 1}")
+        raise DataError(f"data set {name}: label {largest}: must be 0 to {classes - 1}")
     return labels.to(torch.int64)

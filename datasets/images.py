@@ -34,15 +34,15 @@ def load(name: str, row: DatasetRow, root: Path) -> ImageData:
 
     Raises: DataError if a file is missing or corrupted, or does not hold what `row` says.
     """
-    kept = decoded(name, row, root)
-    part = {key: torch.from_numpy(array) for key, array in kept.parts.items()}
+    stored = decoded(name, row, root)
+    arrays = {key: torch.from_numpy(array) for key, array in stored.arrays.items()}
     return ImageData(
         name=name,
         classes=row.classes,
-        train_images=part["train_images"].permute(0, 3, 1, 2),
-        train_labels=part["train_labels"],
-        test_images=part["test_images"].permute(0, 3, 1, 2),
-        test_labels=part["test_labels"],
-        mean=kept.mean,
-        std=kept.std,
+        train_images=arrays["train_images"].permute(0, 3, 1, 2),
+        train_labels=arrays["train_labels"],
+        test_images=arrays["test_images"].permute(0, 3, 1, 2),
+        test_labels=arrays["test_labels"],
+        mean=stored.mean,
+        std=stored.std,
     )

@@ -25,7 +25,7 @@ class Resident:
     purpose: each is rounded alike wherever an image stands, while a fused one is not used for the last few pixels of a
     batch, and the numbers would depend on its size.
 
-    Args:    images: uint8 [N,C,H,W]. labels: int64 [N]. Neither is copied where it is on the device in the layout.
+    Args:    images: uint8 [N,C,H,W]. labels: int64 [N]. Neither is copied if it is on the device in the layout.
              mean, std: C numbers each, of pixels scaled to [0, 1].
              dtype: of the batches, float32 or float64. memory_format: of the batches.
     Raises:  DataError if an argument is not as above, or a std is 0.
@@ -49,7 +49,7 @@ class Resident:
         ordered = images.permute(0, 2, 3, 1) if self.channels_last else images
         self._row_shape = ordered.shape[1:]
         # One row per image: gathering rows is a plain copy, and a scale per value of the row needs no broadcasting
-        # over channels, which is six times slower where the channels come last.
+        # over channels, which is six times slower if the channels come last.
         self.pixels = ordered.reshape(len(images), images.shape[1:].numel()).to(device)
         self._scale = self._row([1 / (255 * s) for s in std], dtype, device)
         self._shift = self._row([-m / s for m, s in zip(mean, std, strict=True)], dtype, device)
@@ -61,7 +61,7 @@ class Resident:
         """The images at `indices` (int64 [B]) in their order: (x [B,C,H,W] normalised, y int64 [B]).
 
         Args:   moves: int64 [B], each image's move of `bench.datasets.augment`; None = the images as they are.
-        Raises: ValueError if images reduced by `only` shall be moved.
+        Raises: ValueError if images reduced by `only` are to be moved.
         """
         indices = indices.to(self.pixels.device)
         rows = self.pixels.index_select(0, indices)
@@ -72,12 +72,12 @@ class Resident:
         return x.permute(0, 3, 1, 2) if self.channels_last else x, self.labels.index_select(0, indices)
 
     def only(self, values: Tensor) -> Resident:
-        """The same images, reduced to their `values` (int64 [V], places in an image's C · H · W): x is [B,V].
+        """The same images, reduced to their `values` (int64 [V], indices in an image's C · H · W): x is [B,V].
 
-        Raises: ValueError where channels come last, since the values of a row are in another order there.
+        Raises: ValueError if channels come last, since the values of a row are then in another order.
         """
         if self.channels_last:
-            raise ValueError("values of images in memory format channels_last: allowed is torch.contiguous_format")
+            raise ValueError("values of images in memory format channels_last: must be in torch.contiguous_format")
         reduced = copy.copy(self)
         reduced.__dict__.pop("_sources", None)
         reduced.pixels = self.pixels.index_select(1, values)
@@ -92,22 +92,22 @@ class Resident:
 
         Evaluation of a whole set is the same walk over its indices with a larger batch, not augmented.
 
-        Args:   augment: of each place in `permutation`, the image's move, as `bench.datasets.augment.draw` gives them.
+        Args:   augment: of each index in `permutation`, the image's move, as `bench.datasets.augment.draw` gives them.
         Raises: ValueError if the moves are not as many as the images.
         """
         if augment is not None and augment.shape != permutation.shape:
-            raise ValueError(f"{len(augment)} moves: allowed is one for each of the {len(permutation)} images")
+            raise ValueError(f"{len(augment)} moves: must be one for each of the {len(permutation)} images")
         permutation = permutation.to(self.pixels.device)
         moves = None if augment is None else augment.to(self.pixels.device)
         for start in range(0, len(permutation), batch_size):
-            part = slice(start, start + batch_size)
-            yield self.batch(permutation[part], None if moves is None else moves[part])
+            span = slice(start, start + batch_size)
+            yield self.batch(permutation[span], None if moves is None else moves[span])
 
     @cached_property
     def _sources(self) -> Tensor:
         """Made when it is first needed: as large as 162 images of 8 bytes a value."""
         if len(self.image_shape) != 3:
-            raise ValueError(f"moves of images reduced to {self.image_shape[0]} values: allowed are whole images")
+            raise ValueError(f"moves of images reduced to {self.image_shape[0]} values: must be of whole images")
         return sources(self.image_shape, channels_last=self.channels_last).to(self.pixels.device)
 
     def _row(self, per_channel: list[float], dtype: torch.dtype, device: torch.device | str) -> Tensor:
@@ -126,14 +126,14 @@ def _check(
     memory_format: torch.memory_format,
 ) -> None:
     if images.dtype != torch.uint8 or images.ndim != 4:
-        raise DataError(f"images {images.dtype} of shape {tuple(images.shape)}: allowed is torch.uint8 [N,C,H,W]")
+        raise DataError(f"images {images.dtype} of shape {tuple(images.shape)}: must be torch.uint8 [N,C,H,W]")
     if labels.dtype != torch.int64 or labels.shape != images.shape[:1]:
-        found = f"{labels.dtype} of shape {tuple(labels.shape)}"
-        raise DataError(f"labels {found}: allowed is torch.int64 of shape {tuple(images.shape[:1])}")
+        actual, expected = tuple(labels.shape), tuple(images.shape[:1])
+        raise DataError(f"labels {labels.dtype} of shape {actual}: must be torch.int64 of shape {expected}")
     channels = images.shape[1]
     if len(mean) != channels or len(std) != channels or min(std) <= 0:
-        raise DataError(f"mean {mean}, std {std}: allowed is {channels} numbers each, std > 0")
+        raise DataError(f"mean {mean}, std {std}: must be {channels} numbers each, std > 0")
     if dtype not in (torch.float32, torch.float64):
-        raise DataError(f"dtype {dtype}: allowed is torch.float32, torch.float64")
+        raise DataError(f"dtype {dtype}: must be torch.float32 or torch.float64")
     if memory_format not in LAYOUTS:
-        raise DataError(f"memory_format {memory_format}: allowed is {', '.join(map(str, LAYOUTS))}")
+        raise DataError(f"memory_format {memory_format}: must be one of {', '.join(map(str, LAYOUTS))}")

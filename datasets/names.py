@@ -12,16 +12,18 @@ PREFIX = "folder:"
 
 
 def parse(name: str) -> tuple[Path, int]:
-    """The absolute folder and the SIDE of `folder:PATH` or `folder:PATH@SIDE`; 0 = none is given.
+    """The absolute folder and the SIDE of `folder:PATH` or `folder:PATH@SIDE`; 0 = no SIDE.
 
-    Raises: DataError where PATH is no folder.
+    Raises: DataError if PATH is no folder.
     """
-    found = re.fullmatch(r"folder:(.+?)(?:@([1-9]\d{0,3}))?", name)
-    if found:
-        folder = Path(os.path.normpath(Path(found[1]).expanduser().absolute()))  # without "..": the last part is a name
+    match = re.fullmatch(r"folder:(.+?)(?:@([1-9]\d{0,3}))?", name)
+    if match:
+        folder = Path(
+            os.path.normpath(Path(match[1]).expanduser().absolute())
+        )  # without "..": the last component is a name
         if folder.is_dir():
-            return folder, int(found[2] or 0)
-    raise DataError(f"data set {name!r}: allowed is folder:PATH or folder:PATH@SIDE, PATH a folder, SIDE 1 to 9999")
+            return folder, int(match[2] or 0)
+    raise DataError(f"data set {name!r}: must be folder:PATH or folder:PATH@SIDE, PATH a folder, SIDE 1 to 9999")
 
 
 def absolute(name: str) -> str:
@@ -30,7 +32,7 @@ def absolute(name: str) -> str:
 
 
 def label(name: str) -> str:
-    """What a trial calls the data set: of `folder:PATH` the last component of PATH alone, wherever that lies.
+    """What a trial calls the data set: of `folder:PATH` only the last component of PATH, wherever that lies.
 
     >>> label("folder:/usr/../usr@64"), label("mnist")
     ('folder:usr@64', 'mnist')

@@ -2,36 +2,36 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from bench.canonical import key_of
 
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetRow:
     """One data set.
 
-    Its `files` are its canonical contents: they alone make the content hash. The same images, labels and order may be
+    Its `files` are its canonical contents: only they make the content hash. The same images, labels and order may be
     read in other forms, which change nothing: a file compressed by xz, as PATH.xz, or the files of `instead`.
     """
 
-    load: str  # "module:function", called with (name, row, root)
     image_shape: tuple[int, int, int]  # (C, H, W)
     classes: int
     train: int  # images
     test: int
     smallest_class: int  # training images of the class that has fewest
     default_model: str
-    files: Mapping[str, str]  # path -> md5; relative to the data root, or to where `package` is installed, or `folder`
-    instead: Mapping[str, str] = field(default_factory=dict)  # path -> md5; read where they are complete, `files` not
+    files: Mapping[str, str]  # path -> md5; relative to the data root, or to the folder that has `package`, or `folder`
+    instead: Mapping[str, str] = field(default_factory=dict)  # path -> md5; read if only they are complete
     package: str = ""  # the files come with this package; "" = they do not
     folder: str = ""  # the files lie in this folder; "" = under the data root
     source: str = ""  # "module:class" of torchvision that knows the files' addresses; "" = never downloaded
+    load: str = "bench.datasets.images:load"  # "module:function", called with (name, row, root); by default of `decode`
     decode: str = ""  # "module:function" that fills arrays which are then kept in the cache; "" = read anew each time
     side: int = 0  # pixels that every image is resized and cropped to; 0 = left as it is
-    version: int = 1  # of our own processing of the files: raise it whenever the arrays change
+    version: int = 1  # of our processing of the files: raise it whenever the arrays change
     note: str = ""  # one line for the listing
 
     @property
@@ -39,5 +39,4 @@ class DatasetRow:
         """SHA-256 that changes whenever the arrays may: over the files' names and md5s, side and our version."""
         record: dict[str, Any] = {"files": dict(self.files), "version": self.version}
         record |= {"side": self.side} if self.side else {}
-        text = json.dumps(record, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        return key_of(record)

@@ -24,7 +24,7 @@ def stratified(labels: Tensor, count: int, generator: np.random.RandomState) -> 
     """
     total = len(labels)
     if not 0 <= count <= total:
-        raise DataError(f"count {count}: allowed is 0 to {total}, the number of images")
+        raise DataError(f"count {count}: must be 0 to {total}, the number of images")
     members = _by_class(labels.cpu().numpy())
     quotas = _largest_remainder([len(m) for m in members], count)
     return _gather([generator.permutation(m)[:quota] for m, quota in zip(members, quotas, strict=True)])
@@ -40,7 +40,7 @@ def train_validation(labels: Tensor, fraction: float, generator: np.random.Rando
     total = len(labels)
     count = validation_count(total, fraction)
     if not 0 < count < total:
-        raise DataError(f"validation fraction {fraction} of {total} images: allowed is what leaves both sides an image")
+        raise DataError(f"validation fraction {fraction} of {total} images: must leave both sides an image")
     validation = stratified(labels, count, generator)
     train = torch.ones(total, dtype=torch.bool).index_fill_(0, validation, False).nonzero().squeeze(1)
     return train, validation
@@ -78,5 +78,5 @@ def _largest_remainder(sizes: list[int], count: int) -> list[int]:
     return shares
 
 
-def _gather(parts: list[Indices]) -> Tensor:
-    return torch.from_numpy(np.sort(np.concatenate([np.empty(0, np.int64), *parts])))
+def _gather(of_classes: list[Indices]) -> Tensor:
+    return torch.from_numpy(np.sort(np.concatenate([np.empty(0, np.int64), *of_classes])))

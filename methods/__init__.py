@@ -4,6 +4,7 @@ A row is a name and a method on the mask-selection interface (`bench.methods.bas
 is the one the tables print; a later row with the same record is an alias and trains nothing twice. Imports no torch.
 
 base         the mask-selection interface: what a method is
+types        the types that methods, criteria and scopes share
 papers       the papers' one-shot methods, a few declarative lines each
 iterative    FORCE, iterative SNIP, SynFlow: `select` loops over the masked model
 matched      random masks with the layer densities of a criterion
@@ -18,10 +19,11 @@ maskable     which parameters are maskable: the one rule
 controls     sanity controls
 """
 
-from bench.methods.base import Background, Batches, Loss, Masks, Method, Scores
+from bench.methods.base import Method
 from bench.methods.iterative import FORCE, IterativeSNIP, SynFlow
 from bench.methods.matched import RandomLike
 from bench.methods.papers import SNIP, Dense, FreezeNet, GraSP, ProsPr, RandomFreezing, RandomPruning
+from bench.methods.types import Background, Batches, Loss, Masks, Scores
 
 __all__ = [
     "FORCE",

@@ -8,27 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, get_args
+
+from bench.methods.types import Background, Batches, Control, Criterion, Loss, Masks, Scope
 
 if TYPE_CHECKING:
     import numpy as np
-    from torch import Tensor, nn
+    from torch import nn
 
-Background = Literal["freeze", "prune"]
-Scope = Literal["global", "uniform", "er", "erk"]
-Control = Literal[
-    "none", "shuffle", "reinitialise", "invert", "redraw", "sign", "mean"
-]  # `bench.methods.controls.CONTROLS`
 FROZEN_ONLY = ("redraw", "sign", "mean")  # controls of what frozen weights hold
-Batches = Sequence[tuple["Tensor", "Tensor"]]
-Loss = Callable[["Tensor", "Tensor"], "Tensor"]
-Scores = dict[str, "Tensor"]
-Masks = dict[str, "Tensor"]
-Criterion = Callable[..., Scores]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,27 +31,25 @@ class Method:
     `select`.
     """
 
-    criterion: (
-        str | Criterion
-    )  # a row of CRITERIA in bench.methods.criteria, or a function with the signature of `bench.methods.criteria.snip`
+    criterion: str | Criterion  # a row of CRITERIA in `bench.methods.criteria`, or a function with `snip`'s signature
     scope: Scope = "global"  # a row of SCOPES in bench.methods.scopes
     background: Background  # dead weights keep their initial value ("freeze") or are 0 ("prune")
     control: Control = "none"  # a sanity control on top; a row of CONTROLS in bench.methods.controls
-    source: str = ""  # SHA-256 of the source of a method from outside this package; found out where it is not given
+    source: str = ""  # SHA-256 of the source of a method from outside this package; computed if it is not given
 
     def __post_init__(self) -> None:
-        for name, value, allowed in (
+        for name, value, values in (
             ("scope", self.scope, get_args(Scope)),
             ("background", self.background, get_args(Background)),
             ("control", self.control, get_args(Control)),
         ):
-            if value not in allowed:
-                raise ValueError(f"{name} {value!r}: allowed are {', '.join(allowed)}")
+            if value not in values:
+                raise ValueError(f"{name} {value!r}: must be one of {', '.join(values)}")
         if self.control in FROZEN_ONLY and self.background != "freeze":
-            raise ValueError(f"control {self.control} with background {self.background}: allowed with freeze")
+            raise ValueError(f"background {self.background} with control {self.control}: must be freeze")
         if self.control == "invert" and type(self).select is not Method.select:
             raise ValueError(
-                f"control invert of {type(self).__name__}: allowed of one-shot methods, ranked by one score"
+                f"control invert of {type(self).__name__}: must be of a one-shot method, which ranks by one score"
             )
         if callable(self.criterion):
             _check_function(self.criterion)
@@ -91,8 +80,8 @@ class Method:
 
     def parameters(self) -> dict[str, Any]:
         """The fields a subclass adds: the criterion's keywords."""
-        own = {f.name for f in fields(Method)}
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in own}
+        shared = {f.name for f in fields(Method)}
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in shared}
 
     def record(self) -> dict[str, Any]:
         """What identifies the method: how it selects and every field. Two names with one record are one method."""
@@ -109,11 +98,11 @@ class Method:
 
 
 def check_fixed(method: Method, *names: str) -> None:
-    """Raise ValueError where a field that the method's own `select` does not read is not its class's default."""
+    """Raise ValueError if a field that the method's `select` does not read is not its class's default."""
     defaults = {f.name: f.default for f in fields(method)}
     for name in names:
         if (value := getattr(method, name)) != defaults[name]:
-            raise ValueError(f"{name} {value!r} of {type(method).__name__}: allowed is {defaults[name]!r}")
+            raise ValueError(f"{name} {value!r} of {type(method).__name__}: must be {defaults[name]!r}")
 
 
 def _check_function(criterion: Criterion) -> None:
@@ -121,13 +110,13 @@ def _check_function(criterion: Criterion) -> None:
     name = getattr(criterion, "__qualname__", "")
     if not name or "<lambda>" in name or getattr(criterion, "__closure__", None):
         raise ValueError(
-            f"criterion {criterion!r}: allowed is a named function that captures no variables; parameters are fields of"
+            f"criterion {criterion!r}: must be a named function that captures no variables; parameters are fields of"
             " the method"
         )
 
 
 def _foreign_source(owner: type, criterion: str | Criterion) -> str:
-    """SHA-256 over the files that define a class, its bases and a criterion, ours left out; "" where all are ours."""
+    """SHA-256 over the files that define a class, its bases and a criterion, ours left out; "" if all are ours."""
     pieces: list[Any] = [c for c in owner.__mro__ if c is not object]
     pieces += [criterion] if callable(criterion) else []
     foreign = [_source(p) for p in pieces if not p.__module__.startswith(f"{__package__}.")]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from bench.methods.base import Masks
+from bench.methods.types import Masks
 
 # control -> what it does; those of FROZEN_ONLY change what frozen weights hold, so they need the freeze background.
 CONTROLS = {

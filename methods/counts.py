@@ -14,7 +14,7 @@ def live_count(rate: Fraction, weights: int) -> int:
     2153
     """
     if not 0 <= rate < 1:
-        raise ValueError(f"rate {rate}: allowed is 0 <= rate < 1")
+        raise ValueError(f"rate {rate}: must be 0 <= rate < 1")
     return floor((1 - rate) * weights + Fraction(1, 2))
 
 
@@ -31,7 +31,7 @@ def apportion(total: int, shares: Sequence[Fraction], sizes: Sequence[int]) -> l
     while (left := total - sum(counts)) > 0:
         room = [i for i in order if counts[i] < sizes[i]][:left]
         if not room:
-            raise ValueError(f"{total} live weights: allowed is at most {sum(sizes)}")
+            raise ValueError(f"{total} live weights: must be at most {sum(sizes)}")
         for i in room:
             counts[i] += 1
     return counts

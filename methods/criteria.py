@@ -1,6 +1,6 @@
 """The criteria: what scores the weights before training. Higher = keep live, everywhere.
 
-A criterion maps (model, batches, loss, generator) and the method's own fields to name -> score, each of its weight's
+A criterion maps (model, batches, loss, generator) and the fields of the method to name -> score, each of its weight's
 shape. It computes on copies of parameters and buffers and never changes the model.
 Letters: N images, C channels, H × W pixels, K classes.
 """
@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bench.methods.base import Batches, Criterion, Loss, Scores
 from bench.methods.derivatives import curvature, gradient, leaves
 from bench.methods.maskable import maskable
 from bench.methods.prospr import prospr
+from bench.methods.types import Batches, Criterion, Loss, Scores
 
 
 def snip(model: nn.Module, batches: Batches, loss: Loss, generator: np.random.RandomState) -> Scores:
@@ -59,7 +59,7 @@ def magnitude(model: nn.Module, batches: Batches, loss: Loss, generator: np.rand
 
 
 def scale_free_magnitude(model: nn.Module, batches: Batches, loss: Loss, generator: np.random.RandomState) -> Scores:
-    """Magnitude in units of its layer, |w| / std(layer), so that no layer is low for its fan-in alone. Data-free.
+    """Magnitude in units of its layer, |w| / std(layer), so that no layer is low only because of its fan-in. Data-free.
 
     Departs from the paper: none proposes it at initialisation. Ours: the standard deviation about the layer's mean,
     over all its weights (ddof 0). A layer whose weights are all equal has none, so its scores are no finite numbers.
@@ -90,5 +90,5 @@ def resolve(criterion: str | Criterion) -> Criterion:
     if callable(criterion):
         return criterion
     if criterion not in CRITERIA:
-        raise ValueError(f"criterion {criterion!r}: allowed are {', '.join(CRITERIA)}, or a function")
+        raise ValueError(f"criterion {criterion!r}: must be one of {', '.join(CRITERIA)}, or a function")
     return CRITERIA[criterion]

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from bench.methods.base import Batches, Loss, Scores
 from bench.methods.maskable import maskable
+from bench.methods.types import Batches, Loss, Scores
 
 
 def leaves(model: nn.Module) -> dict[str, Tensor]:
@@ -20,13 +20,13 @@ def leaves(model: nn.Module) -> dict[str, Tensor]:
 def losses(
     model: nn.Module, weights: dict[str, Tensor], batches: Batches, loss: Loss
 ) -> Iterator[tuple[float, Tensor]]:
-    """Yield (share of the sample, mean loss) per batch, with `weights` in the place of the model's own.
+    """Yield (share of the sample, mean loss) per batch, with `weights` in place of the model's.
 
     Buffers are copies too, so BatchNorm's running statistics stay as they are.
     """
     total = sum(len(y) for _, y in batches)
     if total == 0:
-        raise ValueError("criterion sample of 0 images: allowed is at least 1")
+        raise ValueError("criterion sample of 0 images: must be at least 1")
     for x, y in batches:
         buffers = {name: b.detach().clone() for name, b in model.named_buffers()}
         frozen = {name: p.detach() for name, p in model.named_parameters() if name not in weights}

@@ -8,14 +8,15 @@ from fractions import Fraction
 from math import floor
 from typing import TYPE_CHECKING
 
-from bench.methods.base import Background, Batches, Criterion, Loss, Masks, Method, check_fixed
+from bench.methods.base import Method, check_fixed
 from bench.methods.counts import live_count
+from bench.methods.types import Background, Batches, Criterion, Loss, Masks
 
 if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor, nn
 
-    from bench.methods.base import Scores
+    from bench.methods.types import Scores
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +30,7 @@ class Iterative(Method):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.rounds < 1:
-            raise ValueError(f"rounds {self.rounds}: allowed is a whole number >= 1")
+            raise ValueError(f"rounds {self.rounds}: must be a whole number >= 1")
         check_fixed(self, "criterion", "scope")
 
     def counts(self, weights: Mapping[str, Tensor], rate: Fraction) -> list[int]:
@@ -63,7 +64,7 @@ class IterativeSNIP(Iterative):
 
 @dataclass(frozen=True, kw_only=True)
 class FORCE(Iterative):
-    """SNIP in rounds where what is removed may return: score |w_initial · ∂L/∂θ|, θ the masked net (de Jorge et al.
+    """SNIP in rounds, but what is removed may return: score |w_initial · ∂L/∂θ|, θ the masked net (de Jorge et al.
     2021, arXiv:2006.09081).
 
     Departs from the paper: one class-balanced sample for all rounds, exact counts. Departs from its code, which scores

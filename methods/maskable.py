@@ -11,10 +11,10 @@ def maskable(model: nn.Module) -> dict[str, Tensor]:
 
     A weight shared by two layers appears once, under its first name.
     """
-    found: dict[str, Tensor] = {}
+    weights: dict[str, Tensor] = {}
     seen: set[int] = set()
     for prefix, module in model.named_modules():
         if isinstance(module, _ConvNd | nn.Linear) and id(module.weight) not in seen:
             seen.add(id(module.weight))
-            found[f"{prefix}.weight" if prefix else "weight"] = module.weight
-    return found
+            weights[f"{prefix}.weight" if prefix else "weight"] = module.weight
+    return weights

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from bench.methods.base import Background, Batches, Criterion, Loss, Masks, Method, check_fixed
+from bench.methods.base import Method, check_fixed
 from bench.methods.iterative import FORCE, IterativeSNIP, SynFlow
 from bench.methods.papers import SNIP, GraSP, ProsPr
+from bench.methods.types import Background, Batches, Criterion, Loss, Masks
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,7 +37,7 @@ class RandomLike(Method):
     Departs from the paper: nothing for pruning; with the freeze background it is ours.
     """
 
-    criterion: str | Criterion = "random-like"  # a name of its own: no table takes it for the plain random
+    criterion: str | Criterion = "random-like"  # no other method's name: no table takes it for the plain random
     background: Background = "prune"
     like: str = "snip"  # a row of LIKE, at its defaults
 
@@ -44,7 +45,7 @@ class RandomLike(Method):
         super().__post_init__()
         check_fixed(self, "criterion", "scope")
         if self.like not in LIKE:
-            raise ValueError(f"like {self.like!r}: allowed are {', '.join(LIKE)}")
+            raise ValueError(f"like {self.like!r}: must be one of {', '.join(LIKE)}")
 
     def select(
         self, model: nn.Module, batches: Batches, loss: Loss, rate: Fraction, generator: np.random.RandomState

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from bench.methods.base import Background, Batches, Criterion, Loss, Masks, Method
+from bench.methods.base import Method
+from bench.methods.types import Background, Batches, Criterion, Loss, Masks
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,7 +53,7 @@ class GraSP(Method):
         super().__post_init__()
         object.__setattr__(self, "temperature", float(self.temperature))  # 200 and 200.0 are one method
         if not 0 < self.temperature < float("inf"):
-            raise ValueError(f"temperature {self.temperature}: allowed is temperature > 0")
+            raise ValueError(f"temperature {self.temperature}: must be temperature > 0")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +61,7 @@ class ProsPr(Method):
     """Keep the weights whose masking at the start would change the loss after a few steps of training most (Alizadeh et
     al., ICLR 2022, arXiv:2202.08132).
 
-    Departs from the paper: every inner step sees the same class-balanced sample instead of a batch of its own.
+    Departs from the paper: every inner step sees the same class-balanced sample instead of a new batch.
     """
 
     criterion: str | Criterion = "prospr"
@@ -75,11 +76,11 @@ class ProsPr(Method):
         for name in ("inner_lr", "inner_momentum"):  # 1 and 1.0 are one method
             object.__setattr__(self, name, float(getattr(self, name)))
         if self.inner_steps < 1:
-            raise ValueError(f"inner_steps {self.inner_steps}: allowed is a whole number >= 1")
+            raise ValueError(f"inner_steps {self.inner_steps}: must be a whole number >= 1")
         if not 0 < self.inner_lr < float("inf"):
-            raise ValueError(f"inner_lr {self.inner_lr}: allowed is inner_lr > 0")
+            raise ValueError(f"inner_lr {self.inner_lr}: must be inner_lr > 0")
         if not 0 <= self.inner_momentum < 1:
-            raise ValueError(f"inner_momentum {self.inner_momentum}: allowed is 0 <= inner_momentum < 1")
+            raise ValueError(f"inner_momentum {self.inner_momentum}: must be 0 <= inner_momentum < 1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +98,7 @@ class RandomFreezing(Method):
 class RandomPruning(Method):
     """Keep weights drawn uniformly without replacement over all layers, prune the others.
 
-    Departs from the paper: exact counts, where Bernoulli masks meet the rate only on average.
+    Departs from the paper: exact counts, while Bernoulli masks meet the rate only on average.
     """
 
     criterion: str | Criterion = "random"
@@ -120,5 +121,5 @@ class Dense(Method):
         from bench.methods.maskable import maskable
 
         if rate != 0:
-            raise ValueError(f"dense at rate {rate}: allowed is 0")
+            raise ValueError(f"dense at rate {rate}: must be 0")
         return {name: torch.ones_like(weight, dtype=torch.bool) for name, weight in maskable(model).items()}

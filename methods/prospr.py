@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bench.methods.base import Batches, Loss, Scores
 from bench.methods.derivatives import curvature, gradient
 from bench.methods.maskable import maskable
+from bench.methods.types import Batches, Loss, Scores
 
 
 def prospr(

@@ -8,8 +8,8 @@ from fractions import Fraction
 import torch
 from torch import Tensor
 
-from bench.methods.base import Masks, Scores
 from bench.methods.scopes import check, global_scope
+from bench.methods.types import Masks, Scores
 
 
 def in_rounds(

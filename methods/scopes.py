@@ -12,8 +12,8 @@ from math import prod
 import torch
 from torch import Tensor
 
-from bench.methods.base import Masks, Scope, Scores
 from bench.methods.counts import apportion, live_count
+from bench.methods.types import Masks, Scope, Scores
 
 
 def global_scope(scores: Scores, rate: Fraction) -> Masks:
@@ -100,8 +100,8 @@ def top(scores: Tensor, k: int) -> Tensor:
 
 
 def check(scores: Scores) -> None:
-    """Raise ValueError where a score is NaN or infinite, naming the layer."""
+    """Raise ValueError if a score is NaN or infinite, naming the layer."""
     for name, s in scores.items():
         bad = int((~torch.isfinite(s)).sum())
         if bad:
-            raise ValueError(f"scores of {name}: {bad} of {s.numel()} are NaN or infinite; allowed are finite scores")
+            raise ValueError(f"scores of {name}: {bad} of {s.numel()} are NaN or infinite; scores must be finite")

@@ -9,22 +9,22 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from bench.methods.base import Batches, Scores
+from bench.methods.types import Batches, Scores
 
 
 def positive(model: nn.Module) -> nn.Module:
     """A float64 copy in evaluation mode with the absolute value of every parameter and buffer."""
-    made = copy.deepcopy(model).double().eval().requires_grad_(False)
-    for value in (*made.parameters(), *made.buffers()):
+    flowing = copy.deepcopy(model).double().eval().requires_grad_(False)
+    for value in (*flowing.parameters(), *flowing.buffers()):
         if value.is_floating_point():  # the others count or choose: they carry no flow
             value.abs_()
-    return made
+    return flowing
 
 
 def ones(batches: Batches, like: Tensor) -> Tensor:
     """One image of ones [1, C, H, W] of the sample's shape; nothing else of the sample is looked at."""
     if not batches:
-        raise ValueError("criterion sample of 0 images: allowed is at least 1, for the shape of an image")
+        raise ValueError("criterion sample of 0 images: must be at least 1, for the shape of an image")
     return torch.ones(1, *batches[0][0].shape[1:], dtype=like.dtype, device=like.device)
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
+from bench.messages import nearest
 from bench.models.initialisers import INITIALISERS, Initialiser
 
 Draw = Callable[[str], np.random.RandomState]
@@ -24,12 +25,12 @@ def initialise(model: nn.Module, initialiser: str, draw: Draw) -> None:
     model starts from the same numbers; biases are 0; BatchNorm has scale 1, shift 0 and fresh statistics.
 
     Args:    initialiser: a name of INITIALISERS.
-             draw: parameter name -> the stream of that tensor alone, so that no layer's draw shifts another's.
-    Raises:  ValueError if the initialiser is unknown, or a layer of another kind has parameters.
+             draw: parameter name -> the stream of that tensor only, so that no layer's draw shifts another's.
+    Raises:  ValueError if the initialiser is unknown, or a layer of another type has parameters.
     """
-    function = INITIALISERS.get(initialiser)
-    if function is None:
-        raise ValueError(f"initialiser {initialiser!r}: allowed is {', '.join(INITIALISERS)}")
+    if initialiser not in INITIALISERS:
+        raise ValueError(nearest("initialiser", initialiser, list(INITIALISERS)))
+    function = INITIALISERS[initialiser]
     with torch.no_grad():
         for prefix, module in model.named_modules():
             _initialise_layer(prefix, module, function, draw)
@@ -44,7 +45,7 @@ def _initialise_layer(prefix: str, module: nn.Module, function: Initialiser, dra
         if module.bias is not None:
             module.bias.zero_()
     elif any(True for _ in module.parameters(recurse=False)):
-        raise ValueError(f"layer {prefix or 'model'} ({type(module).__name__}): allowed is Conv, Linear and BatchNorm")
+        raise ValueError(f"layer {prefix or 'model'} ({type(module).__name__}): must be Conv, Linear or BatchNorm")
 
 
 def checksum(model: nn.Module) -> str:

@@ -65,7 +65,7 @@ def plain_normal(generator: np.random.RandomState, shape: Shape) -> Array:
 def orthogonal(generator: np.random.RandomState, shape: Shape) -> Array:
     """A uniformly random (semi-)orthogonal matrix out x (in x kernel) (Saxe et al. 2014, arXiv:1312.6120), gain 1.
 
-    Orthonormal rows where out <= in x kernel, orthonormal columns otherwise.
+    Orthonormal rows if out <= in x kernel, orthonormal columns otherwise.
     Departs from the paper: convolutions are flattened, as in torch.nn.init.orthogonal_.
     """
     rows, columns = shape[0], math.prod(shape[1:])

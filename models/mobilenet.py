@@ -5,7 +5,10 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
-from bench.models.shapes import MOBILENET, MOBILENET_STEM
+STEM = 32  # output channels
+BLOCKS = (
+    (64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *[(512, 1)] * 5, (1024, 2), (1024, 1),
+)  # fmt: skip  # output channels and stride of each separable block
 
 
 class MobileNet(nn.Module):
@@ -18,12 +21,10 @@ class MobileNet(nn.Module):
 
     def __init__(self, *, classes: int) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(3, MOBILENET_STEM, 3, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(MOBILENET_STEM)
-        widths = [MOBILENET_STEM, *(width for width, _ in MOBILENET)]
-        self.blocks = nn.Sequential(
-            *(Separable(a, b, stride) for a, (b, stride) in zip(widths, MOBILENET, strict=False))
-        )
+        self.conv1 = nn.Conv2d(3, STEM, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(STEM)
+        widths = [STEM, *(width for width, _ in BLOCKS)]
+        self.blocks = nn.Sequential(*(Separable(a, b, stride) for a, (b, stride) in zip(widths, BLOCKS, strict=False)))
         self.fc = nn.Linear(widths[-1], classes)
 
     def forward(self, x: Tensor) -> Tensor:

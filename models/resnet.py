@@ -15,7 +15,7 @@ class ResNet(nn.Module):
     x [N,3,H,W] -> logits [N,K] (He et al. 2016, arXiv:1512.03385). Every stage but the first halves the map.
 
     Departs from the paper: nothing on CIFAR; the stem, where the paper's network is for ImageNet.
-    Args: projection: a 1 × 1 convolution with BatchNorm where a block changes the shape ("option B"), else every other
+    Args: projection: a 1 × 1 convolution with BatchNorm if a block changes the shape ("option B"), else every other
           pixel with zeros for the new channels ("option A", without parameters).
     """
 

@@ -7,7 +7,12 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from bench.models.shapes import VGG_11, VGG_16, VGG_19, VGG_C, Plan
+# Output channels of each convolution, with (channels, kernel size) if that is not 3; 0 = max pooling.
+Plan = Sequence[int | tuple[int, int]]
+VGG_11: Plan = (64, 0, 128, 0, 256, 256, 0, 512, 512, 0, 512, 512)
+VGG_16: Plan = (64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512, 512, 512)
+VGG_19: Plan = (64, 64, 0, 128, 128, 0, *[256] * 4, 0, *[512] * 4, 0, *[512] * 4)
+VGG_C: Plan = (64, 64, 0, 128, 128, 0, 256, 256, (256, 1), 0, 512, 512, (512, 1), 0, 512, 512, (512, 1))
 
 
 class VGG(nn.Module):
@@ -16,7 +21,7 @@ class VGG(nn.Module):
     x [N,3,H,W] -> logits [N,K] (Simonyan and Zisserman 2015, arXiv:1409.1556).
 
     Departs from the paper: BatchNorm; a classifier for small images, without dropout.
-    Args: plan: see `bench.models.shapes`. hidden: sizes of the hidden Linear layers, each with BatchNorm and ReLU.
+    Args: plan: the convolutions and poolings. hidden: sizes of the hidden Linear layers, each with BatchNorm and ReLU.
           bias: of the convolutions. pooled: max pooling after the last block, which leaves 1 × 1 of 32 × 32 pixels.
     """
 
@@ -73,7 +78,7 @@ def vgg_c(classes: int) -> nn.Module:
 def vgg_like(classes: int) -> nn.Module:
     """VGG-like of SNIP's paper: VGG-D with one hidden layer of 512.
 
-    Departs from the paper: no dropout, which its description has and its released code has not.
+    Departs from the paper: no dropout, which is in its description and not in its released code.
     """
     return VGG(VGG_16, hidden=(512,), bias=True, pooled=True, classes=classes)
 

@@ -37,7 +37,7 @@ class WideResNet(nn.Module):
 
 
 class WideBlock(nn.Module):
-    """BatchNorm, ReLU and a 3 × 3 convolution, twice; where the width changes, a 1 × 1 convolution as shortcut."""
+    """BatchNorm, ReLU and a 3 × 3 convolution, twice; if the width changes, a 1 × 1 convolution as shortcut."""
 
     def __init__(self, before: int, width: int, stride: int) -> None:
         super().__init__()

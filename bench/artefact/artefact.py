@@ -10,7 +10,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -29,6 +28,7 @@ from bench.artefact.value_types import VALUE_TYPES, narrow, widen
 from bench.engine.setup.background import apply_background, draw, trained_from
 from bench.engine.setup.checksums import logits_checksum, mask_checksum
 from bench.engine.setup.precision import DTYPES
+from bench.messages import nearest
 from bench.methods.controls import CONTROLS
 from bench.methods.maskable import maskable
 from bench.models.initialise import checksum
@@ -193,9 +193,7 @@ def _set_background(model: nn.Module, masks: Mapping[str, Tensor], header: Heade
 
 def _known(what: str, name: str, table: Mapping[str, Any]) -> Any:
     if name not in table:
-        near = get_close_matches(name, table, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise ValueError(f"{what} {name!r}: allowed is {', '.join(table)}{hint}")
+        raise ValueError(nearest(what, name, list(table)))
     return table[name]
 
 

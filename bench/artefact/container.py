@@ -18,6 +18,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from bench.canonical import canonical_json
 from bench.trial.streams import SEED_LIMIT
 
 MAGIC = b"\x89FRZ\r\n\x1a\n"  # as PNG's: shows a transfer that took the file for text
@@ -56,7 +57,7 @@ class MethodRecord(BaseModel):
 
     @property
     def control(self) -> str:
-        """Of `bench.methods.base.Control`; a record without one has none."""
+        """Of `bench.methods.types.Control`; a record without one has none."""
         return str((self.model_extra or {}).get("control", "none"))
 
 
@@ -92,7 +93,7 @@ class Header(Strict):
 def seal(header: Header, parts: tuple[bytes, bytes, bytes]) -> bytes:
     """The file of a header, whose `parts` it fills in, and of the three parts."""
     full = header.model_copy(update={"parts": [len(part) for part in parts]})
-    text = json.dumps(full.model_dump(), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    text = canonical_json(full.model_dump())
     packed = zlib.compress(text.encode(), 9)
     body = b"".join((PREFIX.pack(MAGIC, VERSION, len(packed)), packed, *parts))
     return body + hashlib.sha256(body).digest()

@@ -17,7 +17,7 @@ from bench.cli.grammar import parse_rates, parse_seeds
 from bench.cli.protocol_options import read_protocol
 from bench.datasets import DatasetRow, row_of
 from bench.datasets.counts import validation_count
-from bench.datasets.places import checkpoint_root
+from bench.datasets.roots import checkpoint_root
 from bench.storage.files import files_at
 from bench.storage.store_uri import check_folder
 from bench.trial.plugins import Catalogue

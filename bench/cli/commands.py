@@ -11,11 +11,11 @@ import click
 
 from bench import datasets, names
 from bench.cli.grammar import parse_rates
-from bench.messages import say, usage_errors
+from bench.disk import write_whole
+from bench.messages import nearest, say, usage_errors
 from bench.storage import mlflow_ui
-from bench.storage.files import write_whole
 from bench.storage.store_uri import check_folder, check_writable, exists, local_path
-from bench.trial.plugins import Catalogue, nearest
+from bench.trial.plugins import Catalogue
 
 if TYPE_CHECKING:
     import pandas as pd

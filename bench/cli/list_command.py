@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bench.cli.listing import LISTINGS, Rows, as_text
-from bench.messages import usage_errors
-from bench.trial.plugins import nearest
+from bench.messages import nearest, usage_errors
 
 if TYPE_CHECKING:
     import pandas as pd

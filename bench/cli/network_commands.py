@@ -14,15 +14,15 @@ from bench import names
 from bench.artefact.artefact import Artefact, open_artefact, read
 from bench.artefact.container import Header, sizes, unseal
 from bench.artefact.narrow import accuracy_of, data_of, images_of, narrowed
+from bench.canonical import key_of
 from bench.cli.commands import existing_store
 from bench.datasets.loader import Resident
+from bench.disk import write_whole
 from bench.engine.setup.checksums import IMAGES, logits_checksum
 from bench.messages import say, usage_errors
 from bench.models import MODELS
-from bench.storage.files import write_whole
 from bench.storage.mlflow_store import Store
 from bench.storage.store_uri import check_folder
-from bench.trial.spec import key_of
 
 NATIVE = {"float32": "float32", "bfloat16": "float32", "float64": "float64"}  # precision -> type of the weights
 SHORTEST = 4  # characters of a run or run key that name a trial

@@ -11,7 +11,7 @@ from click.core import ParameterSource
 
 from bench.cli.grammar import RATES_HELP, SEEDS_HELP
 from bench.cli.protocol_options import protocol_option, protocol_options
-from bench.trial.plugins import nearest
+from bench.messages import nearest
 from bench.trial.protocol import ROWS
 from bench.trial.search import SEARCH_HELP
 

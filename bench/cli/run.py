@@ -19,7 +19,7 @@ from bench.storage.checkpoint import Checkpoints
 from bench.storage.choices import with_choices
 from bench.storage.destinations import FolderPlace, Place, StorePlace
 from bench.storage.entry import Kept, check_name
-from bench.trial.pack_kind import packs_of
+from bench.trial.packs import packs_of
 from bench.trial.result import Listener, TrialResult
 from bench.trial.spec import TrialSpec
 from bench.trial.sweep import Sweep

@@ -13,9 +13,8 @@ import click
 
 from bench import datasets
 from bench.cli.arguments import on_device, read_sweep
-from bench.messages import usage_errors
+from bench.messages import nearest, usage_errors
 from bench.methods import METHODS, Dense
-from bench.trial.plugins import nearest
 from bench.trial.protocol import ROWS, Precision
 from bench.trial.spec import TrialSpec
 from bench.trial.sweep import Sweep

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 from bench import names
 from bench.cli.arguments import on_device, read_execution, read_sweep
 from bench.cli.run import data_of
-from bench.messages import announced, one_line, say, usage_errors
+from bench.messages import announced, counted, one_line, say, usage_errors
 from bench.storage.choices import cells, choices, keep
 from bench.storage.destinations import StorePlace
 from bench.storage.entry import check_name
 from bench.trial.result import SweepError
 from bench.trial.search import read_search
 from bench.trial.spec import TrialSpec
-from bench.trial.sweep import Sweep, count
+from bench.trial.sweep import Sweep
 
 if TYPE_CHECKING:
     from bench.trial.result import Tried
@@ -37,7 +37,7 @@ def run_tune(options: Mapping[str, Any]) -> int:
         search = read_search(options["search"], options["budget"], sweep.seeds, sweep.protocol)
         sweep = on_device(sweep, options)
         wanted = cells(sweep, search)
-        parts = count(len(wanted), "cell"), count(search.budget, "candidate"), count(len(search.seeds), "seed")
+        parts = counted(len(wanted), "cell"), counted(search.budget, "candidate"), counted(len(search.seeds), "seed")
         with announced(f"{' × '.join(parts)}: {search.text}"):
             execution = read_execution({**options, **NOT_OF_TUNE}, wanted[0].device)
             name = options["name"] or sweep.default_name
@@ -48,7 +48,7 @@ def run_tune(options: Mapping[str, Any]) -> int:
             known = {choice.cell for choice in choices(place.uri)}
     missing = [cell for cell in wanted if cell.cell_key not in known]
     before = f"{len(wanted) - len(missing)} chosen before, {len(missing)} to tune"
-    say(f"{count(len(wanted), 'cell')}: {before}; {place.text}")
+    say(f"{counted(len(wanted), 'cell')}: {before}; {place.text}")
     if not missing:
         return 0
     with usage_errors():

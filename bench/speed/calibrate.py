@@ -20,7 +20,7 @@ from torch.nn.functional import max_pool2d
 from bench.engine.steps.csr_pattern import conv_pattern, linear_pattern, output_size
 from bench.engine.steps.frozen_layers import FrozenConv, FrozenLinear
 from bench.engine.steps.sparse_layers import FirstLayer, SparseLayer
-from bench.methods.base import Background
+from bench.methods.types import Background
 from bench.trial.step_kind import LIMITS, Kind
 
 BATCH = 100

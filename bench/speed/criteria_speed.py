@@ -13,13 +13,14 @@ import torch
 from tabulate import tabulate
 from torch import Tensor
 
+from bench.canonical import canonical_json
 from bench.datasets import DatasetRow
 from bench.engine.setup.memory import timed
 from bench.engine.setup.precision import DTYPES
 from bench.engine.setup.prepare import initial_model, select
 from bench.methods import Dense
 from bench.speed.speed import machine
-from bench.trial.spec import TrialSpec, canonical_json
+from bench.trial.spec import TrialSpec
 from bench.trial.streams import stream
 
 

@@ -10,12 +10,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bench import names
+from bench.canonical import canonical_json
 from bench.storage.destinations import Place, StorePlace
 from bench.storage.mlflow_fields import TAG_LENGTH
 from bench.storage.store_uri import exists
 from bench.storage.write_queue import repeated
 from bench.trial.search import Search, check_disjoint, search_of
-from bench.trial.spec import TrialSpec, canonical_json
+from bench.trial.spec import TrialSpec
 from bench.trial.sweep import Sweep
 
 if TYPE_CHECKING:

@@ -10,9 +10,10 @@ from math import isfinite
 from typing import Any
 
 from bench import names
+from bench.canonical import key_of
 from bench.methods import Method
 from bench.trial.result import TrialResult
-from bench.trial.spec import TrialSpec, key_of
+from bench.trial.spec import TrialSpec
 
 FORMAT = 2  # raise it whenever an older version could no longer read a line
 NAME = re.compile(r"[\w\-. /:]{1,200}")  # what MLflow takes in the key of a tag, where a sweep's name stands

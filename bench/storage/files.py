@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
 
-
-def write_whole(file: Path, data: bytes) -> None:
-    """Write a file that is there whole or not at all, now or after a crash."""
-    unfinished = file.with_name(f".{file.name}.{uuid4().hex}.part")
-    try:
-        with unfinished.open("wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        unfinished.replace(file)
-    finally:
-        unfinished.unlink(missing_ok=True)
-    folder = os.open(file.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+from bench.disk import write_whole
+from bench.messages import one_line
 
 
 class Files(Protocol):
@@ -87,7 +71,7 @@ def _os_errors() -> Iterator[None]:
     except OSError:
         raise
     except Exception as error:
-        raise OSError(" ".join(f"{type(error).__name__}: {error}".split())) from error
+        raise OSError(one_line(error)) from error
 
 
 class Bucket:

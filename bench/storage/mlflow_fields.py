@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bench import names
+from bench.canonical import canonical_json
 from bench.storage.entry import Entry
 from bench.trial.result import TrialResult
-from bench.trial.spec import canonical_json, group_key_of
+from bench.trial.spec import group_key_of
 
 # The limits MLflow's stores put on a value.
 PARAMETER_LENGTH = 6000

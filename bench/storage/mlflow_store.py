@@ -6,16 +6,13 @@ With `bench.results.frame.collect` the only file that imports mlflow.
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import gc
 import logging
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 # No usage reports, and no address on stdout for every run a server stores.
@@ -28,6 +25,9 @@ from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
 from bench import names
+from bench.disk import locked
+from bench.messages import folded
+from bench.paging import paged, without_collector
 from bench.storage.store_uri import absolute, exists, local_path
 
 BATCH = 1000  # entities MLflow takes in one call, parameters and metrics together
@@ -86,24 +86,19 @@ class Store:
             try:
                 self._client.search_experiments(max_results=1)
             except MlflowException as error:  # a server that answers and refuses, a database of another version
-                raise ValueError(f"store {uri}: {' '.join(str(error).split())[:300]}") from error
+                raise ValueError(f"store {uri}: {folded(error)}") from error
 
     def tagged(self, tag: str, status: str, experiment: str | None = None) -> list[tuple[str, str]]:
         """(run, value) of the runs with `tag` and `status`, oldest first; from one experiment, or from all."""
         if experiment is None:
-            experiments = [e.experiment_id for e in _pages(self._client.search_experiments)]
+            experiments = [e.experiment_id for e in paged(self._client.search_experiments, max_results=PAGE)]
         else:
             experiments = [experiment]
         query = f"tags.`{tag}` LIKE '%' AND attributes.status = '{status}'"
         options = {"experiment_ids": experiments, "filter_string": query, "order_by": ["attributes.start_time ASC"]}
-        # MLflow makes an object per tag and figure; scanning them for garbage would take most of the time.
-        was_enabled = gc.isenabled()
-        gc.disable()
-        try:
-            return [(run.info.run_id, run.data.tags[tag]) for run in _pages(self._client.search_runs, **options)]
-        finally:
-            if was_enabled:
-                gc.enable()
+        with without_collector():
+            runs = paged(self._client.search_runs, max_results=PAGE, **options)
+            return [(run.info.run_id, run.data.tags[tag]) for run in runs]
 
     def experiment(self, name: str) -> str:
         """The experiment called `name`, created where it does not exist."""
@@ -177,23 +172,12 @@ class Store:
         self._client.set_terminated(run, status, int((time.time() if ended is None else ended) * 1000))
 
 
-def _pages(search: Callable[..., Any], **query: Any) -> Iterator[Any]:
-    token = None
-    while True:
-        page = search(max_results=PAGE, page_token=token, **query)
-        yield from page
-        if not (token := page.token):
-            return
-
-
 @contextlib.contextmanager
 def _alone(path: Path | None) -> Iterator[None]:
     """Keep other processes of ours from opening the same store: two that create its tables at once both fail."""
-    with contextlib.ExitStack() as stack:
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            folder = os.open(path.parent, os.O_RDONLY)
-            stack.callback(os.close, folder)
-            with contextlib.suppress(OSError):  # a file system without locks
-                fcntl.flock(folder, fcntl.LOCK_EX)
+    if path is None:
+        yield
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with locked(path.parent):
         yield

@@ -17,9 +17,9 @@ from pathlib import Path
 from types import TracebackType
 
 from bench import names
+from bench.disk import write_whole
 from bench.methods import Method
 from bench.storage.entry import NETWORK, Entry, EntryListener, Kept, decode, encode, network_name, unheard
-from bench.storage.files import write_whole
 from bench.storage.store_uri import check_folder
 from bench.trial.result import SweepError, TrialResult
 

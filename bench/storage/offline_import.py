@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from bench.disk import locked
 from bench.storage import mlflow_store
 from bench.storage.entry import Entry
 from bench.storage.mlflow_fields import TAG_LENGTH
@@ -24,7 +22,7 @@ def deliver(place: Path, uri: str) -> Counter[str]:
 
     Raises: ValueError, before anything is stored, naming the file and the line that is no entry.
     """
-    with _alone(place):
+    with locked(place):  # nobody else delivers the same entries meanwhile
         entries = read(place)
         if not entries:
             raise ValueError(f"{place}: no trial in it")
@@ -72,14 +70,3 @@ def _missing(entries: Sequence[Entry], runs: Mapping[str, str], uri: str) -> lis
         if entry.run_key not in runs
         and (entry.is_final or (entry.run_key, entry.result.reason[:TAG_LENGTH]) not in failures)
     ]
-
-
-@contextlib.contextmanager
-def _alone(place: Path) -> Iterator[None]:
-    """Keep another process from delivering the same entries meanwhile."""
-    with contextlib.ExitStack() as stack:
-        file = os.open(place, os.O_RDONLY)
-        stack.callback(os.close, file)
-        with contextlib.suppress(OSError):  # a file system without locks
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield

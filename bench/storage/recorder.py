@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 
 from bench import names
+from bench.messages import folded
 from bench.methods import Method
 from bench.storage import mlflow_fields
 from bench.storage.entry import Entry, EntryListener, Kept, check_name, unheard
@@ -78,7 +79,7 @@ class Recorder(EntryListener):
         cause = self._delivery.error
         if lost:
             path = rescue(lost)
-            reason = " ".join(str(cause or "interrupted").split())[:300]
+            reason = folded(cause or "interrupted")
             kept = f"{len(lost)} results are in {path}; `python -m bench import {path}` stores them"
             raise SweepError(f"store {self.uri}: {reason}; {kept}") from cause
         if cause is not None:

@@ -8,7 +8,8 @@ schedules   SCHEDULES: everything that is said of a learning-rate schedule, in o
 sweep       methods × rates × seeds of one protocol, as a list of trials
 search      what `tune` looks for and how hard
 step_kind   dense or sparse step, of a trial and of each layer: a fixed function of rate and shapes
-pack_kind   which trials are trained together, and how
+pack_kind   how a trial is trained with others: by itself, or batched in one of two ways
+packs       which trials are trained together
 streams     one 32-bit seed per trial, one independent random stream per purpose
 result      what a trial leaves behind, and the events on its way there
 plugins     the methods a user can name: METHODS, installed plug-ins, --plugin files

@@ -11,25 +11,17 @@ import importlib.util
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
-from difflib import get_close_matches
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from bench.messages import explained
+from bench.messages import explained, nearest
 from bench.methods import METHODS, Method
 from bench.search_path import checkout_last
 
 GROUP = "bench.methods"
-
-
-def nearest(kind: str, name: str, known: Sequence[str]) -> str:
-    """The one-line complaint about an unknown name: what is allowed and the nearest match."""
-    close = get_close_matches(name, known, n=1, cutoff=0.5)
-    hint = f"; did you mean {close[0]}?" if close else ""
-    return f"unknown {kind} {name!r}: allowed are {', '.join(known)}{hint}"
 
 
 class Catalogue(Mapping[str, Method]):

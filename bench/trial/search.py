@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.trial.plugins import nearest
+from bench.messages import nearest
 from bench.trial.protocol import ROWS
 
 FACTOR = 3  # after 1 / FACTOR of the training a candidate goes on if it is among the best 1 / FACTOR seen there so far

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from bench.canonical import key_of
 from bench.methods import METHODS, Dense, Method
 from bench.trial.field_row import Range, row, rows_of, says
 from bench.trial.optimizers import with_nesterov
@@ -82,16 +81,6 @@ FIELD_ROWS = rows_of(TrialSpec)
 def group_key_of(record: Mapping[str, Any]) -> str:
     """The group key of a TrialSpec's record."""
     return key_of({name: value for name, value in record.items() if name != "seed"})
-
-
-def canonical_json(record: Mapping[str, Any]) -> str:
-    """The one text of a record: sorted keys, no spaces, no NaN."""
-    return json.dumps(record, sort_keys=True, separators=(",", ":"), allow_nan=False)
-
-
-def key_of(record: Mapping[str, Any]) -> str:
-    """SHA-256 of a record's canonical JSON, in hexadecimal."""
-    return hashlib.sha256(canonical_json(record).encode()).hexdigest()
 
 
 def _check(spec: TrialSpec) -> None:

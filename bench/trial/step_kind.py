@@ -11,8 +11,8 @@ from fractions import Fraction
 from math import prod
 from typing import Literal
 
-from bench.methods.base import Background
 from bench.methods.counts import live_count
+from bench.methods.types import Background
 from bench.trial.pack_kind import Pack
 from bench.trial.protocol import Step
 

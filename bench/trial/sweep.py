@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
-from bench.datasets import DATASETS, label, row_of
-from bench.datasets.names import PREFIX
+from bench.canonical import key_of
+from bench.datasets import label, row_of
+from bench.messages import counted, nearest
 from bench.methods import METHODS, Dense, Method
 from bench.models import INITIALISERS, MODELS
 from bench.trial.pack_kind import resolve_pack
-from bench.trial.plugins import nearest
-from bench.trial.spec import TrialSpec, key_of
+from bench.trial.spec import TrialSpec
 from bench.trial.step_kind import resolve_step
 
 
@@ -54,11 +54,11 @@ class Sweep:
         specs, seeds = self.trials(), len(self.seeds)
         others = [spec for spec in specs if not isinstance(spec.method, Dense)]
         methods, rates = len({key_of(spec.method.record()) for spec in others}), len({spec.rate for spec in others})
-        parts = [f"{count(methods, 'method')} × {count(rates, 'rate')} × {count(seeds, 'seed')}"]
+        parts = [f"{counted(methods, 'method')} × {counted(rates, 'rate')} × {counted(seeds, 'seed')}"]
         if len(others) < len(specs):
-            dense = f"dense × {count(seeds, 'seed')}"
+            dense = f"dense × {counted(seeds, 'seed')}"
             parts = [*parts, dense] if others else [dense]
-        return f"grid: {' + '.join(parts)} = {count(len(specs), 'trial')}"
+        return f"grid: {' + '.join(parts)} = {counted(len(specs), 'trial')}"
 
     def _resolved(self, method: Method, rate: Decimal) -> dict[str, str]:
         """The kinds of pack and step of a trial."""
@@ -81,21 +81,14 @@ class Sweep:
         return next((name for name, m in self.methods.items() if m == method), "dense")
 
 
-def count(number: int, noun: str) -> str:
-    """The number and its noun: "1 seed", "2 seeds"."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
 def data_and_model(dataset: str, model: str | None, initialiser: str) -> dict[str, str]:
     """The checked names of data set, model and initialiser, with the content hash of the data.
 
     Raises ValueError where a name is unknown or the model does not fit the data's shape.
     """
-    if dataset not in DATASETS and not dataset.startswith(PREFIX):
-        raise ValueError(nearest("data set", dataset, [*DATASETS, f"{PREFIX}PATH"]))
+    data = row_of(dataset)
     if initialiser not in INITIALISERS:
         raise ValueError(nearest("initialiser", initialiser, list(INITIALISERS)))
-    data = row_of(dataset)
     model = data.default_model if model is None else model
     if model not in MODELS:
         raise ValueError(nearest("model", model, list(MODELS)))

@@ -6,49 +6,56 @@ N images of H × W pixels in C channels.
 from __future__ import annotations
 
 import hashlib
-import importlib
 import json
 import warnings
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.datasets.cache.kept import Kept, Parts, Shapes, filled, has_kept, open_kept, write_kept
+from bench.datasets.cache.array_folder import (
+    Arrays,
+    DecodedArrays,
+    Shapes,
+    has_arrays,
+    in_memory,
+    open_arrays,
+    write_arrays,
+)
 from bench.datasets.errors import DataError
-from bench.datasets.files import chosen, contents, stored
-from bench.datasets.places import decoded_root
+from bench.datasets.files import contents, files_to_read, stored
+from bench.datasets.roots import cached
 
 if TYPE_CHECKING:
     from bench.datasets.row import DatasetRow
 
 
-def decoded(name: str, row: DatasetRow, root: Path) -> Kept:
-    """The arrays of a row that has `decode`; mapped from the cache, which is filled first where it lacks them.
+def decoded(name: str, row: DatasetRow, root: Path) -> DecodedArrays:
+    """The arrays of a row that has `decode`; mapped from the cache, which is filled first if it lacks them.
 
     The cache serves files of the same names, sizes and times of change; their content was checked when it was filled.
-    Where the cache cannot be written the arrays are this process's own, and a warning says so.
+    If the cache cannot be written the arrays are in the memory of this process only, and a warning says so.
     Raises: DataError if a file is missing or corrupted, or does not hold what `row` says.
     """
-    files = chosen(row, root)
-    folder, identity = _place(name, row), _identity(name, row, root, files)
-    kept = open_kept(folder, identity)
-    if kept is not None:
-        return kept
-    module, _, function = row.decode.partition(":")
-    fill = partial(getattr(importlib.import_module(module), function), name, row, root, files)
+    files = files_to_read(row, root)
+    folder, identity = _cache_folder(name, row), _identity(name, row, root, files)
+    arrays = open_arrays(folder, identity)
+    if arrays is not None:
+        return arrays
+    fill = partial(resolve_name(row.decode), name, row, root, files)
     reason = "read again, the arrays are not what was written"
     try:
-        write_kept(folder, identity, shapes_of(row), fill)
+        write_arrays(folder, identity, shapes_of(row), fill)
     except OSError as error:
         reason = str(error)
-    kept = open_kept(folder, identity)  # ours, or another process's that was faster
-    if kept is None:
+    arrays = open_arrays(folder, identity)  # ours, or another process's that was faster
+    if arrays is None:
         warnings.warn(f"{folder}: cannot be kept, so each process decodes data set {name}: {reason}", stacklevel=2)
-    return kept or filled(shapes_of(row), fill)
+    return arrays or in_memory(shapes_of(row), fill)
 
 
 def prepare(name: str, row: DatasetRow, root: Path) -> None:
@@ -56,40 +63,42 @@ def prepare(name: str, row: DatasetRow, root: Path) -> None:
 
     Raises: DataError as `decoded` does.
     """
-    if not has_kept(_place(name, row), _identity(name, row, root, chosen(row, root))):
+    if not has_arrays(_cache_folder(name, row), _identity(name, row, root, files_to_read(row, root))):
         decoded(name, row, root)
 
 
 def shapes_of(row: DatasetRow) -> Shapes:
-    """Part -> shape and type."""
+    """Array -> shape and type."""
     channels, height, width = row.image_shape
     counts = {"train": row.train, "test": row.test}
     images = {f"{split}_images": ((n, height, width, channels), np.uint8) for split, n in counts.items()}
     return {**images, **{f"{split}_labels": ((n,), np.int64) for split, n in counts.items()}}
 
 
-def put(name: str, row: DatasetRow, parts: Parts, split: str, images: NDArray[np.uint8], labels: NDArray[Any]) -> None:
-    """Copy the images [N,H,W,C] and labels [N] of a split to `parts`.
+def put(
+    name: str, row: DatasetRow, arrays: Arrays, split: str, images: NDArray[np.uint8], labels: NDArray[Any]
+) -> None:
+    """Copy the images [N,H,W,C] and labels [N] of a split to `arrays`.
 
     Raises: DataError if they are not what `row` says.
     """
-    target = parts[f"{split}_images"]
+    target = arrays[f"{split}_images"]
     if images.shape != target.shape or images.dtype != np.uint8 or labels.shape != target.shape[:1]:
-        found = f"{images.dtype} of shape {images.shape}, {len(labels)} labels"
-        raise DataError(f"data set {name}: expected {split} images uint8 of shape {target.shape}; found {found}")
+        actual = f"{images.dtype} of shape {images.shape}, {len(labels)} labels"
+        raise DataError(f"data set {name}: expected {split} images uint8 of shape {target.shape}; found {actual}")
     smallest, largest = int(labels.min()), int(labels.max())
     if smallest < 0 or largest >= row.classes:
         label = smallest if smallest < 0 else largest
-        raise DataError(f"data set {name}: label {label}: allowed is 0 to {row.classes - 1}")
+        raise DataError(f"data set {name}: label {label}: must be 0 to {row.classes - 1}")
     target[:] = images
-    parts[f"{split}_labels"][:] = labels
+    arrays[f"{split}_labels"][:] = labels
 
 
-def _place(name: str, row: DatasetRow) -> Path:
-    """A folder of files keeps its place when a file changes, so that old arrays do not pile up."""
-    told = f"{row.folder}@{row.side}" if row.folder else row.content_hash
-    shown = Path(row.folder).name if row.folder else name
-    return decoded_root() / f"{shown[:64]}-{hashlib.sha256(told.encode()).hexdigest()[:16]}"
+def _cache_folder(name: str, row: DatasetRow) -> Path:
+    """A folder of images keeps its path when an image changes, so that old arrays do not pile up."""
+    if row.folder:
+        return cached(Path(row.folder).name, f"{row.folder}@{row.side}")
+    return cached(name, row.content_hash)
 
 
 def _identity(name: str, row: DatasetRow, root: Path, files: Mapping[str, str]) -> str:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from bench.datasets.places import decoded_root
+from bench.datasets.roots import cached
+from bench.disk import write_whole
 
 Known = dict[str, list[int | str]]  # path -> [size in bytes, time of change in ns, md5]
 
 
 def md5s(folder: Path, paths: Sequence[str]) -> dict[str, str]:
     """Path -> md5 of each file, in the order of `paths`, which are relative to `folder`."""
-    place = decoded_root() / f"{folder.name[:64]}-{hashlib.sha256(str(folder).encode()).hexdigest()[:16]}.md5.json"
-    before = _read(place)
+    memory = cached(folder.name, str(folder))
+    file = memory.with_name(f"{memory.name}.md5.json")
+    before = _read(file)
     now: Known = {}
     for path in paths:
         status = (folder / path).stat()
@@ -29,7 +30,8 @@ def md5s(folder: Path, paths: Sequence[str]) -> dict[str, str]:
                 now[path] = [*stamp, _md5(folder / path)]
     if now != before:
         with suppress(OSError):  # then they are read again the next time
-            _write(place, now)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(file, json.dumps(now).encode())
     return {path: str(md5) for path, (_, _, md5) in now.items()}
 
 
@@ -38,17 +40,9 @@ def _md5(path: Path) -> str:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
-def _read(place: Path) -> Known:
+def _read(file: Path) -> Known:
     try:
-        known = json.loads(place.read_text())
+        known = json.loads(file.read_text())
     except (OSError, ValueError):
         return {}
     return known if isinstance(known, dict) else {}
-
-
-def _write(place: Path, known: Known) -> None:
-    """Under another name first: nobody reads half of it."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=place.parent, suffix=".tmp", delete=False) as file:
-        json.dump(known, file)
-    Path(file.name).replace(place)

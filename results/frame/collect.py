@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -16,6 +14,7 @@ from urllib.parse import unquote
 import pandas as pd
 
 from bench import names
+from bench.paging import paged, without_collector
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -48,8 +47,8 @@ def collect(tracking_uri: str) -> pd.DataFrame:
     from mlflow import MlflowClient
 
     client = MlflowClient(tracking_uri)
-    with _without_collector():
-        experiments = {e.experiment_id: e.name for e in _paged(client.search_experiments)}
+    with without_collector():
+        experiments = {e.experiment_id: e.name for e in paged(client.search_experiments)}
         rows = [_row(run, experiments[run.info.experiment_id]) for run in _trials(client, list(experiments))]
     return _unique(tidy(rows))
 
@@ -69,26 +68,14 @@ def commands(tracking_uri: str) -> list[Command]:
     from mlflow import MlflowClient
 
     client = MlflowClient(tracking_uri)
-    experiments = {e.experiment_id: e.name for e in _paged(client.search_experiments)}
+    experiments = {e.experiment_id: e.name for e in paged(client.search_experiments)}
     query = {"filter_string": f"tags.`{names.COMMAND}` LIKE '%'", "max_results": PAGE}
     order = ["attributes.start_time ASC"]
     found = {}
-    for run in _paged(client.search_runs, experiment_ids=list(experiments), order_by=order, **query):
+    for run in paged(client.search_runs, experiment_ids=list(experiments), order_by=order, **query):
         if text := run.data.tags.get(names.COMMAND):
             found[text] = Command(text, experiments[run.info.experiment_id], int(run.data.params.get("trials", 0)))
     return list(found.values())
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """Pause the garbage collector: MLflow makes an object per tag and figure, and the scans take 2/3 of the time."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def tidy(rows: list[dict[str, Any]]) -> pd.DataFrame:
@@ -111,21 +98,11 @@ def _require(tracking_uri: str) -> None:
         raise FileNotFoundError(f"no store at {file}")
 
 
-def _paged(search: Any, **query: Any) -> Iterator[Any]:
-    token: str | None = None
-    while True:
-        page = search(page_token=token, **query)
-        yield from page
-        token = page.token
-        if not token:
-            return
-
-
 def _trials(client: MlflowClient, experiments: list[str]) -> Iterator[Run]:
     """The ended runs of trials; a run still going on, or killed, is no result."""
     if experiments:
         query = {"filter_string": f"tags.`{names.KIND}` = '{names.TRIAL}'", "max_results": PAGE}
-        runs = _paged(client.search_runs, experiment_ids=experiments, **query)
+        runs = paged(client.search_runs, experiment_ids=experiments, **query)
         yield from (run for run in runs if run.info.status in ("FINISHED", "FAILED"))
 
 

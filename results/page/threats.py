@@ -8,8 +8,9 @@ from functools import partial
 import pandas as pd
 
 from bench import names
+from bench.messages import counted
 from bench.results.frame.collect import Command
-from bench.results.frame.metrics import counted, figure
+from bench.results.frame.metrics import figure
 from bench.results.frame.sections import searched
 from bench.results.statistics import multiplicity
 from bench.results.statistics.analysis import Analysis

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from bench.results.frame.metrics import NONE, counted, p_value
+from bench.messages import counted
+from bench.results.frame.metrics import NONE, p_value
 from bench.results.statistics.analysis import Analysis, trained_cells
 from bench.results.statistics.cells import Cell, connected, selection_text
 from bench.results.statistics.comparisons import Comparison, family_of

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
+from bench.messages import counted
 from bench.results.frame.collect import DENSE
-from bench.results.frame.metrics import NONE, counted, ranges
+from bench.results.frame.metrics import NONE, ranges
 from bench.results.frame.sections import searched
 from bench.results.statistics.analysis import Analysis
 from bench.results.tables.formats import Grid

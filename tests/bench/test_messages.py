@@ -7,7 +7,7 @@ import time
 import pytest
 
 from bench import messages
-from bench.messages import announced
+from bench.messages import announced, nearest, one_line
 
 
 def test_said_once_all_checks_are_passed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -32,3 +32,15 @@ def test_said_soon_where_the_checks_take_long(
             time.sleep(0.01)
         assert said == "grid\n"
     assert capsys.readouterr().err == ""
+
+
+def test_an_unknown_name_is_told_with_the_nearest_known_one() -> None:
+    assert nearest("model", "lenet", ["vgg", "lenet-5"]) == (
+        "unknown model 'lenet': allowed are vgg, lenet-5; did you mean lenet-5?"
+    )
+    assert nearest("model", "x", ["vgg", "lenet-5"]) == "unknown model 'x': allowed are vgg, lenet-5"
+
+
+def test_an_exception_is_one_line_of_limited_length() -> None:
+    assert one_line(OSError("the disk\n  is full")) == "OSError: the disk is full"
+    assert one_line(ValueError("x" * 400)) == f"ValueError: {'x' * 288}"

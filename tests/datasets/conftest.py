@@ -1,4 +1,4 @@
-"""A tiny data set in IDX files, made here, a server, and a cache folder of the tests' own."""
+"""A tiny data set in IDX files, made here, a server, and a cache folder for the tests."""
 
 import gzip
 import hashlib
@@ -39,7 +39,7 @@ def cache(shared_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of decoded arrays for one test alone."""
+    """A folder of decoded arrays for a single test."""
     monkeypatch.setattr("platformdirs.user_cache_path", lambda name: tmp_path / "cache" / name)
     return tmp_path / "cache" / "freeze-or-prune" / "decoded"
 

@@ -23,7 +23,7 @@ def make(layout: torch.memory_format, shape: tuple[int, int, int] = (3, 6, 5), d
 
 
 def naive(image: NDArray[np.uint8], flip: int, row: int, column: int) -> NDArray[np.uint8]:
-    """Pixel by pixel: what stands at (y, x) comes from (row, column) - PADDING further; black where that is outside."""
+    """Pixel by pixel: what stands at (y, x) comes from (row, column) - PADDING further; black if that is outside."""
     channels, height, width = image.shape
     result = np.zeros_like(image)
     for c, y, x in itertools.product(range(channels), range(height), range(width)):
@@ -107,11 +107,11 @@ def test_draws_are_replayed_and_pinned() -> None:
 
 def test_wrong_moves_are_named() -> None:
     resident = make(torch.contiguous_format)
-    with pytest.raises(ValueError, match=r"^3 moves: allowed is one for each of the 4 images$"):
+    with pytest.raises(ValueError, match=r"^3 moves: must be one for each of the 4 images$"):
         next(resident.epoch(torch.arange(4), 2, augment=torch.zeros(3, dtype=torch.int64)))
     resident.batch(torch.arange(2), torch.zeros(2, dtype=torch.int64))
     reduced = resident.only(torch.tensor([1, 5]))
-    with pytest.raises(ValueError, match=r"^moves of images reduced to 2 values: allowed are whole images$"):
+    with pytest.raises(ValueError, match=r"^moves of images reduced to 2 values: must be of whole images$"):
         reduced.batch(torch.arange(2), torch.zeros(2, dtype=torch.int64))
 
 

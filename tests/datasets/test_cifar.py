@@ -103,7 +103,7 @@ def test_files_compressed_by_xz(cifar10: SimpleNamespace, arrays: SimpleNamespac
     assert_holds("cifar10", cifar10.root, arrays)
 
 
-def test_python_version_where_it_alone_is_complete(cifar10: SimpleNamespace, arrays: SimpleNamespace) -> None:
+def test_python_version_if_only_it_is_complete(cifar10: SimpleNamespace, arrays: SimpleNamespace) -> None:
     (cifar10.root / BIN / "test_batch.bin").unlink()
     assert_holds("cifar10", cifar10.root, arrays)
 
@@ -154,7 +154,7 @@ def test_a_damaged_xz_file_is_named(cifar10: SimpleNamespace) -> None:
     [
         (bytes(3073 * 2 - 1), r"data_batch_1\.bin: expected records of 3073 bytes; found 6145 bytes$"),
         (bytes(3073 * 2), r"^data set cifar10: expected train images uint8 of shape \(8, 32, 32, 3\); found .*\(6, 32"),
-        (b"\x0a" + bytes(3073 * 4 - 1), r"^data set cifar10: label 10: allowed is 0 to 9$"),
+        (b"\x0a" + bytes(3073 * 4 - 1), r"^data set cifar10: label 10: must be 0 to 9$"),
     ],
 )
 def test_other_contents_are_named(
@@ -222,7 +222,7 @@ def test_cifar100_has_the_fine_labels(arrays: SimpleNamespace, tmp_path: Path, m
 
 @pytest.fixture
 def svhn(arrays: SimpleNamespace, server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A small SVHN in MATLAB's format, where the digit 0 has the label 10; its folder."""
+    """A small SVHN in MATLAB's format, in which the digit 0 has the label 10; its folder."""
     root, files, listed = tmp_path / "svhn", {}, {}
     for split in ("train", "test"):
         labels = getattr(arrays, f"{split}_labels")

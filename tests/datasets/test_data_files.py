@@ -23,9 +23,9 @@ def tree(root: Path) -> dict[str, int]:
 
 
 def one_line(error: pytest.ExceptionInfo[DataError]) -> str:
-    text = str(error.value)
-    assert "\n" not in text
-    return text
+    message = str(error.value)
+    assert "\n" not in message
+    return message
 
 
 def test_load_reads_the_arrays_and_writes_nothing(tiny: SimpleNamespace) -> None:
@@ -59,10 +59,10 @@ def test_flipped_byte_is_named(tiny: SimpleNamespace, look: Callable[..., Any]) 
     content = bytearray(path.read_bytes())
     content[-9] ^= 1
     path.write_bytes(content)
-    found = hashlib.md5(content).hexdigest()
+    actual = hashlib.md5(content).hexdigest()
     with pytest.raises(DataError) as error:
         look("tiny", tiny.root)
-    expected = f"{path}: corrupted: expected md5 {tiny.row.files[FIRST]}, found {found}; "
+    expected = f"{path}: corrupted: expected md5 {tiny.row.files[FIRST]}, found {actual}; "
     assert one_line(error).startswith(expected)
 
 
@@ -93,7 +93,7 @@ def test_wrong_format_is_named(
 
 def test_label_out_of_range(tiny: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(DATASETS, "tiny", replace(tiny.row, classes=2))
-    with pytest.raises(DataError, match=r"^data set tiny: label 2: allowed is 0 to 1$"):
+    with pytest.raises(DataError, match=r"^data set tiny: label 2: must be 0 to 1$"):
         load("tiny", tiny.root)
 
 

@@ -1,4 +1,4 @@
-"""The table of data sets, its identity and where its files are looked for."""
+"""The table of data sets, its identity and the folders of its files."""
 
 import os
 import subprocess
@@ -101,7 +101,7 @@ def test_content_hash(name: str) -> None:
 
 def test_data_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BENCH_DATA_ROOT", str(tmp_path / "named"))
-    assert data_root(tmp_path / "given") == tmp_path / "given"
+    assert data_root(tmp_path / "root") == tmp_path / "root"
     assert data_root() == tmp_path / "named"
     monkeypatch.chdir(tmp_path)
     assert data_root(Path("relative")) == tmp_path / "relative"
@@ -111,10 +111,11 @@ def test_data_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_unknown_data_set_names_the_known_and_the_nearest() -> None:
-    with pytest.raises(DataError, match=r"^data set 'minst': allowed is digits, .*; did you mean mnist\?$"):
+    with pytest.raises(DataError, match=r"^unknown data set 'minst': allowed are digits, .*; did you mean mnist\?$"):
         load("minst")
 
 
 def test_listing_imports_no_torch() -> None:
-    code = "import sys; from bench.datasets import DATASETS; DATASETS['mnist'].content_hash; assert 'torch' not in sys.modules"
+    code = "import sys; from bench.datasets import DATASETS; DATASETS['mnist'].content_hash"
+    code = f"{code}; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

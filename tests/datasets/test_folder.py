@@ -164,14 +164,14 @@ def refused(name: str) -> str:
 
 @pytest.mark.parametrize("name", ["folder:", "folder:/nowhere/at/all", "folder:@64", "folder:{tree}@0"])
 def test_wrong_names(tree: Path, name: str) -> None:
-    assert "allowed is folder:PATH or folder:PATH@SIDE, PATH a folder" in refused(name.format(tree=tree))
+    assert "must be folder:PATH or folder:PATH@SIDE, PATH a folder" in refused(name.format(tree=tree))
 
 
 def test_another_size_is_named_with_the_way_out(tree: Path) -> None:
     draw(tree / "train/a/1.png", 0, (8, 5))
-    said = refused(f"folder:{tree}")
-    assert said.startswith(f"{tree / 'train/a/1.png'}: 8x5 pixels, the first image 6x5: allowed is one size; ")
-    assert "folder:PATH@SIDE" in said
+    message = refused(f"folder:{tree}")
+    assert message.startswith(f"{tree / 'train/a/1.png'}: 8x5 pixels, the first image 6x5: must be of one size; ")
+    assert "folder:PATH@SIDE" in message
 
 
 def test_what_is_no_image_is_named(tree: Path) -> None:

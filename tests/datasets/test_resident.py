@@ -34,7 +34,7 @@ def test_batch_equals_the_naive_one(channels: int, layout: torch.memory_format, 
     for row, index in enumerate(indices):
         for c in range(channels):
             naive = (images[index, c].numpy().astype(np.float64) / 255 - MEAN[c]) / STD[c]
-            # The error of float32 grows with the size of the normalised values: up to 50 where std is 0.02.
+            # The error of float32 grows with the size of the normalised values: up to 50 if std is 0.02.
             size = max(1, np.abs(naive).max() / 4)
             assert np.abs(x[row, c].numpy() - naive).max() < (1e-6 if dtype == torch.float32 else 1e-13) * size
 
@@ -94,14 +94,14 @@ def test_gpu_gives_the_cpu_numbers(channels: int, layout: torch.memory_format) -
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"images": torch.zeros(2, 1, 4, 4)}, r"^images torch.float32 of shape \(2, 1, 4, 4\): allowed is torch.uint8"),
+        ({"images": torch.zeros(2, 1, 4, 4)}, r"^images torch.float32 of shape \(2, 1, 4, 4\): must be torch.uint8"),
         ({"images": torch.zeros(2, 4, 4, dtype=torch.uint8)}, r"^images torch.uint8 of shape \(2, 4, 4\)"),
-        ({"labels": torch.zeros(3, dtype=torch.int64)}, r"^labels torch.int64 of shape \(3,\): allowed is .*\(2,\)"),
+        ({"labels": torch.zeros(3, dtype=torch.int64)}, r"^labels torch.int64 of shape \(3,\): must be .*\(2,\)"),
         ({"labels": torch.zeros(2)}, "^labels torch.float32"),
-        ({"std": (0.0,)}, r"std \(0.0,\): allowed is 1 numbers each, std > 0"),
+        ({"std": (0.0,)}, r"std \(0.0,\): must be 1 numbers each, std > 0"),
         ({"mean": (0.1, 0.2)}, r"^mean \(0.1, 0.2\)"),
-        ({"dtype": torch.float16}, "^dtype torch.float16: allowed is torch.float32, torch.float64"),
-        ({"memory_format": torch.preserve_format}, "^memory_format torch.preserve_format: allowed is"),
+        ({"dtype": torch.float16}, "^dtype torch.float16: must be torch.float32 or torch.float64"),
+        ({"memory_format": torch.preserve_format}, "^memory_format torch.preserve_format: must be one of"),
     ],
 )
 def test_wrong_arguments_are_named(changed: dict[str, object], message: str) -> None:

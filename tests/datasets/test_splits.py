@@ -31,9 +31,9 @@ def test_stratified_is_exact_and_proportional(labels: Tensor, seed: int, data: s
     chosen = stratified(labels, count, state(seed))
     assert len(chosen) == count
     assert is_rising(chosen)
-    sizes, found = torch.bincount(labels, minlength=5), torch.bincount(labels[chosen], minlength=5)
+    sizes, counts = torch.bincount(labels, minlength=5), torch.bincount(labels[chosen], minlength=5)
     assert all(
-        abs(f - Fraction(count * s, len(labels))) < 1 for s, f in zip(sizes.tolist(), found.tolist(), strict=True)
+        abs(f - Fraction(count * s, len(labels))) < 1 for s, f in zip(sizes.tolist(), counts.tolist(), strict=True)
     )
     assert torch.equal(chosen, stratified(labels, count, state(seed)))
 
@@ -56,7 +56,7 @@ def test_train_validation_covers(labels: Tensor, seed: int, percent: int) -> Non
     total = len(labels)
     count = math.floor(Fraction(percent, 100) * total + Fraction(1, 2))
     if not 0 < count < total:
-        with pytest.raises(DataError, match="leaves both sides an image"):
+        with pytest.raises(DataError, match="must leave both sides an image"):
             train_validation(labels, percent / 100, state(seed))
         return
     train, validation = train_validation(labels, percent / 100, state(seed))
@@ -88,5 +88,5 @@ def test_class_balanced(labels: Tensor, seed: int, data: st.DataObject) -> None:
 
 @pytest.mark.parametrize("count", [-1, 4])
 def test_impossible_count(count: int) -> None:
-    with pytest.raises(DataError, match=f"^count {count}: allowed is 0 to 3, the number of images$"):
+    with pytest.raises(DataError, match=f"^count {count}: must be 0 to 3, the number of images$"):
         stratified(torch.zeros(3, dtype=torch.int64), count, state(0))

@@ -1,4 +1,4 @@
-"""Layer collapse that a published curve shows, from masks alone."""
+"""Layer collapse that a published curve shows, from masks only."""
 
 from __future__ import annotations
 

@@ -124,7 +124,7 @@ def test_a_shared_weight_is_counted_once() -> None:
 
 
 def test_errors_name_value_and_allowed() -> None:
-    with pytest.raises(ValueError, match="criterion 'fisher': allowed are snip, grasp"):
+    with pytest.raises(ValueError, match="criterion 'fisher': must be one of snip, grasp"):
         resolve("fisher")
     with pytest.raises(ValueError, match="criterion sample of 0 images"):
         snip(Mlp(), [], cross_entropy, GENERATOR)

@@ -1,4 +1,4 @@
-"""FORCE: a removed weight may return, where iterative SNIP's masks are nested."""
+"""FORCE: a removed weight may return, while iterative SNIP's masks are nested."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ def by_hand(rounds: int) -> list[Masks]:
     """The masks after each round: the gradient of a pruned copy times the weights as they were."""
     model, ((x, y),) = network(), batches((12,))
     initial = {n: w.detach().clone() for n, w in maskable(model).items()}
-    total, found = sum(w.numel() for w in initial.values()), []
+    total, masks = sum(w.numel() for w in initial.values()), []
     for count in schedule(RATE, total, rounds):
         model.zero_grad()
         cross_entropy(model(x), y).backward()
         scores = {n: (initial[n] * w.grad).abs() for n, w in maskable(model).items()}
-        found.append(global_scope(scores, 1 - Fraction(count, total)))
+        masks.append(global_scope(scores, 1 - Fraction(count, total)))
         for n, w in maskable(model).items():
-            w.data = initial[n] * found[-1][n]
-    return found
+            w.data = initial[n] * masks[-1][n]
+    return masks
 
 
 def test_it_scores_initial_weights_by_the_gradient_of_the_masked_net() -> None:
@@ -83,5 +83,5 @@ def test_what_is_removed_returns_only_where_it_may(revive: bool, last: list[int]
 
 @pytest.mark.parametrize("fields", [{"criterion": "snip"}, {"scope": "erk"}, {"rounds": 0}])
 def test_it_refuses_what_it_would_ignore(fields: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="allowed is"):
+    with pytest.raises(ValueError, match="must be"):
         FORCE(**fields)

@@ -23,9 +23,9 @@ def select(method: Method, seed: int = 3) -> Masks:
 
 @pytest.mark.parametrize("like", LIKE)
 def test_as_many_live_weights_in_every_layer(like: str) -> None:
-    drawn, own = select(RandomLike(like=like)), select(LIKE[like])
-    assert [int(m.sum()) for m in drawn.values()] == [int(m.sum()) for m in own.values()]
-    assert any(not torch.equal(drawn[n], own[n]) for n in own)
+    drawn, liked = select(RandomLike(like=like)), select(LIKE[like])
+    assert [int(m.sum()) for m in drawn.values()] == [int(m.sum()) for m in liked.values()]
+    assert any(not torch.equal(drawn[n], liked[n]) for n in liked)
     again, other = select(RandomLike(like=like)), select(RandomLike(like=like), seed=4)
     assert all(torch.equal(drawn[n], again[n]) for n in drawn)
     assert any(not torch.equal(drawn[n], other[n]) for n in drawn)
@@ -48,7 +48,7 @@ def test_layer_densities_of_the_scopes() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in METHODS if name.endswith("-freeze")])
-def test_freeze_and_prune_differ_by_the_background_alone(name: str) -> None:
+def test_freeze_and_prune_differ_only_by_the_background(name: str) -> None:
     one, other = METHODS[name], METHODS[name.removesuffix("freeze") + "prune"]
     assert (one.background, other.background) == ("freeze", "prune")
     assert {**one.record(), "background": "prune"} == other.record()
@@ -57,7 +57,7 @@ def test_freeze_and_prune_differ_by_the_background_alone(name: str) -> None:
 
 
 def test_unknown_names_and_other_fields_are_refused() -> None:
-    with pytest.raises(ValueError, match="like 'fisher': allowed are snip, grasp, synflow"):
+    with pytest.raises(ValueError, match="like 'fisher': must be one of snip, grasp, synflow"):
         RandomLike(like="fisher")
-    with pytest.raises(ValueError, match="scope 'erk' of RandomLike: allowed is 'global'"):
+    with pytest.raises(ValueError, match="scope 'erk' of RandomLike: must be 'global'"):
         RandomLike(scope="erk")

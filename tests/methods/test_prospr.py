@@ -125,14 +125,14 @@ def test_steps_that_diverge_are_an_error_and_no_mask() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "message"),
     [
-        ({"inner_steps": 0}, "inner_steps 0: allowed is a whole number >= 1"),
-        ({"inner_lr": 0}, "inner_lr 0.0: allowed is inner_lr > 0"),
-        ({"inner_lr": float("nan")}, "inner_lr nan: allowed is inner_lr > 0"),
-        ({"inner_momentum": 1}, "inner_momentum 1.0: allowed is 0 <= inner_momentum < 1"),
+        ({"inner_steps": 0}, "inner_steps 0: must be a whole number >= 1"),
+        ({"inner_lr": 0}, "inner_lr 0.0: must be inner_lr > 0"),
+        ({"inner_lr": float("nan")}, "inner_lr nan: must be inner_lr > 0"),
+        ({"inner_momentum": 1}, "inner_momentum 1.0: must be 0 <= inner_momentum < 1"),
     ],
 )
-def test_fields_have_ranges(fields: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_fields_have_ranges(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         ProsPr(**fields)

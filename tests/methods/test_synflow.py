@@ -1,4 +1,4 @@
-"""SynFlow: scores and rounds by hand, the conservation law, and no layer lost where others lose one."""
+"""SynFlow: scores and rounds by hand, the conservation law, and no layer lost that others lose."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_no_layer_is_lost_where_one_shot_and_magnitude_lose_one() -> None:
         assert sum(kept) == count and min(kept) > 0
 
 
-def test_a_deep_net_overflows_float32_alone() -> None:
+def test_a_deep_net_overflows_float32_but_not_float64() -> None:
     model = nn.Sequential(*(nn.Linear(10, 10, bias=False) for _ in range(20)))
     for w in maskable(model).values():
         w.data = torch.full_like(w, -100.0) * torch.arange(1, 101).view(10, 10).sqrt()
@@ -106,8 +106,8 @@ def test_mode_precision_and_images_do_not_matter() -> None:
     model = ConvNorm()
     model.norm.running_mean.uniform_(-1, 1)
     chosen = []
-    for made in (model.train(), copy.deepcopy(model).eval(), copy.deepcopy(model).double()):
-        chosen.append(live(made, "0.7", (1, 4, 4)))
+    for network in (model.train(), copy.deepcopy(model).eval(), copy.deepcopy(model).double()):
+        chosen.append(live(network, "0.7", (1, 4, 4)))
     chosen.append(SynFlow().select(model, square_batches(), no_loss, Fraction("0.7"), GENERATOR))
     assert all(torch.equal(chosen[0][n], other[n]) for other in chosen for n in chosen[0])
 

@@ -122,8 +122,8 @@ def test_each_tensor_has_its_own_stream() -> None:
     model = build("lenet-5-caffe", 10)
     initialise(model, "xavier-normal", draw)
     assert drawn == ["conv1.weight", "conv2.weight", "fc1.weight", "fc2.weight"]
-    alone = INITIALISERS["xavier-normal"](stream(0, "init", "fc2.weight"), (10, 500)).astype(np.float32)
-    assert torch.equal(model.fc2.weight, torch.from_numpy(alone))
+    by_itself = INITIALISERS["xavier-normal"](stream(0, "init", "fc2.weight"), (10, 500)).astype(np.float32)
+    assert torch.equal(model.fc2.weight, torch.from_numpy(by_itself))
     assert all(not p.any() for n, p in model.named_parameters() if n.endswith("bias"))
 
 
@@ -162,10 +162,12 @@ def test_checksum_sees_names_dtypes_shapes_and_values_but_no_layout() -> None:
 
 
 def test_unknown_initialiser() -> None:
-    with pytest.raises(ValueError, match=r"^initialiser 'xavier': allowed is xavier-normal, xavier-uniform, he-normal"):
+    with pytest.raises(
+        ValueError, match=r"^unknown initialiser 'xavier': allowed are xavier-normal, xavier-uniform, he-normal"
+    ):
         initialised(nn.Linear(2, 2), "xavier")
 
 
 def test_unknown_layer_is_an_error() -> None:
-    with pytest.raises(ValueError, match=r"^layer 1 \(LayerNorm\): allowed is Conv, Linear and BatchNorm"):
+    with pytest.raises(ValueError, match=r"^layer 1 \(LayerNorm\): must be Conv, Linear or BatchNorm"):
         initialised(nn.Sequential(nn.Linear(2, 2), nn.LayerNorm(2)), "normal")

@@ -1,5 +1,6 @@
 """The table of models: every row is what it says, and listing it costs no torch."""
 
+import json
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ from torch import nn
 from bench.models import MODELS, build
 from bench.models.lenet import LeNet5Caffe
 from bench.models.resnet import Padded
+from bench.models.shapes import FILE
 
 # maskable weights, biases, BatchNorm scale and shift, all: counted layer by layer for ten classes.
 COUNTS = {
@@ -39,34 +41,33 @@ FOR_HUNDRED = {  # all parameters
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", COUNTS)
 def test_counts_are_exact(name: str) -> None:
     row, model = MODELS[name], build(name, 10)
     norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d)]
-    own = {id(p) for m in norms for p in m.parameters()}
-    biases = sum(p.numel() for n, p in model.named_parameters() if n.endswith("bias") and id(p) not in own)
-    found = row.maskable(10), biases, sum(p.numel() for m in norms for p in m.parameters()), row.parameters(10)
-    assert found == COUNTS[name]
+    of_norms = {id(p) for m in norms for p in m.parameters()}
+    biases = sum(p.numel() for n, p in model.named_parameters() if n.endswith("bias") and id(p) not in of_norms)
+    counts = row.maskable(10), biases, sum(p.numel() for m in norms for p in m.parameters()), row.parameters(10)
+    assert counts == COUNTS[name]
     assert row.parameters(100) == FOR_HUNDRED.get(name, row.parameters(100))
 
 
-@pytest.mark.parametrize("classes", [10, 100])
+@pytest.mark.parametrize("classes", [10, 100, 200])
 @pytest.mark.parametrize("name", MODELS)
-def test_the_table_has_every_parameter_of_the_network(name: str, classes: int) -> None:
+def test_the_file_has_every_parameter_of_the_network(name: str, classes: int) -> None:
     row, model = MODELS[name], build(name, classes)
+    assert row.build in json.loads(FILE.read_text())
     assert row.shapes(classes) == {n: tuple(p.shape) for n, p in model.named_parameters()}
-    assert list(row.layers(classes)) == list(maskable_weights(model))
+    assert list(row.layers(classes)) == list(maskable_weights(model, row.image_shape))
 
 
-def maskable_weights(model: nn.Module) -> dict[str, torch.Tensor]:
+def maskable_weights(model: nn.Module, image_shape: tuple[int, ...]) -> dict[str, torch.Tensor]:
     """The weights of Conv and Linear layers in the order in which the layers run."""
     ran: list[nn.Module] = []
     layers = {m: f"{n}.weight" for n, m in model.named_modules() if isinstance(m, nn.Conv2d | nn.Linear)}
     for layer in layers:
         layer.register_forward_hook(lambda module, *_: ran.append(module))
-    first = next(iter(layers))
-    colour = isinstance(first, nn.Conv2d) and first.in_channels == 3
-    model.eval()(torch.zeros(1, 3, 32, 32) if colour else torch.zeros(1, 1, 28, 28))
+    model.eval()(torch.zeros(1, *image_shape))
     return {layers[layer]: layer.weight for layer in ran}
 
 
@@ -112,8 +113,8 @@ def test_parameter_names() -> None:
         "lenet-5-caffe-relu": ["conv1", "conv2", "fc1", "fc2"],
     }
     for name, expected in layers.items():
-        found = [n for n, _ in build(name, 10).named_parameters()]
-        assert found == [f"{layer}.{kind}" for layer in expected for kind in ("weight", "bias")]
+        names = [n for n, _ in build(name, 10).named_parameters()]
+        assert names == [f"{layer}.{tensor}" for layer in expected for tensor in ("weight", "bias")]
 
 
 def test_relu_after_the_convolutions_is_what_differs() -> None:
@@ -136,7 +137,9 @@ def test_build_leaves_the_random_state() -> None:
 
 
 def test_unknown_model_names_the_known_and_the_nearest() -> None:
-    with pytest.raises(ValueError, match=r"^model 'lenet-5': allowed is lenet-300-100, .*; did you mean lenet-5-caffe"):
+    with pytest.raises(
+        ValueError, match=r"^unknown model 'lenet-5': allowed are lenet-300-100, .*; did you mean lenet-5-caffe"
+    ):
         build("lenet-5", 10)
 
 

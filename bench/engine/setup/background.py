@@ -25,7 +25,7 @@ class MethodOf(Protocol):
 
     @property
     def control(self) -> str:
-        """Of `bench.methods.base.Control`."""
+        """Of `bench.methods.types.Control`."""
 
 
 class Described(Protocol):

@@ -17,10 +17,10 @@ from bench.engine.setup.background import apply_background
 from bench.engine.setup.prepare import Trial, prepare
 from bench.engine.train import train
 from bench.methods import METHODS, Dense, IterativeSNIP
-from bench.methods.base import Control
 from bench.methods.controls import CONTROLS
 from bench.methods.counts import live_count
 from bench.methods.maskable import maskable
+from bench.methods.types import Control
 from bench.models.initialise import checksum
 from bench.trial.plugins import Catalogue
 from bench.trial.spec import TrialSpec
@@ -140,11 +140,11 @@ def test_a_control_is_a_field_of_any_method() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("snip:control=redraw", "control redraw with background prune: allowed with freeze"),
-        ("iter-snip:control=invert", "control invert of IterativeSNIP: allowed of one-shot methods"),
+        ("snip:control=redraw", "background prune with control redraw: must be freeze"),
+        ("iter-snip:control=invert", "control invert of IterativeSNIP: must be of a one-shot method"),
         (
             "snip:control=shufle",
-            "control 'shufle': allowed are none, shuffle, reinitialise, invert, ",
+            "control 'shufle': must be one of none, shuffle, reinitialise, invert, ",
         ),
     ],
 )

@@ -23,7 +23,8 @@ from bench.engine.train import train, train_epochs
 from bench.engine.trainers import Together
 from bench.methods import Method
 from bench.models import MODELS
-from bench.trial.pack_kind import packs_of, resolve_pack
+from bench.trial.pack_kind import resolve_pack
+from bench.trial.packs import packs_of
 
 TIMING = {names.SCORING_SECONDS, names.TRAINING_SECONDS, names.PEAK_MEMORY}
 

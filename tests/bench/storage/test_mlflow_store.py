@@ -20,6 +20,7 @@ import pytest
 from mlflow import MlflowClient
 
 from bench import names
+from bench.canonical import canonical_json
 from bench.cli.cli import main
 from bench.methods import Method
 from bench.storage import mlflow_store, mlflow_ui, offline_folder, store_uri
@@ -28,7 +29,7 @@ from bench.storage.offline_import import STORED, THERE, deliver
 from bench.storage.recorder import Recorder
 from bench.storage.write_queue import Delivery
 from bench.trial.result import TrialResult
-from bench.trial.spec import TrialSpec, canonical_json
+from bench.trial.spec import TrialSpec
 
 
 def spec(seed: int) -> TrialSpec:

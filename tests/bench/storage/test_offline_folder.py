@@ -17,12 +17,13 @@ from command_line import bench, environment, stored
 from mlflow import MlflowClient
 
 from bench import names
+from bench.canonical import key_of
 from bench.cli.cli import main
 from bench.methods import METHODS
 from bench.storage import offline_folder
 from bench.storage.entry import Entry, decode, encode
 from bench.trial.result import TrialResult
-from bench.trial.spec import TrialSpec, key_of
+from bench.trial.spec import TrialSpec
 
 # --rates 0.9 with the default methods: dense, freeze, snip.
 SWEEP = ("run", "--rates", "0.9", "--seeds", "1", "--epochs", "2", "--executor", "local")

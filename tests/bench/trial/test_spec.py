@@ -75,7 +75,7 @@ def test_a_criterion_is_identified_by_name_and_source() -> None:
         return lambda model, batches, loss, generator: {"w": sign}
 
     for criterion in (captures(1), partial(print), lambda *a: {}):
-        with pytest.raises(ValueError, match="allowed is a named function that captures no variables"):
+        with pytest.raises(ValueError, match="must be a named function that captures no variables"):
             Method(criterion=criterion, background="freeze")
 
 

@@ -60,5 +60,5 @@ def test_a_folder_of_images_is_one_data_set_wherever_it_lies(tmp_path: Path, mon
     )
     assert here == there
     assert here["dataset"] == "folder:some@4"
-    with pytest.raises(ValueError, match=r"^data set 'folder:nowhere': allowed is folder:PATH or folder:PATH@SIDE"):
+    with pytest.raises(ValueError, match=r"^data set 'folder:nowhere': must be folder:PATH or folder:PATH@SIDE"):
         data_and_model("folder:nowhere", "small", "xavier-normal")

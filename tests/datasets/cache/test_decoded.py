@@ -1,4 +1,4 @@
-"""Which files the cache of decoded arrays serves, and what happens where it cannot be written."""
+"""Which files the cache of decoded arrays serves, and what happens if it cannot be written."""
 
 import os
 import subprocess

@@ -1,6 +1,6 @@
 """A folder of arrays on disk: written once, as a whole, and mapped into memory by every process that reads it.
 
-A `.npy` file for each part, and a header that says what they were made from and their checksums. The folder is written
+A `.npy` file for each array, and a header that says what they were made from and their checksums. The folder is written
 under another name and then renamed: one of the right name is complete. Imports no torch.
 """
 
@@ -23,9 +23,9 @@ from numpy.typing import DTypeLike, NDArray
 
 from bench.datasets.statistics import mean_std_of
 
-Parts = Mapping[str, NDArray[Any]]  # {train,test}_images uint8 [N,H,W,C] and {train,test}_labels int64 [N]
+Arrays = Mapping[str, NDArray[Any]]  # {train,test}_images uint8 [N,H,W,C] and {train,test}_labels int64 [N]
 Shapes = Mapping[str, tuple[tuple[int, ...], DTypeLike]]
-Fill = Callable[[Parts], None]
+Fill = Callable[[Arrays], None]
 
 FORMAT = 1  # raise it when the files below are written in another way
 HEADER = "header.json"
@@ -34,46 +34,46 @@ ABANDONED_SECONDS = 24 * 3600.0  # after which the writer of such a folder is ta
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kept:
+class DecodedArrays:
     """The arrays of a data set, with the training images' mean and standard deviation per channel."""
 
-    parts: Parts
+    arrays: Arrays
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
 
-def filled(shapes: Shapes, fill: Fill) -> Kept:
-    """The arrays in this process's own memory."""
-    parts = {name: np.empty(shape, dtype) for name, (shape, dtype) in shapes.items()}
-    fill(parts)
-    mean, std = mean_std_of(parts["train_images"])
-    return Kept(parts=parts, mean=mean, std=std)
+def in_memory(shapes: Shapes, fill: Fill) -> DecodedArrays:
+    """The arrays, in the memory of this process only."""
+    arrays = {name: np.empty(shape, dtype) for name, (shape, dtype) in shapes.items()}
+    fill(arrays)
+    mean, std = mean_std_of(arrays["train_images"])
+    return DecodedArrays(arrays=arrays, mean=mean, std=std)
 
 
-def has_kept(folder: Path, identity: str) -> bool:
+def has_arrays(folder: Path, identity: str) -> bool:
     """Whether the header of `folder` says that it was made from `identity`; the arrays are not looked at."""
     return _header(folder, identity) is not None
 
 
-def open_kept(folder: Path, identity: str) -> Kept | None:
-    """The arrays that were written of `identity`, checked; None where there are none, or others, or damaged ones."""
+def open_arrays(folder: Path, identity: str) -> DecodedArrays | None:
+    """The arrays that were written of `identity`, checked; None if there are none, or others, or damaged ones."""
     header = _header(folder, identity)
     if header is None:
         return None
     try:
         # Copy on write: torch warns of arrays that cannot be written to, and nothing reaches the file.
-        parts = {name: np.load(folder / f"{name}.npy", mmap_mode="c") for name in header["crc32"]}
-        damaged = [name for name, array in parts.items() if _crc32(array) != header["crc32"][name]]
-        kept = Kept(parts=parts, mean=tuple(header["mean"]), std=tuple(header["std"]))
+        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="c") for name in header["crc32"]}
+        damaged = [name for name, array in arrays.items() if _crc32(array) != header["crc32"][name]]
+        stored = DecodedArrays(arrays=arrays, mean=tuple(header["mean"]), std=tuple(header["std"]))
     except (OSError, EOFError, ValueError, TypeError, KeyError, AttributeError):
         return None
-    return None if damaged else kept
+    return None if damaged else stored
 
 
-def write_kept(folder: Path, identity: str, shapes: Shapes, fill: Fill) -> None:
+def write_arrays(folder: Path, identity: str, shapes: Shapes, fill: Fill) -> None:
     """Make `folder` hold the arrays of `identity`, which `fill` writes; what was there is replaced.
 
-    Raises: OSError where the folder cannot be written; whatever `fill` raises.
+    Raises: OSError if the folder cannot be written; whatever `fill` raises.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(folder.parent)
@@ -81,17 +81,17 @@ def write_kept(folder: Path, identity: str, shapes: Shapes, fill: Fill) -> None:
     try:
         new = temporary / "new"
         new.mkdir()
-        parts = {name: _allocate(new / f"{name}.npy", *shapes[name]) for name in shapes}
-        fill(parts)
-        mean, std = mean_std_of(parts["train_images"])
+        arrays = {name: _allocate(new / f"{name}.npy", *shapes[name]) for name in shapes}
+        fill(arrays)
+        mean, std = mean_std_of(arrays["train_images"])
         header = {
             "format": FORMAT,
             "identity": identity,
-            "crc32": {name: _crc32(array) for name, array in parts.items()},
+            "crc32": {name: _crc32(array) for name, array in arrays.items()},
             "mean": mean,
             "std": std,
         }
-        for array in parts.values():
+        for array in arrays.values():
             array.flush()
         (new / HEADER).write_text(json.dumps(header, indent=1))
         _put(new, folder, identity, temporary / "old")
@@ -102,7 +102,7 @@ def write_kept(folder: Path, identity: str, shapes: Shapes, fill: Fill) -> None:
 def _put(new: Path, folder: Path, identity: str, old: Path) -> None:
     """Rename `new` to `folder`, unless another process has just written the same there."""
     if folder.exists():
-        if open_kept(folder, identity) is not None:
+        if open_arrays(folder, identity) is not None:
             return
         folder.rename(old)
     new.rename(folder)

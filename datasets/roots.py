@@ -1,7 +1,8 @@
-"""Where data lie: the data root, which is the user's, and the cache of what was decoded from it. Imports no torch."""
+"""The root folders: of the data, which is the user's, and of what is kept of them in a cache. Imports no torch."""
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import os
 from pathlib import Path
@@ -15,10 +16,10 @@ if TYPE_CHECKING:
 PROJECT = "freeze-or-prune"
 
 
-def data_root(given: Path | None = None) -> Path:
-    """The absolute folder of the data: `given`, else BENCH_DATA_ROOT, else the user's cache folder."""
-    if given is not None:
-        return given.expanduser().absolute()
+def data_root(root: Path | None = None) -> Path:
+    """The absolute folder of the data: `root`, else BENCH_DATA_ROOT, else the user's cache folder."""
+    if root is not None:
+        return root.expanduser().absolute()
     if named := os.environ.get("BENCH_DATA_ROOT"):
         return Path(named).expanduser().absolute()
     return _user_cache()
@@ -27,6 +28,11 @@ def data_root(given: Path | None = None) -> Path:
 def decoded_root() -> Path:
     """The folder of decoded arrays, in the user's cache folder; whatever lies there may be deleted."""
     return _user_cache() / "decoded"
+
+
+def cached(name: str, key: str) -> Path:
+    """The path below `decoded_root` of what `key` identifies; `name` is there for people to read."""
+    return decoded_root() / f"{name[:64]}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
 
 
 def checkpoint_root() -> Path:
@@ -43,10 +49,10 @@ def folder_of(name: str, row: DatasetRow, root: Path | None) -> Path:
         return Path(row.folder)
     if not row.package:
         return data_root(root)
-    found = importlib.util.find_spec(row.package)
-    if found is None or found.origin is None:
+    package = importlib.util.find_spec(row.package)
+    if package is None or package.origin is None:
         raise DataError(f"data set {name}: needs the package {row.package}, which is not installed")
-    return Path(found.origin).parents[1]
+    return Path(package.origin).parents[1]
 
 
 def _user_cache() -> Path:

@@ -1,4 +1,4 @@
-"""The folder of decoded arrays: whole or not there, and made again where it is outdated or damaged."""
+"""The folder of decoded arrays: whole or not there, and made again if it is outdated or damaged."""
 
 import json
 import os
@@ -13,7 +13,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bench.datasets.cache.kept import ABANDONED_SECONDS, Shapes, filled, has_kept, open_kept, write_kept
+from bench.datasets.cache.array_folder import (
+    ABANDONED_SECONDS,
+    Shapes,
+    has_arrays,
+    in_memory,
+    open_arrays,
+    write_arrays,
+)
 
 SHAPES: Shapes = {
     "train_images": ((6, 4, 5, 3), np.uint8),
@@ -23,13 +30,13 @@ SHAPES: Shapes = {
 }
 
 
-def fill(parts: Mapping[str, NDArray[Any]]) -> None:
-    for number, array in enumerate(parts.values()):
+def fill(arrays: Mapping[str, NDArray[Any]]) -> None:
+    for number, array in enumerate(arrays.values()):
         array[:] = np.random.RandomState(number).randint(0, 10, array.shape)
 
 
-def fail(parts: Mapping[str, NDArray[Any]]) -> None:
-    fill(parts)
+def fail(arrays: Mapping[str, NDArray[Any]]) -> None:
+    fill(arrays)
     raise ValueError("half way")
 
 
@@ -39,33 +46,33 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_what_was_written_is_opened(folder: Path) -> None:
-    assert open_kept(folder, "a") is None
-    write_kept(folder, "a", SHAPES, fill)
-    kept, own = open_kept(folder, "a"), filled(SHAPES, fill)
-    assert kept is not None and has_kept(folder, "a")
-    assert (kept.mean, kept.std) == (own.mean, own.std)
-    for name, array in own.parts.items():
-        assert kept.parts[name].dtype == array.dtype
-        assert np.array_equal(kept.parts[name], array)
+    assert open_arrays(folder, "a") is None
+    write_arrays(folder, "a", SHAPES, fill)
+    mapped, in_process = open_arrays(folder, "a"), in_memory(SHAPES, fill)
+    assert mapped is not None and has_arrays(folder, "a")
+    assert (mapped.mean, mapped.std) == (in_process.mean, in_process.std)
+    for name, array in in_process.arrays.items():
+        assert mapped.arrays[name].dtype == array.dtype
+        assert np.array_equal(mapped.arrays[name], array)
     assert sorted(path.name for path in folder.parent.iterdir()) == ["some"]
 
 
 def test_what_a_process_writes_into_its_arrays_reaches_no_file(folder: Path) -> None:
-    write_kept(folder, "a", SHAPES, fill)
-    kept = open_kept(folder, "a")
-    assert kept is not None
-    kept.parts["train_images"][:] = 255
-    again = open_kept(folder, "a")
-    assert again is not None and again.parts["train_images"].max() < 10
+    write_arrays(folder, "a", SHAPES, fill)
+    mapped = open_arrays(folder, "a")
+    assert mapped is not None
+    mapped.arrays["train_images"][:] = 255
+    again = open_arrays(folder, "a")
+    assert again is not None and again.arrays["train_images"].max() < 10
 
 
 def test_another_identity_is_not_opened_and_is_replaced(folder: Path) -> None:
-    write_kept(folder, "a", SHAPES, fill)
-    before = open_kept(folder, "a")
-    assert before is not None and open_kept(folder, "b") is None
-    write_kept(folder, "b", SHAPES, fill)
-    assert open_kept(folder, "a") is None and open_kept(folder, "b") is not None
-    assert before.parts["train_images"].max() < 10  # still mapped
+    write_arrays(folder, "a", SHAPES, fill)
+    before = open_arrays(folder, "a")
+    assert before is not None and open_arrays(folder, "b") is None
+    write_arrays(folder, "b", SHAPES, fill)
+    assert open_arrays(folder, "a") is None and open_arrays(folder, "b") is not None
+    assert before.arrays["train_images"].max() < 10  # still mapped
     assert sorted(path.name for path in folder.parent.iterdir()) == ["some"]
 
 
@@ -78,41 +85,41 @@ def damage(path: Path, how: str) -> None:
 @pytest.mark.parametrize("how", ["flipped", "cut", "empty"])
 @pytest.mark.parametrize("name", [*(f"{name}.npy" for name in SHAPES), "header.json"])
 def test_damage_is_noticed_and_mended(folder: Path, name: str, how: str) -> None:
-    write_kept(folder, "a", SHAPES, fill)
+    write_arrays(folder, "a", SHAPES, fill)
     damage(folder / name, how)
-    assert open_kept(folder, "a") is None
-    write_kept(folder, "a", SHAPES, fill)
-    assert open_kept(folder, "a") is not None
+    assert open_arrays(folder, "a") is None
+    write_arrays(folder, "a", SHAPES, fill)
+    assert open_arrays(folder, "a") is not None
 
 
 def test_a_missing_part_is_noticed(folder: Path) -> None:
-    write_kept(folder, "a", SHAPES, fill)
+    write_arrays(folder, "a", SHAPES, fill)
     (folder / "test_labels.npy").unlink()
-    assert open_kept(folder, "a") is None
+    assert open_arrays(folder, "a") is None
 
 
 @pytest.mark.parametrize("header", ["[]", "{}", '{"format": 1, "identity": "a"}', '{"format": 0, "identity": "a"}'])
 def test_a_header_of_another_kind(folder: Path, header: str) -> None:
-    write_kept(folder, "a", SHAPES, fill)
+    write_arrays(folder, "a", SHAPES, fill)
     (folder / "header.json").write_text(header)
-    assert open_kept(folder, "a") is None
+    assert open_arrays(folder, "a") is None
 
 
 def test_a_failure_leaves_what_was_there(folder: Path) -> None:
-    write_kept(folder, "a", SHAPES, fill)
+    write_arrays(folder, "a", SHAPES, fill)
     with pytest.raises(ValueError, match="half way"):
-        write_kept(folder, "b", SHAPES, fail)
-    assert open_kept(folder, "a") is not None
+        write_arrays(folder, "b", SHAPES, fail)
+    assert open_arrays(folder, "a") is not None
     assert sorted(path.name for path in folder.parent.iterdir()) == ["some"]
 
 
 def test_the_same_written_meanwhile_by_another_stays(folder: Path) -> None:
-    def slow(parts: Mapping[str, NDArray[Any]]) -> None:
-        fill(parts)
-        write_kept(folder, "a", SHAPES, fill)
+    def slow(arrays: Mapping[str, NDArray[Any]]) -> None:
+        fill(arrays)
+        write_arrays(folder, "a", SHAPES, fill)
 
-    write_kept(folder, "a", SHAPES, slow)
-    assert open_kept(folder, "a") is not None
+    write_arrays(folder, "a", SHAPES, slow)
+    assert open_arrays(folder, "a") is not None
     assert sorted(path.name for path in folder.parent.iterdir()) == ["some"]
 
 
@@ -120,15 +127,15 @@ KILLED = """
     import os, signal, sys
     from pathlib import Path
     import numpy as np
-    from bench.datasets.cache.kept import write_kept
+    from bench.datasets.cache.array_folder import write_arrays
 
-    def killed(parts):
-        for array in parts.values():
+    def killed(arrays):
+        for array in arrays.values():
             array[:] = 1
         os.kill(os.getpid(), signal.SIGKILL)
 
     shapes = {"train_images": ((2, 3, 3, 1), np.uint8), "train_labels": ((2,), np.int64)}
-    write_kept(Path(sys.argv[1]), "a", shapes, killed)
+    write_arrays(Path(sys.argv[1]), "a", shapes, killed)
 """
 
 
@@ -136,16 +143,16 @@ def test_a_killed_writer_leaves_no_cache_and_its_rest_is_removed_in_time(folder:
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(KILLED), str(folder)], capture_output=True)
     assert done.returncode == -9
     (rest,) = folder.parent.iterdir()
-    assert open_kept(folder, "a") is None
-    write_kept(folder, "a", SHAPES, fill)
+    assert open_arrays(folder, "a") is None
+    write_arrays(folder, "a", SHAPES, fill)
     assert rest.is_dir()  # its writer may still be alive
     long_ago = rest.stat().st_mtime - ABANDONED_SECONDS - 1
     os.utime(rest, (long_ago, long_ago))
-    write_kept(folder, "b", SHAPES, fill)
+    write_arrays(folder, "b", SHAPES, fill)
     assert sorted(path.name for path in folder.parent.iterdir()) == ["some"]
 
 
 def test_the_header_says_what_was_written(folder: Path) -> None:
-    write_kept(folder, "a", SHAPES, fill)
+    write_arrays(folder, "a", SHAPES, fill)
     header = json.loads((folder / "header.json").read_text())
     assert (header["format"], header["identity"], list(header["crc32"])) == (1, "a", list(SHAPES))

@@ -1,0 +1,43 @@
+"""Files between processes: written whole, and locked. Imports nothing of ours: every room may import it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from uuid import uuid4
+
+
+def write_whole(file: Path, data: bytes) -> None:
+    """Write a file that is there whole or not at all, now or after a crash."""
+    unfinished = file.with_name(f".{file.name}.{uuid4().hex}.part")
+    try:
+        with unfinished.open("wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        unfinished.replace(file)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    with _opened(file.parent) as folder:
+        os.fsync(folder)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Keep out other processes that lock the same file or folder; without effect if the file system has no locks."""
+    with _opened(path) as descriptor:
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
