@@ -13,11 +13,11 @@ SOON_SECONDS = 0.5
 
 
 @contextmanager
-def usage_errors() -> Iterator[None]:
-    """A ValueError raised in here is about what the user gave: one line, exit code 2."""
+def usage_errors(kind: type[ValueError] = ValueError) -> Iterator[None]:
+    """An error of this kind raised in here is about what the user gave: one line, exit code 2."""
     try:
         yield
-    except ValueError as error:
+    except kind as error:
         raise click.UsageError(str(error)) from error
 
 

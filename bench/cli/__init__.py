@@ -1,8 +1,10 @@
 """The command line. Whatever is wrong is one line on stderr, before anything is written.
 
 cli               the commands, and one-line errors
-options           the options of the commands, as tables
-arguments         from options to checked values
+requests          what each command is asked: frozen requests, whose fields are its options
+options           from a request's fields to click's options, and back
+protocol_options  the options of the protocol, and the fields of a trial that they give
+arguments         from requests to checked values
 grammar           the small languages: rates and seeds
 run               the `run` command
 tune              the `tune` command
@@ -13,5 +15,5 @@ commands          table, report, power, plot, import, ui
 list_command      the `list` command
 listing           what `list` prints, as rows
 network_commands  export, verify, narrow
-speed_command     the `speed` command
+speed_commands    the commands of `speed`
 """

@@ -1,4 +1,4 @@
-"""From the command line's options to checked values; whatever is wrong is a ValueError of one line. No torch."""
+"""From requests to checked values; whatever is wrong is a ValueError of one line. No torch."""
 
 from __future__ import annotations
 
@@ -6,78 +6,81 @@ import ctypes
 import os
 import socket
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from math import floor
 from pathlib import Path
 from typing import Any
 
 from bench.cli.grammar import parse_rates, parse_seeds
+from bench.cli.protocol_options import read_protocol
+from bench.cli.requests.sweep import RunRequest, SweepRequest
 from bench.datasets import DatasetRow, row_of
 from bench.datasets.counts import validation_count
 from bench.datasets.places import checkpoint_root
+from bench.execution.run import Execution
 from bench.storage.files import files_at
 from bench.storage.store_uri import check_folder
 from bench.trial.plugins import Catalogue
+from bench.trial.spec import TrialSpec
 from bench.trial.sweep import Sweep, data_and_model
-
-FIELDS = (
-    "epochs", "batch_size", "optimizer", "momentum", "nesterov", "weight_decay", "schedule", "warmup_epochs",
-    "validation_fraction", "criterion_per_class", "criterion_statistics", "augmentation", "precision", "tf32",
-    "deterministic", "step", "pack",
-)  # fmt: skip
-
 
 ADDRESS_SECONDS = 5.0  # to wait for a cluster's answer
 STORAGE_SECONDS = 30.0  # and for an object store's
 
 
-@dataclass(frozen=True, kw_only=True)
-class Execution:
-    """Where and how the trials run: nothing here changes a number."""
-
-    executor: str
-    gpus_per_trial: float
-    address: str | None
-    max_retries: int
-    offline: Path | None  # the folder that takes the results; None = the MLflow store
-    storage: str | None  # the folder or object store that takes the checkpoints; None = there are none
-
-
-def read_sweep(options: Mapping[str, Any]) -> Sweep:
-    """The sweep of a `run` command on the CPU, its first trial checked: all others differ in method, rate and seed."""
-    protocol = {name: options[name] for name in FIELDS}
-    protocol |= data_and_model(options["dataset"], options["model"], options["initialiser"])
-    protocol |= {"lr": _lr(options), "milestones": _milestones(options["milestones"])}
-    protocol["threads"] = options["cpus_per_trial"]
-    if options["cpus_per_trial"] < 1:
-        raise ValueError(f"cpus-per-trial {options['cpus_per_trial']}: allowed is a whole number >= 1")
-    if options["gamma"] is not None:
-        if options["schedule"] != "step":
-            raise ValueError(f"--gamma with schedule {options['schedule']}: the step schedule alone has it")
-        protocol["gamma"] = options["gamma"]
-    catalogue = Catalogue(options["plugins"])
-    methods = dict(catalogue.parse(text.strip()) for text in options["methods"].split(","))
-    sweep = Sweep(
-        methods=methods,
-        rates=parse_rates(options["rates"]),
-        seeds=parse_seeds(options["seeds"]),
-        dense=options["dense"],
-        classes=row_of(options["dataset"]).classes,
-        protocol=protocol,
+def read_sweep(request: SweepRequest) -> Sweep:
+    """The sweep of a request on the CPU, its first trial checked: all others differ in method, rate and seed."""
+    if request.cpus_per_trial < 1:
+        raise ValueError(f"cpus-per-trial {request.cpus_per_trial}: allowed is a whole number >= 1")
+    return sweep_of(
+        methods=request.methods,
+        rates=request.rates,
+        seeds=request.seeds,
+        dense=request.dense,
+        dataset=request.dataset,
+        model=request.model,
+        plugins=request.plugins,
+        protocol={**read_protocol(request.protocol), "threads": request.cpus_per_trial},
     )
-    if not sweep.trials():
-        raise ValueError(
-            f"methods {options['methods']!r} at rates {options['rates']!r} with --no-dense: no trial is left"
-        )
-    _check_sizes(row_of(options["dataset"]), options)
+
+
+def sweep_of(
+    *,
+    methods: str,
+    rates: str,
+    seeds: str,
+    dense: bool,
+    dataset: str,
+    model: str | None,
+    plugins: Sequence[str],
+    protocol: Mapping[str, Any],
+) -> Sweep:
+    """The sweep that these texts mean, on the CPU.
+
+    Args: protocol: fields of TrialSpec; those left out have the default protocol's values.
+    """
+    initialiser = protocol.get("initialiser", TrialSpec.initialiser)
+    catalogue = Catalogue(plugins)
+    sweep = Sweep(
+        methods=dict(catalogue.parse(text.strip()) for text in methods.split(",")),
+        rates=parse_rates(rates),
+        seeds=parse_seeds(seeds),
+        dense=dense,
+        classes=row_of(dataset).classes,
+        protocol={**protocol, **data_and_model(dataset, model, initialiser)},
+    )
+    trials = sweep.trials()
+    if not trials:
+        raise ValueError(f"methods {methods!r} at rates {rates!r} with --no-dense: no trial is left")
+    _check_sizes(row_of(dataset), trials[0])
     return sweep
 
 
-def _check_sizes(data: DatasetRow, options: Mapping[str, Any]) -> None:
+def _check_sizes(data: DatasetRow, spec: TrialSpec) -> None:
     """Whether every class has images enough for the validation split and the criterion, by the table's numbers."""
-    fraction, per_class = options["validation_fraction"], options["criterion_per_class"]
+    fraction, per_class = spec.validation_fraction, spec.criterion_per_class
     held_out = validation_count(data.train, fraction)
     if not 0 < held_out < data.train:
         raise ValueError(f"validation-fraction {fraction}: leaves {held_out} of {data.train} images for validation")
@@ -88,29 +91,14 @@ def _check_sizes(data: DatasetRow, options: Mapping[str, Any]) -> None:
         )
 
 
-def on_device(sweep: Sweep, options: Mapping[str, Any]) -> Sweep:
-    """The sweep on the device that the command asks for."""
-    device = _device(options["device"])
-    if options["tf32"] and device != "cuda":
+def on_device(sweep: Sweep, name: str) -> Sweep:
+    """The sweep on the device of that name, "auto" being what there is."""
+    device = _device(name)
+    if sweep.protocol.get("tf32") and device != "cuda":
         raise ValueError("--tf32 on the cpu: allowed on cuda")
-    if not options["deterministic"] and device != "cuda":
+    if not sweep.protocol.get("deterministic", True) and device != "cuda":
         raise ValueError("--no-deterministic on the cpu: allowed on cuda")
     return replace(sweep, protocol={**sweep.protocol, "device": device})
-
-
-def _lr(options: Mapping[str, Any]) -> float:
-    if options["lr"] is not None:
-        return float(options["lr"])
-    if options["optimizer"] != "sgd":
-        raise ValueError(f"optimizer {options['optimizer']}: needs --lr; the default 0.1 is for sgd")
-    return 0.1
-
-
-def _milestones(text: str) -> tuple[float, ...]:
-    try:
-        return tuple(float(item) for item in text.split(",")) if text else ()
-    except ValueError:
-        raise ValueError(f"milestones {text!r}: allowed are fractions of the training, as 0.5,0.75") from None
 
 
 def _device(name: str) -> str:
@@ -145,32 +133,45 @@ def _cuda_driver() -> bool:
     return True
 
 
-def read_execution(options: Mapping[str, Any], device: str) -> Execution:
+def read_execution(request: RunRequest, device: str) -> Execution:
     """How to run the trials; an option that the chosen executor cannot honour is an error."""
-    local = options["executor"] == "local"
-    for name in ("gpus_per_trial", "address", "max_retries") if local else ():
-        if options[name] is not None:
-            raise ValueError(f"--{name.replace('_', '-')} with --executor local: only ray has it")
-    if options["offline"] is not None and not local:
-        raise ValueError(f"--offline with --executor {options['executor']}: allowed with --executor local")
-    cpus, cores = options["cpus_per_trial"], os.cpu_count() or 1
-    if not local and options["address"] is None and cpus > cores:
-        raise ValueError(f"cpus-per-trial {cpus}: allowed is at most the {cores} cores of this machine")
-    if options["address"] is not None:
-        _check_address(options["address"])
-    gpus, retries = options["gpus_per_trial"], options["max_retries"]
-    if gpus is not None and (device == "cpu" or not gpus > 0):
-        raise ValueError(f"gpus-per-trial {gpus:g} on {device}: allowed is more than 0, on cuda")
+    if request.executor == "local":
+        for name in ("gpus_per_trial", "address", "max_retries"):
+            if getattr(request, name) is not None:
+                raise ValueError(f"--{name.replace('_', '-')} with --executor local: only ray has it")
+    elif request.offline is not None:
+        raise ValueError(f"--offline with --executor {request.executor}: allowed with --executor local")
+    else:
+        check_machine(request)
+    gpus, retries = read_gpus(request, device), request.max_retries
     if retries is not None and retries < 0:
         raise ValueError(f"max-retries {retries}: allowed is a whole number >= 0")
     return Execution(
-        executor=options["executor"],
-        gpus_per_trial=gpus if gpus is not None else float(device == "cuda"),
-        address=options["address"],
+        executor=request.executor,
+        gpus_per_trial=gpus,
+        address=request.address,
         max_retries=1 if retries is None else retries,
-        offline=options["offline"],
-        storage=_storage(options["storage"], options["address"]),
+        storage=_storage(request.storage, request.address),
     )
+
+
+def check_machine(request: SweepRequest) -> None:
+    """Raise ValueError if Ray finds too few cores here for a trial, or no cluster at the address."""
+    cpus, cores = request.cpus_per_trial, os.cpu_count() or 1
+    if request.address is not None:
+        _check_address(request.address)
+    elif cpus > cores:
+        raise ValueError(f"cpus-per-trial {cpus}: allowed is at most the {cores} cores of this machine")
+
+
+def read_gpus(request: SweepRequest, device: str) -> float:
+    """The GPUs of a trial."""
+    gpus = request.gpus_per_trial
+    if gpus is None:
+        return float(device == "cuda")
+    if device == "cpu" or not gpus > 0:
+        raise ValueError(f"gpus-per-trial {gpus:g} on {device}: allowed is more than 0, on cuda")
+    return gpus
 
 
 def _storage(given: str | None, address: str | None) -> str | None:
