@@ -10,7 +10,8 @@ import click
 
 from bench import __version__
 from bench.cli.options import PRESET, takes
-from bench.cli.requests import networks, speed, store, sweep
+from bench.cli.requests import networks, store, sweep
+from bench.cli.speed_group import speed
 from bench.trial.result import SweepError
 
 SCRIPT = "freeze-or-prune"  # the command that an installation makes; it does what `python -m bench` does
@@ -123,56 +124,6 @@ def narrow(request: networks.NarrowRequest) -> int:
     return narrow(request)
 
 
-@cli.group("speed", no_args_is_help=False)
-def speed_() -> None:
-    """Time what training takes on this machine: a step, whole trials, scoring, coding a mask."""
-
-
-@speed_.command()
-@takes(speed.StepRequest)
-def step(request: speed.StepRequest) -> int:
-    """Time training steps: a plain researcher's loop, the dense and the sparse step, on one thread."""
-    from bench.cli.speed_commands import time_steps
-
-    return time_steps(request)
-
-
-@speed_.command()
-@takes(speed.TrialsRequest)
-def trials(request: speed.TrialsRequest) -> int:
-    """Time whole trials on all cores, by `run` and by bare engines side by side."""
-    from bench.cli.speed_commands import time_trials
-
-    return time_trials(request)
-
-
-@speed_.command()
-@takes(speed.ScoringRequest)
-def scoring(request: speed.ScoringRequest) -> int:
-    """Measure time and memory of choosing the live weights, by criterion; on synthetic images."""
-    from bench.cli.speed_commands import measure_scoring
-
-    return measure_scoring(request)
-
-
-@speed_.command()
-@takes(speed.MasksRequest)
-def masks(request: speed.MasksRequest) -> int:
-    """Measure time, size and memory of coding a mask of 20 million weights, by rate."""
-    from bench.cli.speed_commands import measure_masks
-
-    return measure_masks(request)
-
-
-@speed_.command()
-@takes(speed.LimitsRequest)
-def limits(request: speed.LimitsRequest) -> int:
-    """Find, per kind of layer, the live fraction below which a sparse step is faster than a dense one."""
-    from bench.cli.speed_commands import find_limits
-
-    return find_limits(request)
-
-
 @cli.command()
 @takes(store.UiRequest)
 def ui(request: store.UiRequest) -> int:
@@ -180,6 +131,9 @@ def ui(request: store.UiRequest) -> int:
     from bench.cli.commands import open_ui
 
     return open_ui(request)
+
+
+cli.add_command(speed)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

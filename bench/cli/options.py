@@ -32,10 +32,9 @@ def option(
           settings: click.option's, as `type`.
     """
     flags = [short, flag] if short else [flag]
-    shown = {"default": default, "show_default": True} if default not in (None, False, "", ()) else {}
-    if default == "" or settings.get("is_flag"):
-        shown["default"] = default
-    decorator = partial(_option, flags, help=help, **{**shown, **settings})
+    if default is not None and default != ():
+        settings = {"default": default, "show_default": default is not False and default != "", **settings}
+    decorator = partial(_option, flags, help=help, **settings)
     required = settings.get("required", False)
     return field(default=MISSING if required else default, metadata={DECORATOR: decorator, BEFORE: before})
 

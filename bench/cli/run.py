@@ -10,7 +10,8 @@ from contextlib import AbstractContextManager
 import click
 
 from bench import names
-from bench.cli.arguments import on_device, read_execution, read_sweep
+from bench.cli.arguments import on_device, read_sweep
+from bench.cli.execution_arguments import read_execution
 from bench.cli.requests.sweep import RunRequest
 from bench.execution.run import DestinationError, Plan, checked_data, open_destination, start_ray, train_missing
 from bench.messages import announced, say, usage_errors

@@ -57,10 +57,12 @@ def time_trials(request: TrialsRequest) -> int:
         fields = {"batch_size": request.batch_size, "augmentation": request.augmentation, "epochs": request.epochs}
         sweep = _sweep(request, fields, seeds=SEEDS_PER_CORE * (os.cpu_count() or 1))
         load = checked_data(request.dataset, request.data_root)
+    from bench.speed.timed_run import timed_run
     from bench.speed.trials import as_table, measure
 
     check = partial(checked_data, request.dataset, datasets.data_root(request.data_root))
-    return _print(measure(sweep, load, check, display, request.rounds), as_table, request.json)
+    timed, images = partial(timed_run, sweep, check, display), datasets.row_of(request.dataset).train
+    return _print(measure(sweep, load, timed, images, request.rounds), as_table, request.json)
 
 
 def measure_scoring(request: ScoringRequest) -> int:

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bench import names
-from bench.cli.arguments import check_machine, on_device, read_gpus, read_sweep
+from bench.cli.arguments import on_device, read_sweep
+from bench.cli.execution_arguments import check_machine, read_gpus
 from bench.cli.requests.sweep import TuneRequest
 from bench.execution.run import checked_data
 from bench.messages import announced, one_line, say, usage_errors

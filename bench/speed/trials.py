@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from statistics import mean, median
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +14,11 @@ from bench.datasets.counts import validation_count
 from bench.messages import say
 from bench.speed.bare import side_by_side
 from bench.speed.machine import machine
-from bench.speed.timed_run import TimedRun, timed_run
+from bench.speed.timed_run import TimedRun
 from bench.trial.result import SweepError, TrialResult
 from bench.trial.spec import TrialSpec
 
 if TYPE_CHECKING:
-    from bench.execution.run import Display
     from bench.execution.worker import Load
     from bench.trial.sweep import Sweep
 
@@ -40,16 +38,16 @@ LINES = (  # of the table: a figure, how it is called, how it is printed
 )
 
 
-def measure(sweep: Sweep, load: Load, check: Callable[[], Load], display: Display, rounds: int) -> dict[str, Any]:
+def measure(sweep: Sweep, load: Load, timed: Callable[[], TimedRun], images: int, rounds: int) -> dict[str, Any]:
     """Train the same trials by bare engines and as the `run` command does, in turn, `rounds` times.
 
-    Args:    sweep: its seeds are dealt out to the cores. check: see `timed_run`. display: of `run`'s progress.
+    Args:    sweep: its seeds are dealt out to the cores. load: its data, of so many training images.
+             timed: trains the sweep as `run` does.
     Returns: what was measured, the figures of each round and their medians, all as JSON values.
     Raises:  SweepError where a trial is not done, or the two sides do not end at the same weights.
     """
     trials, cores, before = sweep.trials(), os.cpu_count() or 1, os.getloadavg()
-    some, images = trials[0], len(load().train_labels)
-    steps = steps_of(some, images)
+    some, steps = trials[0], steps_of(trials[0], images)
     about = {
         "dataset": some.dataset,
         "model": some.model,
@@ -62,7 +60,7 @@ def measure(sweep: Sweep, load: Load, check: Callable[[], Load], display: Displa
     }
     say(f"{rounds} times {len(trials)} trials of {steps} steps, by bare engines and by the run command")
     shares = [[spec for spec in trials if spec.seed % cores == core] for core in range(cores)]
-    found = [_round(shares, load, partial(timed_run, sweep, check, display), images) for _ in range(rounds)]
+    found = [_round(shares, load, timed, images) for _ in range(rounds)]
     return {
         "machine": machine(),
         "load_average": {"before": before[0], "after": os.getloadavg()[0]},
