@@ -19,3 +19,5 @@ speed        how fast it is
 results      (beside this folder) statistics, tables, plots and the report
 cli          the command line
 """
+
+__version__ = "0.1.0"

@@ -17,11 +17,11 @@ PARTS = ("methods", "models", "datasets", "results")  # of bench, which were pac
 
 
 @contextmanager
-def usage_errors() -> Iterator[None]:
-    """A ValueError raised in here is about what the user gave: one line, exit code 2."""
+def usage_errors(kind: type[ValueError] = ValueError) -> Iterator[None]:
+    """An error of this kind raised in here is about what the user gave: one line, exit code 2."""
     try:
         yield
-    except ValueError as error:
+    except kind as error:
         import click
 
         raise click.UsageError(str(error)) from error

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from bench import datasets, names
 from bench.cli.grammar import parse_rates
+from bench.cli.requests.store import (
+    Filters,
+    ImportRequest,
+    PlotRequest,
+    PowerRequest,
+    ReportRequest,
+    TableRequest,
+    UiRequest,
+)
 from bench.disk import write_whole
 from bench.messages import nearest, say, usage_errors
 from bench.storage import mlflow_ui
@@ -21,31 +29,31 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def print_table(options: Mapping[str, Any]) -> int:
+def print_table(request: TableRequest) -> int:
     """Print the table of the store on stdout."""
     with usage_errors():
-        filters = _filters(options)
+        filters = _filters(request)
         frame = stored_trials()
         from bench.results.frame.metrics import figure
         from bench.results.tables.tables import render
 
-        _check_reference(options["reference"], set(frame["method"]))
-        if options["margin"] is not None and not options["margin"] > 0:
-            raise ValueError(f"margin {options['margin']:g}: allowed is margin > 0")
-        shown = figure(options["metric"])
-        margin = options["margin"] if options["margin"] is not None or not shown.is_accuracy else 0.5
+        _check_reference(request.reference, set(frame["method"]))
+        if request.margin is not None and not request.margin > 0:
+            raise ValueError(f"margin {request.margin:g}: allowed is margin > 0")
+        shown = figure(request.metric)
+        margin = request.margin if request.margin is not None or not shown.is_accuracy else 0.5
         text = render(
             frame,
-            format=options["format_"],
-            reference=options["reference"],
-            test=options["test"],
+            format=request.format,
+            reference=request.reference,
+            test=request.test,
             margin=None if margin is None else margin / shown.factor,
-            alpha=options["alpha"],
-            metric=options["metric"],
+            alpha=request.alpha,
+            metric=request.metric,
             **filters,
-            published=options["published"],
-            controls=options["controls"],
-            ranks=options["ranks"],
+            published=request.published,
+            controls=request.controls,
+            ranks=request.ranks,
             classes=_classes(frame),
             test_images={name: row.test for name, row in datasets.DATASETS.items()},
         )
@@ -53,9 +61,9 @@ def print_table(options: Mapping[str, Any]) -> int:
     return 0
 
 
-def write_report(options: Mapping[str, Any]) -> int:
+def write_report(request: ReportRequest) -> int:
     """Write the whole store as one page into the file of `--output`; figures beside it where that is Markdown."""
-    file: Path = options["output"]
+    file = request.output
     with usage_errors():
         from bench.results.frame.collect import commands
         from bench.results.frame.history import histories
@@ -67,11 +75,11 @@ def write_report(options: Mapping[str, Any]) -> int:
             raise ValueError(f"output {file}: allowed are the suffixes {', '.join(FORMATS)}")
         _check_place(file)
         frame, uri = stored_trials(), existing_store()
-        _check_reference(options["reference"], set(frame["method"]))
+        _check_reference(request.reference, set(frame["method"]))
         view = View(
-            reference=options["reference"],
-            test=options["test"],
-            names=[options["name"]] if options["name"] else [],
+            reference=request.reference,
+            test=request.test,
+            names=[request.name] if request.name else [],
             controls=True,
             published=True,
             classes=_classes(frame),
@@ -85,54 +93,54 @@ def write_report(options: Mapping[str, Any]) -> int:
     return 0
 
 
-def print_power(options: Mapping[str, Any]) -> int:
+def print_power(request: PowerRequest) -> int:
     """Print how many seeds a difference needs."""
     with usage_errors():
         from bench.results.frame.errors import check_metric
         from bench.results.frame.metrics import figure
         from bench.results.statistics.power import Aim
 
-        filters, difference = _filters(options), options["difference"]
-        check_metric(options["metric"])
-        if difference is None and not figure(options["metric"]).is_accuracy:
-            raise ValueError(f"metric {options['metric']}: needs --difference, in its own unit")
-        aim = Aim(difference=0.5 if difference is None else difference, alpha=options["alpha"], power=options["power"])
+        filters, difference = _filters(request), request.difference
+        check_metric(request.metric)
+        if difference is None and not figure(request.metric).is_accuracy:
+            raise ValueError(f"metric {request.metric}: needs --difference, in its own unit")
+        aim = Aim(difference=0.5 if difference is None else difference, alpha=request.alpha, power=request.power)
         frame = stored_trials()
         from bench.results.tables.power_table import render
 
-        _check_reference(options["reference"], set(frame["method"]))
+        _check_reference(request.reference, set(frame["method"]))
         text = render(
             frame,
             aim,
-            format=options["format_"],
-            reference=options["reference"],
-            metric=options["metric"],
+            format=request.format,
+            reference=request.reference,
+            metric=request.metric,
             **filters,
         )
     click.echo(text.rstrip("\n"))
     return 0
 
 
-def write_plot(options: Mapping[str, Any]) -> int:
+def write_plot(request: PlotRequest) -> int:
     """Draw the store's figures into the file of `--output`."""
-    file: Path = options["output"]
+    file = request.output
     with usage_errors():
         from bench.results.plots.plots import METRICS, check_suffix, plot, unsuitable
 
         check_suffix(file)
         _check_place(file)
-        if options["metric"] not in (None, *METRICS[options["kind"]]):
-            raise unsuitable(options["kind"], options["metric"])
-        filters = _filters(options)
+        if request.metric is not None and request.metric not in METRICS[request.kind]:
+            raise unsuitable(request.kind, request.metric)
+        filters = _filters(request)
         frame = stored_trials()
         from bench.results.frame.history import histories
         from bench.results.plots.plot_page import write
 
         figure = plot(
             frame,
-            options["kind"],
+            request.kind,
             partial(histories, existing_store()),
-            metric=options["metric"],
+            metric=request.metric,
             **filters,
             classes=_classes(frame),
         )
@@ -148,12 +156,12 @@ def _check_place(file: Path) -> None:
     check_folder(f"output {file}", folder)
 
 
-def _filters(options: Mapping[str, Any]) -> dict[str, list[str]]:
+def _filters(filters: Filters) -> dict[str, list[str]]:
     """What to show, as `results` takes it. Raises ValueError for rates that are none."""
     return {
-        "names": [options["name"]] if options["name"] else [],
-        "methods": [m.strip() for m in options["methods"].split(",")] if options["methods"] else [],
-        "rates": [format(rate, "f") for rate in parse_rates(options["rates"])] if options["rates"] else [],
+        "names": [filters.name] if filters.name else [],
+        "methods": [m.strip() for m in filters.methods.split(",")] if filters.methods else [],
+        "rates": [format(rate, "f") for rate in parse_rates(filters.rates)] if filters.rates else [],
     }
 
 
@@ -196,18 +204,18 @@ def existing_store() -> str:
     return uri
 
 
-def open_ui(options: Mapping[str, Any]) -> int:
+def open_ui(request: UiRequest) -> int:
     """Serve the MLflow UI until it is interrupted."""
     with usage_errors():
         uri = existing_store()
-        mlflow_ui.check(uri, options["host"], options["port"])
-    say(f"MLflow on http://{options['host']}:{options['port']}: choose an experiment, then Runs")
-    return mlflow_ui.ui(uri, options["host"], options["port"])
+        mlflow_ui.check(uri, request.host, request.port)
+    say(f"MLflow on http://{request.host}:{request.port}: choose an experiment, then Runs")
+    return mlflow_ui.ui(uri, request.host, request.port)
 
 
-def import_trials(options: Mapping[str, Any]) -> int:
+def import_trials(request: ImportRequest) -> int:
     """Store the trials of an offline folder or a rescue folder, each run key once."""
-    place: Path = options["place"].absolute()
+    place = request.folder.absolute()
     with usage_errors():
         from bench.storage import mlflow_store
 

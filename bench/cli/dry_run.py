@@ -14,16 +14,16 @@ from typing import Any
 import torch
 from tabulate import tabulate
 
-from bench.cli.arguments import Execution
 from bench.datasets.images import ImageData
+from bench.engine.endless import endless_steps
 from bench.engine.measures.evaluate import accuracy
 from bench.engine.measures.gradients import gradient_figures
 from bench.engine.setup.background import apply_background
 from bench.engine.setup.memory import free_bytes, peak_bytes, reset_peak
 from bench.engine.setup.precision import settings
 from bench.engine.setup.prepare import PROBE, Trial, prepare
+from bench.execution.run import Execution
 from bench.messages import one_line
-from bench.speed.contenders import engine_steps
 from bench.trial.spec import TrialSpec
 
 WARM_UP, STEPS = 3, 10
@@ -72,7 +72,7 @@ def _measured(spec: TrialSpec, data: ImageData) -> dict[str, Any]:
         trial = prepare(spec, data, spec.device)
         apply_background(trial.model, trial.masks, spec)
         prepared = time.perf_counter() - began
-        step = _step(engine_steps(spec, trial))
+        step = _step(endless_steps(spec, trial))
         figures = _timed(lambda: gradient_figures(trial.model, trial.masks, *trial.probe))
         evaluation = _evaluation(spec, trial)
     steps = -(-len(trial.train_indices) // spec.batch_size)

@@ -2,53 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from bench.cli.listing import LISTINGS, Rows, as_text
+from bench.cli.requests.store import ListRequest
 from bench.messages import nearest, usage_errors
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def print_list(options: Mapping[str, Any]) -> int:
+def print_list(request: ListRequest) -> int:
     """Print one of the listings on stdout."""
-    what = options["what"]
+    what = request.what
     with usage_errors():
-        if options["plugins"] and what != "methods":
+        if request.plugins and what != "methods":
             raise ValueError(f"--plugin with list {what}: a plug-in has methods only")
         for option in ("columns", "name"):
-            if options[option] and what != "trials":
+            if getattr(request, option) and what != "trials":
                 raise ValueError(f"--{option} with list {what}: trials alone have it")
-        rows = _rows(what, options)
-    click.echo(as_text(rows, options["format_"]))
+        rows = _rows(what, request)
+    click.echo(as_text(rows, request.format))
     return 0
 
 
-def _rows(what: str, options: Mapping[str, Any]) -> pd.DataFrame | Rows:
+def _rows(what: str, request: ListRequest) -> pd.DataFrame | Rows:
     if what == "trials":
-        return _trials(options)
+        return _trials(request)
     if what == "candidates":
         return _candidates()
-    return LISTINGS[what](options["plugins"])
+    return LISTINGS[what](request.plugins)
 
 
-def _trials(options: Mapping[str, Any]) -> pd.DataFrame | Rows:
+def _trials(request: ListRequest) -> pd.DataFrame | Rows:
     """The store's trials, those of a sweep where one is named; as the columns asked for, where some are."""
     from bench.cli.commands import stored_trials
 
     frame = stored_trials()
-    if (name := options["name"]) is not None:
+    if (name := request.name) is not None:
         known = sorted({sweep for sweeps in frame["sweeps"] for sweep in sweeps})
         if name not in known:
             raise ValueError(nearest("sweep", name, known))
         frame = frame[frame["sweeps"].map(lambda sweeps: name in sweeps)]
-    if not options["columns"]:
+    if not request.columns:
         return frame
-    columns = [column.strip() for column in options["columns"].split(",")]
+    columns = [column.strip() for column in request.columns.split(",")]
     for column in columns:
         if column not in frame:
             raise ValueError(nearest("column", column, [str(known) for known in frame]))

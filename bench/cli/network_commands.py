@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import click
 from tabulate import tabulate
@@ -16,6 +15,7 @@ from bench.artefact.container import Header, sizes, unseal
 from bench.artefact.narrow import accuracy_of, data_of, images_of, narrowed
 from bench.canonical import key_of
 from bench.cli.commands import existing_store
+from bench.cli.requests.networks import NARROWER, ExportRequest, NarrowRequest, VerifyRequest
 from bench.datasets.loader import Resident
 from bench.disk import write_whole
 from bench.engine.setup.checksums import IMAGES, logits_checksum
@@ -28,27 +28,25 @@ NATIVE = {"float32": "float32", "bfloat16": "float32", "float64": "float64"}  # 
 SHORTEST = 4  # characters of a run or run key that name a trial
 
 
-def export(options: Mapping[str, Any]) -> int:
+def export(request: ExportRequest) -> int:
     """Write the stored network of a trial to a file."""
-    file: Path = options["output"].expanduser().resolve()
+    file = request.output.expanduser().resolve()
     with usage_errors():
-        if options["data_root"] is not None and not options["value_dtype"]:
+        if request.data_root is not None and not request.value_dtype:
             raise ValueError("--data-root without --value-dtype: allowed is with it, to measure the accuracy")
-        check_folder(f"output {options['output']}", file.parent)
+        check_folder(f"output {request.output}", file.parent)
         if not file.parent.is_dir():
-            raise ValueError(f"output {options['output']}: no such folder")
+            raise ValueError(f"output {request.output}: no such folder")
         if file.exists() and not file.is_file():
-            raise ValueError(f"output {options['output']}: allowed is a file")
+            raise ValueError(f"output {request.output}: allowed is a file")
         store = Store(existing_store())
-        data = _network(store, _run(store, options["run"]))
-        if options["value_dtype"]:
+        data = _network(store, _run(store, request.run))
+        if request.value_dtype:
             found = read(data)
-            data = narrowed(found, options["value_dtype"], images_of(found, data_of(found, options["data_root"])))
+            data = narrowed(found, request.value_dtype, images_of(found, data_of(found, request.data_root)))
             _say_cost(found, read(data))
     write_whole(file, data)
-    say(
-        f"{options['output']}: {len(data):,} bytes; `python -m bench verify {options['output']}` rebuilds and checks it"
-    )
+    say(f"{request.output}: {len(data):,} bytes; `python -m bench verify {request.output}` rebuilds and checks it")
     return 0
 
 
@@ -82,9 +80,9 @@ def _network(store: Store, run: str) -> bytes:
     return data
 
 
-def verify(options: Mapping[str, Any]) -> int:
+def verify(request: VerifyRequest) -> int:
     """Rebuild a stored network and compare it with what was recorded; 1 where it differs."""
-    file: Path = options["file"]
+    file = request.file
     try:
         found = open_artefact(file)
     except ValueError as error:
@@ -93,7 +91,7 @@ def verify(options: Mapping[str, Any]) -> int:
     header = found.header
     same = logits_checksum(found.model, header.spec.seed, tuple(header.image_shape)) == header.sha256.logits
     try:
-        now = accuracy_of(found, images_of(found, data_of(found, options["data_root"])))
+        now = accuracy_of(found, images_of(found, data_of(found, request.data_root)))
     except ValueError as error:
         now, lacking = None, str(error)
     rows = [*_facts(found, file.read_bytes()), ("logits", _logits(same, header.image_shape))]
@@ -152,21 +150,21 @@ def _slack(header: Header) -> float:
     return 1e-3 if _why(header) else 0.0
 
 
-def narrow(options: Mapping[str, Any]) -> int:
+def narrow(request: NarrowRequest) -> int:
     """Measure every stored network of the store with narrower values; each once."""
-    kinds = [kind.strip() for kind in options["value_dtype"].split(",")]
+    kinds = [kind.strip() for kind in request.value_dtype.split(",")]
     with usage_errors():
         for kind in kinds:
-            if kind not in names.VALUE_DTYPES[1:]:
-                raise ValueError(f"value-dtype {kind!r}: allowed are {', '.join(names.VALUE_DTYPES[1:])}")
+            if kind not in NARROWER:
+                raise ValueError(f"value-dtype {kind!r}: allowed are {', '.join(NARROWER)}")
         store = Store(existing_store())
-        runs = _lacking(store, kinds, options["name"])
+        runs = _lacking(store, kinds, request.name)
     images: dict[tuple[str, ...], Resident] = {}
     bad = 0
     with click.progressbar(runs, file=sys.stderr, label="networks") as progress:
         for run, left in progress:
             try:
-                store.measured(run, _measured(_network(store, run), left, images, options["data_root"]))
+                store.measured(run, _measured(_network(store, run), left, images, request.data_root))
             except ValueError as error:
                 bad += 1
                 say(f"error: run {run}: {error}")

@@ -1,23 +1,95 @@
-"""The options of the commands, as tables; what a command does with them stands elsewhere."""
+"""From a request's fields to click's options, and from their values to the request.
+
+A request is a frozen dataclass of what one command is asked; each field says how the command line gives it. So a new
+option is one field, and whatever uses it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any
+from dataclasses import MISSING, field, fields
+from functools import partial, wraps
+from typing import Any, TypeVar
 
 import click
 from click.core import ParameterSource
 
-from bench.cli.grammar import RATES_HELP, SEEDS_HELP
-from bench.cli.protocol_options import protocol_option, protocol_options
 from bench.messages import nearest
 from bench.trial.protocol import ROWS
-from bench.trial.search import SEARCH_HELP
 
 Command = Callable[..., int]
-DATA_ROOT = click.option("--data-root", type=click.Path(path_type=Path), help="Folder of the data sets.")
-PROTOCOL = protocol_options()
+Decorator = Callable[[Command], Command]
+Request = TypeVar("Request")
+DECORATOR, DECORATORS, BEFORE = "decorator", "decorators", "before"  # what a field's metadata hold
+
+
+def option(
+    flag: str, help: str = "", *, short: str = "", default: Any = None, before: str = "", **settings: Any
+) -> Any:
+    """A field that a flag gives.
+
+    Args: flag: "--rates"; short: "-r", beside it. default: the help shows it, unless it is None, False or empty.
+          before: the field before which the help shows this one; "" = where the class declares it.
+          settings: click.option's, as `type`.
+    """
+    flags = [short, flag] if short else [flag]
+    if default is not None and default != ():
+        settings = {"default": default, "show_default": default is not False and default != "", **settings}
+    decorator = partial(_option, flags, help=help, **settings)
+    required = settings.get("required", False)
+    return field(default=MISSING if required else default, metadata={DECORATOR: decorator, BEFORE: before})
+
+
+def argument(**settings: Any) -> Any:
+    """A field that the command line gives by its place; `settings` are click.argument's."""
+    return field(metadata={DECORATOR: lambda name: click.argument(name, **settings)})
+
+
+def values_of(decorators: Sequence[Decorator]) -> Any:
+    """A field that takes the values of all these options, by name; the help shows them last."""
+    return field(default_factory=dict, metadata={DECORATORS: decorators})
+
+
+def _option(flags: Sequence[str], name: str, **settings: Any) -> Decorator:
+    decorator: Decorator = click.option(*flags, name, **settings)
+    return decorator
+
+
+def takes(request: type[Request]) -> Callable[[Callable[[Request], int]], Command]:
+    """Give a command the options of a request, and call it with the request that they make."""
+
+    def add(command: Callable[[Request], int]) -> Command:
+        @wraps(command)
+        def call(**_: Any) -> int:
+            return command(request_of(request, click.get_current_context()))
+
+        called: Command = call
+        for decorator in reversed(_decorators(request)):
+            called = decorator(called)
+        return called
+
+    return add
+
+
+def request_of(request: type[Request], context: click.Context) -> Request:
+    """The request that a command line makes, once click has read it."""
+    values = {**context.params, **without_owner(context)}
+    single = {f.name: values.pop(f.name) for f in _fields(request) if DECORATOR in f.metadata}
+    return request(**single, **{f.name: values for f in _fields(request) if DECORATORS in f.metadata})
+
+
+def _fields(request: type[Any]) -> Sequence[Any]:
+    return fields(request)
+
+
+def _decorators(request: type[Any]) -> list[Decorator]:
+    """The options of a request, in the order in which the help shows them."""
+    singles = [f for f in _fields(request) if DECORATOR in f.metadata]
+    ordered = [f for f in singles if not f.metadata.get(BEFORE)]
+    for moved in (f for f in singles if f.metadata.get(BEFORE)):
+        ordered.insert([f.name for f in ordered].index(moved.metadata[BEFORE]), moved)
+    groups = [decorator for f in _fields(request) for decorator in f.metadata.get(DECORATORS, ())]
+    return [*(f.metadata[DECORATOR](f.name) for f in ordered), *groups]
 
 
 def _take_preset(context: click.Context, option: click.Parameter, name: str | None) -> str | None:
@@ -47,123 +119,10 @@ def without_owner(context: click.Context) -> dict[str, Any]:
     }
 
 
-WHAT = [
-    click.option("--preset", is_eager=True, expose_value=False, callback=_take_preset,
-                 help="The protocol of a paper for defaults; see `list presets`."),
-    click.option("--methods", default="freeze,snip", show_default=True, help="Comma list; name:field=value sets a field."),
-    click.option("--rates", default="0.9:0.995", show_default=True, help=f"Not trained: {RATES_HELP}."),
-    click.option("--dataset", default="digits", show_default=True, help="Data set: see `list datasets`, or folder:PATH."),
-    click.option("--model", help="Network; see `list models`.  [default: the data set's own]"),
-    click.option("--name", help="Name of the sweep.  [default: DATASET-MODEL]"),
-    click.option("--dense/--no-dense", default=True, show_default=True, help="Train the dense baseline along."),
-    click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),
-    click.option("--cpus-per-trial", type=int, default=1, show_default=True, help="Threads of a trial."),
-    click.option("--gpus-per-trial", type=float, help="GPUs of a trial, 0.25 = four share one.  [default: 1 on cuda]"),
-    click.option("--address", help="Join the Ray cluster at this address."),
-    DATA_ROOT,
-    click.option("--plugin", "plugins", multiple=True, help="Module or .py file with a METHODS table; may be repeated."),
-]  # fmt: skip
-
-RUN = [
-    *WHAT[:3],
-    click.option("--seeds", default="5", show_default=True, help=f"{SEEDS_HELP}."),
-    *WHAT[3:],
-    click.option("--executor", type=click.Choice(["ray", "local"]), default="ray", show_default=True,
-                 help="Ray Tune over the machine's cores, or one trial after another in this process."),
-    click.option("--max-retries", type=int, help="How often a trial whose worker was lost starts again.  [default: 1]"),
-    click.option("--storage", help="Folder or object store (s3://…, gs://…) of checkpoints, from which a stopped trial goes on."
-                 "  [default: the user's cache folder; with --address none]"),
-    click.option("--offline", type=click.Path(path_type=Path), help="Keep the results in this folder, without MLflow, for `import`; with --executor local."),
-    click.option("--dry-run", is_flag=True, help="Train nothing: print what is missing, and an estimate of its time and memory."),
-    click.option("--tuned", is_flag=False, flag_value="", metavar="[SEARCH]",
-                 help="Train each method and rate with the values that `tune` chose for it; SEARCH: which, where several fit."),
-]  # fmt: skip
-
-TUNE = [
-    *WHAT[:3],
-    click.option("--search", default="lr", show_default=True, help=f"What: {SEARCH_HELP}."),
-    click.option("--budget", type=int, default=8, show_default=True, help="Candidates for each method and rate, and for dense."),
-    click.option("--seeds", default="1000:1000", show_default=True,
-                 help="Of every candidate, and of no trial that is reported: first:last, or a comma list."),
-    *WHAT[3:],
-]  # fmt: skip
-
-FILTERS = [
-    click.option("--name", help="Show only the cells of this sweep."),
-    click.option("--methods", help="Show only these methods, comma list."),
-    click.option("--rates", help=f"Show only these rates: {RATES_HELP}."),
-]
-
-COMPARED = [
-    click.option("--format", "format_", type=click.Choice(["github", "latex", "csv", "html", "json"]), default="github",
-                 show_default=True),
-    click.option("--reference", default="snip", show_default=True, help="The method the others are tested against."),
-    click.option("--alpha", type=float, default=0.05, show_default=True, help="Level of the tests."),
-    click.option("--metric", default="test_accuracy", show_default=True, help="Figure in the cells."),
-    *FILTERS,
-]  # fmt: skip
-
-TEST = click.option("--test", type=click.Choice(["t", "wilcoxon", "permutation"]), default="t", show_default=True,
-                    help="Paired t test, exact Wilcoxon, or exact sign-flip permutation.")  # fmt: skip
-
-TABLE = [
-    *COMPARED,
-    TEST,
-    click.option("--margin", type=float, help="Of equivalence: percentage points of an accuracy, else the figure's own unit."
-                 "  [default: 0.5 for accuracies, none for others]"),
-    click.option("--controls", is_flag=True, help="Sanity controls beside their methods."),
-    click.option("--published", is_flag=True, help="Published figures beside these, and how their protocols differ."),
-    click.option("--ranks", is_flag=True, help="Also rank the methods shown over all data sets, networks and rates: Friedman, Nemenyi."),
-]  # fmt: skip
-
-REPORT = [
-    click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The page, .html or .md."),
-    click.option("--reference", default="snip", show_default=True, help="The method the others are tested against."),
-    TEST,
-    click.option("--name", help="Show only the cells of this sweep."),
-]  # fmt: skip
-
-POWER = [
-    click.option("--difference", type=float, help="To be found: percentage points of an accuracy, else the figure's own unit."
-                 "  [default: 0.5 for accuracies]"),
-    click.option("--power", type=float, default=0.8, show_default=True, help="Probability to find it."),
-    *COMPARED,
-]  # fmt: skip
-
-PLOT = [
-    click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True,
-                 help="File to write, .png, .svg or .pdf."),
-    click.option("--metric", help="Figure over the rates, the epochs or the stored bytes."
-                 "  [default: test_accuracy; grad_norm_live for gradients]"),
-    *FILTERS,
-]  # fmt: skip
-
-SPEED = [
-    click.option("--methods", help="Comma list.  [default: freeze,snip; all with --criteria]"),
-    click.option("--rates", default="0.99", show_default=True, help=f"Not trained: {RATES_HELP}."),
-    click.option("--dataset", default="digits", show_default=True, help="Data set: see `list datasets`, or folder:PATH."),
-    click.option("--model", help="Network; see `list models`.  [default: the data set's own]"),
-    protocol_option("batch_size"),
-    protocol_option("augmentation"),
-    click.option("--precision", "precisions", help="Also the dense step in these, comma list of bfloat16, float64."),
-    click.option("--steps", type=int, help="Steps of one variant before the next has its turn.  [default: 25]"),
-    click.option("--rounds", type=int, help="How often each variant has its turn.  [default: 30; 3 with --machine and --criteria, 5 with --masks]"),
-    DATA_ROOT,
-    click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),
-    click.option("--packs", help="Also packs of so many trials, comma list, in each kind of batched step."),
-    click.option("--limits", is_flag=True, help="Instead: per kind of layer, the live fraction below which sparse is faster."),
-    click.option("--machine", is_flag=True, help="Instead: whole trials on all cores, by `run` and by bare engines side by side."),
-    click.option("--masks", is_flag=True, help="Instead: time, size and memory of coding a mask of 20 million weights, by rate."),
-    click.option("--criteria", is_flag=True, help="Instead: time and memory of choosing the live weights, by criterion; on synthetic images."),
-    click.option("--epochs", type=int, help=f"Of a trial of --machine.  [default: {ROWS['epochs'].default}]"),
-    click.option("--json", "json_", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures to this file."),
-]  # fmt: skip
-
-
-def with_options(options: Sequence[Any]) -> Callable[[Command], Command]:
-    def add(command: Command) -> Command:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return add
+PRESET = click.option(
+    "--preset",
+    is_eager=True,
+    expose_value=False,
+    callback=_take_preset,
+    help="The protocol of a paper for defaults; see `list presets`.",
+)

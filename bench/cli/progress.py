@@ -14,35 +14,11 @@ from rich.progress import Progress as Bar
 from bench import names
 from bench.methods import Method
 from bench.storage.mlflow_fields import run_name
-from bench.trial.result import Listener, TrialResult
+from bench.trial.result import TrialResult
 from bench.trial.spec import TrialSpec
 
 LINE_SECONDS = 1.0  # between two plain lines, where trials finish
 QUIET_SECONDS = 30.0  # between two plain lines, where only epochs do
-
-
-class _All:
-    """Several listeners as one."""
-
-    def __init__(self, listeners: Sequence[Listener]) -> None:
-        self.listeners = listeners
-
-    def started(self, spec: TrialSpec) -> None:
-        for listener in self.listeners:
-            listener.started(spec)
-
-    def epoch(self, spec: TrialSpec, epoch: int, figures: Mapping[str, float]) -> None:
-        for listener in self.listeners:
-            listener.epoch(spec, epoch, figures)
-
-    def finished(self, spec: TrialSpec, result: TrialResult) -> None:
-        for listener in self.listeners:
-            listener.finished(spec, result)
-
-
-def tell(*listeners: Listener) -> Listener:
-    """One listener that tells them all, in this order; put the one that keeps the results first."""
-    return _All(listeners)
 
 
 class Progress:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from bench import names
-from bench.cli.arguments import on_device, read_execution, read_sweep
-from bench.cli.run import data_of
+from bench.cli.arguments import on_device, read_sweep
+from bench.cli.execution_arguments import check_machine, read_gpus
+from bench.cli.requests.sweep import TuneRequest
+from bench.execution.run import checked_data
 from bench.messages import announced, counted, one_line, say, usage_errors
 from bench.storage.choices import cells, choices, keep
 from bench.storage.destinations import StorePlace
@@ -23,27 +25,24 @@ from bench.trial.sweep import Sweep
 if TYPE_CHECKING:
     from bench.trial.result import Tried
 
-NOT_OF_TUNE: dict[str, Any] = {
-    "executor": "ray", "max_retries": None, "offline": None, "storage": None, "tuned": None,
-}  # fmt: skip
 
-
-def run_tune(options: Mapping[str, Any]) -> int:
+def run_tune(request: TuneRequest) -> int:
     """Choose values for the cells that the store has none for. Returns 0, or 1 where a cell is left without."""
     with usage_errors():
-        if options["seeds"].isdigit():  # a count, of seeds that are to be reported
-            raise ValueError(f"seeds {options['seeds']}: allowed is first:last, or a comma list")
-        sweep = read_sweep(options)
-        search = read_search(options["search"], options["budget"], sweep.seeds, sweep.protocol)
-        sweep = on_device(sweep, options)
+        if request.seeds.isdigit():  # a count, of seeds that are to be reported
+            raise ValueError(f"seeds {request.seeds}: allowed is first:last, or a comma list")
+        sweep = read_sweep(request)
+        search = read_search(request.search, request.budget, sweep.seeds, sweep.protocol)
+        sweep = on_device(sweep, request.device)
         wanted = cells(sweep, search)
         parts = counted(len(wanted), "cell"), counted(search.budget, "candidate"), counted(len(search.seeds), "seed")
         with announced(f"{' × '.join(parts)}: {search.text}"):
-            execution = read_execution({**options, **NOT_OF_TUNE}, wanted[0].device)
-            name = options["name"] or sweep.default_name
+            check_machine(request)
+            gpus = read_gpus(request, wanted[0].device)
+            name = request.name or sweep.default_name
             check_name(name)
             place = StorePlace()
-            load = data_of(options["dataset"], options)
+            load = checked_data(request.dataset, request.data_root, request.address)
             place.open()
             known = {choice.cell for choice in choices(place.uri)}
     missing = [cell for cell in wanted if cell.cell_key not in known]
@@ -57,7 +56,7 @@ def run_tune(options: Mapping[str, Any]) -> int:
         Store(place.uri).experiment(name)  # that of a deleted one
     from bench.execution import asha, schedule
 
-    schedule.start(execution.address)
+    schedule.start(request.address)
     chooser = Chooser(sweep, place.uri, name, shlex.join(["python", "-m", "bench", *sys.argv[1:]]))
     asha.run(
         missing,
@@ -65,8 +64,8 @@ def run_tune(options: Mapping[str, Any]) -> int:
         load,
         chooser.chosen,
         cpus_per_trial=missing[0].threads,
-        gpus_per_trial=execution.gpus_per_trial,
-        address=execution.address,
+        gpus_per_trial=gpus,
+        address=request.address,
     )
     return 1 if chooser.without else 0
 

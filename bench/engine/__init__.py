@@ -6,5 +6,6 @@ measures    what is measured of a network
 train       the training engine: packs in, results out
 trainers    how the trials of a pack are trained: one alone, or all in one batched step
 member      one trial of a pack while it is trained
+endless     the training of a prepared trial, for ever: for stopwatches
 candidates  candidates for hyper-parameters, trained without the test images
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
@@ -13,9 +13,7 @@ from bench.trial.result import SweepError, TrialResult
 from bench.trial.spec import TrialSpec
 
 if TYPE_CHECKING:
-    from bench.datasets.images import ImageData
-
-Load = Callable[[], "ImageData"]
+    from bench.execution.worker import Load
 
 
 def side_by_side(shares: Sequence[Sequence[TrialSpec]], load: Load) -> tuple[list[list[TrialResult]], list[float]]:

@@ -1,4 +1,4 @@
-"""A plain researcher's loop, for `bench speed` alone: what the engine is measured against.
+"""A plain researcher's loop, for `bench speed step` alone: what the engine is measured against.
 
 As in the published code of SNIP, GraSP and SynFlow: a torchvision-style data set whose transforms run image by image, a
 DataLoader, torch.optim.SGD over all parameters, and a hook per weight that masks its gradient. Not part of the engine:

@@ -1,4 +1,4 @@
-"""What `bench speed` times: a training step as a researcher writes it, and the engine's, alone and in packs."""
+"""What `bench speed step` times: a training step as a researcher writes it, and the engine's, alone and in packs."""
 
 from __future__ import annotations
 
@@ -10,19 +10,15 @@ from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 
-import numpy as np
 import torch
-from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
 from bench import names
-from bench.datasets import augment
 from bench.datasets.images import ImageData
+from bench.engine.endless import endless_epochs, endless_steps
 from bench.engine.measures.cost import counts
 from bench.engine.setup.background import apply_background
 from bench.engine.setup.prepare import Trial, prepare, residents
-from bench.engine.steps.live_optimizer import LiveOptimizer
-from bench.engine.steps.network import network_of
 from bench.engine.trainers import Together
 from bench.models import MODELS
 from bench.speed.baseline_loop import loaded_batches, researchers_loop
@@ -74,11 +70,11 @@ def contenders(
     found = [Contender(name, LOOP, spec, macs[0], researchers_loop(spec, trial, data))]
     for step in ("dense", "sparse") if spec.step == "sparse" else ("dense",):
         fields = {**vars(spec), "step": step}
-        steps = engine_steps(TrialSpec(**fields), trial)
+        steps = endless_steps(TrialSpec(**fields), trial)
         found.append(Contender(name, f"{step} step", spec, macs[step == "sparse"], steps))
     for precision in precisions:
         other = TrialSpec(**{**vars(spec), "step": "dense", "precision": precision})
-        found.append(Contender(name, f"dense step, {precision}", other, macs[0], engine_steps(other, trial)))
+        found.append(Contender(name, f"dense step, {precision}", other, macs[0], endless_steps(other, trial)))
     if not spec.rate:
         found += data_paths(name, spec, trial, data)
     for size, kind in product(packs, kinds_of(spec, data.classes)):
@@ -101,18 +97,9 @@ def data_paths(name: str, spec: TrialSpec, trial: Trial, data: ImageData) -> lis
 
 def resident_batches(spec: TrialSpec, trial: Trial) -> Iterator[int]:
     """The engine's data path alone, for ever; yields the number of images of each batch."""
-    for permutation, moves in _epochs(spec, trial):
+    for permutation, moves in endless_epochs(spec, trial):
         for _, y in trial.train.epoch(trial.train_indices[permutation], spec.batch_size, moves):
             yield len(y)
-
-
-def _epochs(spec: TrialSpec, trial: Trial) -> Iterator[tuple[Tensor, Tensor | None]]:
-    """The permutation and the moves of one epoch after another."""
-    random, draws = torch.Generator().manual_seed(0), np.random.RandomState(0)
-    count, device = len(trial.train_indices), trial.train_indices.device
-    while True:
-        moves = augment.draw(count, draws).to(device) if spec.augmentation != "none" else None
-        yield torch.randperm(count, generator=random).to(device), moves
 
 
 def kinds_of(spec: TrialSpec, classes: int) -> list[Pack]:
@@ -121,23 +108,11 @@ def kinds_of(spec: TrialSpec, classes: int) -> list[Pack]:
     return list(dict.fromkeys(resolve_pack(kind, device=spec.device, shapes=shapes) for kind in ("vmap", "unfold")))
 
 
-def engine_steps(spec: TrialSpec, trial: Trial) -> Iterator[int]:
-    """Train a prepared trial for ever as the engine does, at a constant rate; yields the images of each step."""
-    network = network_of(spec, trial)
-    optimizer = LiveOptimizer(trial.model, trial.masks, spec, network.values)
-    one = torch.ones((), dtype=trial.probe[0].dtype, device=trial.train_indices.device)
-    for permutation, moves in _epochs(spec, trial):
-        for loss, images in network.losses(permutation, spec.batch_size, moves):
-            loss.backward(one)  # type: ignore[no-untyped-call]
-            optimizer.step(spec.lr)
-            yield images
-
-
 def pack_steps(spec: TrialSpec, data: ImageData, size: int) -> Iterator[int]:
     """Train `size` trials of a spec, each with a seed of its own, in one step for ever; yields its images."""
     trials = _prepared(spec, data, size)
     together = Together(spec, trials)
-    for order, moves in _epochs(spec, trials[0]):
+    for order, moves in endless_epochs(spec, trials[0]):
         for part in together.samples([order] * size, [moves] * size).split(spec.batch_size, dim=1):  # type: ignore[no-untyped-call]
             together.step(part, spec.lr)
             yield part[..., 0].numel()
@@ -147,7 +122,7 @@ def streams_steps(spec: TrialSpec, data: ImageData, size: int) -> Iterator[int]:
     """The same, each trial by itself: on CUDA on a stream of its own, else in turn. No kind of pack of the engine."""
     on_cuda = spec.device == "cuda"
     alone = [
-        (torch.cuda.Stream() if on_cuda else None, engine_steps(spec, trial))  # type: ignore[no-untyped-call]
+        (torch.cuda.Stream() if on_cuda else None, endless_steps(spec, trial))  # type: ignore[no-untyped-call]
         for trial in _prepared(spec, data, size)
     ]
     while True:

@@ -1,4 +1,4 @@
-"""The recorder with a stopwatch: what `bench speed --machine` stores its trials with."""
+"""The recorder with a stopwatch: what `bench speed trials` stores its trials with."""
 
 from __future__ import annotations
 

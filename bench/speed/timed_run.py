@@ -1,4 +1,4 @@
-"""`bench run` in a fresh process, with a stopwatch at its store. Imports no more than `bench run` does."""
+"""A sweep as `bench run` trains it, in a fresh process, with a stopwatch at its store. Imports no more than that."""
 
 from __future__ import annotations
 
@@ -6,48 +6,52 @@ import multiprocessing
 import os
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from bench.cli import run
+from bench.execution.run import Display, Execution, Plan, open_destination, start_ray, train_missing
 from bench.methods import Method
 from bench.storage import destinations
 from bench.storage.entry import Kept
 from bench.trial.result import SweepError, TrialResult
+from bench.trial.sweep import Sweep
 
 if TYPE_CHECKING:
+    from bench.execution.worker import Load
     from bench.speed.timed_recorder import TimedRecorder
 
-STOP_SECONDS = 20.0  # for an interrupted command to end by itself: the terminal interrupts it too
+STOP_SECONDS = 20.0  # for an interrupted sweep to end by itself: the terminal interrupts it too
 
 
 @dataclass(frozen=True, kw_only=True)
 class TimedRun:
-    """What a `run` command did. Moments are Unix times."""
+    """What became of a sweep. Moments are Unix times."""
 
     began: float  # of the process
     results: Sequence[TrialResult]
     writes: Sequence[tuple[float, float]]  # of each result: the moments at which writing it began and ended
 
 
-def timed_run(options: Mapping[str, Any]) -> TimedRun:
-    """Carry out a `run` command in a process, a Ray and a store of its own; nothing of it stays."""
+def timed_run(sweep: Sweep, check: Callable[[], Load], display: Display) -> TimedRun:
+    """Train a sweep in a process, a Ray and a store of its own; nothing of it stays.
+
+    Args: check: checks the data set, as the command does at its start, and says how a worker loads it.
+    """
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
     with tempfile.TemporaryDirectory(prefix="bench-speed-") as folder:
-        told = Path(folder) / "stderr"
+        stderr = Path(folder) / "stderr"
         began = time.time()
-        own = {**options, "storage": str(Path(folder) / "checkpoints")}
-        process = context.Process(target=_run, args=(theirs, own, told), daemon=True)
+        process = context.Process(target=_run, args=(theirs, sweep, check, display, stderr), daemon=True)
         process.start()
         theirs.close()  # else the end of the process would not end the link
         try:
             results, writes = ours.recv()
         except EOFError:
-            last = told.read_text().rstrip().rpartition("\n")[2] if told.exists() else ""
+            last = stderr.read_text().rstrip().rpartition("\n")[2] if stderr.exists() else ""
             raise SweepError(f"the run command ended without results: {last}") from None
         finally:
             process.join(STOP_SECONDS)
@@ -56,20 +60,39 @@ def timed_run(options: Mapping[str, Any]) -> TimedRun:
     return TimedRun(began=began, results=results, writes=writes)
 
 
-def _run(link: Connection, options: Mapping[str, Any], told: Path) -> None:
-    """In the fresh process: the command, as the command line calls it."""
-    os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{told.parent}/mlflow.db"
-    os.chdir(told.parent)
-    os.dup2(os.open(told, os.O_WRONLY | os.O_CREAT), 2)
-    place = _TimedPlace()
+def _run(link: Connection, sweep: Sweep, check: Callable[[], Load], display: Display, stderr: Path) -> None:
+    """In the fresh process: what the command does."""
+    folder = stderr.parent
+    os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{folder}/mlflow.db"
+    os.chdir(folder)
+    os.dup2(os.open(stderr, os.O_WRONLY | os.O_CREAT), 2)
+    destination = _TimedPlace()
     try:
-        code = run.run_sweep(options, lambda: place)
+        plan = Plan(
+            sweep=sweep,
+            trials=sweep.trials(),
+            load=check(),
+            execution=_execution(folder),
+            destination=destination,
+            name=sweep.default_name,
+            command="bench speed trials",
+        )
+        start_ray(plan.execution)
+        ended = open_destination(plan)
+        train_missing(plan, plan.trials, ended, display)
     finally:
         from bench.execution import schedule
 
         schedule.stop()  # a process of multiprocessing's ends without asking atexit
-    if code == 0 and place.timed is not None:
-        link.send((place.timed.results, place.timed.writes))
+    if destination.timed is not None:
+        link.send((destination.timed.results, destination.timed.writes))
+
+
+def _execution(folder: Path) -> Execution:
+    """On all cores of this machine, without its GPUs."""
+    return Execution(
+        executor="ray", gpus_per_trial=0.0, address=None, max_retries=0, storage=str(folder / "checkpoints")
+    )
 
 
 class _TimedPlace(destinations.StorePlace):

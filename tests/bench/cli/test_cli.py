@@ -28,8 +28,9 @@ SWEEP = ("run", "--rates", "0.9,0.99", "--seeds", "2", "--epochs", "2", "--execu
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty working folder, and no store or data named by the environment."""
+    """An empty working folder, no store or data named by the environment, and no word before all checks are passed."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("bench.messages.SOON_SECONDS", 60.0)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.delenv("BENCH_DATA_ROOT", raising=False)
     return tmp_path

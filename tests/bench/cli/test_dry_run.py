@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from small_trials import spec
 
-from bench.cli.arguments import Execution
 from bench.cli.cli import main
 from bench.cli.dry_run import Estimate, as_text, slots
+from bench.execution.run import Execution
 
 SWEEP = ("run", "--rates", "0.9,0.99", "--seeds", "2", "--epochs", "2")
 
@@ -68,6 +68,6 @@ def test_what_would_fail_is_said(folder: Path, capsys: pytest.CaptureFixture[str
 
 
 def test_a_machine_too_small_is_one_line() -> None:
-    execution = Execution(executor="ray", gpus_per_trial=0, address=None, max_retries=0, offline=None, storage=None)
+    execution = Execution(executor="ray", gpus_per_trial=0, address=None, max_retries=0, storage=None)
     with pytest.raises(ValueError, match=r"a trial asks for 100000 CPU and 0 GPU: this machine has fewer"):
         slots(execution, spec(threads=100_000))

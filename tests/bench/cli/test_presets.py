@@ -5,18 +5,17 @@ from __future__ import annotations
 from typing import Any, get_args
 
 import pytest
+from requests_of import asked_of_run
 
 from bench.cli.arguments import read_sweep
-from bench.cli.cli import cli, main
-from bench.cli.options import without_owner
+from bench.cli.cli import main
 from bench.cli.presets import PRESETS, Origin
 from bench.engine.steps.learning_rate import learning_rate
 from bench.trial.spec import TrialSpec
 
 
 def trials(*arguments: str) -> list[TrialSpec]:
-    context = cli.commands["run"].make_context("run", [*arguments])
-    return read_sweep({**context.params, **without_owner(context)}).trials()
+    return read_sweep(asked_of_run(*arguments)).trials()
 
 
 @pytest.mark.parametrize(

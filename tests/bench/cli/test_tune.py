@@ -17,11 +17,13 @@ import numpy as np
 import pytest
 from command_line import COMMAND, bench, environment, stored
 from PIL import Image
+from requests_of import asked, asked_of_run
 
 from bench import names
 from bench.cli.arguments import read_sweep
-from bench.cli.cli import cli, main
+from bench.cli.cli import main
 from bench.cli.presets import PRESETS
+from bench.cli.requests.sweep import TuneRequest
 from bench.cli.tune import Chooser
 from bench.storage.choices import cells
 from bench.trial.result import Tried
@@ -183,7 +185,7 @@ def test_what_another_command_chose_meanwhile_stays(tuned: list[Path], capsys: p
     uri = f"sqlite:///{tuned[0]}/mlflow.db"
     before = choices(tuned[0])
     arguments = ["--dataset", f"folder:{tuned[0] / 'data'}", *WHAT, "--methods", "freeze", "--device", "cpu"]
-    sweep = read_sweep(cli.commands["run"].make_context("run", arguments).params)
+    sweep = read_sweep(asked_of_run(*arguments))
     search = read_search("lr=0.005:0.2", 3, [1000], sweep.protocol)
     cell = next(cell for cell in cells(sweep, search) if cell.rate)
     Chooser(sweep, uri, "t", "").chosen(cell, [Tried({"lr": 0.123}, [1.0])])
@@ -196,7 +198,7 @@ def test_a_candidate_that_is_stopped_early_is_no_match_for_whole_ones() -> None:
     from bench.execution import asha
 
     arguments = ["--rates", "0.9", "--methods", "freeze", "--device", "cpu", "--epochs", "9", "--no-dense"]
-    sweep = read_sweep(cli.commands["run"].make_context("run", arguments).params)
+    sweep = read_sweep(asked_of_run(*arguments))
     search = read_search("lr", 3, [1000], sweep.protocol)
     searches = asha._Searches(cells(sweep, search), search)
     for trial, epoch, outcome in (("a", 9, names.DONE), ("b", 1, names.DONE), ("c", 2, names.DIVERGED)):
@@ -211,9 +213,10 @@ def test_a_candidate_that_is_stopped_early_is_no_match_for_whole_ones() -> None:
 
 def test_a_presets_seeds_are_not_those_of_the_search() -> None:
     for name, preset in PRESETS.items():
-        params = cli.commands["tune"].make_context("tune", ["--preset", name]).params
-        assert params["seeds"] == "1000:1000"
-        assert params["epochs"] == preset.options().get("epochs", params["epochs"])
+        request = asked(TuneRequest, "tune", "--preset", name)
+        assert request.seeds == "1000:1000"
+        epochs = request.protocol["epochs"]
+        assert epochs == preset.options().get("epochs", epochs)
 
 
 def test_a_count_is_no_seed_of_a_search(tmp_path: Path, said: Said) -> None:
@@ -222,7 +225,7 @@ def test_a_count_is_no_seed_of_a_search(tmp_path: Path, said: Said) -> None:
 
 def test_a_tuned_sweep_resolves_each_cell() -> None:
     arguments = ["--rates", "0.9", "--seeds", "2", "--methods", "freeze", "--device", "cpu"]
-    sweep = read_sweep(cli.commands["run"].make_context("run", arguments).params)
+    sweep = read_sweep(asked_of_run(*arguments))
     plain = replace(sweep, protocol={**sweep.protocol, "tuning": SEARCH})
     chosen = {s.cell_key: {"lr": 0.5 if s.rate else 0.25} for s in plain.trials()}
     assert {(str(s.rate), s.seed, s.lr) for s in replace(plain, chosen=chosen).trials()} == {

@@ -10,11 +10,11 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from requests_of import asked_of_run
 from small_trials import images, spec
 
 from bench import names
 from bench.cli.arguments import read_sweep
-from bench.cli.cli import cli
 from bench.cli.tune import Chooser
 from bench.datasets.images import ImageData
 from bench.engine.candidates import Candidate, best, specs_of, without_test
@@ -192,7 +192,7 @@ def test_a_cell_without_its_whole_budget_has_no_choice(
 ) -> None:
     """A failure may be the machine's: what was tried is then less than other cells had. To diverge is a result."""
     arguments = ["--rates", "0.9", "--methods", "freeze", "--device", "cpu"]
-    sweep = read_sweep(cli.commands["run"].make_context("run", arguments).params)
+    sweep = read_sweep(asked_of_run(*arguments))
     chooser = Chooser(sweep, "nowhere://", "t", "")
     chooser.chosen(spec("freeze", "0.9", epochs=1, tuning=SEARCH), tried)
     assert chooser.without == ["freeze 0.9"] and said in capsys.readouterr().err

@@ -27,8 +27,8 @@ from bench.methods import METHODS
 from bench.speed.bare import side_by_side
 from bench.speed.baseline_loop import TransformedImages, researchers_loop
 from bench.speed.contenders import LOOP, pack_steps, streams_steps
-from bench.speed.machine_speed import figures
-from bench.speed.speed import as_table, measure
+from bench.speed.step import as_table, measure
+from bench.speed.trials import figures
 from bench.trial.result import SweepError, TrialResult
 from bench.trial.step_kind import LIMITS
 
@@ -58,7 +58,7 @@ def test_every_variant_has_a_line() -> None:
 
 def test_the_command_prints_a_table_and_writes_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "speed.json"
-    assert main(["speed", "--methods", "snip", "--steps", "1", "--rounds", "1", "--json", str(file)]) == 0
+    assert main(["speed", "step", "--methods", "snip", "--steps", "1", "--rounds", "1", "--json", str(file)]) == 0
     out = capsys.readouterr().out
     assert out.startswith(
         "digits · lenet-300-100, batch 100, augmentation none, float32, cpu, one thread; 1 rounds of 1 steps"
@@ -82,15 +82,20 @@ def test_steps_of_packs_train_every_trial() -> None:
         assert [next(steps) for _ in range(5)] == [300, 300, 300, 180, 300]
 
 
-def test_limits_are_proposed_for_every_kind(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["speed", "--limits", "--rounds", "1"]) == 0
+def test_limits_are_proposed_for_every_kind(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "limits.json"
+    assert main(["speed", "limits", "--rounds", "1", "--json", str(file)]) == 0
     out = capsys.readouterr().out
     assert [line.partition(":")[0] for line in out.splitlines()[-6:]] == [", ".join(key) for key in LIMITS]
+    result = json.loads(file.read_text())
+    committed = {(r["kind"], r["background"]): r["committed"] for r in result["limits"]}
+    assert committed == {key: float(limit) for key, limit in LIMITS.items()}
+    assert result["rounds"] == 1 and [len(r["ratios"]) for r in result["rows"]] == [len(result["live"])] * 8
 
 
 def test_the_whole_machine_trains_the_same_trials_twice(tmp_path: Path) -> None:
     options = ("--methods", "snip", "--rounds", "1", "--epochs", "1", "--json", "machine.json")
-    done = bench(tmp_path, "speed", "--machine", *options)
+    done = bench(tmp_path, "speed", "trials", *options)
     assert done.returncode == 0, done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["machine.json"]
     result = json.loads((tmp_path / "machine.json").read_text())
@@ -136,24 +141,28 @@ def test_the_figures_of_a_side() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--steps", "0"], "steps 0: allowed is a whole number >= 1"),
-        (["--rounds", "-1"], "rounds -1: allowed is a whole number >= 1"),
-        (["--methods", "frezee"], "did you mean freeze?"),
-        (["--model", "lenet-5"], "did you mean lenet-5-caffe?"),
-        (["--packs", "4,0"], "packs '4,0': allowed is a comma list of whole numbers >= 1"),
-        (["--packs", "4", "--machine"], "--machine with --packs: allowed is one of them"),
-        (["--machine", "--device", "cuda"], "--machine with --device cuda: allowed on the cpu"),
-        (["--packs", "many"], "packs 'many': allowed is a comma list of whole numbers >= 1"),
-        (["--json", "x.json", "--limits"], "--limits with --json: allowed is one of them"),
-        (["--machine", "--limits"], "--limits with --machine: allowed is one of them"),
-        (["--machine", "--steps", "5"], "--machine with --steps: allowed is one of them"),
-        (["--masks", "--packs", "4"], "--masks with --packs: allowed is one of them"),
-        (["--criteria", "--steps", "4"], "--criteria with --steps: allowed is one of them"),
-        (["--criteria", "--masks"], "--criteria with --masks: allowed is one of them"),
-        (["--criteria", "--methods", "dense"], "--criteria with methods 'dense' at rates '0.99': none is chosen"),
-        (["--machine", "--epochs", "0"], "epochs 0: allowed is a whole number >= 1"),
-        (["--epochs", "2"], "--epochs without --machine: allowed is with it"),
-        (["--json", "nowhere/speed.json"], "json nowhere/speed.json: no such folder"),
+        (["step", "--steps", "0"], "steps 0: allowed is a whole number >= 1"),
+        (["step", "--rounds", "-1"], "rounds -1: allowed is a whole number >= 1"),
+        (["step", "--methods", "frezee"], "did you mean freeze?"),
+        (["step", "--model", "lenet-5"], "did you mean lenet-5-caffe?"),
+        (["step", "--packs", "4,0"], "packs '4,0': allowed is a comma list of whole numbers >= 1"),
+        (["step", "--packs", "many"], "packs 'many': allowed is a comma list of whole numbers >= 1"),
+        (["step", "--precision", "float16"], "unknown precision 'float16'"),
+        (["step", "--json", "nowhere/speed.json"], "json nowhere/speed.json: no such folder"),
+        (["step", "--epochs", "2"], "No such option '--epochs'"),
+        (["trials", "--packs", "4"], "No such option '--packs'"),
+        (["trials", "--device", "cuda"], "No such option '--device'"),
+        (["trials", "--steps", "5"], "No such option '--steps'"),
+        (["trials", "--epochs", "0"], "epochs 0: allowed is a whole number >= 1"),
+        (["trials", "--json", "nowhere/speed.json"], "json nowhere/speed.json: no such folder"),
+        (["masks", "--packs", "4"], "No such option '--packs'"),
+        (["masks", "--rates", "1.5"], "rate 1.5: allowed is 0 <= rate < 1"),
+        (["scoring", "--steps", "4"], "No such option '--steps'"),
+        (["scoring", "--methods", "dense"], "scoring with methods 'dense' at rates '0.99': none is chosen"),
+        (["limits", "--rounds", "0"], "rounds 0: allowed is a whole number >= 1"),
+        (["limits", "--model", "lenet-5-caffe"], "No such option '--model'"),
+        (["--machine"], "No such option '--machine'"),
+        ([], "Missing command."),
     ],
 )
 def test_wrong_arguments(capsys: pytest.CaptureFixture[str], arguments: list[str], said: str) -> None:
@@ -163,8 +172,8 @@ def test_wrong_arguments(capsys: pytest.CaptureFixture[str], arguments: list[str
 
 
 def test_masks_are_measured_by_rate(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("bench.speed.mask_speed.WEIGHTS", 40_000)
-    assert main(["speed", "--masks", "--rates", "0.9,0.99", "--rounds", "2", "--json", str(tmp_path / "a.json")]) == 0
+    monkeypatch.setattr("bench.speed.masks.WEIGHTS", 40_000)
+    assert main(["speed", "masks", "--rates", "0.9,0.99", "--rounds", "2", "--json", str(tmp_path / "a.json")]) == 0
     result = json.loads((tmp_path / "a.json").read_text())
     assert [row["rate"] for row in result["codings"]] == ["0.9", "0.99"] and result["rounds"] == 2
     for row in result["codings"]:
@@ -174,7 +183,7 @@ def test_masks_are_measured_by_rate(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 def test_criteria_are_measured_once_for_freeze_and_prune(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     methods = "freeze,snip,grasp:temperature=1,random-er-prune,synflow:rounds=2,dense"
     asked = ["--methods", methods, "--rates", "0.9", "--rounds", "1", "--json", str(tmp_path / "a.json")]
-    assert main(["speed", "--criteria", *asked]) == 0
+    assert main(["speed", "scoring", *asked]) == 0
     result = json.loads((tmp_path / "a.json").read_text())
     assert (result["model"], result["images"], result["rounds"]) == ("lenet-300-100", 100, 1)
     assert [tuple(r[n] for n in ("method", "criterion", "scope", "fields", "rate")) for r in result["rows"]] == [
@@ -194,9 +203,9 @@ def test_every_selection_is_measured_where_none_is_named(monkeypatch: pytest.Mon
         asked.extend(specs)
         return {}
 
-    monkeypatch.setattr("bench.speed.criteria_speed.measure", criteria)
-    monkeypatch.setattr("bench.speed.criteria_speed.as_table", str)
-    assert main(["speed", "--criteria"]) == 0
+    monkeypatch.setattr("bench.speed.scoring.measure", criteria)
+    monkeypatch.setattr("bench.speed.scoring.as_table", str)
+    assert main(["speed", "scoring"]) == 0
     named = {str(METHODS[name].record()) for name in asked}
     assert named == {str(method.record()) for method in METHODS.values()}
 

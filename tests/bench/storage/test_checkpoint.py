@@ -271,7 +271,7 @@ def test_the_run_command_goes_on_and_cleans_up(
     offline: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("bench.cli.run.Checkpoints", partial(Checkpoints, seconds=0))
+    monkeypatch.setattr("bench.execution.run.Checkpoints", partial(Checkpoints, seconds=0))
     monkeypatch.setattr("bench.cli.progress.Progress.epoch", stop_at(3))
     folder = tmp_path / "kept"
     command = ["run", "--executor", "local", "--methods", "freeze", "--rates", "0.9", "--seeds", "1", "--epochs", "4"]

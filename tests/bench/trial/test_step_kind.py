@@ -6,9 +6,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from requests_of import asked_of_run
 
 from bench.cli.arguments import read_sweep
-from bench.cli.cli import cli
 from bench.models import MODELS
 from bench.trial.step_kind import LIMITS, first_convolution_step, layer_step, resolve_step
 
@@ -69,16 +69,13 @@ def test_what_is_asked_for_is_taken_but_at_rate_0() -> None:
 
 @pytest.mark.parametrize(("asked", "steps"), [("auto", "dds"), ("dense", "ddd"), ("sparse", "dss")])
 def test_a_sweep_resolves_the_step_of_each_trial(asked: str, steps: str) -> None:
-    run = cli.commands["run"]
     given = ["--methods", "freeze", "--rates", "0.5,0.99", "--seeds", "1", "--device", "cpu", "--step", asked]
-    context = run.make_context("run", given)
-    assert "".join(trial.step[0] for trial in read_sweep(context.params).trials()) == steps
+    assert "".join(trial.step[0] for trial in read_sweep(asked_of_run(*given)).trials()) == steps
 
 
 def test_a_sweep_resolves_the_pack_before_the_step() -> None:
-    run = cli.commands["run"]
     given = ["--methods", "freeze", "--rates", "0.99", "--seeds", "1", "--device", "cpu", "--pack", "unfold"]
-    trials = read_sweep(run.make_context("run", [*given]).params).trials()
+    trials = read_sweep(asked_of_run(*given)).trials()
     assert [(trial.pack, trial.step) for trial in trials] == [("vmap", "dense")] * 2  # no convolution to unfold
     with pytest.raises(ValueError, match="step sparse with pack vmap: allowed with pack single"):
-        read_sweep(run.make_context("run", [*given, "--step", "sparse"]).params)
+        read_sweep(asked_of_run(*given, "--step", "sparse"))

@@ -1,4 +1,4 @@
-"""How fast, how small and in how much memory a mask of 20 million weights is coded, by rate."""
+"""`bench speed masks`: how fast, how small and in how much memory a mask of 20 million weights is coded, by rate."""
 
 from __future__ import annotations
 

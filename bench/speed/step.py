@@ -1,9 +1,8 @@
-"""`bench speed`: a training step of the engine against a plain researcher's loop, interleaved in one process."""
+"""`bench speed step`: a training step of the engine against a plain researcher's loop, interleaved in one process."""
 
 from __future__ import annotations
 
 import os
-import platform
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -15,7 +14,7 @@ from tabulate import tabulate
 
 from bench.datasets.images import ImageData
 from bench.speed.contenders import Contender, contenders
-from bench.storage.environment import environment
+from bench.speed.machine import machine
 from bench.trial.protocol import Precision
 from bench.trial.spec import TrialSpec
 
@@ -82,14 +81,6 @@ def measure(
         "gemm_gflops": top,
         "rows": rows,
     }
-
-
-def machine() -> dict[str, str]:
-    """What the figures depend on; names no host."""
-    known = {name.removeprefix("bench."): value for name, value in environment().items()}
-    known |= {"instruction set": torch.backends.cpu.get_cpu_capability(), "system": platform.system()}
-    wanted = ("cpu", "cores", "gpu", "gpu_runtime", "instruction set", "system", "python", "torch", "torchvision")
-    return {name: known[name] for name in wanted if name in known}
 
 
 def _speed(contender: Contender, seconds: list[float], loop: list[float], ceiling: float) -> Speed:

@@ -1,4 +1,4 @@
-"""`bench speed --limits`: at which live fraction a layer's sparse step is faster than its dense one, on this machine.
+"""`bench speed limits`: at which live fraction a layer's sparse step is faster than its dense one, on this machine.
 
 It proposes LIMITS of `bench.trial.step_kind` for a new kind of machine. They are committed by hand: no trial depends on
 a timing.
@@ -7,10 +7,11 @@ a timing.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import takewhile
 from statistics import median
+from typing import Any
 
 import torch
 from tabulate import tabulate
@@ -21,6 +22,7 @@ from bench.engine.steps.csr_pattern import conv_pattern, linear_pattern, output_
 from bench.engine.steps.frozen_layers import FrozenConv, FrozenLinear
 from bench.engine.steps.sparse_layers import FirstLayer, SparseLayer
 from bench.methods.types import Background
+from bench.speed.machine import machine
 from bench.trial.step_kind import LIMITS, Kind
 
 BATCH = 100
@@ -54,20 +56,35 @@ CASES = {
 }
 
 
-def limits(rounds: int) -> str:
-    """Dense time divided by sparse time of each layer, and the limits that follow, as a table."""
+def measure(rounds: int) -> dict[str, Any]:
+    """Dense time divided by sparse time of each layer, and the limits that follow, all as JSON values."""
     torch.set_num_threads(1)
     rows, proposed = [], dict.fromkeys(LIMITS, 1.0)
     for name, case in CASES.items():
         ratios = [ratio(case, fraction, rounds) for fraction in FRACTIONS]
         for background in BACKGROUNDS:
-            found = [r[background] for r in ratios]
-            wins = takewhile(lambda pair: pair[1] > 1, zip(FRACTIONS, found, strict=True))
+            gains = [r[background] for r in ratios]
+            wins = takewhile(lambda pair: pair[1] > 1, zip(FRACTIONS, gains, strict=True))
             limit = max((fraction for fraction, _ in wins), default=0.0)
-            rows.append([name, background, *(f"{r:.2f}" for r in found), f"{limit:g}"])
+            rows.append({"layer": name, "background": background, "ratios": gains, "limit": limit})
             proposed[case.kind, background] = min(proposed[case.kind, background], limit)
-    headers = ["layer", "background", *(f"live {f:g}" for f in FRACTIONS), "wins up to"]
-    lines = [f"{kind}, {b}: {value:g} (committed: {float(LIMITS[kind, b]):g})" for (kind, b), value in proposed.items()]
+    limits = [
+        {"kind": kind, "background": b, "limit": limit, "committed": float(LIMITS[kind, b])}
+        for (kind, b), limit in proposed.items()
+    ]
+    return {"machine": machine(), "rounds": rounds, "live": list(FRACTIONS), "rows": rows, "limits": limits}
+
+
+def as_table(result: Mapping[str, Any]) -> str:
+    """The ratios as a table, and the limits in lines."""
+    headers = ["layer", "background", *(f"live {f:g}" for f in result["live"]), "wins up to"]
+    rows = [
+        [r["layer"], r["background"], *(f"{ratio:.2f}" for ratio in r["ratios"]), f"{r['limit']:g}"]
+        for r in result["rows"]
+    ]
+    lines = [
+        f"{r['kind']}, {r['background']}: {r['limit']:g} (committed: {r['committed']:g})" for r in result["limits"]
+    ]
     text: str = tabulate(rows, headers=headers, tablefmt="github", disable_numparse=True) + "\n\n" + "\n".join(lines)
     return text
 

@@ -1,4 +1,4 @@
-"""How long each criterion takes to choose the live weights of a network, and in how much memory."""
+"""`bench speed scoring`: how long each criterion takes to choose a network's live weights, in how much memory."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bench.engine.setup.memory import timed
 from bench.engine.setup.precision import DTYPES
 from bench.engine.setup.prepare import initial_model, select
 from bench.methods import Dense
-from bench.speed.speed import machine
+from bench.speed.machine import machine
 from bench.trial.spec import TrialSpec
 from bench.trial.streams import stream
 

@@ -1,4 +1,4 @@
-"""`bench speed --machine`: trial-steps per second of `bench run` against bare engines side by side, in turn."""
+"""`bench speed trials`: trial-steps per second of `bench run` against bare engines side by side, in turn."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 from tabulate import tabulate
 
 from bench import names
-from bench.datasets import row_of
 from bench.datasets.counts import validation_count
 from bench.messages import say
 from bench.speed.bare import side_by_side
-from bench.speed.speed import machine
-from bench.speed.timed_run import TimedRun, timed_run
+from bench.speed.machine import machine
+from bench.speed.timed_run import TimedRun
 from bench.trial.result import SweepError, TrialResult
 from bench.trial.spec import TrialSpec
 
 if TYPE_CHECKING:
-    from bench.datasets.images import ImageData
+    from bench.execution.worker import Load
+    from bench.trial.sweep import Sweep
 
 Figures = dict[str, float]
 LINES = (  # of the table: a figure, how it is called, how it is printed
@@ -38,18 +38,16 @@ LINES = (  # of the table: a figure, how it is called, how it is printed
 )
 
 
-def measure(
-    options: Mapping[str, Any], trials: Sequence[TrialSpec], load: Callable[[], ImageData], rounds: int
-) -> dict[str, Any]:
-    """Train the same trials by bare engines and by the `run` command, in turn, `rounds` times.
+def measure(sweep: Sweep, load: Load, timed: Callable[[], TimedRun], images: int, rounds: int) -> dict[str, Any]:
+    """Train the same trials by bare engines and as the `run` command does, in turn, `rounds` times.
 
-    Args:    options: of the `run` command that trains `trials`; their seeds are dealt out to the cores.
+    Args:    sweep: its seeds are dealt out to the cores. load: its data, of so many training images.
+             timed: trains the sweep as `run` does.
     Returns: what was measured, the figures of each round and their medians, all as JSON values.
     Raises:  SweepError where a trial is not done, or the two sides do not end at the same weights.
     """
-    cores, some, before = os.cpu_count() or 1, trials[0], os.getloadavg()
-    steps = steps_of(some, row_of(options["dataset"]).train)
-    seeds = len({spec.seed for spec in trials})
+    trials, cores, before = sweep.trials(), os.cpu_count() or 1, os.getloadavg()
+    some, steps = trials[0], steps_of(trials[0], images)
     about = {
         "dataset": some.dataset,
         "model": some.model,
@@ -57,12 +55,12 @@ def measure(
         "epochs": some.epochs,
         "cores": cores,
         "trials": len(trials),
-        "seeds": seeds,
+        "seeds": len(sweep.seeds),
         "steps_per_trial": steps,
     }
     say(f"{rounds} times {len(trials)} trials of {steps} steps, by bare engines and by the run command")
     shares = [[spec for spec in trials if spec.seed % cores == core] for core in range(cores)]
-    found = [_round(options, shares, load) for _ in range(rounds)]
+    found = [_round(shares, load, timed, images) for _ in range(rounds)]
     return {
         "machine": machine(),
         "load_average": {"before": before[0], "after": os.getloadavg()[0]},
@@ -80,14 +78,13 @@ def steps_of(spec: TrialSpec, images: int) -> int:
 
 
 def _round(
-    options: Mapping[str, Any], shares: Sequence[Sequence[TrialSpec]], load: Callable[[], ImageData]
+    shares: Sequence[Sequence[TrialSpec]], load: Load, timed: Callable[[], TimedRun], images: int
 ) -> dict[str, Figures]:
     """Both sides once, one after the other: "bare" and "harness", each with its figures."""
-    images = row_of(options["dataset"]).train
     steps = sum(steps_of(spec, images) for share in shares for spec in share)
     trained, loading = side_by_side(shares, load)
     bare = [result for results in trained for result in results]
-    run = timed_run(options)
+    run = timed()
     _check_same(bare, run.results)
     ours = figures(run.results, max(end for _, end in run.writes), steps)
     theirs = figures(bare, max(result.ended for result in bare), steps)

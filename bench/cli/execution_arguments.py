@@ -1,0 +1,101 @@
+"""From requests to where and how trials run; whatever is wrong is a ValueError of one line. No torch."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from pathlib import Path
+
+from bench.cli.requests.sweep import RunRequest, SweepRequest
+from bench.datasets.roots import checkpoint_root
+from bench.execution.run import Execution
+from bench.storage.files import files_at
+from bench.storage.store_uri import check_folder
+
+ADDRESS_SECONDS = 5.0  # to wait for a cluster's answer
+STORAGE_SECONDS = 30.0  # and for an object store's
+
+
+def read_execution(request: RunRequest, device: str) -> Execution:
+    """How to run the trials; an option that the chosen executor cannot honour is an error."""
+    if request.executor == "local":
+        for name in ("gpus_per_trial", "address", "max_retries"):
+            if getattr(request, name) is not None:
+                raise ValueError(f"--{name.replace('_', '-')} with --executor local: only ray has it")
+    elif request.offline is not None:
+        raise ValueError(f"--offline with --executor {request.executor}: allowed with --executor local")
+    else:
+        check_machine(request)
+    gpus, retries = read_gpus(request, device), request.max_retries
+    if retries is not None and retries < 0:
+        raise ValueError(f"max-retries {retries}: allowed is a whole number >= 0")
+    return Execution(
+        executor=request.executor,
+        gpus_per_trial=gpus,
+        address=request.address,
+        max_retries=1 if retries is None else retries,
+        storage=_storage(request.storage, request.address),
+    )
+
+
+def check_machine(request: SweepRequest) -> None:
+    """Raise ValueError if Ray finds too few cores here for a trial, or no cluster at the address."""
+    cpus, cores = request.cpus_per_trial, os.cpu_count() or 1
+    if request.address is not None:
+        _check_address(request.address)
+    elif cpus > cores:
+        raise ValueError(f"cpus-per-trial {cpus}: allowed is at most the {cores} cores of this machine")
+
+
+def _check_address(address: str) -> None:
+    """Whether somebody listens at HOST:PORT or ray://HOST:PORT; Ray itself would wait for minutes."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not (host and colon and port.isdigit()):
+        raise ValueError(f"address {address!r}: allowed is HOST:PORT or ray://HOST:PORT")
+    try:
+        socket.create_connection((host, int(port)), ADDRESS_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise ValueError(f"address {address!r}: no answer ({error})") from error
+
+
+def read_gpus(request: SweepRequest, device: str) -> float:
+    """The GPUs of a trial."""
+    gpus = request.gpus_per_trial
+    if gpus is None:
+        return float(device == "cuda")
+    if device == "cpu" or not gpus > 0:
+        raise ValueError(f"gpus-per-trial {gpus:g} on {device}: allowed is more than 0, on cuda")
+    return gpus
+
+
+def _storage(given: str | None, address: str | None) -> str | None:
+    """Where checkpoints go: by default the user's cache folder, which the machines of a cluster do not share."""
+    if given is None:
+        return None if address else str(checkpoint_root())
+    if not given:
+        raise ValueError("storage '': allowed is a folder, or an address as s3://BUCKET/FOLDER")
+    if "://" not in given:
+        folder = Path(given).expanduser().absolute()
+        check_folder(f"storage {given}", folder)
+        return str(folder)
+    _check_bucket(given)
+    return given
+
+
+def _check_bucket(address: str) -> None:
+    """Whether the object store answers; some of its libraries would try again for ever."""
+    failed: list[OSError] = []
+
+    def ask() -> None:
+        try:
+            files_at(address).names()
+        except OSError as error:
+            failed.append(error)
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(STORAGE_SECONDS)
+    if failed or asking.is_alive():
+        reason = " ".join(str(failed[0]).split())[:300] if failed else f"within {STORAGE_SECONDS:.0f} s"
+        raise ValueError(f"storage {address}: no answer ({reason})")

@@ -1,0 +1,45 @@
+"""What the commands on stored networks are asked: export, verify, narrow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from bench import names
+from bench.cli.options import argument, option
+from bench.cli.requests.shared import DATA_ROOT, FILE
+
+NARROWER = names.VALUE_DTYPES[1:]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportRequest:
+    """The stored network of a trial, into a file."""
+
+    run: str = argument()
+    output: Path = option("--output", "File to write, .frz.", short="-o", required=True, type=FILE)
+    value_dtype: str | None = option(
+        "--value-dtype",
+        "Store the live weights in this type; measures the accuracy that is left.",
+        type=click.Choice(NARROWER),
+    )
+    data_root: Path | None = DATA_ROOT()
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerifyRequest:
+    """A stored network's file against what was recorded of it."""
+
+    file: Path = argument(type=click.Path(exists=True, dir_okay=False, path_type=Path))
+    data_root: Path | None = DATA_ROOT()
+
+
+@dataclass(frozen=True, kw_only=True)
+class NarrowRequest:
+    """The store's networks with narrower values."""
+
+    value_dtype: str = option("--value-dtype", "Types, comma list.", default=",".join(NARROWER))
+    name: str | None = option("--name", "Only the trials of this sweep.")
+    data_root: Path | None = DATA_ROOT()

@@ -1,0 +1,94 @@
+"""What the commands of `speed` are asked: step, trials, scoring, masks, limits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import get_args
+
+import click
+
+from bench.cli.options import option
+from bench.cli.requests.shared import DATA_ROOT, DATASET, DEVICE, FILE, MODEL, RATES
+from bench.methods import METHODS
+from bench.trial.protocol import Augmentation, Protocol
+
+BATCH_SIZE = partial(option, "--batch-size", "Images per step.", type=int, default=Protocol.batch_size)
+AUGMENTATION = partial(
+    option,
+    "--augmentation",
+    "Of training images: flip, translation by up to 4 pixels.",
+    type=click.Choice(get_args(Augmentation)),
+    default=Protocol.augmentation,
+)
+ROUNDS = partial(option, "--rounds", type=int)
+JSON = partial(option, "--json", "Write the figures to this file.", type=FILE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodsRequest:
+    """Methods × rates of a network, with the dense one."""
+
+    methods: str = option("--methods", "Comma list.", default="freeze,snip")
+    rates: str = RATES(default="0.99")
+    dataset: str = DATASET()
+    model: str | None = MODEL()
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepRequest(MethodsRequest):
+    """A training step."""
+
+    batch_size: int = BATCH_SIZE()
+    augmentation: Augmentation = AUGMENTATION()
+    precisions: str = option(
+        "--precision", "Also the dense step in these, comma list of bfloat16, float64.", default=""
+    )
+    steps: int = option("--steps", "Steps of one variant before the next has its turn.", type=int, default=25)
+    rounds: int = ROUNDS("How often each variant has its turn.", default=30)
+    data_root: Path | None = DATA_ROOT()
+    device: str = DEVICE()
+    packs: str = option(
+        "--packs", "Also packs of so many trials, comma list, in each kind of batched step.", default=""
+    )
+    json: Path | None = JSON()
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialsRequest(MethodsRequest):
+    """Whole trials on all cores."""
+
+    batch_size: int = BATCH_SIZE()
+    augmentation: Augmentation = AUGMENTATION()
+    epochs: int = option("--epochs", "Epochs of training.", type=int, default=Protocol.epochs)
+    rounds: int = ROUNDS("How often each side trains all trials.", default=3)
+    data_root: Path | None = DATA_ROOT()
+    json: Path | None = JSON()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoringRequest(MethodsRequest):
+    """The choice of the live weights."""
+
+    methods: str = option("--methods", "Comma list.", default=",".join(METHODS), show_default="all")
+    rounds: int = ROUNDS("How often each choice is made.", default=3)
+    device: str = DEVICE()
+    json: Path | None = JSON()
+
+
+@dataclass(frozen=True, kw_only=True)
+class MasksRequest:
+    """The coding of a mask."""
+
+    rates: str = RATES(default="0.99")
+    rounds: int = ROUNDS("How often each mask is coded.", default=5)
+    json: Path | None = JSON()
+
+
+@dataclass(frozen=True, kw_only=True)
+class LimitsRequest:
+    """The live fractions up to which a sparse step is faster."""
+
+    rounds: int = ROUNDS("How often each layer is timed.", default=30)
+    json: Path | None = JSON()

@@ -1,0 +1,165 @@
+"""The commands of `speed`: what is asked checked, then the measurement. Imports torch only once that is right."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, cast, get_args
+
+import click
+
+from bench import datasets
+from bench.cli.arguments import on_device, sweep_of
+from bench.cli.grammar import parse_rates
+from bench.cli.requests.speed import (
+    LimitsRequest,
+    MasksRequest,
+    MethodsRequest,
+    ScoringRequest,
+    StepRequest,
+    TrialsRequest,
+)
+from bench.cli.run import display
+from bench.execution.run import checked_data
+from bench.messages import nearest, usage_errors
+from bench.methods import Dense
+from bench.trial.protocol import Precision
+from bench.trial.spec import TrialSpec
+from bench.trial.sweep import Sweep
+
+SEEDS_PER_CORE = 8  # of whole trials: at the end one worker may be without one, for at most 1/8 of its share
+
+
+def time_steps(request: StepRequest) -> int:
+    """Print the table of what a step takes."""
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # torch's profiler writes a line per start and stop
+    with usage_errors():
+        _check_counts(steps=request.steps, rounds=request.rounds)
+        _check_file(request.json)
+        packs, precisions = _sizes(request.packs), _precisions(request.precisions)
+        fields = {"batch_size": request.batch_size, "augmentation": request.augmentation}
+        sweep = on_device(_sweep(request, fields), request.device)
+        load = checked_data(request.dataset, request.data_root)
+    from bench.speed.step import as_table, measure
+
+    result = measure(_by_method(sweep), load(), request.steps, request.rounds, packs, precisions)
+    return _print(result, as_table, request.json)
+
+
+def time_trials(request: TrialsRequest) -> int:
+    """Print the table of what whole trials take, on all cores."""
+    with usage_errors():
+        _check_counts(rounds=request.rounds)
+        _check_file(request.json)
+        fields = {"batch_size": request.batch_size, "augmentation": request.augmentation, "epochs": request.epochs}
+        sweep = _sweep(request, fields, seeds=SEEDS_PER_CORE * (os.cpu_count() or 1))
+        load = checked_data(request.dataset, request.data_root)
+    from bench.speed.timed_run import timed_run
+    from bench.speed.trials import as_table, measure
+
+    check = partial(checked_data, request.dataset, datasets.data_root(request.data_root))
+    timed, images = partial(timed_run, sweep, check, display), datasets.row_of(request.dataset).train
+    return _print(measure(sweep, load, timed, images, request.rounds), as_table, request.json)
+
+
+def measure_scoring(request: ScoringRequest) -> int:
+    """Print the table of what it takes to choose the live weights."""
+    with usage_errors():
+        _check_counts(rounds=request.rounds)
+        _check_file(request.json)
+        sweep = on_device(_sweep(request, {}), request.device)
+        if all(isinstance(spec.method, Dense) for spec in sweep.trials()):
+            raise ValueError(f"scoring with methods {request.methods!r} at rates {request.rates!r}: none is chosen")
+    from bench.speed.scoring import as_table, measure
+
+    result = measure(_by_method(sweep), datasets.row_of(request.dataset), request.rounds)
+    return _print(result, as_table, request.json)
+
+
+def measure_masks(request: MasksRequest) -> int:
+    """Print the table of what it takes to code a mask."""
+    with usage_errors():
+        _check_counts(rounds=request.rounds)
+        _check_file(request.json)
+        rates = parse_rates(request.rates)
+    from bench.speed.masks import as_table, measure
+
+    return _print(measure(rates, request.rounds), as_table, request.json)
+
+
+def find_limits(request: LimitsRequest) -> int:
+    """Print at which live fractions a sparse step is faster, and the limits that follow."""
+    with usage_errors():
+        _check_counts(rounds=request.rounds)
+        _check_file(request.json)
+    from bench.speed.limits import as_table, measure
+
+    return _print(measure(request.rounds), as_table, request.json)
+
+
+def _print(result: dict[str, Any], as_table: Any, file: Path | None) -> int:
+    """The table on stdout; if a file is named, the figures there too."""
+    click.echo(as_table(result))
+    if file is not None:
+        file.write_text(json.dumps(result, indent=1) + "\n")
+    return 0
+
+
+def _check_counts(**counts: int) -> None:
+    for name, value in counts.items():
+        if value < 1:
+            raise ValueError(f"{name} {value}: allowed is a whole number >= 1")
+
+
+def _check_file(file: Path | None) -> None:
+    if file is not None and not file.absolute().parent.is_dir():
+        raise ValueError(f"json {file}: no such folder")
+
+
+def _sizes(text: str) -> list[int]:
+    """The sizes of the packs to measure."""
+    sizes = text.split(",") if text else []
+    if not all(size.strip().isdecimal() and int(size) for size in sizes):
+        raise ValueError(f"packs {text!r}: allowed is a comma list of whole numbers >= 1")
+    return [int(size) for size in sizes]
+
+
+def _precisions(text: str) -> list[Precision]:
+    """The precisions to measure besides float32."""
+    asked = [name.strip() for name in text.split(",")] if text else []
+    others = [name for name in get_args(Precision) if name != "float32"]
+    for name in asked:
+        if name not in others:
+            raise ValueError(nearest("precision", name, others))
+    return cast("list[Precision]", asked)
+
+
+def _sweep(request: MethodsRequest, fields: Mapping[str, Any], seeds: int = 1) -> Sweep:
+    """The trials to measure, the dense one along: the default protocol but for these fields, each trial alone."""
+    protocol = {
+        "lr": 0.01,  # a large step can diverge, and arithmetic on NaN or denormal numbers takes another time
+        "precision": TrialSpec.precision,
+        "pack": TrialSpec.pack,
+        "step": "auto",
+        **fields,
+    }
+    return sweep_of(
+        methods=request.methods,
+        rates=request.rates,
+        seeds=str(seeds),
+        dense=True,
+        dataset=request.dataset,
+        model=request.model,
+        plugins=(),
+        protocol=protocol,
+    )
+
+
+def _by_method(sweep: Sweep) -> dict[str, list[TrialSpec]]:
+    specs: dict[str, list[TrialSpec]] = {}
+    for spec in sweep.trials():
+        specs.setdefault(sweep.name_of(spec.method), []).append(spec)
+    return specs

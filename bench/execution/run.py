@@ -1,0 +1,158 @@
+"""A sweep's missing trials, trained: what the `run` command and the clock of `speed trials` share. Imports no torch.
+
+In this order: `start_ray` where nothing can be stored yet, `open_destination`, `train_missing`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from bench import datasets, names
+from bench.execution.listeners import Collected, tell
+from bench.methods import Method
+from bench.storage.checkpoint import Checkpoints
+from bench.storage.destinations import Place
+from bench.trial.packs import packs_of
+from bench.trial.result import Listener, TrialResult
+from bench.trial.spec import TrialSpec
+from bench.trial.sweep import Sweep
+
+if TYPE_CHECKING:
+    from bench.execution.worker import Load
+
+Executor = Literal["ray", "local"]
+# Trials, and what the tables call a method -> what shows their progress.
+Display = Callable[[Sequence[TrialSpec], Callable[[Method], str]], AbstractContextManager[Listener]]
+
+
+class DestinationError(ValueError):
+    """The destination does not take the sweep, for what the user gave. Its message is one line."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Execution:
+    """Where and how the trials run: nothing here changes a number."""
+
+    executor: Executor
+    gpus_per_trial: float
+    address: str | None
+    max_retries: int
+    storage: str | None  # the folder or object store that takes the checkpoints; None = there are none
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What is to be trained, how, and where its results go."""
+
+    sweep: Sweep
+    trials: Sequence[TrialSpec]  # of the sweep
+    load: Load
+    execution: Execution
+    destination: Place
+    name: str  # of the sweep
+    command: str  # that asked for it
+
+    @cached_property
+    def run_keys(self) -> list[str]:
+        """The trials' run keys."""
+        return [spec.run_key for spec in self.trials]
+
+    @cached_property
+    def checkpoints(self) -> Checkpoints | None:
+        """Where a stopped trial goes on from."""
+        return Checkpoints(self.execution.storage) if self.execution.storage else None
+
+    def forget(self, run_keys: Collection[str]) -> None:
+        """Remove the checkpoints of trials whose results are stored."""
+        if self.checkpoints:
+            self.checkpoints.remove(run_keys)
+
+
+def checked_data(name: str, data_root: Path | None, address: str | None = None) -> Load:
+    """Fetch the data set where it is missing, check every file, and say how a worker loads it.
+
+    Where no folder is named, each machine of a cluster has its own: BENCH_DATA_ROOT, or its user's cache folder.
+    """
+    root = datasets.data_root(data_root)
+    datasets.fetch(name, root)
+    datasets.check(name, root)
+    theirs = None if address and data_root is None else root
+    return partial(datasets.load, datasets.absolute(name), theirs)
+
+
+def start_ray(execution: Execution) -> None:
+    """Have Ray start in the background, where it is needed and not already on its way."""
+    if execution.executor == "ray":
+        from bench.execution import schedule
+
+        schedule.start(execution.address)
+
+
+def open_destination(plan: Plan) -> Mapping[str, str]:
+    """The sweep's trials that need no training any more: run key -> why it diverged, or "".
+
+    Raises: ValueError where the destination is not what it seemed to be.
+    """
+    plan.destination.open()
+    return plan.destination.ended(plan.run_keys)
+
+
+def train_missing(
+    plan: Plan, missing: Sequence[TrialSpec], ended: Mapping[str, str], display: Display
+) -> dict[TrialSpec, TrialResult]:
+    """Train what is missing, store it, and put all trials into the sweep; returns what was trained.
+
+    Raises: DestinationError where the sweep's name cannot be taken; SweepError where it cannot go on.
+    """
+    if missing:
+        start_ray(plan.execution)
+    plan.forget(ended)  # by a command that was killed before it removed them
+    with ExitStack() as stack:
+        try:
+            recorder = stack.enter_context(_recorder(plan))
+        except ValueError as error:  # the name of a deleted experiment
+            raise DestinationError(str(error)) from error
+        results = _train(plan, missing, recorder, display) if missing else {}
+    ended_now = [spec.run_key for spec, result in results.items() if result.outcome != names.FAILED]
+    plan.forget(ended_now)  # of packs trained again after a loss
+    return results
+
+
+def _recorder(plan: Plan) -> AbstractContextManager[Listener]:
+    return plan.destination.recorder(plan.name, plan.run_keys, plan.command, plan.sweep.name_of, plan.forget)
+
+
+def _train(
+    plan: Plan, missing: Sequence[TrialSpec], recorder: Listener, display: Display
+) -> dict[TrialSpec, TrialResult]:
+    collected = Collected()
+    with display(missing, plan.sweep.name_of) as shown:
+        _execute(plan, missing, tell(recorder, collected, shown))
+    return collected.results
+
+
+def _execute(plan: Plan, missing: Sequence[TrialSpec], listener: Listener) -> None:
+    execution = plan.execution
+    if execution.executor == "local":
+        from bench.execution import local
+
+        local.run(packs_of(missing, 1), plan.load, listener, plan.checkpoints)
+        return
+    from bench.execution import schedule
+    from bench.execution.worker import engine
+
+    resources = {"cpus_per_trial": missing[0].threads, "gpus_per_trial": execution.gpus_per_trial}
+    schedule.run(
+        packs_of(missing, schedule.slots(execution.address, **resources)),
+        partial(engine, checkpoints=plan.checkpoints),
+        plan.load,
+        listener,
+        **resources,
+        address=execution.address,
+        max_retries=execution.max_retries,
+    )
