@@ -50,7 +50,7 @@ def sweep_of(
 
     Args: protocol: fields of TrialSpec; those left out have the default protocol's values.
     """
-    initialiser = protocol.get("initialiser", TrialSpec.initialiser)
+    names = data_and_model(dataset, model, protocol.get("initialiser", TrialSpec.initialiser))
     catalogue = Catalogue(plugins)
     sweep = Sweep(
         methods=dict(catalogue.parse(text.strip()) for text in methods.split(",")),
@@ -58,7 +58,7 @@ def sweep_of(
         seeds=parse_seeds(seeds),
         dense=dense,
         classes=row_of(dataset).classes,
-        protocol={**protocol, **data_and_model(dataset, model, initialiser)},
+        protocol={**protocol, **names},
     )
     trials = sweep.trials()
     if not trials:
