@@ -2,7 +2,7 @@
 
 schedule     packs of trials on Ray Tune, workers reused
 worker       what a worker of the schedule does; knows nothing of Ray
-events       from a schedule's news to the listener's events; signals taken between two of them
+events       from a schedule's reports to the listener's events; signals handled between two of them
 ray_options  how Ray is started: quiet, small, finding this package from any folder
 local        one pack after another in this process
 asha         `tune`'s candidates on Ray Tune: an Optuna search and an ASHA per cell
