@@ -17,8 +17,8 @@ from bench.cli.arguments import Execution, on_device, read_execution, read_sweep
 from bench.messages import announced, say, usage_errors
 from bench.storage.checkpoint import Checkpoints
 from bench.storage.choices import with_choices
-from bench.storage.destinations import FolderPlace, Place, StorePlace
-from bench.storage.entry import Kept, check_name
+from bench.storage.destinations import Destination, FolderDestination, StoreDestination
+from bench.storage.entry import OnStored, check_name
 from bench.trial.pack_kind import packs_of
 from bench.trial.result import Listener, TrialResult
 from bench.trial.spec import TrialSpec
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from bench.datasets.images import ImageData
 
 
-def run_sweep(options: Mapping[str, Any], store: Callable[[], Place] = StorePlace) -> int:
+def run_sweep(options: Mapping[str, Any], store: Callable[[], Destination] = StoreDestination) -> int:
     """Train what the store lacks of a sweep. Returns 0, or 1 where a trial of the sweep failed or diverged."""
     with usage_errors():
         sweep = read_sweep(options)
@@ -37,7 +37,7 @@ def run_sweep(options: Mapping[str, Any], store: Callable[[], Place] = StorePlac
             execution = read_execution(options, sweep.protocol["device"])
             name = options["name"] or sweep.default_name
             check_name(name)
-            place = store() if execution.offline is None else FolderPlace(execution.offline)
+            place = store() if execution.offline is None else FolderDestination(execution.offline)
             if options["tuned"] is not None:
                 sweep = with_choices(sweep, options["tuned"], place)
             trials = sweep.trials()
@@ -49,13 +49,13 @@ def run_sweep(options: Mapping[str, Any], store: Callable[[], Place] = StorePlac
         place.open()
         ended = place.ended(keys)
     missing = [spec for spec in trials if spec.run_key not in ended]
-    say(f"{len(trials)} trials: {len(ended)} done before, {len(missing)} to train; {place.text}")
+    say(f"{len(trials)} trials: {len(ended)} done before, {len(missing)} to train; {place.label}")
     if options["dry_run"]:
         return _dry_run(missing, load, execution)
     if missing:
         _start_ray(execution)
     checkpoints = Checkpoints(execution.storage) if execution.storage else None
-    kept: Kept = checkpoints.remove if checkpoints else lambda run_keys: None
+    kept: OnStored = checkpoints.remove if checkpoints else lambda run_keys: None
     kept(ended)  # by a command that was killed before it removed them
     command = shlex.join(["python", "-m", "bench", *sys.argv[1:]])
     with ExitStack() as stack:

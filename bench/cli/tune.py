@@ -12,8 +12,8 @@ from bench import names
 from bench.cli.arguments import on_device, read_execution, read_sweep
 from bench.cli.run import data_of
 from bench.messages import announced, one_line, say, usage_errors
-from bench.storage.choices import cells, choices, keep
-from bench.storage.destinations import StorePlace
+from bench.storage.choices import cells, choices, store_choice
+from bench.storage.destinations import StoreDestination
 from bench.storage.entry import check_name
 from bench.trial.result import SweepError
 from bench.trial.search import read_search
@@ -42,13 +42,13 @@ def run_tune(options: Mapping[str, Any]) -> int:
             execution = read_execution({**options, **NOT_OF_TUNE}, wanted[0].device)
             name = options["name"] or sweep.default_name
             check_name(name)
-            place = StorePlace()
+            place = StoreDestination()
             load = data_of(options["dataset"], options)
             place.open()
             known = {choice.cell for choice in choices(place.uri)}
     missing = [cell for cell in wanted if cell.cell_key not in known]
     before = f"{len(wanted) - len(missing)} chosen before, {len(missing)} to tune"
-    say(f"{count(len(wanted), 'cell')}: {before}; {place.text}")
+    say(f"{count(len(wanted), 'cell')}: {before}; {place.label}")
     if not missing:
         return 0
     with usage_errors():
@@ -91,7 +91,7 @@ class Chooser:
             return
         values = ", ".join(f"{field} {value:.4g}" for field, value in found.values.items())
         try:
-            first = keep(self.uri, self.experiment, self.command, method, cell, tried, found)
+            first = store_choice(self.uri, self.experiment, self.command, method, cell, tried, found)
         except Exception as error:
             raise SweepError(f"store {self.uri}: {one_line(error)}; not stored is {label}: {values}") from error
         if not first:

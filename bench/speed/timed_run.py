@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from bench.cli import run
 from bench.methods import Method
 from bench.storage import destinations
-from bench.storage.entry import Kept
+from bench.storage.entry import OnStored
 from bench.trial.result import SweepError, TrialResult
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _run(link: Connection, options: Mapping[str, Any], told: Path) -> None:
     os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{told.parent}/mlflow.db"
     os.chdir(told.parent)
     os.dup2(os.open(told, os.O_WRONLY | os.O_CREAT), 2)
-    place = _TimedPlace()
+    place = _TimedDestination()
     try:
         code = run.run_sweep(options, lambda: place)
     finally:
@@ -72,16 +72,16 @@ def _run(link: Connection, options: Mapping[str, Any], told: Path) -> None:
         link.send((place.timed.results, place.timed.writes))
 
 
-class _TimedPlace(destinations.StorePlace):
+class _TimedDestination(destinations.StoreDestination):
     """The MLflow store, with a stopwatch."""
 
     timed: TimedRecorder | None = None
 
     def recorder(
-        self, sweep: str, run_keys: Sequence[str], command: str, name_of: Callable[[Method], str], kept: Kept
+        self, sweep: str, run_keys: Sequence[str], command: str, name_of: Callable[[Method], str], on_stored: OnStored
     ) -> TimedRecorder:
-        """As `Place.recorder`."""
+        """As `Destination.recorder`."""
         from bench.speed.timed_recorder import TimedRecorder
 
-        self.timed = TimedRecorder(self.uri, sweep, run_keys, self._runs, command, name_of, kept)
+        self.timed = TimedRecorder(self.uri, sweep, run_keys, self._runs, command, name_of, on_stored)
         return self.timed
