@@ -20,7 +20,7 @@ from ray.tune.search.optuna import OptunaSearch
 from bench import names
 from bench.engine.candidates import Candidate, specs_of, without_test
 from bench.execution.schedule import Stop, dumps, fit, loss, slots
-from bench.execution.worker import LoadData, plug_ins
+from bench.execution.worker import Load, plug_ins
 from bench.trial.result import Tried
 from bench.trial.search import Search
 from bench.trial.spec import TrialSpec
@@ -38,7 +38,7 @@ OnCellEnded = Callable[[TrialSpec, Sequence[Tried]], None]  # called once all ca
 def run(
     cells: Sequence[TrialSpec],
     search: Search,
-    load: LoadData,
+    load: Load,
     on_cell_ended: OnCellEnded,
     *,
     cpus_per_trial: float,

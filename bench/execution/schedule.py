@@ -20,7 +20,7 @@ from ray import cloudpickle, tune
 
 from bench.execution.events import Events, interrupts
 from bench.execution.ray_options import DRIVER_SWITCHES, init_options, temporary_folder
-from bench.execution.worker import Job, LoadData, TrainEpochs, Worker, plug_ins
+from bench.execution.worker import Job, Load, TrainEpochs, Worker, plug_ins
 from bench.messages import one_line
 from bench.trial.result import Listener, SweepError
 from bench.trial.spec import TrialSpec
@@ -77,7 +77,7 @@ def stop() -> None:
 def run(
     packs: Sequence[Sequence[TrialSpec]],
     train_epochs: TrainEpochs,
-    load: LoadData,
+    load: Load,
     listener: Listener,
     *,
     cpus_per_trial: float,

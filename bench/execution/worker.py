@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     TrainingEvents = Iterator[Epoch | TrialResult]
 
 TrainEpochs = Callable[[Sequence[TrialSpec], "ImageData", str], "TrainingEvents"]
-LoadData = Callable[[], "ImageData"]
+Load = Callable[[], "ImageData"]
 
 REPORT_SECONDS = 1.0  # between two reports of a worker: long enough to cost nothing, short enough to watch
 
