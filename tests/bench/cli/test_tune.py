@@ -207,7 +207,7 @@ def test_a_candidate_that_is_stopped_early_is_no_match_for_whole_ones() -> None:
         result = {asha.METRIC: 0.5, asha.TIME: epoch, asha.OUTCOME: outcome, "training_iteration": epoch}
         searches.on_trial_result(trial, result)
         searches.on_trial_complete(trial, result)
-    (study,) = (one._ot_study for one in searches._each)
+    (study,) = (one._ot_study for one in searches._searches)
     assert [trial.state.name for trial in study.trials] == ["COMPLETE", "PRUNED", "COMPLETE"]
 
 

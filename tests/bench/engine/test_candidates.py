@@ -151,7 +151,7 @@ def test_the_rung_is_that_of_the_search() -> None:
     """At 10 of 30 epochs; the first one there goes on, and so do the best third."""
     search = read("lr")
     scheduler = asha._Halvings([spec(epochs=30)], search)
-    (bracket,) = scheduler._each[0]._brackets
+    (bracket,) = scheduler._schedulers[0]._brackets
     assert [epochs for epochs, _ in bracket._rungs] == [10]
     trials = [SimpleNamespace(trial_id=str(n), config={asha.CELL: 0}) for n in range(4)]
     for trial in trials:
