@@ -1,6 +1,6 @@
-"""The stored network: a `.frz` file, and the network from it. `load` is imported when it is asked for, with torch.
+"""The stored network: a `.frz` file, and the network from it. `load`, and torch with it, is imported at its first use.
 
-artefact      write and read a trained network: what has to be stored of it, and nothing else
+artefact      write and read a trained network: what must be stored of it, and nothing else
 container     the file: a header and three parts of bytes, sealed by a checksum
 tensor_order  the numbers of a network in the order in which a file holds them
 mask_codec    a mask as bytes: a range coder, with each weight tensor's density as its model

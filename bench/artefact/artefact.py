@@ -1,7 +1,7 @@
-"""A trained network as a file: what has to be stored of it, and nothing else.
+"""A trained network as a file: what must be stored of it, and nothing else.
 
-Stored are the mask, the live values, biases, BatchNorm's state and what the trial was. A frozen network is rebuilt by
-drawing its initial weights again from the 32-bit seed; a pruned one has zeros in their place, and needs no seed.
+Stored are the mask, the live values, biases, BatchNorm's state and the trial's spec. A frozen network is rebuilt by
+drawing its initial weights again from the 32-bit seed; a pruned one has zeros in their place and needs no seed.
 Runs without the training code, Ray and MLflow.
 """
 
@@ -34,14 +34,15 @@ from bench.methods.maskable import maskable
 from bench.models.initialise import checksum
 from bench.models.initialisers import INITIALISERS
 
-LONGEST = 400  # characters of a message
-MOST, OVERHEAD = 16, 1 << 16  # bytes per parameter, BatchNorm's statistics included, and besides
-PACKAGES = ("torch", "numpy", "constriction")  # whose versions a rebuilt network may depend on
+MESSAGE_LENGTH = 400
+BYTES_PER_PARAMETER = 16  # at most; BatchNorm's statistics included
+OVERHEAD_BYTES = 1 << 16  # at most, in addition
+PACKAGES = ("torch", "numpy", "constriction")  # a rebuilt network may depend on their versions
 
 
 @dataclass(frozen=True)
 class Artefact:
-    """A stored network, rebuilt on the CPU and checked against its checksums, all but that of the logits."""
+    """A stored network, rebuilt on the CPU and checked against all its checksums except that of the logits."""
 
     header: Header
     model: nn.Module  # in evaluation mode
@@ -51,14 +52,14 @@ class Artefact:
 def load(path: str | Path) -> nn.Module:
     """The network in a `.frz` file, on the CPU, in evaluation mode, bit for bit as it was stored.
 
-    Raises: OSError where the file cannot be read; ValueError, in one line, where it is no stored network, or where its
-            initial weights cannot be reproduced here: never a network that differs.
+    Raises: OSError if the file cannot be read; ValueError, in one line, if it is no stored network or its initial
+            weights cannot be reproduced here. Never returns a network that differs.
     """
     return open_artefact(path).model
 
 
 def open_artefact(path: str | Path) -> Artefact:
-    """The network in a file with what is known of it; raises as `load` does."""
+    """The network in a file with its header and masks; raises as `load` does."""
     try:
         _check_size(Path(path))
         return read(Path(path).read_bytes())
@@ -67,14 +68,14 @@ def open_artefact(path: str | Path) -> Artefact:
 
 
 def _check_size(path: Path) -> None:
-    """Before a file is read: whether it has the bytes that its header declares, and no more than its network needs."""
+    """Check, before reading a file, that it has the bytes its header declares, and no more than its network needs."""
     with path.open("rb") as file:
         header, size = declared(file.read(BEGINNING))
-    numbers = _known("model", header.spec.model, models.MODELS).parameters(header.classes)
-    if sum(header.parts) > OVERHEAD + MOST * numbers:
-        raise ValueError(f"parts of {sum(header.parts)} bytes: more than {numbers} parameters need")
-    if size != (found := path.stat().st_size):
-        raise ValueError(f"corrupted or cut off: {found} bytes, declared are {size}")
+    parameters = _row("model", header.spec.model, models.MODELS).parameters(header.classes)
+    if sum(header.parts) > OVERHEAD_BYTES + BYTES_PER_PARAMETER * parameters:
+        raise ValueError(f"parts of {sum(header.parts)} bytes: more than {parameters} parameters need")
+    if size != (actual := path.stat().st_size):
+        raise ValueError(f"corrupted or cut off: {actual} bytes; its header declares {size}")
 
 
 def write(
@@ -91,25 +92,25 @@ def write(
     """The file of a trained network.
 
     Args:    spec: TrialSpec.record(). masks: of all maskable weights, True = live. init_sha256: of the initial weights.
-             value_type: of VALUE_TYPES, for the live values; "" = the weights' own type, without loss.
-    Raises:  ValueError where a value does not fit the type, or the type is unknown or wider than the weights'.
+             value_type: of VALUE_TYPES, for the live values; "" = the type of the weights, without loss.
+    Raises:  ValueError if a value does not fit the type, or if the type is unknown or wider than the weights'.
     """
     stored = copy.deepcopy(model).cpu()
     masks = {name: masks[name].cpu() for name in maskable(stored)}
-    own = str(next(stored.parameters()).dtype).removeprefix("torch.")
-    kind = value_type or own
-    _check_type(kind, own)
-    numbers, scales = narrow([w.detach()[masks[name]] for name, w in maskable(stored).items()], kind)
+    weight_type = str(next(stored.parameters()).dtype).removeprefix("torch.")
+    value_type = value_type or weight_type
+    _check_type(value_type, weight_type)
+    numbers, scales = narrow([w.detach()[masks[name]] for name, w in maskable(stored).items()], value_type)
     live = [int(mask.sum()) for mask in masks.values()]
-    if kind != own:
-        fill(stored, masks, widen(numbers, live, scales, kind))
-    rest = [t.detach().reshape(-1) for _, t in others(stored)]
+    if value_type != weight_type:
+        fill(stored, masks, widen(numbers, live, scales, value_type))
+    other_numbers = [t.detach().reshape(-1) for _, t in others(stored)]
     header = Header(
         spec=SpecRecord(**spec),
         image_shape=list(image_shape),
         classes=classes,
         live=live,
-        value_type=kind,
+        value_type=value_type,
         scales=scales,
         counters={name: b.reshape(-1).tolist() for name, b in counters_of(stored)},
         parts=[0, 0, 0],
@@ -125,26 +126,26 @@ def write(
     parts = (
         encode_mask([mask.numpy().reshape(-1) for mask in masks.values()]),
         encode_values(numbers),
-        encode_values(torch.cat(rest).numpy() if rest else np.zeros(0, number_type(stored))),
+        encode_values(torch.cat(other_numbers).numpy() if other_numbers else np.zeros(0, number_type(stored))),
     )
     return seal(header, parts)
 
 
 def read(data: bytes) -> Artefact:
-    """The network of the bytes that `write` made. Raises ValueError, in one line, as `load` does."""
+    """The network in bytes that `write` returned. Raises ValueError, in one line, as `load` does."""
     try:
         return _read(data)
     except ValueError as error:
-        text = " ".join(str(error).split())
-        raise ValueError(text if len(text) <= LONGEST else f"{text[:LONGEST]}…") from None
+        message = " ".join(str(error).split())
+        raise ValueError(message if len(message) <= MESSAGE_LENGTH else f"{message[:MESSAGE_LENGTH]}…") from None
 
 
 def _read(data: bytes) -> Artefact:
     header, (mask_part, live_part, other_part) = unseal(data)
     spec = header.spec
-    row = _known("model", spec.model, models.MODELS)
-    dtype = _known("precision", spec.precision, DTYPES)
-    kind = _known("value type", header.value_type, VALUE_TYPES)
+    row = _row("model", spec.model, models.MODELS)
+    dtype = _row("precision", spec.precision, DTYPES)
+    value_type = _row("value type", header.value_type, VALUE_TYPES)
     if not row.takes(tuple(header.image_shape)):
         raise ValueError(f"images {header.image_shape}: {spec.model} takes others")
     if len(header.live) != (layers := len(row.layers(header.classes))):
@@ -155,7 +156,7 @@ def _read(data: bytes) -> Artefact:
     masks = {
         name: torch.from_numpy(bits).view(weights[name].shape) for name, bits in decode_mask(mask_part, sizes).items()
     }
-    values = decode_values(live_part, sum(header.live), kind.dtype)
+    values = decode_values(live_part, sum(header.live), value_type.dtype)
     numbers = decode_values(other_part, sum(t.numel() for _, t in others(model)), number_type(model))
     _set_background(model, masks, header)
     fill(model, masks, widen(values, header.live, header.scales, header.value_type))
@@ -167,45 +168,46 @@ def _read(data: bytes) -> Artefact:
 
 @cache
 def versions() -> dict[str, str]:
-    """Package -> version, of those that a rebuilt network may depend on."""
+    """Package -> version, of PACKAGES."""
     return {package: version(package) for package in PACKAGES}
 
 
 def _set_background(model: nn.Module, masks: Mapping[str, Tensor], header: Header) -> None:
-    """Give every maskable weight what a dead one holds."""
+    """Set every maskable weight to the value that it has if it is dead."""
     spec = header.spec
     if spec.method.background == "prune" or all(mask.all() for mask in masks.values()):
         with torch.no_grad():
             for weight in maskable(model).values():
                 weight.zero_()
         return
-    _known("initialiser", spec.initialiser, INITIALISERS)
-    _known("control", spec.method.control, CONTROLS)
+    _row("initialiser", spec.initialiser, INITIALISERS)
+    _row("control", spec.method.control, CONTROLS)
     draw(model, spec, trained_from(spec))
-    if (found := checksum(model)) != header.sha256.init:
+    if (actual := checksum(model)) != header.sha256.init:
         raise ValueError(
             f"the initial weights cannot be reproduced here: {spec.initialiser}, seed {spec.seed}, expected SHA-256 "
-            f"{header.sha256.init[:16]}, found {found[:16]}; made with {_text(header.made_with)}, here "
-            f"{_text(versions())}"
+            f"{header.sha256.init[:16]}, found {actual[:16]}; made with {_version_list(header.made_with)}, here "
+            f"{_version_list(versions())}"
         )
     apply_background(model, masks, spec)
 
 
-def _known(what: str, name: str, table: Mapping[str, Any]) -> Any:
+def _row(noun: str, name: str, table: Mapping[str, Any]) -> Any:
+    """The table's row of that name."""
     if name not in table:
-        raise ValueError(nearest(what, name, list(table)))
+        raise ValueError(nearest(noun, name, list(table)))
     return table[name]
 
 
-def _check_type(kind: str, own: str) -> None:
-    if _known("value type", kind, VALUE_TYPES).dtype.itemsize > VALUE_TYPES[own].dtype.itemsize:
-        raise ValueError(f"value type {kind}: the weights have no more than {own}")
+def _check_type(value_type: str, weight_type: str) -> None:
+    if _row("value type", value_type, VALUE_TYPES).dtype.itemsize > VALUE_TYPES[weight_type].dtype.itemsize:
+        raise ValueError(f"value type {value_type}: must not be wider than {weight_type}, the type of the weights")
 
 
-def _check(what: str, expected: str, found: str) -> None:
-    if found != expected:
-        raise ValueError(f"{what} rebuilt differently: expected SHA-256 {expected[:16]}, found {found[:16]}")
+def _check(noun: str, expected: str, actual: str) -> None:
+    if actual != expected:
+        raise ValueError(f"{noun} rebuilt differently: expected SHA-256 {expected[:16]}, found {actual[:16]}")
 
 
-def _text(packages: Mapping[str, str]) -> str:
+def _version_list(packages: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {packages[name]}" for name in sorted(packages))

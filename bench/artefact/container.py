@@ -4,7 +4,7 @@
     SHA-256 of all before (32 bytes)
 
 Numbers are little-endian; the header is JSON packed by zlib, and says how long the parts are. Nothing in it is
-executed, and nothing is allocated for a length that the bytes at hand do not have.
+executed, and no memory is allocated for a length that the file does not have.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from bench.canonical import canonical_json
 from bench.trial.streams import SEED_LIMIT
 
-MAGIC = b"\x89FRZ\r\n\x1a\n"  # as PNG's: shows a transfer that took the file for text
+MAGIC = b"\x89FRZ\r\n\x1a\n"  # as PNG's: shows a transfer that treated the file as text
 VERSION = 1  # raise it whenever an older version could no longer read a file
 PREFIX = struct.Struct("<8sHI")
 SEAL = hashlib.sha256().digest_size
@@ -57,7 +57,7 @@ class MethodRecord(BaseModel):
 
     @property
     def control(self) -> str:
-        """Of `bench.methods.types.Control`; a record without one has none."""
+        """A name of `bench.methods.types.Control`; "none" if the record has none."""
         return str((self.model_extra or {}).get("control", "none"))
 
 
@@ -75,7 +75,7 @@ class SpecRecord(BaseModel):
 
 
 class Header(Strict):
-    """All of a file but its numbers."""
+    """Everything in a file except its numbers."""
 
     spec: SpecRecord  # TrialSpec.record(): seed, initialiser, model and data set among it
     image_shape: Annotated[list[Annotated[int, Field(ge=1, le=512)]], Field(min_length=3, max_length=3)]  # C, H, W
@@ -91,31 +91,30 @@ class Header(Strict):
 
 
 def seal(header: Header, parts: tuple[bytes, bytes, bytes]) -> bytes:
-    """The file of a header, whose `parts` it fills in, and of the three parts."""
-    full = header.model_copy(update={"parts": [len(part) for part in parts]})
-    text = canonical_json(full.model_dump())
-    packed = zlib.compress(text.encode(), 9)
+    """The file of a header and three parts; fills in the header's `parts`."""
+    full = header.model_copy(update={"parts": [len(section) for section in parts]})
+    packed = zlib.compress(canonical_json(full.model_dump()).encode(), 9)
     body = b"".join((PREFIX.pack(MAGIC, VERSION, len(packed)), packed, *parts))
     return body + hashlib.sha256(body).digest()
 
 
 def unseal(data: bytes) -> tuple[Header, tuple[bytes, bytes, bytes]]:
-    """The header and the three parts of a file. Raises ValueError, in one line, where it is not one of `seal`'s."""
+    """The header and the three parts of a file. Raises ValueError, in one line, if `seal` did not write it."""
     length = _length(data)
     if hashlib.sha256(memoryview(data)[:-SEAL]).digest() != data[-SEAL:]:
         raise ValueError("corrupted or cut off: its checksum does not match")
     header = _header(data[PREFIX.size : PREFIX.size + length])
     start = PREFIX.size + length
-    if (there := len(data) - SEAL - start) != sum(header.parts):
-        raise ValueError(f"parts of {sum(header.parts)} bytes: {there} are there")
+    if (actual := len(data) - SEAL - start) != sum(header.parts):
+        raise ValueError(f"parts of {sum(header.parts)} bytes: the file has {actual}")
     _, first, second, third = accumulate(header.parts, initial=start)
     return header, (data[start:first], data[first:second], data[second:third])
 
 
 def declared(beginning: bytes) -> tuple[Header, int]:
-    """The header of a file, and how many bytes the file has to have, from its first BEGINNING bytes.
+    """The header of a file, and how many bytes the file must have, from its first BEGINNING bytes.
 
-    Raises: ValueError, in one line, where it is not one of `seal`'s.
+    Raises: ValueError, in one line, if `seal` did not write it.
     """
     length = _length(beginning)
     header = _header(beginning[PREFIX.size : PREFIX.size + length])
@@ -128,31 +127,32 @@ def _length(data: bytes) -> int:
         raise ValueError("not a stored network: it does not begin as one")
     _, version, length = PREFIX.unpack_from(data)
     if version != VERSION:
-        raise ValueError(f"format version {version}: allowed is {VERSION}")
+        raise ValueError(f"format version {version}: must be {VERSION}; use the version of bench that wrote the file")
     if length > HEADER_LIMIT:
-        raise ValueError(f"header of {length} bytes: allowed are {HEADER_LIMIT}")
+        raise ValueError(f"header of {length} bytes: must be at most {HEADER_LIMIT}")
     return int(length)
 
 
-def _no_number(text: str) -> None:
-    raise ValueError(f"the number {text}")
+def _refuse_constant(constant: str) -> None:
+    """Refuse NaN and the infinities, which are no JSON."""
+    raise ValueError(f"the number {constant}")
 
 
-def _check_texts(value: Any) -> None:
-    """Every text can be printed in one line, so that no message and no table shows what is not there."""
+def _check_printable(value: Any) -> None:
+    """Check that every string can be printed in one line, so that it cannot forge lines of a message or table."""
     if isinstance(value, dict):
         for key, inner in value.items():
-            _check_texts(key)
-            _check_texts(inner)
+            _check_printable(key)
+            _check_printable(inner)
     elif isinstance(value, list):
         for inner in value:
-            _check_texts(inner)
+            _check_printable(inner)
     elif isinstance(value, str) and not value.isprintable():
-        raise ValueError(f"a text that cannot be printed: {ascii(value)[:60]}")
+        raise ValueError(f"a string that cannot be printed: {ascii(value)[:60]}")
 
 
 def sizes(data: bytes) -> dict[str, int]:
-    """Bytes of a file by part; they add up to the whole."""
+    """Bytes of a file by part; they add up to its size."""
     mask, live, others = unseal(data)[0].parts
     _, _, header = PREFIX.unpack_from(data)
     return {"header": PREFIX.size + header, "mask": mask, "values": live + others, "checksum": SEAL}
@@ -160,15 +160,15 @@ def sizes(data: bytes) -> dict[str, int]:
 
 def _header(packed: bytes) -> Header:
     try:
-        text = zlib.decompressobj().decompress(packed, HEADER_LIMIT)
-        if max(text.count(b"["), text.count(b"{")) > DEPTH * 100:  # far from what the parser's stack can take
-            raise ValueError("brackets without end")
-        values = json.loads(text, parse_constant=_no_number)
-        _check_texts(values)
+        document = zlib.decompressobj().decompress(packed, HEADER_LIMIT)
+        if max(document.count(b"["), document.count(b"{")) > DEPTH * 100:  # far below what the parser's stack takes
+            raise ValueError("too many brackets")
+        values = json.loads(document, parse_constant=_refuse_constant)
+        _check_printable(values)
         return Header.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise ValueError(f"header, {place}: {first['msg']}, found {str(first['input'])[:60]!r}") from None
+        field = ".".join(map(str, first["loc"]))
+        raise ValueError(f"header, {field}: {first['msg']}, found {str(first['input'])[:60]!r}") from None
     except (zlib.error, ValueError, RecursionError) as error:
         raise ValueError(f"header: {error}") from None

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 Bernoulli = constriction.stream.model.Bernoulli
 RangeEncoder, RangeDecoder = constriction.stream.queue.RangeEncoder, constriction.stream.queue.RangeDecoder
 
-CHUNK = 1 << 18  # symbols handed to the coder at once: it takes 32-bit numbers, four times the mask's own bytes
+CHUNK = 1 << 18  # symbols given to the coder at once: as 32-bit numbers they take four times the mask's bytes
 Bits = NDArray[np.bool_]
 
 
@@ -25,10 +25,10 @@ class MaskError(ValueError):
     """Bytes that are no mask of these sizes and numbers of live weights."""
 
 
-def encode_mask(mask: Sequence[Bits]) -> bytes:
+def encode_mask(masks: Sequence[Bits]) -> bytes:
     """The bits of all tensors, flat bool each, in order."""
     coder = RangeEncoder()
-    for bits in mask:
+    for bits in masks:
         if 0 < (live := int(np.count_nonzero(bits))) < len(bits):
             model = Bernoulli(live / len(bits), perfect=False)
             for start in range(0, len(bits), CHUNK):
@@ -40,12 +40,12 @@ def decode_mask(data: bytes, sizes: Mapping[str, tuple[int, int]]) -> dict[str, 
     """Name -> bits.
 
     Args:   sizes: name -> (number of weights, number of live ones), in order.
-    Raises: MaskError where the bytes do not hold just that.
+    Raises: MaskError if the bytes are not exactly that.
     """
     if len(data) % 4:
-        raise MaskError(f"mask of {len(data)} bytes: allowed is a multiple of 4")
+        raise MaskError(f"mask of {len(data)} bytes: must be a multiple of 4")
     decoder = RangeDecoder(np.frombuffer(data, dtype="<u4").astype(np.uint32))
-    found = {}
+    masks = {}
     for name, (weights, live) in sizes.items():
         bits = np.full(weights, live > 0)
         if 0 < live < weights:
@@ -54,17 +54,17 @@ def decode_mask(data: bytes, sizes: Mapping[str, tuple[int, int]]) -> dict[str, 
                 stop = min(start + CHUNK, weights)
                 bits[start:stop] = _decoded(decoder, model, stop - start)
         if (count := int(np.count_nonzero(bits))) != live:
-            raise MaskError(f"mask of {name}: {count} live weights, {live} are declared")
-        found[name] = bits
+            raise MaskError(f"mask of {name}: {count} live weights, but {live} are declared")
+        masks[name] = bits
     if not decoder.maybe_exhausted():
         raise MaskError("bytes behind the mask")
-    return found
+    return masks
 
 
 def _decoded(decoder: Any, model: Any, count: int) -> Any:
     try:
         return decoder.decode(model, count)
-    except AssertionError as error:  # how the coder says it
+    except AssertionError as error:  # how the coder reports bad bytes
         raise MaskError(f"a mask's bytes: {error}") from None
 
 

@@ -16,31 +16,31 @@ from bench.engine.setup.precision import threads
 from bench.engine.setup.prepare import resident
 
 
-def images_of(found: Artefact, data: ImageData) -> Resident:
+def images_of(artefact: Artefact, data: ImageData) -> Resident:
     """The test images as the network computes with them, on the CPU."""
-    spec = found.header.spec
+    spec = artefact.header.spec
     return resident(spec.model, spec.precision, data, "cpu", data.test_images, data.test_labels)
 
 
-def accuracy_of(found: Artefact, images: Resident) -> float:
-    """The fraction of the test images that the network classifies right, with the trial's own number of threads."""
-    spec = found.header.spec
+def accuracy_of(artefact: Artefact, images: Resident) -> float:
+    """The fraction of the test images that the network classifies right, with the trial's number of threads."""
+    spec = artefact.header.spec
     with threads(min(spec.threads, os.cpu_count() or 1)):
-        return accuracy(found.model, images, torch.arange(len(images)), spec.precision)
+        return accuracy(artefact.model, images, torch.arange(len(images)), spec.precision)
 
 
-def narrowed(found: Artefact, value_type: str, images: Resident) -> bytes:
+def narrowed(artefact: Artefact, value_type: str, images: Resident) -> bytes:
     """The file of the network with its live values in that type, and the accuracy of the network read back from it.
 
-    Raises: ValueError where a value does not fit the type, or the type is unknown or wider than the weights'.
+    Raises: ValueError if a value does not fit the type, or if the type is unknown or wider than the weights'.
     """
 
     def stored(measured: float) -> bytes:
-        header = found.header
+        header = artefact.header
         return write(
             spec=header.spec.model_dump(),
-            model=found.model,
-            masks=found.masks,
+            model=artefact.model,
+            masks=artefact.masks,
             init_sha256=header.sha256.init,
             image_shape=tuple(header.image_shape),
             classes=header.classes,
@@ -51,15 +51,15 @@ def narrowed(found: Artefact, value_type: str, images: Resident) -> bytes:
     return stored(accuracy_of(read(stored(0.0)), images))
 
 
-def data_of(found: Artefact, root: Path | None) -> ImageData:
-    """The data set of the trial, fetched where it is missing.
+def data_of(artefact: Artefact, root: Path | None) -> ImageData:
+    """The data set of the trial, fetched if it is missing.
 
-    Raises: ValueError where it cannot be had, or is not the one that the trial was trained on.
+    Raises: ValueError if it cannot be fetched, or is not the one that the trial was trained on.
     """
-    extra = found.header.spec.model_extra or {}
-    name, folder = str(extra.get("dataset")), datasets.data_root(root)
+    record = artefact.header.spec.model_extra or {}
+    name, folder = str(record.get("dataset")), datasets.data_root(root)
     datasets.fetch(name, folder)
     data = datasets.load(name, folder)
-    if datasets.row_of(name).content_hash != extra.get("data_hash"):
+    if datasets.row_of(name).content_hash != record.get("data_hash"):
         raise ValueError(f"data set {name}: not the version that the trial was trained on")
     return data

@@ -33,23 +33,23 @@ def counters_of(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
 
 @torch.no_grad()
 def fill(model: nn.Module, masks: Mapping[str, Tensor], values: Sequence[Tensor]) -> None:
-    """Put the live values of every maskable weight in their places."""
-    for (name, weight), own in zip(maskable(model).items(), values, strict=True):
-        weight[masks[name]] = own.to(weight.dtype)
+    """Write the live values into every maskable weight."""
+    for (name, weight), live_values in zip(maskable(model).items(), values, strict=True):
+        weight[masks[name]] = live_values.to(weight.dtype)
 
 
 @torch.no_grad()
 def set_others(model: nn.Module, numbers: NDArray[Any], counters: Mapping[str, list[int]]) -> None:
-    """Put everything else in its place. Raises ValueError where the whole numbers are not the model's."""
+    """Write everything else into the model. Raises ValueError if the counters are not the model's."""
     targets = [tensor for _, tensor in others(model)]
-    parts = torch.from_numpy(numbers.copy()).split([t.numel() for t in targets])  # type: ignore[no-untyped-call]
-    for tensor, part in zip(targets, parts, strict=True):
-        tensor.copy_(part.view(tensor.shape))
+    values = torch.from_numpy(numbers.copy()).split([t.numel() for t in targets])  # type: ignore[no-untyped-call]
+    for tensor, flat in zip(targets, values, strict=True):
+        tensor.copy_(flat.view(tensor.shape))
     buffers = dict(counters_of(model))
     if counters.keys() != buffers.keys():
-        raise ValueError(f"counters {', '.join(counters)}: allowed are {', '.join(buffers) or 'none'}")
+        raise ValueError(f"counters {', '.join(counters)}: must be {', '.join(buffers) or 'none'}")
     for name, buffer in buffers.items():
-        found = torch.tensor(counters[name], dtype=torch.int64)
-        if found.numel() != buffer.numel():
-            raise ValueError(f"counter {name} of {found.numel()} numbers: allowed are {buffer.numel()}")
-        buffer.copy_(found.view(buffer.shape))
+        counts = torch.tensor(counters[name], dtype=torch.int64)
+        if counts.numel() != buffer.numel():
+            raise ValueError(f"counter {name} of {counts.numel()} numbers: must have {buffer.numel()}")
+        buffer.copy_(counts.view(buffer.shape))

@@ -221,13 +221,13 @@ def import_trials(request: ImportRequest) -> int:
 
         uri = mlflow_store.store_uri()
         check_writable(uri)
-        from bench.storage.offline_import import LINKED, STORED, THERE, deliver
+        from bench.storage.offline_import import ALREADY_STORED, LINKED, STORED, import_entries
 
-        counts = deliver(place, uri)
+        counts = import_entries(place, uri)
     total = counts.total()
-    if counts[THERE] == total:
+    if counts[ALREADY_STORED] == total:
         say(f"nothing to import: the store {uri} has all {total} trials of {place}")
     else:
-        parts = ", ".join(f"{counts[what]} {what}" for what in (STORED, LINKED, THERE))
+        parts = ", ".join(f"{counts[what]} {what}" for what in (STORED, LINKED, ALREADY_STORED))
         say(f"{total} trials of {place}: {parts}; store {uri}")
     return 0

@@ -17,7 +17,7 @@ from bench.execution.run import DestinationError, Plan, checked_data, open_desti
 from bench.messages import announced, say, usage_errors
 from bench.methods import Method
 from bench.storage.choices import with_choices
-from bench.storage.destinations import FolderPlace, StorePlace
+from bench.storage.destinations import FolderDestination, StoreDestination
 from bench.storage.entry import check_name
 from bench.trial.result import Listener
 from bench.trial.spec import TrialSpec
@@ -35,7 +35,7 @@ def run_sweep(request: RunRequest) -> int:
     with usage_errors():
         ended = open_destination(plan)
     missing = [spec for spec in plan.trials if spec.run_key not in ended]
-    say(f"{len(plan.trials)} trials: {len(ended)} done before, {len(missing)} to train; {plan.destination.text}")
+    say(f"{len(plan.trials)} trials: {len(ended)} done before, {len(missing)} to train; {plan.destination.label}")
     if request.dry_run:
         return _dry_run(missing, plan)
     with usage_errors(DestinationError):
@@ -53,7 +53,7 @@ def _planned(request: RunRequest, sweep: Sweep) -> Plan:
     execution = read_execution(request, sweep.protocol["device"])
     name = request.name or sweep.default_name
     check_name(name)
-    destination = StorePlace() if request.offline is None else FolderPlace(request.offline)
+    destination = StoreDestination() if request.offline is None else FolderDestination(request.offline)
     if request.tuned is not None:
         sweep = with_choices(sweep, request.tuned, destination)
     return Plan(

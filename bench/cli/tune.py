@@ -14,8 +14,8 @@ from bench.cli.execution_arguments import check_machine, read_gpus
 from bench.cli.requests.sweep import TuneRequest
 from bench.execution.run import checked_data
 from bench.messages import announced, counted, one_line, say, usage_errors
-from bench.storage.choices import cells, choices, keep
-from bench.storage.destinations import StorePlace
+from bench.storage.choices import cells, choices, store_choice
+from bench.storage.destinations import StoreDestination
 from bench.storage.entry import check_name
 from bench.trial.result import SweepError
 from bench.trial.search import read_search
@@ -41,13 +41,13 @@ def run_tune(request: TuneRequest) -> int:
             gpus = read_gpus(request, wanted[0].device)
             name = request.name or sweep.default_name
             check_name(name)
-            place = StorePlace()
+            place = StoreDestination()
             load = checked_data(request.dataset, request.data_root, request.address)
             place.open()
             known = {choice.cell for choice in choices(place.uri)}
     missing = [cell for cell in wanted if cell.cell_key not in known]
     before = f"{len(wanted) - len(missing)} chosen before, {len(missing)} to tune"
-    say(f"{counted(len(wanted), 'cell')}: {before}; {place.text}")
+    say(f"{counted(len(wanted), 'cell')}: {before}; {place.label}")
     if not missing:
         return 0
     with usage_errors():
@@ -90,7 +90,7 @@ class Chooser:
             return
         values = ", ".join(f"{field} {value:.4g}" for field, value in found.values.items())
         try:
-            first = keep(self.uri, self.experiment, self.command, method, cell, tried, found)
+            first = store_choice(self.uri, self.experiment, self.command, method, cell, tried, found)
         except Exception as error:
             raise SweepError(f"store {self.uri}: {one_line(error)}; not stored is {label}: {values}") from error
         if not first:

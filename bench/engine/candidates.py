@@ -1,4 +1,4 @@
-"""Candidates for hyper-parameters: trained without the test images, judged by validation accuracy. Knows no Ray."""
+"""Candidates for hyper-parameters: trained without the test images, judged by validation accuracy. Imports no Ray."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from bench.trial.spec import TrialSpec
 
 
 def best(tried: Sequence[Tried], epochs: int) -> Tried | None:
-    """The candidate of the highest validation accuracy after the last epoch, the first of equals; None where none got
-    so far."""
-    whole = [one for one in tried if one.outcome == names.DONE and len(one.validation_accuracy) == epochs]
-    return max(whole, key=lambda one: one.validation_accuracy[-1], default=None)
+    """The candidate of the highest validation accuracy after the last epoch, the first of equals; None if none was
+    trained to the end."""
+    trained = [c for c in tried if c.outcome == names.DONE and len(c.validation_accuracy) == epochs]
+    return max(trained, key=lambda candidate: candidate.validation_accuracy[-1], default=None)
 
 
 def specs_of(cell: TrialSpec, search: Search, values: Mapping[str, float]) -> list[TrialSpec]:
@@ -30,21 +30,21 @@ def specs_of(cell: TrialSpec, search: Search, values: Mapping[str, float]) -> li
 
 
 def without_test(data: ImageData) -> ImageData:
-    """The data set without its test images: what is not there can choose nothing."""
+    """The data set without its test images, so that they cannot choose anything."""
     return replace(data, test_images=data.test_images[:0], test_labels=data.test_labels[:0])
 
 
 class Candidate:
-    """Trials that differ in the seed alone, trained side by side, epoch by epoch."""
+    """Trials that differ only in the seed, trained side by side, epoch by epoch."""
 
     def __init__(self, specs: Sequence[TrialSpec], data: ImageData, device: str) -> None:
         self._trainings = [train_epochs([spec], without_test(data), device) for spec in specs]
         self.epoch = 0  # the last one trained
-        self.outcome, self.reason = names.DONE, ""  # of a trial that ended before its time
+        self.outcome, self.reason = names.DONE, ""  # of a trial that ended early
 
     def advance(self) -> float:
-        """Train one more epoch at every seed; the mean validation accuracy, 0 where a trial diverged or failed."""
-        found = []
+        """Train one more epoch at every seed; the mean validation accuracy, 0 if a trial diverged or failed."""
+        accuracies = []
         for training in self._trainings:
             event = next(training)
             while isinstance(event, Epoch) and event.epoch <= self.epoch:  # the figures before training
@@ -52,11 +52,11 @@ class Candidate:
             if not isinstance(event, Epoch):
                 self.outcome, self.reason = event.outcome, event.reason
                 return 0.0
-            found.append(event.figures[names.VALIDATION_ACCURACY])
+            accuracies.append(event.figures[names.VALIDATION_ACCURACY])
         self.epoch += 1
-        return fmean(found)
+        return fmean(accuracies)
 
     def close(self) -> None:
         """Stop training."""
-        for training in reversed(self._trainings):  # each restores the process's settings as it found them
+        for training in reversed(self._trainings):  # each restores the settings that were in force when it started
             training.close()

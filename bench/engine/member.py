@@ -31,7 +31,7 @@ from bench.engine.steps.learning_rate import learning_rate
 from bench.engine.steps.live_optimizer import dead_checksum
 from bench.messages import explained
 from bench.models.initialise import checksum
-from bench.storage.checkpoint import Saved, State
+from bench.storage.checkpoint import Checkpoint, OptimizerState
 from bench.storage.environment import environment
 from bench.trial.optimizers import UPDATES
 from bench.trial.result import TrialResult
@@ -65,7 +65,7 @@ class Member:
         self.tags = environment()
         self.started, self.seconds = time.time(), 0.0
         self.artefact = b""
-        self.update: State = {}  # of the optimizer, where the trial is about to go on
+        self.update: OptimizerState = {}  # of the optimizer, where the trial is about to go on
         self.ended = False
         self._order, self._moves = stream(spec.seed, "order"), stream(spec.seed, "augmentation")
         self._best = -1.0
@@ -89,9 +89,9 @@ class Member:
             self.layers[name] = {"weights": mask.numel(), "live": int(mask.sum())}
         self._dead = dead_checksum(trial.model, trial.masks)
 
-    def saved(self, update: State) -> Saved:
+    def saved(self, update: OptimizerState) -> Checkpoint:
         """What `resume` needs, with the optimizer's state."""
-        return Saved(
+        return Checkpoint(
             run_key=self.spec.run_key,
             model=dict(self.trial.model.state_dict()),
             masks=dict(self.trial.masks),
@@ -107,7 +107,7 @@ class Member:
             best=self._best,
         )
 
-    def resume(self, saved: Saved, data: ImageData, device: str, images: tuple[Resident, Resident]) -> None:
+    def resume(self, saved: Checkpoint, data: ImageData, device: str, images: tuple[Resident, Resident]) -> None:
         """Set the trial up as it was when it was saved."""
         self.trial, self._dead = prepare_again(self.spec, data, device, images, saved), saved.dead_sha256
         self.update = saved.update

@@ -21,7 +21,7 @@ from bench.trial.packs import packs_of, parts
 from bench.trial.result import TrialResult
 from bench.trial.spec import TrialSpec
 
-FILL = 0.5  # of the free memory: the estimate of a trial's needs knows nothing of libraries' scratch space
+FILL = 0.5  # of the free memory: the estimate of a trial's needs leaves out the libraries' work space
 
 
 def train(
@@ -44,40 +44,40 @@ def train(
 def train_epochs(
     pack: Sequence[TrialSpec], data: ImageData, device: str, checkpoints: Checkpoints | None = None
 ) -> Generator[Epoch | TrialResult, None, None]:
-    """Train the trials of a pack, yielding after every epoch of each, and each one's result as soon as it ends.
+    """Train the trials of a pack; yields after every epoch of each, and each one's result as soon as it ends.
 
-    Trials that may not share a step are trained one after the other. A trial that diverges or raises becomes a result
-    that says so, and leaves the others undisturbed. One that has a checkpoint goes on from there.
+    Trials that cannot share a step are trained one after the other. A trial that diverges or raises becomes a result
+    that says so, and does not disturb the others. A trial with a checkpoint resumes from there.
     """
     for together in packs_of(pack, 1):
         with settings(together[0]):
-            for part in parts(together, -(-len(together) // _fitting(together[0], data, device))):
-                for event in _train_part(part, data, device, checkpoints):
+            for trials in parts(together, -(-len(together) // _fitting(together[0], data, device))):
+                for event in _train_together(trials, data, device, checkpoints):
                     if checkpoints and isinstance(event, TrialResult) and event.outcome == names.FAILED:
-                        checkpoints.remove([event.run_key])  # it starts again, lest what it failed of is in there
+                        checkpoints.remove([event.run_key])  # it may hold the cause: the trial starts again
                     yield event
 
 
 def _fitting(spec: TrialSpec, data: ImageData, device: str) -> int:
-    """How many trials like this one the free memory holds at once; at least one is tried."""
+    """How many trials like this one fit into the free memory; at least one is tried."""
     if spec.pack == "single":
         return 1
     try:
         needed = trial_bytes(spec, tuple(data.train_images.shape[1:]), data.classes)
-    except Exception:  # it will be met again by each trial, and told as its outcome
+    except Exception:  # each trial meets it again, and has it as its outcome
         return 1
     return max(1, int(FILL * free_bytes(device) / needed))
 
 
-def _train_part(
+def _train_together(
     specs: Sequence[TrialSpec], data: ImageData, device: str, checkpoints: Checkpoints | None
 ) -> Iterator[Epoch | TrialResult]:
-    """Train these trials together; where memory does not suffice, those that have not ended again, in two halves.
+    """Train these trials together; if memory runs out, train those that are still running again, in two halves.
 
-    Trials that go on after different epochs share no step.
+    Trials that resume after different epochs do not share steps.
     """
     members = [Member(spec) for spec in specs]
-    again: list[TrialSpec] = []
+    retry: list[TrialSpec] = []
     reset_peak(device)
     try:
         yield from _prepare(members, data, device, checkpoints)
@@ -86,18 +86,18 @@ def _train_part(
     except Exception as error:
         running = [member for member in members if not member.ended]
         if len(running) > 1 and is_out_of_memory(error):
-            again = [member.spec for member in running]
+            retry = [member.spec for member in running]
         else:
             for member in running:
                 yield member.result(peak_bytes(device) / len(members), error)
     members.clear()
-    for half in parts(again, 2) if again else ():
+    for half in parts(retry, 2) if retry else ():
         release(device)
-        yield from _train_part(half, data, device, checkpoints)
+        yield from _train_together(half, data, device, checkpoints)
 
 
 def _by_epoch(members: Sequence[Member]) -> list[list[Member]]:
-    """The trials in groups that go on after the same epoch."""
+    """The trials in groups that resume after the same epoch."""
     groups: dict[int, list[Member]] = {}
     for member in members:
         groups.setdefault(len(member.epochs), []).append(member)
@@ -107,7 +107,7 @@ def _by_epoch(members: Sequence[Member]) -> list[list[Member]]:
 def _prepare(
     members: Sequence[Member], data: ImageData, device: str, checkpoints: Checkpoints | None
 ) -> Iterator[TrialResult]:
-    """Prepare each trial, or set it up at its checkpoint, on shared images; yields the result of one that raises."""
+    """Prepare each trial, or resume it at its checkpoint, on shared images; yields the result of one that raises."""
     images = residents(members[0].spec, data, device)
     for member in members:
         try:
@@ -122,21 +122,21 @@ def _prepare(
 def _resumed(
     member: Member, checkpoints: Checkpoints, data: ImageData, device: str, images: tuple[Resident, Resident]
 ) -> bool:
-    """Set a trial up at its checkpoint; whether it has one that fits."""
-    saved = checkpoints.read(member.spec.run_key)
-    if saved is None:
+    """Resume a trial at its checkpoint; returns whether it has one that fits."""
+    checkpoint = checkpoints.read(member.spec.run_key)
+    if checkpoint is None:
         return False
     try:
-        member.resume(saved, data, device, images)
+        member.resume(checkpoint, data, device, images)
     except Exception as error:
         if is_out_of_memory(error):
             raise
-        return False  # the state of a network that is built otherwise by now: the trial starts again
+        return False  # the network is built differently by now: the trial starts again
     return True
 
 
 class Training:
-    """Prepared trials of one protocol, after the same number of epochs, trained together in place."""
+    """Prepared trials of one protocol, all after the same epoch, trained together in place."""
 
     def __init__(self, members: Sequence[Member], checkpoints: Checkpoints | None = None) -> None:
         self.members = list(members)
@@ -164,7 +164,7 @@ class Training:
         yield from self._finish()
 
     def _save(self) -> None:
-        """Write a checkpoint of each trial, where the last ones are old enough."""
+        """Write a checkpoint of each trial, if the last ones are old enough."""
         if self._checkpoints is None or time.monotonic() - self._saved < self._checkpoints.seconds:
             return
         self._trainer.write_back()
@@ -172,7 +172,7 @@ class Training:
             member.tags.pop(names.UNSAVED, None)
             try:
                 self._checkpoints.write(member.saved(state))
-            except OSError as error:  # the training itself can go on
+            except OSError as error:  # training can continue
                 member.tags[names.UNSAVED] = one_line(error)
         self._saved = time.monotonic()
 
@@ -189,18 +189,18 @@ class Training:
         return losses
 
     def _measure(self, losses: Sequence[float | None]) -> Iterator[Epoch | TrialResult]:
-        """Take the figures after an epoch; trials that diverged leave."""
+        """Measure the trials after an epoch; those that diverged leave."""
         figures, accuracies = self._trainer.gradients(), self._trainer.accuracies("validation")
-        stay = []
-        for place, member in enumerate(self.members):
+        staying = []
+        for index, member in enumerate(self.members):
             try:
-                yield member.measured(figures[place], accuracies[place], losses[place])
-                stay.append(place)
+                yield member.measured(figures[index], accuracies[index], losses[index])
+                staying.append(index)
             except Diverged as error:
                 yield self._result(member, error)
-        if len(stay) < len(self.members):
-            self.members = [self.members[place] for place in stay]
-            self._trainer.keep(stay)
+        if len(staying) < len(self.members):
+            self.members = [self.members[index] for index in staying]
+            self._trainer.keep(staying)
 
     def _note_best(self) -> None:
         best = [member.is_best() for member in self.members]

@@ -16,11 +16,11 @@ from bench.engine.measures.evaluate import accuracy, fraction
 from bench.engine.measures.gradients import Measured, gradient_figures, stacked_figures
 from bench.engine.setup.precision import DTYPES, autocast
 from bench.engine.setup.prepare import PROBE, Trial
-from bench.engine.steps.batched_networks import Stack, losses_of
-from bench.engine.steps.cuda_graph import Replayed
+from bench.engine.steps.batched_networks import BatchedNetworks, losses_of
+from bench.engine.steps.cuda_graph import GraphedStep
 from bench.engine.steps.live_optimizer import LiveOptimizer
 from bench.engine.steps.network import network_of
-from bench.storage.checkpoint import State
+from bench.storage.checkpoint import OptimizerState
 from bench.trial.spec import TrialSpec
 
 
@@ -45,10 +45,10 @@ class Trainer(Protocol):
     def keep(self, places: Sequence[int]) -> None:
         """Let all trials but these leave the pack."""
 
-    def states(self) -> list[State]:
+    def states(self) -> list[OptimizerState]:
         """Each trial's state of the optimizer; a later step leaves it as it is."""
 
-    def resume(self, states: Sequence[State]) -> None:
+    def resume(self, states: Sequence[OptimizerState]) -> None:
         """Go on with these states of the optimizer."""
 
     def write_back(self) -> None:
@@ -94,11 +94,11 @@ class Alone:
     def keep(self, places: Sequence[int]) -> None:
         """Nothing to do: a pack of one is left as a whole."""
 
-    def states(self) -> list[State]:
+    def states(self) -> list[OptimizerState]:
         """The trial's state of the optimizer; see `Trainer`."""
         return [{name: [t.clone() for t in own] for name, own in self.optimizer.state().items()}]
 
-    def resume(self, states: Sequence[State]) -> None:
+    def resume(self, states: Sequence[OptimizerState]) -> None:
         """Go on with this state of the optimizer."""
         for name, mine in self.optimizer.state().items():
             for tensor, before in zip(mine, states[0][name], strict=True):
@@ -117,11 +117,11 @@ class Together:
 
     def _take(self, trials: Sequence[Trial]) -> None:
         self.trials, self.images = trials, trials[0].train
-        self.stack = Stack([trial.model for trial in trials], self.spec.pack)
+        self.stack = BatchedNetworks([trial.model for trial in trials], self.spec.pack)
         self.masks = {name: torch.stack([trial.masks[name] for trial in trials]) for name in trials[0].masks}
         self.optimizer = LiveOptimizer(self.stack.module, self.masks, self.spec)
         device = self.images.labels.device
-        self.replayed = Replayed(device) if device.type == "cuda" else None
+        self.replayed = GraphedStep(device) if device.type == "cuda" else None
 
     def step(self, samples: Tensor, lr: float) -> Tensor:
         """`one_step`; on CUDA recorded and replayed."""
@@ -178,9 +178,9 @@ class Together:
         self._take([self.trials[place] for place in places])
         self.resume([states[place] for place in places])
 
-    def states(self) -> list[State]:
+    def states(self) -> list[OptimizerState]:
         """Each trial's state of the optimizer; see `Trainer`."""
-        found: list[State] = [{} for _ in self.trials]
+        found: list[OptimizerState] = [{} for _ in self.trials]
         for name, mine in self.optimizer.state().items():
             parts = [self._of_each(name, tensor) for tensor in mine]
             for place, state in enumerate(found):
@@ -195,7 +195,7 @@ class Together:
         live = self.masks[name].flatten(1).sum(1).tolist() if name in self.masks else [tensor.numel() // size] * size
         return [part.clone() for part in tensor.flatten().split(live)]  # type: ignore[no-untyped-call]
 
-    def resume(self, states: Sequence[State]) -> None:
+    def resume(self, states: Sequence[OptimizerState]) -> None:
         """Go on with these states of the optimizer."""
         for name, mine in self.optimizer.state().items():
             having = [state[name] for state in states if name in state]  # a weight without live entries has none

@@ -3,7 +3,7 @@
 run          a sweep's missing trials, trained: Ray or not, checkpoints, the recorder told
 schedule     packs of trials on Ray Tune, workers reused
 worker       what a worker of the schedule does; knows nothing of Ray
-events       from a schedule's news to the listener's events; signals taken between two of them
+events       from a schedule's reports to the listener's events; signals handled between two of them
 listeners    several listeners as one, and one that keeps the results
 ray_options  how Ray is started: quiet, small, finding this package from any folder
 local        one pack after another in this process

@@ -1,6 +1,6 @@
-"""`tune`'s candidates on Ray Tune: per cell one Optuna search and one ASHA, and all cells on the workers side by side.
+"""`tune`'s candidates on Ray Tune: per cell one Optuna search and one ASHA, with all cells on the workers side by side.
 
-With `bench.execution.schedule` the only file that imports ray, and the only one that imports optuna.
+This file and `bench.execution.schedule` are the only ones that import ray; this one alone imports optuna.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from bench.trial.spec import TrialSpec
 METRIC = "validation_accuracy"
 TIME = "epoch"
 OUTCOME, REASON = "outcome", "reason"
-CELL = "cell"  # place of the cell among all
-NUMBER = "number"  # of the candidate in its cell; the first of equals is chosen, whichever ended first
+CELL = "cell"  # index of the cell
+NUMBER = "number"  # of the candidate in its cell; of equal candidates the lowest number is chosen
 RETRIES = 1  # of a candidate whose worker was lost
 
-Chosen = Callable[[TrialSpec, Sequence[Tried]], None]  # told once all candidates of a cell have ended
+OnCellEnded = Callable[[TrialSpec, Sequence[Tried]], None]  # called once all candidates of a cell have ended
 
 
 def run(
     cells: Sequence[TrialSpec],
     search: Search,
     load: Load,
-    chosen: Chosen,
+    on_cell_ended: OnCellEnded,
     *,
     cpus_per_trial: float,
     gpus_per_trial: float,
@@ -49,7 +49,7 @@ def run(
     """Try `search.budget` candidates for every cell; see `bench.trial.search`.
 
     Raises: SweepError if Ray does not start, or no machine can hold a trial; KeyboardInterrupt soon after SIGINT or
-    SIGTERM; whatever `chosen` raises.
+    SIGTERM; whatever `on_cell_ended` raises.
     """
     if not cells:
         return
@@ -69,7 +69,7 @@ def run(
         max_concurrent_trials=at_once,
         reuse_actors=True,
     )
-    events = _Callback(cells, search, chosen)
+    events = _Callback(cells, search, on_cell_ended)
     fit(trainable, {}, config, events, RETRIES, events.interrupt)
     if events.error is not None:
         raise events.error
@@ -97,9 +97,11 @@ class _Trainable(tune.Trainable):
             values = {name: self.config[name] for name in self._search.fields}
             self._candidate = Candidate(specs_of(cell, self._search, values), self._data, cell.device)
             self._epochs = cell.epochs
-        accuracy, now = self._candidate.advance(), self._candidate
-        done = now.outcome != names.DONE or now.epoch == self._epochs
-        return {METRIC: accuracy, TIME: now.epoch, OUTCOME: now.outcome, REASON: now.reason, "done": done}
+        candidate = self._candidate
+        accuracy = candidate.advance()
+        done = candidate.outcome != names.DONE or candidate.epoch == self._epochs
+        outcome = {OUTCOME: candidate.outcome, REASON: candidate.reason}
+        return {METRIC: accuracy, TIME: candidate.epoch, **outcome, "done": done}
 
     def cleanup(self) -> None:
         if self._candidate is not None:
@@ -116,45 +118,45 @@ class _Searches(Searcher):
             name: optuna.distributions.FloatDistribution(lo, hi, log=True) for name, lo, hi in search.bounds
         }
         sampler = partial(optuna.samplers.TPESampler, n_startup_trials=search.spread, seed=0)
-        made = partial(OptunaSearch, space, metric=METRIC, mode="max", points_to_evaluate=search.starts())
-        self._each: list[OptunaSearch] = [made(sampler=sampler()) for _ in cells]
-        self._budget, self._asked, self._epochs = search.budget, 0, cells[0].epochs
+        new_search = partial(OptunaSearch, space, metric=METRIC, mode="max", points_to_evaluate=search.starts())
+        self._searches: list[OptunaSearch] = [new_search(sampler=sampler()) for _ in cells]
+        self._budget, self._suggested, self._epochs = search.budget, 0, cells[0].epochs
         self._by_trial: dict[str, OptunaSearch] = {}
 
     def suggest(self, trial_id: str) -> Any:
-        place, number = divmod(self._asked, self._budget)
-        if place == len(self._each):
+        cell, number = divmod(self._suggested, self._budget)
+        if cell == len(self._searches):
             return Searcher.FINISHED
-        self._asked += 1
-        self._by_trial[trial_id] = self._each[place]
-        return {CELL: place, NUMBER: number, **(self._each[place].suggest(trial_id) or {})}
+        self._suggested += 1
+        self._by_trial[trial_id] = self._searches[cell]
+        return {CELL: cell, NUMBER: number, **(self._searches[cell].suggest(trial_id) or {})}
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         self._by_trial[trial_id].on_trial_result(trial_id, result)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        # One that was stopped early has no accuracy to compare with those after the last epoch.
-        whole = result is not None and (result[TIME] == self._epochs or result[OUTCOME] != names.DONE)
-        self._by_trial[trial_id].on_trial_complete(trial_id, result if whole else None, error)
+        # The accuracy of a candidate that was stopped early does not compare with those after the last epoch.
+        comparable = result is not None and (result[TIME] == self._epochs or result[OUTCOME] != names.DONE)
+        self._by_trial[trial_id].on_trial_complete(trial_id, result if comparable else None, error)
 
     def save(self, checkpoint_path: str) -> None:
-        """Nothing: what is chosen is in the store, and a cell cut short starts again."""
+        """Saves nothing: choices are in the store, and an interrupted cell starts again."""
 
     def restore(self, checkpoint_path: str) -> None:
-        """Nothing; see `save`."""
+        """Restores nothing; see `save`."""
 
 
 class _Halvings(FIFOScheduler):
-    """One ASHA per cell: a candidate is measured against those of its own cell alone."""
+    """One ASHA per cell: a candidate is compared only with those of its own cell."""
 
     def __init__(self, cells: Sequence[TrialSpec], search: Search) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._each: list[AsyncHyperBandScheduler] = [
+        self._schedulers: list[AsyncHyperBandScheduler] = [
             AsyncHyperBandScheduler(
                 time_attr=TIME,
                 metric=METRIC,
                 mode="max",
-                max_t=search.grace,  # the one rung; a candidate ends by itself
+                max_t=search.grace,  # the only rung; a candidate ends by itself
                 stop_last_trials=False,
                 grace_period=search.grace,
                 reduction_factor=search.factor,
@@ -163,8 +165,8 @@ class _Halvings(FIFOScheduler):
         ]
 
     def _of(self, trial: Any) -> AsyncHyperBandScheduler:
-        place: int = trial.config[CELL]
-        return self._each[place]
+        cell: int = trial.config[CELL]
+        return self._schedulers[cell]
 
     def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
         self._of(trial).on_trial_add(tune_controller, trial)
@@ -180,13 +182,13 @@ class _Halvings(FIFOScheduler):
 
 
 class _Callback(tune.Callback):
-    """Collects what becomes of the candidates, and tells of every cell whose candidates have all ended."""
+    """Collects the candidates' outcomes, and calls `on_cell_ended` for each cell whose candidates have all ended."""
 
     def __reduce__(self) -> tuple[type[tune.Callback], tuple[()]]:
         return tune.Callback, ()  # Tune saves its callbacks; ours holds a store
 
-    def __init__(self, cells: Sequence[TrialSpec], search: Search, chosen: Chosen) -> None:
-        self.cells, self.search, self.chosen = cells, search, chosen
+    def __init__(self, cells: Sequence[TrialSpec], search: Search, on_cell_ended: OnCellEnded) -> None:
+        self.cells, self.search, self.on_cell_ended = cells, search, on_cell_ended
         self.error: BaseException | None = None
         self._tried: list[dict[int, Tried]] = [{} for _ in cells]  # per cell, by number
         self._ended = [0 for _ in cells]
@@ -203,7 +205,7 @@ class _Callback(tune.Callback):
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
         tried = self._of(trial)
-        del tried.validation_accuracy[max(0, result[TIME] - 1) :]  # of a worker that was lost
+        del tried.validation_accuracy[max(0, result[TIME] - 1) :]  # a lost worker's epochs are trained again
         tried.outcome, tried.reason = result[OUTCOME], result[REASON]
         if tried.outcome == names.DONE:
             tried.validation_accuracy.append(result[METRIC])
@@ -218,15 +220,15 @@ class _Callback(tune.Callback):
 
     def _of(self, trial: Any) -> Tried:
         values = {name: trial.config[name] for name in self.search.fields}
-        place: int = trial.config[CELL]
-        return self._tried[place].setdefault(trial.config[NUMBER], Tried(values))
+        cell: int = trial.config[CELL]
+        return self._tried[cell].setdefault(trial.config[NUMBER], Tried(values))
 
     def _end(self, trial: Any) -> None:
         self._of(trial)
-        place = trial.config[CELL]
-        self._ended[place] += 1
-        if self._ended[place] == self.search.budget and self.error is None:
+        cell = trial.config[CELL]
+        self._ended[cell] += 1
+        if self._ended[cell] == self.search.budget and self.error is None:
             try:
-                self.chosen(self.cells[place], [tried for _, tried in sorted(self._tried[place].items())])
+                self.on_cell_ended(self.cells[cell], [tried for _, tried in sorted(self._tried[cell].items())])
             except BaseException as error:
                 self.error = error

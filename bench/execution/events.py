@@ -1,4 +1,4 @@
-"""From a schedule's news to the listener's events, and SIGINT and SIGTERM taken between two of them."""
+"""From a schedule's reports to the listener's events, with SIGINT and SIGTERM handled between two of them."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from bench.execution.worker import Report
 from bench.trial.result import Listener, TrialResult
 from bench.trial.spec import TrialSpec
 
-PATIENCE_SECONDS = 1.0  # after an interrupt, for results that are already on their way
+PATIENCE_SECONDS = 1.0  # after an interrupt, to wait for results that are on their way
 
 
 class Events:
-    """Tells the listener what becomes of each pack; keeps the error that ends the run."""
+    """Tells the listener what happens to each pack; keeps the error that ends the run."""
 
     def __init__(self, packs: Sequence[Sequence[TrialSpec]], listener: Listener) -> None:
         self.packs, self.listener = packs, listener
         self.error: BaseException | None = None
-        self._patience = 0.0  # until when results are still collected after an interrupt
-        self._busy = False
+        self._patience = 0.0  # after an interrupt, results are collected until this time
+        self._busy = False  # whether a report came since the last `must_stop`
         self._began: dict[int, float] = {}
-        self._ended: set[str] = set()  # run keys; a pack whose worker was lost is trained again as a whole
+        self._ended: set[str] = set()  # run keys; a whole pack is trained again if its worker is lost
 
     def interrupt(self) -> None:
         """End the run as soon as nothing finished is left to collect."""
         self.error, self._patience = KeyboardInterrupt(), time.monotonic() + PATIENCE_SECONDS
 
     def must_stop(self) -> bool:
-        """Whether to end the run now; to be asked between two events."""
+        """Whether to end the run now. Call it between two events."""
         busy, self._busy = self._busy, False
         return self.error is not None and (not busy or time.monotonic() > self._patience)
 
@@ -45,11 +45,11 @@ class Events:
             self._tell(self.listener.started, spec)
 
     def reported(self, index: int, report: Report) -> None:
-        """A worker has news of the pack at `index`."""
+        """A worker reported on the pack at `index`."""
         self._busy = True
         pack = self.packs[index]
-        for place, (epoch, figures) in report.epochs.items():
-            self._tell(self.listener.epoch, pack[place], epoch, figures)
+        for position, (epoch, figures) in report.epochs.items():
+            self._tell(self.listener.epoch, pack[position], epoch, figures)
         results = {result.run_key: result for result in report.results}
         for spec in self._running(index):
             if spec.run_key in results:
@@ -67,41 +67,41 @@ class Events:
             self._finished(spec, result)
 
     def _running(self, index: int) -> list[TrialSpec]:
-        """The trials of the pack at `index` that have not ended."""
+        """The trials of the pack at `index` that are still to end."""
         return [spec for spec in self.packs[index] if spec.run_key not in self._ended]
 
     def _finished(self, spec: TrialSpec, result: TrialResult) -> None:
         self._ended.add(spec.run_key)
         self._tell(self.listener.finished, spec, result)
 
-    def _tell(self, event: Callable[..., None], *what: Any) -> None:
+    def _tell(self, event: Callable[..., None], *arguments: Any) -> None:
         if self.error is None or isinstance(self.error, KeyboardInterrupt):
             try:
-                event(*what)
+                event(*arguments)
             except BaseException as error:
                 self.error = error
 
 
 @contextmanager
-def interrupts(tell: Callable[[], None]) -> Iterator[None]:
-    """Within, the first SIGINT or SIGTERM calls `tell`; a second one has its usual effect.
+def interrupts(on_interrupt: Callable[[], None]) -> Iterator[None]:
+    """Within it, the first SIGINT or SIGTERM calls `on_interrupt`; a second one has its usual effect.
 
-    In another thread than the main one, which alone receives signals, it does nothing.
+    Does nothing outside the main thread: only that one receives signals.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def restore() -> None:
-        for number, handler in before.items():
+        for number, handler in handlers.items():
             signal.signal(number, handler)
 
     def handle(number: int, frame: FrameType | None) -> None:
         restore()
-        tell()
+        on_interrupt()
 
-    for number in before:
+    for number in handlers:
         signal.signal(number, handle)
     try:
         yield

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-ROOT = str(Path(__file__).parents[2])  # the folder that holds the package
+ROOT = str(Path(__file__).parents[2])  # the folder that contains the package
 OBJECT_STORE_BYTES = 512 * 2**20  # only specs and results with their networks pass through; Ray's default is 30 %
 # Environment variables of the driver: an experiment that keeps no files, prints nothing and leaves signals alone.
 DRIVER_SWITCHES = {
@@ -27,8 +27,8 @@ WORKER_VARIABLES = {
 def temporary_folder() -> str:
     """A new folder for a local Ray's logs and sockets.
 
-    Our own, because the one Ray shares may belong to another user or to a dying sweep. Short, because Ray puts sockets
-    some 65 characters below it, and a socket's path ends at 107.
+    Our own, because Ray's shared one may belong to another user or to a sweep that is ending. Short, because Ray adds
+    some 65 characters for its sockets, and a socket's path has at most 107.
     """
     base = tempfile.gettempdir()
     return tempfile.mkdtemp(prefix="bench-", dir=base if len(base) < 25 else "/tmp")
@@ -51,7 +51,7 @@ def _find_bench(root: str) -> Callable[[], None]:
     """What a worker does first: import this package, before Ray puts the driver's working folder on its path.
 
     That folder may well hold a bench.py of its own. A nested function, because Ray would import another one by name.
-    The path is left as it was: what lies beside the package may be a checkout's folders, of names that others use too.
+    The path is restored: beside the package there may be a checkout's folders, with names that others use too.
     """
 
     def find() -> None:

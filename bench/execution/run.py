@@ -16,7 +16,7 @@ from bench import datasets, names
 from bench.execution.listeners import Collected, tell
 from bench.methods import Method
 from bench.storage.checkpoint import Checkpoints
-from bench.storage.destinations import Place
+from bench.storage.destinations import Destination
 from bench.trial.packs import packs_of
 from bench.trial.result import Listener, TrialResult
 from bench.trial.spec import TrialSpec
@@ -53,7 +53,7 @@ class Plan:
     trials: Sequence[TrialSpec]  # of the sweep
     load: Load
     execution: Execution
-    destination: Place
+    destination: Destination
     name: str  # of the sweep
     command: str  # that asked for it
 

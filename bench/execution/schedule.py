@@ -1,7 +1,7 @@
 """Schedule packs of trials with Ray Tune: one Tune trial per pack, workers reused, nothing of Ray's on the terminal.
 
-With `bench.execution.asha` the only file that imports ray. Results travel through Ray to the driver; workers write
-nothing.
+This file and `bench.execution.asha` are the only ones that import ray. Results reach the driver through Ray; workers
+write nothing.
 """
 
 from __future__ import annotations
@@ -50,13 +50,13 @@ class _Ray(threading.Thread):
     def _connect(self) -> None:
         if self.address is None:
             self.folder = temporary_folder()
-        # Ray writes a lost worker's obituary to stdout whatever `log_to_driver` says; its debugger's switch stops it.
+        # Ray prints a message for each lost worker whatever `log_to_driver` says; its debugger's switch stops that.
         ray._private.worker._worker_logs_enabled = False
         ray.init(**init_options(self.address, self.folder))
 
 
 def start(address: str | None) -> None:
-    """Start a local Ray in the background, or join the cluster at `address`; returns at once. Again: does nothing."""
+    """Start a local Ray in the background, or join the cluster at `address`; returns at once. Idempotent."""
     if _Ray.current is None:
         os.environ.update(DRIVER_SWITCHES)
         _Ray.current = _Ray(address)
@@ -89,9 +89,9 @@ def run(
     """Train every pack on Ray's workers and tell `listener`, in this process, what happens.
 
     A pack whose worker is lost is trained again up to `max_retries` times; then its trials are reported as failed.
-    Ray runs on afterwards, for a next call, until `stop` or the end of the process.
+    Ray keeps running for the next call, until `stop` or the end of the process.
     Raises: SweepError if Ray does not start, or no machine can hold a trial; KeyboardInterrupt soon after SIGINT or
-    SIGTERM, with everything finished by then delivered; whatever the listener raises.
+    SIGTERM, after all results finished by then are delivered; whatever the listener raises.
     """
     if not packs:
         return
@@ -139,7 +139,7 @@ def fit(
         try:
             tuner.fit()
         except Stop:
-            stop()  # or the workers would train on
+            stop()  # or the workers would continue to train
 
 
 def slots(address: str | None, *, cpus_per_trial: float, gpus_per_trial: float) -> int:
@@ -148,15 +148,15 @@ def slots(address: str | None, *, cpus_per_trial: float, gpus_per_trial: float) 
     Raises: SweepError if Ray does not start, or no machine can hold one.
     """
     _await_ray(address)
-    needs, found = {"CPU": cpus_per_trial, "GPU": gpus_per_trial}, 0
+    needs, slots_of_all = {"CPU": cpus_per_trial, "GPU": gpus_per_trial}, 0
     for node in ray.nodes():  # type: ignore[no-untyped-call]
-        has = node["Resources"] if node["Alive"] else {}
-        found += int(min(has.get(kind, 0) / need + 1e-9 for kind, need in needs.items() if need))
-    if not found:
+        resources = node["Resources"] if node["Alive"] else {}
+        slots_of_all += int(min(resources.get(name, 0) / need + 1e-9 for name, need in needs.items() if need))
+    if not slots_of_all:
         raise SweepError(
             f"a trial asks for {cpus_per_trial:g} CPU and {gpus_per_trial:g} GPU: no machine of Ray's has them"
         )
-    return found
+    return slots_of_all
 
 
 def _await_ray(address: str | None) -> None:
@@ -192,11 +192,11 @@ class _Trainable(tune.Trainable):
 
 
 class Stop(BaseException):
-    """Ends Tune's loop at once: Tune answers an Exception by waiting for every worker's current step."""
+    """Ends Tune's loop at once: at an Exception Tune would wait for every worker's current step."""
 
 
 class _Callback(tune.Callback):
-    """Tune's events, passed on."""
+    """Passes Tune's events on to `Events`."""
 
     def __reduce__(self) -> tuple[type[tune.Callback], tuple[()]]:
         # Tune saves its callbacks to restore a run from; ours resumes from the store, and a listener has threads.
@@ -215,7 +215,7 @@ class _Callback(tune.Callback):
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
-        # Popped, because Tune keeps what it finds in a result for good.
+        # Popped, because Tune keeps everything in a result for good.
         self.events.reported(trial.config["pack"], result.pop("report"))
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
@@ -223,7 +223,7 @@ class _Callback(tune.Callback):
 
 
 def loss(trial: Any) -> str:
-    """Why Tune gave a trial up, in a line."""
-    # The file holds one block per loss: its headline, some fields of Ray's, the cause with a list of guesses.
+    """Why Tune gave up a trial, in one line."""
+    # The file has one block per loss of a worker: a headline, fields of Ray's, the cause with a list of guesses.
     cause = Path(trial.error_file).read_text().rstrip().rpartition("\n")[2].partition(" Some common causes")[0]
     return f"the worker was lost, {trial.run_metadata.num_failures} times: {cause}"[:400]

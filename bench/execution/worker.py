@@ -1,4 +1,4 @@
-"""What a worker of the schedule does, and what it is sent. Knows nothing of Ray."""
+"""What a worker of the schedule does, and what it receives. Knows nothing of Ray."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from bench.engine.member import Epoch
     from bench.storage.checkpoint import Checkpoints
 
-    Training = Iterator[Epoch | TrialResult]
+    TrainingEvents = Iterator[Epoch | TrialResult]
 
-TrainEpochs = Callable[[Sequence[TrialSpec], "ImageData", str], "Training"]
+TrainEpochs = Callable[[Sequence[TrialSpec], "ImageData", str], "TrainingEvents"]
 Load = Callable[[], "ImageData"]
 
-REPORT_SECONDS = 1.0  # a worker reports this often: rarely enough to cost nothing, often enough to watch
+REPORT_SECONDS = 1.0  # between two reports of a worker: long enough to cost nothing, short enough to watch
 
 
 @dataclass(frozen=True)
@@ -40,26 +40,26 @@ class Job:
 
 @dataclass(frozen=True)
 class Report:
-    """The news of a pack since the last report."""
+    """What happened in a pack since its last report."""
 
-    epochs: Mapping[int, tuple[int, Mapping[str, float]]]  # place in the pack -> the latest epoch and its figures
+    epochs: Mapping[int, tuple[int, Mapping[str, float]]]  # position in the pack -> the latest epoch and its figures
     results: Sequence[TrialResult]  # of the trials that ended
     done: bool = False  # whether this is the pack's last report
-    reason: str = ""  # one line, where the pack ended before all its trials did
+    reason: str = ""  # one line, if the pack ended before all its trials did
 
 
 @dataclass
 class Worker:
-    """Trains one pack after another; its data set and its imports serve them all."""
+    """Trains one pack after another with one data set and one set of imports."""
 
     job: Job
     _data: ImageData | None = None
     _pack: Sequence[TrialSpec] = field(default_factory=list)
-    _training: Training | None = None
+    _training: TrainingEvents | None = None
     _index: int = -1  # of the open pack
 
-    def open(self, index: int) -> Training:
-        """Begin to train the pack at `index`, from its first epoch."""
+    def open(self, index: int) -> TrainingEvents:
+        """Start training the pack at `index` from its first epoch."""
         self._index, self._training = -1, None
         self._pack = pickle.loads(self.job.packs[index])
         import torch
@@ -68,7 +68,7 @@ class Worker:
         train_epochs, load = pickle.loads(self.job.functions)
         if self._data is None:
             self._data = load()
-        training: Training = train_epochs(self._pack, self._data, self._pack[0].device)
+        training: TrainingEvents = train_epochs(self._pack, self._data, self._pack[0].device)
         self._index, self._training = index, training
         return training
 
@@ -94,25 +94,28 @@ class Worker:
         return Report(epochs, results)
 
 
-def engine(pack: Sequence[TrialSpec], data: ImageData, device: str, checkpoints: Checkpoints | None = None) -> Training:
-    """Our training engine; imported where it runs, so that a driver needs no torch."""
+def engine(
+    pack: Sequence[TrialSpec], data: ImageData, device: str, checkpoints: Checkpoints | None = None
+) -> TrainingEvents:
+    """Our training engine. It is imported at the call, so that a driver needs no torch."""
     from bench.engine.train import train_epochs
 
     return train_epochs(pack, data, device, checkpoints)
 
 
 def plug_ins(packs: Sequence[Sequence[TrialSpec]], *functions: Callable[..., Any]) -> list[ModuleType]:
-    """The modules of methods, criteria and functions from elsewhere: a worker may be unable to import them."""
+    """The modules of plug-in methods, criteria and functions: a worker may be unable to import them."""
     methods = [spec.method for pack in packs for spec in pack]
-    pieces: set[Any] = {c for kind in {type(m) for m in methods} for c in kind.__mro__}
-    pieces |= {m.criterion for m in methods if callable(m.criterion)}
-    pieces |= {f.func if isinstance(f, partial) else f for f in functions}
-    return [sys.modules[name] for name in sorted({p.__module__ for p in pieces}) if _is_foreign(name)]
+    classes_and_functions: set[Any] = {c for method in {type(m) for m in methods} for c in method.__mro__}
+    classes_and_functions |= {m.criterion for m in methods if callable(m.criterion)}
+    classes_and_functions |= {f.func if isinstance(f, partial) else f for f in functions}
+    modules = sorted({c.__module__ for c in classes_and_functions})
+    return [sys.modules[name] for name in modules if _is_foreign(name)]
 
 
 def _is_foreign(name: str) -> bool:
-    if name == "__main__" or name.partition(".")[0] == "bench":  # what __main__ defines is pickled by value anyway
+    if name == "__main__" or name.partition(".")[0] == "bench":  # what __main__ defines is always pickled by value
         return False
     file: str | None = getattr(sys.modules[name], "__file__", None)
-    installed = [sysconfig.get_path(kind) for kind in ("stdlib", "purelib", "platlib")]
+    installed = [sysconfig.get_path(scheme) for scheme in ("stdlib", "purelib", "platlib")]
     return file is not None and not any(Path(file).is_relative_to(folder) for folder in installed)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from bench.execution.run import Display, Execution, Plan, open_destination, start_ray, train_missing
 from bench.methods import Method
 from bench.storage import destinations
-from bench.storage.entry import Kept
+from bench.storage.entry import OnStored
 from bench.trial.result import SweepError, TrialResult
 from bench.trial.sweep import Sweep
 
@@ -66,7 +66,7 @@ def _run(link: Connection, sweep: Sweep, check: Callable[[], Load], display: Dis
     os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{folder}/mlflow.db"
     os.chdir(folder)
     os.dup2(os.open(stderr, os.O_WRONLY | os.O_CREAT), 2)
-    destination = _TimedPlace()
+    destination = _TimedDestination()
     try:
         plan = Plan(
             sweep=sweep,
@@ -95,16 +95,16 @@ def _execution(folder: Path) -> Execution:
     )
 
 
-class _TimedPlace(destinations.StorePlace):
+class _TimedDestination(destinations.StoreDestination):
     """The MLflow store, with a stopwatch."""
 
     timed: TimedRecorder | None = None
 
     def recorder(
-        self, sweep: str, run_keys: Sequence[str], command: str, name_of: Callable[[Method], str], kept: Kept
+        self, sweep: str, run_keys: Sequence[str], command: str, name_of: Callable[[Method], str], on_stored: OnStored
     ) -> TimedRecorder:
         """As `Place.recorder`."""
         from bench.speed.timed_recorder import TimedRecorder
 
-        self.timed = TimedRecorder(self.uri, sweep, run_keys, self._runs, command, name_of, kept)
+        self.timed = TimedRecorder(self.uri, sweep, run_keys, self._runs, command, name_of, on_stored)
         return self.timed

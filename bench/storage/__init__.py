@@ -6,12 +6,12 @@ store_uri       where the MLflow store is, and whether it can be written; create
 mlflow_fields   a finished trial as MLflow's parameters, tags and metrics
 mlflow_ui       MLflow's pages on a store, in a child process
 recorder        the one writer of a sweep's results
-write_queue     one writer thread: results leave the critical path, and none is lost without a word
-entry           a finished trial on its way to a store, as one line of JSON
-offline_folder  finished trials kept as files, without MLflow
-offline_import  kept trials delivered to the MLflow store, each run key once
+write_queue     one writer thread: results leave the critical path, and none is lost silently
+entry           a finished trial, as one line of JSON until it is stored
+offline_folder  finished trials as files, without MLflow
+offline_import  the trials of an offline folder stored in MLflow, each run key once
 choices         the hyper-parameters that `tune` chose
-checkpoint      what a trial needs to go on after its last whole epoch
+checkpoint      what a trial needs to resume after its last whole epoch
 files           files that are there whole or not at all, in a folder or an object store
 environment     where a trial ran: hardware, versions, state of the source, as tags
 """

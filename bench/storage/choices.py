@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from bench import names
 from bench.canonical import canonical_json
-from bench.storage.destinations import Place, StorePlace
+from bench.storage.destinations import Destination, StoreDestination
 from bench.storage.mlflow_fields import TAG_LENGTH
 from bench.storage.store_uri import exists
-from bench.storage.write_queue import repeated
+from bench.storage.write_queue import retried
 from bench.trial.search import Search, check_disjoint, search_of
 from bench.trial.spec import TrialSpec
 from bench.trial.sweep import Sweep
@@ -27,10 +27,10 @@ HINT = "`python -m bench tune` with the same methods, rates and protocol chooses
 
 @dataclass(frozen=True)
 class Choice:
-    """What was chosen for a cell."""
+    """The values chosen for a cell."""
 
-    cell: str  # its key, TrialSpec.cell_key
-    record: Mapping[str, Any]  # what the key is of
+    cell: str  # TrialSpec.cell_key
+    record: Mapping[str, Any]  # TrialSpec.cell_record, of which `cell` is the hash
     values: Mapping[str, float]  # field -> value
 
     @property
@@ -40,42 +40,49 @@ class Choice:
 
 
 def choices(uri: str) -> list[Choice]:
-    """Those of the store, of each cell the first."""
+    """The choices in the store; of each cell the first."""
     if not exists(uri):
         return []
     from bench.storage.mlflow_store import Store
 
-    found = [Choice(**json.loads(text)) for _, text in Store(uri).tagged(names.CHOSEN, "FINISHED")]
-    return list({choice.cell: choice for choice in reversed(found)}.values())[::-1]
+    stored = [Choice(**json.loads(value)) for _, value in Store(uri).tagged(names.CHOSEN, "FINISHED")]
+    return list({choice.cell: choice for choice in reversed(stored)}.values())[::-1]
 
 
 def candidates(uri: str) -> list[dict[str, Any]]:
-    """Everything that was tried for what is chosen, a row each: the searches in order of time, their candidates as
-    drawn. `epochs` were trained; `validation_accuracy` is that after the last of them, None before the first."""
+    """Every candidate of every choice, a row each: the searches in order of time, their candidates as drawn.
+
+    `epochs` were trained; `validation_accuracy` is that after the last of them, None before the first.
+    """
     from bench.storage.mlflow_store import Store
 
     store = Store(uri)
     rows = []
-    for run, text in store.tagged(names.CHOSEN, "FINISHED"):
-        choice, method = Choice(**json.loads(text)), store.tags(run)[names.METHOD]
+    for run, value in store.tagged(names.CHOSEN, "FINISHED"):
+        choice, method = Choice(**json.loads(value)), store.tags(run)[names.METHOD]
         cell = {"dataset": choice.record["dataset"], "model": choice.record["model"], "method": method}
         cell |= {"rate": choice.record["rate"], "search": choice.search.text}
         tried = json.loads(store.read(run, names.CANDIDATES_FILE))
-        rows += [{**cell, **_tried(one), "chosen": "yes" if one["values"] == choice.values else ""} for one in tried]
+        rows += [{**cell, **_outcome(c), "chosen": "yes" if c["values"] == choice.values else ""} for c in tried]
     fields = list(dict.fromkeys(field for row in rows for field in row))
     return [{field: row.get(field) for field in fields} for row in rows]
 
 
-def _tried(one: Mapping[str, Any]) -> dict[str, Any]:
-    reached = one["validation_accuracy"]
-    last = reached[-1] if reached else None
-    return {**one["values"], "outcome": one["outcome"], "epochs": len(reached), "validation_accuracy": last}
+def _outcome(candidate: Mapping[str, Any]) -> dict[str, Any]:
+    accuracies = candidate["validation_accuracy"]
+    last = accuracies[-1] if accuracies else None
+    return {
+        **candidate["values"],
+        "outcome": candidate["outcome"],
+        "epochs": len(accuracies),
+        "validation_accuracy": last,
+    }
 
 
-def keep(
+def store_choice(
     uri: str, experiment: str, command: str, method: str, cell: TrialSpec, tried: Sequence[Tried], best: Tried
 ) -> bool:
-    """Store what was chosen for a cell, with everything that was tried; False where another command was first."""
+    """Store what was chosen for a cell, with everything that was tried; False if another command was first."""
     from bench.storage.mlflow_store import Store
 
     assert cell.tuning is not None
@@ -88,39 +95,40 @@ def keep(
     parameters = {"method": method, "rate": str(cell.rate), "search": cell.tuning.text}
     parameters |= {field: str(value) for field, value in best.values.items()}
     points = enumerate(best.validation_accuracy, 1)
-    metrics = [(names.VALIDATION_ACCURACY, a, int(now * 1000), epoch) for epoch, a in points]
-    run = repeated(lambda: store.create(store.experiment(experiment), f"tuned {method} {cell.rate}", tags, now))
-    repeated(partial(store.log, run.id, parameters, metrics))
-    repeated(partial(store.write, run, names.CANDIDATES_FILE, json.dumps([asdict(one) for one in tried]).encode()))
-    repeated(partial(store.end, run.id, "FINISHED"))  # last: a choice that is FINISHED is whole
+    metrics = [(names.VALIDATION_ACCURACY, value, int(now * 1000), epoch) for epoch, value in points]
+    run = retried(lambda: store.create(store.experiment(experiment), f"tuned {method} {cell.rate}", tags, now))
+    retried(partial(store.log, run.id, parameters, metrics))
+    records = json.dumps([asdict(candidate) for candidate in tried])
+    retried(partial(store.write, run, names.CANDIDATES_FILE, records.encode()))
+    retried(partial(store.end, run.id, "FINISHED"))  # last: a choice that is FINISHED is whole
     return True
 
 
-def with_choices(sweep: Sweep, wanted: str, place: Place) -> Sweep:
-    """The sweep with the values that `tune` chose for each of its cells; by the search `wanted`, or "": whichever fits.
+def with_choices(sweep: Sweep, search_text: str, destination: Destination) -> Sweep:
+    """The sweep with the values that `tune` chose for each of its cells, by the search `search_text`, or by any ("").
 
-    Raises: ValueError where no search of the store covers every cell, or several do and none is named, or a seed of
-    the sweep is one that the values were chosen on.
+    Raises: ValueError if no search of the store covers every cell, if several do and none is named, or if the values
+    were chosen on a seed of the sweep.
     """
-    if not isinstance(place, StorePlace):
-        raise ValueError("--tuned with --offline: the choices are in the store; allowed is one of the two")
-    known = choices(place.uri)
-    searches = [search for search in dict.fromkeys(choice.search for choice in known) if wanted in ("", search.text)]
+    if not isinstance(destination, StoreDestination):
+        raise ValueError("--tuned with --offline: the choices are in the MLflow store; leave out one of the two")
+    stored = choices(destination.uri)
+    searches = [s for s in dict.fromkeys(choice.search for choice in stored) if search_text in ("", s.text)]
     if not searches:
-        allowed = ", ".join(sorted({repr(choice.search.text) for choice in known}))
-        if not allowed:
-            raise ValueError(f"tuned: the store {place.uri} has no choice; {HINT}")
-        raise ValueError(f"tuned {wanted!r}: allowed are {allowed}")
-    lacking = {search: _lacking(sweep, search, known) for search in searches}
+        texts = sorted({choice.search.text for choice in stored})
+        if not texts:
+            raise ValueError(f"tuned: the store {destination.uri} has no choice; {HINT}")
+        raise ValueError(f"tuned {search_text!r}: must be {' or '.join(map(repr, texts))}")
+    lacking = {search: _lacking(sweep, search, stored) for search in searches}
     fits = [search for search in searches if not lacking[search]]
     if len(fits) > 1:
-        several = ", ".join(f"--tuned {search.text!r}" for search in fits)
-        raise ValueError(f"tuned: several searches of the store fit; allowed are {several}")
+        flags = " or ".join(f"--tuned {search.text!r}" for search in fits)
+        raise ValueError(f"tuned: several searches of the store fit; give {flags}")
     if not fits:
         search = min(searches, key=lambda search: len(lacking[search]))
-        raise ValueError(_none_fits(sweep, search, lacking[search], known))
+        raise ValueError(_none_fits(sweep, search, lacking[search], stored))
     check_disjoint(fits[0], sweep.seeds)
-    values = {choice.cell: choice.values for choice in known}
+    values = {choice.cell: choice.values for choice in stored}
     return replace(sweep, protocol={**sweep.protocol, "tuning": fits[0]}, chosen=values)
 
 
@@ -129,27 +137,27 @@ def cells(sweep: Sweep, search: Search) -> list[TrialSpec]:
     return replace(sweep, seeds=search.seeds[:1], protocol={**sweep.protocol, "tuning": search}).trials()
 
 
-def _lacking(sweep: Sweep, search: Search, known: Sequence[Choice]) -> list[TrialSpec]:
-    """The cells that the search has no choice for: all, where it began with other values than the protocol's."""
-    own, keys = cells(sweep, search), {choice.cell for choice in known}
+def _lacking(sweep: Sweep, search: Search, stored: Sequence[Choice]) -> list[TrialSpec]:
+    """The cells that the search has no choice for: all, if it began with other values than the protocol's."""
+    keys = {choice.cell for choice in stored}
     same = all(sweep.protocol[field] == value for field, value in search.first.items())
-    return [cell for cell in own if not same or cell.cell_key not in keys]
+    return [cell for cell in cells(sweep, search) if not same or cell.cell_key not in keys]
 
 
-def _none_fits(sweep: Sweep, search: Search, lacking: Sequence[TrialSpec], known: Sequence[Choice]) -> str:
-    said = ", ".join(f"{sweep.name_of(cell.method)} {cell.rate}" for cell in lacking)
-    ours = {**lacking[0].cell_record(), **{field: sweep.protocol[field] for field in search.fields}}
-    there = [
+def _none_fits(sweep: Sweep, search: Search, lacking: Sequence[TrialSpec], stored: Sequence[Choice]) -> str:
+    trials = ", ".join(f"{sweep.name_of(cell.method)} {cell.rate}" for cell in lacking)
+    record = {**lacking[0].cell_record(), **{field: sweep.protocol[field] for field in search.fields}}
+    of_method_and_rate = [
         {**choice.record, **choice.search.first}
-        for choice in known
-        if all(choice.record.get(name) == ours[name] for name in ("method", "rate"))
+        for choice in stored
+        if all(choice.record.get(name) == record[name] for name in ("method", "rate"))
     ]
-    differs = min((_differing(ours, other) for other in there), key=len, default=[])
-    why = f" ({', '.join(f'{name} {other} there, {own} here' for name, own, other in differs)})" if differs else ""
-    return f"tuned: the store has no choice for {said} by {search.text!r}{why}; {HINT}"
+    differs = min((_differing(record, other) for other in of_method_and_rate), key=len, default=[])
+    why = f" ({', '.join(f'{name} {theirs} there, {ours} here' for name, ours, theirs in differs)})" if differs else ""
+    return f"tuned: the store has no choice for {trials} by {search.text!r}{why}; {HINT}"
 
 
-def _differing(ours: Mapping[str, Any], other: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
-    """(field, ours, theirs) where the two records differ; how they were searched aside."""
-    named = sorted({*ours, *other} - {"tuning"})
-    return [(name, ours.get(name), other.get(name)) for name in named if ours.get(name) != other.get(name)]
+def _differing(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    """(field, our value, their value) of each field in which the records differ, except how they were searched."""
+    fields = sorted({*ours, *theirs} - {"tuning"})
+    return [(field, ours.get(field), theirs.get(field)) for field in fields if ours.get(field) != theirs.get(field)]

@@ -1,4 +1,4 @@
-"""Where the results of a sweep go: the MLflow store, or an offline folder. MLflow is imported for the first alone."""
+"""Where the results of a sweep go: the MLflow store, or an offline folder. Only the first imports MLflow."""
 
 from __future__ import annotations
 
@@ -9,66 +9,66 @@ from typing import Protocol
 
 from bench.methods import Method
 from bench.storage import store_uri
-from bench.storage.entry import Kept
-from bench.storage.offline_folder import Spool, SpoolRecorder
+from bench.storage.entry import OnStored
+from bench.storage.offline_folder import OfflineFolder, OfflineRecorder
 from bench.trial.result import Listener
 
 
-class Place(Protocol):
-    """What a `run` command needs of a place. To make one checks that it can be written, and writes nothing."""
+class Destination(Protocol):
+    """What a `run` command needs of it. Creating one checks that it can be written, and writes nothing."""
 
     @property
-    def text(self) -> str:
-        """How a message calls it."""
+    def label(self) -> str:
+        """What messages call it."""
 
     @property
     def is_new(self) -> bool:
-        """Whether nothing can be in it."""
+        """Whether it does not exist yet, so that nothing can be in it."""
 
     def open(self) -> None:
-        """Import what is needed to read and write it. Raises ValueError where it is not what it seemed to be."""
+        """Import what is needed to read and write it. Raises ValueError if it is not what it seemed to be."""
 
     def ended(self, run_keys: Sequence[str]) -> Mapping[str, str]:
-        """run key -> why it diverged, or "": the trials among these that need no training any more."""
+        """run key -> why it diverged, or "", of those trials among these that need no more training."""
 
     def recorder(
-        self, sweep: str, run_keys: Sequence[str], command: str, name_of: Callable[[Method], str], kept: Kept
+        self, sweep: str, run_keys: Sequence[str], command: str, name_of: Callable[[Method], str], on_stored: OnStored
     ) -> AbstractContextManager[Listener]:
-        """The writer of a sweep's results, who tells `kept`; to be called after `ended`, with the same keys."""
+        """The writer of a sweep's results, which calls `on_stored`. Call it after `ended`, with the same keys."""
 
 
-class StorePlace:
+class StoreDestination:
     """The MLflow store."""
 
     def __init__(self) -> None:
-        self.uri = store_uri.foreseen() or self._asked()
+        self.uri = store_uri.foreseen() or self._mlflow_uri()
         store_uri.check_writable(self.uri)
         self._runs: dict[str, str] = {}
 
     @property
-    def text(self) -> str:
-        """As `Place.text`."""
+    def label(self) -> str:
+        """As `Destination.label`."""
         return f"store {self.uri}"
 
     @property
     def is_new(self) -> bool:
-        """As `Place.is_new`."""
+        """As `Destination.is_new`."""
         return not store_uri.exists(self.uri)
 
     def open(self) -> None:
-        """As `Place.open`."""
-        if (uri := self._asked()) != self.uri:
+        """As `Destination.open`."""
+        if (uri := self._mlflow_uri()) != self.uri:
             store_uri.check_writable(uri)
             self.uri = uri
 
     @staticmethod
-    def _asked() -> str:
+    def _mlflow_uri() -> str:
         from bench.storage import mlflow_store
 
         return mlflow_store.store_uri()
 
     def ended(self, run_keys: Sequence[str]) -> Mapping[str, str]:
-        """As `Place.ended`."""
+        """As `Destination.ended`."""
         from bench.storage import mlflow_store
 
         self._runs = mlflow_store.finished(self.uri, run_keys)
@@ -76,31 +76,31 @@ class StorePlace:
         return {key: reasons.get(run, "") for key, run in self._runs.items()}
 
     def recorder(
-        self, sweep: str, run_keys: Sequence[str], command: str, name_of: Callable[[Method], str], kept: Kept
+        self, sweep: str, run_keys: Sequence[str], command: str, name_of: Callable[[Method], str], on_stored: OnStored
     ) -> AbstractContextManager[Listener]:
-        """As `Place.recorder`."""
+        """As `Destination.recorder`."""
         from bench.storage.recorder import Recorder
 
-        return Recorder(self.uri, sweep, run_keys, self._runs, command, name_of, kept)
+        return Recorder(self.uri, sweep, run_keys, self._runs, command, name_of, on_stored)
 
 
-class FolderPlace:
+class FolderDestination:
     """An offline folder."""
 
     def __init__(self, folder: Path) -> None:
-        self.spool = Spool(folder)
-        self.text = self.spool.text
-        self.is_new = not self.spool.entries
+        self.folder = OfflineFolder(folder)
+        self.label = self.folder.label
+        self.is_new = not self.folder.entries
 
     def open(self) -> None:
-        """As `Place.open`: there is nothing to do."""
+        """As `Destination.open`: there is nothing to do."""
 
     def ended(self, run_keys: Sequence[str]) -> Mapping[str, str]:
-        """As `Place.ended`."""
-        return {key: entry.result.reason for key, entry in self.spool.ended(run_keys).items()}
+        """As `Destination.ended`."""
+        return {key: entry.result.reason for key, entry in self.folder.ended(run_keys).items()}
 
     def recorder(
-        self, sweep: str, run_keys: Sequence[str], command: str, name_of: Callable[[Method], str], kept: Kept
+        self, sweep: str, run_keys: Sequence[str], command: str, name_of: Callable[[Method], str], on_stored: OnStored
     ) -> AbstractContextManager[Listener]:
-        """As `Place.recorder`."""
-        return SpoolRecorder(self.spool, sweep, run_keys, command, name_of, kept)
+        """As `Destination.recorder`."""
+        return OfflineRecorder(self.folder, sweep, run_keys, command, name_of, on_stored)

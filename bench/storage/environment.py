@@ -15,11 +15,11 @@ from bench import names
 PACKAGES = ("torch", "torchvision", "numpy", "ray", "mlflow")
 SOURCE = Path(__file__).parents[2]
 ROOMS = ("bench", "datasets", "methods", "models", "results")  # the folders of the source
-GIT_SECONDS = 5.0  # a repository on a slow disk is not waited for longer
+GIT_SECONDS = 5.0  # the longest wait for git, as on a slow disk
 
 
 def environment() -> dict[str, str]:
-    """Tag -> text. The graphics card is named where torch is loaded and has one."""
+    """Tag -> value. The graphics card is named if torch is loaded and has one."""
     return {**_fixed(), **_gpu()}
 
 
@@ -57,20 +57,20 @@ def _gpu() -> dict[str, str]:
 
 
 def _git(folder: Path) -> dict[str, str]:
-    """Commit and state of the checkout whose top is `folder`; nothing where it is none, as in an installed package."""
-    top = _ask(folder, "rev-parse", "--show-toplevel")
+    """Commit and state of the checkout whose top is `folder`; nothing if it is none, as in an installed package."""
+    top = _ask_git(folder, "rev-parse", "--show-toplevel")
     if top is None or Path(top).resolve() != folder.resolve():
         return {}
-    commit = _ask(folder, "rev-parse", "HEAD")
-    changes = _ask(folder, "status", "--porcelain", "--", *ROOMS)  # a store or a report beside them is no change
+    commit = _ask_git(folder, "rev-parse", "HEAD")
+    changes = _ask_git(folder, "status", "--porcelain", "--", *ROOMS)  # a store or a report beside them does not count
     if commit is None or changes is None:
         return {}
     return {names.GIT_COMMIT: commit, names.GIT_DIRTY: str(bool(changes)).lower()}
 
 
-def _ask(folder: Path, *question: str) -> str | None:
-    # Optional locks off: a look must not disturb a commit somebody makes at the same time.
-    command = ["git", "--no-optional-locks", "-C", str(folder), *question]
+def _ask_git(folder: Path, *arguments: str) -> str | None:
+    # Optional locks off: reading must not disturb a commit made at the same time.
+    command = ["git", "--no-optional-locks", "-C", str(folder), *arguments]
     try:
         answer = subprocess.run(command, capture_output=True, text=True, timeout=GIT_SECONDS, check=True)
     except (OSError, subprocess.SubprocessError):

@@ -13,13 +13,13 @@ from bench.messages import one_line
 
 
 class Files(Protocol):
-    """Named files. All methods raise OSError where the place does not answer."""
+    """Named files. All methods raise OSError if the storage does not answer."""
 
     def write(self, name: str, data: bytes) -> None:
         """Write the file, over an earlier one of the name."""
 
     def read(self, name: str) -> bytes | None:
-        """What is in the file; None where there is none."""
+        """The content of the file; None if there is no such file."""
 
     def names(self) -> Iterable[str]:
         """The names of the files."""
@@ -28,16 +28,16 @@ class Files(Protocol):
         """Remove the file, if there is one."""
 
 
-def files_at(place: str) -> Files:
+def files_at(address: str) -> Files:
     """The files of a folder's path, or of an object store's address, as s3://BUCKET/FOLDER.
 
-    Raises: OSError where there is no such kind of address, or what it takes is not installed.
+    Raises: OSError if the kind of address is unknown, or its library is not installed.
     """
-    return Bucket(place) if "://" in place else Folder(place)
+    return Bucket(address) if "://" in address else Folder(address)
 
 
 class Folder:
-    """The files of a folder, which is made at the first write."""
+    """The files of a folder, which is created at the first write."""
 
     def __init__(self, path: str) -> None:
         self.folder = Path(path)
@@ -65,7 +65,7 @@ class Folder:
 
 @contextmanager
 def _os_errors() -> Iterator[None]:
-    """pyarrow has errors of its own, which are no OSError."""
+    """Turn pyarrow's own errors into OSError."""
     try:
         yield
     except OSError:
@@ -77,7 +77,7 @@ def _os_errors() -> Iterator[None]:
 class Bucket:
     """The files under an address that pyarrow knows: s3://, gs://, abfs://, hdfs://, file:///.
 
-    An object store shows an object once it is whole; under file:/// and hdfs:// a file is renamed when it is.
+    An object store shows an object only when it is whole; under file:/// and hdfs:// a whole file is renamed.
     """
 
     def __init__(self, uri: str) -> None:

@@ -1,4 +1,4 @@
-"""An entry as what the MLflow store keeps of it: parameters, tags, metric points. Imports no MLflow."""
+"""An entry as MLflow's parameters, tags and metric points. Imports no MLflow."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ TAG_LENGTH = 8000
 
 
 def run_name(spec: Mapping[str, Any], method: str) -> str:
-    """How the trial with that record is called in MLflow's pages: "freeze 0.99 seed 3"."""
+    """The name of a trial's run in MLflow's pages: "freeze 0.99 seed 3"."""
     return f"{method} {spec['rate']} seed {spec['seed']}"
 
 
 def parameters(entry: Entry) -> dict[str, str]:
     """The method's name and every field of the spec, a nested one as `method.criterion`."""
     flat = {"method": entry.method, **dict(_flat("", entry.spec))}
-    return {name: text[:PARAMETER_LENGTH] for name, text in flat.items()}
+    return {name: value[:PARAMETER_LENGTH] for name, value in flat.items()}
 
 
 def _flat(prefix: str, record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -37,7 +37,7 @@ def _flat(prefix: str, record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def tags(entry: Entry) -> dict[str, str]:
     """What identifies the trial and says how it ended."""
-    texts = {
+    values = {
         **entry.result.tags,
         names.KIND: names.TRIAL,
         names.RUN_KEY: entry.run_key,
@@ -47,8 +47,8 @@ def tags(entry: Entry) -> dict[str, str]:
         names.OUTCOME: entry.result.outcome,
     }
     if entry.result.reason:
-        texts[names.REASON] = entry.result.reason
-    return {name: text[:TAG_LENGTH] for name, text in texts.items()}
+        values[names.REASON] = entry.result.reason
+    return {tag: value[:TAG_LENGTH] for tag, value in values.items()}
 
 
 def points(result: TrialResult) -> Iterator[tuple[str, float, int, int]]:

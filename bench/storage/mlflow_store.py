@@ -1,6 +1,6 @@
 """The MLflow store: what is finished in it, and the few operations its one writer (`bench.storage.recorder`) needs.
 
-With `bench.results.frame.collect` the only file that imports mlflow.
+Of `bench` outside `results`, the only file that imports mlflow.
 """
 
 from __future__ import annotations
@@ -35,20 +35,20 @@ PAGE = 1000  # runs a search returns at once
 
 
 def store_uri() -> str:
-    """MLFLOW_TRACKING_URI where set, else the store that a plain `mlflow ui` opens in this folder; made absolute."""
+    """MLFLOW_TRACKING_URI if it is set, else the store that a plain `mlflow ui` opens in this folder; made absolute."""
     return absolute(os.environ.get("MLFLOW_TRACKING_URI") or mlflow.get_tracking_uri())
 
 
 def finished(uri: str, run_keys: Sequence[str]) -> dict[str, str]:
-    """run key -> run, for those that are done, anywhere in the store."""
+    """run key -> run, of those that are done, anywhere in the store."""
     if not exists(uri):
         return {}
-    wanted = set(run_keys)
-    return {key: run for run, key in Store(uri).tagged(names.RUN_KEY, "FINISHED") if key in wanted}
+    keys = set(run_keys)
+    return {key: run for run, key in Store(uri).tagged(names.RUN_KEY, "FINISHED") if key in keys}
 
 
 def diverged(uri: str) -> dict[str, str]:
-    """run -> reason, for the trials that are done because their training diverged."""
+    """run -> reason, of the trials that are done because their training diverged."""
     return dict(Store(uri).tagged(names.REASON, "FINISHED")) if exists(uri) else {}
 
 
@@ -71,17 +71,17 @@ class Run:
     """A run in the store."""
 
     id: str
-    folder: Path | None  # of its artefacts; None where they go through a server
+    folder: Path | None  # of its artefacts; None if they go through a server
 
 
 class Store:
-    """The store at `uri`, opened, and created where it does not exist. Raises ValueError where it cannot be."""
+    """The store at `uri`, opened, and created if it does not exist. Raises ValueError if that is impossible."""
 
     def __init__(self, uri: str) -> None:
         for library in ("mlflow", "alembic"):  # their errors reach us as exceptions
             logging.getLogger(library).setLevel(logging.CRITICAL)
         self.uri = uri
-        with _alone(local_path(uri)):
+        with _locked(local_path(uri)):
             self._client = MlflowClient(tracking_uri=uri)
             try:
                 self._client.search_experiments(max_results=1)
@@ -101,21 +101,21 @@ class Store:
             return [(run.info.run_id, run.data.tags[tag]) for run in runs]
 
     def experiment(self, name: str) -> str:
-        """The experiment called `name`, created where it does not exist."""
-        found = self._client.get_experiment_by_name(name)
-        if found is None:
+        """The experiment called `name`, created if it does not exist."""
+        experiment = self._client.get_experiment_by_name(name)
+        if experiment is None:
             path = local_path(self.uri)
             # MLflow's own default depends on the working folder. A server knows where to put artefacts.
-            place = (path.parent / "mlruns" / quote(name, safe="")).as_uri() if path else None
+            location = (path.parent / "mlruns" / quote(name, safe="")).as_uri() if path else None
             try:
-                return str(self._client.create_experiment(name, artifact_location=place))
+                return str(self._client.create_experiment(name, artifact_location=location))
             except MlflowException:  # perhaps another process was faster
-                found = self._client.get_experiment_by_name(name)
-                if found is None:
+                experiment = self._client.get_experiment_by_name(name)
+                if experiment is None:
                     raise
-        if found.lifecycle_stage != "active":
-            raise ValueError(f"name {name}: deleted in the store {self.uri}; restore it there, or use another name")
-        return str(found.experiment_id)
+        if experiment.lifecycle_stage != "active":
+            raise ValueError(f"name {name}: deleted in the store {self.uri}; restore it there, or use another --name")
+        return str(experiment.experiment_id)
 
     def create(self, experiment: str, name: str, tags: Mapping[str, str], started: float) -> Run:
         """A new run, begun at the Unix time `started`."""
@@ -158,14 +158,14 @@ class Store:
             (run.folder / file).write_bytes(content)
 
     def read(self, run: str, file: str) -> bytes:
-        """An artefact of a run. Raises FileNotFoundError where it has none of that name."""
-        place = self._client.get_run(run).info.artifact_uri
-        if (folder := local_path(place)) is not None:
+        """An artefact of a run. Raises FileNotFoundError if it has none of that name."""
+        uri = self._client.get_run(run).info.artifact_uri
+        if (folder := local_path(uri)) is not None:
             return (folder / file).read_bytes()
-        if file not in {found.path for found in self._client.list_artifacts(run)}:
-            raise FileNotFoundError(f"{place}/{file}")
-        with tempfile.TemporaryDirectory(prefix="bench-") as folder_:
-            return Path(self._client.download_artifacts(run, file, folder_)).read_bytes()
+        if file not in {artefact.path for artefact in self._client.list_artifacts(run)}:
+            raise FileNotFoundError(f"{uri}/{file}")
+        with tempfile.TemporaryDirectory(prefix="bench-") as temporary:
+            return Path(self._client.download_artifacts(run, file, temporary)).read_bytes()
 
     def end(self, run: str, status: str, ended: float | None = None) -> None:
         """Set the run's last status, reached at the Unix time `ended`, or now."""
@@ -173,8 +173,8 @@ class Store:
 
 
 @contextlib.contextmanager
-def _alone(path: Path | None) -> Iterator[None]:
-    """Keep other processes of ours from opening the same store: two that create its tables at once both fail."""
+def _locked(path: Path | None) -> Iterator[None]:
+    """Keep our other processes from opening this store meanwhile: two that create its tables at once both fail."""
     if path is None:
         yield
         return

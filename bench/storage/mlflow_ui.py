@@ -13,36 +13,38 @@ GRACE_SECONDS = 5.0  # for the server's processes to end by themselves
 
 
 def check(uri: str, host: str, port: int) -> None:
-    """Raise ValueError where the store is itself a server, or the address cannot be listened on."""
+    """Raise ValueError if the store is itself a server, or the server cannot listen at the address."""
     if uri.startswith(("http://", "https://")):
         raise ValueError(f"store {uri}: a server shows its own pages; open that address")
     try:
         with socket.create_server((host, port)):
             pass
     except (OSError, OverflowError) as error:
-        raise ValueError(f"host {host}, port {port}: cannot be listened on: {error}; --port names another") from error
+        raise ValueError(
+            f"host {host}, port {port}: the server cannot listen: {error}; --port takes another"
+        ) from error
 
 
 def ui(uri: str, host: str = "127.0.0.1", port: int = 5000) -> int:
-    """Serve the store at `uri` until SIGINT or SIGTERM: 0. Where the server ends by itself: 1."""
+    """Serve the store at `uri` until SIGINT or SIGTERM; returns 0, or 1 if the server ends by itself."""
     command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", uri, "--host", host, "--port", str(port)]
-    # One worker process instead of four; a group of its own, because the server does not end its children itself.
+    # One worker process instead of four; a group of its own, because the server does not end its own children.
     child = subprocess.Popen([*command, "--workers", "1"], start_new_session=True)
-    asked = False
+    interrupted = False
 
     def end(number: int, frame: FrameType | None) -> None:
-        nonlocal asked
-        asked = True
+        nonlocal interrupted
+        interrupted = True
         os.killpg(child.pid, number)
 
-    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         child.wait()
     finally:
-        for number, handler in before.items():
+        for number, handler in handlers.items():
             signal.signal(number, handler)
         _end_group(child)
-    return 0 if asked else 1
+    return 0 if interrupted else 1
 
 
 def _end_group(child: subprocess.Popen[bytes]) -> None:

@@ -1,8 +1,8 @@
-"""The offline folder: per finished trial one small file with a line of JSON, and its network beside it, to be delivered
-to the MLflow store later.
+"""The offline folder: one small file per finished trial with a line of JSON, and its network beside it. `bench import`
+stores them in MLflow later.
 
-A file is written under another name, forced to the disk and renamed: whatever is killed leaves whole files only, and
-several processes and machines may write one folder. Imports neither Ray nor MLflow.
+A file is written under another name, forced to the disk and renamed: a killed process leaves only whole files, and
+several processes and machines may write to one folder. Imports neither Ray nor MLflow.
 """
 
 from __future__ import annotations
@@ -19,19 +19,28 @@ from types import TracebackType
 from bench import names
 from bench.disk import write_whole
 from bench.methods import Method
-from bench.storage.entry import NETWORK, Entry, EntryListener, Kept, decode, encode, network_name, unheard
+from bench.storage.entry import (
+    NETWORK_SUFFIX,
+    Entry,
+    EntryListener,
+    OnStored,
+    decode,
+    encode,
+    ignore_stored,
+    network_name,
+)
 from bench.storage.store_uri import check_folder
 from bench.trial.result import SweepError, TrialResult
 
 
-def read(place: Path) -> list[Entry]:
-    """The entries of a file, or of all files of a folder but hidden ones and networks; nothing is written.
+def read(path: Path) -> list[Entry]:
+    """The entries of a file, or of all files of a folder except hidden ones and networks; writes nothing.
 
     Raises: ValueError naming the file and the line that is no entry, or the file that cannot be read.
     """
-    files = [place]
-    if place.is_dir():
-        files = sorted(path for path in place.iterdir() if path.name[0] != "." and path.suffix != NETWORK)
+    files = [path]
+    if path.is_dir():
+        files = sorted(f for f in path.iterdir() if f.name[0] != "." and f.suffix != NETWORK_SUFFIX)
     return [entry for file in files for entry in _read_file(file)]
 
 
@@ -43,29 +52,29 @@ def _read_file(file: Path) -> list[Entry]:
     entries = []
     for number, line in enumerate(lines, 1):
         try:
-            entries.append(_placed(decode(line), file.parent))
+            entries.append(_with_network_path(decode(line), file.parent))
         except ValueError as error:
             raise ValueError(f"{file}, line {number}: {error}") from error
     return entries
 
 
-def _placed(entry: Entry, folder: Path) -> Entry:
-    """The entry with the path of its network. Raises ValueError where that file is missing or damaged."""
+def _with_network_path(entry: Entry, folder: Path) -> Entry:
+    """The entry with the path of its network. Raises ValueError if that file is missing or damaged."""
     if not entry.network_sha256:
         return entry
     path = folder / network_name(entry)
-    placed = replace(entry, result=replace(entry.result, artefact=path))
+    located = replace(entry, result=replace(entry.result, artefact=path))
     try:
-        found = hashlib.sha256(contents(placed.result)).hexdigest()
+        actual = hashlib.sha256(contents(located.result)).hexdigest()
     except OSError as error:
         raise ValueError(f"its network {path} cannot be read: {error.strerror}") from error
-    if found != entry.network_sha256:
-        raise ValueError(f"its network {path} is corrupted: expected SHA-256 {entry.network_sha256}, found {found}")
-    return placed
+    if actual != entry.network_sha256:
+        raise ValueError(f"its network {path} is corrupted: expected SHA-256 {entry.network_sha256}, found {actual}")
+    return located
 
 
 def write(file: Path, entries: Sequence[Entry]) -> None:
-    """Write the entries to a file that is there whole or not at all, now or after a crash; their networks before it."""
+    """Write the entries to a file that is there whole or not at all, now or after a crash; their networks first."""
     lines = [encode(_with_network(entry, file.parent)) for entry in entries]
     write_whole(file, "".join(f"{line}\n" for line in lines).encode())
 
@@ -81,14 +90,14 @@ def _with_network(entry: Entry, folder: Path) -> Entry:
 
 
 def contents(result: TrialResult) -> bytes:
-    """The file of the trained network; empty where there is none."""
+    """The trained network's file as bytes; empty if there is none."""
     return result.artefact.read_bytes() if isinstance(result.artefact, Path) else result.artefact
 
 
 def rescue(entries: Sequence[Entry]) -> Path:
-    """Write entries that could not be kept to a new folder in the working folder, or in the temporary one; its path.
+    """Write entries that could not be stored to a new folder in the working folder, or in the temporary one; its path.
 
-    One whose own network can no longer be read is kept without it.
+    An entry whose network can no longer be read is written without it.
     """
     name = f"bench-rescue-{time.time_ns()}"
     for folder in (Path.cwd() / name, Path(tempfile.gettempdir()) / name):
@@ -115,67 +124,65 @@ def _readable(entry: Entry) -> Entry:
     return entry
 
 
-class Spool:
+class OfflineFolder:
     """The offline folder of a `run` command, as it stood when the command began."""
 
     def __init__(self, folder: Path) -> None:
-        """Raises ValueError where the folder cannot be written, or holds anything else than entries."""
-        self.folder = folder.expanduser().absolute()
-        self.text = f"offline folder {self.folder}"
-        check_folder(self.text, self.folder)
-        self.entries = read(self.folder) if self.folder.exists() else []
+        """Raises ValueError if the folder cannot be written, or holds anything but entries."""
+        self.path = folder.expanduser().absolute()
+        self.label = f"offline folder {self.path}"
+        check_folder(self.label, self.path)
+        self.entries = read(self.path) if self.path.exists() else []
 
     def ended(self, run_keys: Sequence[str]) -> dict[str, Entry]:
-        """run key -> entry, for those trials that need no training any more."""
-        wanted = set(run_keys)
-        return {e.run_key: e for e in self.entries if e.is_final and e.run_key in wanted}
+        """run key -> entry, of those trials that need no more training."""
+        keys = set(run_keys)
+        return {e.run_key: e for e in self.entries if e.is_final and e.run_key in keys}
 
 
-class SpoolRecorder(EntryListener):
-    """Writes the results of one sweep to the offline folder. A context: entered, it makes the folder."""
+class OfflineRecorder(EntryListener):
+    """Writes the results of one sweep to the offline folder. A context: entering it creates the folder."""
 
     def __init__(
         self,
-        spool: Spool,
+        folder: OfflineFolder,
         sweep: str,
         planned: Sequence[str],
         command: str,
         name_of: Callable[[Method], str],
-        kept: Kept = unheard,
+        on_stored: OnStored = ignore_stored,
     ) -> None:
-        self.spool, self.sweep, self.planned, self.command, self.name_of = spool, sweep, planned, command, name_of
-        self.kept = kept
+        self.folder, self.sweep, self.planned, self.command, self.name_of = folder, sweep, planned, command, name_of
+        self.on_stored = on_stored
 
-    def __enter__(self) -> SpoolRecorder:
-        """Trials that another sweep has trained are this sweep's as well: written again, under its name."""
-        self.spool.folder.mkdir(parents=True, exist_ok=True)
-        there = {entry.run_key for entry in self.spool.entries if entry.sweep == self.sweep and entry.is_final}
-        for key, entry in self.spool.ended(self.planned).items():
-            if key not in there:
+    def __enter__(self) -> OfflineRecorder:
+        """Write trials of another sweep once more under this sweep's name: they belong to both."""
+        self.folder.path.mkdir(parents=True, exist_ok=True)
+        stored = {entry.run_key for entry in self.folder.entries if entry.sweep == self.sweep and entry.is_final}
+        for key, entry in self.folder.ended(self.planned).items():
+            if key not in stored:
                 self.put(replace(entry, sweep=self.sweep, command=self.command, linked=True))
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Nothing is left to write."""
 
     def put(self, entry: Entry) -> None:
-        """Write the entry. Raises SweepError where the folder does not take it."""
+        """Write the entry. Raises SweepError if the folder cannot be written."""
         try:
-            write(self.spool.folder / _file_name(entry), [entry])
+            write(self.folder.path / _file_name(entry), [entry])
         except OSError as error:
-            kept = rescue([entry])
-            text = (
-                f"{self.spool.text}: {error.strerror}; 1 result is in {kept}; `python -m bench import {kept}` stores it"
-            )
-            raise SweepError(text) from error
+            path = rescue([entry])
+            saved = f"1 result is in {path}; `python -m bench import {path}` stores it"
+            raise SweepError(f"{self.folder.label}: {error.strerror}; {saved}") from error
         if entry.is_final:
-            self.kept([entry.run_key])
+            self.on_stored([entry.run_key])
 
 
 def _file_name(entry: Entry) -> str:
-    """One name per trial, sweep and whether it failed: a trial trained twice is one file, and none hides a success."""
+    """One name per trial, sweep and failure: a trial trained twice is one file, and no failure hides a success."""
     sweep = hashlib.sha256(entry.sweep.encode()).hexdigest()[:8]
     failed = f".{names.FAILED}" if not entry.is_final else ""
     return f"{entry.run_key[:32]}-{sweep}{failed}.jsonl"

@@ -1,4 +1,4 @@
-"""Deliver entries that were kept outside the MLflow store to it: each run key once, however often it is tried."""
+"""Store the entries of an offline folder in MLflow: each run key once, however often it is tried."""
 
 from __future__ import annotations
 
@@ -14,28 +14,29 @@ from bench.storage.mlflow_fields import TAG_LENGTH
 from bench.storage.offline_folder import read
 from bench.storage.recorder import Recorder
 
-STORED, LINKED, THERE = "stored", "linked", "there before"
+STORED, LINKED, ALREADY_STORED = "stored", "linked", "there before"
 
 
-def deliver(place: Path, uri: str) -> Counter[str]:
-    """Store the entries of a file or folder, a sweep at a time; how many were STORED, LINKED to their sweep or THERE.
+def import_entries(path: Path, uri: str) -> Counter[str]:
+    """Store the entries of a file or folder, one sweep after another.
 
-    Raises: ValueError, before anything is stored, naming the file and the line that is no entry.
+    Returns: how many were STORED, LINKED to their sweep, or ALREADY_STORED.
+    Raises:  ValueError, before anything is stored, naming the file and the line that is no entry.
     """
-    with locked(place):  # nobody else delivers the same entries meanwhile
-        entries = read(place)
+    with locked(path):  # no other process imports the same entries meanwhile
+        entries = read(path)
         if not entries:
-            raise ValueError(f"{place}: no trial in it")
+            raise ValueError(f"{path}: no trial in it; must be a file or folder written by --offline")
         total: Counter[str] = Counter()
-        for name, of_sweep in _by_sweep(entries).items():
-            total += _deliver_sweep(name, of_sweep, uri)
+        for name, sweep_entries in _by_sweep(entries).items():
+            total += _import_sweep(name, sweep_entries, uri)
         return total
 
 
 def _by_sweep(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
-    """Sweep -> its entries, each run key once: the first final one, of whatever sweep, or else the last that failed.
+    """Sweep -> its entries, each run key once: the first final one of any sweep, else the last that failed.
 
-    The sweeps that trained something come before those that only found it done.
+    Sweeps that trained something come before those that only linked it.
     """
     in_order = sorted(entries, key=lambda entry: (entry.linked, entry.result.started))
     final = {entry.run_key: entry for entry in reversed(in_order) if entry.is_final}
@@ -49,7 +50,7 @@ def _by_sweep(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
     return sweeps
 
 
-def _deliver_sweep(name: str, entries: Sequence[Entry], uri: str) -> Counter[str]:
+def _import_sweep(name: str, entries: Sequence[Entry], uri: str) -> Counter[str]:
     keys = [entry.run_key for entry in entries]
     runs = mlflow_store.finished(uri, keys)
     missing, unlinked = _missing(entries, runs, uri), set(runs.values()) - mlflow_store.linked(uri, name)
@@ -57,12 +58,12 @@ def _deliver_sweep(name: str, entries: Sequence[Entry], uri: str) -> Counter[str
         with Recorder(uri, name, keys, runs, entries[0].command) as recorder:
             for entry in missing:
                 recorder.put(entry)
-    there = len(entries) - len(missing) - len(unlinked)
-    return Counter({STORED: len(missing), LINKED: len(unlinked), THERE: there})
+    already_stored = len(entries) - len(missing) - len(unlinked)
+    return Counter({STORED: len(missing), LINKED: len(unlinked), ALREADY_STORED: already_stored})
 
 
 def _missing(entries: Sequence[Entry], runs: Mapping[str, str], uri: str) -> list[Entry]:
-    """The entries whose run key is neither finished in the store nor, for the same reason, failed."""
+    """The entries whose run key is neither finished in the store nor failed there for the same reason."""
     failures = mlflow_store.failures(uri)
     return [
         entry

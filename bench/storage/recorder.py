@@ -12,20 +12,20 @@ from bench import names
 from bench.messages import folded
 from bench.methods import Method
 from bench.storage import mlflow_fields
-from bench.storage.entry import Entry, EntryListener, Kept, check_name, unheard
+from bench.storage.entry import Entry, EntryListener, OnStored, check_name, ignore_stored
 from bench.storage.mlflow_store import Run, Store
 from bench.storage.offline_folder import contents, rescue
-from bench.storage.write_queue import Delivery
+from bench.storage.write_queue import WriteQueue
 from bench.trial.result import SweepError
 
-PARENT = "mlflow.parentRunId"  # MLflow's tag: its pages fold a trial's run under the sweep's
+PARENT = "mlflow.parentRunId"  # MLflow's tag: its pages fold a trial's run under that of the sweep
 
 
 class Recorder(EntryListener):
-    """Writes the results of one sweep, off the critical path; itself a listener of the sweep.
+    """A listener that writes the results of one sweep to the store, off the critical path.
 
-    A context: entered, it opens the store and the sweep's run; left, it has written everything, or has put what the
-    store did not take into a file that the SweepError names.
+    A context: entering it opens the store and the sweep's run. Leaving it writes everything; what the store does not
+    take goes into a folder that the SweepError names.
     """
 
     def __init__(
@@ -36,13 +36,13 @@ class Recorder(EntryListener):
         finished: Mapping[str, str],
         command: str,
         name_of: Callable[[Method], str] = str,
-        kept: Kept = unheard,
+        on_stored: OnStored = ignore_stored,
     ) -> None:
-        """Takes the run keys of all trials of the sweep, and run key -> run of those that are in the store already."""
+        """Takes the run keys of all trials of the sweep, and run key -> run of those already in the store."""
         check_name(sweep_name)
         self.uri, self.sweep, self.planned, self.command, self.name_of = uri, sweep_name, planned, command, name_of
-        self.kept, self.linked = kept, dict(finished)
-        self._created: dict[str, Run] = {}  # run key -> its run, that a repeated write goes on with
+        self.on_stored, self.linked = on_stored, dict(finished)
+        self._created: dict[str, Run] = {}  # run key -> its run, which a retried write continues
         self._outcomes: Counter[str] = Counter()
 
     def __enter__(self) -> Recorder:
@@ -53,56 +53,58 @@ class Recorder(EntryListener):
         self.parent = self._store.create(self._experiment, self.sweep, tags, time.time()).id
         counts = {"trials": str(len(self.planned)), "already_finished": str(len(self.linked))}
         self._store.log(self.parent, counts, ())
-        self._delivery = Delivery(self.write)
-        self._delivery.put("", None)
+        self._queue = WriteQueue(self.write)
+        self._queue.put("", None)
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            self._delivery.close()
+            self._queue.close()
         finally:
             self._rescue()
-        status = "FINISHED" if kind is None else "KILLED" if issubclass(kind, KeyboardInterrupt) else "FAILED"
+        interrupted = error_type is not None and issubclass(error_type, KeyboardInterrupt)
+        status = "FINISHED" if error_type is None else "KILLED" if interrupted else "FAILED"
         now = time.time()
-        self._store.log(self.parent, {}, [(o, n, int(now * 1000), 0) for o, n in self._outcomes.items()])
+        points = [(outcome, count, int(now * 1000), 0) for outcome, count in self._outcomes.items()]
+        self._store.log(self.parent, {}, points)
         self._store.end(self.parent, status, now)
 
     def put(self, entry: Entry) -> None:
-        """Have the entry written soon. Raises what went wrong with an earlier one."""
+        """Have the entry written soon. Raises the error of an earlier one."""
         self._outcomes[entry.result.outcome] += 1
-        self._delivery.put(entry.run_key, entry)
+        self._queue.put(entry.run_key, entry)
 
     def _rescue(self) -> None:
-        lost = [entry for entry in self._delivery.unwritten() if entry is not None]
-        cause = self._delivery.error
-        if lost:
-            path = rescue(lost)
+        unwritten = [entry for entry in self._queue.unwritten() if entry is not None]
+        cause = self._queue.error
+        if unwritten:
+            path = rescue(unwritten)
             reason = folded(cause or "interrupted")
-            kept = f"{len(lost)} results are in {path}; `python -m bench import {path}` stores them"
-            raise SweepError(f"store {self.uri}: {reason}; {kept}") from cause
+            saved = f"{len(unwritten)} results are in {path}; `python -m bench import {path}` stores them"
+            raise SweepError(f"store {self.uri}: {reason}; {saved}") from cause
         if cause is not None:
             raise cause
 
     def _end_leftovers(self) -> None:
-        """End what a killed process left running. A process that still lives sets its runs right when it ends them."""
+        """End the runs that a killed process left running. A living process corrects its runs when it ends them."""
         running = self._store.tagged(names.KIND, "RUNNING", self._experiment)
-        left = [run for run, kind in running if kind == names.SWEEP]
+        leftovers = [run for run, value in running if value == names.SWEEP]
         keys = set(self.planned)
-        left += [run for run, key in self._store.tagged(names.RUN_KEY, "RUNNING") if key in keys]
-        for run in left:
+        leftovers += [run for run, key in self._store.tagged(names.RUN_KEY, "RUNNING") if key in keys]
+        for run in leftovers:
             self._store.end(run, "KILLED")
 
     def write(self, entry: Entry | None) -> None:
-        """Write the entry, or None: what the sweep shares with earlier ones. Called by the writer's thread."""
+        """Write the entry; for None, link the trials that earlier sweeps finished. Called by the writer's thread."""
         if entry is None:
             self._link()
         else:
             self._write_trial(entry)
 
     def _link(self) -> None:
-        """Mark the trials another sweep, or an earlier call, has finished as belonging to this sweep."""
+        """Tag the trials that another sweep, or an earlier command, has finished as this sweep's too."""
         tag = names.IN_SWEEP + self.sweep
         marked = {run for run, _ in self._store.tagged(tag, "FINISHED")}
         for run in self.linked.values():
@@ -121,11 +123,11 @@ class Recorder(EntryListener):
         self._store.end(run.id, "FINISHED" if entry.is_final else "FAILED", result.ended)
         del self._created[entry.run_key]
         if entry.is_final:
-            self.kept([entry.run_key])
+            self.on_stored([entry.run_key])
 
     def _create(self, entry: Entry) -> Run:
-        own = {names.IN_SWEEP + self.sweep: self.parent, PARENT: self.parent}
+        links = {names.IN_SWEEP + self.sweep: self.parent, PARENT: self.parent}
         name = mlflow_fields.run_name(entry.spec, entry.method)
-        run = self._store.create(self._experiment, name, mlflow_fields.tags(entry) | own, entry.result.started)
+        run = self._store.create(self._experiment, name, mlflow_fields.tags(entry) | links, entry.result.started)
         self._created[entry.run_key] = run
         return run

@@ -28,7 +28,7 @@ LIMITS: dict[tuple[Kind, Background], Fraction] = {
     ("conv", "prune"): Fraction(3, 20),
     ("conv", "freeze"): Fraction(1, 10),
 }
-FIRST_CONVOLUTION = Fraction(3, 4)  # the same, of a pruned convolution that lets a chain start at the images
+FIRST_CONVOLUTION = Fraction(3, 4)  # the same, of a pruned convolution that lets a fused tail start at the images
 SMALLEST = 10_000  # weights of a layer; below, starting the operations costs more than they save
 
 
@@ -38,9 +38,9 @@ def layer_step(kind: Kind, weights: int, live: int, background: Background) -> S
 
 
 def first_convolution_step(weights: int, live: int, background: Background) -> Step:
-    """The step kind of a convolution of the images where all behind it is a chain (`bench.engine.steps.fused_tail`).
+    """The step kind of a convolution of the images if all behind it is a fused tail (`bench.engine.steps.fused_tail`).
 
-    Sparse, it leaves its outputs as the chain wants them, and its pooling to the chain; by itself it would not pay.
+    A sparse one gives its outputs as the tail needs them, and leaves pooling to the tail; alone it would not pay.
     """
     return "sparse" if background == "prune" and live <= FIRST_CONVOLUTION * weights else "dense"
 

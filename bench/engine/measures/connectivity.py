@@ -1,9 +1,9 @@
 """Effective sparsity: which live weights lie on a path of live weights from the input to the output.
 
-A property of the mask. A live weight without such a path is dead weight in a pruned network, which cannot feel or train
-it; a frozen network's forward pass is dense, so there every live weight counts. Source: Vysogorets and Kempe 2021,
-arXiv:2107.02306. Departs from the paper: a path begins at the input; a bias, which starts a signal of its own, does not
-make one.
+A property of the mask. In a pruned network a live weight without such a path is useless: it has no effect and no
+gradient. A frozen network's forward pass is dense, so every live weight counts. Source: Vysogorets and Kempe 2021,
+arXiv:2107.02306. Departs from the paper: a path begins at the input; a bias, which starts its own signal, does not
+begin one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def disconnected(model: nn.Module, masks: Mapping[str, Tensor], image_shape: tup
 
     A copy of the network in float64 computes with the masks for weights, on an image of ones. Biases are 0, BatchNorm
     passes values on, pooling takes the mean: nothing is negative, so nothing cancels, and the derivative of the logits'
-    sum with respect to a live weight is positive exactly where it lies on a path.
+    sum with respect to a live weight is positive exactly if it lies on a path.
     """
     network = copy.deepcopy(model).cpu().double().eval()
     weights = maskable(network)
@@ -35,7 +35,7 @@ def disconnected(model: nn.Module, masks: Mapping[str, Tensor], image_shape: tup
             parameter.zero_()
         for name, weight in weights.items():
             mask = masks[name].cpu().double()
-            # Divided by the most inputs a unit has, or values would grow with the depth beyond all range.
+            # Divided by the largest number of inputs of a unit: otherwise values would overflow in a deep network.
             weight.copy_(mask / mask.flatten(1).sum(1).max().clamp(min=1))
     for module in network.modules():
         if isinstance(module, _BatchNorm):
@@ -57,7 +57,7 @@ def _same(x: Tensor) -> Tensor:
 
 
 class _Means(TorchFunctionMode):
-    """Within, max pooling is average pooling: a maximum passes one of its inputs on, a path may begin at any."""
+    """Within it, max pooling is average pooling: a maximum passes on one of its inputs, but a path may use any."""
 
     def __torch_function__(
         self, function: Callable[..., Any], types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None

@@ -13,18 +13,18 @@ from bench.methods.maskable import maskable
 
 
 def positions(model: nn.Module, image_shape: tuple[int, ...]) -> dict[str, int]:
-    """Weight name -> how often each of its entries is used per image (1 in a Linear layer, H × W of a Conv's output).
+    """Weight name -> how often each of its elements is used per image (1 in a Linear layer, H × W of a Conv's output).
 
-    In the order in which the layers run; found by passing one image of zeros through the network.
+    In the order in which the layers run, seen by passing one image of zeros through the network.
     """
-    found: dict[str, int] = {}
+    uses: dict[str, int] = {}
     by_id = {id(w): name for name, w in maskable(model).items()}
 
     def hook(module: nn.Module, inputs: Any, output: Tensor) -> None:
         name = by_id.get(id(getattr(module, "weight", None)))
         if name is not None:
             channels = output.shape[-1] if isinstance(module, nn.Linear) else output.shape[1]
-            found[name] = found.get(name, 0) + output.numel() // channels
+            uses[name] = uses.get(name, 0) + output.numel() // channels
 
     handles = [module.register_forward_hook(hook) for module in model.modules()]
     training = model.training
@@ -36,7 +36,7 @@ def positions(model: nn.Module, image_shape: tuple[int, ...]) -> dict[str, int]:
         model.train(training)
         for handle in handles:
             handle.remove()
-    return found
+    return uses
 
 
 def counts(

@@ -25,5 +25,5 @@ def accuracy(model: nn.Module, images: Resident, indices: Tensor, precision: str
 
 
 def fraction(right: int, images: int) -> float:
-    """The accuracy; NaN where there is no image, as where the test images are withheld."""
+    """The accuracy; NaN if there are no images, as when the test images are withheld."""
     return right / images if images else nan

@@ -5,7 +5,7 @@ With w0 the initial weights, m the mask, g(w) = ∂L/∂w over all maskable weig
     change     = g(m·w0)ᵀ g(m·w0) - g(w0)ᵀ g(w0)
     predicted  = 2 δᵀ H g(w0),  δ = -(1 - m)·w0
 
-the second being the first-order change that GraSP ranks weights by (Wang et al. 2020, arXiv:2002.07376). Both describe
+The second is the first-order change by which GraSP ranks weights (Wang et al. 2020, arXiv:2002.07376). Both describe
 pruning: freezing leaves the weights, and so the flow, as they are. A frozen and a pruned trial of one mask have the
 same two numbers. Departs from the paper: no temperature, and the probe instead of the criterion's sample.
 """

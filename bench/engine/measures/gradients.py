@@ -4,7 +4,7 @@ With g = ∂L/∂w of the cross-entropy at the effective weights and m the mask:
 maskable and over the live weights. BatchNorm uses batch statistics; its buffers stay as they are. P networks.
 
 Effective gradient flow (Tessera et al. 2021, arXiv:2102.01670), of the whole network: EGF_p = (1/L) Σ_l ‖m_l·g_l‖_p/k_l
-over the L layers that have k_l > 0 live weights. Departs from the paper: the formula is ours, made after its words.
+over the L layers that have k_l > 0 live weights. Departs from the paper: the formula is ours, after its description.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch.linalg import vector_norm
 from torch.nn.functional import cross_entropy
 
 from bench import names
-from bench.engine.steps.batched_networks import Stack, losses_of
+from bench.engine.steps.batched_networks import BatchedNetworks, losses_of
 from bench.methods.derivatives import gradient, leaves
 
 PROBE = 256  # images: the first of the training split, un-augmented
@@ -37,12 +37,12 @@ def gradient_figures(model: nn.Module, masks: Mapping[str, Tensor], x: Tensor, y
     return measured
 
 
-def stacked_figures(stack: Stack, masks: Mapping[str, Tensor], x: Tensor, y: Tensor) -> list[Measured]:
-    """The same of each network of a stack, with masks [P, ...], on images x [P, B, C, H, W] with labels y [P, B]."""
-    weights = leaves(stack.module)
-    parameters = {name: p.detach() for name, p in stack.module.named_parameters()}
-    buffers = {name: b.clone() for name, b in stack.module.named_buffers()}
-    loss = losses_of(stack.logits_of({**parameters, **weights}, buffers, x, training=True), y).sum()
+def stacked_figures(networks: BatchedNetworks, masks: Mapping[str, Tensor], x: Tensor, y: Tensor) -> list[Measured]:
+    """The same of each of P batched networks, with masks [P, ...], on images x [P, B, C, H, W] with labels y [P, B]."""
+    weights = leaves(networks.module)
+    parameters = {name: p.detach() for name, p in networks.module.named_parameters()}
+    buffers = {name: b.clone() for name, b in networks.module.named_buffers()}
+    loss = losses_of(networks.logits_of({**parameters, **weights}, buffers, x, training=True), y).sum()
     gradients = torch.autograd.grad(loss, list(weights.values()))
     return _measured(dict(zip(weights, gradients, strict=True)), masks)
 
@@ -50,11 +50,11 @@ def stacked_figures(stack: Stack, masks: Mapping[str, Tensor], x: Tensor, y: Ten
 def _measured(gradients: Mapping[str, Tensor], masks: Mapping[str, Tensor]) -> list[Measured]:
     """The figures of P networks from gradients and masks [P, ...]."""
     sums = {name: _sums(g.flatten(1), masks[name].flatten(1)) for name, g in gradients.items()}
-    networks = zip(*sums.values(), strict=True)
-    return [(_whole(layers), dict(zip(sums, map(_figures, layers), strict=True))) for layers in networks]
+    per_network = zip(*sums.values(), strict=True)
+    return [(_network_figures(layers), dict(zip(sums, map(_figures, layers), strict=True))) for layers in per_network]
 
 
-def _whole(layers: Sequence[list[float]]) -> Figures:
+def _network_figures(layers: Sequence[list[float]]) -> Figures:
     """The figures of a network from the sums of its layers."""
     return _figures([sum(column) for column in zip(*layers, strict=True)]) | _flow(layers)
 

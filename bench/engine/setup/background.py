@@ -1,4 +1,4 @@
-"""The weights of a trial before training: all follow from its seed, its initialiser, its method and its masks."""
+"""The weights of a trial before training: they follow from its seed, initialiser, method and masks."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from bench.models.initialise import initialise
 from bench.trial.streams import stream
 
 
-class MethodOf(Protocol):
-    """What counts of a method, or of a stored one's record."""
+class MethodLike(Protocol):
+    """The fields used here of a method, or of a stored method's record."""
 
     @property
     def background(self) -> str:
@@ -25,43 +25,43 @@ class MethodOf(Protocol):
 
     @property
     def control(self) -> str:
-        """Of `bench.methods.types.Control`."""
+        """A name of `bench.methods.types.Control`."""
 
 
-class Described(Protocol):
-    """What counts of a TrialSpec, or of a stored one's record."""
+class SpecLike(Protocol):
+    """The fields used here of a TrialSpec, or of a stored spec's record."""
 
     @property
     def seed(self) -> int:
-        """32 bits."""
+        """Of 32 bits."""
 
     @property
     def initialiser(self) -> str:
         """A name of `bench.models.initialisers.INITIALISERS`."""
 
     @property
-    def method(self) -> MethodOf:
+    def method(self) -> MethodLike:
         """How the trial chooses its masks, and what its dead weights hold."""
 
 
-def draw(model: nn.Module, spec: Described, purpose: str = "init") -> None:
-    """Set the model to the initial values of a purpose: "init", which are scored; controls have others."""
+def draw(model: nn.Module, spec: SpecLike, purpose: str = "init") -> None:
+    """Set the model to the initial values of a purpose: "init" is what is scored; controls have others."""
     initialise(model, spec.initialiser, lambda name: stream(spec.seed, purpose, name))
 
 
-def trained_from(spec: Described) -> str:
+def trained_from(spec: SpecLike) -> str:
     """The purpose of the values that training starts from."""
     return "reinit" if spec.method.control == "reinitialise" else "init"
 
 
 @torch.no_grad()
-def apply_background(model: nn.Module, masks: Mapping[str, Tensor], spec: Described) -> None:
+def apply_background(model: nn.Module, masks: Mapping[str, Tensor], spec: SpecLike) -> None:
     """Set every maskable weight to where(mask, initial, background), in place; the model is at `trained_from`."""
     control = spec.method.control
     if control == "redraw":
-        fresh = copy.deepcopy(model)
-        draw(fresh, spec, "redraw")
-        values = maskable(fresh)
+        redrawn = copy.deepcopy(model)
+        draw(redrawn, spec, "redraw")
+        values = maskable(redrawn)
     for name, weight in maskable(model).items():
         if spec.method.background == "prune":
             dead = torch.zeros_like(weight)
@@ -82,11 +82,11 @@ def _mean(weight: Tensor) -> Tensor:
 
 
 def _moments(weight: Tensor) -> tuple[float, float]:
-    """Mean and standard deviation, from exact sums: the same on every machine, so that the weights can be rebuilt."""
+    """Mean and standard deviation from exact sums: the same on every machine, so that the weights can be rebuilt."""
     values = weight.detach().cpu().double().flatten().numpy()
     mean = math.fsum(values) / len(values)
     return mean, math.sqrt(math.fsum(np.square(values - mean)) / len(values))
 
 
-# control -> what frozen weights hold, from their initial values; without one they keep them.
+# control -> the values of frozen weights, from their initial values; without a control they keep those.
 FROZEN: dict[str, Callable[[Tensor], Tensor]] = {"sign": _sign, "mean": _mean}

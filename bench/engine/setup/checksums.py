@@ -1,4 +1,4 @@
-"""What pins a network besides its weights (`bench.models.initialise.checksum`): its mask, and what it answers."""
+"""What pins a network besides its weights (`bench.models.initialise.checksum`): its mask and its logits."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def logits_checksum(model: nn.Module, seed: int, image_shape: tuple[int, ...]) -
 
     The images [16, C, H, W] are uniform in [-1, 1), contiguous, drawn from the seed. A copy of the network computes on
     the CPU, in evaluation mode and in float64, and the logits are rounded to float32: the order in which a library adds
-    changes the 16th digit, and the 8th, which is hashed, hardly ever. So the bits agree between CPUs, numbers of
-    threads and versions, where float32 arithmetic would not give the same bits twice.
+    changes the 16th digit, but hardly ever the 8th, which is hashed. So the bits agree between CPUs, numbers of
+    threads and versions, while float32 arithmetic would not give the same bits twice.
     """
     drawn = stream(seed, "logits").random_sample((IMAGES, *image_shape))
     logits: Tensor = copy.deepcopy(model).cpu().double().eval()(torch.from_numpy(2 * drawn - 1))

@@ -19,7 +19,7 @@ MEMORY = Path("/proc/meminfo")
 
 
 def reset_peak(device: str) -> None:
-    """Start measuring. Where the system cannot reset its mark, the peak is the process's since its start."""
+    """Start measuring. If the system cannot reset its mark, the peak is that of the process since its start."""
     if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
     elif CLEAR_REFS.exists():
@@ -53,32 +53,32 @@ def free_bytes(device: str) -> int:
 
 
 def release(device: str) -> None:
-    """Give back what nobody uses any more."""
+    """Give unused memory back to the system."""
     gc.collect()
     if device == "cuda":
         torch.cuda.empty_cache()
     elif sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
-        trim(0)  # glibc keeps freed memory for itself, so it would count as used
+        trim(0)  # glibc keeps freed memory, so it would count as used
 
 
 def timed(work: Callable[[], object], device: str) -> tuple[float, int]:
-    """Seconds that the work takes, and bytes of the peak above what was held before it."""
+    """Seconds that the work takes, and bytes of its peak above the memory in use before."""
     release(device)
     reset_peak(device)
-    before, start = peak_bytes(device), perf_counter()
+    bytes_before, start = peak_bytes(device), perf_counter()
     work()
     if device == "cuda":
         torch.cuda.synchronize()
     seconds = perf_counter() - start
-    return seconds, peak_bytes(device) - before
+    return seconds, peak_bytes(device) - bytes_before
 
 
 def is_out_of_memory(error: BaseException | None) -> bool:
-    """Whether the error, or one it came up in handling, says that the GPU, or the machine, has no memory left.
+    """Whether the error, or one during whose handling it was raised, says that the GPU or the machine is out of memory.
 
-    One within the recording of a CUDA graph makes the recording's end fail as well, with an error of its own.
+    Running out of memory while a CUDA graph is recorded makes the end of the recording fail too, with another error.
     """
     if error is None:
         return False
-    here = isinstance(error, torch.OutOfMemoryError | MemoryError) or "DefaultCPUAllocator" in str(error)
-    return here or is_out_of_memory(error.__context__)
+    out_of_memory = isinstance(error, torch.OutOfMemoryError | MemoryError) or "DefaultCPUAllocator" in str(error)
+    return out_of_memory or is_out_of_memory(error.__context__)

@@ -19,24 +19,24 @@ def autocast(precision: str, device: str) -> torch.autocast:
 
 @contextmanager
 def threads(count: int) -> Iterator[None]:
-    """Within, torch computes with so many threads."""
-    before = torch.get_num_threads()
+    """Within it, torch computes with `count` threads."""
+    previous = torch.get_num_threads()
     torch.set_num_threads(count)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        torch.set_num_threads(previous)
 
 
 @contextmanager
 def settings(spec: TrialSpec) -> Iterator[None]:
     """The process-wide settings of a spec, restored afterwards."""
     cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
-    before = cudnn.allow_tf32, matmul.allow_tf32, cudnn.deterministic
+    previous = cudnn.allow_tf32, matmul.allow_tf32, cudnn.deterministic
     cudnn.allow_tf32 = matmul.allow_tf32 = spec.tf32
     cudnn.deterministic = spec.deterministic
     try:
         with threads(spec.threads):
             yield
     finally:
-        cudnn.allow_tf32, matmul.allow_tf32, cudnn.deterministic = before
+        cudnn.allow_tf32, matmul.allow_tf32, cudnn.deterministic = previous

@@ -23,7 +23,7 @@ from bench.methods.controls import shuffled
 from bench.methods.counts import live_count
 from bench.methods.maskable import maskable
 from bench.models.initialise import checksum
-from bench.storage.checkpoint import Saved
+from bench.storage.checkpoint import Checkpoint
 from bench.trial.spec import TrialSpec
 from bench.trial.streams import stream
 
@@ -51,9 +51,9 @@ class Trial:
 
 
 def prepare(spec: TrialSpec, data: ImageData, device: str, images: tuple[Resident, Resident] | None = None) -> Trial:
-    """Set a trial up. Methods at one seed share everything here but the masks and the background.
+    """Set a trial up. At one seed, methods share everything except masks and background.
 
-    Args: images: the `residents` of the data, where trials share them.
+    Args: images: the `residents` of the data, if trials share them.
     """
     model = initial_model(spec, data.classes)
     init_sha256 = checksum(model)
@@ -66,22 +66,24 @@ def prepare(spec: TrialSpec, data: ImageData, device: str, images: tuple[Residen
     if (purpose := trained_from(spec)) != "init":
         draw(model, spec, purpose)
         init_sha256 = checksum(model)
-    return placed(data, split, images or residents(spec, data, device), model, masks, init_sha256, scoring_seconds)
+    return trial_on_device(
+        data, split, images or residents(spec, data, device), model, masks, init_sha256, scoring_seconds
+    )
 
 
 def prepare_again(
-    spec: TrialSpec, data: ImageData, device: str, images: tuple[Resident, Resident], saved: Saved
+    spec: TrialSpec, data: ImageData, device: str, images: tuple[Resident, Resident], checkpoint: Checkpoint
 ) -> Trial:
-    """Set a trial up as it was when it was saved: nothing is initialised or scored again."""
+    """Set a trial up at its checkpoint: nothing is initialised or scored again."""
     model = models.build(spec.model, data.classes).to(DTYPES[spec.precision])
-    model.load_state_dict(saved.model)
-    masks = {name: saved.masks[name].to(device) for name in maskable(model)}
+    model.load_state_dict(checkpoint.model)
+    masks = {name: checkpoint.masks[name].to(device) for name in maskable(model)}
     split, _ = indices(spec, data)
-    seconds = saved.metrics[names.SCORING_SECONDS]
-    return placed(data, split, images, model.to(device), masks, saved.init_sha256, seconds)
+    seconds = checkpoint.metrics[names.SCORING_SECONDS]
+    return trial_on_device(data, split, images, model.to(device), masks, checkpoint.init_sha256, seconds)
 
 
-def placed(
+def trial_on_device(
     data: ImageData,
     split: tuple[Tensor, Tensor],
     images: tuple[Resident, Resident],
@@ -90,7 +92,7 @@ def placed(
     init_sha256: str,
     scoring_seconds: float,
 ) -> Trial:
-    """A network with its masks, and the data on the device of its images."""
+    """A trial with the data's indices on the device of its images."""
     train, test = images
     device = train.labels.device
     return Trial(
@@ -109,7 +111,7 @@ def placed(
 def indices(spec: TrialSpec, data: ImageData) -> tuple[tuple[Tensor, Tensor], Tensor]:
     """((training, validation), criterion sample) as sorted indices into the training images.
 
-    Raises: DataError where a class has too few images for the split or the sample.
+    Raises: DataError if a class has too few images for the split or the sample.
     """
     labels = data.train_labels
     split = train_validation(labels, spec.validation_fraction, stream(spec.seed, "split"))
@@ -148,32 +150,30 @@ def select(spec: TrialSpec, model: nn.Module, sample: tuple[Tensor, Tensor]) -> 
 
 
 def _check_masks(model: nn.Module, masks: Masks, rate: Fraction) -> None:
-    """A plug-in's masks are checked before anything is trained on them."""
+    """Check a method's masks, which may be a plug-in's, before anything is trained on them."""
     for name, weight in maskable(model).items():
         mask = masks.get(name)
         if mask is None or mask.dtype != torch.bool or mask.shape != weight.shape:
-            found = "none" if mask is None else f"{mask.dtype} of shape {tuple(mask.shape)}"
-            raise ValueError(f"mask of {name}: {found}; allowed is torch.bool of shape {tuple(weight.shape)}")
+            given = "none" if mask is None else f"{mask.dtype} of shape {tuple(mask.shape)}"
+            raise ValueError(f"mask of {name}: {given}; must be torch.bool of shape {tuple(weight.shape)}")
     if extra := set(masks) - set(maskable(model)):
-        raise ValueError(f"masks of {', '.join(sorted(extra))}: not maskable weights of the model")
-    live, expected = (
-        sum(int(m.sum()) for m in masks.values()),
-        live_count(rate, sum(m.numel() for m in masks.values())),
-    )
+        raise ValueError(f"masks of {', '.join(sorted(extra))}: the model has no such maskable weights")
+    live = sum(int(mask.sum()) for mask in masks.values())
+    expected = live_count(rate, sum(mask.numel() for mask in masks.values()))
     if live != expected:
-        raise ValueError(f"masks of {live} live weights at rate {float(rate)}: allowed is exactly {expected}")
+        raise ValueError(f"masks of {live} live weights at rate {float(rate)}: must be exactly {expected}")
 
 
 def residents(spec: TrialSpec, data: ImageData, device: str) -> tuple[Resident, Resident]:
     """The training and the test images on the device, as uint8."""
-    placed = partial(resident, spec.model, spec.precision, data, device)
-    return placed(data.train_images, data.train_labels), placed(data.test_images, data.test_labels)
+    on_device = partial(resident, spec.model, spec.precision, data, device)
+    return on_device(data.train_images, data.train_labels), on_device(data.test_images, data.test_labels)
 
 
 def resident(model: str, precision: str, data: ImageData, device: str, images: Tensor, labels: Tensor) -> Resident:
     """Images of a data set on the device, as a network computes with them.
 
-    Channels last for convolutional networks: about twice as fast on a CPU, and what tensor cores want.
+    Channels last for convolutional networks: about twice as fast on a CPU, and what tensor cores need.
     """
     convolutional = any(len(shape) == 4 for shape in models.MODELS[model].layers(data.classes).values())
     layout = torch.channels_last if convolutional else torch.contiguous_format

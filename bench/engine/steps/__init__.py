@@ -6,10 +6,10 @@ updates           the update rules: torch's fused optimizers in functional form
 learning_rate     the learning rate of a step
 sparse_network    the model with its large layers replaced, for the sparse step
 sparse_layers     layers of a pruned network whose live weights are one compact vector
-frozen_layers     layers of a frozen network of which the live weights alone are trained
+frozen_layers     layers of a frozen network of which only the live weights are trained
 csr_pattern       the live weights of a layer as a sparse matrix
-fused_tail        the end of a network as a chain whose training step is written out
-tail_layers       the links of that chain besides the sparse layers
+fused_tail        the tail of a network, with its training step written out
+tail_layers       the layers of such a tail besides the sparse ones
 batched_networks  many networks of one architecture as one, every tensor stacked
 cuda_graph        a step recorded once and replayed
 """

@@ -22,8 +22,8 @@ from bench.trial.pack_kind import Pack
 from bench.trial.spec import TrialSpec
 
 
-class Stack:
-    """The networks, by the place of each. `module` holds the stacked parameters and buffers, and cannot be called.
+class BatchedNetworks:
+    """Networks that compute as one. `module` holds the stacked parameters and buffers, and cannot be called.
 
     Args: convolutions: how a plain convolution is computed. "vmap": as torch batches it, one grouped convolution of P
           groups. "unfold": its patches times its weights, one batched matrix product.
@@ -31,30 +31,31 @@ class Stack:
 
     def __init__(self, networks: Sequence[nn.Module], convolutions: Pack) -> None:
         self.module = stacked(networks)
-        # Its own parameters are never computed with; they say which weights are shared.
+        # Nothing computes with its own parameters; they say which weights are shared.
         self.skeleton = copy.deepcopy(unfolded(networks[0]) if convolutions == "unfold" else networks[0])
 
     def __call__(self, x: Tensor, *, training: bool) -> Tensor:
         """[P, B, K] of images [P, B, C, H, W], or of the same images [B, C, H, W] for every network.
 
-        In training BatchNorm uses the statistics of the batch, and its own are brought up to date.
+        In training, BatchNorm uses the statistics of the batch and updates its own.
         """
         return self.logits_of(dict(self.module.named_parameters()), dict(self.module.named_buffers()), x, training)
 
     def logits_of(self, parameters: dict[str, Tensor], buffers: dict[str, Tensor], x: Tensor, training: bool) -> Tensor:
-        """The same, with these in the place of the stack's own."""
+        """The same, with these parameters and buffers instead of the module's."""
         self.skeleton.train(training)
 
-        def one(parameters: dict[str, Tensor], buffers: dict[str, Tensor], x: Tensor) -> Tensor:
-            answer: Tensor = functional_call(self.skeleton, {**parameters, **buffers}, (x,))
-            return answer
+        def logits_of_one(parameters: dict[str, Tensor], buffers: dict[str, Tensor], x: Tensor) -> Tensor:
+            logits: Tensor = functional_call(self.skeleton, {**parameters, **buffers}, (x,))
+            return logits
 
-        out: Tensor = vmap(one, (0, 0, 0 if x.ndim == 5 else None), randomness="different")(parameters, buffers, x)
+        in_dims = (0, 0, 0 if x.ndim == 5 else None)
+        out: Tensor = vmap(logits_of_one, in_dims, randomness="different")(parameters, buffers, x)
         return out
 
     @torch.no_grad()
     def write_back(self, networks: Sequence[nn.Module]) -> None:
-        """Copy the state of each into a network of its own."""
+        """Copy the state of each network into one of `networks`."""
         states = [network.state_dict() for network in networks]
         for name, values in self.module.state_dict().items():
             for state, value in zip(states, values, strict=True):
@@ -68,27 +69,28 @@ def losses_of(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def trial_bytes(spec: TrialSpec, image_shape: tuple[int, ...], classes: int) -> int:
-    """Bytes that one trial adds to a pack: what a forward pass on a batch, or on the probe, keeps for its backward
-    pass, doubled for what that makes, and eight copies of the parameters (weights, gradients, masks, indices, state).
+    """Bytes that one trial adds to a pack: what a forward pass on a batch, or on the probe, saves for its backward
+    pass, doubled for the latter's own, and eight copies of the parameters (weights, gradients, masks, indices, state).
     """
     model = models.build(spec.model, classes).to(DTYPES[spec.precision])
     images = max(spec.batch_size, PROBE)
     x = torch.zeros(1, images, *image_shape, dtype=DTYPES[spec.precision])
-    kept: dict[int, int] = {}
+    labels = torch.zeros(1, images, dtype=torch.int64)
+    saved_bytes: dict[int, int] = {}  # by address
 
-    def keep(tensor: Tensor) -> Tensor:
-        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+    def save(tensor: Tensor) -> Tensor:
+        saved_bytes[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
         return tensor
 
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        losses = losses_of(Stack([model], spec.pack)(x, training=True), torch.zeros(1, images, dtype=torch.int64))
-    assert losses.requires_grad  # what was kept is kept until here, so no address is counted for two tensors
-    return 2 * sum(kept.values()) + 8 * sum(p.nbytes for p in model.parameters())
+    with torch.autograd.graph.saved_tensors_hooks(save, lambda tensor: tensor):
+        losses = losses_of(BatchedNetworks([model], spec.pack)(x, training=True), labels)
+    assert losses.requires_grad  # the saved tensors live until here, so no address counts for two of them
+    return 2 * sum(saved_bytes.values()) + 8 * sum(p.nbytes for p in model.parameters())
 
 
 @torch.no_grad()
 def stacked(networks: Sequence[nn.Module]) -> nn.Module:
-    """A copy of the first network whose parameters and buffers are those of all, [P, ...] each."""
+    """A copy of the first network with the parameters and buffers of all, [P, ...] each."""
     memo: dict[int, object] = {}
     for first, *others in zip(*(n.parameters() for n in networks), strict=True):
         memo[id(first)] = nn.Parameter(torch.stack([first, *others]), requires_grad=first.requires_grad)

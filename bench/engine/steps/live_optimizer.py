@@ -2,8 +2,8 @@
 
 The optimizer never sees a dead weight: it works on one compact vector of live values per weight tensor, filled from
 the gradient by index and written back by index. No optimizer, decay, momentum or precision can move what it never
-touches, and its state is as small as the live weights. A tensor that is live throughout is handed over as it is; so is
-a compact vector that the network itself computes with (`bench.engine.steps.sparse_network`).
+touches, and its state is as small as the live weights. A tensor without dead weights is passed on as it is; so is a
+compact vector that the network itself computes with (`bench.engine.steps.sparse_network`).
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ def dead_checksum(model: nn.Module, masks: Mapping[str, Tensor]) -> str:
 
 
 @dataclass(frozen=True)
-class Part:
-    """The live entries of one weight tensor: `values` [k] stands in for `weight` at the flat positions `index` [k]."""
+class LiveWeights:
+    """The live weights of one tensor: `values` [k] stands in for `weight` at the flat positions `index` [k]."""
 
     weight: Tensor
     flat: Tensor
@@ -40,9 +40,9 @@ class Part:
 
 
 class LiveOptimizer:
-    """An optimizer of torch over the live entries only; weight decay on live weights, none on the other parameters.
+    """An optimizer of torch over the live weights only; weight decay on live weights, none on the other parameters.
 
-    Args: compact: the live values, by weight name, of the layers that compute with them and leave their gradient there.
+    Args: compact: the live values, by weight name, of the layers that compute with them and leave the gradient in them.
     """
 
     def __init__(
@@ -54,33 +54,34 @@ class LiveOptimizer:
     ) -> None:
         weights = maskable(model)
         dense = {name: w for name, w in weights.items() if name not in compact}
-        whole = {name: w for name, w in dense.items() if masks[name].all()}
-        whole |= {name: values for name, values in compact.items() if values.numel()}
-        parts = {name: _part(w, masks[name]) for name, w in dense.items() if name not in whole}
-        parts = {name: part for name, part in parts.items() if part.index.numel()}
+        fully_live = {name: w for name, w in dense.items() if masks[name].all()}
+        fully_live |= {name: values for name, values in compact.items() if values.numel()}
+        partly_live = {name: _live_weights(w, masks[name]) for name, w in dense.items() if name not in fully_live}
+        partly_live = {name: live for name, live in partly_live.items() if live.index.numel()}
         ids = {id(w) for w in weights.values()}
         others = {name: p for name, p in model.named_parameters() if id(p) not in ids}
-        self.names = ([*whole, *parts], [*others])
-        self.whole, self.parts, self.others = [*whole.values()], [*parts.values()], [*others.values()]
+        self.names = ([*fully_live, *partly_live], [*others])
+        self.fully_live, self.partly_live = [*fully_live.values()], [*partly_live.values()]
+        self.others = [*others.values()]
         self.compact = list(compact.values())
         self.parameters = [*model.parameters(), *self.compact]
         update = update_rule(spec.optimizer)
-        self.decayed = update(spec, [*self.whole, *(part.values for part in self.parts)], spec.weight_decay)
+        self.decayed = update(spec, [*self.fully_live, *(live.values for live in self.partly_live)], spec.weight_decay)
         self.undecayed = update(spec, self.others, 0.0)
 
     @torch.no_grad()
     def step(self, lr: float | Tensor) -> None:
         """One update from the `.grad` that the last backward pass left; leaves no `.grad` behind."""
-        live = [_gradient(part.weight).view(-1).index_select(0, part.index) for part in self.parts]
-        self.decayed.step([*map(_gradient, self.whole), *live], lr)
+        live = [_gradient(partial.weight).view(-1).index_select(0, partial.index) for partial in self.partly_live]
+        self.decayed.step([*map(_gradient, self.fully_live), *live], lr)
         self.undecayed.step([*map(_gradient, self.others)], lr)
-        for part in self.parts:
-            part.flat.index_copy_(0, part.index, part.values)
+        for partial in self.partly_live:
+            partial.flat.index_copy_(0, partial.index, partial.values)
         for parameter in self.parameters:
             parameter.grad = None
 
     def state(self) -> dict[str, list[Tensor]]:
-        """Parameter name -> the update's state of its live values, in flat order; of no parameter without one."""
+        """Parameter name -> the update's state of its live values, in flat order; only of parameters with state."""
         updates = (self.decayed, self.undecayed)
         return {
             name: update.state_of(i)
@@ -89,9 +90,9 @@ class LiveOptimizer:
         }
 
     def state_bytes(self) -> int:
-        """Memory the live values, their indices and the optimizer's state take, beyond the model itself."""
-        own = (t for part in self.parts for t in (part.index, part.values))
-        return sum(t.nbytes for t in (*self.decayed.state, *self.undecayed.state, *own, *self.compact))
+        """Memory of the live values, their indices and the optimizer's state, in addition to the model."""
+        partial = (t for live in self.partly_live for t in (live.index, live.values))
+        return sum(t.nbytes for t in (*self.decayed.state, *self.undecayed.state, *partial, *self.compact))
 
 
 def _gradient(tensor: Tensor) -> Tensor:
@@ -99,7 +100,7 @@ def _gradient(tensor: Tensor) -> Tensor:
     return tensor.grad
 
 
-def _part(weight: Tensor, mask: Tensor) -> Part:
+def _live_weights(weight: Tensor, mask: Tensor) -> LiveWeights:
     flat = weight.detach().view(-1)
     index = mask.view(-1).nonzero().view(-1)
-    return Part(weight, flat, index, flat.index_select(0, index))
+    return LiveWeights(weight, flat, index, flat.index_select(0, index))

@@ -19,12 +19,12 @@ class Network(Protocol):
 
     @property
     def values(self) -> Mapping[str, nn.Parameter]:
-        """Weight name -> live values, of the layers that compute with them alone."""
+        """Weight name -> live values, of the layers that compute only with them."""
 
     def losses(self, permutation: Tensor, batch_size: int, moves: Tensor | None) -> Iterator[tuple[Tensor, int]]:
         """The mean loss and the number of images of each batch.
 
-        Args: permutation: places in the training split. moves: each one's move (`bench.datasets.augment`), or None.
+        Args: permutation: positions in the training split. moves: of each image (`bench.datasets.augment`), or None.
         """
 
     def write_back(self) -> None:

@@ -79,9 +79,9 @@ def test_a_network_comes_back_bit_for_bit(model: str, method: str, tmp_path: Pat
 @pytest.mark.parametrize("precision", ["float64", "bfloat16"])
 def test_every_precision_comes_back(precision: str) -> None:
     result = trained("lenet-300-100", "freeze", "0.9", precision)
-    found = read(result.artefact)
-    assert found.header.value_type == ("float64" if precision == "float64" else "float32")
-    assert checksum(found.model) == result.tags[names.WEIGHTS_SHA256]
+    artefact = read(result.artefact)
+    assert artefact.header.value_type == ("float64" if precision == "float64" else "float32")
+    assert checksum(artefact.model) == result.tags[names.WEIGHTS_SHA256]
 
 
 def test_the_figures_of_a_file() -> None:
@@ -172,36 +172,36 @@ def test_the_same_elsewhere_without_the_training_code(
     there = environment() | {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
     there |= {"ATEN_CPU_CAPABILITY": capability} if capability else {}
     command = [sys.executable, "-c", LOAD, str(tmp_path / "a.frz")]
-    found = subprocess.run(command, capture_output=True, text=True, env=there, check=False)
-    assert found.returncode == 0, found.stderr
-    assert found.stdout.strip() == unseal(data)[0].sha256.logits
+    process = subprocess.run(command, capture_output=True, text=True, env=there, check=False)
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.strip() == unseal(data)[0].sha256.logits
 
 
 # Narrow values.
 
 
-@pytest.mark.parametrize("kind", ["float16", "bfloat16", "int8"])
-def test_narrow_values_take_fewer_bytes_and_are_read_back_as_rounded(kind: str) -> None:
+@pytest.mark.parametrize("value_type", ["float16", "bfloat16", "int8"])
+def test_narrow_values_take_fewer_bytes_and_are_read_back_as_rounded(value_type: str) -> None:
     result = trained("lenet-300-100", "freeze")
     whole = read(result.artefact)
     given = {
         "spec": whole.header.spec.model_dump(), "masks": whole.masks, "init_sha256": whole.header.sha256.init,
         "image_shape": (1, 28, 28), "classes": 10, "test_accuracy": whole.header.test_accuracy,
     }  # fmt: skip
-    data = write(model=whole.model, **given, value_type=kind)
-    found = read(data)
+    data = write(model=whole.model, **given, value_type=value_type)
+    narrowed = read(data)
     assert write(model=whole.model, **given) == result.artefact
-    assert sizes(data)["values"] < (0.4 if kind == "int8" else 0.6) * sizes(result.artefact)["values"]
+    assert sizes(data)["values"] < (0.4 if value_type == "int8" else 0.6) * sizes(result.artefact)["values"]
     assert checksum(whole.model) == result.tags[names.WEIGHTS_SHA256]  # not changed by being narrowed
-    for (name, before), after in zip(maskable(whole.model).items(), maskable(found.model).values(), strict=True):
+    for (name, before), after in zip(maskable(whole.model).items(), maskable(narrowed.model).values(), strict=True):
         live = whole.masks[name]
         assert torch.equal(before[~live], after[~live])
-        if kind == "int8":
+        if value_type == "int8":
             step = float(before[live].detach().double().abs().max()) / 127
             assert torch.equal(after[live], ((before[live].double() / step).round() * step).float())
         else:
-            assert torch.equal(after[live], before[live].to(getattr(torch, kind)).float())
-    assert torch.equal(found.model.fc1.bias, whole.model.fc1.bias)
+            assert torch.equal(after[live], before[live].to(getattr(torch, value_type)).float())
+    assert torch.equal(narrowed.model.fc1.bias, whole.model.fc1.bias)
 
 
 def test_int8_by_hand() -> None:
@@ -223,7 +223,7 @@ def test_types_that_do_not_fit() -> None:
         "init_sha256": "0" * 64,
     }
     given |= {"image_shape": (1, 28, 28), "classes": 10, "test_accuracy": 0.5}
-    with pytest.raises(ValueError, match="value type float64: the weights have no more than float32"):
+    with pytest.raises(ValueError, match="value type float64: must not be wider than float32"):
         write(**given, value_type="float64")
     with pytest.raises(ValueError, match=r"unknown value type 'int9': allowed are .*; did you mean int8\?"):
         write(**given, value_type="int9")
@@ -245,20 +245,20 @@ def remade(data: bytes, **changed: Any) -> bytes:
     ("changed", "said"),
     [
         ({"live": [1, 2]}, "live weights of 2 layers: lenet-300-100 has 3"),
-        ({"live": [10**12, 0, 0]}, "live weights, 1000000000000 are declared"),
+        ({"live": [10**12, 0, 0]}, "live weights, but 1000000000000 are declared"),
         ({"live": [-1, 0, 0]}, "header, live.0: Input should be greater than or equal to 0, found '-1'"),
         ({"value_type": "float23"}, "unknown value type 'float23': allowed are float64, float32"),
         ({"value_type": "float64"}, "plane"),
         ({"classes": 11}, "are declared"),
         ({"image_shape": [1, 28, 29]}, "lenet-300-100 takes others"),
         ({"image_shape": [1, 28, 28, 1]}, "header, image_shape"),
-        ({"counters": {"x": [1]}}, "counters x: allowed are none"),
-        ({"scales": [1.0]}, "1 scales of 3 tensors of float32 values: allowed is one each for int8"),
+        ({"counters": {"x": [1]}}, "counters x: must be none"),
+        ({"scales": [1.0]}, "1 scales of 3 tensors of float32 values: must be one each of int8, else none"),
         ({"extra": 1}, "header, extra"),
         ({"spec": {"model": "x"}}, "header, spec.initialiser: Field required"),
         ({"test_accuracy": float("inf")}, "header: the number Infinity"),
-        ({"made_with": {"a\nb": "c"}}, "header: a text that cannot be printed: 'a\\nb'"),
-        ({"made_with": {"a": "\ud800"}}, "header: a text that cannot be printed"),
+        ({"made_with": {"a\nb": "c"}}, "header: a string that cannot be printed: 'a\\nb'"),
+        ({"made_with": {"a": "\ud800"}}, "header: a string that cannot be printed"),
         ({"x" * 5000: 1}, "header"),
         ({"counters": {"x" * 5000: [1]}}, "counters xxx"),
     ],
@@ -285,7 +285,7 @@ def test_other_files_are_named(tmp_path: Path) -> None:
         (b"PK\x03\x04" + bytes(1000), "not a stored network"),
         (data[:-1], "corrupted or cut off"),
         (data + b"x", "corrupted or cut off"),
-        (data[:8] + b"\x02" + data[9:], "format version 2: allowed is 1"),
+        (data[:8] + b"\x02" + data[9:], "format version 2: must be 1"),
     ):
         (tmp_path / "a.frz").write_bytes(content)
         with pytest.raises(ValueError) as error:
@@ -311,8 +311,8 @@ def test_a_file_is_not_read_beyond_what_its_network_needs(tmp_path: Path) -> Non
 
 
 def test_a_header_is_not_unpacked_without_end() -> None:
-    for text in (b" " * (1 << 26), b"[" * (1 << 16), b'{"live": ' * 1000):
-        packed = zlib.compress(text, 9)
+    for document in (b" " * (1 << 26), b"[" * (1 << 16), b'{"live": ' * 1000):
+        packed = zlib.compress(document, 9)
         body = PREFIX.pack(trained("lenet-300-100", "freeze").artefact[:8], 1, len(packed)) + packed
         tracemalloc.start()
         with pytest.raises(ValueError, match="header"):
@@ -348,10 +348,10 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, bytes]]:
 
 
 def test_batchnorm_comes_back_with_its_state(tiny: dict[str, bytes]) -> None:
-    found = read(tiny["freeze"]).model
-    assert isinstance(found, Tiny)
-    assert found.norm.num_batches_tracked == 4  # 360 images in batches of 100
-    assert found.norm.running_mean.abs().min() > 0 and not torch.equal(found.norm.weight, torch.ones(4))
+    model = read(tiny["freeze"]).model
+    assert isinstance(model, Tiny)
+    assert model.norm.num_batches_tracked == 4  # 360 images in batches of 100
+    assert model.norm.running_mean.abs().min() > 0 and not torch.equal(model.norm.weight, torch.ones(4))
 
 
 def test_ten_thousand_mutated_files(tiny: dict[str, bytes]) -> None:
@@ -392,16 +392,16 @@ def mutated(data: bytes, draw: random.Random, *, sealed: bool) -> bytes:
         return resealed_header(data, draw)
     raw = bytearray(data[:-SEAL] if sealed else data)
     for _ in range(draw.choice([1, 1, 2, 10])):
-        place = draw.randrange(len(raw))
+        start = draw.randrange(len(raw))
         match draw.randrange(4):
             case 0:
-                raw[place] ^= 1 << draw.randrange(8)
+                raw[start] ^= 1 << draw.randrange(8)
             case 1:
-                raw[place : place + draw.choice([1, 4, 100])] = b""
+                raw[start : start + draw.choice([1, 4, 100])] = b""
             case 2:
-                raw[place:place] = draw.randbytes(draw.choice([1, 4, 100]))
+                raw[start:start] = draw.randbytes(draw.choice([1, 4, 100]))
             case _:
-                raw[place : place + 4] = draw.choice([b"\xff\xff\xff\xff", bytes(4), b"\x00\x00\x00\x7f"])
+                raw[start : start + 4] = draw.choice([b"\xff\xff\xff\xff", bytes(4), b"\x00\x00\x00\x7f"])
         if not raw:
             break
     return bytes(raw) + hashlib.sha256(raw).digest() if sealed else bytes(raw)
@@ -410,10 +410,10 @@ def mutated(data: bytes, draw: random.Random, *, sealed: bool) -> bytes:
 def resealed_header(data: bytes, draw: random.Random) -> bytes:
     """The file with characters of its header's JSON changed."""
     header, parts = unseal(data)
-    text = bytearray(json.dumps(header.model_dump()).encode())
+    document = bytearray(json.dumps(header.model_dump()).encode())
     for _ in range(draw.choice([1, 2, 5])):
-        text[draw.randrange(len(text))] = draw.choice(b'0123456789-eE.,:"[]{}an ')
-    packed = zlib.compress(text)
+        document[draw.randrange(len(document))] = draw.choice(b'0123456789-eE.,:"[]{}an ')
+    packed = zlib.compress(document)
     body = PREFIX.pack(data[:8], 1, len(packed)) + packed + b"".join(parts)
     return body + hashlib.sha256(body).digest()
 

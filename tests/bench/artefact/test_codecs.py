@@ -22,10 +22,10 @@ def sizes_of(mask: dict[str, Any]) -> dict[str, tuple[int, int]]:
 
 @given(st.lists(arrays(bool, st.integers(0, 400)), max_size=5))
 def test_a_mask_comes_back(tensors: list[Any]) -> None:
-    mask = {str(place): bits for place, bits in enumerate(tensors)}
-    found = decode_mask(encode_mask(tensors), sizes_of(mask))
-    assert list(found) == list(mask)
-    assert all(np.array_equal(found[name], bits) for name, bits in mask.items())
+    mask = {str(index): bits for index, bits in enumerate(tensors)}
+    decoded = decode_mask(encode_mask(tensors), sizes_of(mask))
+    assert list(decoded) == list(mask)
+    assert all(np.array_equal(decoded[name], bits) for name, bits in mask.items())
 
 
 @pytest.mark.parametrize("rate", [0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999])
@@ -36,7 +36,7 @@ def test_a_mask_is_as_short_as_its_entropy(rate: float) -> None:
     mask = {name: random.random_sample(n) < min(1, factor * (1 - rate)) for name, (n, factor) in layers.items()}
     data, sizes = encode_mask(list(mask.values())), sizes_of(mask)
     assert len(data) <= 1.01 * entropy_bytes(list(sizes.values())) + 16
-    assert all(np.array_equal(found, mask[name]) for name, found in decode_mask(data, sizes).items())
+    assert all(np.array_equal(bits, mask[name]) for name, bits in decode_mask(data, sizes).items())
 
 
 def test_tensors_longer_than_a_chunk() -> None:
@@ -52,9 +52,9 @@ def test_the_entropy_by_hand() -> None:
 def test_a_mask_of_other_numbers_is_an_error() -> None:
     bits = np.arange(4000) % 7 == 0
     data = encode_mask([bits])
-    with pytest.raises(MaskError, match=r"mask of w: .* live weights, 570 are declared"):
+    with pytest.raises(MaskError, match=r"mask of w: .* live weights, but 570 are declared"):
         decode_mask(data, {"w": (4000, 570)})
-    with pytest.raises(MaskError, match="mask of 3 bytes: allowed is a multiple of 4"):
+    with pytest.raises(MaskError, match="mask of 3 bytes: must be a multiple of 4"):
         decode_mask(b"abc", {})
     with pytest.raises(MaskError, match="behind the mask"):
         decode_mask(data + bytes(400), {"w": (4000, 572)})
@@ -65,8 +65,8 @@ def test_a_mask_of_other_numbers_is_an_error() -> None:
 def test_numbers_come_back_bit_for_bit(dtype: Any, data: Any) -> None:
     """Every pattern of bits: zeros of both signs, infinities, denormal numbers, NaNs of any kind."""
     words = data.draw(arrays(f"<u{np.dtype(dtype).itemsize}", st.integers(0, 50)))
-    found = decode_values(encode_values(words.view(dtype)), len(words), np.dtype(dtype))
-    assert found.dtype == dtype and np.array_equal(found.view(words.dtype), words)
+    decoded = decode_values(encode_values(words.view(dtype)), len(words), np.dtype(dtype))
+    assert decoded.dtype == dtype and np.array_equal(decoded.view(words.dtype), words)
 
 
 def test_weights_take_less_than_their_own_bytes() -> None:
@@ -81,13 +81,13 @@ GOOD = encode_values(np.linspace(-1, 1, 500, dtype=np.float32))
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (b"", "0 bytes where a plane begins"),
-        (GOOD[:-1], " bytes: 488 are there"),
+        (b"", "0 bytes left for a plane"),
+        (GOOD[:-1], " bytes: only 488 are left"),
         (GOOD + b"x", "1 bytes behind the last number"),
-        (struct.pack("<BI", 2, 500) + bytes(500), "plane of kind 2"),
-        (struct.pack("<BI", 0, 499) + bytes(499), "plane of kind 0 with 499 bytes"),
+        (struct.pack("<BI", 2, 500) + bytes(500), "plane of coding 2"),
+        (struct.pack("<BI", 0, 499) + bytes(499), "plane of coding 0 with 499 bytes"),
         (struct.pack("<BI", 1, 4) + b"abcd", "a packed plane: "),
-        (struct.pack("<BI", 1, 2**32 - 1) + b"abcd", "plane of 4294967295 bytes: 4 are there"),
+        (struct.pack("<BI", 1, 2**32 - 1) + b"abcd", "plane of 4294967295 bytes: only 4 are left"),
     ],
 )
 def test_other_bytes_are_an_error(data: bytes, said: str) -> None:

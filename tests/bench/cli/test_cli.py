@@ -77,7 +77,7 @@ def complaint(capsys: pytest.CaptureFixture[str], folder: Path, *arguments: str)
         (["--optimizer", "adam"], "needs --lr"),
         (["--gamma", "0.5"], "the step schedule alone has it"),
         (["--tf32"], "--tf32 on the cpu"),
-        (["--name", 'a"b'], "allowed are 1 to 200 letters"),
+        (["--name", 'a"b'], "must be 1 to 200 letters"),
         (["--executor", "local", "--address", "x"], "only ray has it"),
         (["--gpus-per-trial", "0.5", "--device", "cpu"], "gpus-per-trial 0.5 on cpu"),
         (["--max-retries", "-1"], "max-retries -1"),
@@ -123,7 +123,7 @@ def test_the_pages_need_a_free_port(capsys: pytest.CaptureFixture[str], folder: 
         database.execute("CREATE TABLE something (x)")
     with socket.create_server(("127.0.0.1", 0)) as server:
         number = port.format(taken=server.getsockname()[1])
-        assert "cannot be listened on" in complaint(capsys, folder, "ui", "--port", number)
+        assert "the server cannot listen" in complaint(capsys, folder, "ui", "--port", number)
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_without_a_store(capsys: pytest.CaptureFixture[str], folder: Path, comma
         ("sqlite:///{folder}/file/mlflow.db", "is no folder"),
         ("sqlite:///{folder}/file", "is no SQLite database"),
         ("http://127.0.0.1:9", "no answer"),
-        ("ftp://somewhere", "allowed is sqlite:///FILE"),
+        ("ftp://somewhere", "MLFLOW_TRACKING_URI must be sqlite:///FILE"),
     ],
 )
 def test_an_unwritable_store(

@@ -158,7 +158,7 @@ def test_what_run_refuses(tuned: list[Path], tmp_path: Path, said: Said) -> None
         (tuned[1], ("--tuned", "--rates", "0.9,0.95"), "no choice for freeze 0.95, snip 0.95 by 'lr=0.005:0.2"),
         (tuned[1], ("--tuned", "--epochs", "2"), "(epochs 1 there, 2 here)"),
         (tuned[1], ("--tuned", "--lr", "0.05"), "(lr 0.1 there, 0.05 here)"),
-        (tuned[1], ("--tuned", "lr=1:2 budget=3 seeds=1000"), "allowed are 'lr=0.005:0.2 budget=3 seeds=1000'"),
+        (tuned[1], ("--tuned", "lr=1:2 budget=3 seeds=1000"), "must be 'lr=0.005:0.2 budget=3 seeds=1000'"),
         (tuned[1], ("--tuned", "--offline", "there"), "--tuned with --offline"),
     ):
         code, _, error = said(place, *run, *more)
@@ -168,7 +168,9 @@ def test_what_run_refuses(tuned: list[Path], tmp_path: Path, said: Said) -> None
 
 def test_an_unusable_store_is_told_before_anything(tmp_path: Path, said: Said) -> None:
     (tmp_path / "mlflow.db").write_text("no database")
-    assert said(tmp_path, "run", "--tuned", "--executor", "local")[2].endswith("is no SQLite database\n")
+    assert said(tmp_path, "run", "--tuned", "--executor", "local")[2].endswith(
+        "is no SQLite database; name one, or a new file\n"
+    )
     code, _, error = main_said(tmp_path)
     assert code == 2 and "http://127.0.0.1:9" in error and len(error.splitlines()) <= 2
 
@@ -207,7 +209,7 @@ def test_a_candidate_that_is_stopped_early_is_no_match_for_whole_ones() -> None:
         result = {asha.METRIC: 0.5, asha.TIME: epoch, asha.OUTCOME: outcome, "training_iteration": epoch}
         searches.on_trial_result(trial, result)
         searches.on_trial_complete(trial, result)
-    (study,) = (one._ot_study for one in searches._each)
+    (study,) = (one._ot_study for one in searches._searches)
     assert [trial.state.name for trial in study.trials] == ["COMPLETE", "PRUNED", "COMPLETE"]
 
 

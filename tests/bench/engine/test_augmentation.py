@@ -22,9 +22,9 @@ MOVING: dict[str, Any] = {"augmentation": "flip-translate", "precision": "float6
 
 
 def member(method: str, **fields: Any) -> Member:
-    made = Member(spec(method, **fields))
-    made.begin(prepare(made.spec, DATA, "cpu"))
-    return made
+    started = Member(spec(method, **fields))
+    started.begin(prepare(started.spec, DATA, "cpu"))
+    return started
 
 
 def test_the_moves_are_the_seeds() -> None:
@@ -48,10 +48,10 @@ def test_a_step_sees_the_moved_images() -> None:
     assert not torch.equal(x, still)
 
 
-@pytest.mark.parametrize(("model", "kind"), [("lenet-300-100", "vmap"), ("lenet-5-caffe", "unfold")])
-def test_a_pack_sees_what_each_trial_sees(model: str, kind: str) -> None:
+@pytest.mark.parametrize(("model", "pack_kind"), [("lenet-300-100", "vmap"), ("lenet-5-caffe", "unfold")])
+def test_a_pack_sees_what_each_trial_sees(model: str, pack_kind: str) -> None:
     given = {"model": model, **MOVING, "epochs": 1}
-    packed, alone = (train(pack_of(k, **given), DATA, "cpu") for k in (kind, "single"))
+    packed, alone = (train(pack_of(k, **given), DATA, "cpu") for k in (pack_kind, "single"))
     for one, other in zip(packed, alone, strict=True):
         assert one.outcome == names.DONE, one.reason
         assert one.epochs[-1] == pytest.approx(other.epochs[-1], rel=1e-9)

@@ -27,8 +27,8 @@ PROTOCOL = {"lr": 0.1, "weight_decay": 0.0, "epochs": 30}
 SEARCH = Search(bounds=(("lr", 0.01, 1.0),), own=(0.1,), budget=2, seeds=(1000, 1001), grace=1)
 
 
-def read(text: str, budget: int = 8) -> Search:
-    return read_search(text, budget, [1000], PROTOCOL)
+def read(search: str, budget: int = 8) -> Search:
+    return read_search(search, budget, [1000], PROTOCOL)
 
 
 def test_a_search_in_words() -> None:
@@ -43,8 +43,8 @@ def test_a_search_in_words() -> None:
 
 def test_the_first_candidates_are_spread_over_the_bounds() -> None:
     """In decades from the middle: -0.5, 0.5, -0.75, 0.25 …, and at the middle the protocol's own value."""
-    own, *others = read("lr").starts()
-    assert own == {"lr": 0.1} and len(others) == 7
+    protocol, *others = read("lr").starts()
+    assert protocol == {"lr": 0.1} and len(others) == 7
     decades = [math.log10(other["lr"] / 0.1) for other in others]
     assert decades == pytest.approx([-0.5, 0.5, -0.75, 0.25, -0.25, 0.75, -0.875])
     assert len(read("lr", budget=3).starts()) == 3 and len(read("lr", budget=30).starts()) == 10
@@ -57,16 +57,16 @@ def test_the_first_candidates_are_spread_over_the_bounds() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "complaint"),
+    ("search", "complaint"),
     [
         ("lrr", "did you mean lr"), ("lr=1:0.1", "0 < lo < hi"), ("lr=0:1", "0 < lo < hi"), ("lr=1", "lr=lo:hi"),
         ("lr=a:b", "lr=lo:hi"), ("lr,lr", "each field once"), ("", "unknown"),
         ("weight_decay", "weight_decay is 0, so it needs bounds"),
     ],
 )  # fmt: skip
-def test_what_is_no_search(text: str, complaint: str) -> None:
+def test_what_is_no_search(search: str, complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
-        read(text)
+        read(search)
 
 
 def test_a_budget_is_positive_and_seeds_are_disjoint() -> None:
@@ -110,11 +110,11 @@ def test_a_candidate_is_its_trials_side_by_side() -> None:
     specs = specs_of(cell, SEARCH, {"lr": 0.02})
     assert [(s.seed, s.lr) for s in specs] == [(1000, 0.02), (1001, 0.02)]
     before = torch.get_num_threads(), torch.backends.cudnn.deterministic, torch.backends.cudnn.allow_tf32
-    found = advanced(candidate := Candidate(specs, images(), "cpu"), 3)
+    accuracies = advanced(candidate := Candidate(specs, images(), "cpu"), 3)
     candidate.close()
     assert (torch.get_num_threads(), torch.backends.cudnn.deterministic, torch.backends.cudnn.allow_tf32) == before
     alone = [train([one], images(), "cpu")[0].epochs for one in specs]
-    assert found == [sum(epochs[n]["validation_accuracy"] for epochs in alone) / 2 for n in (1, 2, 3)]
+    assert accuracies == [sum(epochs[n]["validation_accuracy"] for epochs in alone) / 2 for n in (1, 2, 3)]
     assert candidate.epoch == 3 and not candidate.reason
 
 
@@ -151,19 +151,19 @@ def test_the_rung_is_that_of_the_search() -> None:
     """At 10 of 30 epochs; the first one there goes on, and so do the best third."""
     search = read("lr")
     scheduler = asha._Halvings([spec(epochs=30)], search)
-    (bracket,) = scheduler._each[0]._brackets
+    (bracket,) = scheduler._schedulers[0]._brackets
     assert [epochs for epochs, _ in bracket._rungs] == [10]
     trials = [SimpleNamespace(trial_id=str(n), config={asha.CELL: 0}) for n in range(4)]
     for trial in trials:
         scheduler.on_trial_add(None, trial)
 
-    def told(trial: SimpleNamespace, epoch: int, accuracy: float) -> str:
+    def decision(trial: SimpleNamespace, epoch: int, accuracy: float) -> str:
         return scheduler.on_trial_result(None, trial, {asha.TIME: epoch, asha.METRIC: accuracy})
 
-    assert [told(trials[0], epoch, 0.5) for epoch in range(1, 30)] == ["CONTINUE"] * 29
-    assert told(trials[1], 10, 0.6) == "CONTINUE" and told(trials[2], 9, 0.1) == "CONTINUE"
-    assert told(trials[2], 10, 0.55) == "STOP"  # 2/3 of the way between 0.5 and 0.6 is 0.5667
-    assert told(trials[3], 10, 0.7) == "CONTINUE" and told(trials[3], 11, 0.1) == "CONTINUE"
+    assert [decision(trials[0], epoch, 0.5) for epoch in range(1, 30)] == ["CONTINUE"] * 29
+    assert decision(trials[1], 10, 0.6) == "CONTINUE" and decision(trials[2], 9, 0.1) == "CONTINUE"
+    assert decision(trials[2], 10, 0.55) == "STOP"  # 2/3 of the way between 0.5 and 0.6 is 0.5667
+    assert decision(trials[3], 10, 0.7) == "CONTINUE" and decision(trials[3], 11, 0.1) == "CONTINUE"
 
 
 def test_each_cell_has_a_search_of_its_own() -> None:

@@ -57,8 +57,8 @@ def test_shuffled_masks_keep_the_layers_densities(model: str) -> None:
         prepare(s, DATA, "cpu") for s in (spec("freeze", model=model), controlled("shuffle", model=model))
     )
     for name, mask in plain.masks.items():
-        own = shuffled.masks[name]
-        assert own.shape == mask.shape and own.sum() == mask.sum() and not torch.equal(own, mask)
+        other = shuffled.masks[name]
+        assert other.shape == mask.shape and other.sum() == mask.sum() and not torch.equal(other, mask)
     assert checksum(plain.model) == checksum(shuffled.model)
     pruned = prepare(controlled("shuffle", "snip", model=model), DATA, "cpu")
     assert all(torch.equal(pruned.masks[name], mask) for name, mask in shuffled.masks.items())
@@ -121,9 +121,9 @@ def test_what_frozen_weights_hold() -> None:
 def test_a_controlled_network_is_rebuilt_from_its_file(control: str, model: str) -> None:
     trained = train([controlled(control, model=model, lr=0.02)], DATA, "cpu")[0]
     assert trained.outcome == names.DONE, trained.reason
-    found = read(trained.artefact)
-    assert checksum(found.model) == trained.tags[names.WEIGHTS_SHA256]
-    assert found.header.spec.method.control == control
+    artefact = read(trained.artefact)
+    assert checksum(artefact.model) == trained.tags[names.WEIGHTS_SHA256]
+    assert artefact.header.spec.method.control == control
 
 
 def test_a_control_is_another_trial_and_none_is_not() -> None:
@@ -138,7 +138,7 @@ def test_a_control_is_a_field_of_any_method() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("name", "message"),
     [
         ("snip:control=redraw", "background prune with control redraw: must be freeze"),
         ("iter-snip:control=invert", "control invert of IterativeSNIP: must be of a one-shot method"),
@@ -148,9 +148,9 @@ def test_a_control_is_a_field_of_any_method() -> None:
         ),
     ],
 )
-def test_what_no_control_can_do_is_one_line(text: str, message: str) -> None:
+def test_what_no_control_can_do_is_one_line(name: str, message: str) -> None:
     with pytest.raises(ValueError, match=message) as error:
-        Catalogue().parse(text)
+        Catalogue().parse(name)
     assert "\n" not in str(error.value)
 
 

@@ -40,18 +40,18 @@ def test_every_network_is_prepared(model: str) -> None:
     row = MODELS[model]
     assert {name: tuple(mask.shape) for name, mask in trial.masks.items()} == row.layers(3)
     assert trial.train.channels_last
-    found = counts(trial.model, trial.masks, "prune", (3, 32, 32))
-    assert found[names.TOTAL_PARAMETERS] == row.parameters(3)
-    assert found[names.LIVE_WEIGHTS] == (row.maskable(3) + 5) // 10  # half up
+    figures = counts(trial.model, trial.masks, "prune", (3, 32, 32))
+    assert figures[names.TOTAL_PARAMETERS] == row.parameters(3)
+    assert figures[names.LIVE_WEIGHTS] == (row.maskable(3) + 5) // 10  # half up
     with torch.no_grad():
         logits = trial.model.eval()(trial.probe[0][:2])
     assert logits.shape == (2, 3)
     assert logits.isfinite().all()
 
 
-def after(how: dict[str, Any], method: str, model: str) -> dict[str, Tensor]:
+def after(fields: dict[str, Any], method: str, model: str) -> dict[str, Tensor]:
     """The state of a network after four steps of 8 images in float64."""
-    given = spec(method, "0.95", model=model, precision="float64", **SMALL, **how)
+    given = spec(method, "0.95", model=model, precision="float64", **SMALL, **fields)
     trials = [prepare(given, DATA, "cpu")]
     apply_background(trials[0].model, trials[0].masks, given)
     trainer = trainer_of(given, trials)
@@ -68,7 +68,7 @@ def after(how: dict[str, Any], method: str, model: str) -> dict[str, Tensor]:
 @pytest.mark.parametrize("method", ["snip", "freeze"])
 def test_every_kind_of_step_agrees(model: str, method: str) -> None:
     dense = after({}, method, model)
-    for how in ({"step": "sparse"}, {"pack": "vmap"}, {"pack": "unfold"}):
-        found = after(how, method, model)
+    for fields in ({"step": "sparse"}, {"pack": "vmap"}, {"pack": "unfold"}):
+        state = after(fields, method, model)
         for name, value in dense.items():
-            torch.testing.assert_close(found[name], value, rtol=0, atol=1e-10)
+            torch.testing.assert_close(state[name], value, rtol=0, atol=1e-10)

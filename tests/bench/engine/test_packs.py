@@ -18,7 +18,7 @@ from bench import models, names
 from bench.engine import train as engine
 from bench.engine import trainers
 from bench.engine.member import Epoch
-from bench.engine.steps.batched_networks import Stack, trial_bytes
+from bench.engine.steps.batched_networks import BatchedNetworks, trial_bytes
 from bench.engine.train import train, train_epochs
 from bench.engine.trainers import Together
 from bench.methods import Method
@@ -29,11 +29,13 @@ from bench.trial.packs import packs_of
 TIMING = {names.SCORING_SECONDS, names.TRAINING_SECONDS, names.PEAK_MEMORY}
 
 
-@pytest.mark.parametrize(("model", "kind", "epochs"), [("lenet-300-100", "vmap", 3), ("lenet-5-caffe", "unfold", 1)])
-def test_a_result_is_that_of_the_trial_alone(model: str, kind: str, epochs: int) -> None:
+@pytest.mark.parametrize(
+    ("model", "pack_kind", "epochs"), [("lenet-300-100", "vmap", 3), ("lenet-5-caffe", "unfold", 1)]
+)
+def test_a_result_is_that_of_the_trial_alone(model: str, pack_kind: str, epochs: int) -> None:
     given = {"model": model, "precision": "float64", "epochs": epochs, "lr": 0.02, "batch_size": 70}
-    packed, alone = train(pack_of(kind, **given), DATA, "cpu"), train(pack_of("single", **given), DATA, "cpu")
-    for s, one, other in zip(pack_of(kind, **given), packed, alone, strict=True):
+    packed, alone = train(pack_of(pack_kind, **given), DATA, "cpu"), train(pack_of("single", **given), DATA, "cpu")
+    for s, one, other in zip(pack_of(pack_kind, **given), packed, alone, strict=True):
         assert (one.run_key, one.outcome) == (s.run_key, names.DONE) and one.run_key != other.run_key
         assert one.tags[names.MASK_SHA256] == other.tags[names.MASK_SHA256]
         assert one.tags[names.INIT_SHA256] == other.tags[names.INIT_SHA256]
@@ -110,11 +112,11 @@ def test_a_pack_that_does_not_fit_is_halved(largest: list[int]) -> None:
 
 def test_a_pack_that_ended_holds_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even until the next garbage collection: the halves of one that did not fit need its room."""
-    stacks: list[weakref.ref[Stack]] = []
+    alive: list[weakref.ref[BatchedNetworks]] = []
 
     def full(self: Together, indices: Tensor, lr: float | Tensor) -> Tensor:
-        assert not any(stack() for stack in stacks)
-        stacks.append(weakref.ref(self.stack))
+        assert not any(networks() for networks in alive)
+        alive.append(weakref.ref(self.stack))
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(Together, "one_step", full)
@@ -124,7 +126,7 @@ def test_a_pack_that_ended_holds_no_memory(monkeypatch: pytest.MonkeyPatch) -> N
         train(pack_of("vmap"), DATA, "cpu")
     finally:
         gc.enable()
-    assert len(stacks) == 7
+    assert len(alive) == 7
 
 
 def test_what_no_batched_step_can_do_is_the_outcome_of_each_trial(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,9 +163,9 @@ def test_the_size_of_a_pack_follows_free_memory_and_changes_no_number(
     )
     counted = lambda members, *rest: sizes.append(len(members)) or engine_training(members, *rest)  # noqa: E731
     monkeypatch.setattr(engine, "Training", counted)
-    found = train(specs, DATA, "cpu")
+    results = train(specs, DATA, "cpu")
     assert sizes == {1: [1, 1, 1, 1], 2: [2, 2], 3: [2, 2]}[fitting]
-    for one, other in zip(found, expected, strict=True):
+    for one, other in zip(results, expected, strict=True):
         for mine, its in zip(one.epochs, other.epochs, strict=True):
             assert mine == pytest.approx(its, rel=1e-9)
 
@@ -171,12 +173,12 @@ def test_the_size_of_a_pack_follows_free_memory_and_changes_no_number(
 engine_training = engine.Training
 
 
-@pytest.mark.parametrize("kind", ["vmap", "unfold"])
-def test_what_a_trial_is_said_to_need_holds_its_activations(kind: str) -> None:
+@pytest.mark.parametrize("pack_kind", ["vmap", "unfold"])
+def test_what_a_trial_is_said_to_need_holds_its_activations(pack_kind: str) -> None:
     """conv1's output alone is 256 · 20 · 24² floats; the parameters take eight times their size."""
-    needed = trial_bytes(spec(model="lenet-5-caffe", pack=kind), (1, 28, 28), 10)
+    needed = trial_bytes(spec(model="lenet-5-caffe", pack=pack_kind), (1, 28, 28), 10)
     assert needed > 2 * 4 * 256 * 20 * 24**2 + 8 * 4 * 431_080
-    twice = trial_bytes(spec(model="lenet-5-caffe", pack=kind, precision="float64"), (1, 28, 28), 10)
+    twice = trial_bytes(spec(model="lenet-5-caffe", pack=pack_kind, precision="float64"), (1, 28, 28), 10)
     assert 1.6 * needed < twice < 2 * needed  # the places of the maxima stay 64-bit numbers
 
 
@@ -197,8 +199,8 @@ def test_the_kind_of_a_pack_is_fixed_by_device_and_network(model: str) -> None:
     shapes = MODELS[model].layers(10)
     batched = "vmap" if model == "lenet-300-100" else "unfold"
     kinds = ("auto", "single", "vmap", "unfold")
-    found = [resolve_pack(asked, device=device, shapes=shapes) for device in ("cpu", "cuda") for asked in kinds]
-    assert found == ["single", "single", "vmap", batched, batched, "single", "vmap", batched]
+    resolved = [resolve_pack(asked, device=device, shapes=shapes) for device in ("cpu", "cuda") for asked in kinds]
+    assert resolved == ["single", "single", "vmap", batched, batched, "single", "vmap", batched]
 
 
 def test_a_pack_in_bfloat16() -> None:
@@ -209,8 +211,8 @@ def test_a_pack_in_bfloat16() -> None:
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-@pytest.mark.parametrize("kind", ["vmap", "unfold"])
-def test_gpu_packs_train(kind: str) -> None:
-    results = train(pack_of(kind, model="lenet-5-caffe", device="cuda", lr=0.02, epochs=4), DATA, "cuda")
+@pytest.mark.parametrize("pack_kind", ["vmap", "unfold"])
+def test_gpu_packs_train(pack_kind: str) -> None:
+    results = train(pack_of(pack_kind, model="lenet-5-caffe", device="cuda", lr=0.02, epochs=4), DATA, "cuda")
     assert [result.outcome for result in results] == [names.DONE] * 4
     assert results[0].metrics[names.TEST_ACCURACY] > 0.5

@@ -38,7 +38,7 @@ def test_methods_at_one_seed_share_everything_but_the_mask() -> None:
         assert trial.init_sha256 == one.init_sha256
         assert torch.equal(trial.train_indices, one.train_indices)
         assert torch.equal(trial.validation_indices, one.validation_indices)
-        assert all(torch.equal(a, b) for a, b in zip(trial.probe, one.probe, strict=True))
+        assert all(torch.equal(mine, its) for mine, its in zip(trial.probe, one.probe, strict=True))
     assert all(torch.equal(one.masks[n], trials["snip"].masks[n]) for n in one.masks)
     assert any(not torch.equal(one.masks[n], trials["grasp"].masks[n]) for n in one.masks)
     other = prepare(spec(seed=1), DATA, "cpu")
@@ -148,8 +148,8 @@ def test_every_step_takes_the_schedules_rate(monkeypatch: pytest.MonkeyPatch) ->
 def test_orders_differ_between_seeds() -> None:
     from bench.trial.streams import stream
 
-    a, b = (stream(seed, "order").permutation(360).tolist() for seed in (0, 1))
-    assert a != b
+    first, second = (stream(seed, "order").permutation(360).tolist() for seed in (0, 1))
+    assert first != second
     results = train([spec(seed=0), replace(spec(seed=0), seed=1)], DATA, "cpu")
     assert results[0].epochs != results[1].epochs
 
@@ -303,10 +303,10 @@ def test_a_trial_that_fails_or_diverges_leaves_the_others_alone() -> None:
         names.DONE, names.FAILED, names.DIVERGED, names.FAILED, names.FAILED, names.DONE
     ]  # fmt: skip
     assert results[1].reason.startswith("RuntimeError: no mask today (test_train.py:")
-    assert "allowed is torch.bool of shape (300, 784)" in results[3].reason
+    assert "must be torch.bool of shape (300, 784)" in results[3].reason
     assert results[2].reason.startswith(("training loss", "gradient norm"))
     assert names.TEST_ACCURACY not in results[2].metrics and set(names.COUNTS) <= set(results[2].metrics)
-    assert "masks of 266200 live weights at rate 0.9: allowed is exactly 26620" in results[4].reason
+    assert "masks of 266200 live weights at rate 0.9: must be exactly 26620" in results[4].reason
     assert results[0].tags == results[5].tags
     for result in results:
         values = [*result.metrics.values(), *(v for e in result.epochs for v in e.values())]
@@ -404,18 +404,18 @@ def test_golden_masks(name: str) -> None:
 def test_every_method_has_golden_masks() -> None:
     """Up to the background, which no mask depends on."""
     records = {name: {**method.record(), "background": ""} for name, method in METHODS.items()}
-    found = [records[name.split()[0]] for name in GOLDEN_MASKS]
-    assert all(record in found for record in records.values())
+    golden = [records[name.split()[0]] for name in GOLDEN_MASKS]
+    assert all(record in golden for record in records.values())
 
 
-@pytest.mark.parametrize("kind", [{"step": "dense"}, {"step": "sparse"}, {"pack": "vmap"}])
-def test_golden_numbers(kind: dict[str, str]) -> None:
+@pytest.mark.parametrize("fields", [{"step": "dense"}, {"step": "sparse"}, {"pack": "vmap"}])
+def test_golden_numbers(fields: dict[str, str]) -> None:
     """The final weights of a tiny float64 trial, to five decimals: the same on every machine and of every kind.
 
     If this fails, the engine computes other numbers than before. If that is meant, raise ENGINE in bench/spec.py, so
     that no old trial is taken for a new one, and put the new hash here.
     """
-    s = spec("freeze", "0.99", precision="float64", epochs=2, **kind)
+    s = spec("freeze", "0.99", precision="float64", epochs=2, **fields)
     trial = prepare(s, DATA, "cpu")
     train_alone(Member(s), trial)
     digest = hashlib.sha256()

@@ -70,8 +70,8 @@ class Killer:
 
 def trained(folder: Path) -> dict[tuple[int, int], list[str]]:
     """(seed, epoch) -> the nodes that trained it, in turn."""
-    found = ((path.name.split("-"), path.read_text().split()) for path in folder.iterdir())
-    return {(int(seed), int(epoch)): nodes for (seed, epoch), nodes in found}
+    epochs = ((path.name.split("-"), path.read_text().split()) for path in folder.iterdir())
+    return {(int(seed), int(epoch)): nodes for (seed, epoch), nodes in epochs}
 
 
 @pytest.fixture(scope="module")
@@ -98,9 +98,9 @@ def test_a_lost_node_costs_its_running_trials_alone(cluster: Cluster, tmp_path: 
         schedule.stop()
     nodes = trained(folder)
     assert sorted(nodes) == [(seed, epoch) for seed in range(4) for epoch in range(9)]
-    assert len({node for own in nodes.values() for node in own}) == 3
+    assert len({node for trained_on in nodes.values() for node in trained_on}) == 3
     # An epoch may be told twice: trained, its checkpoint not yet written, and the node lost.
-    assert [place for place, own in nodes.items() if len(own) > 1 and (place[0] > 0 or place[1] < LOST)] == []
+    assert [key for key, trained_on in nodes.items() if len(trained_on) > 1 and (key[0] > 0 or key[1] < LOST)] == []
     assert nodes[0, LOST][0] == listener.killed != nodes[0, 8][0]
     for unbroken in train(TRIALS, images(), "cpu"):
         (result,) = (r for r in listener.results.values() if r.run_key == unbroken.run_key)

@@ -163,11 +163,11 @@ class Foreign(Method):
 def test_a_plug_in_the_worker_cannot_import(tmp_path: Path) -> None:
     path = tmp_path / "some_plug_in.py"
     path.write_text(PLUGIN)
-    found = importlib.util.spec_from_file_location("some_plug_in", path)
-    assert found is not None and found.loader is not None
-    module = importlib.util.module_from_spec(found)
+    module_spec = importlib.util.spec_from_file_location("some_plug_in", path)
+    assert module_spec is not None and module_spec.loader is not None
+    module = importlib.util.module_from_spec(module_spec)
     sys.modules["some_plug_in"] = module
-    found.loader.exec_module(module)
+    module_spec.loader.exec_module(module)
     ear = Ear()
     run([[spec(0, method=module.Foreign(criterion=module.score))]], tmp_path, ear)
     assert ear.results[0].outcome == names.DONE, ear.results[0].reason

@@ -22,7 +22,7 @@ from bench.cli.cli import main
 from bench.datasets.images import ImageData
 from bench.engine.train import train, train_epochs
 from bench.methods import METHODS
-from bench.storage.checkpoint import SUFFIX, Checkpoints, Saved
+from bench.storage.checkpoint import SUFFIX, Checkpoint, Checkpoints
 from bench.storage.files import Bucket
 from bench.trial.result import TrialResult
 from bench.trial.spec import TrialSpec
@@ -82,9 +82,9 @@ def test_a_trial_that_goes_on_gives_the_bits_of_an_unbroken_one(name: str, tmp_p
     checkpoints = Checkpoints(str(tmp_path / "new" / "folder"), seconds=0)
     for epoch in (1, 2):
         assert stopped([trial], data, checkpoints, epoch) == []
-    told: list[int] = []
-    resumed = train([trial], data, "cpu", lambda e: told.append(e.epoch), checkpoints)[0]
-    assert told == [3, 4] and resumed.tags[names.RESUMED] == "1,2"
+    epochs: list[int] = []
+    resumed = train([trial], data, "cpu", lambda e: epochs.append(e.epoch), checkpoints)[0]
+    assert epochs == [3, 4] and resumed.tags[names.RESUMED] == "1,2"
     same(resumed, train([trial], data, "cpu")[0])
 
 
@@ -137,7 +137,7 @@ def test_what_is_no_checkpoint_of_the_trial_is_not_used(
     monkeypatch.undo()
 
 
-def test_a_place_that_takes_nothing_does_not_stop_the_training(tmp_path: Path) -> None:
+def test_a_storage_that_takes_nothing_does_not_stop_the_training(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     result = train([spec(epochs=2)], DATA, "cpu", checkpoints=Checkpoints(str(tmp_path / "file"), seconds=0))[0]
     assert result.outcome == names.DONE and result.tags[names.UNSAVED].startswith("FileExistsError: ")
@@ -151,21 +151,21 @@ def test_short_trials_write_none(tmp_path: Path) -> None:
 
 
 class Deaf(Checkpoints):
-    """A place that does not answer when one trial's state is asked for."""
+    """A storage that does not answer when one trial's checkpoint is read."""
 
-    def read(self, run_key: str) -> Saved | None:
-        return None if run_key == PACK[LOST_PLACE[0]].run_key else super().read(run_key)
-
-
-LOST_PLACE = [0]
+    def read(self, run_key: str) -> Checkpoint | None:
+        return None if run_key == PACK[LOST_INDEX[0]].run_key else super().read(run_key)
 
 
-@pytest.mark.parametrize("place", [0, 1])
-def test_a_state_that_cannot_be_read_leaves_the_others_as_they_are(place: int, tmp_path: Path) -> None:
-    LOST_PLACE[0] = place
+LOST_INDEX = [0]
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_a_state_that_cannot_be_read_leaves_the_others_as_they_are(index: int, tmp_path: Path) -> None:
+    LOST_INDEX[0] = index
     stopped(PACK, DATA, Checkpoints(str(tmp_path), seconds=0), 2)
     resumed = train(PACK, DATA, "cpu", checkpoints=Deaf(str(tmp_path), seconds=0))
-    assert [r.tags.get(names.RESUMED) for r in resumed] == [None if i == place else "2" for i in range(3)]
+    assert [r.tags.get(names.RESUMED) for r in resumed] == [None if i == index else "2" for i in range(3)]
     for one, other in zip(resumed, train(PACK, DATA, "cpu"), strict=True):
         assert len(one.epochs) == 5 and one.metrics[names.BEST_EPOCH] == other.metrics[names.BEST_EPOCH]
         for mine, its in zip(one.epochs, other.epochs, strict=True):
@@ -226,7 +226,7 @@ def test_whatever_an_object_store_raises_the_training_goes_on(tmp_path: Path, mo
     for use in (lambda: bucket.write("a", b""), lambda: bucket.read("a"), bucket.names, lambda: bucket.remove("a")):
         with pytest.raises(OSError, match="RuntimeError: no token"):
             use()
-    monkeypatch.setattr("bench.storage.checkpoint.files_at", lambda place: bucket)
+    monkeypatch.setattr("bench.storage.checkpoint.files_at", lambda address: bucket)
     checkpoints = Checkpoints("anywhere", seconds=0)
     result = train([spec(epochs=2)], DATA, "cpu", checkpoints=checkpoints)[0]
     assert result.outcome == names.DONE and result.tags[names.UNSAVED].endswith("RuntimeError: no token")
@@ -251,14 +251,14 @@ def test_a_trial_that_failed_starts_again(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_an_address_is_used_like_a_folder(tmp_path: Path) -> None:
-    place = Checkpoints(f"file://{tmp_path}/new/place", seconds=0)
-    assert place.read(spec(epochs=3).run_key) is None
-    place.remove([spec(epochs=3).run_key])
-    stopped([spec(epochs=3)], DATA, place, 1)
+    checkpoints = Checkpoints(f"file://{tmp_path}/new/place", seconds=0)
+    assert checkpoints.read(spec(epochs=3).run_key) is None
+    checkpoints.remove([spec(epochs=3).run_key])
+    stopped([spec(epochs=3)], DATA, checkpoints, 1)
     (file,) = (tmp_path / "new" / "place").iterdir()
     assert file.name == spec(epochs=3).run_key + SUFFIX
-    same(train([spec(epochs=3)], DATA, "cpu", checkpoints=place)[0], train([spec(epochs=3)], DATA, "cpu")[0])
-    place.remove([spec(epochs=3).run_key])
+    same(train([spec(epochs=3)], DATA, "cpu", checkpoints=checkpoints)[0], train([spec(epochs=3)], DATA, "cpu")[0])
+    checkpoints.remove([spec(epochs=3).run_key])
     assert [*file.parent.iterdir()] == []
 
 
@@ -293,15 +293,15 @@ def test_the_run_command_goes_on_and_cleans_up(
 
 
 def stop_at(epoch: int) -> Callable[..., None]:
-    def told(progress: Any, spec: TrialSpec, number: int, figures: Any) -> None:
+    def on_epoch(progress: Any, spec: TrialSpec, number: int, figures: Any) -> None:
         if number == epoch:
             raise Stop
 
-    return told
+    return on_epoch
 
 
 @pytest.mark.parametrize(
-    ("place", "message"),
+    ("storage", "message"),
     [
         ("file", "storage file: {folder}/file is no folder"),
         ("", "storage '': allowed is a folder, or an address as s3://BUCKET/FOLDER"),
@@ -312,10 +312,10 @@ def stop_at(epoch: int) -> Callable[..., None]:
     ],
 )
 def test_a_storage_that_cannot_be_is_one_line(
-    place: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    storage: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").touch()
-    assert main(["run", "--executor", "local", "--storage", place]) == 2
+    assert main(["run", "--executor", "local", "--storage", storage]) == 2
     assert capsys.readouterr().err.endswith(f"error: {message.format(folder=tmp_path)}\n")
     assert [p.name for p in tmp_path.iterdir()] == ["file"]

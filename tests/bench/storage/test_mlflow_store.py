@@ -25,9 +25,9 @@ from bench.cli.cli import main
 from bench.methods import Method
 from bench.storage import mlflow_store, mlflow_ui, offline_folder, store_uri
 from bench.storage.entry import check_name
-from bench.storage.offline_import import STORED, THERE, deliver
+from bench.storage.offline_import import ALREADY_STORED, STORED, import_entries
 from bench.storage.recorder import Recorder
-from bench.storage.write_queue import Delivery
+from bench.storage.write_queue import WriteQueue
 from bench.trial.result import TrialResult
 from bench.trial.spec import TrialSpec
 
@@ -203,7 +203,7 @@ def test_long_values_and_many_points(uri: str) -> None:
 def test_a_store_that_is_gone_loses_nothing(
     uri: str, tmp_path: Path, empty: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bench.storage.recorder.Delivery", lambda write: Delivery(write, pauses=(0.01,)))
+    monkeypatch.setattr("bench.storage.recorder.WriteQueue", lambda write: WriteQueue(write, pauses=(0.01,)))
     trials = [spec(seed) for seed in range(3)]
     with pytest.raises(RuntimeError, match=r"3 results are in .*bench-rescue-\d+;"), recorder(uri, trials) as w:
         time.sleep(0.5)
@@ -211,7 +211,7 @@ def test_a_store_that_is_gone_loses_nothing(
         w.finished(trials[0], result(trials[0]))
         w.finished(trials[1], result(trials[1]))
         deadline = time.monotonic() + 20
-        while w._delivery.error is None and time.monotonic() < deadline:
+        while w._queue.error is None and time.monotonic() < deadline:
             time.sleep(0.05)
         w.finished(trials[2], result(trials[2]))
     (path,) = tmp_path.glob("bench-rescue-*")
@@ -219,13 +219,13 @@ def test_a_store_that_is_gone_loses_nothing(
     assert trials[0].record() in [entry.spec for entry in offline_folder.read(path)]
     assert offline_folder.read(path)[0].method == "random-freeze"
     shutil.copy(empty, tmp_path)
-    assert deliver(path, uri) == {STORED: 3}
+    assert import_entries(path, uri) == {STORED: 3}
     assert len(runs(uri, "sweep", names.TRIAL)) == 3
-    assert deliver(path, uri) == {THERE: 3}
+    assert import_entries(path, uri) == {ALREADY_STORED: 3}
 
 
 def test_a_write_that_fails_once_is_repeated_without_a_second_run(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.storage.recorder.Delivery", lambda write: Delivery(write, pauses=(0.01,)))
+    monkeypatch.setattr("bench.storage.recorder.WriteQueue", lambda write: WriteQueue(write, pauses=(0.01,)))
     original, calls = mlflow_store.Store.end, []
 
     def end(self: mlflow_store.Store, run: str, status: str, ended: float | None = None) -> None:
@@ -304,8 +304,8 @@ def test_unwritable_stores_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyP
         f"sqlite:///{tmp_path}": "is a folder",
         f"file://{tmp_path}/mlruns": "MLFLOW_ALLOW_FILE_STORE",
         f"http://127.0.0.1:{port}": "no answer",
-        "sqlite://": "allowed is",
-        "ftp://host/x": "allowed is",
+        "sqlite://": "must be",
+        "ftp://host/x": "must be",
     }.items():
         with pytest.raises(ValueError, match=why) as caught:
             store_uri.check_writable(uri)
@@ -315,7 +315,7 @@ def test_unwritable_stores_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("name", ["", "a\nb", "a;b", "x" * 201])
 def test_names_the_store_would_refuse(name: str) -> None:
-    with pytest.raises(ValueError, match="allowed are"):
+    with pytest.raises(ValueError, match="must be 1 to 200 letters"):
         check_name(name)
 
 

@@ -58,8 +58,8 @@ def entry(seed: int = 0, outcome: str = names.DONE, sweep: str = "one", **fields
         started=1000.25 + seed,
         ended=1002.5 + seed,
     )
-    made = Entry(sweep=sweep, command="bench run", method="freeze", spec=spec.record(), result=result)
-    return replace(made, **fields)
+    entry = Entry(sweep=sweep, command="bench run", method="freeze", spec=spec.record(), result=result)
+    return replace(entry, **fields)
 
 
 @pytest.fixture
@@ -78,10 +78,10 @@ def said(capsys: pytest.CaptureFixture[str], code: int, *arguments: str) -> str:
     return err
 
 
-def runs(folder: Path, kind: str = names.TRIAL) -> list[Any]:
+def runs(folder: Path, run_kind: str = names.TRIAL) -> list[Any]:
     client = MlflowClient(f"sqlite:///{folder}/mlflow.db")
     experiments = [e.experiment_id for e in client.search_experiments()]
-    return list(client.search_runs(experiments, f"tags.`{names.KIND}` = '{kind}'"))
+    return list(client.search_runs(experiments, f"tags.`{names.KIND}` = '{run_kind}'"))
 
 
 def portrait(folder: Path, run: Any) -> dict[str, Any]:
@@ -125,10 +125,10 @@ def test_without_ray_and_mlflow_then_imported_equals_direct(tmp_path: Path) -> N
     done = bench(direct, *SWEEP)
     assert done.returncode == 0, done.stderr
     pairs = [{run.data.tags[names.RUN_KEY]: portrait(f, run) for run in runs(f)} for f in (offline, direct)]
-    for found in pairs[0].values():
-        assert found["artefacts"].keys() == {names.LAYERS_FILE, names.NETWORK_FILE}
-        assert found["sweeps"].count("bench.sweep.again") == 1
-        found["sweeps"].remove("bench.sweep.again")
+    for imported_run in pairs[0].values():
+        assert imported_run["artefacts"].keys() == {names.LAYERS_FILE, names.NETWORK_FILE}
+        assert imported_run["sweeps"].count("bench.sweep.again") == 1
+        imported_run["sweeps"].remove("bench.sweep.again")
     assert pairs[0] == pairs[1]
     sweeps = {run.info.run_name: run for run in runs(offline, names.SWEEP)}
     assert sorted(sweeps) == ["again", "digits-lenet-300-100"]
@@ -166,35 +166,35 @@ def test_a_killed_run_goes_on_from_whole_files(tmp_path: Path) -> None:
 def test_failed_trials_are_trained_again_and_diverged_ones_are_not(tmp_path: Path) -> None:
     entries = [entry(seed, outcome) for seed, outcome in enumerate(names.OUTCOMES)]
     tmp_path.joinpath("kept").mkdir()
-    for place in ("kept", "elsewhere/kept"):
-        recorder = offline_folder.SpoolRecorder(offline_folder.Spool(tmp_path / place), "one", [], "", str)
+    for path in ("kept", "elsewhere/kept"):
+        recorder = offline_folder.OfflineRecorder(offline_folder.OfflineFolder(tmp_path / path), "one", [], "", str)
         with recorder:
             for one in entries:
                 recorder.put(one)
-    now = offline_folder.Spool(tmp_path / "kept")
+    now = offline_folder.OfflineFolder(tmp_path / "kept")
     assert now.ended([e.run_key for e in entries]) == {e.run_key: e for e in entries[:2]}
     with recorder:
         recorder.put(entry(2))  # the failed one, at its second try
         recorder.put(entry(2, names.FAILED))  # a slower process's try hides nothing
-    ended = offline_folder.Spool(tmp_path / "elsewhere/kept").ended([entry(2).run_key])
+    ended = offline_folder.OfflineFolder(tmp_path / "elsewhere/kept").ended([entry(2).run_key])
     assert ended == {entry(2).run_key: entry(2)}
 
 
 def test_diverged_again(tmp_path: Path) -> None:
     for trained in (1, 0):
-        told = bare(tmp_path, *SWEEP, "--methods", "dense", "--lr", "1e9", "--offline", "kept")
-        assert told.returncode == 1 and f"{trained} to train" in told.stderr, told.stderr
-        assert "diverged: training loss nan in epoch 1: 1 of the sweep's trials: dense 0 seed 0" in told.stderr
+        process = bare(tmp_path, *SWEEP, "--methods", "dense", "--lr", "1e9", "--offline", "kept")
+        assert process.returncode == 1 and f"{trained} to train" in process.stderr, process.stderr
+        assert "diverged: training loss nan in epoch 1: 1 of the sweep's trials: dense 0 seed 0" in process.stderr
 
 
 def test_several_processes_write_one_folder(tmp_path: Path) -> None:
     code = """
 import sys
 from test_offline_folder import Path, entry, offline_folder
-with offline_folder.SpoolRecorder(offline_folder.Spool(Path("kept")), "one", [], "", str) as recorder:
+with offline_folder.OfflineRecorder(offline_folder.OfflineFolder(Path("kept")), "one", [], "", str) as recorder:
     for seed in range(int(sys.argv[1]), int(sys.argv[1]) + 40):
         recorder.put(entry(seed))
-        offline_folder.Spool(Path("kept"))
+        offline_folder.OfflineFolder(Path("kept"))
 """
     path = {
         "PYTHONPATH": f"{Path(__file__).parent}:{Path(__file__).parents[2] / 'support'}:{Path(__file__).parents[3]}"
@@ -232,10 +232,10 @@ def with_network(seed: int, network: bytes, sweep: str = "one") -> Entry:
 
 def test_each_line_has_its_own_network(tmp_path: Path) -> None:
     """Two machines train one trial with other last bits: each line stays with the network that it tells of."""
-    for place, network in (("a", b"one"), ("b", b"other")):
-        offline_folder.write(tmp_path / f"{place}.jsonl", [with_network(0, network, sweep=place)])
-    found = {e.sweep: offline_folder.contents(e.result) for e in offline_folder.read(tmp_path)}
-    assert found == {"a": b"one", "b": b"other"}
+    for sweep, network in (("a", b"one"), ("b", b"other")):
+        offline_folder.write(tmp_path / f"{sweep}.jsonl", [with_network(0, network, sweep=sweep)])
+    networks = {e.sweep: offline_folder.contents(e.result) for e in offline_folder.read(tmp_path)}
+    assert networks == {"a": b"one", "b": b"other"}
 
 
 @pytest.mark.parametrize("damage", ["change", "swap", "remove"])
@@ -255,8 +255,8 @@ def test_what_is_rescued_loses_no_entry_for_anothers_network(tmp_path: Path, mon
     monkeypatch.chdir(tmp_path)
     gone = entry(1)
     gone = replace(gone, result=replace(gone.result, artefact=tmp_path / "gone.frz"))
-    found = offline_folder.read(offline_folder.rescue([with_network(0, b"one"), gone]))
-    assert {e.run_key: offline_folder.contents(e.result) for e in found} == {
+    rescued = offline_folder.read(offline_folder.rescue([with_network(0, b"one"), gone]))
+    assert {e.run_key: offline_folder.contents(e.result) for e in rescued} == {
         entry(0).run_key: b"one",
         gone.run_key: b"",
     }
@@ -302,12 +302,12 @@ def changed(**fields: Any) -> str:
     [
         (lambda line: line[:50], "no trial: not JSON"),
         (lambda line: line.replace("0.30000000000000004", "0.35"), "corrupted: expected SHA-256"),
-        (lambda line: line.replace('"format": 2', '"format": 3'), "format 3: allowed are 1, 2"),
+        (lambda line: line.replace('"format": 2', '"format": 3'), "format 3: must be 1 or 2"),
         (lambda line: "", "no trial: not JSON"),
         (lambda line: "[1, 2]", "no trial: not a JSON object"),
         (lambda line: '{"a": 1}', "no trial: not a JSON object with a format"),
         (lambda line: "\udcff\udcfe", "no trial: not JSON"),
-        (lambda line: changed(sweep="a;b"), "name 'a;b': allowed"),
+        (lambda line: changed(sweep="a;b"), "name 'a;b': must be 1 to 200 letters"),
         (lambda line: changed(sweep=3), "no trial: TypeError"),
         (lambda line: changed(linked=3), "no trial: linked 3"),
         (lambda line: changed(spec={"rate": "0.9"}), "no trial: its spec has no dataset, model, method, seed"),
@@ -325,8 +325,8 @@ def test_a_bad_line_is_named_and_nothing_is_imported(
     offline_folder.write(kept / "a.jsonl", [entry(0)])
     lines = [encode(entry(1)), spoil(encode(entry(2)))]
     (kept / "b.jsonl").write_text("".join(f"{line}\n" for line in lines), errors="surrogateescape")
-    told = said(capsys, 2, "import", "kept")
-    assert f"{kept / 'b.jsonl'}, line 2: {why}" in told
+    message = said(capsys, 2, "import", "kept")
+    assert f"{kept / 'b.jsonl'}, line 2: {why}" in message
     assert [path.name for path in folder.iterdir()] == ["kept"]
 
 
@@ -347,7 +347,7 @@ def test_each_run_key_once_however_it_is_kept(folder: Path, capsys: pytest.Captu
     )
     offline_folder.write(kept / "b.jsonl", [entry(0), entry(1), entry(2, names.FAILED)])
     offline_folder.write(kept / "c.jsonl", [entry(1, sweep="two", linked=True), entry(0, names.FAILED, sweep="three")])
-    assert "6 trials of" in (told := said(capsys, 0, "import", "kept")) and "4 stored, 2 linked, 0 there" in told
+    assert "6 trials of" in (message := said(capsys, 0, "import", "kept")) and "4 stored, 2 linked, 0 there" in message
     ends = {seed: t["status"] for t in stored(folder).values() for seed in [json.loads(t[names.SPEC])["seed"]]}
     assert ends == {0: "FINISHED", 1: "FINISHED", 2: "FAILED", 3: "FINISHED"} and len(runs(folder)) == 4
     assert "nothing to import: the store" in said(capsys, 0, "import", "kept")

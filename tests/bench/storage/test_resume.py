@@ -71,14 +71,15 @@ def test_killed_and_resumed_equals_unbroken(tmp_path: Path, executor: str, kills
 
     unbroken = bench(whole, *ARGUMENTS, "--executor", "local")
     assert unbroken.returncode == 0, unbroken.stderr
-    a, b = stored(broken), stored(whole)
-    assert a.keys() == b.keys() and len(a) == 9
-    assert {k: t["run"] for k, t in a.items() if k in kept} == kept
-    for key in a:
-        assert a[key]["status"] == b[key]["status"] == "FINISHED"
-        figures = [name for name in b[key] if " at " in name]
+    resumed_runs, unbroken_runs = stored(broken), stored(whole)
+    assert resumed_runs.keys() == unbroken_runs.keys() and len(resumed_runs) == 9
+    assert {k: t["run"] for k, t in resumed_runs.items() if k in kept} == kept
+    for key, tags in resumed_runs.items():
+        others = unbroken_runs[key]
+        assert tags["status"] == others["status"] == "FINISHED"
+        figures = [name for name in others if " at " in name]
         # Epochs 0 … 30, the loss from 1 on; the final ones but two clocks and the memory.
         assert len(figures) == 31 * len(names.PER_EPOCH) - 1 + len(names.FINAL) - 3
         for name in (*figures, "bench.init_sha256", "bench.mask_sha256", "bench.weights_sha256"):
-            assert a[key][name] == b[key][name]
-        assert set(a[key]) == set(b[key])
+            assert tags[name] == others[name]
+        assert set(tags) == set(others)

@@ -51,19 +51,19 @@ def test_the_change_of_flow_by_hand() -> None:
     u, v = 2.0, 1.0
     model = Product(u, v).double()
     masks = {"u.weight": torch.ones(1, 1, dtype=torch.bool), "v.weight": torch.zeros(1, 1, dtype=torch.bool)}
-    found = flow_change(model, masks, torch.ones(1, 1, 1, 1, dtype=torch.float64), torch.tensor([0]))
+    flow = flow_change(model, masks, torch.ones(1, 1, 1, 1, dtype=torch.float64), torch.tensor([0]))
     p = 1 / (1 + np.exp(u * v))
     q = p * (1 - p)
     g = np.array([-p * v, -p * u])
     hessian = np.array([[q * v * v, q * u * v - p], [q * u * v - p, q * u * u]])
-    assert found[names.FLOW_CHANGE] == pytest.approx(u * u / 4 - g @ g, rel=1e-12)
-    assert found[names.FLOW_CHANGE_PREDICTED] == pytest.approx(2 * np.array([0, -v]) @ hessian @ g, rel=1e-12)
+    assert flow[names.FLOW_CHANGE] == pytest.approx(u * u / 4 - g @ g, rel=1e-12)
+    assert flow[names.FLOW_CHANGE_PREDICTED] == pytest.approx(2 * np.array([0, -v]) @ hessian @ g, rel=1e-12)
 
 
 def test_the_prediction_is_the_slope_of_the_flow() -> None:
     """Finite differences along δ: (F(w0 + h·δ) - F(w0 - h·δ)) / 2h, F = gᵀg."""
     one = prepare(spec("random-prune", "0.5", precision="float64"), DATA, "cpu")
-    found = flow_change(one.model, one.masks, *one.probe)
+    flow = flow_change(one.model, one.masks, *one.probe)
     flows = []
     for h in (1e-6, -1e-6):
         moved = prepare(spec("random-prune", "0.5", precision="float64"), DATA, "cpu").model
@@ -72,12 +72,12 @@ def test_the_prediction_is_the_slope_of_the_flow() -> None:
                 weight -= h * weight * ~one.masks[name]
         everything = {name: torch.ones_like(mask) for name, mask in one.masks.items()}
         flows.append(gradient_figures(moved, everything, *one.probe)[0][names.GRAD_NORM_ALL] ** 2)
-    assert found[names.FLOW_CHANGE_PREDICTED] == pytest.approx((flows[0] - flows[1]) / 2e-6, rel=1e-5)
+    assert flow[names.FLOW_CHANGE_PREDICTED] == pytest.approx((flows[0] - flows[1]) / 2e-6, rel=1e-5)
     pruned = prepare(spec("random-prune", "0.5", precision="float64"), DATA, "cpu")
     apply_background(pruned.model, pruned.masks, spec("random-prune"))
     before = gradient_figures(one.model, one.masks, *one.probe)[0][names.GRAD_NORM_ALL]
     after = gradient_figures(pruned.model, pruned.masks, *pruned.probe)[0][names.GRAD_NORM_ALL]
-    assert found[names.FLOW_CHANGE] == pytest.approx(after**2 - before**2, rel=1e-9)
+    assert flow[names.FLOW_CHANGE] == pytest.approx(after**2 - before**2, rel=1e-9)
 
 
 def test_a_dense_network_loses_no_flow() -> None:
@@ -135,27 +135,27 @@ def test_effective_gradient_flow_by_hand() -> None:
     class Three(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.a = nn.Linear(3, 1, bias=False)
-            self.b = nn.Linear(1, 1, bias=False)
-            self.c = nn.Linear(2, 1, bias=False)
+            self.first = nn.Linear(3, 1, bias=False)
+            self.second = nn.Linear(1, 1, bias=False)
+            self.third = nn.Linear(2, 1, bias=False)
             with torch.no_grad():
                 for parameter in self.parameters():
                     parameter.zero_()
 
         def forward(self, x: Tensor) -> Tensor:
-            out = self.a(x[:, :3]) + self.b(x[:, 3:4]) + self.c(x[:, 4:])
+            out = self.first(x[:, :3]) + self.second(x[:, 3:4]) + self.third(x[:, 4:])
             return torch.cat([out, -out], 1)
 
     # The slope of the cross-entropy at logits (0, 0), label 1, is 1 for x in the first logit less the second.
     x = torch.tensor([[3.0, 4.0, 9.0, 12.0, 7.0, 7.0]])
-    masks = {"a.weight": torch.tensor([[True, True, False]]), "b.weight": torch.tensor([[True]])}
-    masks["c.weight"] = torch.tensor([[False, False]])
-    found, layers = gradient_figures(Three(), masks, x, torch.tensor([1]))
-    assert found[names.FLOW_1] == pytest.approx((7 / 2 + 12) / 2)
-    assert found[names.FLOW_2] == pytest.approx((5 / 2 + 12) / 2)
-    assert found[names.FLOW_SUM] == pytest.approx(5 + 12)
-    assert found[names.GRAD_NORM_LIVE] == pytest.approx(13)
-    assert layers["c.weight"][names.GRAD_ABS_LIVE] == 0 and set(layers["a.weight"]) == set(names.PER_LAYER)
+    masks = {"first.weight": torch.tensor([[True, True, False]]), "second.weight": torch.tensor([[True]])}
+    masks["third.weight"] = torch.tensor([[False, False]])
+    figures, layers = gradient_figures(Three(), masks, x, torch.tensor([1]))
+    assert figures[names.FLOW_1] == pytest.approx((7 / 2 + 12) / 2)
+    assert figures[names.FLOW_2] == pytest.approx((5 / 2 + 12) / 2)
+    assert figures[names.FLOW_SUM] == pytest.approx(5 + 12)
+    assert figures[names.GRAD_NORM_LIVE] == pytest.approx(13)
+    assert layers["third.weight"][names.GRAD_ABS_LIVE] == 0 and set(layers["first.weight"]) == set(names.PER_LAYER)
 
 
 # Paths.
@@ -164,7 +164,7 @@ def test_effective_gradient_flow_by_hand() -> None:
 class Perceptron(nn.Module):
     def __init__(self, *sizes: int) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
+        self.layers = nn.ModuleList(nn.Linear(inputs, outputs) for inputs, outputs in pairwise(sizes))
 
     def forward(self, x: Tensor) -> Tensor:
         x = x.flatten(1)
@@ -190,7 +190,7 @@ def test_paths_of_a_perceptron(data: Any) -> None:
     sizes = data.draw(st.lists(st.integers(1, 4), min_size=3, max_size=5))
     draws = np.random.RandomState(data.draw(st.integers(0, 10_000)))
     density = data.draw(st.sampled_from([0.2, 0.4, 0.7, 1.0]))
-    masks = [draws.random_sample((b, a)) < density for a, b in pairwise(sizes)]
+    masks = [draws.random_sample((outputs, inputs)) < density for inputs, outputs in pairwise(sizes)]
     given_ = {f"layers.{i}.weight": torch.from_numpy(mask) for i, mask in enumerate(masks)}
     assert disconnected(Perceptron(*sizes), given_, (1, 1, sizes[0])) == by_search(masks)
 
@@ -245,6 +245,6 @@ def test_depth_does_not_underflow() -> None:
     for mask in masks.values():
         mask[0, 0] = True
         mask[1, :] = True
-    found = disconnected(model, masks, (1, 16, 16))
+    count = disconnected(model, masks, (1, 16, 16))
     # Row 1 takes from unit 0 and 1 alone but for the first layer, where every input is there: 254 have no path behind.
-    assert found == 59 * 254
+    assert count == 59 * 254

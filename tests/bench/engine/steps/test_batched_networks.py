@@ -11,14 +11,14 @@ from tiny_networks import ConvNorm
 from torch import Tensor, nn
 
 from bench.engine.setup.prepare import prepare
-from bench.engine.steps.batched_networks import Stack, losses_of
+from bench.engine.steps.batched_networks import BatchedNetworks, losses_of
 from bench.engine.trainers import Together
 from bench.methods.maskable import maskable
 
 
 @pytest.mark.parametrize(("precision", "count", "tolerance"), [("float32", 20, 1e-6), ("float64", 200, 1e-10)])
 @pytest.mark.parametrize(
-    ("model", "kind", "optimizer"),
+    ("model", "pack_kind", "optimizer"),
     [
         *(("lenet-300-100", "vmap", optimizer) for optimizer in OPTIMIZERS),
         ("lenet-5-caffe", "vmap", "momentum"),
@@ -26,13 +26,13 @@ from bench.methods.maskable import maskable
     ],
 )
 def test_agrees_with_the_step_alone(
-    model: str, kind: str, optimizer: str, precision: str, count: int, tolerance: float
+    model: str, pack_kind: str, optimizer: str, precision: str, count: int, tolerance: float
 ) -> None:
     given = {"model": model, "precision": precision, "batch_size": 10, **OPTIMIZERS[optimizer]}
     # Adam divides by the size of a gradient: where that is zero but for rounding, no two orders of adding agree. At
     # these rates no such weight is live.
     cells = SPARSE if optimizer.startswith("adam") and precision == "float32" else CELLS
-    packed, alone = pack_of(kind, cells, **given), pack_of("single", cells, **given)
+    packed, alone = pack_of(pack_kind, cells, **given), pack_of("single", cells, **given)
     trials = prepared(packed)
     initial = [{n: w.detach().clone() for n, w in maskable(trial.model).items()} for trial in trials]
     together = after(packed, trials, count)
@@ -44,27 +44,27 @@ def test_agrees_with_the_step_alone(
             assert not torch.equal(state[name][~dead], weight[~dead])
 
 
-@pytest.mark.parametrize("kind", ["vmap", "unfold"])
-def test_each_network_keeps_its_own_batch_statistics(kind: Any) -> None:
+@pytest.mark.parametrize("pack_kind", ["vmap", "unfold"])
+def test_each_network_keeps_its_own_batch_statistics(pack_kind: Any) -> None:
     torch.manual_seed(0)
     networks = [ConvNorm().double() for _ in range(3)]
     for network in networks:
         network.drop.p = 0.0
     x, y = torch.randn(3, 9, 1, 4, 4, dtype=torch.float64), torch.arange(27).view(3, 9) % 3
-    stack = Stack(networks, kind)
-    logits = stack(x, training=True)
-    torch.testing.assert_close(logits, torch.stack([n.train()(part) for n, part in zip(networks, x, strict=True)]))
-    expected = [nn.functional.cross_entropy(part, labels) for part, labels in zip(logits, y, strict=True)]
+    batched = BatchedNetworks(networks, pack_kind)
+    logits = batched(x, training=True)
+    torch.testing.assert_close(logits, torch.stack([n.train()(inputs) for n, inputs in zip(networks, x, strict=True)]))
+    expected = [nn.functional.cross_entropy(scores, labels) for scores, labels in zip(logits, y, strict=True)]
     torch.testing.assert_close(losses_of(logits, y), torch.stack(expected))
-    for name, buffer in stack.module.named_buffers():
+    for name, buffer in batched.module.named_buffers():
         torch.testing.assert_close(buffer, torch.stack([dict(n.named_buffers())[name] for n in networks]))
     torch.testing.assert_close(
-        stack(x, training=False), torch.stack([n.eval()(p) for n, p in zip(networks, x, strict=True)])
+        batched(x, training=False), torch.stack([n.eval()(p) for n, p in zip(networks, x, strict=True)])
     )
-    same = stack(x[0], training=False)  # one batch for all
+    same = batched(x[0], training=False)  # one batch for all
     torch.testing.assert_close(same, torch.stack([n(x[0]) for n in networks]))
     fresh = [ConvNorm().double() for _ in networks]
-    stack.write_back(fresh)
+    batched.write_back(fresh)
     for one, other in zip(networks, fresh, strict=True):
         torch.testing.assert_close(other.state_dict(), one.state_dict())
 
@@ -86,21 +86,21 @@ class Strided(nn.Module):
         return out.mean((2, 3))
 
 
-@pytest.mark.parametrize("kind", ["vmap", "unfold"])
-def test_every_kind_of_convolution(kind: Any) -> None:
+@pytest.mark.parametrize("pack_kind", ["vmap", "unfold"])
+def test_every_kind_of_convolution(pack_kind: Any) -> None:
     torch.manual_seed(0)
     networks = [Strided().double() for _ in range(2)]
     x = torch.randn(2, 3, 2, 9, 7, dtype=torch.float64)
-    stack = Stack(networks, kind)
-    assert [p.shape[0] for p in stack.module.parameters()] == [2] * len(list(networks[0].parameters()))
-    logits = stack(x, training=True)
-    alone = torch.stack([network(part) for network, part in zip(networks, x, strict=True)])
+    batched = BatchedNetworks(networks, pack_kind)
+    assert [p.shape[0] for p in batched.module.parameters()] == [2] * len(list(networks[0].parameters()))
+    logits = batched(x, training=True)
+    alone = torch.stack([network(inputs) for network, inputs in zip(networks, x, strict=True)])
     torch.testing.assert_close(logits, alone)
-    gradients = torch.autograd.grad(logits.square().sum(), list(stack.module.parameters()))
-    for place, network in enumerate(networks):
-        expected = torch.autograd.grad(network(x[place]).square().sum(), list(network.parameters()))
+    gradients = torch.autograd.grad(logits.square().sum(), list(batched.module.parameters()))
+    for index, network in enumerate(networks):
+        expected = torch.autograd.grad(network(x[index]).square().sum(), list(network.parameters()))
         for one, other in zip(gradients, expected, strict=True):
-            torch.testing.assert_close(one[place], other)
+            torch.testing.assert_close(one[index], other)
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
@@ -122,30 +122,30 @@ def test_who_stays_goes_on_where_it_was(optimizer: str) -> None:
     """Weights, masks, images and the optimizer's state move along with the trial."""
     specs = pack_of("vmap", precision="float64", batch_size=50, **OPTIMIZERS[optimizer])
     orders = [torch.randperm(360, generator=torch.Generator().manual_seed(s.seed)) for s in specs]
-    whole, part = prepared(specs), prepared(specs)
-    trainer = Together(specs[0], whole)
+    unreduced, reduced = prepared(specs), prepared(specs)
+    trainer = Together(specs[0], unreduced)
     for _ in range(2):
         trainer.epoch(orders, [None] * len(orders), lambda step: specs[0].lr)
     trainer.write_back()
-    trainer = Together(specs[0], part)
+    trainer = Together(specs[0], reduced)
     trainer.epoch(orders, [None] * len(orders), lambda step: specs[0].lr)
-    for places in ([1, 2, 3], [0, 2]):
-        trainer.keep(places)
+    for indices in ([1, 2, 3], [0, 2]):
+        trainer.keep(indices)
     trainer.epoch([orders[1], orders[3]], [None] * 2, lambda step: specs[0].lr)
     trainer.write_back()
-    for place in (1, 3):
-        for name, value in whole[place].model.state_dict().items():
-            torch.testing.assert_close(part[place].model.state_dict()[name], value, rtol=0, atol=1e-13)
+    for index in (1, 3):
+        for name, value in unreduced[index].model.state_dict().items():
+            torch.testing.assert_close(reduced[index].model.state_dict()[name], value, rtol=0, atol=1e-13)
 
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize("kind", ["vmap", "unfold"])
-def test_gpu_replayed_steps_are_the_steps(kind: str, optimizer: str) -> None:
+@pytest.mark.parametrize("pack_kind", ["vmap", "unfold"])
+def test_gpu_replayed_steps_are_the_steps(pack_kind: str, optimizer: str) -> None:
     """Three steps of each batch size run as they are, the others from the recording: as without one."""
     given = {"model": "lenet-5-caffe", "device": "cuda", "batch_size": 50, **OPTIMIZERS[optimizer]}
-    specs = pack_of(kind, **given)
+    specs = pack_of(pack_kind, **given)
     states = []
     for replayed in (True, False):
         trials = [prepare(s, DATA, "cuda") for s in specs]

@@ -27,9 +27,9 @@ def check(layer: nn.Linear | nn.Conv2d, other: nn.Module, x: Tensor, index: Tens
     assert layer.bias is not None
     expected = layer(x)
     for_x, for_w, for_b = gradients(expected, x, layer.weight, layer.bias)
-    found = other(x)
-    torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
-    of_x, *of_values, of_b = gradients(found, x, *([values] if len(values) else []), layer.bias)
+    actual = other(x)
+    torch.testing.assert_close(actual, expected, rtol=0, atol=1e-12)
+    of_x, *of_values, of_b = gradients(actual, x, *([values] if len(values) else []), layer.bias)
     torch.testing.assert_close(of_x, for_x, rtol=0, atol=1e-12)
     if of_values:
         torch.testing.assert_close(of_values[0], for_w.reshape(-1)[index], rtol=0, atol=1e-11)

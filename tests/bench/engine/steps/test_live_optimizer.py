@@ -103,7 +103,8 @@ def test_frozen_at_zero_is_pruned_bit_for_bit(model: str) -> None:
     masks = prepare(s, images(), "cpu").masks
     frozen, pruned = trained(s, masks, "freeze", zero_dead=True), trained(s, masks, "prune")
     assert all(
-        torch.equal(a, b) for a, b in zip(frozen.state_dict().values(), pruned.state_dict().values(), strict=True)
+        torch.equal(one, other)
+        for one, other in zip(frozen.state_dict().values(), pruned.state_dict().values(), strict=True)
     )
 
 
@@ -123,7 +124,8 @@ def test_rate_zero_is_dense_bit_for_bit(background: str) -> None:
         optimizer.zero_grad()
         cross_entropy(plain(x), y).backward()
         optimizer.step()
-    assert all(torch.equal(a, b) for a, b in zip(live.state_dict().values(), plain.state_dict().values(), strict=True))
+    pairs = zip(live.state_dict().values(), plain.state_dict().values(), strict=True)
+    assert all(torch.equal(one, other) for one, other in pairs)
 
 
 def test_state_is_as_small_as_the_live_weights() -> None:

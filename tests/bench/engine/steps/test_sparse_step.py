@@ -14,7 +14,7 @@ from bench.engine.setup.background import apply_background
 from bench.engine.setup.prepare import Trial, prepare
 from bench.engine.steps.live_optimizer import LiveOptimizer
 from bench.engine.steps.network import network_of
-from bench.engine.steps.sparse_network import Seen, SparseNetwork, inputs_of, replaceable
+from bench.engine.steps.sparse_network import LayerInput, SparseNetwork, inputs_of, replaceable
 from bench.engine.train import train
 from bench.methods.maskable import maskable
 from bench.trial.optimizers import UPDATES
@@ -129,10 +129,10 @@ def test_the_model_stays_a_plain_one() -> None:
 
 
 @pytest.mark.parametrize(("method", "rate", "sparse"), [("freeze", "0.99", 0), ("snip", "0.9", 0), ("snip", "0.99", 1)])
-def test_a_first_convolution_is_sparse_only_where_all_behind_it_is_a_chain(method: str, rate: str, sparse: int) -> None:
+def test_a_first_convolution_is_sparse_only_before_a_tail(method: str, rate: str, sparse: int) -> None:
     s = spec(method, rate, model="lenet-5-caffe", step="sparse")
-    found = SparseNetwork(prepare(s, DATA, "cpu"), s).values
-    assert ("conv1.weight" in found) == sparse
+    values = SparseNetwork(prepare(s, DATA, "cpu"), s).values
+    assert ("conv1.weight" in values) == sparse
 
 
 class Readers(nn.Module):
@@ -154,8 +154,11 @@ class Readers(nn.Module):
 @pytest.mark.parametrize("both", [False, True])
 def test_a_layer_is_the_first_only_where_it_alone_reads_the_image(both: bool) -> None:
     model = Readers(both)
-    seen = inputs_of(model, replaceable(model), torch.randn(2, 1, 3, 4))
-    assert seen == {"one.weight": Seen(torch.Size([12]), not both), "two.weight": Seen(torch.Size([12]), False)}
+    inputs = inputs_of(model, replaceable(model), torch.randn(2, 1, 3, 4))
+    assert inputs == {
+        "one.weight": LayerInput(torch.Size([12]), not both),
+        "two.weight": LayerInput(torch.Size([12]), False),
+    }
 
 
 @pytest.mark.parametrize("method", ["freeze", "snip"])
@@ -165,9 +168,9 @@ def test_the_network_sees_what_the_model_sees(method: str) -> None:
     trial = prepare(s, DATA, "cpu")
     apply_background(trial.model, trial.masks, s)
     permutation = torch.randperm(len(trial.train_indices), generator=torch.Generator().manual_seed(3))
-    found = [(float(loss.detach()), n) for loss, n in network_of(s, trial).losses(permutation, 77, None)]
+    sparse = [(float(loss.detach()), n) for loss, n in network_of(s, trial).losses(permutation, 77, None)]
     dense = [
         (float(loss.detach()), n) for loss, n in network_of(spec(method, "0.95"), trial).losses(permutation, 77, None)
     ]
-    assert [n for _, n in found] == [n for _, n in dense] and found[-1][1] < 77
-    assert found == [(pytest.approx(loss, rel=1e-12), n) for loss, n in dense]
+    assert [n for _, n in sparse] == [n for _, n in dense] and sparse[-1][1] < 77
+    assert sparse == [(pytest.approx(loss, rel=1e-12), n) for loss, n in dense]
