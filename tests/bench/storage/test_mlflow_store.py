@@ -245,7 +245,7 @@ def test_a_write_that_fails_once_is_repeated_without_a_second_run(uri: str, monk
 PARALLEL = """
 import sys
 import threading
-from test_tracking import recorder, result, spec
+from test_mlflow_store import recorder, result, spec
 first, name = int(sys.argv[2]), sys.argv[3]
 trials = [spec(seed) for seed in range(first, first + 5)]
 with recorder(sys.argv[1], trials, name) as writer:
