@@ -116,5 +116,5 @@ def test_unknown_data_set_names_the_known_and_the_nearest() -> None:
 
 
 def test_listing_imports_no_torch() -> None:
-    code = "import sys; from bench.datasets import DATASETS; DATASETS['mnist'].content_hash; assert 'torch' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True)
+    code = "import sys; from bench.datasets import DATASETS; DATASETS['mnist'].content_hash"
+    subprocess.run([sys.executable, "-c", f"{code}; assert 'torch' not in sys.modules"], check=True)

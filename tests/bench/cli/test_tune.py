@@ -191,9 +191,14 @@ def test_what_another_command_chose_meanwhile_stays(tuned: list[Path], capsys: p
     assert choices(tuned[0]) == before
 
 
-def test_a_candidate_that_is_stopped_early_is_no_match_for_whole_ones() -> None:
+def test_a_candidate_that_is_stopped_early_is_no_match_for_whole_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     """Optuna is told of it as pruned; of one that diverged as the worst."""
+    import optuna
+
     from bench.execution import asha
+
+    studies, create = [], optuna.study.create_study
+    monkeypatch.setattr(optuna.study, "create_study", lambda **how: studies.append(create(**how)) or studies[-1])
 
     arguments = ["--rates", "0.9", "--methods", "freeze", "--device", "cpu", "--epochs", "9", "--no-dense"]
     sweep = read_sweep(cli.commands["run"].make_context("run", arguments).params)
@@ -205,7 +210,7 @@ def test_a_candidate_that_is_stopped_early_is_no_match_for_whole_ones() -> None:
         result = {asha.METRIC: 0.5, asha.TIME: epoch, asha.OUTCOME: outcome, "training_iteration": epoch}
         searches.on_trial_result(trial, result)
         searches.on_trial_complete(trial, result)
-    (study,) = (one._ot_study for one in searches._each)
+    (study,) = studies
     assert [trial.state.name for trial in study.trials] == ["COMPLETE", "PRUNED", "COMPLETE"]
 
 
