@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command_line import COMMAND, bench, environment, stored
+from command_line import COMMAND, bench, called, environment, stored
 
 from bench import names
 
-ARGUMENTS = ("run", "--rates", "0.9", "--seeds", "3", "--epochs", "30")
+ARGUMENTS = ("run", "--rates", "0.9", "--seeds", "2", "--epochs", "30")
+TRIALS = 6
 
 
 def kill_when(folder: Path, moment: Callable[[dict[str, dict[str, str]]], bool], *arguments: str) -> None:
@@ -48,31 +49,41 @@ def begun(rows: dict[str, dict[str, str]]) -> bool:
     return True
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
+    """What a run that was not killed stores."""
+    folder = tmp_path_factory.mktemp("whole")
+    unbroken = called(folder, *ARGUMENTS, "--executor", "local")
+    assert unbroken.returncode == 0, unbroken.stderr
+    return stored(folder)
+
+
 @pytest.mark.parametrize(
     ("executor", "kills"),
-    [("local", (begun, half_written, finished(4))), ("ray", (finished(3),))],
+    [
+        ("local", (begun, half_written, finished(2))),
+        pytest.param("ray", (finished(2),), marks=pytest.mark.slow),
+    ],
     ids=["local", "ray"],
 )
-def test_killed_and_resumed_equals_unbroken(tmp_path: Path, executor: str, kills: Sequence[Any]) -> None:
-    broken, whole = tmp_path / "broken", tmp_path / "whole"
-    broken.mkdir()
-    whole.mkdir()
+def test_killed_and_resumed_equals_unbroken(
+    tmp_path: Path, executor: str, kills: Sequence[Any], whole: dict[str, dict[str, str]]
+) -> None:
+    (broken := tmp_path / "broken").mkdir()
     arguments = (*ARGUMENTS, "--executor", executor)
     kept: dict[str, str] = {}
     for moment in kills:
         kill_when(broken, moment, *arguments)
         done = {k: t["run"] for k, t in stored(broken).items() if t["status"] == "FINISHED"}
-        assert len(done) < 9 and kept.items() <= done.items()
+        assert len(done) < TRIALS and kept.items() <= done.items()
         kept = done
     assert kept
     resumed = bench(broken, *arguments)
     assert resumed.returncode == 0, resumed.stderr
-    assert f"9 trials: {len(kept)} done before, {9 - len(kept)} to train" in resumed.stderr
+    assert f"{TRIALS} trials: {len(kept)} done before, {TRIALS - len(kept)} to train" in resumed.stderr
 
-    unbroken = bench(whole, *ARGUMENTS, "--executor", "local")
-    assert unbroken.returncode == 0, unbroken.stderr
-    a, b = stored(broken), stored(whole)
-    assert a.keys() == b.keys() and len(a) == 9
+    a, b = stored(broken), whole
+    assert a.keys() == b.keys() and len(a) == TRIALS
     assert {k: t["run"] for k, t in a.items() if k in kept} == kept
     for key in a:
         assert a[key]["status"] == b[key]["status"] == "FINISHED"
