@@ -88,6 +88,7 @@ def test_limits_are_proposed_for_every_kind(capsys: pytest.CaptureFixture[str]) 
     assert [line.partition(":")[0] for line in out.splitlines()[-6:]] == [", ".join(key) for key in LIMITS]
 
 
+@pytest.mark.slow
 def test_the_whole_machine_trains_the_same_trials_twice(tmp_path: Path) -> None:
     options = ("--methods", "snip", "--rounds", "1", "--epochs", "1", "--json", "machine.json")
     done = bench(tmp_path, "speed", "--machine", *options)
