@@ -59,7 +59,7 @@ def tuned(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     places = []
     for seed in (1, 2):
         places.append(place := tmp_path_factory.mktemp("tuned"))
-        draw(place / "data", "train", 20, 0)
+        draw(place / "data", "train", 12, 0)
         draw(place / "data", "test", 10, seed)
         (place / "broken.py").write_text(BROKEN)
         methods = ("--methods", "freeze,snip,broken", "--plugin", "broken.py") if seed == 1 else ()
