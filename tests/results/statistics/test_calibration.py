@@ -1,9 +1,9 @@
 """How often the verdicts of the table err: the product's own functions on simulated seeds, with fixed generators.
 
 A rate p over N simulated cells has the standard error sqrt(p(1-p)/N): 0.40 points at p = 5 % and N = 3000, as many as
-the slow tests simulate. Where theory gives the rate, the count must lie within the central 99.8 % of Binomial(N, p). Where
-the t-test's assumption of normal differences fails, the bounds stand around what was measured: they say how far off it
-is, not that it is right.
+the slow tests simulate. Where theory gives the rate, the count must lie within the central 99.8 % of Binomial(N, p).
+Where the t-test's assumption of normal differences fails, the bounds stand around what was measured: they say how far
+off it is, not that it is right.
 """
 
 from __future__ import annotations
@@ -173,7 +173,7 @@ def test_holm_keeps_the_family_wise_error_of_equivalence(many: int, monkeypatch:
     assert share([one["a", "0.9"][1] for one in made]) > 0.9
 
 
-def equivalent(draw: Draw, n: int, mean: float, margin: float, many: int = 1_000) -> float:
+def equivalent(draw: Draw, n: int, mean: float, margin: float, many: int) -> float:
     """The share of cells with this true difference that are called equivalent within the margin."""
     sample = mean + draw(np.random.default_rng(n), (many, n))
     return share([stats.p_equivalence(d, margin) <= ALPHA for d in sample])
@@ -181,14 +181,16 @@ def equivalent(draw: Draw, n: int, mean: float, margin: float, many: int = 1_000
 
 @pytest.mark.parametrize("n", SIZES)
 @pytest.mark.parametrize("side", [-1, 1])
-def test_equivalence_errs_at_most_at_its_level_at_the_edge(n: int, side: int) -> None:
-    assert equivalent(normal, n, side * 2.0, 2.0) <= likely(ALPHA, 1_000)[1]
+@counted(300, 1_000)
+def test_equivalence_errs_at_most_at_its_level_at_the_edge(n: int, side: int, many: int) -> None:
+    assert equivalent(normal, n, side * 2.0, 2.0, many) <= likely(ALPHA, many)[1]
 
 
-def test_the_power_of_equivalence_grows_inwards_and_with_n() -> None:
-    inwards = [equivalent(normal, 5, mean, 2.0, 500) for mean in (2.5, 2.0, 1.5, 1.0, 0.0)]
+@counted(200, 500)
+def test_the_power_of_equivalence_grows_inwards_and_with_n(many: int) -> None:
+    inwards = [equivalent(normal, 5, mean, 2.0, many) for mean in (2.5, 2.0, 1.5, 1.0, 0.0)]
     assert inwards == sorted(inwards) and inwards[0] < 0.03 and inwards[1] < 0.09 and inwards[-1] > 0.9
-    by_n = [equivalent(normal, n, 0.0, 1.0, 500) for n in SIZES]
+    by_n = [equivalent(normal, n, 0.0, 1.0, many) for n in SIZES]
     assert by_n == sorted(by_n) and by_n[0] < 0.2 and by_n[-1] > 0.7
 
 
