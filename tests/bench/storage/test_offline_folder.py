@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command_line import called, environment, stored
+from command_line import bench, called, environment, stored
 from mlflow import MlflowClient
 
 from bench import names
@@ -121,7 +121,7 @@ def test_without_ray_and_mlflow_then_imported_equals_direct(tmp_path: Path) -> N
     imported = called(offline, "import", "kept/here")
     assert imported.returncode == 0 and "6 trials of" in imported.stderr, imported.stderr
     assert "3 stored, 3 linked, 0 there before" in imported.stderr
-    done = called(direct, *SWEEP)
+    done = bench(direct, *SWEEP)  # a new process, which looks at the commit anew as the offline ones do
     assert done.returncode == 0, done.stderr
     pairs = [{run.data.tags[names.RUN_KEY]: portrait(f, run) for run in runs(f)} for f in (offline, direct)]
     for found in pairs[0].values():
