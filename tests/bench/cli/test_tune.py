@@ -173,7 +173,7 @@ def test_an_unusable_store_is_told_before_anything(tmp_path: Path, said: Said) -
 
 def main_said(place: Path) -> tuple[int, str, str]:
     done = subprocess.run(
-        [*COMMAND, "run", "--tuned", "--executor", "local"], cwd=place, capture_output=True, text=True, timeout=60,
+        [*COMMAND, "run", "--tuned", "--executor", "local"], cwd=place, capture_output=True, text=True, timeout=300,
         env=environment() | {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9"},
     )  # fmt: skip
     return done.returncode, done.stdout, done.stderr

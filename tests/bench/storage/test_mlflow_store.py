@@ -275,7 +275,7 @@ def test_two_processes_on_one_new_store(new: str) -> None:
         )
         for first, name in ((0, "one"), (10, "one"), (20, "two"))
     ]
-    said = [process.communicate(timeout=120)[1] for process in started]
+    said = [process.communicate(timeout=300)[1] for process in started]
     assert [process.returncode for process in started] == [0, 0, 0], said
     assert said == ["", "", ""]
     keys = [spec(seed).run_key for seed in range(30)]

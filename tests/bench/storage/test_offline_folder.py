@@ -202,7 +202,7 @@ with offline_folder.SpoolRecorder(offline_folder.Spool(Path("kept")), "one", [],
         subprocess.Popen([sys.executable, "-c", code, str(first)], cwd=tmp_path, env=environment() | path)
         for first in (0, 20)
     ]
-    assert [process.wait(60) for process in processes] == [0, 0]
+    assert [process.wait(300) for process in processes] == [0, 0]
     assert len(offline_folder.read(tmp_path / "kept")) == 60 and len(list((tmp_path / "kept").iterdir())) == 60
 
 

@@ -25,7 +25,7 @@ def kill_when(folder: Path, moment: Callable[[dict[str, dict[str, str]]], bool],
         [*COMMAND, *arguments], cwd=folder, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         start_new_session=True,
     )  # fmt: skip
-    deadline = time.monotonic() + 200
+    deadline = time.monotonic() + 600
     while not moment(stored(folder)):
         assert process.poll() is None, "the sweep ended before it could be killed"
         assert time.monotonic() < deadline
