@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,20 @@ from trial_frames import figures, group_key, key, text
 from bench import names
 
 
+@cache
+def empty() -> bytes:
+    """The sqlite file of a store without a run: MLflow takes seconds to create one, so a test process does it once."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "mlflow.db"
+        MlflowClient(f"sqlite:///{file}").search_experiments()
+        return file.read_bytes()
+
+
 class Store:
     """A store with one experiment and one sweep, written as the benchmark writes it."""
 
     def __init__(self, file: Path) -> None:
+        file.write_bytes(empty())
         self.uri = f"sqlite:///{file}"
         self.client = MlflowClient(self.uri)
         self.experiment = self.client.create_experiment("freeze-or-prune", artifact_location=str(file.parent))

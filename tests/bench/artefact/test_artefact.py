@@ -36,15 +36,18 @@ from bench.methods import METHODS, Method
 from bench.methods.maskable import maskable
 from bench.models.initialise import checksum
 
-DATA = images()
+DATA = images(130, 30)  # 117 to train with
 MODELS = ("lenet-300-100", "lenet-5-caffe")
 SCOPED = Method(criterion="snip", scope="uniform", background="freeze")
 
 
 @cache
-def trained(model: str, method: str, rate: str = "0.9", precision: str = "float32") -> Any:
-    """The result of a trial, and its file."""
-    (result,) = train([spec(method, rate, model=model, precision=precision)], DATA, "cpu")
+def trained(model: str, method: str, rate: str = "0.9", precision: str = "float32", per_class: int = 2) -> Any:
+    """The result of a trial, and its file. A method in rounds has three: how good its mask is, is no matter here."""
+    one = spec(method, rate, model=model, precision=precision, criterion_per_class=per_class)
+    if hasattr(one.method, "rounds"):
+        one = replace(one, method=replace(one.method, rounds=3))
+    (result,) = train([one], DATA, "cpu")
     assert result.outcome == names.DONE, result.reason
     return result
 
@@ -99,7 +102,7 @@ def test_a_diverged_trial_has_no_file() -> None:
 
 def test_lenet_5_at_0_995_is_as_small_as_claimed() -> None:
     """2,733 stored parameters, × 157.7; in bytes × 132 or better."""
-    result = trained("lenet-5-caffe", "freeze", "0.995")
+    result = trained("lenet-5-caffe", "freeze", "0.995", per_class=10)
     assert result.metrics[names.STORED_PARAMETERS] == 2_733
     assert len(result.artefact) <= 13_000 and result.metrics[names.COMPRESSION_BYTES] >= 132
 
@@ -154,27 +157,26 @@ for module in ("ray", "mlflow", "pandas", "torchvision", "sklearn"):
     sys.modules[module] = None
 from bench.artefact.artefact import open_artefact
 from bench.engine.setup.checksums import logits_checksum
-found = open_artefact(sys.argv[1])
+networks = [open_artefact(file) for file in sys.argv[1:]]
 engine = {"bench.engine.train", "bench.engine.setup.prepare", "bench.engine.steps.live_optimizer", "bench.datasets"}
 assert not engine & {*sys.modules}
-print(logits_checksum(found.model, found.header.spec.seed, tuple(found.header.image_shape)))
+for found in networks:
+    print(logits_checksum(found.model, found.header.spec.seed, tuple(found.header.image_shape)))
 """
 
 
-@pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize(("capability", "threads"), [("default", "1"), ("avx2", "1"), ("avx2", "2"), ("", "2")])
-def test_the_same_elsewhere_without_the_training_code(
-    model: str, capability: str, threads: str, tmp_path: Path
-) -> None:
+def test_the_same_elsewhere_without_the_training_code(capability: str, threads: str, tmp_path: Path) -> None:
     """Other instruction sets and numbers of threads: the same weights and, bit for bit, the same logits."""
-    data = trained(model, "freeze").artefact
-    (tmp_path / "a.frz").write_bytes(data)
+    networks = {tmp_path / f"{model}.frz": trained(model, "freeze").artefact for model in MODELS}
+    for file, data in networks.items():
+        file.write_bytes(data)
     there = environment() | {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
     there |= {"ATEN_CPU_CAPABILITY": capability} if capability else {}
-    command = [sys.executable, "-c", LOAD, str(tmp_path / "a.frz")]
+    command = [sys.executable, "-c", LOAD, *map(str, networks)]
     process = subprocess.run(command, capture_output=True, text=True, env=there, check=False)
     assert process.returncode == 0, process.stderr
-    assert process.stdout.strip() == unseal(data)[0].sha256.logits
+    assert process.stdout.split() == [unseal(data)[0].sha256.logits for data in networks.values()]
 
 
 # Narrow values.
@@ -350,11 +352,12 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, bytes]]:
 def test_batchnorm_comes_back_with_its_state(tiny: dict[str, bytes]) -> None:
     model = read(tiny["freeze"]).model
     assert isinstance(model, Tiny)
-    assert model.norm.num_batches_tracked == 4  # 360 images in batches of 100
+    assert model.norm.num_batches_tracked == 2  # 117 images in batches of 100
     assert model.norm.running_mean.abs().min() > 0 and not torch.equal(model.norm.weight, torch.ones(4))
 
 
-def test_ten_thousand_mutated_files(tiny: dict[str, bytes]) -> None:
+@pytest.mark.parametrize("files", [1_000, pytest.param(10_000, marks=pytest.mark.slow)])
+def test_mutated_files(files: int, tiny: dict[str, bytes]) -> None:
     """Half of them are sealed anew, so that the damage reaches the reader: an error in one line, or the same network.
 
     No file takes more of Python's and NumPy's memory than an undamaged one and twice the network's parameters.
@@ -363,7 +366,7 @@ def test_ten_thousand_mutated_files(tiny: dict[str, bytes]) -> None:
     tracemalloc.start()
     allowed = max(memory(data) for data in tiny.values()) + 2 * 4 * 3338
     refused = largest = 0
-    for round_ in range(10_000):
+    for round_ in range(files):
         method = draw.choice(list(tiny))
         data = mutated(tiny[method], draw, sealed=round_ % 2 == 0)
         before = tracemalloc.get_traced_memory()[0]
@@ -375,7 +378,7 @@ def test_ten_thousand_mutated_files(tiny: dict[str, bytes]) -> None:
             refused += 1
         largest = max(largest, tracemalloc.get_traced_memory()[1] - before)
     tracemalloc.stop()
-    assert refused > 9_500 and largest < allowed
+    assert refused > 0.95 * files and largest < allowed
 
 
 def memory(data: bytes) -> int:

@@ -17,7 +17,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
-from command_line import bench, environment, stored
+from command_line import bench, called, environment, stored
 
 from bench.cli.cli import main
 from bench.datasets import DATASETS
@@ -225,23 +225,23 @@ def test_run_table_and_second_run(folder: Path) -> None:
     before = stored(folder)
     assert len(before) == 10 and {t["status"] for t in before.values()} == {"FINISHED"}
 
-    table = bench(folder, "table")
+    table = called(folder, "table")
     assert table.returncode == 0, table.stderr
     assert "| freeze" in table.stdout and "| snip" in table.stdout and table.stderr == ""
 
-    second = bench(folder, *SWEEP, "--name", "again")
+    second = called(folder, *SWEEP, "--name", "again")
     assert second.returncode == 0, second.stderr
     assert "10 trials: 10 done before, 0 to train" in second.stderr
     after = stored(folder)
     assert {k: t["run"] for k, t in after.items()} == {k: t["run"] for k, t in before.items()}
     assert all("bench.sweep.again" in t for t in after.values())  # linked, not trained again
 
-    shown = bench(folder, "table", "--format", "json", "--name", "again")
+    shown = called(folder, "table", "--format", "json", "--name", "again")
     assert {c["method"] for c in json.loads(shown.stdout)["sections"][0]["cells"]} == {"dense", "freeze", "snip"}
-    rows = bench(folder, "list", "trials", "--format", "csv").stdout.splitlines()
+    rows = called(folder, "list", "trials", "--format", "csv").stdout.splitlines()
     assert len(rows) == 11 and rows[0].startswith("run_id,run_key,")
     some = ("--columns", "method,rate,seed", "--format", "csv")
-    assert bench(folder, "list", "trials", "--name", "again", *some).stdout.splitlines() == [
+    assert called(folder, "list", "trials", "--name", "again", *some).stdout.splitlines() == [
         "method,rate,seed",
         *(f"{r['method']},{r['rate']},{r['seed']}" for r in csv.DictReader(rows)),
     ]
@@ -250,7 +250,7 @@ def test_run_table_and_second_run(folder: Path) -> None:
         (("trials", "--name", "agan"), "did you mean again?"),
         (("models", "--columns", "name"), "--columns with list models: trials alone have it"),
     ):
-        done = bench(folder, "list", *wrong)
+        done = called(folder, "list", *wrong)
         assert done.returncode == 2 and said in done.stderr
 
 
@@ -259,7 +259,7 @@ WITHOUT_RAY = "import sys; sys.modules['ray'] = None; from bench.cli.cli import 
 
 def test_where_nothing_is_to_train_ray_is_not_started(folder: Path) -> None:
     command = ("run", "--methods", "dense", "--seeds", "1", "--epochs", "1")
-    assert bench(folder, *command, "--executor", "local").returncode == 0
+    assert called(folder, *command, "--executor", "local").returncode == 0
     again = subprocess.run(
         [sys.executable, "-c", WITHOUT_RAY, *command], cwd=folder, env=environment(), capture_output=True, text=True
     )
@@ -267,8 +267,8 @@ def test_where_nothing_is_to_train_ray_is_not_started(folder: Path) -> None:
 
 
 PLUGIN = """
-    from methods import Method
-    from methods.maskable import maskable
+    from bench.methods import Method
+    from bench.methods.maskable import maskable
 
 
     def smallest(model, batches, loss, generator):
@@ -298,16 +298,16 @@ def test_a_plugin_and_a_failing_and_a_diverging_trial(folder: Path) -> None:
 
     mended_text = PLUGIN.replace('raise RuntimeError("today not")', "return smallest(model, 0, 0, 0)")
     (folder / "mine.py").write_text(textwrap.dedent(mended_text))
-    mended = bench(folder, *common, "--methods", "broken")
+    mended = called(folder, *common, "--methods", "broken")
     assert mended.returncode == 0 and "1 to train" in mended.stderr, mended.stderr
 
     diverging = ("run", "--rates", "0.9", "--seeds", "1", "--epochs", "1", "--executor", "local", "--lr", "1e9")
     for trained in (3, 0):  # terminal: not trained again, but the exit code says so again
-        result = bench(folder, *diverging)
+        result = called(folder, *diverging)
         assert result.returncode == 1 and f"{trained} to train" in result.stderr, result.stderr
         named = "".join(line for line in result.stderr.splitlines() if "of the sweep's trials: " in line)
         assert all(f"{name} seed 0" in named for name in ("dense 0", "freeze 0.9", "snip 0.9"))
-    table = bench(folder, "table").stdout
+    table = called(folder, "table").stdout
     assert "diverged" in table and "failed" in table and "RuntimeError: today not" in table
 
 
@@ -316,7 +316,7 @@ def test_a_failed_trial_is_tried_again(folder: Path) -> None:
     command = ("run", "--plugin", "mine.py", "--methods", "broken", "--rates", "0.9", "--seeds", "1", "--epochs", "1",
                "--executor", "local", "--no-dense")  # fmt: skip
     for _ in range(2):
-        again = bench(folder, *command)
+        again = called(folder, *command)
         assert again.returncode == 1 and "1 to train" in again.stderr, again.stderr
 
 
@@ -339,7 +339,7 @@ def test_an_installed_plugin_is_found_by_its_entry_point(folder: Path, monkeypat
 def test_the_store_can_be_named_by_the_environment(folder: Path) -> None:
     elsewhere = folder / "elsewhere"
     elsewhere.mkdir()
-    run = bench(folder, *SWEEP[:3], "--seeds", "1", "--epochs", "1", "--executor", "local", "--no-dense",
+    run = called(folder, *SWEEP[:3], "--seeds", "1", "--epochs", "1", "--executor", "local", "--no-dense",
                 MLFLOW_TRACKING_URI=f"sqlite:///{elsewhere}/mlflow.db")  # fmt: skip
     assert run.returncode == 0, run.stderr
     assert (elsewhere / "mlflow.db").exists() and not (folder / "mlflow.db").exists()

@@ -21,9 +21,10 @@ from bench.storage.checkpoint import Checkpoints
 from bench.trial.result import TrialResult
 from bench.trial.spec import TrialSpec
 
+pytestmark = pytest.mark.slow  # a node is lost only after Ray has waited for it
 TRIALS = [spec("freeze", "0.99", seed=seed, epochs=8) for seed in range(4)]
 LOST = 3  # the epoch after which the first trial's node is killed
-PATIENCE = 400  # how often the trial says so meanwhile, at most: on a busy machine the news travels slowly
+PATIENCE = 2_000  # how often the trial says so meanwhile, at most: on a busy machine the news travels slowly
 
 
 def slowly(

@@ -93,6 +93,7 @@ def test_limits_are_proposed_for_every_kind(tmp_path: Path, capsys: pytest.Captu
     assert result["rounds"] == 1 and [len(r["ratios"]) for r in result["rows"]] == [len(result["live"])] * 8
 
 
+@pytest.mark.slow
 def test_the_whole_machine_trains_the_same_trials_twice(tmp_path: Path) -> None:
     options = ("--methods", "snip", "--rounds", "1", "--epochs", "1", "--json", "machine.json")
     done = bench(tmp_path, "speed", "trials", *options)

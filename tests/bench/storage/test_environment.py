@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from bench.storage import environment as module
+import bench
 from bench.storage.environment import environment
 
 GIT = ["git", "-c", "user.name=a", "-c", "user.email=a@b.c"]
@@ -27,6 +28,17 @@ def test_imports_nothing_heavy() -> None:
     assert printed.strip() == "set()"
 
 
+def tags_of(source: Path) -> dict[str, str]:
+    """The tags, as of a process of its own whose source lies there: a module remembers what it found."""
+    found = importlib.util.find_spec("bench.storage.environment")
+    assert found is not None and found.loader is not None
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    module.SOURCE = source
+    tags: dict[str, str] = module.environment()
+    return tags
+
+
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     (tmp_path / "bench").mkdir()
@@ -37,25 +49,26 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def test_commit_and_dirty_flag(checkout: Path) -> None:
-    clean = module._git(checkout)
+    clean = tags_of(checkout)
     assert len(clean["mlflow.source.git.commit"]) == 40
     assert clean["bench.git_dirty"] == "false"
     (checkout / "mlflow.db").touch()
-    assert module._git(checkout) == clean
+    assert tags_of(checkout) == clean
     (checkout / "bench" / "a.py").write_text("a = 2\n")
-    assert module._git(checkout) == {**clean, "bench.git_dirty": "true"}
+    assert tags_of(checkout) == {**clean, "bench.git_dirty": "true"}
 
 
 def test_no_commit_outside_a_checkout_or_inside_somebody_elses(
     checkout: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    assert module._git(checkout / "bench") == {}
-    assert module._git(tmp_path_factory.mktemp("plain")) == {}
+    git = {"mlflow.source.git.commit", "bench.git_dirty"}
+    assert git <= tags_of(checkout).keys()
+    assert not git & tags_of(checkout / "bench").keys()
+    assert not git & tags_of(tmp_path_factory.mktemp("plain")).keys()
 
 
 def test_the_source_folder_counts_not_the_working_one(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    module._fixed.cache_clear()
-    here = environment()
-    module._fixed.cache_clear()
+    source = Path(bench.__path__[0]).parent
+    here = tags_of(source)
     monkeypatch.chdir(checkout)
-    assert environment() == here
+    assert tags_of(source) == here == environment()

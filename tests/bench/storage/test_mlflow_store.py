@@ -203,16 +203,29 @@ def test_long_values_and_many_points(uri: str) -> None:
 def test_a_store_that_is_gone_loses_nothing(
     uri: str, tmp_path: Path, empty: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bench.storage.recorder.WriteQueue", lambda write: WriteQueue(write, pauses=(0.01,)))
+    queues: list[WriteQueue[Any]] = []
+    both_are_told = threading.Event()
+
+    def impatient(write: Any) -> WriteQueue[Any]:
+        def write_later(entry: Any) -> None:
+            if entry is not None:
+                both_are_told.wait()
+            write(entry)
+
+        queues.append(WriteQueue(write_later, pauses=(0.01,)))
+        return queues[-1]
+
+    monkeypatch.setattr("bench.storage.recorder.WriteQueue", impatient)
     trials = [spec(seed) for seed in range(3)]
     with pytest.raises(RuntimeError, match=r"3 results are in .*bench-rescue-\d+;"), recorder(uri, trials) as w:
-        time.sleep(0.5)
+        while queues[0].unwritten():  # the links to earlier trials
+            time.sleep(0.01)
         (tmp_path / "mlflow.db").write_bytes(b"no database any more" * 100)
         w.finished(trials[0], result(trials[0]))
         w.finished(trials[1], result(trials[1]))
-        deadline = time.monotonic() + 20
-        while w._queue.error is None and time.monotonic() < deadline:
-            time.sleep(0.05)
+        both_are_told.set()
+        while queues[0].error is None:
+            time.sleep(0.01)
         w.finished(trials[2], result(trials[2]))
     (path,) = tmp_path.glob("bench-rescue-*")
     assert {entry.run_key for entry in offline_folder.read(path)} == {trial.run_key for trial in trials}
@@ -255,14 +268,15 @@ with recorder(sys.argv[1], trials, name) as writer:
 
 
 def test_two_processes_on_one_new_store(new: str) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "PYTHONPATH": path.rstrip(os.pathsep)}
     started = [
         subprocess.Popen(
             [sys.executable, "-c", PARALLEL, new, str(first), name], env=environment, stderr=subprocess.PIPE, text=True
         )
         for first, name in ((0, "one"), (10, "one"), (20, "two"))
     ]
-    said = [process.communicate(timeout=120)[1] for process in started]
+    said = [process.communicate(timeout=300)[1] for process in started]
     assert [process.returncode for process in started] == [0, 0, 0], said
     assert said == ["", "", ""]
     keys = [spec(seed).run_key for seed in range(30)]

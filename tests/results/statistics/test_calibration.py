@@ -1,8 +1,9 @@
 """How often the verdicts of the table err: the product's own functions on simulated seeds, with fixed generators.
 
-A rate p over N simulated cells has the standard error sqrt(p(1-p)/N): 0.40 points at p = 5 % and N = 3000. Where theory
-gives the rate, the count must lie within the central 99.8 % of Binomial(N, p). Where the t-test's assumption of normal
-differences fails, the bounds stand around what was measured: they say how far off it is, not that it is right.
+A rate p over N simulated cells has the standard error sqrt(p(1-p)/N): 0.40 points at p = 5 % and N = 3000, as many as
+the slow tests simulate. Where theory gives the rate, the count must lie within the central 99.8 % of Binomial(N, p).
+Where the t-test's assumption of normal differences fails, the bounds stand around what was measured: they say how far
+off it is, not that it is right.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from calibration import likely, share
+from calibration import counted, likely, share
 from numpy.typing import NDArray
 
 from bench.results.statistics import stats
@@ -21,7 +22,6 @@ from bench.results.statistics.comparisons import family
 from bench.results.statistics.near_chance import most_unseen, near_chance
 
 ALPHA = 0.05
-N = 3_000
 SIZES = (3, 5, 10)
 IMAGES = 360  # of the test set of digits
 Draw = Callable[[np.random.Generator, tuple[int, int]], NDArray[np.float64]]
@@ -57,22 +57,26 @@ def one_falls(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.fl
     return rng.normal(0, 0.002, shape) + 0.08 - 0.8 * (rng.random(shape) < 0.1)
 
 
-def rejected(draw: Draw, n: int, many: int = N) -> float:
+def rejected(draw: Draw, n: int, many: int) -> float:
     """The share of cells without a true difference that the paired t-test, with its edge rules, calls significant."""
     sample = draw(np.random.default_rng(n), (many, n))
     return share([stats.verdict(d, "t").p <= ALPHA for d in sample])
 
 
-@pytest.mark.parametrize("n", SIZES)
-def test_the_t_test_rejects_a_true_null_at_its_level(n: int) -> None:
-    low, high = likely(ALPHA, N)
-    assert (low, high) == pytest.approx((0.038, 0.0627), abs=5e-4)
-    assert low <= rejected(normal, n) <= high
+def test_what_chance_allows() -> None:
+    assert likely(ALPHA, 3_000) == pytest.approx((0.038, 0.0627), abs=5e-4)
 
 
 @pytest.mark.parametrize("n", SIZES)
-def test_the_interval_covers_the_mean_at_its_level(n: int) -> None:
-    many = 2_000
+@counted(500, 3_000)
+def test_the_t_test_rejects_a_true_null_at_its_level(n: int, many: int) -> None:
+    low, high = likely(ALPHA, many)
+    assert low <= rejected(normal, n, many) <= high
+
+
+@pytest.mark.parametrize("n", SIZES)
+@counted(500, 2_000)
+def test_the_interval_covers_the_mean_at_its_level(n: int, many: int) -> None:
     low, high = likely(stats.LEVEL, many)
     intervals = [stats.t_interval(d) for d in 0.3 + normal(np.random.default_rng(n), (many, n))]
     assert low <= share([i.low <= 0.3 <= i.high for i in intervals]) <= high
@@ -107,8 +111,9 @@ def test_the_exact_tests_never_exceed_any_level(test: str, sizes: dict[int, list
         assert not np.any(p <= ALPHA)
 
 
-def test_drawn_sign_flips_keep_the_level_too() -> None:
-    n, many = 15, 250
+@counted(60, 250)
+def test_drawn_sign_flips_keep_the_level_too(many: int) -> None:
+    n = 15
     assert 2**n > stats.FLIPS
     p = [stats.p_permutation(d) for d in normal(np.random.default_rng(n), (many, n))]
     low, high = likely(ALPHA, many)
@@ -148,9 +153,9 @@ def families(
     return made
 
 
-def test_holm_keeps_the_family_wise_error_with_true_and_false_nulls(monkeypatch: pytest.MonkeyPatch) -> None:
+@counted(150, 600)
+def test_holm_keeps_the_family_wise_error_with_true_and_false_nulls(many: int, monkeypatch: pytest.MonkeyPatch) -> None:
     true = dict.fromkeys(itertools.product(OTHERS, RATES), 0.0) | {("a", "0.9"): 4.0, ("b", "0.99"): -4.0}
-    many = 600
     made = families(true, 5, many, None, monkeypatch)
     nulls = [place for place, mean in true.items() if not mean]
     assert share([any(one[place][0] for place in nulls) for one in made]) <= likely(ALPHA, many)[1]
@@ -159,16 +164,16 @@ def test_holm_keeps_the_family_wise_error_with_true_and_false_nulls(monkeypatch:
     assert share([one["a", "0.9"][0] for one in made]) > 0.5
 
 
-def test_holm_keeps_the_family_wise_error_of_equivalence(monkeypatch: pytest.MonkeyPatch) -> None:
+@counted(100, 400)
+def test_holm_keeps_the_family_wise_error_of_equivalence(many: int, monkeypatch: pytest.MonkeyPatch) -> None:
     true = dict.fromkeys(itertools.product(OTHERS, RATES), 3.0) | {("a", "0.9"): 0.0, ("b", "0.99"): 0.0}
-    many = 400
     made = families(true, 10, many, 3.0, monkeypatch)
     edge = [place for place, mean in true.items() if mean]
     assert share([any(one[place][1] for place in edge) for one in made]) <= likely(ALPHA, many)[1]
     assert share([one["a", "0.9"][1] for one in made]) > 0.9
 
 
-def equivalent(draw: Draw, n: int, mean: float, margin: float, many: int = 1_000) -> float:
+def equivalent(draw: Draw, n: int, mean: float, margin: float, many: int) -> float:
     """The share of cells with this true difference that are called equivalent within the margin."""
     sample = mean + draw(np.random.default_rng(n), (many, n))
     return share([stats.p_equivalence(d, margin) <= ALPHA for d in sample])
@@ -176,14 +181,16 @@ def equivalent(draw: Draw, n: int, mean: float, margin: float, many: int = 1_000
 
 @pytest.mark.parametrize("n", SIZES)
 @pytest.mark.parametrize("side", [-1, 1])
-def test_equivalence_errs_at_most_at_its_level_at_the_edge(n: int, side: int) -> None:
-    assert equivalent(normal, n, side * 2.0, 2.0) <= likely(ALPHA, 1_000)[1]
+@counted(300, 1_000)
+def test_equivalence_errs_at_most_at_its_level_at_the_edge(n: int, side: int, many: int) -> None:
+    assert equivalent(normal, n, side * 2.0, 2.0, many) <= likely(ALPHA, many)[1]
 
 
-def test_the_power_of_equivalence_grows_inwards_and_with_n() -> None:
-    inwards = [equivalent(normal, 5, mean, 2.0, 500) for mean in (2.5, 2.0, 1.5, 1.0, 0.0)]
+@counted(200, 500)
+def test_the_power_of_equivalence_grows_inwards_and_with_n(many: int) -> None:
+    inwards = [equivalent(normal, 5, mean, 2.0, many) for mean in (2.5, 2.0, 1.5, 1.0, 0.0)]
     assert inwards == sorted(inwards) and inwards[0] < 0.03 and inwards[1] < 0.09 and inwards[-1] > 0.9
-    by_n = [equivalent(normal, n, 0.0, 1.0, 500) for n in SIZES]
+    by_n = [equivalent(normal, n, 0.0, 1.0, many) for n in SIZES]
     assert by_n == sorted(by_n) and by_n[0] < 0.2 and by_n[-1] > 0.7
 
 
@@ -202,16 +209,18 @@ MEASURED: dict[str, tuple[Draw, tuple[float, float, float]]] = {
 
 
 @pytest.mark.parametrize("name", MEASURED)
-def test_how_often_the_t_test_errs_without_normal_differences(name: str) -> None:
-    many, (draw, measured) = 800, MEASURED[name]
+@counted(200, 800)
+def test_how_often_the_t_test_errs_without_normal_differences(name: str, many: int) -> None:
+    draw, measured = MEASURED[name]
     for n, rate in zip(SIZES, measured, strict=True):
         low, high = likely(rate, many)
         assert low <= rejected(draw, n, many) <= high, n
 
 
-def test_how_often_equivalence_errs_without_normal_differences() -> None:
+@counted(100, 300)
+def test_how_often_equivalence_errs_without_normal_differences(many: int) -> None:
     """As above. A long tail away from zero is rarely seen: beyond one edge three times the level, at the other none."""
-    many, sd = 300, float(np.sqrt(2 * 0.97 * 0.03 / IMAGES))
+    sd = float(np.sqrt(2 * 0.97 * 0.03 / IMAGES))
     measured = {
         (accuracies(0.97), 2 * sd): (0.0477, 0.0517, 0.0500),
         (skewed, 2.0): (0.1639, 0.1612, 0.1367),
@@ -224,13 +233,14 @@ def test_how_often_equivalence_errs_without_normal_differences() -> None:
 
 
 @pytest.mark.parametrize("n", SIZES)
-def test_the_warning_of_a_mixture_sees_every_fall_and_no_more(n: int) -> None:
+@counted(200, 800)
+def test_the_warning_of_a_mixture_sees_every_fall_and_no_more(n: int, many: int) -> None:
     """Where one method falls, the t-test errs in the very cells that show no fall: the warning cannot stand there.
 
     How many falls such a cell leaves possible is `mixture.most_unseen`. Where falls are seen, the t-test says next to
     nothing, though the method is better in nine seeds of ten.
     """
-    many, reference, chance = 800, 0.85, 0.1
+    reference, chance = 0.85, 0.1
     sample = one_falls(np.random.default_rng(n), (many, n))
     seen = np.array([bool(near_chance(dict(enumerate(reference + d)), chance)) for d in sample])
     fell = np.any(sample < -0.5, axis=1) & np.any(sample > -0.5, axis=1)

@@ -1,7 +1,8 @@
 """How often Friedman's and Nemenyi's tests err, as implemented: on listed tables of ranks and on simulated ones.
 
-A rate p over N simulated tables has the standard error sqrt(p(1-p)/N): 0.7 points at p = 5 % and N = 1000. Where the
-rate is known, exactly or of 100,000 tables, the count must lie within the central 99.8 % of Binomial(N, p).
+A rate p over N simulated tables has the standard error sqrt(p(1-p)/N): 0.7 points at p = 5 % and N = 1000, as many as
+the slow tests simulate. Where the rate is known, exactly or of 100,000 tables, the count must lie within the central
+99.8 % of Binomial(N, p).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 import pytest
-from calibration import likely, share
+from calibration import counted, likely, share
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
@@ -21,7 +22,6 @@ from bench.results.statistics.friedman import friedman
 from bench.results.statistics.ranks import Ranking
 
 ALPHA = 0.05
-N = 1_000
 IMAGES = 360  # of the test set of digits
 Means = Ranks = NDArray[np.float64]  # [n blocks, k methods]
 
@@ -33,7 +33,7 @@ def ranking(means: Means) -> Ranking:
     )  # fmt: skip
 
 
-def alike(n: int, k: int, many: int = N) -> Means:
+def alike(n: int, k: int, many: int) -> Means:
     """Tables [many, n, k] of methods without a difference, in blocks of any level."""
     rng = np.random.default_rng([n, k])
     return rng.normal(size=(many, n, k)) + rng.normal(size=(many, n, 1))
@@ -77,8 +77,8 @@ def test_chi_square_would_exceed_it_with_four_blocks() -> None:
     # The largest rate up to 5 % that the exact p can have, by its whole distribution; chi-square's of 100,000 tables.
     [(4, 3, True, 0.0417), (10, 4, True, 0.0471), (10, 10, False, 0.0422), (20, 12, False, 0.0465)],
 )
-def test_friedman_rejects_a_true_null_at_its_level(n: int, k: int, exact: bool, rate: float) -> None:
-    many = 400 if exact else N
+@counted(150, 1_000)
+def test_friedman_rejects_a_true_null_at_its_level(n: int, k: int, exact: bool, rate: float, many: int) -> None:
     found = [ranking(means).friedman for means in alike(n, k, many)]
     low, high = likely(rate, many)
     assert {f.exact for f in found} == {exact}
@@ -105,10 +105,11 @@ def erring(made: Ranking, methods: int) -> bool:
     # Of 100,000 tables. The studentized range is an approximation: careful with few blocks, never far above 5 %.
     [(3, 4, 0.0069), (4, 3, 0.0416), (15, 3, 0.0554), (10, 4, 0.0532), (5, 5, 0.0382), (10, 10, 0.0435)],
 )
-def test_the_family_wise_error_of_nemenyi(n: int, k: int, rate: float) -> None:
-    made = [ranking(means) for means in alike(n, k)]
+@counted(200, 1_000)
+def test_the_family_wise_error_of_nemenyi(n: int, k: int, rate: float, many: int) -> None:
+    made = [ranking(means) for means in alike(n, k, many)]
     found = [erring(one, k) for one in made]
-    low, high = likely(rate, N)
+    low, high = likely(rate, many)
     assert low <= share(found) <= high
     # The critical difference is the same test.
     distance = made[0].critical_difference

@@ -21,6 +21,11 @@ from bench.trial.optimizers import UPDATES
 from bench.trial.spec import TrialSpec
 
 DATA = images()
+AGREEMENT = [  # precision, steps, and how near
+    ("float32", 20, 1e-6),
+    ("float64", 20, 1e-10),
+    pytest.param("float64", 200, 1e-10, marks=pytest.mark.slow),
+]
 OPTIMIZERS: dict[str, dict[str, Any]] = {
     "momentum": {"lr": 0.02},
     "nesterov": {"lr": 0.02, "nesterov": True},
@@ -48,7 +53,7 @@ def difference(one: dict[str, Tensor], other: dict[str, Tensor]) -> float:
     return max(float((one[name] - other[name]).abs().max()) for name in one)
 
 
-@pytest.mark.parametrize(("precision", "count", "tolerance"), [("float32", 20, 1e-6), ("float64", 200, 1e-10)])
+@pytest.mark.parametrize(("precision", "count", "tolerance"), AGREEMENT)
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("model", ["lenet-300-100", "lenet-5-caffe"])
 @pytest.mark.parametrize("method", ["freeze", "snip"])
