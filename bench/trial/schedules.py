@@ -9,13 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from math import cos, pi
-from typing import TYPE_CHECKING
+from typing import Any
 
-if TYPE_CHECKING:
-    from bench.trial.protocol import Protocol
-
-# (protocol, step, steps, warmup) -> what the learning rate is multiplied by at `step` in warmup … steps - 1.
-Factor = Callable[["Protocol", int, int, int], float]
+Fields = Any  # a `bench.trial.protocol.Protocol`, which reads this table and so is not imported here
+# (fields, step, steps, warmup) -> what the learning rate is multiplied by at `step` in warmup … steps - 1.
+Factor = Callable[[Fields, int, int, int], float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,19 +25,20 @@ class ScheduleRow:
     fields: tuple[str, ...] = ()  # of the protocol, that no schedule without them has
 
 
-def cosine(protocol: Protocol, step: int, steps: int, warmup: int) -> float:
+def cosine(fields: Fields, step: int, steps: int, warmup: int) -> float:
     """(1 + cos(πp)) / 2, with p the fraction of the steps after the warm-up that is done: towards 0."""
     return (1 + cos(pi * (step - warmup) / (steps - warmup))) / 2
 
 
-def constant(protocol: Protocol, step: int, steps: int, warmup: int) -> float:
+def constant(fields: Fields, step: int, steps: int, warmup: int) -> float:
     """1 at every step."""
     return 1.0
 
 
-def at_milestones(protocol: Protocol, step: int, steps: int, warmup: int) -> float:
+def at_milestones(fields: Fields, step: int, steps: int, warmup: int) -> float:
     """gamma to the power of the milestones passed: fractions of the whole training, warm-up included."""
-    return protocol.gamma ** sum(step >= Fraction(str(m)) * steps for m in protocol.milestones)
+    passed = sum(step >= Fraction(str(m)) * steps for m in fields.milestones)
+    return float(fields.gamma**passed)
 
 
 SCHEDULES = {

@@ -1,14 +1,16 @@
-"""The help of the protocol's options, made anew, so that it has the rows of this moment."""
+"""The help of the protocol's options, made when it is asked for: it shows the rows that a test adds."""
 
 from __future__ import annotations
 
 import click
+from click.testing import CliRunner
 
-from bench.cli.options import with_options
 from bench.cli.protocol_options import protocol_options
 
 
 def protocol_help() -> str:
-    """In one line, single spaces between the words."""
-    command = click.command("run")(with_options(protocol_options())(lambda **values: 0))
-    return " ".join(command.get_help(click.Context(command)).split())
+    """The text, every run of spaces and line ends as one space."""
+    command = click.Command("run", params=[])
+    for decorator in reversed(protocol_options()):
+        command = decorator(command)
+    return " ".join(CliRunner().invoke(command, ["--help"], terminal_width=1_000).output.split())
