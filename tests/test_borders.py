@@ -20,7 +20,7 @@ ROOMS = (
 )  # fmt: skip
 ALONE = ("methods", "models", "datasets")  # rooms that import no other
 RESULTS = ("frame", "statistics", "tables", "plots", "page")  # the same of `bench.results`, which imports SHARED alone
-SHARED = {"bench.names"}
+SHARED = {"bench.names", "bench.metrics"}
 ONLY = {  # package -> the modules that may import it
     "ray": {"bench.execution.schedule", "bench.execution.asha"},
     "optuna": {"bench.execution.asha"},

@@ -26,17 +26,16 @@ def print_table(options: Mapping[str, Any]) -> int:
     with usage_errors():
         filters = _filters(options)
         frame = stored_trials()
-        from bench.results.frame.metrics import figure
+        from bench.results.frame.errors import metric_of
+        from bench.results.statistics.analysis import View
         from bench.results.tables.tables import render
 
         _check_reference(options["reference"], set(frame["method"]))
         if options["margin"] is not None and not options["margin"] > 0:
             raise ValueError(f"margin {options['margin']:g}: allowed is margin > 0")
-        shown = figure(options["metric"])
+        shown = metric_of(options["metric"])
         margin = options["margin"] if options["margin"] is not None or not shown.is_accuracy else 0.5
-        text = render(
-            frame,
-            format=options["format_"],
+        view = View(
             reference=options["reference"],
             test=options["test"],
             margin=None if margin is None else margin / shown.factor,
@@ -45,10 +44,10 @@ def print_table(options: Mapping[str, Any]) -> int:
             **filters,
             published=options["published"],
             controls=options["controls"],
-            ranks=options["ranks"],
             classes=_classes(frame),
             test_images={name: row.test for name, row in datasets.DATASETS.items()},
         )
+        text = render(frame, view, format=options["format_"], ranks=options["ranks"])
     click.echo(text.rstrip("\n"))
     return 0
 
@@ -59,7 +58,7 @@ def write_report(options: Mapping[str, Any]) -> int:
     with usage_errors():
         from bench.results.frame.collect import commands
         from bench.results.frame.history import histories
-        from bench.results.page.report import FORMATS, study
+        from bench.results.page.report import FORMATS, report
         from bench.results.statistics.analysis import View
         from bench.results.tables.formats import Picture
 
@@ -71,13 +70,13 @@ def write_report(options: Mapping[str, Any]) -> int:
         view = View(
             reference=options["reference"],
             test=options["test"],
-            names=[options["name"]] if options["name"] else [],
+            sweeps=[options["name"]] if options["name"] else [],
             controls=True,
             published=True,
             classes=_classes(frame),
             test_images={name: row.test for name, row in datasets.DATASETS.items()},
         )
-        blocks = study(frame, view, partial(histories, uri), commands(uri), file.stem)
+        blocks = report(frame, view, partial(histories, uri), commands(uri), file.stem)
     if file.suffix.lower() == ".md":
         for picture in (block for block in blocks if isinstance(block, Picture)):
             write_whole(file.with_name(picture.file), picture.data)
@@ -88,27 +87,20 @@ def write_report(options: Mapping[str, Any]) -> int:
 def print_power(options: Mapping[str, Any]) -> int:
     """Print how many seeds a difference needs."""
     with usage_errors():
-        from bench.results.frame.errors import check_metric
-        from bench.results.frame.metrics import figure
+        from bench.results.frame.errors import metric_of
+        from bench.results.statistics.analysis import View
         from bench.results.statistics.power import Aim
 
         filters, difference = _filters(options), options["difference"]
-        check_metric(options["metric"])
-        if difference is None and not figure(options["metric"]).is_accuracy:
+        if difference is None and not metric_of(options["metric"]).is_accuracy:
             raise ValueError(f"metric {options['metric']}: needs --difference, in its own unit")
         aim = Aim(difference=0.5 if difference is None else difference, alpha=options["alpha"], power=options["power"])
         frame = stored_trials()
         from bench.results.tables.power_table import render
 
         _check_reference(options["reference"], set(frame["method"]))
-        text = render(
-            frame,
-            aim,
-            format=options["format_"],
-            reference=options["reference"],
-            metric=options["metric"],
-            **filters,
-        )
+        view = View(reference=options["reference"], metric=options["metric"], **filters)
+        text = render(frame, view, aim, format=options["format_"])
     click.echo(text.rstrip("\n"))
     return 0
 
@@ -127,15 +119,11 @@ def write_plot(options: Mapping[str, Any]) -> int:
         frame = stored_trials()
         from bench.results.frame.history import histories
         from bench.results.plots.plot_page import write
+        from bench.results.statistics.analysis import View
 
-        figure = plot(
-            frame,
-            options["kind"],
-            partial(histories, existing_store()),
-            metric=options["metric"],
-            **filters,
-            classes=_classes(frame),
-        )
+        metric = options["metric"] or METRICS[options["kind"]][0]
+        view = View(metric=metric, **filters, classes=_classes(frame))
+        figure = plot(frame, options["kind"], view, partial(histories, existing_store()))
         write(figure, file)
     return 0
 
@@ -148,12 +136,12 @@ def _check_place(file: Path) -> None:
     check_folder(f"output {file}", folder)
 
 
-def _filters(options: Mapping[str, Any]) -> dict[str, list[str]]:
+def _filters(options: Mapping[str, Any]) -> dict[str, Any]:
     """What to show, as `results` takes it. Raises ValueError for rates that are none."""
     return {
-        "names": [options["name"]] if options["name"] else [],
+        "sweeps": [options["name"]] if options["name"] else [],
         "methods": [m.strip() for m in options["methods"].split(",")] if options["methods"] else [],
-        "rates": [format(rate, "f") for rate in parse_rates(options["rates"])] if options["rates"] else [],
+        "rates": parse_rates(options["rates"]) if options["rates"] else [],
     }
 
 

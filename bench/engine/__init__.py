@@ -6,5 +6,7 @@ measures    what is measured of a network
 train       the training engine: packs in, results out
 trainers    how the trials of a pack are trained: one alone, or all in one batched step
 member      one trial of a pack while it is trained
-candidates  candidates for hyper-parameters, trained without the test images
+file_size   what a trained network takes as a file
+candidates  file_size   what a trained network takes as a file
+candidates for hyper-parameters, trained without the test images
 """

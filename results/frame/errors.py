@@ -1,4 +1,4 @@
-"""The complaints about a choice that is none of the allowed."""
+"""The errors of a choice that is not among the known ones."""
 
 from __future__ import annotations
 
@@ -6,33 +6,38 @@ from collections.abc import Iterable
 from decimal import Decimal
 from difflib import get_close_matches
 
-from bench import names
+from bench.metrics import METRICS, Metric
+from bench.results.frame.words import rate_text
 
 
-def unknown(kind: str, name: str, known: Iterable[str]) -> ValueError:
-    """What is allowed, and the known name closest in spelling where one is close."""
+def unknown(noun: str, value: str, known: Iterable[str]) -> ValueError:
+    """What the value must be, and the known one closest in spelling if one is close."""
     known = list(known)
-    return _error(kind, name, known, get_close_matches(name, known, n=1, cutoff=0.5))
+    return _error(noun, value, known, get_close_matches(value, known, n=1, cutoff=0.5))
 
 
-def unknown_rate(rate: str, known: Iterable[str]) -> ValueError:
-    """What is allowed, and the nearest number: by spelling 0.95 is closer to 0.5 than 0.7 is."""
-    known = list(known)
-    return _error("rate", rate, known, sorted(known, key=lambda other: abs(Decimal(other) - Decimal(rate)))[:1])
+def unknown_rate(rate: Decimal, known: Iterable[Decimal]) -> ValueError:
+    """What the rate must be, and the nearest number: by spelling 0.95 is closer to 0.5 than 0.7 is."""
+    known = sorted(known)
+    nearest = sorted(known, key=lambda other: abs(other - rate))[:1]
+    return _error("rate", rate_text(rate), [rate_text(r) for r in known], [rate_text(r) for r in nearest])
 
 
-def check_metric(metric: str) -> None:
-    """Raise ValueError for a figure that is none of the store's."""
-    if metric not in names.METRICS:
-        raise unknown("metric", metric, names.METRICS)
+def metric_of(name: str) -> Metric:
+    """The row of a metric. Raises ValueError for a name that is none of the store's."""
+    if name not in METRICS:
+        raise unknown("metric", name, METRICS)
+    return METRICS[name]
 
 
 def check_level(alpha: float) -> None:
     """Raise ValueError unless it can be the level of a test."""
     if not 0 < alpha < 1:
-        raise ValueError(f"alpha {alpha}: allowed is 0 < alpha < 1")
+        raise ValueError(f"alpha {alpha}: must be above 0 and below 1")
 
 
-def _error(kind: str, name: str, known: list[str], close: list[str]) -> ValueError:
+def _error(noun: str, value: str, known: list[str], close: list[str]) -> ValueError:
     hint = f"; did you mean {close[0]}?" if close else ""
-    return ValueError(f"unknown {kind} {name!r}: allowed are {', '.join(known) or 'none, the store has none'}{hint}")
+    return ValueError(
+        f"unknown {noun} {value!r}: must be one of {', '.join(known) or 'none, the store has none'}{hint}"
+    )

@@ -12,8 +12,8 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.lines import Line2D
 
 from bench.results.frame.collect import DENSE
+from bench.results.frame.method_record import method_record
 from bench.results.frame.sections import labels
-from bench.results.statistics.cells import selection_text
 
 # Okabe and Ito (2008), told apart by the colour-blind; black is the dense baseline's, yellow is too faint on white.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
@@ -70,7 +70,7 @@ def styles(frame: pd.DataFrame) -> dict[str, Style]:
     """
     known = frame.assign(label=labels(frame)).drop_duplicates("spec.method")
     backgrounds = dict(zip(known["spec.method"], known["background"], strict=True))
-    selections = {record: selection_text(record) for record, kind in backgrounds.items() if kind != DENSE}
+    selections = {record: method_record(record).selection for record, kind in backgrounds.items() if kind != DENSE}
     named = dict(zip(known["spec.method"], known["label"], strict=True))
     places = _places([(text, named[record]) for record, text in selections.items()])
     made = {}

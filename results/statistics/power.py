@@ -15,7 +15,7 @@ from scipy import optimize, stats
 from bench.results.frame.errors import check_level
 from bench.results.statistics.stats import Interval
 
-MOST = 10_000  # seeds; where more are needed, the number itself is of no use
+MOST = 10_000  # seeds; if more are needed, the number itself is of no use
 SPREAD = 0.90  # level of the interval of a standard deviation
 
 
@@ -29,10 +29,10 @@ class Aim:
 
     def __post_init__(self) -> None:
         if not 0 < self.difference < math.inf:
-            raise ValueError(f"difference {self.difference:g}: allowed is 0 < difference < inf")
+            raise ValueError(f"difference {self.difference:g}: must be above 0 and finite")
         check_level(self.alpha)
         if not self.alpha < self.power < 1:
-            raise ValueError(f"power {self.power:g}: allowed is alpha < power < 1, alpha being {self.alpha:g}")
+            raise ValueError(f"power {self.power:g}: must be above alpha, {self.alpha:g}, and below 1")
 
 
 def power(n: int, effect: float, alpha: float) -> float:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from command_line import COMMAND, bench, environment, stored
 
-from bench import names
+from bench import metrics
 
 ARGUMENTS = ("run", "--rates", "0.9", "--seeds", "3", "--epochs", "30")
 
@@ -78,7 +78,7 @@ def test_killed_and_resumed_equals_unbroken(tmp_path: Path, executor: str, kills
         assert a[key]["status"] == b[key]["status"] == "FINISHED"
         figures = [name for name in b[key] if " at " in name]
         # Epochs 0 … 30, the loss from 1 on; the final ones but two clocks and the memory.
-        assert len(figures) == 31 * len(names.PER_EPOCH) - 1 + len(names.FINAL) - 3
+        assert len(figures) == 31 * len(metrics.per_epoch()) - 1 + len(metrics.final()) - 3
         for name in (*figures, "bench.init_sha256", "bench.mask_sha256", "bench.weights_sha256"):
             assert a[key][name] == b[key][name]
         assert set(a[key]) == set(b[key])

@@ -14,11 +14,11 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from rendered import plot
 from trial_frames import frame, small, trial
 
 from bench import names
 from bench.results.plots.plot_page import write
-from bench.results.plots.plots import plot
 
 T2 = 4.302652729911275  # 0.975 quantile of Student's t with 2 degrees of freedom
 BLUE, VERMILLION, BLACK = "#0072b2", "#d55e00", "#000000"

@@ -12,17 +12,16 @@ import pandas as pd
 import pytest
 from command_line import bench
 from matplotlib.colors import to_hex
+from rendered import plot, render
 from scipy.stats import chi2
 from small_store import Store
 from trial_frames import METHODS, frame, spec_of, trial
 
 from bench import names
 from bench.cli.cli import main
-from bench.results.plots.plots import plot
 from bench.results.statistics.analysis import View
 from bench.results.statistics.ranks import Ranking, rank
 from bench.results.tables.rank_table import both_tests
-from bench.results.tables.tables import render
 
 LEVELS = {"freeze": 0.95, "snip": 0.93, "grasp": 0.90}
 

@@ -7,11 +7,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from rendered import render
 from trial_frames import frame, spec_of, trial
 
 from bench.models import MODELS
 from bench.results.tables.published import COMPARED, published
-from bench.results.tables.tables import render
 
 
 def test_the_files_are_whole() -> None:
