@@ -142,7 +142,9 @@ def test_narrower_values_are_points_of_their_own() -> None:
     assert list(line(made.axes[0], "Pareto front").get_xdata()) == [2.0, 2.5]
     legend = [text.get_text() for text in made.legends[0].get_texts()]
     assert legend == ["freeze", "snip", "as trained (freeze, prune)", "float16 (freeze, prune)", "Pareto front"]
-    (part,) = excerpts(frame([row | {names.VALIDATION_ACCURACY: 0.5} for row in rows]), View(metric="validation_accuracy"))
+    (part,) = excerpts(
+        frame([row | {names.VALIDATION_ACCURACY: 0.5} for row in rows]), View(metric="validation_accuracy")
+    )
     assert {point.dtype for point in points(part)} == {"float32"}
 
 
