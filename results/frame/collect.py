@@ -182,7 +182,7 @@ def _unique(frame: pd.DataFrame) -> pd.DataFrame:
     sweeps = frame.groupby("run_key")["sweeps"].agg(_union)
     done = frame[frame["finished"].astype(bool)].sort_values(["started", "run_id"])
     failed = frame[~frame["finished"].astype(bool)].sort_values(["started", "run_id"], ascending=False)
-    # Finished runs come first, so that a failed one stays only where its key has nothing better.
+    # Finished runs come first, so that a failed one stays only if its key has nothing better.
     kept = pd.concat([done, failed]).drop_duplicates("run_key").drop(columns="finished")
     kept["sweeps"] = kept["run_key"].map(sweeps)
     return kept.sort_values(["protocol", "method", "rate_value", "seed", "run_key"], ignore_index=True)

@@ -1,4 +1,4 @@
-"""Threats to validity that hold for this very store: found in its trials, not recited."""
+"""Threats to validity that hold for this very store, by its trials."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _seeds(analyses: Sequence[Analysis]) -> list[str]:
     if least < FEW:
         effect = multiplicity.smallest_effect(least, m, alpha)
         lines.append(
-            f"Few seeds: n = {least} at the least. The first of {m} comparisons is marked only where its mean exceeds "
+            f"Few seeds: n = {least} at the least. The first of {m} comparisons is marked only if its mean exceeds "
             f"{effect:.1f} standard deviations of the differences; “open” says little."
         )
     if few := sum(c.n < 2 for c in pairs):
@@ -89,7 +89,7 @@ def _mixed(analyses: Sequence[Analysis]) -> list[str]:
             cells = f"{_title(analysis, analyses)}{captions.near_chance(fallen, analysis.cells)}"
             lines.append(
                 f"Some, but not all, seeds are near chance: {cells}. Mean, its "
-                "intervals, t test and TOST of their differences describe neither kind of seed; see the warnings of "
+                "intervals, t test and TOST of their differences describe neither group of seeds; see the warnings of "
                 "the section."
             )
     if counts:

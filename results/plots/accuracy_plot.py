@@ -22,7 +22,7 @@ from bench.results.statistics.cells import Cell
 from bench.results.statistics.shown_cells import Excerpt, crowded, disconnected, interval, missing, over_seeds
 
 HEIGHT = 3.6  # inches of a panel
-COLUMNS, SMALL_HEIGHT = 4, 1.5  # of the panels, one per criterion, where one cannot hold all methods
+COLUMNS, SMALL_HEIGHT = 4, 1.5  # of the panels, one per criterion, if one cannot hold all methods
 LETTERS = 42  # of a line of text beside it
 CHANCE: dict[str, Any] = {"color": GREY, "linestyle": ":", "linewidth": 1.0}
 
@@ -33,11 +33,11 @@ def draw(excerpts: Sequence[Excerpt], styles: Mapping[str, Style]) -> Figure:
     many = any(crowded(excerpt.drawn) for excerpt in drawn)
     panels = [_by_selection(excerpt) if many else {"": excerpt} for excerpt in drawn]
     columns, height = (COLUMNS, SMALL_HEIGHT) if many else (1, HEIGHT)
-    titles = [(excerpt.section.title, len(own)) for excerpt, own in zip(drawn, panels, strict=True)]
-    made, blocks = page(titles, columns=columns, height=height)
-    for axes, own in zip(blocks, panels, strict=True):
-        for place, (panel, (title, excerpt)) in enumerate(zip(axes, own.items(), strict=True)):
-            _panel(panel, excerpt, styles, place=place if many else None)
+    titles = [(excerpt.section.title, len(of_section)) for excerpt, of_section in zip(drawn, panels, strict=True)]
+    figure, blocks = page(titles, columns=columns, height=height)
+    for axes, of_section in zip(blocks, panels, strict=True):
+        for index, (panel, (title, excerpt)) in enumerate(zip(axes, of_section.items(), strict=True)):
+            _panel(panel, excerpt, styles, index=index if many else None)
             panel.set_title(title, fontsize=SMALL)
     chance = [_axes(axes, excerpt) for axes, excerpt in zip(blocks, drawn, strict=True)]
     shown = [styles[cell.record.text] for excerpt in drawn for cell in excerpt.drawn]
@@ -46,11 +46,11 @@ def draw(excerpts: Sequence[Excerpt], styles: Mapping[str, Style]) -> Figure:
         legend.append((Line2D([], [], **CHANCE), "chance"))
     if disconnected(excerpts):
         legend.append(open_entry())
-    finish(made, legend, [f"Mean and 95 % t interval {over_seeds(excerpts)}.", *missing(excerpts)])
-    made.draw_without_rendering()  # lays the panels out, so that labels can be measured
+    finish(figure, legend, [f"Mean and 95 % t interval {over_seeds(excerpts)}.", *missing(excerpts)])
+    figure.draw_without_rendering()  # lays the panels out, so that labels can be measured
     for axes in blocks:
         thin(axes[-1])
-    return made
+    return figure
 
 
 def _by_selection(excerpt: Excerpt) -> dict[str, Excerpt]:
@@ -60,17 +60,17 @@ def _by_selection(excerpt: Excerpt) -> dict[str, Excerpt]:
         if cell.background != DENSE:
             named.setdefault(cell.record.selection, []).append(cell)
     dense = [cell for cell in excerpt.cells if cell.background == DENSE]
-    titled = {_title(own): replace(excerpt, cells=[*dense, *own]) for own in named.values()}
+    titled = {_title(alike): replace(excerpt, cells=[*dense, *alike]) for alike in named.values()}
     return {title: titled[title] for title in sorted(titled) if titled[title].rates}
 
 
-def _title(own: Sequence[Cell]) -> str:
+def _title(alike: Sequence[Cell]) -> str:
     """The pruned method's label, which is the paper's name; else the frozen one's."""
-    return next((cell.label for cell in own if cell.background == "prune"), own[0].label)
+    return next((cell.label for cell in alike if cell.background == "prune"), alike[0].label)
 
 
 def _plain(style: Style) -> Style:
-    """What the lines of all criteria have in common, where each has a panel of its own."""
+    """What the lines of all criteria have in common, if each has its own panel."""
     words = {"freeze": "frozen", "prune": "pruned", DENSE: "dense"}
     colour = style.colour if style.background == DENSE else GREY
     return replace(style, label=words[style.background], colour=colour, order=0)
@@ -85,15 +85,15 @@ def density(rate: Decimal) -> float:
     return float(1 - rate)
 
 
-def _panel(axes: Axes, excerpt: Excerpt, styles: Mapping[str, Style], *, place: int | None) -> None:
-    """Draw a part, at its place among the panels of its section where it has several."""
+def _panel(axes: Axes, excerpt: Excerpt, styles: Mapping[str, Style], *, index: int | None) -> None:
+    """Draw an excerpt; `index`: of its panel, if the section has a panel for each criterion."""
     shown = excerpt.view.shown_metric
-    if place is None:
+    if index is None:
         axes.set_ylabel(textwrap.fill(f"{shown.caption} (%)", LETTERS))
         axes.set_xlabel("rate: share of the weights that is not trained")
-    elif place % COLUMNS == 0:
+    elif index % COLUMNS == 0:
         axes.set_ylabel("%")
-    if place is not None:
+    if index is not None:
         axes.tick_params(axis="x", labelsize=TINY)
     by_record: dict[str, list[Cell]] = {}
     for cell in excerpt.drawn:

@@ -32,7 +32,7 @@ def draw(ranking: Ranking, styles: Mapping[str, Style]) -> Figure:
     words = metric_of(ranking.metric).caption
     title = f"Mean rank over {len(ranking.means)} blocks, 1 = best: {words[:1].lower()}{words[1:]}"
     wrapped = {label: textwrap.fill(str(label), LETTERS) for label in ranking.means}
-    made, [[axes]] = page([(title, 1)], columns=1, height=TOP + LINE * len(wrapped))
+    figure, [[axes]] = page([(title, 1)], columns=1, height=TOP + LINE * len(wrapped))
     drawn = critical_difference_diagram(
         ranking.mean_ranks.rename(wrapped),
         ranking.nemenyi.rename(index=wrapped, columns=wrapped),
@@ -51,8 +51,8 @@ def draw(ranking: Ranking, styles: Mapping[str, Style]) -> Figure:
     _axis(axes, len(wrapped))
     _scale(axes, ranking.critical_difference)
     alike = f"not told apart by Nemenyi's test at {ranking.alpha:g}"
-    finish(made, [(Line2D([], [], **BAR), alike)], [" ".join([both_tests(ranking), *limits(ranking)])])
-    return made
+    finish(figure, [(Line2D([], [], **BAR), alike)], [" ".join([both_tests(ranking), *limits(ranking)])])
+    return figure
 
 
 def _axis(axes: Axes, methods: int) -> None:

@@ -43,13 +43,13 @@ def points(excerpt: Excerpt) -> list[Point]:
     wanted = {(cell.label, cell.rate) for cell in excerpt.cells}
     # Narrower values have the accuracy of the test set alone.
     dtypes = names.VALUE_DTYPES if excerpt.view.metric == names.TEST_ACCURACY else (FLOAT32,)
-    made = []
+    every = []
     for dtype in dtypes:
         accuracies = cells(excerpt.section, column(excerpt.view.metric, dtype))
         sizes = cells(excerpt.section, column(names.STORED_BYTES, dtype))
         both = [pair for pair in zip(accuracies, sizes, strict=True) if (pair[0].label, pair[0].rate) in wanted]
-        made += [_point(accuracy, size, dtype) for accuracy, size in both]
-    return made
+        every += [_point(accuracy, size, dtype) for accuracy, size in both]
+    return every
 
 
 def _point(accuracy: Cell, size: Cell, dtype: str) -> Point:
@@ -82,13 +82,13 @@ def draw(excerpts: Sequence[Excerpt], styles: Mapping[str, Style]) -> Figure:
     Raises ValueError if no cell has both figures.
     """
     every = {excerpt.section.title: points(excerpt) for excerpt in excerpts}
-    shown = {title: drawn for title, found in every.items() if (drawn := [p for p in found if p.cell.values])}
+    shown = {title: drawn for title, of_excerpt in every.items() if (drawn := [p for p in of_excerpt if p.cell.values])}
     if not shown:
         raise ValueError(f"plot storage: no trial shown has both {names.STORED_BYTES} and {excerpts[0].view.metric}")
-    made, blocks = page([(title, 1) for title in shown], columns=1, height=HEIGHT)
+    figure, blocks = page([(title, 1) for title in shown], columns=1, height=HEIGHT)
     for (axes,), drawn in zip(blocks, shown.values(), strict=True):
         _panel(axes, drawn, styles, excerpts[0].view.shown_metric.factor)
-    drawn = [point for found in shown.values() for point in found]
+    drawn = [point for of_excerpt in shown.values() for point in of_excerpt]
     legend = [
         *_methods(styles[point.cell.record.text] for point in drawn),
         *_types({point.dtype for point in drawn}),
@@ -100,9 +100,11 @@ def draw(excerpts: Sequence[Excerpt], styles: Mapping[str, Style]) -> Figure:
     ]
     mean = f"Mean and 95 % t interval of the accuracy {over_seeds(excerpts)}; 1 kB = 1000 bytes."
     finish(
-        made, legend + ([open_entry()] if disconnected(plain) else []), [mean, *missing(plain), *_fewer(shown.values())]
+        figure,
+        legend + ([open_entry()] if disconnected(plain) else []),
+        [mean, *missing(plain), *_fewer(shown.values())],
     )
-    return made
+    return figure
 
 
 def _fewer(shown: Iterable[Sequence[Point]]) -> list[str]:
@@ -154,10 +156,10 @@ def _methods(shown: Iterable[Style]) -> list[Entry]:
 
 def _types(shown: set[str]) -> list[Entry]:
     """The legend entries of the value types, if there are several."""
-    made: list[Entry] = []
+    entries: list[Entry] = []
     for dtype in names.VALUE_DTYPES if shown - {FLOAT32} else ():
         if dtype in shown:
             look: dict[str, Any] = {"linestyle": "none", "color": GREY}
             both = tuple(Line2D([], [], marker=marker, **look) for marker in MARKERS[dtype])
-            made.append((both, f"{'as trained' if dtype == FLOAT32 else dtype} (freeze, prune)"))
-    return made
+            entries.append((both, f"{'as trained' if dtype == FLOAT32 else dtype} (freeze, prune)"))
+    return entries

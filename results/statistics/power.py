@@ -21,7 +21,7 @@ SPREAD = 0.90  # level of the interval of a standard deviation
 
 @dataclass(frozen=True, kw_only=True)
 class Aim:
-    """What is to be found: a mean difference, in the unit of the standard deviation, at a level and with a power."""
+    """What to detect: a mean difference, in the unit of the standard deviation, at a level and with a power."""
 
     difference: float
     alpha: float = 0.05
@@ -38,7 +38,7 @@ class Aim:
 def power(n: int, effect: float, alpha: float) -> float:
     """P(|T| > t(1 - alpha/2, n-1)), T noncentral t with n - 1 degrees of freedom, noncentrality effect·sqrt(n)."""
     critical, shift = stats.t.ppf(1 - alpha / 2, n - 1), abs(effect) * math.sqrt(n)
-    # Rejecting on the wrong side is all but impossible where scipy's far tail has no number.
+    # If scipy's far tail has no number, rejecting on the wrong side is all but impossible.
     wrong = stats.nct.cdf(-critical, n - 1, shift)
     return float(stats.nct.sf(critical, n - 1, shift)) + (0.0 if math.isnan(wrong) else float(wrong))
 

@@ -134,7 +134,7 @@ def p_permutation(d: Vector) -> float:
     return float(tested.pvalue)
 
 
-# The smallest p of a test, however many pairs: where flips are drawn, (1 + 0)/(1 + FLIPS) of either tail.
+# The smallest p of a test, however many pairs: if flips are drawn, (1 + 0)/(1 + FLIPS) of either tail.
 LEAST: dict[str, float] = {"permutation": 2 / (1 + FLIPS)}
 TESTS: dict[str, Callable[[Vector], float]] = {"t": p_t, "wilcoxon": p_wilcoxon, "permutation": p_permutation}
 

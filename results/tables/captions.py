@@ -63,7 +63,7 @@ def main_caption(analysis: Analysis) -> str:
     total = len(analysis.section.seeds)
     return (
         f"{shown.caption}{unit}: mean ± standard deviation (ddof 1) over n = {counted(total, 'seed')}, "
-        f"fewer where the entry says so.{primary} Columns: the rate, the fraction of the weights of Conv and Linear "
+        f"fewer if the entry says so.{primary} Columns: the rate, the fraction of the weights of Conv and Linear "
         "layers that is not trained; biases and BatchNorm's scale and shift are always trained and not part of the "
         f"rate.{_dense(analysis)}"
     )
@@ -181,7 +181,7 @@ def _exact_reach(counts: list[int], m: int, alpha: float, test: str) -> str:
 
 
 def margin(analysis: Analysis) -> str:
-    """The margin of equivalence, and a warning where it is finer than the test set can tell."""
+    """The margin of equivalence, and a warning if it is finer than the test set can tell."""
     shown, value = analysis.view.shown_metric, analysis.view.margin
     if value is None:
         return "Equivalence is not judged: no margin is given for this figure."

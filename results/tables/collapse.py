@@ -12,7 +12,7 @@ from bench.results.tables.formats import Grid
 
 
 def collapse(analysis: Analysis) -> Grid | None:
-    """Methods × where they collapse, over all rates of the section; None if no mask is known."""
+    """Methods × the rate at which they collapse, over all rates of the section; None if no mask is known."""
     masked = [cell for cell in analysis.cells if cell.background != DENSE and names.LIVE_WEIGHTS in cell.counts]
     shown = sorted(
         {cell.label for cell in analysis.shown if cell.background != DENSE} & {cell.label for cell in masked}

@@ -72,10 +72,10 @@ def csv(analyses: Sequence[Analysis]) -> str:
     rows = []
     for analysis in analyses:
         section = analysis.section
-        place = {"dataset": section.dataset, "model": section.model, "differs": json.dumps(dict(section.differs))}
+        title = {"dataset": section.dataset, "model": section.model, "differs": json.dumps(dict(section.differs))}
         controls = _controls(analysis) if analysis.view.controls else []
         for record in (*_cells(analysis), *_primary(analysis), *_secondary(analysis), *controls):
-            rows.append({**place, **{name: _flat(value) for name, value in record.items()}})
+            rows.append({**title, **{name: _flat(value) for name, value in record.items()}})
     frame = pd.DataFrame(rows, columns=[*PLACE, *CELL, *columns.value_names()], dtype=object)
     return str(frame.to_csv(index=False, lineterminator="\n"))
 

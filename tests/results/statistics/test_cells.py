@@ -45,7 +45,7 @@ def test_a_done_trial_without_the_figure_is_named() -> None:
 
 def test_unknown_metric() -> None:
     (section,) = sections(frame(small()))
-    with pytest.raises(ValueError, match="unknown metric 'accuracy': allowed are "):
+    with pytest.raises(ValueError, match="unknown metric 'accuracy': must be one of "):
         cells(section, "accuracy")
 
 

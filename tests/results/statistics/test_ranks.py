@@ -113,7 +113,7 @@ def test_sanity_controls_have_no_rank() -> None:
     [
         ({"freeze": 0.9, "snip": 0.8}, ("digits",), {}, "ranks of 2 methods over 2 blocks .*at least 3 methods and 2"),
         (LEVELS, ("digits",), {"rates": ["0.9"]}, "ranks of 3 methods over 1 block "),
-        (LEVELS, ("digits",), {"metric": names.FLOW_SUM}, "ranks of gradient_flow_sum: allowed is a metric of which"),
+        (LEVELS, ("digits",), {"metric": names.FLOW_SUM}, "ranks of gradient_flow_sum: must be a metric of which"),
     ],
 )
 def test_too_little_to_rank(levels: dict[str, float], sets: tuple[str], view: dict[str, Any], said: str) -> None:
@@ -182,7 +182,7 @@ def test_ranks_as_numbers() -> None:
     assert made["nemenyi"]["freeze"]["grasp"] == made["nemenyi"]["grasp"]["freeze"] == pytest.approx(0.013, abs=5e-4)
     assert [block["dataset"] for block in made["blocks"]] == ["digits", "digits", "mnist", "mnist"]
     assert "ranks" not in json.loads(render(frame(stored(LEVELS)), format="json"))
-    with pytest.raises(ValueError, match="format csv with ranks: allowed are github, latex, html, json"):
+    with pytest.raises(ValueError, match="format csv with ranks: must be one of github, latex, html, json"):
         render(frame(stored(LEVELS)), ranks=True, format="csv")
 
 

@@ -75,7 +75,7 @@ def test_where_nothing_is_known() -> None:
 
 
 def test_of_the_test_accuracy_only() -> None:
-    with pytest.raises(ValueError, match="metric stored_bytes beside published figures: allowed is test_accuracy"):
+    with pytest.raises(ValueError, match="metric stored_bytes beside published figures: must be test_accuracy"):
         render(frame(rows()), published=True, metric="stored_bytes")
 
 
