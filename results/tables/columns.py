@@ -59,14 +59,14 @@ def _effect(analysis: Analysis, c: Comparison) -> str:
 
 
 def verdict(analysis: Analysis, c: Comparison) -> str:
-    """What the tests say, what they rest on, and what to doubt."""
+    """What the tests say, and what they rest on."""
     arrow = {"higher": "higher ↑", "lower": "lower ↓"}.get(c.verdict, "")
     by = BY[c.decided_by] if c.decided_by != analysis.view.test else ""
     exact = c.decided_by in ("wilcoxon", "permutation")
     small = "n too small" if exact and not markable(c, c.family, analysis.view.alpha) else ""
     said = ", ".join(clause for clause in (arrow, "equivalent ≈" if c.equivalent else "", by, small) if clause)
     cut = f"†{c.disconnected}" if c.disconnected else ""
-    return " ".join(mark for mark in (said or "open", cut, doubt_marks(analysis, c)) if mark)
+    return " ".join(words for words in (said or "open", cut) if words)
 
 
 def doubt_marks(analysis: Analysis, c: Comparison) -> str:
@@ -133,7 +133,7 @@ COLUMNS = (
     ),
     Column(
         header="verdict",
-        text=verdict,
+        text=lambda analysis, c: f"{verdict(analysis, c)} {doubt_marks(analysis, c)}".strip(),
         values={
             "verdict": lambda _, c: c.verdict,
             "equivalent": lambda _, c: c.equivalent,
