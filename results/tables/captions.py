@@ -97,7 +97,7 @@ def legend(analysis: Analysis, grid: Grid) -> str:
         )
     if "≈" in marks:
         said.append(f"≈: equivalent to {analysis.reference} within the margin.")
-    if said and analysis.twin and any(row[0] == analysis.twin for row in grid.rows):
+    if any(mark in marks for mark in "↑↓≈") and any(row[0] == analysis.twin for row in grid.rows):
         said.append(f"{analysis.twin} has the marks of the family of freeze − prune.")
     if "†" in marks:
         said.append(

@@ -122,7 +122,7 @@ def test_the_threat_is_named_where_it_holds() -> None:
 
     assert "One set of hyper-parameters" in said([trial("snip", "0.9", 0, 0.9)])
     alone = said(rows())
-    assert "One set" not in alone and "Tuned is learning rate alone, by validation accuracy at 1 seed" in alone
+    assert "One set" not in alone and "Tuned is learning rate only, by validation accuracy at 1 seed" in alone
     both = said([*rows(), trial("snip", "0.9", 0, 0.9)])
     assert "a difference may be one of tuning (digits · lenet-5-caffe · lr = 0.1 · not tuned)" in both
     assert "(digits · lenet-5-caffe · lr tuned (0.01:1, budget 8, seeds 1000))" in both
