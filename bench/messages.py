@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 
@@ -17,36 +17,36 @@ PARTS = ("methods", "models", "datasets", "results")  # of bench, which were pac
 
 
 @contextmanager
-def usage_errors(kind: type[ValueError] = ValueError) -> Iterator[None]:
-    """An error of this kind raised in here is about what the user gave: one line, exit code 2."""
+def usage_errors(error_type: type[ValueError] = ValueError) -> Iterator[None]:
+    """An error of this type raised in here is about what the user gave: one line, exit code 2."""
     try:
         yield
-    except kind as error:
+    except error_type as error:
         import click
 
         raise click.UsageError(str(error)) from error
 
 
 @contextmanager
-def announced(text: str) -> Iterator[None]:
-    """Say what is going to be done once all checks in here are passed, or soon where they take longer.
+def announced(line: str) -> Iterator[None]:
+    """Say what is going to be done once all checks in here are passed, or soon if they take longer.
 
     So a usage error stays one line, and a slow check (a download, a server) lets nobody wait in the dark.
     """
-    soon = threading.Timer(SOON_SECONDS, say, [text])
+    soon = threading.Timer(SOON_SECONDS, say, [line])
     soon.start()
     try:
         yield
         if not soon.finished.is_set():
-            say(text)
+            say(line)
     finally:
         soon.cancel()
         soon.join()
 
 
-def say(text: str) -> None:
+def say(line: str) -> None:
     """One line on stderr, at once: stdout is for results."""
-    print(text, file=sys.stderr, flush=True)
+    print(line, file=sys.stderr, flush=True)
 
 
 def one_line(error: BaseException) -> str:
@@ -75,10 +75,10 @@ def folded(message: object) -> str:
 
 
 def nearest(noun: str, name: str, known: Sequence[str]) -> str:
-    """The one-line complaint about an unknown name: what is allowed and the nearest match.
+    """The one-line complaint about an unknown name: what it must be, and the nearest match.
 
     >>> nearest("method", "frezee", ["dense", "freeze"])
-    "unknown method 'frezee': allowed are dense, freeze; did you mean freeze?"
+    "unknown method 'frezee': must be one of dense, freeze; did you mean freeze?"
     """
     return unknown(noun, name, known, get_close_matches(name, known, n=1, cutoff=0.5))
 
@@ -86,7 +86,18 @@ def nearest(noun: str, name: str, known: Sequence[str]) -> str:
 def unknown(noun: str, name: str, known: Sequence[str], close: Sequence[str]) -> str:
     """`nearest` for names whose nearest match is not a matter of spelling: `close` begins with it, or is empty."""
     hint = f"; did you mean {close[0]}?" if close else ""
-    return f"unknown {noun} {name!r}: allowed are {', '.join(known)}{hint}"
+    return f"unknown {noun} {name!r}: {one_of(known)}{hint}"
+
+
+def one_of(choices: Collection[str]) -> str:
+    """What a name must be.
+
+    >>> one_of(["t", "wilcoxon"]), one_of(["main"]), one_of([])
+    ('must be one of t, wilcoxon', 'must be main', 'there is none')
+    """
+    if not choices:
+        return "there is none"
+    return f"must be {'one of ' if len(choices) > 1 else ''}{', '.join(choices)}"
 
 
 def counted(number: int, noun: str) -> str:

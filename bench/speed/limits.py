@@ -85,8 +85,8 @@ def as_table(result: Mapping[str, Any]) -> str:
     lines = [
         f"{r['kind']}, {r['background']}: {r['limit']:g} (committed: {r['committed']:g})" for r in result["limits"]
     ]
-    text: str = tabulate(rows, headers=headers, tablefmt="github", disable_numparse=True) + "\n\n" + "\n".join(lines)
-    return text
+    table = tabulate(rows, headers=headers, tablefmt="github", disable_numparse=True)
+    return "\n\n".join([table, "\n".join(lines)])
 
 
 def ratio(case: Case, fraction: float, rounds: int) -> dict[Background, float]:

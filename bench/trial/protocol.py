@@ -26,15 +26,15 @@ INFINITY = float("inf")
 COUNT = Range("a whole number >= 1", lambda v: v >= 1)
 POSITIVE = Range("{} > 0", lambda v: 0 < v < INFINITY)
 NOT_NEGATIVE = Range("{} >= 0", lambda v: 0 <= v < INFINITY)
-RISING = Range("rising fractions of the training, in (0, 1)", lambda v: all(a < b for a, b in pairwise((0.0, *v, 1.0))))
+RISING = Range("rising fractions of the training, in (0, 1)", lambda v: all(x < y for x, y in pairwise((0.0, *v, 1.0))))
 GAMMA = 0.1
 
 
-def _fractions(text: str) -> tuple[float, ...]:
+def _fractions(milestones: str) -> tuple[float, ...]:
     try:
-        return tuple(float(item) for item in text.split(","))
+        return tuple(float(fraction) for fraction in milestones.split(","))
     except ValueError:
-        raise ValueError(f"milestones {text!r}: allowed are fractions of the training, as 0.5,0.75") from None
+        raise ValueError(f"milestones {milestones!r}: must be fractions of the training, such as 0.5,0.75") from None
 
 
 def _counted(number: float, noun: str) -> str:
@@ -119,11 +119,11 @@ class Protocol:
     )
     step: Step = row(  # resolved: `bench.trial.step_kind.resolve_step`
         "dense", flag="--step", auto=True, plain=("dense",), stated=False,
-        help="Gradients of all weights, or of the live ones alone; auto: what is faster at the rate.",
+        help="Gradients of all weights, or only of the live ones; auto: what is faster at the rate.",
     )
     pack: Pack = row(  # resolved: `bench.trial.pack_kind.resolve_pack`
         "single", flag="--pack", auto=True, plain=("single",), stated=False,
-        help="Each trial alone, or all of one protocol in one batched step, its convolutions grouped (vmap) or as"
+        help="Each trial by itself, or all of one protocol in one batched step, its convolutions grouped (vmap) or as"
         " products of their patches (unfold); auto: single on the cpu, unfold on cuda.",
     )
     tf32: bool = row(False, flag="--tf32", help="TF32 matrix products (cuda).", plain=(False,), stated=False)
@@ -143,5 +143,5 @@ CLAUSES: tuple[str, ...] = get_args(Clause)
 
 
 def has_effect(name: str, fields: Mapping[str, Any]) -> bool:
-    """Whether a field says anything beside those fields: it does not if only another schedule than theirs has it."""
-    return not (alone := schedules_with(name)) or fields.get("schedule") in alone
+    """Whether a field says anything beside those fields: it does not if only other schedules than theirs have it."""
+    return not (schedules := schedules_with(name)) or fields.get("schedule") in schedules

@@ -27,7 +27,7 @@ class SweepRequest:
     dataset: str = DATASET()
     model: str | None = MODEL()
     name: str | None = option("--name", "Name of the sweep.  [default: DATASET-MODEL]")
-    dense: bool = option("--dense/--no-dense", "Train the dense baseline along.", default=True)
+    dense: bool = option("--dense/--no-dense", "Train the dense baseline too.", default=True)
     device: str = DEVICE()
     cpus_per_trial: int = option("--cpus-per-trial", "Threads of a trial.", type=int, default=1)
     gpus_per_trial: float | None = option(
@@ -70,7 +70,7 @@ class RunRequest(SweepRequest):
     )
     tuned: str | None = option(
         "--tuned",
-        "Train each method and rate with the values that `tune` chose for it; SEARCH: which, where several fit.",
+        "Train each method and rate with the values that `tune` chose for it; SEARCH: which, if several fit.",
         is_flag=False,
         flag_value="",
         metavar="[SEARCH]",
@@ -81,7 +81,7 @@ class RunRequest(SweepRequest):
 class TuneRequest(SweepRequest):
     """A sweep whose hyper-parameters are to be chosen."""
 
-    search: str = option("--search", f"What: {SEARCH_HELP}.", default="lr", before="seeds")
+    search: str = option("--search", f"A {SEARCH_HELP}.", default="lr", before="seeds")
     budget: int = option(
         "--budget", "Candidates for each method and rate, and for dense.", type=int, default=8, before="seeds"
     )

@@ -56,8 +56,8 @@ def test_a_list_is_sorted_and_unique(items: list[Decimal]) -> None:
     ["1.5", "-0.1", "abc", "0.9:", ":0.9", "0.995:0.9", "1", "nan", "inf", "", ",", "0.9,", "0.9:0.99:1", "0.9:0.99:x",
      "0.9:0.95:3:4", "0.9:1", "1e400"],
 )  # fmt: skip
-def test_bad_rates_name_the_value_and_what_is_allowed(text: str) -> None:
-    with pytest.raises(ValueError, match=r"^rates? .*(allowed|whole number)[^\n]*$"):
+def test_bad_rates_name_the_value_and_what_it_must_be(text: str) -> None:
+    with pytest.raises(ValueError, match=r"^rates? .*(must be|whole number)[^\n]*$"):
         parse_rates(text)
 
 

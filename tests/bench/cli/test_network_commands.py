@@ -99,9 +99,9 @@ def test_a_run_is_named_by_its_beginning(store: Path, here: Path, capsys: pytest
         (["export", "zzzzzzzz", "-o", "nowhere/a.frz"], "nowhere/a.frz: no such folder"),
         (["export", "zzzzzzzz", "-o", "a.frz", "--value-dtype", "int4"], "'int4' is not one of"),
         (["verify", "b.frz"], "File 'b.frz' does not exist"),
-        (["narrow", "--value-dtype", "float32"], "value-dtype 'float32': allowed are float16, bfloat16, int8"),
+        (["narrow", "--value-dtype", "float32"], "value-dtype 'float32': must be one of float16, bfloat16, int8"),
         (["narrow", "--name", "nothing"], "name nothing: no stored network"),
-        (["export", "zzzz", "-o", "/dev/null"], "output /dev/null: allowed is a file"),
+        (["export", "zzzz", "-o", "/dev/null"], "output /dev/null: must be a file"),
         (["export", "zzzz", "-o", "a.frz", "--data-root", "x"], "--data-root without --value-dtype"),
     ],
 )
@@ -149,7 +149,7 @@ def test_verify_tells_what_differs(
     assert main(["verify", "a.frz"]) == 1
     assert "a.frz: corrupted or cut off" in capsys.readouterr().err
     Path("a.frz").write_bytes(data)
-    monkeypatch.setattr("bench.cli.network_commands.logits_checksum", lambda *_: hashlib.sha256().hexdigest())
+    monkeypatch.setattr("bench.cli.verify_command.logits_checksum", lambda *_: hashlib.sha256().hexdigest())
     assert main(["verify", "a.frz"]) == 1
     assert facts(capsys)["logits"].startswith("DIFFERENT")
 
@@ -158,7 +158,7 @@ def test_another_accuracy_is_an_error_where_the_trial_ran_alone_on_a_cpu(
     store: Path, here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     exported(store)
-    monkeypatch.setattr("bench.cli.network_commands.accuracy_of", lambda *_: 0.125)
+    monkeypatch.setattr("bench.cli.verify_command.accuracy_of", lambda *_: 0.125)
     capsys.readouterr()
     assert main(["verify", "a.frz"]) == 1
     out, err = capsys.readouterr()
@@ -183,7 +183,7 @@ def test_single_images_are_excused_where_the_trial_ran_otherwise(
     spec = found.header.spec.model_copy(update=fields)
     header = found.header.model_copy(update={"spec": spec, "test_accuracy": found.header.test_accuracy + recorded})
     monkeypatch.setattr(
-        "bench.cli.network_commands.open_artefact", lambda file: Artefact(header, found.model, found.masks)
+        "bench.cli.verify_command.open_artefact", lambda file: Artefact(header, found.model, found.masks)
     )
     assert main(["verify", "a.frz"]) == code
 

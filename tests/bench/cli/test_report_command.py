@@ -39,7 +39,7 @@ def test_a_page_of_a_store(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize(
     ("output", "message"),
     [
-        ("page.pdf", "output page.pdf: allowed are the suffixes .html, .md"),
+        ("page.pdf", "output page.pdf: its suffix must be one of .html, .md"),
         ("none/page.md", "output none/page.md: no such folder"),
         ("page.md", "no store at sqlite:///{folder}/mlflow.db: `python -m bench run` makes one, "),
     ],

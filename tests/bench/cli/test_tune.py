@@ -29,7 +29,7 @@ from bench.storage.choices import cells
 from bench.trial.result import Tried
 from bench.trial.search import Search, read_search
 
-SEARCH = Search(bounds=(("lr", 0.01, 1.0),), own=(0.1,), budget=2, seeds=(1000, 1001), grace=1)
+SEARCH = Search(bounds=(("lr", 0.01, 1.0),), protocol_values=(0.1,), budget=2, seeds=(1000, 1001), grace=1)
 
 
 def draw(folder: Path, split: str, each: int, seed: int) -> None:
@@ -227,7 +227,7 @@ def test_a_presets_seeds_are_not_those_of_the_search() -> None:
 
 
 def test_a_count_is_no_seed_of_a_search(tmp_path: Path, said: Said) -> None:
-    assert said(tmp_path, "tune", "--seeds", "3") == (2, "", "error: seeds 3: allowed is first:last, or a comma list\n")
+    assert said(tmp_path, "tune", "--seeds", "3") == (2, "", "error: seeds 3: must be first:last, or a comma list\n")
 
 
 def test_a_tuned_sweep_resolves_each_cell() -> None:

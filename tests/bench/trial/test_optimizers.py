@@ -39,9 +39,9 @@ def test_its_learning_rate_is_no_other_optimizers() -> None:
 def test_the_spec_knows_it() -> None:
     assert spec(optimizer="sign").record()["optimizer"] == "sign"
     assert spec(optimizer="sign").run_key != spec().run_key
-    with pytest.raises(ValueError, match=f"^optimizer 'lamb': allowed are {', '.join(UPDATES)}$"):
+    with pytest.raises(ValueError, match=f"^optimizer 'lamb': must be one of {', '.join(UPDATES)}$"):
         spec(optimizer="lamb")
-    with pytest.raises(ValueError, match=r"^nesterov with sign, momentum 0\.9: allowed is sgd with momentum > 0$"):
+    with pytest.raises(ValueError, match=r"^nesterov with sign, momentum 0\.9: must be sgd with momentum > 0$"):
         spec(optimizer="sign", nesterov=True)
 
 
@@ -50,7 +50,7 @@ def test_nesterov_where_its_row_says_so(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setitem(UPDATES, "sign", row)
     assert spec(optimizer="sign", nesterov=True).nesterov
     assert "Nesterov momentum (sgd, sign)." in protocol_help()
-    with pytest.raises(ValueError, match="allowed is sgd or sign with momentum > 0"):
+    with pytest.raises(ValueError, match="must be sgd or sign with momentum > 0"):
         spec(optimizer="adam", nesterov=True)
 
 

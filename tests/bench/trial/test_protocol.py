@@ -44,7 +44,7 @@ told = {
     "read": [read_protocol(given)["dither"] for given in ({}, {"dither": 0.25})],
     "words": [protocol({"weight_decay": 0.1, "dither": value}) for value in (0.25, 0)],
     "compared": COMPARED,
-    "search": read_search("dither=0.01:0.1", 1, [1000], vars(smooth)).text,
+    "search": read_search("dither=0.01:0.1", 1, [1000], vars(smooth)).label,
 }
 print(json.dumps(told))
 """
@@ -75,7 +75,7 @@ def test_a_row_is_an_option(answers: tuple[str, str, dict[str, Any]]) -> None:
     (line,) = [line for line in out.splitlines() if line.startswith("  --dither")]
     assert " ".join(line.split()) == "--dither FLOAT Noise on the images. [default: 0.0]"
     assert told["read"] == [0.0, 0.25]
-    assert err == "error: dither 2.0: allowed is 0 <= dither < 1\n"
+    assert err == "error: dither 2.0: must be 0 <= dither < 1\n"
     assert "--dither of 2: 2\n" in out
 
 

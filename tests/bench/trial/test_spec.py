@@ -31,12 +31,12 @@ def test_golden_run_key() -> None:
 OTHER: dict[str, Any] = {  # where another value is not just any
     "dataset": "x", "data_hash": "1", "model": "x", "method": METHODS["snip"], "rate": Decimal("0.91"), "seed": 1,
     "initialiser": "he-normal", "milestones": (0.5,),
-    "tuning": Search(bounds=(("lr", 0.01, 1.0),), own=(0.1,), budget=8, seeds=(1000,), grace=1),
+    "tuning": Search(bounds=(("lr", 0.01, 1.0),), protocol_values=(0.1,), budget=8, seeds=(1000,), grace=1),
 }  # fmt: skip
 
 
 def other(field: str) -> Any:
-    """A value that the field has not by default."""
+    """A value other than the field's default."""
     row = FIELD_ROWS[field]
     if field in OTHER:
         return OTHER[field]
@@ -66,7 +66,7 @@ def test_one_value_one_key() -> None:
 
 
 def test_dense_has_no_rate() -> None:
-    with pytest.raises(ValueError, match=r"dense at rate 0\.9: allowed is 0"):
+    with pytest.raises(ValueError, match=r"dense at rate 0\.9: must be 0"):
         replace(spec(), method=METHODS["dense"])
 
 
@@ -113,32 +113,35 @@ def test_a_plug_ins_source_is_part_of_the_key(tmp_path: Any, monkeypatch: pytest
 @pytest.mark.parametrize(
     ("fields_", "message"),
     [
-        ({"epochs": 0}, "epochs 0: allowed is a whole number >= 1"),
-        ({"batch_size": -1}, "batch_size -1: allowed"),
-        ({"seed": 2**32}, "seed 4294967296: allowed is 0 <= seed < 4294967296"),
-        ({"lr": 0}, "lr 0.0: allowed is lr > 0"),
-        ({"lr": float("nan")}, "lr nan: allowed"),
-        ({"momentum": 1}, "momentum 1.0: allowed is 0 <= momentum < 1"),
+        ({"epochs": 0}, "epochs 0: must be a whole number >= 1"),
+        ({"batch_size": -1}, "batch_size -1: must be a whole number >= 1"),
+        ({"seed": 2**32}, "seed 4294967296: must be 0 <= seed < 4294967296"),
+        ({"lr": 0}, "lr 0.0: must be lr > 0"),
+        ({"lr": float("nan")}, "lr nan: must be lr > 0"),
+        ({"momentum": 1}, "momentum 1.0: must be 0 <= momentum < 1"),
         ({"nesterov": True, "momentum": 0}, "nesterov with sgd, momentum 0.0"),
         ({"optimizer": "adam", "nesterov": True}, "nesterov with adam"),
-        ({"optimizer": "lamb"}, "optimizer 'lamb': allowed are sgd, adam, adamw"),
-        ({"criterion_statistics": "runing"}, "criterion_statistics 'runing': allowed are batch, running"),
-        ({"criterion_precision": "bfloat16"}, "criterion_precision 'bfloat16': allowed are float32, float64"),
-        ({"device": "tpu"}, "device 'tpu': allowed are cpu, cuda"),
-        ({"pack": "streams"}, "pack 'streams': allowed are single, vmap, unfold"),
-        ({"pack": "vmap", "step": "sparse"}, "step sparse with pack vmap: allowed with pack single"),
-        ({"milestones": (0.5,)}, "milestones (0.5,) with schedule cosine"),
-        ({"schedule": "step"}, "milestones () with schedule step"),
-        ({"schedule": "step", "milestones": (0.5, 0.5)}, "milestones (0.5, 0.5): allowed is rising"),
-        ({"warmup_epochs": 1}, "warmup_epochs 1.0: allowed is less than the 1 epochs"),
+        ({"optimizer": "lamb"}, "optimizer 'lamb': must be one of sgd, adam, adamw"),
+        ({"criterion_statistics": "runing"}, "criterion_statistics 'runing': must be one of batch, running"),
+        ({"criterion_precision": "bfloat16"}, "criterion_precision 'bfloat16': must be one of float32, float64"),
+        ({"device": "tpu"}, "device 'tpu': must be one of cpu, cuda"),
+        ({"pack": "streams"}, "pack 'streams': must be one of single, vmap, unfold"),
+        ({"pack": "vmap", "step": "sparse"}, "step sparse with pack vmap: the pack must be single"),
+        ({"milestones": (0.5,)}, "milestones (0.5,) with schedule cosine: the schedule must be step"),
+        ({"schedule": "step"}, "milestones () with schedule step: must be given"),
+        ({"schedule": "step", "milestones": (0.5, 0.5)}, "milestones (0.5, 0.5): must be rising"),
+        ({"warmup_epochs": 1}, "warmup_epochs 1.0: must be less than the 1 epochs"),
         ({"validation_fraction": 1}, "validation_fraction 1.0"),
-        ({"step": "auto"}, "step 'auto': allowed are dense, sparse"),
-        ({"step": "sparse", "rate": "0"}, "step sparse at rate 0: allowed is dense"),
-        ({"step": "sparse", "device": "cuda"}, "step sparse on cuda: allowed on the cpu"),
-        ({"step": "sparse", "precision": "bfloat16"}, "step sparse in bfloat16: allowed in float32 and float64"),
+        ({"step": "auto"}, "step 'auto': must be one of dense, sparse"),
+        ({"step": "sparse", "rate": "0"}, "step sparse at rate 0: must be dense"),
+        ({"step": "sparse", "device": "cuda"}, "step sparse on cuda: the device must be cpu"),
+        (
+            {"step": "sparse", "precision": "bfloat16"},
+            "step sparse in bfloat16: the precision must be float32 or float64",
+        ),
     ],
 )
-def test_errors_name_value_and_allowed(fields_: dict[str, Any], message: str) -> None:
+def test_errors_name_the_value_and_what_it_must_be(fields_: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError) as error:
         spec(**fields_)
     assert message in str(error.value)
