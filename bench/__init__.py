@@ -1,6 +1,7 @@
 """Freeze or prune? The harness, a room a folder; imports run from the lower rooms of this list to those above it.
 
 names        the names under which a trial is stored: the one list shared by the writers and `bench.results`
+metrics      the figures of a trial, a row each: how it is shown, when and by what it is computed; shared likewise
 messages     what is said on stderr, errors of one line, and words that many messages share
 canonical    one text of a record, and its key
 disk         files written whole, and locks between processes

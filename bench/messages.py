@@ -103,7 +103,12 @@ def one_of(choices: Collection[str]) -> str:
 def counted(number: int, noun: str) -> str:
     """The number and its noun.
 
-    >>> counted(1, "seed"), counted(2, "seed")
-    ('1 seed', '2 seeds')
+    >>> counted(1, "seed"), counted(2, "seed"), counted(1200, "trial")
+    ('1 seed', '2 seeds', '1,200 trials')
     """
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    return f"{number:,} {plural(number, noun)}"
+
+
+def plural(number: int, noun: str) -> str:
+    """The noun as it stands behind the number."""
+    return noun if number == 1 else f"{noun}s"

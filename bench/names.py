@@ -1,6 +1,7 @@
 """The names under which a trial is stored: tags, parameters and metrics of an MLflow run.
 
-The one list shared by the writers (`bench.storage`) and the reader (`bench.results.frame.collect`). Imports nothing.
+Shared by the writers (`bench.engine`, `bench.storage`) and the reader (`bench.results`); how a figure is shown and by
+what it is computed is in `bench.metrics`. Imports nothing.
 """
 
 from __future__ import annotations
@@ -71,15 +72,9 @@ SCORING_SECONDS = "scoring_seconds"
 TRAINING_SECONDS = "training_seconds"
 PEAK_MEMORY = "peak_memory_bytes"
 
-# What is known of a trial before it is trained; a diverged trial has these too.
-COUNTS = (
-    CLASSES, TOTAL_PARAMETERS, MASKABLE_WEIGHTS, LIVE_WEIGHTS, STORED_PARAMETERS, COMPRESSION, LAYERS, COLLAPSED_LAYERS,
-    DISCONNECTED, FORWARD_MACS, BACKWARD_MACS, SCORING_SECONDS,
-)  # fmt: skip
 # Live values may be stored in fewer bits: what the file then takes, and the test accuracy of the network read from it.
 # The first type is that of the final figures; a trial may have the figures of the others, and need not.
 VALUE_DTYPES = ("float32", "float16", "bfloat16", "int8")
-NARROW = tuple(f"{figure}_{dtype}" for dtype in VALUE_DTYPES[1:] for figure in (STORED_BYTES, TEST_ACCURACY))
 
 # Figures of an epoch; MLflow's step is the epoch, 0 = before training.
 TRAIN_LOSS = "train_loss"  # mean over the epoch's images; absent at epoch 0
@@ -92,19 +87,6 @@ PER_LAYER = (GRAD_NORM_ALL, GRAD_NORM_LIVE, GRAD_ABS_ALL, GRAD_ABS_LIVE)  # of t
 FLOW_1 = "effective_gradient_flow_1"  # mean over layers l of ||m_l*g_l||_1 / k_l; of layers with a live weight
 FLOW_2 = "effective_gradient_flow_2"  # the same with ||m_l*g_l||_2
 FLOW_SUM = "gradient_flow_sum"  # sum over layers of ||m_l*g_l||_2
-GRADIENTS = (*PER_LAYER, FLOW_1, FLOW_2, FLOW_SUM)
-PER_EPOCH = (TRAIN_LOSS, VALIDATION_ACCURACY, *GRADIENTS)
-
-# Of every gradient figure: its value before training, and its mean over the epochs trained.
-INITIAL = {name: f"initial_{name}" for name in GRADIENTS}
-MEAN = {name: f"mean_{name}" for name in GRADIENTS}
-
-BYTES = (STORED_BYTES, MASK_BYTES, VALUE_BYTES, COMPRESSION_BYTES)  # of a trial that is done
-FLOW = (FLOW_CHANGE, FLOW_CHANGE_PREDICTED, PREDICTED_DECREASE, *INITIAL.values(), *MEAN.values())
-FINAL = (*COUNTS, *FLOW, *BYTES, TEST_ACCURACY, TEST_ACCURACY_BEST, BEST_EPOCH, TRAINING_SECONDS, PEAK_MEMORY)
-
-# Metric columns a reader finds: the final figures, those of narrower values, and the last value of each epoch's.
-METRICS = (*FINAL, *NARROW, *PER_EPOCH)
 
 # Artefact of a trial's run: one JSON list with a record per maskable weight tensor (name, weights, live, and the four
 # gradient figures at epoch 0 and at the last epoch, as `<figure>_first` and `<figure>_last`).
@@ -114,3 +96,13 @@ LAYERS_FILE = "layers.json"
 CANDIDATES_FILE = "candidates.json"
 
 NETWORK_FILE = "network.frz"  # artefact of the run of a trial that is done: the trained network
+
+
+def initial(name: str) -> str:
+    """Of a gradient figure: the name of its value before training."""
+    return f"initial_{name}"
+
+
+def mean(name: str) -> str:
+    """Of a gradient figure: the name of its mean over the epochs trained."""
+    return f"mean_{name}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -26,17 +26,16 @@ def print_table(request: TableRequest) -> int:
     with usage_errors():
         filters = _filters(request)
         frame = stored_trials()
-        from bench.results.frame.metrics import figure
+        from bench.results.frame.errors import metric_of
+        from bench.results.statistics.analysis import View
         from bench.results.tables.tables import render
 
         _check_reference(request.reference, set(frame["method"]))
         if request.margin is not None and not request.margin > 0:
             raise ValueError(f"margin {request.margin:g}: must be above 0")
-        shown = figure(request.metric)
+        shown = metric_of(request.metric)
         margin = request.margin if request.margin is not None or not shown.is_accuracy else 0.5
-        text = render(
-            frame,
-            format=request.format,
+        view = View(
             reference=request.reference,
             test=request.test,
             margin=None if margin is None else margin / shown.factor,
@@ -45,10 +44,10 @@ def print_table(request: TableRequest) -> int:
             **filters,
             published=request.published,
             controls=request.controls,
-            ranks=request.ranks,
             classes=_classes(frame),
             test_images={name: row.test for name, row in datasets.DATASETS.items()},
         )
+        text = render(frame, view, format=request.format, ranks=request.ranks)
     click.echo(text.rstrip("\n"))
     return 0
 
@@ -59,7 +58,7 @@ def write_report(request: ReportRequest) -> int:
     with usage_errors():
         from bench.results.frame.collect import commands
         from bench.results.frame.history import histories
-        from bench.results.page.report import FORMATS, study
+        from bench.results.page.report import FORMATS, report
         from bench.results.statistics.analysis import View
         from bench.results.tables.formats import Picture
 
@@ -71,13 +70,13 @@ def write_report(request: ReportRequest) -> int:
         view = View(
             reference=request.reference,
             test=request.test,
-            names=[request.name] if request.name else [],
+            sweeps=[request.name] if request.name else [],
             controls=True,
             published=True,
             classes=_classes(frame),
             test_images={name: row.test for name, row in datasets.DATASETS.items()},
         )
-        blocks = study(frame, view, partial(histories, uri), commands(uri), file.stem)
+        blocks = report(frame, view, partial(histories, uri), commands(uri), file.stem)
     if file.suffix.lower() == ".md":
         for picture in (block for block in blocks if isinstance(block, Picture)):
             write_whole(file.with_name(picture.file), picture.data)
@@ -88,27 +87,20 @@ def write_report(request: ReportRequest) -> int:
 def print_power(request: PowerRequest) -> int:
     """Print how many seeds a difference needs."""
     with usage_errors():
-        from bench.results.frame.errors import check_metric
-        from bench.results.frame.metrics import figure
+        from bench.results.frame.errors import metric_of
+        from bench.results.statistics.analysis import View
         from bench.results.statistics.power import Aim
 
         filters, difference = _filters(request), request.difference
-        check_metric(request.metric)
-        if difference is None and not figure(request.metric).is_accuracy:
+        if difference is None and not metric_of(request.metric).is_accuracy:
             raise ValueError(f"metric {request.metric}: needs --difference, in its own unit")
         aim = Aim(difference=0.5 if difference is None else difference, alpha=request.alpha, power=request.power)
         frame = stored_trials()
         from bench.results.tables.power_table import render
 
         _check_reference(request.reference, set(frame["method"]))
-        text = render(
-            frame,
-            aim,
-            format=request.format,
-            reference=request.reference,
-            metric=request.metric,
-            **filters,
-        )
+        view = View(reference=request.reference, metric=request.metric, **filters)
+        text = render(frame, view, aim, format=request.format)
     click.echo(text.rstrip("\n"))
     return 0
 
@@ -127,15 +119,10 @@ def write_plot(request: PlotRequest) -> int:
         frame = stored_trials()
         from bench.results.frame.history import histories
         from bench.results.plots.plot_page import write
+        from bench.results.statistics.analysis import View
 
-        figure = plot(
-            frame,
-            request.kind,
-            partial(histories, existing_store()),
-            metric=request.metric,
-            **filters,
-            classes=_classes(frame),
-        )
+        view = View(metric=request.metric or METRICS[request.kind][0], **filters, classes=_classes(frame))
+        figure = plot(frame, request.kind, view, partial(histories, existing_store()))
         write(figure, file)
     return 0
 
@@ -148,12 +135,12 @@ def _check_folder(file: Path) -> None:
     check_folder(f"output {file}", folder)
 
 
-def _filters(filters: Filters) -> dict[str, list[str]]:
+def _filters(filters: Filters) -> dict[str, Any]:
     """What to show, as `results` takes it. Raises ValueError for rates that are none."""
     return {
-        "names": [filters.name] if filters.name else [],
+        "sweeps": [filters.name] if filters.name else [],
         "methods": [m.strip() for m in filters.methods.split(",")] if filters.methods else [],
-        "rates": [format(rate, "f") for rate in parse_rates(filters.rates)] if filters.rates else [],
+        "rates": parse_rates(filters.rates) if filters.rates else [],
     }
 
 

@@ -7,5 +7,6 @@ train       the training engine: packs in, results out
 trainers    how the trials of a pack are trained: one alone, or all in one batched step
 member      one trial of a pack while it is trained
 endless     the training of a prepared trial, for ever: for stopwatches
+file_size   what a trained network takes as a file
 candidates  candidates for hyper-parameters, trained without the test images
 """

@@ -5,35 +5,30 @@ from __future__ import annotations
 import json
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
-from statistics import fmean
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from bench import names
 from bench.artefact.artefact import write
-from bench.artefact.container import sizes
 from bench.datasets import augment
 from bench.datasets.images import ImageData
 from bench.datasets.loader import Resident
-from bench.engine.measures.connectivity import disconnected
-from bench.engine.measures.cost import counts
-from bench.engine.measures.flow import flow_change
 from bench.engine.measures.gradients import Measured
+from bench.engine.measures.moment import Moment, measure
 from bench.engine.setup.background import apply_background
 from bench.engine.setup.checksums import mask_checksum
 from bench.engine.setup.prepare import Trial, prepare, prepare_again
-from bench.engine.steps.learning_rate import learning_rate
 from bench.engine.steps.live_optimizer import dead_checksum
 from bench.messages import explained
+from bench.metrics import When
 from bench.models.initialise import checksum
 from bench.storage.checkpoint import Checkpoint, OptimizerState
 from bench.storage.environment import environment
-from bench.trial.optimizers import UPDATES
 from bench.trial.result import TrialResult
 from bench.trial.spec import TrialSpec
 from bench.trial.streams import stream
@@ -77,17 +72,18 @@ class Member:
 
     def begin(self, trial: Trial) -> None:
         """Take a prepared trial; note what is known of it before training."""
-        self.trial, background = trial, self.spec.method.background
-        self.metrics |= flow_change(trial.model, trial.masks, *trial.probe)
+        self.trial = trial
+        self.metrics |= self._measure("initial")
         apply_background(trial.model, trial.masks, self.spec)
-        self.metrics |= counts(trial.model, trial.masks, background, trial.train.image_shape)
-        self.metrics[names.DISCONNECTED] = disconnected(trial.model, trial.masks, trial.train.image_shape)
-        self.metrics[names.CLASSES] = trial.classes
-        self.metrics[names.SCORING_SECONDS] = trial.scoring_seconds
+        self.metrics |= self._measure("start")
         self.tags |= {names.INIT_SHA256: trial.init_sha256, names.MASK_SHA256: mask_checksum(trial.masks)}
         for name, mask in trial.masks.items():
             self.layers[name] = {"weights": mask.numel(), "live": int(mask.sum())}
         self._dead = dead_checksum(trial.model, trial.masks)
+
+    def _measure(self, when: When) -> dict[str, float]:
+        """The metrics of this moment that have a function."""
+        return measure(when, Moment(spec=self.spec, trial=self.trial, epochs=self.epochs, artefact=self.artefact))
 
     def saved(self, update: OptimizerState) -> Checkpoint:
         """What `resume` needs, with the optimizer's state."""
@@ -146,11 +142,9 @@ class Member:
         epoch = len(self.epochs)
         if loss is not None and not isfinite(loss):
             raise Diverged(f"training loss {loss} in epoch {epoch}")
-        self.epochs.append({names.VALIDATION_ACCURACY: validation, **figures})
+        self.epochs.append({names.VALIDATION_ACCURACY: validation, **figures, **self._measure("epoch")})
         if loss is not None:
             self.epochs[-1][names.TRAIN_LOSS] = loss
-        if epoch == 0 and UPDATES[self.spec.optimizer].follows_gradient:
-            self.metrics[names.PREDICTED_DECREASE] = self._first_step() * figures[names.GRAD_NORM_LIVE] ** 2
         if epoch in (0, self.spec.epochs):
             suffix = "first" if epoch == 0 else "last"
             for name, values in layers.items():
@@ -158,12 +152,6 @@ class Member:
         if not all(map(isfinite, figures.values())):
             raise Diverged(f"gradient norm {figures[names.GRAD_NORM_ALL]} after epoch {epoch}")
         return Epoch(self.spec, epoch, self.epochs[-1])
-
-    def _first_step(self) -> float:
-        """What the first step multiplies the gradient by, if it follows it; weight decay aside."""
-        steps = -(-len(self.trial.train_indices) // self.spec.batch_size)
-        ahead = self.spec.momentum if self.spec.nesterov else 0.0
-        return (1 + ahead) * learning_rate(self.spec, 0, self.spec.epochs * steps)
 
     def is_best(self) -> bool:
         """Whether the last trained epoch has the best validation accuracy so far; the earliest on ties."""
@@ -186,7 +174,7 @@ class Member:
             raise RuntimeError("a dead weight was changed by training")
         self.tags[names.WEIGHTS_SHA256] = checksum(self.trial.model)
         self.artefact = self._stored(test)
-        self.metrics |= storage(self.artefact, self.trial.model)
+        self.metrics |= self._measure("trained")
 
     def _stored(self, test: float) -> bytes:
         """The file of the trained network."""
@@ -204,7 +192,7 @@ class Member:
         """The outcome: done, or what the error says."""
         self.ended = True
         most = max(peak_bytes, self.metrics.get(names.PEAK_MEMORY, 0.0))
-        self.metrics |= {names.PEAK_MEMORY: most, **over_epochs(self.epochs)}
+        self.metrics |= {names.PEAK_MEMORY: most, **(self._measure("ended") if self.epochs else {})}
         outcome, reason = outcome_of(error)
         return TrialResult(
             run_key=self.spec.run_key,
@@ -218,25 +206,6 @@ class Member:
             started=self.started,
             ended=time.time(),
         )
-
-
-def over_epochs(epochs: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Each gradient figure before training, and its mean over the epochs trained."""
-    found = {name: epochs[0][figure] for figure, name in names.INITIAL.items()} if epochs else {}
-    if len(epochs) > 1:
-        found |= {name: fmean(epoch[figure] for epoch in epochs[1:]) for figure, name in names.MEAN.items()}
-    return found
-
-
-def storage(artefact: bytes, model: nn.Module) -> dict[str, float]:
-    """What a network takes as a file, beside all its parameters in their own type."""
-    parts, whole = sizes(artefact), sum(p.nbytes for p in model.parameters())
-    return {
-        names.STORED_BYTES: len(artefact),
-        names.MASK_BYTES: parts["mask"],
-        names.VALUE_BYTES: parts["values"],
-        names.COMPRESSION_BYTES: whole / len(artefact),
-    }
 
 
 def outcome_of(error: Exception | None) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from bench import names
 from bench.datasets.images import ImageData
 from bench.datasets.loader import Resident
+from bench.engine.measures.moment import is_measured
 from bench.engine.member import Diverged, Epoch, Member
 from bench.engine.setup.memory import free_bytes, is_out_of_memory, peak_bytes, release, reset_peak
 from bench.engine.setup.precision import settings
@@ -191,6 +192,8 @@ class Training:
     def _measure(self, losses: Sequence[float | None]) -> Iterator[Epoch | TrialResult]:
         """Measure the trials after an epoch; those that diverged leave."""
         figures, accuracies = self._trainer.gradients(), self._trainer.accuracies("validation")
+        if is_measured("epoch"):  # of each trial by itself, on its own model
+            self._trainer.write_back()
         staying = []
         for index, member in enumerate(self.members):
             try:

@@ -18,8 +18,8 @@ class TrialResult:
     run_key: str
     outcome: str  # names.DONE, DIVERGED or FAILED
     reason: str = ""  # one line, for diverged and failed trials
-    metrics: Mapping[str, float] = field(default_factory=dict)  # names.FINAL, as far as known; all finite
-    epochs: Sequence[Mapping[str, float]] = ()  # index = epoch, 0 = before training; names.PER_EPOCH, all finite
+    metrics: Mapping[str, float] = field(default_factory=dict)  # bench.metrics.final(), as far as known; all finite
+    epochs: Sequence[Mapping[str, float]] = ()  # index = epoch, 0 = before training; metrics.per_epoch(), finite
     layers: Sequence[Mapping[str, Any]] = ()  # names.LAYERS_FILE
     tags: Mapping[str, str] = field(default_factory=dict)  # checksums and the environment it ran in
     artefact: bytes | Path = b""  # the trained network's file, or where it lies; empty if the trial is not done

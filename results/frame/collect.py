@@ -14,7 +14,9 @@ from urllib.parse import unquote
 import pandas as pd
 
 from bench import names
+from bench.metrics import METRICS
 from bench.paging import paged, without_collector
+from bench.results.frame.method_record import canonical
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -34,10 +36,10 @@ def collect(tracking_uri: str) -> pd.DataFrame:
     """One row per trial of the store: its identity, its spec, its outcome and its figures.
 
     Returns: columns IDENTITY; `spec.<field>` for every field of the TrialSpec (lists and the method as canonical JSON
-             text); every tag of `names.ENVIRONMENT` (text, empty where absent); every name of `names.METRICS` (float,
-             NaN where absent). `rate` is the decimal text, `rate_value` its float; `sweeps` a tuple of sweep names;
-             `protocol` the canonical JSON of the spec without method, rate and seed; `started` UTC. Rows are ordered
-             by protocol, method, rate and seed.
+             text); every tag of `names.ENVIRONMENT` (text, empty if absent); every name of `bench.metrics.METRICS`
+             (float, NaN if absent). `rate` is the decimal text, `rate_value` its float; `sweeps` a tuple of sweep
+             names; `protocol` the canonical JSON of the spec without method, rate and seed; `started` UTC. Rows are
+             ordered by protocol, method, rate and seed.
              A run key stands once: its earliest finished run, or else its latest failed one.
     Raises:  FileNotFoundError if the URI names an sqlite file that does not exist (opening it would create it).
     """
@@ -71,11 +73,11 @@ def commands(tracking_uri: str) -> list[Command]:
     experiments = {e.experiment_id: e.name for e in paged(client.search_experiments)}
     query = {"filter_string": f"tags.`{names.COMMAND}` LIKE '%'", "max_results": PAGE}
     order = ["attributes.start_time ASC"]
-    found = {}
+    by_text = {}
     for run in paged(client.search_runs, experiment_ids=list(experiments), order_by=order, **query):
         if text := run.data.tags.get(names.COMMAND):
-            found[text] = Command(text, experiments[run.info.experiment_id], int(run.data.params.get("trials", 0)))
-    return list(found.values())
+            by_text[text] = Command(text, experiments[run.info.experiment_id], int(run.data.params.get("trials", 0)))
+    return list(by_text.values())
 
 
 def tidy(rows: list[dict[str, Any]]) -> pd.DataFrame:
@@ -84,9 +86,9 @@ def tidy(rows: list[dict[str, Any]]) -> pd.DataFrame:
     specs = sorted(c for c in frame.columns if c.startswith("spec."))
     columns = [*IDENTITY, *(c for c in ("finished",) if c in frame), *specs]
     # One reindex instead of a column at a time: a wide frame grown column by column is fragmented.
-    frame = frame.reindex(columns=[*columns, *names.ENVIRONMENT, *names.METRICS])
-    kinds = dict.fromkeys((*names.METRICS, "rate_value"), "float64") | dict.fromkeys(names.ENVIRONMENT, "object")
-    typed = frame.astype(kinds | {"seed": "int64"}).fillna(dict.fromkeys(names.ENVIRONMENT, ""))
+    frame = frame.reindex(columns=[*columns, *names.ENVIRONMENT, *METRICS])
+    types = dict.fromkeys((*METRICS, "rate_value"), "float64") | dict.fromkeys(names.ENVIRONMENT, "object")
+    typed = frame.astype(types | {"seed": "int64"}).fillna(dict.fromkeys(names.ENVIRONMENT, ""))
     # Copied, because a frame that so many columns were set in is fragmented.
     return typed.assign(started=pd.to_datetime(frame["started"], unit="ms", utc=True)).copy()
 
@@ -127,7 +129,7 @@ def _row(run: Run, experiment: str) -> dict[str, Any]:
         "git_dirty": tags.get(names.GIT_DIRTY) == "true",
     }
     environment = {tag: tags.get(tag, "") for tag in names.ENVIRONMENT}
-    figures = {name: run.data.metrics[name] for name in names.METRICS if name in run.data.metrics}
+    figures = {name: run.data.metrics[name] for name in METRICS if name in run.data.metrics}
     return {**identity, **spec_columns(spec, tags[names.METHOD]), **environment, **figures}
 
 
@@ -141,17 +143,13 @@ def spec_columns(spec: dict[str, Any], method: str) -> dict[str, Any]:
         "rate_value": float(Decimal(spec["rate"])),
         "seed": spec["seed"],
         "background": DENSE if method == DENSE else spec["method"].get("background", ""),
-        "protocol": _text({name: value for name, value in spec.items() if name not in VARYING}),
-        **{f"spec.{n}": _text(v) if isinstance(v, dict | list) else v for n, v in spec.items()},
+        "protocol": canonical({name: value for name, value in spec.items() if name not in VARYING}),
+        **{f"spec.{n}": canonical(v) if isinstance(v, dict | list) else v for n, v in spec.items()},
     }
 
 
-def _text(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"))
-
-
-def _union(several: Iterable[tuple[str, ...]]) -> Any:
-    return tuple(sorted({s for one in several for s in one}))
+def _union(sweeps: Iterable[tuple[str, ...]]) -> Any:
+    return tuple(sorted({sweep for of_run in sweeps for sweep in of_run}))
 
 
 def _unique(frame: pd.DataFrame) -> pd.DataFrame:
@@ -161,7 +159,7 @@ def _unique(frame: pd.DataFrame) -> pd.DataFrame:
     sweeps = frame.groupby("run_key")["sweeps"].agg(_union)
     done = frame[frame["finished"].astype(bool)].sort_values(["started", "run_id"])
     failed = frame[~frame["finished"].astype(bool)].sort_values(["started", "run_id"], ascending=False)
-    # Finished runs come first, so that a failed one stays only where its key has nothing better.
+    # Finished runs come first, so that a failed one stays only if its key has nothing better.
     kept = pd.concat([done, failed]).drop_duplicates("run_key").drop(columns="finished")
     kept["sweeps"] = kept["run_key"].map(sweeps)
     return kept.sort_values(["protocol", "method", "rate_value", "seed", "run_key"], ignore_index=True)

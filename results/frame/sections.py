@@ -1,7 +1,7 @@
 """Sections of the table: trials that differ in method, rate and seed only. Nothing else is ever merged.
 
-The step kind follows from method and rate where it was not chosen, and so do hyper-parameters that were tuned for each:
-they split a section only where a cell has two.
+The step kind follows from method and rate if it was not chosen, and so do hyper-parameters that were tuned for each:
+they split a section only if a cell has two.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
+
+from bench.results.frame.method_record import PLAIN, method_record
 
 TITLE = ("dataset", "model")
 
@@ -39,19 +41,14 @@ class Section:
 
     @property
     def seeds(self) -> list[int]:
-        """Those of the methods and dense; of the sanity controls where there is nothing else."""
-        own = self.frame[is_plain(self.frame)]
-        return sorted({int(seed) for seed in (self.frame if own.empty else own)["seed"]})
-
-
-def control_of(record: str) -> str:
-    """The sanity control in the text of a method's record; "none" where there is none."""
-    return str(json.loads(record).get("control", "none"))
+        """Those of the methods and dense; of the sanity controls if there is nothing else."""
+        plain = self.frame[is_plain(self.frame)]
+        return sorted({int(seed) for seed in (self.frame if plain.empty else plain)["seed"]})
 
 
 def is_plain(frame: pd.DataFrame) -> pd.Series[bool]:
     """Whether each row's method is under no sanity control."""
-    return frame["spec.method"].map(lambda text: control_of(text) == "none").astype(bool)
+    return frame["spec.method"].map(lambda text: method_record(text).control == PLAIN).astype(bool)
 
 
 def sections(frame: pd.DataFrame) -> list[Section]:
@@ -61,14 +58,14 @@ def sections(frame: pd.DataFrame) -> list[Section]:
     titles: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
     for fields, _ in groups.values():
         titles[tuple(fields[name] for name in TITLE)].append(fields)
-    made = [_section(fields, group, titles) for fields, group in groups.values()]
-    return sorted(made, key=lambda s: (s.dataset, s.model, json.dumps(dict(s.fields), sort_keys=True)))
+    unsorted = [_section(fields, group, titles) for fields, group in groups.values()]
+    return sorted(unsorted, key=lambda s: (s.dataset, s.model, json.dumps(dict(s.fields), sort_keys=True)))
 
 
 def _protocols(frame: pd.DataFrame) -> pd.Series:
     """Each row's protocol without what follows from method and rate: the step, and the fields that were tuned for each.
 
-    A field follows where no method and rate has two values of it. Step kinds are named together; where they split a
+    A field follows if no method and rate has two values of it. Step kinds are named together; if they split a
     section, the tuned fields are looked at in each part.
     """
     records = frame["protocol"].map(lambda text: json.loads(str(text)))
@@ -77,21 +74,21 @@ def _protocols(frame: pd.DataFrame) -> pd.Series:
 
 
 def _joined(frame: pd.DataFrame, records: pd.Series, following: Callable[[Mapping[str, Any]], list[str]]) -> pd.Series:
-    """The records, with each of these fields joined over the rows that differ in them and in tuned ones alone."""
+    """The records, with each of these fields joined over the rows that differ in nothing but them and tuned ones."""
     rest = records.map(lambda fields: _text(fields, [*following(fields), *searched(fields)]))
-    made = records.copy()
+    joined = records.copy()
     for _, rows in records.groupby(rest):
         cell = [frame.loc[rows.index, "spec.method"], frame.loc[rows.index, "rate"]]
         for name in following(rows.iloc[0]):
             values = rows.map(lambda fields, name=name: fields.get(name, ""))
             if values.groupby(cell).nunique().max() <= 1:
                 step = " and ".join(sorted(set(values))) if name == "step" else ""
-                made[rows.index] = [_with(fields, name, step) for fields in made[rows.index]]
-    return made
+                joined[rows.index] = [_with(fields, name, step) for fields in joined[rows.index]]
+    return joined
 
 
 def _with(fields: Mapping[str, Any], name: str, value: str) -> dict[str, Any]:
-    """The record with that value; without the field where there is none."""
+    """The record with that value; without the field if it is empty."""
     rest = {n: v for n, v in fields.items() if n != name}
     return {**rest, name: value} if value else rest
 
@@ -135,14 +132,14 @@ def differing(records: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def labels(group: pd.DataFrame) -> pd.Series:
-    """The display name of each row's method: its name, and the fields that differ where two records share it."""
+    """The display name of each row's method: its name, and the fields that differ if two records share it."""
     # One record can carry two names (an alias): the alphabetically first is shown.
     shown = group.groupby("spec.method")["method"].min()
-    made: dict[str, str] = {}
+    by_record: dict[str, str] = {}
     for name, records in shown.groupby(shown).groups.items():
-        parsed = {text: json.loads(text) for text in records}
-        own = differing(parsed.values())
+        parsed = {text: method_record(text).fields for text in records}
+        varying = differing(parsed.values())
         for text, record in parsed.items():
-            parts = ", ".join(f"{field}={record.get(field, 'absent')}" for field in own)
-            made[text] = f"{name} ({parts})" if parts else str(name)
-    return group["spec.method"].map(made)
+            values = ", ".join(f"{field}={record.get(field, 'absent')}" for field in varying)
+            by_record[text] = f"{name} ({values})" if values else str(name)
+    return group["spec.method"].map(by_record)

@@ -1,4 +1,4 @@
-"""Threats to validity that hold for this very store: found in its trials, not recited."""
+"""Threats to validity that hold for this very store, by its trials."""
 
 from __future__ import annotations
 
@@ -10,23 +10,22 @@ import pandas as pd
 from bench import names
 from bench.messages import counted
 from bench.results.frame.collect import Command
-from bench.results.frame.metrics import figure
 from bench.results.frame.sections import searched
+from bench.results.frame.words import rate_text
 from bench.results.statistics import multiplicity
 from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.cells import Cell
-from bench.results.statistics.near_chance import most_unseen, told
-from bench.results.tables.freeze_vs_prune import Question
+from bench.results.statistics.near_chance import most_unseen
+from bench.results.tables import captions
 from bench.results.tables.protocol import HYPERPARAMETERS
 
 FEW = 10  # seeds; below, a t test rests on the normality that it cannot check
 
 
-def threats(questions: Sequence[Question]) -> list[str]:
+def threats(analyses: Sequence[Analysis]) -> list[str]:
     """One sentence each, over all sections."""
-    analyses = [q.analysis for q in questions]
-    found = [*_seeds(questions), *_mixed(questions), *_untrained(analyses), *_tuning(analyses), *_protocols(analyses)]
-    return [*found, *_lost(analyses), *_controls(analyses), *_scope(analyses), *_source(analyses)]
+    every = (_seeds, _mixed, _untrained, _tuning, _protocols, _lost, _controls, _scope, _source)
+    return [sentence for of_one in every for sentence in of_one(analyses)]
 
 
 def unfinished(frame: pd.DataFrame, commands: Sequence[Command]) -> list[str]:
@@ -35,26 +34,26 @@ def unfinished(frame: pd.DataFrame, commands: Sequence[Command]) -> list[str]:
     for command in commands:
         asked[command.sweep] = max(asked[command.sweep], command.trials)
     ended = frame["sweeps"][frame["outcome"].isin([names.DONE, names.DIVERGED])]
-    there = {sweep: int(ended.map(lambda sweeps, sweep=sweep: sweep in sweeps).sum()) for sweep in asked}
+    present = {sweep: int(ended.map(lambda sweeps, sweep=sweep: sweep in sweeps).sum()) for sweep in asked}
     return [
-        f"An interim look: of {number:,} trials that sweep {sweep} asked for {there[sweep]:,} have ended. Who stops "
+        f"An interim look: of {number:,} trials that sweep {sweep} asked for {present[sweep]:,} have ended. Who stops "
         "when the verdicts please has other error rates than the stated ones."
         for sweep, number in asked.items()
-        if there[sweep] < number
+        if present[sweep] < number
     ]
 
 
-def _seeds(questions: Sequence[Question]) -> list[str]:
-    pairs = [c for q in questions for c in q.plain]
+def _seeds(analyses: Sequence[Analysis]) -> list[str]:
+    pairs = [c for analysis in analyses for c in analysis.primary.comparisons]
     tested = [c for c in pairs if c.n > 1]
     if not tested:
         return ["No pair of a frozen and a pruned method has two seeds in common: nothing is tested."]
-    least, m, alpha = min(c.n for c in tested), max(c.family for c in pairs), questions[0].analysis.view.alpha
+    least, m, alpha = min(c.n for c in tested), max(c.family for c in pairs), analyses[0].view.alpha
     lines = []
     if least < FEW:
         effect = multiplicity.smallest_effect(least, m, alpha)
         lines.append(
-            f"Few seeds: n = {least} at the least. The first of {m} comparisons is marked only where its mean exceeds "
+            f"Few seeds: n = {least} at the least. The first of {m} comparisons is marked only if its mean exceeds "
             f"{effect:.1f} standard deviations of the differences; “open” says little."
         )
     if few := sum(c.n < 2 for c in pairs):
@@ -63,35 +62,35 @@ def _seeds(questions: Sequence[Question]) -> list[str]:
 
 
 def _tuning(analyses: Sequence[Analysis]) -> list[str]:
-    untuned = [a.section.title for a in analyses if not searched(a.section.fields)]
-    where = f" ({', '.join(untuned)})" if len(untuned) < len(analyses) else ""
+    untuned = [analysis.section.title for analysis in analyses if not searched(analysis.section.fields)]
+    titles = f" ({', '.join(untuned)})" if len(untuned) < len(analyses) else ""
     lines = []
     if untuned:
         lines.append(
             "One set of hyper-parameters for all methods and rates, and for dense: a difference may be one of tuning"
-            f"{where}."
+            f"{titles}."
         )
-    for a in analyses:
-        if names_ := searched(a.section.fields):
-            seeds = len(a.section.fields["tuning"]["seeds"])
+    for analysis in analyses:
+        if names_ := searched(analysis.section.fields):
+            seeds = len(analysis.section.fields["tuning"]["seeds"])
             lines.append(
-                f"Tuned is {' and '.join(HYPERPARAMETERS.get(n, n) for n in names_)} alone, by validation accuracy at "
-                f"{counted(seeds, 'seed')}: all else is one value for all methods and rates ({a.section.title})."
+                f"Tuned is {' and '.join(HYPERPARAMETERS.get(n, n) for n in names_)} only, by validation accuracy at "
+                f"{counted(seeds, 'seed')}: all else is one value for all methods and rates ({analysis.section.title})."
             )
     return lines
 
 
-def _mixed(questions: Sequence[Question]) -> list[str]:
+def _mixed(analyses: Sequence[Analysis]) -> list[str]:
     """Per section, the cells with seeds near chance and others; and what the seeds of the others cannot rule out."""
     lines, counts = [], []
-    for q in questions:
-        several = [*q.plain, *q.analysis.comparisons]
-        if found := q.analysis.mixed(several):
-            counts += [c.n for c in several if c.n > 1]
-            where = _title(q.analysis, questions)
+    for analysis in analyses:
+        comparisons = [*analysis.primary.comparisons, *analysis.secondary.comparisons]
+        if fallen := analysis.mixed(comparisons):
+            counts += [c.n for c in comparisons if c.n > 1]
+            cells = f"{_title(analysis, analyses)}{captions.near_chance(fallen, analysis.cells)}"
             lines.append(
-                f"Some, but not all, seeds are near chance: {where}{told(found, q.analysis.cells)}. Mean, its "
-                "intervals, t test and TOST of their differences describe neither kind of seed; see the warnings of "
+                f"Some, but not all, seeds are near chance: {cells}. Mean, its "
+                "intervals, t test and TOST of their differences describe neither group of seeds; see the warnings of "
                 "the section."
             )
     if counts:
@@ -105,73 +104,74 @@ def _mixed(questions: Sequence[Question]) -> list[str]:
 
 def _untrained(analyses: Sequence[Analysis]) -> list[str]:
     """The cells that are wholly at chance."""
-    where = _places(analyses, lambda a, cell: (cell.label, cell.rate) in a.untrained)
-    said = f"No seed trained: {where}. A difference to these says only that the other side trains at all."
-    return [said] if where else []
+    cells = _cells(analyses, lambda analysis, cell: cell.key in analysis.untrained)
+    said = f"No seed trained: {cells}. A difference to these says only that the other side trains at all."
+    return [said] if cells else []
 
 
 def _protocols(analyses: Sequence[Analysis]) -> list[str]:
-    titles = [(a.section.dataset, a.section.model) for a in analyses]
+    titles = [(analysis.section.dataset, analysis.section.model) for analysis in analyses]
     mixed = sorted({f"{data} · {model}" for data, model in titles if titles.count((data, model)) > 1})
     return [f"Several protocols of {name}: each section has a family of its own." for name in mixed]
 
 
 def _lost(analyses: Sequence[Analysis]) -> list[str]:
     lines = []
-    for kind, effect in (
+    for outcome, effect in (
         (names.DIVERGED, "means are those of the seeds that trained"),
         (names.FAILED, "the same command trains them"),
     ):
-        trials = sum(len(cell.seeds_lost(kind)) for a in analyses for cell in a.cells)
+        trials = sum(len(cell.seeds_lost(outcome)) for analysis in analyses for cell in analysis.cells)
         if trials:
-            where = _places(analyses, partial(_lost_to, kind))
-            lines.append(f"{counted(trials, 'trial')} {kind} ({where}): {effect}.")
-    missing = sum(len(cell.missing) for a in analyses for cell in a.cells)
+            cells = _cells(analyses, partial(_lost_to, outcome))
+            lines.append(f"{counted(trials, 'trial')} {outcome} ({cells}): {effect}.")
+    missing = sum(len(cell.missing) for analysis in analyses for cell in analysis.cells)
     if missing:
         lines.append(f"{missing} trials that other cells have are not in the store: pairs are fewer there.")
     return lines
 
 
 def _controls(analyses: Sequence[Analysis]) -> list[str]:
-    lacking = [a.section.title for a in analyses if not a.controls]
+    lacking = [analysis.section.title for analysis in analyses if not analysis.controls]
     return [f"No sanity control was run: {', '.join(lacking)}."] if lacking else []
 
 
 def _scope(analyses: Sequence[Analysis]) -> list[str]:
-    datasets, models = ({getattr(a.section, what) for a in analyses} for what in ("dataset", "model"))
+    datasets, models = ({getattr(analysis.section, what) for analysis in analyses} for what in ("dataset", "model"))
     lines = []
     if 1 in (len(datasets), len(models)):
-        where = f"{counted(len(datasets), 'data set')}, {counted(len(models), 'network')}"
-        lines.append(f"{where}: what is found holds for these.")
-    if cut := _places(analyses, lambda _, cell: bool(cell.disconnected) and cell.background == "prune"):
+        scope = f"{counted(len(datasets), 'data set')}, {counted(len(models), 'network')}"
+        lines.append(f"{scope}: what is found holds for these.")
+    if cut := _cells(analyses, lambda _, cell: bool(cell.disconnected) and cell.background == "prune"):
         lines.append(
             f"Pruned networks without a path of live weights from input to output ({cut}) answer every image alike: "
-            "there freezing wins for another reason than its weights; see the table of some seeds alone."
+            "there freezing wins for another reason than its weights; see the table over other seeds."
         )
-    if not figure(analyses[0].view.metric).is_accuracy:
+    if not analyses[0].view.shown_metric.is_accuracy:
         lines.append("The figure is no accuracy.")
     return lines
 
 
-def _lost_to(kind: str, _: Analysis, cell: Cell) -> bool:
-    return bool(cell.seeds_lost(kind))
+def _lost_to(outcome: str, _: Analysis, cell: Cell) -> bool:
+    return bool(cell.seeds_lost(outcome))
 
 
-def _places(analyses: Sequence[Analysis], holds: Callable[[Analysis, Cell], bool]) -> str:
-    """The cells of which something holds, with their section where there are several: snip 0.99, snip 0.999 (title)"""
-    found = []
-    for a in analyses:
-        if here := [f"{cell.label} {cell.rate}" for cell in a.cells if holds(a, cell)]:
-            found.append(_title(a, analyses) + ", ".join(here))
-    return "; ".join(found)
+def _cells(analyses: Sequence[Analysis], holds: Callable[[Analysis, Cell], bool]) -> str:
+    """The cells of which something holds, with their section if there are several: snip 0.99, snip 0.999 (title)"""
+    by_section = []
+    for analysis in analyses:
+        held = [f"{cell.label} {rate_text(cell.rate)}" for cell in analysis.cells if holds(analysis, cell)]
+        if held:
+            by_section.append(_title(analysis, analyses) + ", ".join(held))
+    return "; ".join(by_section)
 
 
-def _title(a: Analysis, several: Sequence[object]) -> str:
-    return f"{a.section.title}: " if len(several) > 1 else ""
+def _title(analysis: Analysis, analyses: Sequence[Analysis]) -> str:
+    return f"{analysis.section.title}: " if len(analyses) > 1 else ""
 
 
 def _source(analyses: Sequence[Analysis]) -> list[str]:
-    frames = [a.section.frame for a in analyses]
+    frames = [analysis.section.frame for analysis in analyses]
     dirty = sum(int(frame["git_dirty"].fillna(False).astype(bool).sum()) for frame in frames)
     commits = {c for frame in frames for c in frame["git_commit"] if c}
     lines = [f"{dirty} trials ran from source with uncommitted changes."] if dirty else []

@@ -1,6 +1,6 @@
 """What is drawn of a store.
 
-plots            `plot`: from the tidy frame to a figure; which kinds there are
+plots            `plot`: from the tidy frame to a figure; which plots there are
 plot_page        a block of panels per section, legend and notes, shared by all plots
 plot_style       how a method looks in every plot
 accuracy_plot    accuracy over the rate

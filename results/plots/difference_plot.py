@@ -10,13 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from bench.results.frame.metrics import figure
 from bench.results.plots.accuracy_plot import density, rate_axis, thin
 from bench.results.plots.plot_page import Entry, finish, page
 from bench.results.plots.plot_style import GREY, SMALL, TINY
 from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.comparisons import Comparison
-from bench.results.tables.freeze_vs_prune import Question
 
 Panels = dict[str, list[Comparison]]  # by the pruned method
 
@@ -31,51 +29,49 @@ ZERO: dict[str, Any] = {"color": "black", "linewidth": 0.8, "zorder": 1}
 def draw(analyses: Sequence[Analysis]) -> Figure:
     """A panel per criterion: mean difference at the same rate and seed with its 95 % t interval.
 
-    Raises: ValueError where no frozen and pruned method that choose the same weights are shown.
+    Raises: ValueError if no frozen and pruned method that choose the same weights are shown.
     """
-    asked = [(q, by_reference(q)) for q in map(Question, analyses)]
-    drawn = [(q, panels) for q, panels in asked if panels]
+    every = [(analysis, by_reference(analysis)) for analysis in analyses]
+    drawn = [(analysis, panels) for analysis, panels in every if panels]
     if not drawn:
         raise ValueError("plot difference: no frozen and pruned method that choose the same weights are shown")
-    made, blocks = page(
-        [(q.analysis.section.title, len(panels)) for q, panels in drawn], columns=COLUMNS, height=HEIGHT
-    )
-    for (q, panels), axes in zip(drawn, blocks, strict=True):
-        for place, (panel, (reference, several)) in enumerate(zip(axes, panels.items(), strict=True)):
-            _panel(panel, q, reference, several)
-            if place % COLUMNS == 0:
+    titles = [(analysis.section.title, len(panels)) for analysis, panels in drawn]
+    figure, blocks = page(titles, columns=COLUMNS, height=HEIGHT)
+    for (analysis, panels), axes in zip(drawn, blocks, strict=True):
+        for index, (panel, (reference, comparisons)) in enumerate(zip(axes, panels.items(), strict=True)):
+            _panel(panel, analysis, reference, comparisons)
+            if index % COLUMNS == 0:
                 panel.set_ylabel("points")
         axes[0].set_yscale("symlog", linthresh=LINEAR)
-        rate_axis(axes[0], sorted({c.rate for several in panels.values() for c in several}, key=float))
-    finish(made, _entries(drawn), _notes(drawn))
-    made.draw_without_rendering()
+        rate_axis(axes[0], sorted({c.rate for comparisons in panels.values() for c in comparisons}))
+    finish(figure, _entries(drawn), _notes(drawn))
+    figure.draw_without_rendering()
     for axes in blocks:
         thin(axes[-1])
-    return made
+    return figure
 
 
-def by_reference(q: Question) -> Panels:
+def by_reference(analysis: Analysis) -> Panels:
     """Pruned method -> its comparisons with the frozen twin, rates rising; those of which both are shown."""
-    shown = {(cell.label, cell.rate) for cell in q.analysis.shown}
-    found: dict[str, list[Comparison]] = {}
-    for c in sorted(q.plain, key=lambda c: (c.reference, float(c.rate))):
-        if {(c.label, c.rate), (c.reference, c.rate)} <= shown and c.n:
-            found.setdefault(c.reference, []).append(c)
-    return found
+    panels: Panels = {}
+    for c in analysis.shown_primary:
+        if analysis.shown_keys >= set(c.sides) and c.n:
+            panels.setdefault(c.reference, []).append(c)
+    return panels
 
 
-def _panel(axes: Axes, q: Question, reference: str, several: Sequence[Comparison]) -> None:
-    a = q.analysis
-    factor = figure(a.view.metric).factor
+def _panel(axes: Axes, analysis: Analysis, reference: str, comparisons: Sequence[Comparison]) -> None:
+    view = analysis.view
+    factor = view.shown_metric.factor
     axes.set_title(reference, fontsize=SMALL)
     axes.tick_params(axis="x", labelsize=TINY)
     axes.axhline(0, **ZERO)
-    if a.view.margin is not None:
-        axes.axhspan(-factor * a.view.margin, factor * a.view.margin, color=GREY, alpha=0.15, linewidth=0)
-    for c in several:
+    if view.margin is not None:
+        axes.axhspan(-factor * view.margin, factor * view.margin, color=GREY, alpha=0.15, linewidth=0)
+    for c in comparisons:
         mean, low, high = (factor * value for value in (c.difference, c.interval.low, c.interval.high))
         spread = np.nan_to_num([[mean - low], [high - mean]])
-        look = HOLLOW if (reference, c.rate) in q.doubts else {}
+        look = HOLLOW if analysis.doubts[c.sides] else {}
         axes.errorbar(density(c.rate), mean, yerr=spread, fmt=_marker(c), color=COLOURS[c.verdict], capsize=2, **look)
 
 
@@ -83,26 +79,26 @@ def _marker(c: Comparison) -> str:
     return "D" if c.equivalent else "o"
 
 
-def _entries(drawn: Sequence[tuple[Question, Panels]]) -> list[Entry]:
-    several = [(q, c) for q, panels in drawn for found in panels.values() for c in found]
-    seen = {c.verdict for _, c in several}
+def _entries(drawn: Sequence[tuple[Analysis, Panels]]) -> list[Entry]:
+    compared = [(analysis, c) for analysis, panels in drawn for panel in panels.values() for c in panel]
+    seen = {c.verdict for _, c in compared}
     look: dict[str, Any] = {"marker": "o", "linestyle": "none"}
     shown = [verdict for verdict in COLOURS if verdict in seen]
-    made: list[Entry] = [(Line2D([], [], color=COLOURS[verdict], **look), WORDS[verdict]) for verdict in shown]
-    if any((c.reference, c.rate) in q.doubts for q, c in several):
-        made.append((Line2D([], [], color=GREY, **look, **HOLLOW), "hollow: seeds near chance"))
-    return made
+    entries: list[Entry] = [(Line2D([], [], color=COLOURS[verdict], **look), WORDS[verdict]) for verdict in shown]
+    if any(analysis.doubts[c.sides] for analysis, c in compared):
+        entries.append((Line2D([], [], color=GREY, **look, **HOLLOW), "hollow: seeds near chance"))
+    return entries
 
 
-def _notes(drawn: Sequence[tuple[Question, Panels]]) -> list[str]:
-    view = drawn[0][0].analysis.view
-    numbers = sorted({c.n for _, panels in drawn for several in panels.values() for c in several})
+def _notes(drawn: Sequence[tuple[Analysis, Panels]]) -> list[str]:
+    view = drawn[0][0].view
+    numbers = sorted({c.n for _, panels in drawn for panel in panels.values() for c in panel})
     pairs = f"n = {numbers[0]}" if len(numbers) == 1 else f"n = {numbers[0]} to {numbers[-1]}"
     notes = [
-        f"{figure(view.metric).words}, freeze − prune, same weights chosen, same rate and seed: mean and 95 % t "
+        f"{view.shown_metric.caption}, freeze − prune, same weights chosen, same rate and seed: mean and 95 % t "
         f"interval over {pairs} pairs. Coloured: Holm-adjusted p ≤ {view.alpha:g} over all criteria and rates of the "
         f"section. To scale between −{LINEAR:g} and {LINEAR:g}, beyond on a logarithmic scale."
     ]
     if view.margin is not None:
-        notes.append(f"Grey: the equivalence margin of ±{figure(view.metric).number(view.margin)} points.")
+        notes.append(f"Grey: the equivalence margin of ±{view.shown_metric.number(view.margin)} points.")
     return notes

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -13,12 +14,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from bench.results.frame.collect import DENSE
-from bench.results.frame.metrics import figure
+from bench.results.frame.words import rate_text
 from bench.results.plots.plot_page import finish, page
 from bench.results.plots.plot_style import BAND, Style, line_entries, open_entry
 from bench.results.statistics import stats
 from bench.results.statistics.cells import Cell
-from bench.results.statistics.shown_cells import Part, disconnected, missing, over_seeds
+from bench.results.statistics.shown_cells import Excerpt, disconnected, missing, over_seeds
 
 Histories = Callable[[Sequence[str], str], pd.DataFrame]  # (run ids, metric) -> the frame of `history.histories`
 COLUMNS, HEIGHT = 3, 2.4  # panels side by side; inches of a panel
@@ -26,17 +27,6 @@ MARKERS = 6  # along a line
 BEYOND = 0.25  # of the range of the means: how far intervals extend a log axis
 LARGEST = 600.0  # exponent: exp of more is beyond any axis, and soon beyond float64
 CUT = ", where wide cut at the axis"
-WORDS = {
-    "grad_norm_all": "gradient norm, all maskable weights",
-    "grad_norm_live": "gradient norm, live weights",
-    "grad_abs_all": "mean |gradient|, all maskable weights",
-    "grad_abs_live": "mean |gradient|, live weights",
-    "effective_gradient_flow_1": "effective gradient flow, mean of ‖m·g‖₁/k over layers",
-    "effective_gradient_flow_2": "effective gradient flow, mean of ‖m·g‖₂/k over layers",
-    "gradient_flow_sum": "gradient flow, sum of ‖m·g‖₂ over layers",
-    "train_loss": "training loss",
-    "validation_accuracy": "validation accuracy (%)",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,45 +40,44 @@ class Curve:
     zeros: int
 
 
-def draw(parts: Sequence[Part], styles: Mapping[str, Style], histories: Histories) -> Figure:
-    """A block per part, with a panel per rate; the dense baseline stands in every panel."""
-    drawn = [part for part in parts if part.drawn]
-    metric = parts[0].view.metric
-    shown = figure(metric)
+def draw(excerpts: Sequence[Excerpt], styles: Mapping[str, Style], histories: Histories) -> Figure:
+    """A block per excerpt, with a panel per rate; the dense baseline stands in every panel."""
+    drawn = [excerpt for excerpt in excerpts if excerpt.drawn]
+    shown = excerpts[0].view.shown_metric
     log = not shown.is_accuracy
-    curves = [_curves(part, histories, log) for part in drawn]
-    columns = 2 if max(len(part.rates) for part in drawn) == 4 else COLUMNS
-    sizes = [(part.section.title, max(1, len(part.rates))) for part in drawn]
+    curves = [_curves(excerpt, histories, log) for excerpt in drawn]
+    columns = 2 if max(len(excerpt.rates) for excerpt in drawn) == 4 else COLUMNS
+    sizes = [(excerpt.section.title, max(1, len(excerpt.rates))) for excerpt in drawn]
     cut = False
-    made, blocks = page(sizes, columns=columns, height=HEIGHT)
-    for part, panels, found in zip(drawn, blocks, curves, strict=True):
-        for axes, rate in zip(panels, part.rates or ["0"], strict=True):
-            axes.set_title(f"rate {rate}")
-            for curve in found:
+    figure, blocks = page(sizes, columns=columns, height=HEIGHT)
+    for excerpt, panels, of_excerpt in zip(drawn, blocks, curves, strict=True):
+        for axes, rate in zip(panels, excerpt.rates or [Decimal(0)], strict=True):
+            axes.set_title(f"rate {rate_text(rate)}")
+            for curve in of_excerpt:
                 if curve.cell.background == DENSE or curve.cell.rate == rate:
-                    _line(axes, curve, styles[curve.cell.record], shown.factor)
-        cut = _scales(panels[0], found, shown.factor, log) or cut
-    for block in made.subfigs:
+                    _line(axes, curve, styles[curve.cell.record.text], shown.factor)
+        cut = _scales(panels[0], of_excerpt, shown.factor, log) or cut
+    for block in figure.subfigs:
         block.supxlabel("epoch (0 = before training)", fontsize=9)
-        block.supylabel(WORDS[metric], fontsize=9)
-    legend = line_entries(styles[curve.cell.record] for found in curves for curve in found)
+        block.supylabel(f"{shown.words}{f' ({shown.unit})' if shown.unit else ''}", fontsize=9)
+    legend = line_entries(styles[curve.cell.record.text] for of_excerpt in curves for curve in of_excerpt)
     mean = "Geometric mean, and 95 % t interval of the mean logarithm," if log else "Mean and 95 % t interval"
     finish(
-        made,
-        legend + ([open_entry()] if disconnected(parts) else []),
-        [f"{mean} {over_seeds(parts)}{CUT if cut else ''}.", *missing(parts), *_zeros(curves)],
+        figure,
+        legend + ([open_entry()] if disconnected(excerpts) else []),
+        [f"{mean} {over_seeds(excerpts)}{CUT if cut else ''}.", *missing(excerpts), *_zeros(curves)],
     )
-    return made
+    return figure
 
 
-def _curves(part: Part, histories: Histories, log: bool) -> list[Curve]:
-    """The curves of a part's cells, over the seeds that their figures in the table stand on."""
+def _curves(excerpt: Excerpt, histories: Histories, log: bool) -> list[Curve]:
+    """The curves of an excerpt's cells, over the seeds that their figures in the table stand on."""
     runs = {}
-    for row in part.section.frame.itertuples():
-        runs[row.label, row.rate, row.seed] = row.run_id
-    own = [(cell, [str(runs[cell.label, cell.rate, seed]) for seed in cell.values]) for cell in part.drawn]
-    points = histories([run for _, found in own for run in found], part.view.metric)
-    return [curve(cell, points[points["run_id"].isin(found)], log=log) for cell, found in own]
+    for row in excerpt.section.frame.itertuples():
+        runs[row.label, Decimal(str(row.rate)), row.seed] = str(row.run_id)
+    of_cells = [(cell, [runs[*cell.key, seed] for seed in cell.values]) for cell in excerpt.drawn]
+    points = histories([run for _, of_cell in of_cells for run in of_cell], excerpt.view.metric)
+    return [curve(cell, points[points["run_id"].isin(of_cell)], log=log) for cell, of_cell in of_cells]
 
 
 def curve(cell: Cell, points: pd.DataFrame, *, log: bool) -> Curve:
@@ -99,38 +88,38 @@ def curve(cell: Cell, points: pd.DataFrame, *, log: bool) -> Curve:
     """
     known = points[points["value"] > 0] if log else points
     groups = [(int(str(epoch)), group.to_numpy(dtype=np.float64)) for epoch, group in known.groupby("epoch")["value"]]
-    made = [_mean(np.log(values), np.exp) if log else _mean(values, np.positive) for _, values in groups]
+    summaries = [_mean(np.log(values), np.exp) if log else _mean(values, np.positive) for _, values in groups]
     zeros = points.loc[~points.index.isin(known.index), "run_id"].nunique()
     return Curve(
         cell=cell,
         epochs=[epoch for epoch, _ in groups],
-        means=[mean for mean, _ in made],
-        intervals=[interval for _, interval in made],
+        means=[mean for mean, _ in summaries],
+        intervals=[interval for _, interval in summaries],
         zeros=zeros,
     )
 
 
 def _mean(values: stats.Vector, back: np.ufunc) -> tuple[float, stats.Interval]:
-    found = stats.t_interval(values)
-    low, high = (float(back(np.clip(end, -LARGEST, LARGEST))) for end in (found.low, found.high))
+    interval = stats.t_interval(values)
+    low, high = (float(back(np.clip(end, -LARGEST, LARGEST))) for end in (interval.low, interval.high))
     return float(back(np.mean(values))), stats.Interval(low=low, high=high)
 
 
-def _line(axes: Axes, found: Curve, style: Style, factor: float) -> None:
-    low, high = ([factor * getattr(i, end) for i in found.intervals] for end in ("low", "high"))
-    look = {"markerfacecolor": "white"} if found.cell.disconnected else {}
-    few = max(1, -(-len(found.epochs) // MARKERS))
-    axes.plot(found.epochs, [factor * m for m in found.means], **style.drawn(markevery=few, markersize=4, **look))
-    axes.fill_between(found.epochs, low, high, color=style.colour, **BAND)
+def _line(axes: Axes, curve: Curve, style: Style, factor: float) -> None:
+    low, high = ([factor * getattr(i, end) for i in curve.intervals] for end in ("low", "high"))
+    look = {"markerfacecolor": "white"} if curve.cell.disconnected else {}
+    few = max(1, -(-len(curve.epochs) // MARKERS))
+    axes.plot(curve.epochs, [factor * m for m in curve.means], **style.drawn(markevery=few, markersize=4, **look))
+    axes.fill_between(curve.epochs, low, high, color=style.colour, **BAND)
 
 
-def _scales(axes: Axes, found: Sequence[Curve], factor: float, log: bool) -> bool:
+def _scales(axes: Axes, curves: Sequence[Curve], factor: float, log: bool) -> bool:
     """Set the scales of the panels of a block, which share them; whether an interval reaches beyond the axis."""
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     if log:
         axes.set_yscale("log")
         before = axes.get_ylim()
-        means = [mean for curve in found for mean in curve.means]
+        means = [mean for curve in curves for mean in curve.means]
         axes.set_ylim(*(limits(means, before) if means else before))
         return axes.get_ylim() != before
     low, high = axes.get_ylim()
@@ -154,9 +143,9 @@ def limits(means: Sequence[float], shown: tuple[float, float]) -> tuple[float, f
 def _zeros(curves: Sequence[Sequence[Curve]]) -> list[str]:
     """A note on the values that a log axis cannot show."""
     texts = [
-        f"{curve.cell.label} {curve.cell.rate} ({curve.zeros} of {len(curve.cell.values)} seeds)"
-        for found in curves
-        for curve in found
+        f"{curve.cell.label} {rate_text(curve.cell.rate)} ({curve.zeros} of {len(curve.cell.values)} seeds)"
+        for of_excerpt in curves
+        for curve in of_excerpt
         if curve.zeros
     ]
     return [f"0 at some epoch, which a log axis cannot show, so left out there: {'; '.join(texts)}."] if texts else []

@@ -35,21 +35,21 @@ def page(blocks: Sequence[tuple[str, int]], *, columns: int, height: float) -> t
     rows = [-(-panels // columns) for _, panels in blocks]
     figure = Figure(figsize=(WIDTH, sum(rows) * height), layout="constrained")
     FigureCanvasAgg(figure)
-    parts = figure.subfigures(len(blocks), 1, squeeze=False, height_ratios=rows)[:, 0]
-    made = []
-    for part, (title, panels), lines in zip(parts, blocks, rows, strict=True):
-        part.suptitle(textwrap.fill(title, LETTERS["title"]))
+    subfigures = figure.subfigures(len(blocks), 1, squeeze=False, height_ratios=rows)[:, 0]
+    axes_of_blocks = []
+    for subfigure, (title, panels), lines in zip(subfigures, blocks, rows, strict=True):
+        subfigure.suptitle(textwrap.fill(title, LETTERS["title"]))
         across = min(columns, panels)
-        axes = part.subplots(lines, across, sharex=True, sharey=True, squeeze=False).ravel()
-        for place, spare in enumerate(axes[panels:], start=panels):
+        axes = subfigure.subplots(lines, across, sharex=True, sharey=True, squeeze=False).ravel()
+        for index, spare in enumerate(axes[panels:], start=panels):
             spare.set_visible(False)
-            axes[place - across].tick_params(labelbottom=True)
-        made.append(list(axes[:panels]))
-    return figure, made
+            axes[index - across].tick_params(labelbottom=True)
+        axes_of_blocks.append(list(axes[:panels]))
+    return figure, axes_of_blocks
 
 
 def finish(figure: Figure, entries: Sequence[Entry], notes: Sequence[str]) -> None:
-    """Add the legend and the notes in a strip of their own below the panels, which keep their size."""
+    """Add the legend and the notes in a strip below the panels, which keep their size."""
     whole = [note.replace(" = ", "\u00a0=\u00a0") for note in notes]  # no line ends within "n = 3"
     lines = [line for note in whole for line in textwrap.wrap(note, LETTERS["note"], break_on_hyphens=False)]
     text = figure.text(0.5, 0, "\n".join(lines), ha="center", va="bottom", fontsize=SMALL, linespacing=1.3)
@@ -87,7 +87,7 @@ def written(figure: Figure, stream: BinaryIO) -> None:
 
 
 def write(figure: Figure, file: Path) -> None:
-    """Write the figure in the format of the file's suffix: whole, or not at all. Raises ValueError where it cannot."""
+    """Write the figure in the format of the file's suffix: whole, or not at all. Raises ValueError if it cannot."""
     unfinished = file.with_name(f".{file.name}.{os.getpid()}.part")
     suffix = file.suffix.lower()
     try:

@@ -12,8 +12,8 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.lines import Line2D
 
 from bench.results.frame.collect import DENSE
+from bench.results.frame.method_record import method_record
 from bench.results.frame.sections import labels
-from bench.results.statistics.cells import selection_text
 
 # Okabe and Ito (2008), told apart by the colour-blind; black is the dense baseline's, yellow is too faint on white.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
@@ -26,7 +26,7 @@ MARKERS = {"freeze": "o", "prune": "s", DENSE: "none"}
 
 BAND: dict[str, Any] = {"alpha": 0.15, "linewidth": 0}  # of an interval, in the colour of its mean
 
-# Sizes in points, of a figure WIDTH inches wide: readable where it fills a page.
+# Sizes in points, of a figure WIDTH inches wide: readable if it fills a page.
 WIDTH = 7.2
 SMALL = 7.5
 TINY = 6.5  # of the rates under a narrow panel
@@ -59,8 +59,8 @@ class Style:
 
     def drawn(self, **more: Any) -> dict[str, Any]:
         """Keywords of a line with markers."""
-        own = {"color": self.colour, "linestyle": self.line, "marker": self.marker, "label": self.label}
-        return {**own, "linewidth": 1.2 if self.background == DENSE else 1.5, **more}
+        look = {"color": self.colour, "linestyle": self.line, "marker": self.marker, "label": self.label}
+        return {**look, "linewidth": 1.2 if self.background == DENSE else 1.5, **more}
 
 
 def styles(frame: pd.DataFrame) -> dict[str, Style]:
@@ -70,38 +70,42 @@ def styles(frame: pd.DataFrame) -> dict[str, Style]:
     """
     known = frame.assign(label=labels(frame)).drop_duplicates("spec.method")
     backgrounds = dict(zip(known["spec.method"], known["background"], strict=True))
-    selections = {record: selection_text(record) for record, kind in backgrounds.items() if kind != DENSE}
+    selections = {
+        record: method_record(record).selection for record, background in backgrounds.items() if background != DENSE
+    }
     named = dict(zip(known["spec.method"], known["label"], strict=True))
-    places = _places([(text, named[record]) for record, text in selections.items()])
-    made = {}
+    numbers = _numbers([(text, named[record]) for record, text in selections.items()])
+    by_record = {}
     for record, label in named.items():
-        kind, place = backgrounds[record], places.get(selections.get(record, ""), -1)
-        colour = BLACK if place < 0 else _colour(place)
-        made[record] = Style(label=label, background=kind, colour=colour, order=2 * place + (kind == "prune"))
-    return made
+        background, number = backgrounds[record], numbers.get(selections.get(record, ""), -1)
+        colour = BLACK if number < 0 else _colour(number)
+        by_record[record] = Style(
+            label=label, background=background, colour=colour, order=2 * number + (background == "prune")
+        )
+    return by_record
 
 
-def _places(selections: Sequence[tuple[str, str]]) -> dict[str, int]:
+def _numbers(selections: Sequence[tuple[str, str]]) -> dict[str, int]:
     """A number per selection, of (selection, label): the usual criteria's own, the next free ones for all others."""
     records = {text: json.loads(text) for text, _ in selections}
     # Of several selections with one criterion, the plainest has the criterion's colour: one-shot, a short name.
     length = {text: min(len(label) for other, label in selections if other == text) for text in records}
     ordered = sorted(records, key=lambda text: (records[text].get("select") != "one-shot", length[text], text))
-    places: dict[str, int] = {}
+    numbers: dict[str, int] = {}
     for text in ordered:
         criterion = records[text].get("criterion")
-        own = USUAL.index(criterion) if criterion in USUAL else -1
-        places[text] = own if own >= 0 and own not in places.values() else _free(places)
-    return places
+        usual = USUAL.index(criterion) if criterion in USUAL else -1
+        numbers[text] = usual if usual >= 0 and usual not in numbers.values() else _free(numbers)
+    return numbers
 
 
-def _free(places: Mapping[str, int]) -> int:
-    return max([len(USUAL), *(place + 1 for place in places.values())])
+def _free(numbers: Mapping[str, int]) -> int:
+    return max([len(USUAL), *(number + 1 for number in numbers.values())])
 
 
-def _colour(place: int) -> str:
+def _colour(number: int) -> str:
     """The palette's, then the same in darker shades."""
-    cycle, index = divmod(place, len(PALETTE))
+    cycle, index = divmod(number, len(PALETTE))
     red, green, blue = (SHADE**cycle * part for part in to_rgb(PALETTE[index]))
     return to_hex((red, green, blue))
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from bench.results.frame.metrics import figure
+from bench.results.frame.errors import metric_of
 from bench.results.plots.plot_page import finish, page
 from bench.results.plots.plot_style import GREY, Style
 from bench.results.statistics.ranks import Ranking
@@ -29,10 +29,10 @@ def draw(ranking: Ranking, styles: Mapping[str, Style]) -> Figure:
     """One panel: the mean ranks on an axis from 1, and a bar over those that Nemenyi's test does not tell apart."""
     from scikit_posthocs import critical_difference_diagram
 
-    words = figure(ranking.metric).words
+    words = metric_of(ranking.metric).caption
     title = f"Mean rank over {len(ranking.means)} blocks, 1 = best: {words[:1].lower()}{words[1:]}"
     wrapped = {label: textwrap.fill(str(label), LETTERS) for label in ranking.means}
-    made, [[axes]] = page([(title, 1)], columns=1, height=TOP + LINE * len(wrapped))
+    figure, [[axes]] = page([(title, 1)], columns=1, height=TOP + LINE * len(wrapped))
     drawn = critical_difference_diagram(
         ranking.mean_ranks.rename(wrapped),
         ranking.nemenyi.rename(index=wrapped, columns=wrapped),
@@ -51,8 +51,8 @@ def draw(ranking: Ranking, styles: Mapping[str, Style]) -> Figure:
     _axis(axes, len(wrapped))
     _scale(axes, ranking.critical_difference)
     alike = f"not told apart by Nemenyi's test at {ranking.alpha:g}"
-    finish(made, [(Line2D([], [], **BAR), alike)], [" ".join([both_tests(ranking), *limits(ranking)])])
-    return made
+    finish(figure, [(Line2D([], [], **BAR), alike)], [" ".join([both_tests(ranking), *limits(ranking)])])
+    return figure
 
 
 def _axis(axes: Axes, methods: int) -> None:

@@ -13,11 +13,10 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from bench import names
-from bench.results.frame.metrics import figure
 from bench.results.plots.plot_page import Entry, finish, page
 from bench.results.plots.plot_style import GREY, Style, in_order, open_entry
 from bench.results.statistics.cells import Cell, cells
-from bench.results.statistics.shown_cells import Part, disconnected, interval, missing, over_seeds
+from bench.results.statistics.shown_cells import Excerpt, disconnected, interval, missing, over_seeds
 
 HEIGHT = 4.2  # inches of a panel
 FLOAT32 = names.VALUE_DTYPES[0]
@@ -39,18 +38,18 @@ class Point:
         return self.cell.summary.mean
 
 
-def points(part: Part) -> list[Point]:
+def points(excerpt: Excerpt) -> list[Point]:
     """Every cell shown, in every type of value; one that the store has no figures of has no values."""
-    wanted = {(cell.label, cell.rate) for cell in part.cells}
+    wanted = {(cell.label, cell.rate) for cell in excerpt.cells}
     # Narrower values have the accuracy of the test set alone.
-    dtypes = names.VALUE_DTYPES if part.view.metric == names.TEST_ACCURACY else (FLOAT32,)
-    made = []
+    dtypes = names.VALUE_DTYPES if excerpt.view.metric == names.TEST_ACCURACY else (FLOAT32,)
+    every = []
     for dtype in dtypes:
-        accuracies = cells(part.section, column(part.view.metric, dtype))
-        sizes = cells(part.section, column(names.STORED_BYTES, dtype))
+        accuracies = cells(excerpt.section, column(excerpt.view.metric, dtype))
+        sizes = cells(excerpt.section, column(names.STORED_BYTES, dtype))
         both = [pair for pair in zip(accuracies, sizes, strict=True) if (pair[0].label, pair[0].rate) in wanted]
-        made += [_point(accuracy, size, dtype) for accuracy, size in both]
-    return made
+        every += [_point(accuracy, size, dtype) for accuracy, size in both]
+    return every
 
 
 def _point(accuracy: Cell, size: Cell, dtype: str) -> Point:
@@ -59,13 +58,13 @@ def _point(accuracy: Cell, size: Cell, dtype: str) -> Point:
     return Point(cell=replace(accuracy, values=values), dtype=dtype, kilobytes=mean / 1000)
 
 
-def column(figure: str, dtype: str) -> str:
-    """The name under which a figure is stored for values of a type.
+def column(metric: str, dtype: str) -> str:
+    """The name under which a metric is stored for values of a type.
 
     >>> column("stored_bytes", "float32"), column("stored_bytes", "int8")
     ('stored_bytes', 'stored_bytes_int8')
     """
-    return figure if dtype == FLOAT32 else f"{figure}_{dtype}"
+    return metric if dtype == FLOAT32 else f"{metric}_{dtype}"
 
 
 def front(shown: Sequence[Point]) -> list[Point]:
@@ -77,33 +76,35 @@ def front(shown: Sequence[Point]) -> list[Point]:
     return best
 
 
-def draw(parts: Sequence[Part], styles: Mapping[str, Style]) -> Figure:
+def draw(excerpts: Sequence[Excerpt], styles: Mapping[str, Style]) -> Figure:
     """A panel per part: a point per method, rate and value type, and the front of all of them as steps.
 
-    Raises ValueError where no cell has both figures.
+    Raises ValueError if no cell has both figures.
     """
-    every = {part.section.title: points(part) for part in parts}
-    shown = {title: drawn for title, found in every.items() if (drawn := [p for p in found if p.cell.values])}
+    every = {excerpt.section.title: points(excerpt) for excerpt in excerpts}
+    shown = {title: drawn for title, of_excerpt in every.items() if (drawn := [p for p in of_excerpt if p.cell.values])}
     if not shown:
-        raise ValueError(f"plot storage: no trial shown has both {names.STORED_BYTES} and {parts[0].view.metric}")
-    made, blocks = page([(title, 1) for title in shown], columns=1, height=HEIGHT)
+        raise ValueError(f"plot storage: no trial shown has both {names.STORED_BYTES} and {excerpts[0].view.metric}")
+    figure, blocks = page([(title, 1) for title in shown], columns=1, height=HEIGHT)
     for (axes,), drawn in zip(blocks, shown.values(), strict=True):
-        _panel(axes, drawn, styles, figure(parts[0].view.metric).factor)
-    drawn = [point for found in shown.values() for point in found]
+        _panel(axes, drawn, styles, excerpts[0].view.shown_metric.factor)
+    drawn = [point for of_excerpt in shown.values() for point in of_excerpt]
     legend = [
-        *_methods(styles[point.cell.record] for point in drawn),
+        *_methods(styles[point.cell.record.text] for point in drawn),
         *_types({point.dtype for point in drawn}),
         (Line2D([], [], **FRONT), "Pareto front"),
     ]
     plain = [
-        replace(part, cells=[point.cell for point in every[part.section.title] if point.dtype == FLOAT32])
-        for part in parts
+        replace(excerpt, cells=[point.cell for point in every[excerpt.section.title] if point.dtype == FLOAT32])
+        for excerpt in excerpts
     ]
-    mean = f"Mean and 95 % t interval of the accuracy {over_seeds(parts)}; 1 kB = 1000 bytes."
+    mean = f"Mean and 95 % t interval of the accuracy {over_seeds(excerpts)}; 1 kB = 1000 bytes."
     finish(
-        made, legend + ([open_entry()] if disconnected(plain) else []), [mean, *missing(plain), *_fewer(shown.values())]
+        figure,
+        legend + ([open_entry()] if disconnected(plain) else []),
+        [mean, *missing(plain), *_fewer(shown.values())],
     )
-    return made
+    return figure
 
 
 def _fewer(shown: Iterable[Sequence[Point]]) -> list[str]:
@@ -123,7 +124,7 @@ def _panel(axes: Axes, shown: Sequence[Point], styles: Mapping[str, Style], fact
         drawstyle="steps-post", label="Pareto front", **FRONT,
     )  # fmt: skip
     for point in shown:
-        _marker(axes, point, styles[point.cell.record], factor)
+        _marker(axes, point, styles[point.cell.record.text], factor)
     axes.set_xscale("log")
     low, high = axes.get_xlim()
     # Within half a decade 1, 2 and 5 would leave the axis with a tick or none.
@@ -154,11 +155,11 @@ def _methods(shown: Iterable[Style]) -> list[Entry]:
 
 
 def _types(shown: set[str]) -> list[Entry]:
-    """The legend entries of the value types, where there are several."""
-    made: list[Entry] = []
+    """The legend entries of the value types, if there are several."""
+    entries: list[Entry] = []
     for dtype in names.VALUE_DTYPES if shown - {FLOAT32} else ():
         if dtype in shown:
             look: dict[str, Any] = {"linestyle": "none", "color": GREY}
             both = tuple(Line2D([], [], marker=marker, **look) for marker in MARKERS[dtype])
-            made.append((both, f"{'as trained' if dtype == FLOAT32 else dtype} (freeze, prune)"))
-    return made
+            entries.append((both, f"{'as trained' if dtype == FLOAT32 else dtype} (freeze, prune)"))
+    return entries

@@ -3,11 +3,11 @@
 stats         statistics of paired figures, as pure functions of arrays
 multiplicity  Holm's adjustment, and what n pairs can reach in a family of m
 cells         what the table says of a method at a rate
-comparisons   what the table says of the difference of two methods at a rate
+comparisons   what the table says of the difference of two methods at a rate, in families
 analysis      everything that is computed of one section
 near_chance   cells in which some seeds trained and others are near chance
 power         how many seeds a difference needs
 ranks         methods across data sets, networks and rates: mean ranks and Nemenyi's test
-friedman      Friedman's test, exact where there are few blocks
+friedman      Friedman's test, exact if there are few blocks
 shown_cells   the sections and cells that the filters leave, for a plot
 """

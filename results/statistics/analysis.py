@@ -2,41 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
+from functools import cached_property, partial
 from typing import get_args
 
 import pandas as pd
 
 from bench import names
+from bench.metrics import Metric
 from bench.results.frame.collect import DENSE
-from bench.results.frame.errors import check_level, check_metric, unknown, unknown_rate
-from bench.results.frame.metrics import figure
-from bench.results.frame.sections import Section, control_of, sections
-from bench.results.statistics.cells import Cell, cells, connected, diverged_as, twin
-from bench.results.statistics.comparisons import Comparison, Test, control_family, family
-from bench.results.statistics.near_chance import Place, mixed, untrained, without_near_chance
+from bench.results.frame.errors import check_level, metric_of, unknown, unknown_rate
+from bench.results.frame.method_record import PLAIN
+from bench.results.frame.sections import Section, sections
+from bench.results.statistics import near_chance
+from bench.results.statistics.cells import Cell, Key, cells, connected, diverged_as, twin
+from bench.results.statistics.comparisons import (
+    Comparison,
+    Family,
+    Pair,
+    Rules,
+    Test,
+    control_pairs,
+    family_of,
+    freeze_prune_pairs,
+    reference_pairs,
+)
 
 CLASSES = 10  # of a data set that the view does not know
+# The variants of a family: without the seeds whose pruned network is disconnected; without those near chance of a cell
+# that has others; with diverged seeds counted as chance. Only accuracies have a chance.
+CONNECTED, TRAINED, CHANCE = "connected", "trained", "chance"
+MIXED, UNTRAINED = "mixed", "untrained"  # doubts about a comparison: some, or all, seeds of a side are near chance
 
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """What to compute (first five) and what of it to show (`names`, `methods`, `rates`: all where empty).
+    """What to compute (first five) and what of it to show (`sweeps`, `methods`, `rates`: all if empty).
 
     Filters never change a number: cells, families and corrections are those of the whole store.
     """
 
-    reference: str = "snip"  # a method's name, or its label where two records share the name
+    reference: str = "snip"  # a method's name, or its label if two records share the name
     test: Test = "t"
     margin: float | None = 0.005  # of equivalence, in units of the metric: 0.5 points; None = not judged
     alpha: float = 0.05
-    metric: str = names.TEST_ACCURACY
-    names: Collection[str] = ()  # of sweeps
+    metric: str = names.TEST_ACCURACY  # a name of `bench.metrics.METRICS`
+    sweeps: Collection[str] = ()
     methods: Collection[str] = ()
-    rates: Collection[str] = ()  # decimal texts
-    published: bool = False  # also show published figures
+    rates: Collection[Decimal] = ()
+    published: bool = False  # also show published figures, with what tells their protocols from these
     controls: bool = False  # also show sanity controls beside their methods
     classes: Mapping[str, int] = field(default_factory=dict)  # data set -> classes: chance is 1/classes
     test_images: Mapping[str, int] = field(default_factory=dict)  # data set -> size of its test set
@@ -46,13 +62,21 @@ class View:
             raise unknown("test", self.test, get_args(Test))
         check_level(self.alpha)
         if self.margin is not None and not 0 < self.margin < float("inf"):
-            raise ValueError(f"margin {self.margin}: allowed is margin > 0")
+            raise ValueError(f"margin {self.margin}: must be above 0")
         if self.reference == DENSE:
-            raise ValueError("reference dense: allowed is a method with rates; percent of dense has a table of its own")
-        check_metric(self.metric)
+            raise ValueError("reference dense: must be a method with rates; percent of dense has a table of its own")
+        metric_of(self.metric)
         if self.published and self.metric != names.TEST_ACCURACY:
-            raise ValueError(f"metric {self.metric} beside published figures: allowed is {names.TEST_ACCURACY}")
-        object.__setattr__(self, "rates", [_rate(rate) for rate in self.rates])
+            raise ValueError(f"metric {self.metric} beside published figures: must be {names.TEST_ACCURACY}")
+
+    @property
+    def shown_metric(self) -> Metric:
+        """How the metric is shown."""
+        return metric_of(self.metric)
+
+    @property
+    def rules(self) -> Rules:
+        return Rules(test=self.test, margin=self.margin, alpha=self.alpha)
 
     def chance(self, dataset: str) -> float:
         """The accuracy of guessing on a data set."""
@@ -60,31 +84,30 @@ class View:
 
     def shows(self, cell: Cell) -> bool:
         """Whether a cell is displayed. The dense baseline belongs to every choice of methods and rates."""
-        named = not self.names or bool(cell.sweeps & set(self.names))
+        in_sweep = not self.sweeps or bool(cell.sweeps & set(self.sweeps))
         if cell.background == DENSE:
-            return named
-        methods = not self.methods or bool({cell.method, cell.label} & set(self.methods))
-        return named and methods and (not self.rates or cell.rate in self.rates)
+            return in_sweep
+        named = not self.methods or bool({cell.method, cell.label} & set(self.methods))
+        return in_sweep and named and (not self.rates or cell.rate in self.rates)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Analysis:
     """A section, computed.
 
-    `chance`, `connected` and `trained` are the comparisons again: with diverged seeds counted as chance, without the
-    seeds whose pruned network is disconnected, and without the seeds near chance of a cell that has others.
+    The primary family answers the question: freeze − prune of every method that has both. The secondary one is every
+    method but dense against the reference. The twin of the reference counts in it, as every method does, and is judged
+    by the primary family only: no pair has two adjusted p-values.
     """
 
     section: Section
     view: View
     cells: list[Cell]
-    reference: str | None  # its label; None where the section has no such method, or several
+    primary: Family
+    reference: str | None  # its label; None if the section has no such method, or several
     candidates: list[str]  # labels of the reference's name
     twin: str | None  # the label that differs from the reference in the background only
-    comparisons: list[Comparison]
-    chance: list[Comparison]
-    connected: list[Comparison]
-    trained: list[Comparison]
+    secondary: Family
     controlled: list[Cell]  # of methods under a sanity control: in no other cell, comparison or family
     controls: list[Comparison]  # of these, each with its own method
 
@@ -92,100 +115,129 @@ class Analysis:
     def shown(self) -> list[Cell]:
         return [cell for cell in self.cells if self.view.shows(cell)]
 
+    @cached_property
+    def by_key(self) -> dict[Key, Cell]:
+        """All cells, those under a control too."""
+        return {cell.key: cell for cell in (*self.cells, *self.controlled)}
+
     @property
     def dense(self) -> Cell | None:
         return next((cell for cell in self.cells if cell.background == DENSE), None)
 
+    @cached_property
+    def shown_keys(self) -> set[Key]:
+        return {cell.key for cell in self.shown}
+
     @property
-    def shown_comparisons(self) -> list[Comparison]:
-        keys = {(cell.label, cell.rate) for cell in self.shown}
-        return [c for c in self.comparisons if (c.label, c.rate) in keys]
+    def shown_primary(self) -> list[Comparison]:
+        """Those of which the frozen or the pruned cell is shown, ordered by the pruned method."""
+        shown = [c for c in self.primary.comparisons if self.shown_keys & set(c.sides)]
+        return sorted(shown, key=lambda c: (c.reference, c.label, c.rate))
+
+    @property
+    def shown_secondary(self) -> list[Comparison]:
+        """Those of the methods shown, without the twin of the reference."""
+        shown = [c for c in self.secondary.comparisons if c.label != self.twin and c.sides[0] in self.shown_keys]
+        return sorted(shown, key=lambda c: c.sides)
 
     @property
     def shown_controls(self) -> list[Comparison]:
         """Those of the methods shown."""
-        keys = {(cell.label, cell.rate) for cell in self.shown}
-        return [c for c in self.controls if (c.reference, c.rate) in keys]
+        return [c for c in self.controls if c.sides[1] in self.shown_keys]
 
-    def mixed(self, several: Sequence[Comparison]) -> dict[Place, frozenset[int]]:
+    @cached_property
+    def against_reference(self) -> dict[Key, Comparison]:
+        """What tells each cell from the reference's: the twin's is turned round if the reference is the frozen one."""
+        further = {c.sides[0]: c for c in self.secondary.comparisons if c.label != self.twin}
+        frozen = {c.sides[0]: c for c in self.primary.comparisons if c.reference == self.reference}
+        pruned = {c.sides[1]: c.turned for c in self.primary.comparisons if c.label == self.reference}
+        return further | frozen | pruned
+
+    @cached_property
+    def doubts(self) -> dict[tuple[Key, Key], set[str]]:
+        """Sides of a primary comparison -> why its figures do not mean what they say."""
+        mixed, untrained = self.mixed(self.primary.comparisons), self.untrained
+        known = {MIXED: mixed.keys(), UNTRAINED: untrained}
+        return {
+            c.sides: {doubt for doubt, doubted in known.items() if doubted & set(c.sides)}
+            for c in self.primary.comparisons
+        }
+
+    def mixed(self, comparisons: Sequence[Comparison]) -> dict[Key, frozenset[int]]:
         """The cells that mix seeds near chance with others in these comparisons; only accuracies have a chance."""
-        if not figure(self.view.metric).is_accuracy:
+        if not self.view.shown_metric.is_accuracy:
             return {}
-        return mixed(several, [*self.cells, *self.controlled], self.view.chance(self.section.dataset))
+        return near_chance.mixed(comparisons, [*self.cells, *self.controlled], self.view.chance(self.section.dataset))
 
     @property
-    def untrained(self) -> frozenset[Place]:
+    def untrained(self) -> frozenset[Key]:
         """The cells, under no control, of which no seed trained; only accuracies tell."""
-        if not figure(self.view.metric).is_accuracy:
+        if not self.view.shown_metric.is_accuracy:
             return frozenset()
-        return untrained(self.cells, self.view.chance(self.section.dataset))
+        return near_chance.untrained(self.cells, self.view.chance(self.section.dataset))
 
 
 def analyses(frame: pd.DataFrame, view: View) -> list[Analysis]:
     """The sections of a frame of `collect`, computed. Raises ValueError for a choice that the store does not have."""
-    parts = sections(frame)
-    check(frame, {label for section in parts for label in section.frame["label"]}, view)
-    return [analyse(section, view) for section in parts]
+    every = sections(frame)
+    check(frame, {label for section in every for label in section.frame["label"]}, view)
+    return [analyse(section, view) for section in every]
 
 
 def analyse(section: Section, view: View) -> Analysis:
     """All cells and comparisons of a section."""
     everything = cells(section, view.metric)
-    made = [cell for cell in everything if control_of(cell.record) == "none"]
-    controlled = [cell for cell in everything if cell not in made]
-    labels = sorted({c.label for c in made if c.background != DENSE})
-    named = {c.label for c in made if c.method == view.reference}
-    candidates = [view.reference] if view.reference in labels else sorted(named & set(labels))
+    plain = [cell for cell in everything if cell.record.control == PLAIN]
+    controlled = [cell for cell in everything if cell.record.control != PLAIN]
+    labels = {cell.label for cell in plain if cell.background != DENSE}
+    named = {cell.label for cell in plain if cell.method == view.reference}
+    candidates = [view.reference] if view.reference in labels else sorted(named & labels)
     reference = candidates[0] if len(candidates) == 1 else None
-    plain, chance = _family(made, reference, view), view.chance(section.dataset)
-    as_chance, with_paths, trained_only = (
-        plain if variant == made else _family(variant, reference, view)
-        for variant in (diverged_as(made, chance), connected(made), trained_cells(made, section, view))
-    )
+    family = partial(_family, plain, _variants(plain, section, view), view.rules)
     return Analysis(
         section=section,
         view=view,
-        cells=made,
+        cells=plain,
+        primary=family(freeze_prune_pairs),
         reference=reference,
         candidates=candidates,
-        twin=twin(made, reference) if reference else None,
-        comparisons=plain,
-        chance=as_chance,
-        connected=with_paths,
-        trained=trained_only,
+        twin=twin(plain, reference) if reference else None,
+        secondary=family(lambda variant: reference_pairs(variant, reference) if reference else []),
         controlled=controlled,
-        controls=control_family(controlled, made, test=view.test, margin=view.margin, alpha=view.alpha),
+        controls=family_of(control_pairs(controlled, plain), view.rules),
     )
 
 
-def trained_cells(made: list[Cell], section: Section, view: View) -> list[Cell]:
-    """The cells without the seeds near chance beside others; all seeds where the figure is no accuracy."""
-    return without_near_chance(made, view.chance(section.dataset)) if figure(view.metric).is_accuracy else made
+def _variants(plain: list[Cell], section: Section, view: View) -> dict[str, list[Cell]]:
+    """The cells again, of other seeds."""
+    variants = {CONNECTED: connected(plain)}
+    if view.shown_metric.is_accuracy:
+        chance = view.chance(section.dataset)
+        variants[TRAINED] = near_chance.without_near_chance(plain, chance)
+        variants[CHANCE] = diverged_as(plain, chance)
+    return variants
 
 
-def _family(variant: list[Cell], reference: str | None, view: View) -> list[Comparison]:
-    if reference is None:
-        return []
-    return family(variant, reference, test=view.test, margin=view.margin, alpha=view.alpha)
+def _family(
+    plain: list[Cell], variants: Mapping[str, list[Cell]], rules: Rules, pairs_of: Callable[[list[Cell]], list[Pair]]
+) -> Family:
+    comparisons = family_of(pairs_of(plain), rules)
+    others = {
+        name: comparisons if variant == plain else family_of(pairs_of(variant), rules)
+        for name, variant in variants.items()
+    }
+    return Family(comparisons=comparisons, variants=others)
 
 
 def check(frame: pd.DataFrame, labels: Collection[str], view: View) -> None:
-    """Raise ValueError, naming value, allowed values and the nearest, for a choice that the store does not have."""
-    methods = sorted({*frame["method"], *labels})
-    sweeps = sorted({s for several in frame["sweeps"] for s in several})
-    rates = sorted(set(frame["rate"]), key=float)
-    # A range of rates may name points that were never trained: an error only where it leaves nothing.
-    lost = view.rates if not set(view.rates) & set(rates) else ()
-    for what, values, known in (("sweep", view.names, sweeps), ("method", view.methods, methods)):
+    """Raise ValueError, naming the value and the nearest known one, for a choice that the store does not have."""
+    known_sweeps = sorted({sweep for of_trial in frame["sweeps"] for sweep in of_trial})
+    known_rates = {Decimal(rate) for rate in set(frame["rate"])}
+    chosen = (("sweep", view.sweeps, known_sweeps), ("method", view.methods, sorted({*frame["method"], *labels})))
+    for noun, values, known in chosen:
         for value in values:
             if value not in known:
-                raise unknown(what, value, known)
-    for rate in lost:
-        raise unknown_rate(rate, rates)
-
-
-def _rate(text: str) -> str:
-    try:
-        return format(Decimal(str(text)).normalize(), "f")
-    except InvalidOperation:
-        raise ValueError(f"rate {text}: allowed is a number, 0 <= rate < 1") from None
+                raise unknown(noun, value, known)
+    # A range of rates may name points that were never trained: an error only if it leaves nothing.
+    if view.rates and not known_rates & set(view.rates):
+        raise unknown_rate(min(view.rates), known_rates)

@@ -2,37 +2,44 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
 
-from bench import names
+from bench import metrics, names
 from bench.results.frame.collect import DENSE
-from bench.results.frame.errors import check_metric
+from bench.results.frame.errors import metric_of
+from bench.results.frame.method_record import MethodRecord, method_record
 from bench.results.frame.sections import Section
 from bench.results.statistics import stats
+
+Key = tuple[str, Decimal]  # label and rate: what tells the cells of a section apart
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """One method at one rate: every seed of it. `rate` is the decimal text, `record` the method's canonical JSON."""
+    """One method at one rate: every seed of it."""
 
     label: str  # the method's name, unique in the section
     method: str
-    record: str
+    record: MethodRecord
     background: str  # "freeze", "prune" or "dense"
-    rate: str
+    rate: Decimal
     sweeps: frozenset[str]
     values: Mapping[int, float]  # seed -> figure, of the done trials that have it; seeds rising
     lost: Mapping[int, tuple[str, str]]  # seed -> (names.DIVERGED, names.FAILED or "no figure", reason)
-    missing: tuple[int, ...]  # seeds that other cells of the section have, and this one has not
+    missing: tuple[int, ...]  # seeds that other cells of the section have, and this one lacks
     collapsed: frozenset[int]  # seeds with a layer that has no live weight
     disconnected: frozenset[int]  # seeds without a path of live weights from the input to the output; see _disconnected
-    counts: Mapping[str, tuple[float, float]]  # a name of names.COUNTS, names.BYTES -> (least, largest) over the seeds
+    counts: Mapping[str, tuple[float, float]]  # name -> (least, largest) over the seeds
     inits: Mapping[int, str]  # seed -> SHA-256 of the initial weights
+
+    @property
+    def key(self) -> Key:
+        return self.label, self.rate
 
     @property
     def summary(self) -> stats.Summary:
@@ -48,16 +55,17 @@ class Cell:
         """The number of seeds whose mask is known."""
         return len(self.inits)
 
-    def seeds_lost(self, kind: str) -> list[int]:
-        return [seed for seed, (why, _) in self.lost.items() if why == kind]
+    def seeds_lost(self, outcome: str) -> list[int]:
+        return [seed for seed, (why, _) in self.lost.items() if why == outcome]
 
 
 def cells(section: Section, metric: str) -> list[Cell]:
     """The cells of a section, ordered by label and rate. Raises ValueError for a metric that is none of the store's."""
-    check_metric(metric)
+    metric_of(metric)
     groups = section.frame.groupby("group_key", sort=False)
-    made = [_cell(group.sort_values("seed"), metric, section.seeds) for _, group in groups]
-    return sorted(made, key=lambda cell: (cell.label, float(cell.rate)))
+    return sorted(
+        (_cell(group.sort_values("seed"), metric, section.seeds) for _, group in groups), key=lambda cell: cell.key
+    )
 
 
 def _cell(group: pd.DataFrame, metric: str, seeds: Sequence[int]) -> Cell:
@@ -65,16 +73,16 @@ def _cell(group: pd.DataFrame, metric: str, seeds: Sequence[int]) -> Cell:
     good = (group["outcome"] == names.DONE) & np.isfinite(group[metric])
     bad = zip(*(group.loc[~good, name] for name in ("seed", "outcome", "reason")), strict=True)
     lost = {int(seed): _loss(outcome, reason, metric) for seed, outcome, reason in bad}
-    known = group[[*names.COUNTS, *names.BYTES]]
+    known = group[[*metrics.counts(), *metrics.sizes()]]
     counts = {
         str(name): (float(low), float(high)) for name, low, high in zip(known, known.min(), known.max(), strict=True)
     }
     return Cell(
         label=first["label"],
         method=first["method"],
-        record=first["spec.method"],
+        record=method_record(first["spec.method"]),
         background=first["background"],
-        rate=first["rate"],
+        rate=Decimal(first["rate"]),
         sweeps=frozenset(s for sweeps in group["sweeps"] for s in sweeps),
         values={int(s): float(v) for s, v in zip(group["seed"][good], group[metric][good], strict=True)},
         lost=lost,
@@ -89,7 +97,7 @@ def _cell(group: pd.DataFrame, metric: str, seeds: Sequence[int]) -> Cell:
 def _disconnected(group: pd.DataFrame) -> pd.Series[bool]:
     """Whether no live weight is on a path from input to output: a pruned network then answers every image alike.
 
-    A layer without a live weight does it, but where a shortcut leads around it. Where paths were not counted, by older
+    A layer without a live weight does it, unless a shortcut leads around it. If paths were not counted, by older
     versions, such a layer decides.
     """
     lost, live = group[names.DISCONNECTED], group[names.LIVE_WEIGHTS]
@@ -127,18 +135,6 @@ def percent_of_dense(cell: Cell, dense: Cell) -> tuple[stats.Summary, stats.Inte
 
 
 def twin(all_cells: Sequence[Cell], reference: str) -> str | None:
-    """The label that differs from the reference's in its background only: the freeze or prune question itself."""
-    records = {cell.label: json.loads(cell.record) for cell in all_cells if cell.background != DENSE}
-    own = selection(records.get(reference, {}))
-    return next((label for label, r in records.items() if label != reference and selection(r) == own), None)
-
-
-def selection_text(record: str) -> str:
-    """How the method with that canonical JSON chooses its live weights, as JSON: the same of a freezing and a pruning
-    one that choose alike."""
-    return json.dumps(selection(json.loads(record)), sort_keys=True)
-
-
-def selection(record: Mapping[str, object]) -> dict[str, object]:
-    """How a method chooses its live weights: its record without the background."""
-    return {name: value for name, value in record.items() if name != "background"}
+    """The label that differs from the reference's in its background only."""
+    selections = {cell.label: cell.record.selection for cell in all_cells if cell.background != DENSE}
+    return next((label for label, s in selections.items() if label != reference and s == selections[reference]), None)

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Literal
 
 import numpy as np
 
 from bench.results.frame.collect import DENSE
 from bench.results.statistics import multiplicity, stats
-from bench.results.statistics.cells import Cell
+from bench.results.statistics.cells import Cell, Key
 
 Test = Literal["t", "wilcoxon", "permutation"]
+Pair = tuple[Cell, Cell]  # the method's and the reference's, of one rate
 
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """A method against the reference at one rate, over the seeds both have. Differences in units of the figure."""
+    """A method against a reference at one rate, over the seeds both have. Differences in units of the metric."""
 
     label: str
     reference: str
-    rate: str
+    rate: Decimal
     seeds: tuple[int, ...]
     difference: float  # mean of method - reference
     sd: float  # of the differences, ddof 1
@@ -34,29 +35,66 @@ class Comparison:
     g: float  # d_z with Hedges' correction
     p_equivalence: float
     disconnected: int  # pairs in which no path of live weights leads from the input to the output
-    family: int = 0  # m: the comparisons of the section that have a p-value
+    family: int = 0  # m: the comparisons that are corrected together
     p_holm: float = np.nan
     p_equivalence_holm: float = np.nan
-    verdict: str = ""  # "higher" or "lower" where significant
+    verdict: str = ""  # "higher" or "lower" if significant
     equivalent: bool = False
 
     @property
     def n(self) -> int:
         return len(self.seeds)
 
+    @property
+    def sides(self) -> tuple[Key, Key]:
+        """The cells of the method and of the reference."""
+        return (self.label, self.rate), (self.reference, self.rate)
+
+    @property
+    def turned(self) -> Comparison:
+        """The same comparison of the reference against the method."""
+        return replace(
+            self,
+            label=self.reference,
+            reference=self.label,
+            difference=-self.difference,
+            interval=self.interval.negative,
+            bootstrap=self.bootstrap.negative,
+            d_z=-self.d_z,
+            g=-self.g,
+            verdict={"higher": "lower", "lower": "higher"}.get(self.verdict, ""),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """How comparisons are judged."""
+
+    test: Test = "t"
+    margin: float | None = None  # of equivalence, in units of the metric; None = not judged
+    alpha: float = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """Comparisons that are corrected together: over all done seeds, and again over other seeds."""
+
+    comparisons: list[Comparison]
+    variants: Mapping[str, list[Comparison]]  # by the name of the variant of the cells
+
 
 def compare(cell: Cell, reference: Cell, *, test: Test, margin: float | None) -> Comparison:
     """The paired comparison of two cells of one rate, before the correction for the family."""
     seeds = tuple(sorted(cell.values.keys() & reference.values.keys()))
     d = stats.differences([cell.values[s] for s in seeds], [reference.values[s] for s in seeds])
-    verdict, d_z, found = stats.verdict(d, test), stats.effect(d), stats.summary(d)
+    verdict, d_z, summary = stats.verdict(d, test), stats.effect(d), stats.summary(d)
     return Comparison(
         label=cell.label,
         reference=reference.label,
         rate=cell.rate,
         seeds=seeds,
-        difference=found.mean,
-        sd=found.sd,
+        difference=summary.mean,
+        sd=summary.sd,
         interval=stats.t_interval(d),
         bootstrap=stats.bootstrap_interval(d, np.random.default_rng(stats.SEED)),
         p=verdict.p,
@@ -68,43 +106,37 @@ def compare(cell: Cell, reference: Cell, *, test: Test, margin: float | None) ->
     )
 
 
-def family(
-    all_cells: Sequence[Cell], reference: str, *, test: Test, margin: float | None, alpha: float
-) -> list[Comparison]:
-    """Every method but the reference and dense, at every rate, against the reference (a label) at that rate.
+def reference_pairs(all_cells: Sequence[Cell], reference: str) -> list[Pair]:
+    """Every method but the reference and dense, at every rate, with the reference (a label) at that rate."""
+    references = {cell.rate: cell for cell in all_cells if cell.label == reference}
+    others = [c for c in all_cells if c.label != reference and c.background != DENSE and c.rate in references]
+    return [(cell, references[cell.rate]) for cell in others]
 
-    The family is the whole section: pass all its cells, whatever is to be shown. Holm's correction counts every one of
-    them, testable or not; the equivalence tests are corrected likewise, as a family of their own.
+
+def freeze_prune_pairs(all_cells: Sequence[Cell]) -> list[Pair]:
+    """Every frozen method with the pruned one that chooses the same weights, at every rate."""
+    pruned = {(cell.record.selection, cell.rate): cell for cell in all_cells if cell.background == "prune"}
+    frozen = [cell for cell in all_cells if cell.background == "freeze"]
+    pairs = [(cell, pruned.get((cell.record.selection, cell.rate))) for cell in frozen]
+    return [(cell, other) for cell, other in pairs if other is not None]
+
+
+def control_pairs(controlled: Sequence[Cell], plain: Sequence[Cell]) -> list[Pair]:
+    """Every control with its own method at its rate, if the store has that."""
+    methods = {(cell.record.text, cell.rate): cell for cell in plain}
+    pairs = [(cell, methods.get((cell.record.uncontrolled, cell.rate))) for cell in controlled]
+    return [(cell, method) for cell, method in pairs if method is not None]
+
+
+def family_of(pairs: Sequence[Pair], rules: Rules) -> list[Comparison]:
+    """Cell against cell, tests and equivalence tests each corrected by Holm over all pairs, testable or not.
+
+    Pass every pair of the section, whatever is to be shown.
     """
-    base = {cell.rate: cell for cell in all_cells if cell.label == reference}
-    others = [c for c in all_cells if c.label != reference and c.background != DENSE and c.rate in base]
-    return family_of([(cell, base[cell.rate]) for cell in others], test=test, margin=margin, alpha=alpha)
-
-
-def control_family(
-    controlled: Sequence[Cell], plain: Sequence[Cell], *, test: Test, margin: float | None, alpha: float
-) -> list[Comparison]:
-    """Every control against its own method at its rate, where the store has that: one family for all of them."""
-    base = {(_without_control(cell), cell.rate): cell for cell in plain}
-    found = [(cell, base.get((_without_control(cell), cell.rate))) for cell in controlled]
-    pairs = [(cell, own) for cell, own in found if own is not None]
-    return family_of(pairs, test=test, margin=margin, alpha=alpha)
-
-
-def _without_control(cell: Cell) -> str:
-    """The record of the method that a control is about, as text."""
-    record = {name: value for name, value in json.loads(cell.record).items() if name != "control"}
-    return json.dumps(record, sort_keys=True, separators=(",", ":"))
-
-
-def family_of(
-    pairs: Sequence[tuple[Cell, Cell]], *, test: Test, margin: float | None, alpha: float
-) -> list[Comparison]:
-    """Cell against cell, tests and equivalence tests each corrected over all pairs."""
-    raw = [compare(cell, reference, test=test, margin=margin) for cell, reference in pairs]
+    raw = [compare(cell, reference, test=rules.test, margin=rules.margin) for cell, reference in pairs]
     adjusted = multiplicity.holm([c.p for c in raw])
     equivalence = multiplicity.holm([c.p_equivalence for c in raw])
-    return [_judged(c, len(raw), p, e, alpha) for c, p, e in zip(raw, adjusted, equivalence, strict=True)]
+    return [_judged(c, len(raw), p, e, rules.alpha) for c, p, e in zip(raw, adjusted, equivalence, strict=True)]
 
 
 def markable(c: Comparison, m: int, alpha: float) -> bool:

@@ -1,4 +1,4 @@
-"""Friedman's test (1937) that the methods are alike, exact where there are few blocks.
+"""Friedman's test (1937) that the methods are alike, exact if there are few blocks.
 
 Under the null every order of a block's ranks is as likely as any other, whatever the other blocks. All orders of the
 very ranks seen therefore give the distribution of the rank sums, and so of the statistic; ties keep it exact.
@@ -32,19 +32,20 @@ class Friedman:
 def friedman(ranks: Floats) -> Friedman:
     """Friedman's test of ranks [blocks >= 2, methods >= 3], ties by their mean rank.
 
-    Chi-square 0 and p 1 where all methods tie in every block.
+    Chi-square 0 and p 1 if all methods tie in every block.
     """
     if bool(np.all(ranks == ranks[:, :1])):
         return Friedman(chi_square=0.0, p=1.0, exact=True)
-    found, p = stats.friedmanchisquare(*ranks.T), exact_p(ranks)
-    return Friedman(chi_square=float(found.statistic), p=float(found.pvalue) if p is None else p, exact=p is not None)
+    asymptotic, p = stats.friedmanchisquare(*ranks.T), exact_p(ranks)
+    chi_square, rough = float(asymptotic.statistic), float(asymptotic.pvalue)
+    return Friedman(chi_square=chi_square, p=rough if p is None else p, exact=p is not None)
 
 
 def exact_p(ranks: Floats) -> float | None:
     """P(sum of squared rank sums >= the one seen): at given ties Friedman's statistic rises with it.
 
     By convolution over the blocks. Which method has which sum does not matter to what follows, so a state is the rank
-    sums in rising order. None where that takes more than LARGEST pairs of a state and an order.
+    sums in rising order. None if that takes more than LARGEST pairs of a state and an order.
     """
     doubled = np.rint(2 * ranks).astype(np.int32)
     observed = _squares(doubled.sum(axis=0))
@@ -72,13 +73,13 @@ def _with(states: Sums, block: list[int]) -> Sums:
     return states[:, None] + np.array(every, dtype=np.int32)
 
 
-def _merged(made: Sums, weights: Floats) -> tuple[Sums, Floats]:
+def _merged(states: Sums, weights: Floats) -> tuple[Sums, Floats]:
     """The different states of [states, orders, k], and the probability of each."""
-    _, count, k = made.shape
+    _, count, k = states.shape
     # As one opaque item a row, which numpy sorts five times as fast as rows of numbers.
-    rows, where = np.unique(made.reshape(-1, k).view(np.dtype((np.void, 4 * k))).ravel(), return_inverse=True)
+    rows, inverse = np.unique(states.reshape(-1, k).view(np.dtype((np.void, 4 * k))).ravel(), return_inverse=True)
     merged = np.zeros(len(rows))
-    np.add.at(merged, where, np.repeat(weights / count, count))
+    np.add.at(merged, inverse, np.repeat(weights / count, count))
     return rows.view(np.int32).reshape(-1, k), merged
 
 

@@ -11,7 +11,7 @@ from scipy import stats
 def holm(p: Sequence[float]) -> list[float]:
     """Holm's step-down adjustment (1979), max over j <= i of min(1, (m-j+1)·p_(j)), m the number of hypotheses.
 
-    A hypothesis without a test (NaN: fewer than two pairs) stays NaN, and counts in m: a family must not shrink where
+    A hypothesis without a test (NaN: fewer than two pairs) stays NaN, and counts in m: a family must not shrink if
     seeds fail.
     """
     # statsmodels' multipletests gives the same numbers, but runs a full garbage collection at every call.
@@ -26,13 +26,13 @@ def holm(p: Sequence[float]) -> list[float]:
 def reachable(n: int, m: int, alpha: float, least: float = 0.0) -> bool:
     """Whether an exact test of n pairs can be significant at all in a family of m: m · max(2^(1-n), least) <= alpha.
 
-    Args: least: the smallest p-value at any n, where patterns are drawn and not counted.
+    Args: least: the smallest p-value at any n, if patterns are drawn and not counted.
     """
     return n >= 1 and m * max(2.0 ** (1 - n), least) <= alpha
 
 
 def pairs_needed(m: int, alpha: float, least: float = 0.0) -> int | None:
-    """The smallest n that is `reachable` in a family of m; None where none is."""
+    """The smallest n that is `reachable` in a family of m; None if none is."""
     return next((n for n in range(1, 1_000) if reachable(n, m, alpha, least)), None)
 
 

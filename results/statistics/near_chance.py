@@ -9,18 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from bench.results.frame.metrics import ranges
-from bench.results.statistics.cells import Cell
+from bench.results.statistics.cells import Cell, Key
 from bench.results.statistics.comparisons import Comparison
 from bench.results.statistics.stats import DECIMALS, LEVEL
-
-Place = tuple[str, str]  # the label and the rate of a cell
 
 
 def near_chance(accuracies: Mapping[int, float], chance: float) -> frozenset[int]:
     """The seeds of a cell whose accuracy is nearer to chance than to that of its best seed.
 
-    None where even the best seed does not double the odds a/(1-a) of a guess: then the cell as a whole is at chance,
+    None if even the best seed does not double the odds a/(1-a) of a guess: then the cell as a whole is at chance,
     and its seeds are of one kind. That a layer has no live weight decides nothing here: a residual network is not cut
     by it, and a network can be cut without it.
 
@@ -37,19 +34,16 @@ def _above(best: float, chance: float) -> bool:
     return round(best * (1 - chance) - 2 * chance * (1 - best), DECIMALS) >= 0
 
 
-def untrained(cells: Sequence[Cell], chance: float) -> frozenset[Place]:
+def untrained(cells: Sequence[Cell], chance: float) -> frozenset[Key]:
     """The cells with seeds of which none trained: even the best is at chance."""
-    return frozenset(
-        (cell.label, cell.rate) for cell in cells if cell.values and not _above(max(cell.values.values()), chance)
-    )
+    return frozenset(cell.key for cell in cells if cell.values and not _above(max(cell.values.values()), chance))
 
 
-def mixed(several: Sequence[Comparison], cells: Sequence[Cell], chance: float) -> dict[Place, frozenset[int]]:
+def mixed(comparisons: Sequence[Comparison], cells: Sequence[Cell], chance: float) -> dict[Key, frozenset[int]]:
     """The cells that mix both kinds of seeds in a comparison -> their seeds near chance; by label and rate."""
-    by_place = {(cell.label, cell.rate): near_chance(cell.values, chance) for cell in cells}
-    sides = [((label, c.rate), c) for c in several for label in (c.label, c.reference)]
-    found = {place: by_place[place] for place, c in sides if 0 < len(by_place[place] & set(c.seeds)) < c.n}
-    return dict(sorted(found.items(), key=lambda item: (item[0][0], float(item[0][1]))))
+    fallen = {cell.key: near_chance(cell.values, chance) for cell in cells}
+    sides = [(key, c) for c in comparisons for key in c.sides]
+    return dict(sorted((key, fallen[key]) for key, c in sides if 0 < len(fallen[key] & set(c.seeds)) < c.n))
 
 
 def without_near_chance(all_cells: Sequence[Cell], chance: float) -> list[Cell]:
@@ -59,15 +53,6 @@ def without_near_chance(all_cells: Sequence[Cell], chance: float) -> list[Cell]:
 
 def _trained(cell: Cell, fallen: frozenset[int]) -> Cell:
     return replace(cell, values={s: v for s, v in cell.values.items() if s not in fallen})
-
-
-def told(found: Mapping[Place, frozenset[int]], cells: Sequence[Cell]) -> str:
-    """The cells of `mixed` in words: snip 0.999 (2 of 3 seeds: 0, 2)"""
-    n = {(cell.label, cell.rate): len(cell.values) for cell in cells}
-    return ", ".join(
-        f"{label} {rate} ({len(seeds)} of {n[label, rate]} seeds: {ranges(list(seeds))})"
-        for (label, rate), seeds in found.items()
-    )
 
 
 def most_unseen(n: int) -> float:

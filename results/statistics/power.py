@@ -15,13 +15,13 @@ from scipy import optimize, stats
 from bench.results.frame.errors import check_level
 from bench.results.statistics.stats import Interval
 
-MOST = 10_000  # seeds; where more are needed, the number itself is of no use
+MOST = 10_000  # seeds; if more are needed, the number itself is of no use
 SPREAD = 0.90  # level of the interval of a standard deviation
 
 
 @dataclass(frozen=True, kw_only=True)
 class Aim:
-    """What is to be found: a mean difference, in the unit of the standard deviation, at a level and with a power."""
+    """What to detect: a mean difference, in the unit of the standard deviation, at a level and with a power."""
 
     difference: float
     alpha: float = 0.05
@@ -29,16 +29,16 @@ class Aim:
 
     def __post_init__(self) -> None:
         if not 0 < self.difference < math.inf:
-            raise ValueError(f"difference {self.difference:g}: allowed is 0 < difference < inf")
+            raise ValueError(f"difference {self.difference:g}: must be above 0 and finite")
         check_level(self.alpha)
         if not self.alpha < self.power < 1:
-            raise ValueError(f"power {self.power:g}: allowed is alpha < power < 1, alpha being {self.alpha:g}")
+            raise ValueError(f"power {self.power:g}: must be above alpha, {self.alpha:g}, and below 1")
 
 
 def power(n: int, effect: float, alpha: float) -> float:
     """P(|T| > t(1 - alpha/2, n-1)), T noncentral t with n - 1 degrees of freedom, noncentrality effect·sqrt(n)."""
     critical, shift = stats.t.ppf(1 - alpha / 2, n - 1), abs(effect) * math.sqrt(n)
-    # Rejecting on the wrong side is all but impossible where scipy's far tail has no number.
+    # If scipy's far tail has no number, rejecting on the wrong side is all but impossible.
     wrong = stats.nct.cdf(-critical, n - 1, shift)
     return float(stats.nct.sf(critical, n - 1, shift)) + (0.0 if math.isnan(wrong) else float(wrong))
 

@@ -15,13 +15,15 @@ from functools import cached_property
 import pandas as pd
 from scipy import stats as scipy_stats
 
+from bench.messages import counted
 from bench.results.frame.collect import DENSE
-from bench.results.frame.metrics import figure
+from bench.results.frame.errors import metric_of
 from bench.results.frame.sections import is_plain, labels
+from bench.results.frame.words import rate_text
 from bench.results.statistics.analysis import View
 from bench.results.statistics.cells import Cell
 from bench.results.statistics.friedman import Friedman, friedman
-from bench.results.statistics.shown_cells import Part, parts
+from bench.results.statistics.shown_cells import Excerpt, excerpts
 from bench.results.statistics.stats import DECIMALS
 
 BLOCKS, METHODS = 2, 3  # fewer of either cannot be ranked across
@@ -52,12 +54,12 @@ class Ranking:
 
     @cached_property
     def friedman(self) -> Friedman:
-        """Friedman's test, exact where that is little work."""
+        """Friedman's test, exact if that is little work."""
         return friedman(self.ranks.to_numpy())
 
     @property
     def least_p(self) -> float:
-        """Friedman's p where every block ranks the methods alike, without ties: the smallest there is.
+        """Friedman's p if every block ranks the methods alike, without ties: the smallest there is.
 
         Exact, one order of k! in every block after the first; by chi-square, which then is N(k-1), its tail.
         """
@@ -69,7 +71,7 @@ class Ranking:
     @property
     def nemenyi(self) -> pd.DataFrame:
         """Label × label: p of Nemenyi's test (1963) of two mean ranks, adjusted for all pairs of the methods shown."""
-        import scikit_posthocs  # it imports matplotlib, which a table needs not
+        import scikit_posthocs  # it imports matplotlib, which a table does not need
 
         return pd.DataFrame(scikit_posthocs.posthoc_nemenyi_friedman(self.ranks))
 
@@ -85,26 +87,27 @@ def rank(frame: pd.DataFrame, view: View) -> Ranking:
     """The methods shown of a frame of `collect`, ranked. What is filtered out has no part in the ranks, and sanity
     controls have none.
 
-    Raises ValueError where fewer than METHODS methods or BLOCKS blocks are left, and for a figure of which neither
+    Raises ValueError if fewer than METHODS methods or BLOCKS blocks are left, and for a figure of which neither
     high nor low is better.
     """
-    better = figure(view.metric).better
+    better = metric_of(view.metric).better
     if not better:
-        raise ValueError(f"ranks of {view.metric}: allowed is a metric of which high or low values are better")
+        raise ValueError(f"ranks of {view.metric}: must be a metric of which high or low values are better")
     frame = frame[is_plain(frame)]
-    shown = parts(frame, view)
+    shown = excerpts(frame, view)
     known = frame.assign(label=labels(frame)).drop_duplicates("spec.method")
     named = dict(zip(known["spec.method"], known["label"], strict=True))
     methods = sorted(
-        {cell.record for part in shown for cell in part.cells if cell.background != DENSE}, key=lambda m: named[m]
+        {cell.record.text for excerpt in shown for cell in excerpt.cells if cell.background != DENSE},
+        key=lambda m: named[m],
     )
     whole, left_out = _blocks(shown, methods, named)
-    count, places = f"{len(methods)} method{'s' * (len(methods) != 1)}", f"{len(whole)} block{'s' * (len(whole) != 1)}"
     if len(methods) < METHODS or len(whole) < BLOCKS:
         why = f"; left out: {'; '.join(left_out)}" if left_out and len(methods) >= METHODS else ""
         raise ValueError(
-            f"ranks of {count} over {places} (rates of a data set and network at which each of them has every seed): "
-            f"allowed are at least {METHODS} methods and {BLOCKS} blocks{why}"
+            f"ranks of {counted(len(methods), 'method')} over {counted(len(whole), 'block')} (rates of a data set and "
+            "network at which each of them has every seed): "
+            f"must be at least {METHODS} methods and {BLOCKS} blocks{why}"
         )
     means = pd.DataFrame({block: [cells[m].summary.mean for m in methods] for block, (_, cells) in whole.items()}).T
     means.columns = pd.Index([named[m] for m in methods])
@@ -127,20 +130,22 @@ def _some(texts: Sequence[str], between: str) -> str:
 
 
 def _blocks(
-    shown: Sequence[Part], methods: Sequence[str], named: Mapping[str, str]
+    shown: Sequence[Excerpt], methods: Sequence[str], named: Mapping[str, str]
 ) -> tuple[dict[str, tuple[str, dict[str, Cell]]], list[str]]:
     """Block -> its data set and its cells by record; and what the blocks left out lack."""
     whole, left_out = {}, []
-    for part in shown:
-        for rate in sorted({cell.rate for cell in part.cells if cell.background != DENSE}, key=float):
-            here = {cell.record: cell for cell in part.cells if cell.rate == rate and cell.background != DENSE}
-            block = f"{part.section.title}, rate {rate}"
+    for excerpt in shown:
+        for rate in sorted({cell.rate for cell in excerpt.cells if cell.background != DENSE}):
+            here = {cell.record.text: cell for cell in excerpt.cells if cell.rate == rate and cell.background != DENSE}
+            block = f"{excerpt.section.title}, rate {rate_text(rate)}"
             absent = [named[m] for m in methods if m not in here]
-            partial = [f"{named[m]} {len(c.values)} of {part.seeds} seeds" for m, c in here.items() if not c.complete]
+            partial = [
+                f"{named[m]} {len(c.values)} of {excerpt.seeds} seeds" for m, c in here.items() if not c.complete
+            ]
             if absent or partial:
-                told = [f"no {_some(absent, ', ')}"] if absent else []
-                told += [_some(sorted(partial), "; ")] if partial else []
-                left_out.append(f"{block} ({'; '.join(told)})")
+                lacking = [f"no {_some(absent, ', ')}"] if absent else []
+                lacking += [_some(sorted(partial), "; ")] if partial else []
+                left_out.append(f"{block} ({'; '.join(lacking)})")
             else:
-                whole[block] = part.section.dataset, here
+                whole[block] = excerpt.section.dataset, here
     return whole, left_out

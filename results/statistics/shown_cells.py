@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
 
+from bench.messages import counted
 from bench.results.frame.collect import DENSE
 from bench.results.frame.sections import Section, sections
+from bench.results.frame.words import rate_text
 from bench.results.statistics import stats
 from bench.results.statistics.analysis import View, check
 from bench.results.statistics.cells import Cell, cells
@@ -19,7 +22,7 @@ CROWD = 12  # methods, dense aside, that one panel can hold
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
+class Excerpt:
     """A section and the cells of it that are shown."""
 
     section: Section
@@ -37,28 +40,28 @@ class Part:
         return [cell for cell in self.cells if cell.values]
 
     @property
-    def rates(self) -> list[str]:
+    def rates(self) -> list[Decimal]:
         """The rates at which something but the dense baseline has a value, rising."""
-        return sorted({cell.rate for cell in self.drawn if cell.background != DENSE}, key=float)
+        return sorted({cell.rate for cell in self.drawn if cell.background != DENSE})
 
     @property
     def dense(self) -> Cell | None:
-        """The dense baseline, where it is shown and has a value."""
+        """The dense baseline, if it is shown and has a value."""
         return next((cell for cell in self.drawn if cell.background == DENSE), None)
 
 
-def parts(frame: pd.DataFrame, view: View) -> list[Part]:
+def excerpts(frame: pd.DataFrame, view: View) -> list[Excerpt]:
     """The sections of a frame of `collect` of which a cell is shown.
 
     Raises ValueError for a sweep, method or rate that the store does not have.
     """
     every = sections(frame)
     check(frame, {label for section in every for label in section.frame["label"]}, view)
-    made = [
-        Part(section=section, view=view, cells=[cell for cell in cells(section, view.metric) if view.shows(cell)])
+    every_excerpt = [
+        Excerpt(section=section, view=view, cells=[cell for cell in cells(section, view.metric) if view.shows(cell)])
         for section in every
     ]
-    return [part for part in made if part.cells]
+    return [excerpt for excerpt in every_excerpt if excerpt.cells]
 
 
 def crowded(shown: Iterable[Cell]) -> bool:
@@ -71,32 +74,34 @@ def interval(cell: Cell) -> stats.Interval:
     return stats.t_interval(np.array(list(cell.values.values())))
 
 
-def over_seeds(shown: Sequence[Part]) -> str:
-    """`over n = 5 seeds`, or `over the seeds` where sections have different numbers of them."""
-    numbers = {part.seeds for part in shown}
+def over_seeds(shown: Sequence[Excerpt]) -> str:
+    """`over n = 5 seeds`, or `over the seeds` if sections have different numbers of them."""
+    numbers = {excerpt.seeds for excerpt in shown}
     if len(numbers) > 1:
         return "over the seeds"
     (n,) = numbers
-    return f"over n = {n} seed{'s' if n > 1 else ''}"
+    return f"over n = {counted(n, 'seed')}"
 
 
-def missing(shown: Sequence[Part]) -> list[str]:
+def missing(shown: Sequence[Excerpt]) -> list[str]:
     """A note per section on the cells that have fewer seeds than it: n = 3 of 5: grasp 0.99."""
     notes = []
-    for part in shown:
+    for excerpt in shown:
         fewer: dict[int, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-        for cell in part.cells:
-            if len(cell.values) < part.seeds:
-                fewer[len(cell.values)][cell.label].append("" if cell.background == DENSE else f" {cell.rate}")
-        texts = [
-            f"n = {n} of {part.seeds}: {'; '.join(label + ','.join(rates) for label, rates in by_label.items())}"
+        for cell in excerpt.cells:
+            if len(cell.values) < excerpt.seeds:
+                fewer[len(cell.values)][cell.label].append(
+                    "" if cell.background == DENSE else f" {rate_text(cell.rate)}"
+                )
+        clauses = [
+            f"n = {n} of {excerpt.seeds}: {'; '.join(label + ','.join(rates) for label, rates in by_label.items())}"
             for n, by_label in sorted(fewer.items())
         ]
-        where = f"{part.section.title}: " if len(shown) > 1 else ""
-        notes += [where + ". ".join(texts) + "."] if texts else []
+        title = f"{excerpt.section.title}: " if len(shown) > 1 else ""
+        notes += [title + ". ".join(clauses) + "."] if clauses else []
     return notes
 
 
-def disconnected(shown: Sequence[Part]) -> bool:
+def disconnected(shown: Sequence[Excerpt]) -> bool:
     """Whether a seed of anything that is drawn is disconnected."""
-    return any(cell.disconnected for part in shown for cell in part.drawn)
+    return any(cell.disconnected for excerpt in shown for cell in excerpt.drawn)

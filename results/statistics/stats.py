@@ -34,10 +34,15 @@ class Summary:
 
 @dataclass(frozen=True, kw_only=True)
 class Interval:
-    """A two-sided interval of level LEVEL; NaN where there is none."""
+    """A two-sided interval of level LEVEL; NaN if there is none."""
 
     low: float
     high: float
+
+    @property
+    def negative(self) -> Interval:
+        """That of the negative values."""
+        return Interval(low=-self.high, high=-self.low)
 
 
 NO_INTERVAL = Interval(low=np.nan, high=np.nan)
@@ -52,7 +57,7 @@ class Verdict:
 
 
 def summary(values: ArrayLike) -> Summary:
-    """Mean, sd with ddof 1 and n of the values [n]; NaN where n is too small for either."""
+    """Mean, sd with ddof 1 and n of the values [n]; NaN if n is too small for either."""
     x = np.asarray(values, dtype=np.float64)
     mean = float(np.mean(x)) if len(x) else np.nan
     return Summary(mean=mean, sd=float(np.std(x, ddof=1)) if len(x) > 1 else np.nan, n=len(x))
@@ -83,8 +88,8 @@ def bootstrap_interval(d: Vector, rng: np.random.Generator) -> Interval:
     """BCa bootstrap interval of mean(d), seeds resampled with replacement (Efron 1987); none as for `t_interval`."""
     if len(d) < 2 or constant(d):
         return NO_INTERVAL
-    made = stats.bootstrap((d,), np.mean, n_resamples=RESAMPLES, confidence_level=LEVEL, method="BCa", rng=rng)
-    return Interval(low=float(made.confidence_interval.low), high=float(made.confidence_interval.high))
+    resampled = stats.bootstrap((d,), np.mean, n_resamples=RESAMPLES, confidence_level=LEVEL, method="BCa", rng=rng)
+    return Interval(low=float(resampled.confidence_interval.low), high=float(resampled.confidence_interval.high))
 
 
 def p_t(d: Vector) -> float:
@@ -129,7 +134,7 @@ def p_permutation(d: Vector) -> float:
     return float(tested.pvalue)
 
 
-# The smallest p of a test, however many pairs: where flips are drawn, (1 + 0)/(1 + FLIPS) of either tail.
+# The smallest p of a test, however many pairs: if flips are drawn, (1 + 0)/(1 + FLIPS) of either tail.
 LEAST: dict[str, float] = {"permutation": 2 / (1 + FLIPS)}
 TESTS: dict[str, Callable[[Vector], float]] = {"t": p_t, "wilcoxon": p_wilcoxon, "permutation": p_permutation}
 
@@ -154,7 +159,7 @@ def p_equivalence(d: Vector, margin: float) -> float:
     NaN below two pairs or without spread. Raises ValueError unless margin > 0.
     """
     if not margin > 0:
-        raise ValueError(f"margin {margin}: allowed is margin > 0")
+        raise ValueError(f"margin {margin}: must be above 0")
     if len(d) < 2 or constant(d):
         return np.nan
     above = stats.ttest_1samp(d, -margin, alternative="greater").pvalue

@@ -4,9 +4,12 @@ tables             `render`: from the tidy frame to the table, in five formats
 formats            text blocks as GitHub Markdown, LaTeX and HTML
 section_page       one section: its blocks in reading order
 accuracy_tables    method × rate, and percent of dense
-comparison_tables  differences to the reference
 freeze_vs_prune    every frozen method against the pruned one that chooses the same weights
+against_reference  every other method against the reference
+columns            the columns of every table of comparisons, a row each, in words and values
+marks              what is said once of variants of a family and of doubts about a comparison
 captions           the sentences around the tables
+exclusions         what the tables leave out, and warnings
 protocol           how and where the trials were trained, in words
 costs              what a rate costs: parameters, bytes, multiply-accumulates
 collapse           from which rate on a mask empties a layer or disconnects the network

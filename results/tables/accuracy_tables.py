@@ -3,42 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from math import isnan
 
 from bench import names
+from bench.metrics import NONE
 from bench.results.frame.collect import DENSE
-from bench.results.frame.metrics import NONE, figure
+from bench.results.frame.words import rate_text
 from bench.results.statistics.analysis import Analysis
-from bench.results.statistics.cells import Cell, percent_of_dense
+from bench.results.statistics.cells import Cell, Key, percent_of_dense
 from bench.results.statistics.comparisons import Comparison
 from bench.results.tables import captions
 from bench.results.tables.formats import Bold, Entry, Grid
 
 
-def main(a: Analysis) -> Grid:
+def main(analysis: Analysis) -> Grid:
     """Methods × rates: mean ± sd, the best of a rate in bold, marks against the reference."""
-    verdicts = {(c.label, c.rate): c for c in a.comparisons}
-    best = _best(a)
+    verdicts, best = analysis.against_reference, _best(analysis)
 
     def entry(cell: Cell) -> Entry:
-        place = cell.label, cell.rate
-        return _entry(a, cell, verdicts.get(place), place in best)
+        return _entry(analysis, cell, verdicts.get(cell.key), cell.key in best)
 
-    return _by_rate(a, captions.main_caption(a), entry)
+    return _by_rate(analysis, captions.main_caption(analysis), entry)
 
 
-def percent(a: Analysis) -> Grid | None:
+def percent(analysis: Analysis) -> Grid | None:
     """Methods × rates: percent of the dense baseline, mean over the seeds both have."""
-    dense = a.dense
+    dense = analysis.dense
     if dense is None:
         return None
-    shares = {(cell.label, cell.rate): percent_of_dense(cell, dense) for cell in a.shown if cell.background != DENSE}
+    shares = {cell.key: percent_of_dense(cell, dense) for cell in analysis.shown if cell.background != DENSE}
     sizes = {share.n for share, _ in shares.values() if share.n}
     if not sizes:
         return None
 
     def entry(cell: Cell) -> str:
-        share, interval = shares[cell.label, cell.rate]
+        share, interval = shares[cell.key]
         size = f" (n = {share.n})" if len(sizes) > 1 else ""
         spread = "" if isnan(interval.low) else f" [{interval.low:.2f}, {interval.high:.2f}]"
         return f"{share.mean:.2f}{spread}{size}" if share.n else NONE
@@ -47,38 +47,38 @@ def percent(a: Analysis) -> Grid | None:
     caption = (
         f"Percent of the dense baseline at the same seed: mean over the {n} seeds both have, with its 95 % t interval."
     )
-    return _by_rate(a, caption, entry)
+    return _by_rate(analysis, caption, entry)
 
 
-def _by_rate(a: Analysis, caption: str, entry: Callable[[Cell], Entry]) -> Grid:
-    shown = [cell for cell in a.shown if cell.background != DENSE]
-    rates = sorted({cell.rate for cell in shown}, key=float)
-    found = {(cell.label, cell.rate): cell for cell in shown}
+def _by_rate(analysis: Analysis, caption: str, entry: Callable[[Cell], Entry]) -> Grid:
+    shown = [cell for cell in analysis.shown if cell.background != DENSE]
+    rates = sorted({cell.rate for cell in shown})
+    by_key = {cell.key: cell for cell in shown}
     rows: list[list[Entry]] = []
     for label in sorted({cell.label for cell in shown}):
-        here = [found.get((label, rate)) for rate in rates]
+        here = [by_key.get((label, rate)) for rate in rates]
         rows.append([label, *(entry(cell) if cell else NONE for cell in here)])
-    return Grid(caption, ["method", *rates], rows)
+    return Grid(caption, ["method", *map(rate_text, rates)], rows)
 
 
-def _best(a: Analysis) -> set[tuple[str, str]]:
+def _best(analysis: Analysis) -> set[Key]:
     """Label and rate of the best cells of each rate, among those of the whole section that have every seed."""
-    better = figure(a.view.metric).better
-    by_rate: dict[str, list[Cell]] = {}
-    for cell in a.cells:
+    better = analysis.view.shown_metric.better
+    by_rate: dict[Decimal, list[Cell]] = {}
+    for cell in analysis.cells:
         if cell.background != DENSE and cell.complete:
             by_rate.setdefault(cell.rate, []).append(cell)
     pick = max if better > 0 else min
-    best: set[tuple[str, str]] = set()
-    for rate, here in by_rate.items():
+    best: set[Key] = set()
+    for here in by_rate.values():
         if better and len(here) > 1:
             top = pick(cell.summary.mean for cell in here)
-            best |= {(cell.label, rate) for cell in here if cell.summary.mean == top}
+            best |= {cell.key for cell in here if cell.summary.mean == top}
     return best
 
 
-def _entry(a: Analysis, cell: Cell, c: Comparison | None, best: bool) -> Entry:
-    shown, s = figure(a.view.metric), cell.summary
+def _entry(analysis: Analysis, cell: Cell, c: Comparison | None, best: bool) -> Entry:
+    shown, s = analysis.view.shown_metric, cell.summary
     if s.n == 0:
         return f"{NONE}{_lost(cell)}"
     text = shown.number(s.mean) if s.n == 1 else f"{shown.number(s.mean)} ± {shown.number(s.sd)}"
@@ -90,7 +90,7 @@ def _entry(a: Analysis, cell: Cell, c: Comparison | None, best: bool) -> Entry:
 
 
 def _lost(cell: Cell) -> str:
-    """(n = 3, 2 diverged): the seeds a cell stands on, where some are lost."""
-    kinds = [(kind, len(cell.seeds_lost(kind))) for kind in (names.DIVERGED, names.FAILED, "no figure")]
-    parts = [f"{number} {kind}" for kind, number in [*kinds, ("missing", len(cell.missing))] if number]
-    return f" ({', '.join([f'n = {cell.summary.n}', *parts])})" if parts else ""
+    """(n = 3, 2 diverged): the seeds a cell stands on, if some are lost."""
+    lost = [(outcome, len(cell.seeds_lost(outcome))) for outcome in (names.DIVERGED, names.FAILED, "no figure")]
+    counts = [f"{number} {outcome}" for outcome, number in [*lost, ("missing", len(cell.missing))] if number]
+    return f" ({', '.join([f'n = {cell.summary.n}', *counts])})" if counts else ""

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
+
 from bench import names
+from bench.messages import counted
 from bench.results.frame.collect import DENSE
-from bench.results.frame.metrics import figure, ranges
+from bench.results.frame.words import ranges, rate_text
 from bench.results.statistics import multiplicity, stats
-from bench.results.statistics.analysis import CLASSES, Analysis
+from bench.results.statistics.analysis import Analysis
+from bench.results.statistics.cells import Cell, Key
+from bench.results.statistics.comparisons import Comparison
 from bench.results.tables.formats import Bold, Grid
+from bench.results.tables.marks import NO_PATH
 
 TESTS = {
     "t": "paired t-test, two-sided",
@@ -15,8 +21,6 @@ TESTS = {
     "patterns counted)",
     "permutation": f"sign-flip permutation test of the mean difference, two-sided (exact up to {stats.FLIPS:,} flips)",
 }
-NO_PATH = "no path of live weights leads from its input to its output"
-CUT = f"the seeds whose pruned network is disconnected ({NO_PATH})"
 DISCONNECTED = f"†k: in k pairs a pruned network is disconnected, {NO_PATH}."
 FEW = 10  # pairs; below, a bootstrap interval covers far less than its level
 
@@ -30,47 +34,47 @@ def introduction() -> str:
     )
 
 
-def backgrounds(a: Analysis) -> str:
+def backgrounds(analysis: Analysis) -> str:
     """Which methods freeze and which prune."""
-    kinds = {"freeze": "Frozen", "prune": "Pruned"}
-    parts = []
-    for kind, word in kinds.items():
-        labels = sorted({cell.label for cell in a.cells if cell.background == kind})
-        if labels:
-            parts.append(f"{word}: {', '.join(labels)}.")
-    return " ".join(parts)
+    sentences = []
+    for background, word in {"freeze": "Frozen", "prune": "Pruned"}.items():
+        if labels := sorted({cell.label for cell in analysis.cells if cell.background == background}):
+            sentences.append(f"{word}: {', '.join(labels)}.")
+    return " ".join(sentences)
 
 
-def seeds(a: Analysis) -> str:
+def seeds(analysis: Analysis) -> str:
     """The seeds of the section, and what trials of one seed share."""
-    used = a.section.seeds
+    used = analysis.section.seeds
     return (
         f"Seeds: {ranges(used)} (n = {len(used)}). At one seed all methods share initial weights, split, data order "
         f"and criterion sample, so differences are paired by seed."
     )
 
 
-def main_caption(a: Analysis) -> str:
+def main_caption(analysis: Analysis) -> str:
     """The caption of the table of figures."""
-    shown = figure(a.view.metric)
+    shown = analysis.view.shown_metric
     unit = f" in {shown.unit}" if shown.unit else ""
     primary = (
-        "" if a.view.metric == names.TEST_ACCURACY else " This is not the primary figure (test accuracy, last epoch)."
+        ""
+        if analysis.view.metric == names.TEST_ACCURACY
+        else " This is not the primary figure (test accuracy, last epoch)."
     )
-    total = len(a.section.seeds)
+    total = len(analysis.section.seeds)
     return (
-        f"{shown.words}{unit}: mean ± standard deviation (ddof 1) over n = {total} seed{'s' if total > 1 else ''}, "
-        f"fewer where the entry says so.{primary} Columns: the rate, the fraction of the weights of Conv and Linear "
+        f"{shown.caption}{unit}: mean ± standard deviation (ddof 1) over n = {counted(total, 'seed')}, "
+        f"fewer if the entry says so.{primary} Columns: the rate, the fraction of the weights of Conv and Linear "
         "layers that is not trained; biases and BatchNorm's scale and shift are always trained and not part of the "
-        f"rate.{_dense(a)}"
+        f"rate.{_dense(analysis)}"
     )
 
 
-def _dense(a: Analysis) -> str:
-    if a.dense is None:
+def _dense(analysis: Analysis) -> str:
+    if analysis.dense is None:
         return " No dense baseline in the store."
-    shown, s = figure(a.view.metric), a.dense.summary
-    lost = len(a.dense.lost) + len(a.dense.missing)
+    shown, s = analysis.view.shown_metric, analysis.dense.summary
+    lost = len(analysis.dense.lost) + len(analysis.dense.missing)
     unit = f" {shown.unit}" if shown.unit else ""
     return (
         f" Dense baseline (rate 0): {shown.number(s.mean)} ± {shown.number(s.sd)}{unit}, n = {s.n}"
@@ -78,21 +82,23 @@ def _dense(a: Analysis) -> str:
     )
 
 
-def legend(a: Analysis, grid: Grid) -> str:
+def legend(analysis: Analysis, grid: Grid) -> str:
     """What the marks in the table of figures mean, those that occur in it."""
     entries = [entry for row in grid.rows for entry in row[1:]]
     marks = " ".join(entry.after if isinstance(entry, Bold) else entry for entry in entries)
     said = []
     if any(isinstance(entry, Bold) for entry in entries):
-        best = "highest" if figure(a.view.metric).better > 0 else "lowest"
+        best = "highest" if analysis.view.shown_metric.better > 0 else "lowest"
         said.append(f"Bold: the {best} mean of its rate among methods with every seed.")
     if arrows := {arrow: word for arrow, word in {"↑": "higher", "↓": "lower"}.items() if arrow in marks}:
         said.append(
-            f"{', '.join(arrows)}: {', '.join(arrows.values())} than {a.reference} at the same rate, Holm-adjusted p "
-            f"≤ {a.view.alpha:g} ({TESTS[a.view.test].partition(',')[0]})."
+            f"{', '.join(arrows)}: {', '.join(arrows.values())} than {analysis.reference} at the same rate, "
+            f"Holm-adjusted p ≤ {analysis.view.alpha:g} ({TESTS[analysis.view.test].partition(',')[0]})."
         )
     if "≈" in marks:
-        said.append(f"≈: equivalent to {a.reference} within the margin.")
+        said.append(f"≈: equivalent to {analysis.reference} within the margin.")
+    if any(mark in marks for mark in "↑↓≈") and any(row[0] == analysis.twin for row in grid.rows):
+        said.append(f"{analysis.twin} has the marks of the family of freeze − prune.")
     if "†" in marks:
         said.append(
             "†k: in k seeds no path of live weights leads from input to output, which disconnects a pruned network, "
@@ -101,21 +107,46 @@ def legend(a: Analysis, grid: Grid) -> str:
     return " ".join(said)
 
 
-def what_n_shows(a: Analysis) -> str:
-    """What the number of pairs allows to conclude: the family, the reach of the test, what no mark means."""
-    m, alpha = max(c.family for c in a.comparisons), a.view.alpha
-    counts = sorted({c.n for c in a.comparisons if c.n > 1})
-    untested = sum(c.n < 2 for c in a.comparisons)
-    left_out = f" {untested} of them have fewer than two pairs and cannot be tested, but count." if untested else ""
-    family = (
-        f"Family: {m} comparisons, every method but {a.reference} and dense × every rate of this section in the whole "
-        f"store, whatever is shown; p-values are adjusted for it by Holm.{left_out}"
-    )
-    if not counts:
-        return f"{family} Without two pairs nothing can be tested."
-    reach = _t_reach(counts, m, alpha) if a.view.test == "t" else _exact_reach(counts, m, alpha, a.view.test)
+def columns(analysis: Analysis, comparisons: Sequence[Comparison]) -> str:
+    """What the columns of a table of comparisons are, after its difference."""
+    cut = any(c.disconnected for c in comparisons)
     return (
-        f"{family} {reach} {_bootstrap(counts)}An entry without a mark is no evidence "
+        "with its 95 % t interval and its BCa bootstrap interval (neither adjusted for the family); "
+        f"{TESTS[analysis.view.test]}; p raw and adjusted by Holm; g: mean/sd of the differences (d_z) with Hedges' "
+        f"correction; equivalence by TOST, adjusted by Holm. {margin(analysis)}{f' {DISCONNECTED}' if cut else ''}"
+    )
+
+
+def primary_family(analysis: Analysis) -> str:
+    """Which comparisons decide freeze or prune."""
+    return (
+        f"Family: {counted(len(analysis.primary.comparisons), 'comparison')}, every frozen method with the pruned one "
+        "that chooses the same weights × every rate of this section in the whole store, whatever is shown; this family "
+        "decides freeze or prune, and p-values are adjusted for it by Holm."
+    )
+
+
+def secondary_family(analysis: Analysis) -> str:
+    """Which comparisons are corrected together against the reference."""
+    twin = f" {analysis.twin} counts in it and is judged above, by freeze − prune only." if analysis.twin else ""
+    return (
+        f"Family: {counted(len(analysis.secondary.comparisons), 'comparison')}, every method but {analysis.reference} "
+        "and dense × every rate of this section in the whole store, whatever is shown; p-values are adjusted for it by "
+        f"Holm.{twin}"
+    )
+
+
+def what_n_shows(analysis: Analysis, comparisons: Sequence[Comparison], family: str) -> str:
+    """What the number of pairs allows to conclude: the family, the reach of the test, what no mark means."""
+    m, alpha, test = len(comparisons), analysis.view.alpha, analysis.view.test
+    counts = sorted({c.n for c in comparisons if c.n > 1})
+    untested = sum(c.n < 2 for c in comparisons)
+    left_out = f" {untested} of them have fewer than two pairs and cannot be tested, but count." if untested else ""
+    if not counts:
+        return f"{family}{left_out} Without two pairs nothing can be tested."
+    reach = _t_reach(counts, m, alpha) if test == "t" else _exact_reach(counts, m, alpha, test)
+    return (
+        f"{family}{left_out} {reach} {_bootstrap(counts)}An entry without a mark is no evidence "
         "of equality: read its interval and the equivalence."
     )
 
@@ -150,13 +181,13 @@ def _exact_reach(counts: list[int], m: int, alpha: float, test: str) -> str:
     )
 
 
-def margin(a: Analysis) -> str:
-    """The margin of equivalence, and a warning where it is finer than the test set can tell."""
-    shown, value = figure(a.view.metric), a.view.margin
+def margin(analysis: Analysis) -> str:
+    """The margin of equivalence, and a warning if it is finer than the test set can tell."""
+    shown, value = analysis.view.shown_metric, analysis.view.margin
     if value is None:
         return "Equivalence is not judged: no margin is given for this figure."
     said = f"Equivalence margin: ±{shown.number(value)}{f' {shown.step}' if shown.step else ''}."
-    size = a.view.test_images.get(a.section.dataset)
+    size = analysis.view.test_images.get(analysis.section.dataset)
     if not shown.is_accuracy or not size:
         return said
     images = value * size
@@ -164,38 +195,41 @@ def margin(a: Analysis) -> str:
     return f"{said} That is {images:.1f} of the {size:,} test images.{warning if images < 2 else ''}"
 
 
-def chance(a: Analysis) -> str:
-    """The accuracy that a diverged seed counts as in the sensitivity analysis."""
-    known = "" if a.section.dataset in a.view.classes else f", taking {CLASSES} classes"
-    return f"{100 * a.view.chance(a.section.dataset):g} %{known}"
-
-
-def filters(a: Analysis) -> str:
+def filters(analysis: Analysis) -> str:
     """What is hidden, if anything."""
-    stored = {cell.rate for cell in a.cells}
-    rates = [rate if rate in stored else f"{rate} (not in this section)" for rate in a.view.rates]
-    chosen = {"sweeps": a.view.names, "methods": a.view.methods, "rates": rates}
-    said = "; ".join(f"{what} {', '.join(values)}" for what, values in chosen.items() if values)
+    view, stored = analysis.view, {cell.rate for cell in analysis.cells}
+    rates = [rate_text(r) if r in stored else f"{rate_text(r)} (not in this section)" for r in view.rates]
+    chosen = {"sweeps": view.sweeps, "methods": view.methods, "rates": rates}
+    said = "; ".join(f"{noun} {', '.join(values)}" for noun, values in chosen.items() if values)
     return f"Shown: {said}. All statistics are those of the whole store." if said else ""
 
 
-def no_comparison(a: Analysis) -> str:
+def no_comparison(analysis: Analysis) -> str:
     """Why a section has no comparisons."""
-    if a.candidates:
+    if analysis.candidates:
         return (
-            f"Several methods of this section are named {a.view.reference}: choose the reference among "
-            f"{'; '.join(a.candidates)}. Until then there are no comparisons."
+            f"Several methods of this section are named {analysis.view.reference}: choose the reference among "
+            f"{'; '.join(analysis.candidates)}. Until then no method is compared with it."
         )
-    labels = sorted({cell.label for cell in a.cells if cell.background != DENSE})
+    labels = sorted({cell.label for cell in analysis.cells if cell.background != DENSE})
     return (
-        f"No trial of the reference {a.view.reference} in this section, so there are no comparisons; it has "
-        f"{', '.join(labels)}."
+        f"No trial of the reference {analysis.view.reference} in this section, so no method is compared with it; the "
+        f"section has {', '.join(labels)}."
     )
 
 
-def nothing_finished(a: Analysis) -> str:
+def nothing_finished(analysis: Analysis) -> str:
     """Why a section has no tables."""
-    which = "shown of this section" if filters(a) else "of this section"
-    if any(cell.seeds_lost("no figure") for cell in a.shown):
-        return f"No trial {which} has the figure {a.view.metric}."
+    which = "shown of this section" if filters(analysis) else "of this section"
+    if any(cell.seeds_lost("no figure") for cell in analysis.shown):
+        return f"No trial {which} has the figure {analysis.view.metric}."
     return f"No trial {which} finished."
+
+
+def near_chance(fallen: Mapping[Key, frozenset[int]], cells: Iterable[Cell]) -> str:
+    """The cells of which these seeds are near chance: snip 0.999 (2 of 3 seeds: 0, 2)"""
+    n = {cell.key: len(cell.values) for cell in cells}
+    return ", ".join(
+        f"{label} {rate_text(rate)} ({len(seeds)} of {n[label, rate]} seeds: {ranges(seeds)})"
+        for (label, rate), seeds in fallen.items()
+    )

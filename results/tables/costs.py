@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from bench import names
+from bench.metrics import NONE
 from bench.results.frame.collect import DENSE
-from bench.results.frame.metrics import NONE, count
+from bench.results.frame.words import low_to_high, rate_text
 from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.cells import Cell
 from bench.results.tables.formats import Grid
 
 EVERY = ("freeze", "prune", DENSE)
-KINDS = {"freeze": "frozen", "prune": "pruned"}
+BACKGROUNDS = {"freeze": "frozen", "prune": "pruned"}
 
 
-def stored(a: Analysis) -> Grid:
+def stored(analysis: Analysis) -> Grid:
     """Rates × what is stored."""
     caption = (
         "What each rate stores. Stored parameters: live weights, biases, BatchNorm's scale and shift; compression: all "
@@ -27,8 +28,8 @@ def stored(a: Analysis) -> Grid:
         "methods and seeds."
     )
     headers = ["rate", "live weights", "stored parameters", "compression", "mask bytes"]
-    headers += [f"stored bytes, {kind}" for kind in KINDS.values()]
-    return Grid(caption, [*headers, "compression in bytes"], _rows(a, _stored))
+    headers += [f"stored bytes, {background}" for background in BACKGROUNDS.values()]
+    return Grid(caption, [*headers, "compression in bytes"], _rows(analysis, _stored))
 
 
 def _stored(here: list[Cell]) -> list[str]:
@@ -37,12 +38,12 @@ def _stored(here: list[Cell]) -> list[str]:
         _over(here, names.STORED_PARAMETERS),
         _times(_over(here, names.COMPRESSION, form=".1f")),
         _over(here, names.MASK_BYTES),
-        *(_over(here, names.STORED_BYTES, (kind, DENSE)) for kind in KINDS),
+        *(_over(here, names.STORED_BYTES, (background, DENSE)) for background in BACKGROUNDS),
         _times(_over(here, names.COMPRESSION_BYTES, form=".1f")),
     ]
 
 
-def computed(a: Analysis) -> Grid:
+def computed(analysis: Analysis) -> Grid:
     """Rates × what a step costs, frozen and pruned."""
     caption = (
         "What each rate computes. Multiply-accumulates (MACs) per image count non-zero weights: a frozen network stays "
@@ -50,24 +51,24 @@ def computed(a: Analysis) -> Grid:
         "the gradients of the live weights + the gradients passed to the layer below; a range, as it depends on where "
         "the live weights are."
     )
-    headers = [f"{way} MACs, {kind}" for way in ("forward", "backward") for kind in KINDS.values()]
-    return Grid(caption, ["rate", *headers], _rows(a, _computed))
+    headers = [f"{way} MACs, {background}" for way in ("forward", "backward") for background in BACKGROUNDS.values()]
+    return Grid(caption, ["rate", *headers], _rows(analysis, _computed))
 
 
 def _computed(here: list[Cell]) -> list[str]:
     ways = (names.FORWARD_MACS, names.BACKWARD_MACS)
-    return [_over(here, way, (kind, DENSE)) for way in ways for kind in KINDS]
+    return [_over(here, way, (background, DENSE)) for way in ways for background in BACKGROUNDS]
 
 
-def _rows(a: Analysis, entries: Callable[[list[Cell]], list[str]]) -> list[list[str]]:
-    rates = sorted({cell.rate for cell in a.shown}, key=float)
-    return [[rate, *entries([cell for cell in a.cells if cell.rate == rate])] for rate in rates]
+def _rows(analysis: Analysis, entries: Callable[[list[Cell]], list[str]]) -> list[list[str]]:
+    rates = sorted({cell.rate for cell in analysis.shown})
+    return [[rate_text(rate), *entries([cell for cell in analysis.cells if cell.rate == rate])] for rate in rates]
 
 
 def _over(here: list[Cell], name: str, backgrounds: Iterable[str] = EVERY, form: str = ",.0f") -> str:
     """The least and the largest value over methods and seeds."""
     pairs = [c.counts[name] for c in here if c.background in backgrounds and name in c.counts]
-    return count(min(p[0] for p in pairs), max(p[1] for p in pairs), form) if pairs else NONE
+    return low_to_high(min(p[0] for p in pairs), max(p[1] for p in pairs), form) if pairs else NONE
 
 
 def _times(text: str) -> str:

@@ -4,165 +4,164 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
-from bench import names
+from bench import metrics, names
 from bench.results.frame.collect import DENSE
 from bench.results.frame.sections import searched
+from bench.results.frame.words import rate_text
 from bench.results.statistics import stats
-from bench.results.statistics.analysis import Analysis
+from bench.results.statistics.analysis import CHANCE, CONNECTED, Analysis
 from bench.results.statistics.cells import Cell, percent_of_dense
 from bench.results.statistics.comparisons import Comparison
-from bench.results.tables.section_page import exclusions, warnings
+from bench.results.tables import columns
+from bench.results.tables.exclusions import exclusions, warnings
 from bench.results.tables.tuned import chosen
 
-IDENTITY = ("record", "dataset", "model", "differs", "method", "label", "rate", "background")
-CELL = (
-    "metric", "mean", "sd", "n", "diverged", "failed", "no_figure", "missing", "collapsed", "disconnected",
-    "percent_of_dense", "percent_of_dense_low", "percent_of_dense_high", "percent_of_dense_n", "live_weights",
-    "stored_parameters",
-    "compression", "stored_bytes", "mask_bytes", "value_bytes", "compression_bytes", "forward_macs", "backward_macs",
+FREEZE_MINUS_PRUNE = "freeze - prune"  # the record of a comparison of the primary family
+Share = tuple[stats.Summary, stats.Interval]
+PLACE = ("record", "dataset", "model", "differs", "method", "label", "rate", "background")
+NO_SHARE = stats.Summary(mean=math.nan, sd=math.nan, n=0), stats.NO_INTERVAL
+COUNTS = (
+    names.LIVE_WEIGHTS, names.STORED_PARAMETERS, names.COMPRESSION, *metrics.sizes(), names.FORWARD_MACS,
+    names.BACKWARD_MACS,
 )  # fmt: skip
-COMPARISON = (
-    "reference", "pairs", "difference", "low", "high", "bootstrap_low", "bootstrap_high", "test", "p", "p_holm",
-    "family", "d_z", "hedges_d_z", "margin", "p_equivalence", "p_equivalence_holm", "verdict", "equivalent",
-    "disconnected_pairs",
-)  # fmt: skip
+
+
+def _has_share(analysis: Analysis, cell: Cell) -> bool:
+    return analysis.dense is not None and cell.background != DENSE
+
+
+def _share(analysis: Analysis, cell: Cell) -> Share:
+    """Percent of dense; without a number for dense itself."""
+    dense = analysis.dense
+    return NO_SHARE if dense is None or cell.background == DENSE else percent_of_dense(cell, dense)
+
+
+def _middle(name: str, analysis: Analysis, cell: Cell) -> float:
+    """Half-way between the least and the largest over the seeds."""
+    return sum(cell.counts[name]) / 2 if name in cell.counts else math.nan
+
+
+# Name -> the value of a cell.
+CELL: dict[str, Callable[[Analysis, Cell], Any]] = {
+    "metric": lambda analysis, cell: analysis.view.metric,
+    "mean": lambda analysis, cell: cell.summary.mean,
+    "sd": lambda analysis, cell: cell.summary.sd,
+    "n": lambda analysis, cell: cell.summary.n,
+    "diverged": lambda analysis, cell: cell.seeds_lost(names.DIVERGED),
+    "failed": lambda analysis, cell: cell.seeds_lost(names.FAILED),
+    "no_figure": lambda analysis, cell: cell.seeds_lost("no figure"),
+    "missing": lambda analysis, cell: list(cell.missing),
+    "collapsed": lambda analysis, cell: sorted(cell.collapsed),
+    "disconnected": lambda analysis, cell: sorted(cell.disconnected),
+    "percent_of_dense": lambda analysis, cell: _share(analysis, cell)[0].mean,
+    "percent_of_dense_low": lambda analysis, cell: _share(analysis, cell)[1].low,
+    "percent_of_dense_high": lambda analysis, cell: _share(analysis, cell)[1].high,
+    "percent_of_dense_n": lambda analysis, cell: _share(analysis, cell)[0].n if _has_share(analysis, cell) else None,
+    **{name: partial(_middle, name) for name in COUNTS},
+}
 
 
 def csv(analyses: Sequence[Analysis]) -> str:
     """One row per cell and per comparison, told apart by the column `record`; seeds as space-separated lists."""
     rows = []
-    for a in analyses:
-        place = {"dataset": a.section.dataset, "model": a.section.model, "differs": json.dumps(dict(a.section.differs))}
-        for record in (*_cells(a), *_comparisons(a), *(_controls(a) if a.view.controls else ())):
-            rows.append({**place, **{name: _flat(value) for name, value in record.items()}})
-    frame = pd.DataFrame(rows, columns=[*IDENTITY, *CELL, *COMPARISON], dtype=object)
+    for analysis in analyses:
+        section = analysis.section
+        title = {"dataset": section.dataset, "model": section.model, "differs": json.dumps(dict(section.differs))}
+        controls = _controls(analysis) if analysis.view.controls else []
+        for record in (*_cells(analysis), *_primary(analysis), *_secondary(analysis), *controls):
+            rows.append({**title, **{name: _flat(value) for name, value in record.items()}})
+    frame = pd.DataFrame(rows, columns=[*PLACE, *CELL, *columns.value_names()], dtype=object)
     return str(frame.to_csv(index=False, lineterminator="\n"))
 
 
 def as_json(analyses: Sequence[Analysis], ranks: Mapping[str, Any] | None = None) -> str:
-    """One object per section with its fields, cells, comparisons and both sensitivities; a missing number is null.
+    """One object per section with its fields, cells, comparisons and their sensitivities; a missing number is null.
 
-    `ranks`, where given, is the record of the ranking across the sections.
+    `ranks`, if given, is the record of the ranking across the sections.
     """
-    made = [_section(a) for a in analyses if a.shown]
+    sections = [_section(analysis) for analysis in analyses if analysis.shown]
     settings = {}
     if analyses:
-        view = asdict(analyses[0].view)
-        settings = {name: view[name] for name in ("reference", "test", "margin", "alpha", "metric")}
+        view = analyses[0].view
+        settings = {name: getattr(view, name) for name in ("reference", "test", "margin", "alpha", "metric")}
     across = {"ranks": dict(ranks)} if ranks else {}
-    text = json.dumps(finite({**settings, "sections": made, **across}), indent=1, allow_nan=False, ensure_ascii=False)
-    return f"{text}\n"
+    whole = finite({**settings, "sections": sections, **across})
+    return f"{json.dumps(whole, indent=1, allow_nan=False, ensure_ascii=False)}\n"
 
 
-def _section(a: Analysis) -> dict[str, Any]:
+def _section(analysis: Analysis) -> dict[str, Any]:
+    primary, secondary = analysis.primary.variants, analysis.secondary.variants
     return {
-        "dataset": a.section.dataset,
-        "model": a.section.model,
-        "fields": dict(a.section.fields),
-        "differs": dict(a.section.differs),
-        "reference": a.reference,
-        "twin_of_reference": a.twin,
-        **({"tuned": _tuned(a)} if searched(a.section.fields) else {}),
-        "cells": _cells(a),
-        "comparisons": _comparisons(a),
-        **({"controls": _controls(a)} if a.view.controls else {}),
-        "comparisons_diverged_as_chance": [_comparison(a, c) for c in _shown(a, a.chance)],
-        "comparisons_connected_seeds_only": [_comparison(a, c) for c in _shown(a, a.connected)],
-        "exclusions": exclusions(a),
-        "warnings": warnings(a),
+        "dataset": analysis.section.dataset,
+        "model": analysis.section.model,
+        "fields": dict(analysis.section.fields),
+        "differs": dict(analysis.section.differs),
+        "reference": analysis.reference,
+        "twin_of_reference": analysis.twin,
+        **({"tuned": _tuned(analysis)} if searched(analysis.section.fields) else {}),
+        "cells": _cells(analysis),
+        "freeze_minus_prune": _primary(analysis),
+        **{f"freeze_minus_prune_{name}": _shown(analysis, variant, True) for name, variant in primary.items()},
+        "comparisons": _secondary(analysis),
+        **({"controls": _controls(analysis)} if analysis.view.controls else {}),
+        "comparisons_diverged_as_chance": _shown(analysis, secondary.get(CHANCE, []), False),
+        "comparisons_connected_seeds_only": _shown(analysis, secondary[CONNECTED], False),
+        "exclusions": exclusions(analysis),
+        "warnings": warnings(analysis),
     }
 
 
-def _tuned(a: Analysis) -> list[dict[str, Any]]:
-    return [{**_named(*place), "values": values} for place, values in chosen(a)]
+def _shown(analysis: Analysis, comparisons: Sequence[Comparison], primary: bool) -> list[dict[str, Any]]:
+    """The records of those comparisons of a variant that are shown of the family itself."""
+    shown = {c.sides for c in (analysis.shown_primary if primary else analysis.shown_secondary)}
+    record = FREEZE_MINUS_PRUNE if primary else "comparison"
+    return [_comparison(analysis, c, record) for c in comparisons if c.sides in shown]
 
 
-def _shown(a: Analysis, several: Sequence[Comparison]) -> list[Comparison]:
-    keys = {(c.label, c.rate) for c in a.shown_comparisons}
-    return [c for c in several if (c.label, c.rate) in keys]
+def _tuned(analysis: Analysis) -> list[dict[str, Any]]:
+    return [{**_method(cell), "values": values} for cell, values in chosen(analysis)]
 
 
-def _cells(a: Analysis) -> list[dict[str, Any]]:
-    return [_cell(a, cell) for cell in a.shown]
+def _cells(analysis: Analysis) -> list[dict[str, Any]]:
+    return [_cell(analysis, cell, "cell") for cell in analysis.shown]
 
 
-def _cell(a: Analysis, cell: Cell) -> dict[str, Any]:
-    of_dense = percent_of_dense(cell, a.dense) if a.dense and cell.background != DENSE else None
-    share, interval = of_dense or (None, stats.NO_INTERVAL)
-    columns = (
-        names.LIVE_WEIGHTS, names.STORED_PARAMETERS, names.COMPRESSION, *names.BYTES, names.FORWARD_MACS,
-        names.BACKWARD_MACS,
-    )  # fmt: skip
-    return {
-        "record": "cell",
-        **_named(cell.method, cell.label, cell.rate, cell.background),
-        "metric": a.view.metric,
-        **asdict(cell.summary),
-        "diverged": cell.seeds_lost(names.DIVERGED),
-        "failed": cell.seeds_lost(names.FAILED),
-        "no_figure": cell.seeds_lost("no figure"),
-        "missing": list(cell.missing),
-        "collapsed": sorted(cell.collapsed),
-        "disconnected": sorted(cell.disconnected),
-        "percent_of_dense": share.mean if share else math.nan,
-        "percent_of_dense_low": interval.low,
-        "percent_of_dense_high": interval.high,
-        "percent_of_dense_n": share.n if share else None,
-        **{name: _mean(cell, name) for name in columns},
-    }
+def _cell(analysis: Analysis, cell: Cell, record: str) -> dict[str, Any]:
+    return {"record": record, **_method(cell), **{name: value(analysis, cell) for name, value in CELL.items()}}
 
 
-def _mean(cell: Cell, name: str) -> float:
-    return sum(cell.counts[name]) / 2 if name in cell.counts else math.nan
+def _primary(analysis: Analysis) -> list[dict[str, Any]]:
+    return [_comparison(analysis, c, FREEZE_MINUS_PRUNE) for c in analysis.shown_primary]
 
 
-def _comparisons(a: Analysis) -> list[dict[str, Any]]:
-    return [_comparison(a, c) for c in a.shown_comparisons]
+def _secondary(analysis: Analysis) -> list[dict[str, Any]]:
+    return [_comparison(analysis, c, "comparison") for c in analysis.shown_secondary]
 
 
-def _controls(a: Analysis) -> list[dict[str, Any]]:
+def _controls(analysis: Analysis) -> list[dict[str, Any]]:
     """Each control against its method, and the control's cell before it."""
-    shown = {(c.label, c.rate) for c in a.shown_controls}
-    cells = [cell for cell in a.controlled if (cell.label, cell.rate) in shown]
-    compared = [{**_comparison(a, c), "record": "control"} for c in a.shown_controls]
-    return [*({**_cell(a, cell), "record": "control cell"} for cell in cells), *compared]
+    shown = {c.sides[0] for c in analysis.shown_controls}
+    cells = [_cell(analysis, cell, "control cell") for cell in analysis.controlled if cell.key in shown]
+    return [*cells, *(_comparison(analysis, c, "control") for c in analysis.shown_controls)]
 
 
-def _comparison(a: Analysis, c: Comparison) -> dict[str, Any]:
-    cell = next(cell for cell in (*a.cells, *a.controlled) if (cell.label, cell.rate) == (c.label, c.rate))
+def _comparison(analysis: Analysis, c: Comparison, record: str) -> dict[str, Any]:
+    return {"record": record, **_method(analysis.by_key[c.sides[0]]), **columns.values(analysis, c)}
+
+
+def _method(cell: Cell) -> dict[str, str]:
     return {
-        "record": "comparison",
-        **_named(cell.method, c.label, c.rate, cell.background),
-        "reference": c.reference,
-        "pairs": list(c.seeds),
-        "difference": c.difference,
-        "low": c.interval.low,
-        "high": c.interval.high,
-        "bootstrap_low": c.bootstrap.low,
-        "bootstrap_high": c.bootstrap.high,
-        "test": c.decided_by,
-        "p": c.p,
-        "p_holm": c.p_holm,
-        "family": c.family,
-        "d_z": c.d_z,
-        "hedges_d_z": c.g,
-        "margin": a.view.margin,
-        "p_equivalence": c.p_equivalence,
-        "p_equivalence_holm": c.p_equivalence_holm,
-        "verdict": c.verdict,
-        "equivalent": c.equivalent,
-        "disconnected_pairs": c.disconnected,
+        "method": cell.method,
+        "label": cell.label,
+        "rate": rate_text(cell.rate),
+        "background": cell.background,
     }
-
-
-def _named(method: str, label: str, rate: str, background: str) -> dict[str, Any]:
-    return {"method": method, "label": label, "rate": rate, "background": background}
 
 
 def _flat(value: Any) -> Any:

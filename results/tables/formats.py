@@ -91,7 +91,7 @@ def github(blocks: Sequence[Block]) -> str:
 
 def _github(block: Block) -> str:
     def escape(text: str) -> str:
-        return MARKUP.sub(lambda found: f"\\{found.group()}", text)
+        return MARKUP.sub(lambda match: f"\\{match.group()}", text)
 
     match block:
         case Heading(text, level):

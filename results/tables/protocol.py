@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from bench.results.frame.sections import TITLE
+from bench.results.frame.words import rate_text
 from bench.results.statistics.analysis import Analysis
 from bench.trial.protocol import CLAUSES, ROWS, has_effect
 
@@ -51,7 +52,7 @@ def _plain(value: Any) -> str:
 
 def environment(a: Analysis) -> str:
     """Versions, hardware and code of the trials shown, where the store knows them."""
-    shown, frame = {(cell.label, cell.rate) for cell in a.shown}, a.section.frame
+    shown, frame = {(cell.label, rate_text(cell.rate)) for cell in a.shown}, a.section.frame
     trials = frame[[place in shown for place in zip(frame["label"], frame["rate"], strict=True)]]
     rows = trials[(trials[[*VERSIONS, "bench.cpu", "git_commit"]] != "").any(axis=1)]
     versions = [_one(rows[tag], f"{name} {{}}", f"several versions of {name}") for tag, name in VERSIONS.items()]

@@ -9,9 +9,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from bench.metrics import NONE
 from bench.results.frame.collect import DENSE
-from bench.results.frame.metrics import NONE
 from bench.results.frame.sections import searched
+from bench.results.frame.words import rate_text
 from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.cells import Cell, percent_of_dense
 from bench.results.statistics.stats import Summary
@@ -48,8 +49,8 @@ class Published:
         """Whether the cell has the same method at the same rate."""
         if cell.background == DENSE:
             return self.background == DENSE
-        record = json.loads(cell.record)
-        own = record.get("criterion"), record.get("scope", "global"), record.get("background"), cell.rate
+        record = cell.record.fields
+        own = record.get("criterion"), record.get("scope", "global"), record.get("background"), rate_text(cell.rate)
         return own == (self.criterion, "global", self.background, self.rate)
 
     @property
@@ -85,7 +86,7 @@ def matches(a: Analysis) -> list[tuple[Cell, Published]]:
     """The cells shown that have published figures, by rate, method and source."""
     here = [row for row in published() if (row.dataset, row.model) == (a.section.dataset, a.section.model)]
     pairs = [(cell, row) for cell in a.shown for row in here if row.is_of(cell)]
-    return sorted(pairs, key=lambda pair: (float(pair[0].rate), pair[0].label, pair[1].source, pair[1].note))
+    return sorted(pairs, key=lambda pair: (pair[0].rate, pair[0].label, pair[1].source, pair[1].note))
 
 
 def grid(a: Analysis) -> Grid:
@@ -94,7 +95,7 @@ def grid(a: Analysis) -> Grid:
     rows = []
     for cell, row in matches(a):
         place = f"[{sources[row.source]}] {row.tier[0]}"
-        rows.append([cell.rate, cell.label, row.text, _ours(a, cell, row), place, row.note or NONE])
+        rows.append([rate_text(cell.rate), cell.label, row.text, _ours(a, cell, row), place, row.note or NONE])
     caption = (
         "Published figures beside these: test accuracy in percent, at the same method and rate. Tier: A, the paper's "
         "own text or data; B, its number quoted by a secondary source; C, an independent re-run. The protocols differ "

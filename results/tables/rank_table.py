@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from bench.results.frame.metrics import figure, p_value
+from bench.messages import counted
+from bench.results.frame.errors import metric_of
+from bench.results.frame.words import p_value
 from bench.results.statistics.ranks import Ranking
 from bench.results.tables.formats import Block, Bullets, Grid, Heading, Paragraph
 
@@ -28,10 +30,10 @@ def _grid(ranking: Ranking) -> Grid:
     ranks, p = ranking.mean_ranks, ranking.nemenyi.to_dict()
     n, k = ranking.means.shape
     caption = (
-        f"{figure(ranking.metric).words}: mean rank, 1 = best, of the {k} methods shown over {n} blocks, and the p of "
-        "Nemenyi's test of each pair, adjusted for all pairs. A block is one rate of a data set and network at which "
-        "every method shown has every seed; methods are ranked in it by their mean over the seeds, equal means share "
-        "their rank."
+        f"{metric_of(ranking.metric).caption}: mean rank, 1 = best, of the {k} methods shown over {n} blocks, and the "
+        "p of Nemenyi's test of each pair, adjusted for all pairs. A block is one rate of a data set and network at "
+        "which every method shown has every seed; methods are ranked in it by their mean over the seeds, equal means "
+        "share their rank."
     )
     rows = [
         [label, f"{ranks[label]:.2f}", *("" if label == other else p_value(p[label][other]) for other in ranking.means)]
@@ -62,10 +64,10 @@ def both_tests(ranking: Ranking) -> str:
 
 def _friedman(ranking: Ranking) -> str:
     """The statistic, p, and which distribution that is of."""
-    (n, k), found = ranking.means.shape, ranking.friedman
-    said = f"chi-square = {found.chi_square:.2f}"
-    p = f"p {'' if found.p < 0.001 else '= '}{p_value(found.p)}"
-    if found.exact:
+    (n, k), friedman = ranking.means.shape, ranking.friedman
+    said = f"chi-square = {friedman.chi_square:.2f}"
+    p = f"p {'' if friedman.p < 0.001 else '= '}{p_value(friedman.p)}"
+    if friedman.exact:
         return f"{said}, exact {p} over all orders of the ranks within each block, ties as seen"
     rough = f", a rough approximation with {n} blocks" if n < FEW else ""
     return f"{said}, {p} by the chi-square distribution with {k - 1} degrees of freedom{rough}"
@@ -75,9 +77,9 @@ def limits(ranking: Ranking) -> list[str]:
     """What was left out, and what the tests take for granted."""
     n, sets = len(ranking.means), len(set(ranking.titles.values()))
     missing = len(ranking.left_out)
-    said = f"{missing} block{'s' * (missing != 1)} left out, where a method or a seed is missing." if missing else ""
+    said = f"{counted(missing, 'block')} left out, where a method or a seed is missing." if missing else ""
     shared = (
-        f"The {n} blocks come from {sets} data set{'s' * (sets != 1)}: blocks that share one are not independent, so "
+        f"The {n} blocks come from {counted(sets, 'data set')}: blocks that share one are not independent, so "
         "the tests err more often than their level."
         if sets < n
         else ""

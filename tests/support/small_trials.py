@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from bench.datasets.images import ImageData
+from bench.engine.measures.moment import Moment
 from bench.methods import METHODS
 from bench.trial.spec import TrialSpec
 
@@ -40,3 +41,8 @@ def images(train: int = 400, test: int = 60) -> ImageData:
         mean=(0.25,),
         std=(0.2,),
     )
+
+
+def weight_norm(moment: Moment) -> dict[str, float]:
+    """A metric of the tests: the norm of all weights and biases."""
+    return {"weight_norm": float(sum(p.double().square().sum() for p in moment.trial.model.parameters()) ** 0.5)}

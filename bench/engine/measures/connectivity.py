@@ -18,7 +18,15 @@ from torch.nn.functional import avg_pool2d, max_pool2d
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.overrides import TorchFunctionMode
 
+from bench import names
+from bench.engine.measures.moment import Moment
 from bench.methods.maskable import maskable
+
+
+def unconnected(moment: Moment) -> dict[str, float]:
+    """The number of disconnected live weights of a trial."""
+    trial = moment.trial
+    return {names.DISCONNECTED: disconnected(trial.model, trial.masks, trial.train.image_shape)}
 
 
 def disconnected(model: nn.Module, masks: Mapping[str, Tensor], image_shape: tuple[int, ...]) -> int:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from bench import names
+from bench.engine.measures.moment import Moment
 from bench.methods.maskable import maskable
 
 
@@ -37,6 +38,12 @@ def positions(model: nn.Module, image_shape: tuple[int, ...]) -> dict[str, int]:
         for handle in handles:
             handle.remove()
     return uses
+
+
+def costs(moment: Moment) -> dict[str, float]:
+    """The counts of a trial."""
+    trial = moment.trial
+    return counts(trial.model, trial.masks, moment.spec.method.background, trial.train.image_shape)
 
 
 def counts(

@@ -19,7 +19,13 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from bench import names
+from bench.engine.measures.moment import Moment
 from bench.methods.derivatives import leaves, losses
+
+
+def changes(moment: Moment) -> dict[str, float]:
+    """Both numbers of a trial, on its probe."""
+    return flow_change(moment.trial.model, moment.trial.masks, *moment.trial.probe)
 
 
 def flow_change(model: nn.Module, masks: Mapping[str, Tensor], x: Tensor, y: Tensor) -> dict[str, float]:

@@ -27,7 +27,7 @@ Measured = tuple[Figures, dict[str, Figures]]  # of the whole network, and of ea
 
 
 def gradient_figures(model: nn.Module, masks: Mapping[str, Tensor], x: Tensor, y: Tensor) -> Measured:
-    """The figures of the network (names.GRADIENTS), and of each layer by weight name (names.PER_LAYER).
+    """The figures of the network (bench.metrics.GRADIENTS), and of each layer by weight name (names.PER_LAYER).
 
     A layer, or network, without a live weight has mean 0 over its live weights.
     """

@@ -131,8 +131,8 @@ def test_the_pages_need_a_free_port(capsys: pytest.CaptureFixture[str], folder: 
     [
         (["pareto", "-o", "a.png"], "'pareto' is not one of 'difference', 'accuracy', 'gradients', 'storage', 'ranks'"),
         (["accuracy"], "Missing option '-o' / '--output'"),
-        (["accuracy", "-o", "a.gif"], "output a.gif: allowed are the suffixes .png, .svg, .pdf"),
-        (["accuracy", "-o", "a"], "output a: allowed are the suffixes .png, .svg, .pdf"),
+        (["accuracy", "-o", "a.gif"], "output a.gif: its suffix must be one of .png, .svg, .pdf"),
+        (["accuracy", "-o", "a"], "output a: its suffix must be one of .png, .svg, .pdf"),
         (["accuracy", "-o", "nowhere/a.png"], "output nowhere/a.png: no such folder"),
         (["accuracy", "-o", "a.png", "--metric", "test_acuracy"], "did you mean test_accuracy?"),
         (["accuracy", "-o", "a.png", "--metric", "train_loss"], "unknown metric of plot accuracy 'train_loss'"),
@@ -149,10 +149,10 @@ def test_wrong_plots(capsys: pytest.CaptureFixture[str], folder: Path, arguments
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--difference", "-2"], "difference -2: allowed is 0 < difference < inf"),
-        (["--power", "1.5"], "power 1.5: allowed is alpha < power < 1, alpha being 0.05"),
-        (["--alpha", "0.9"], "power 0.8: allowed is alpha < power < 1, alpha being 0.9"),
-        (["--alpha", "0"], "alpha 0.0: allowed is 0 < alpha < 1"),
+        (["--difference", "-2"], "difference -2: must be above 0 and finite"),
+        (["--power", "1.5"], "power 1.5: must be above alpha, 0.05, and below 1"),
+        (["--alpha", "0.9"], "power 0.8: must be above alpha, 0.9, and below 1"),
+        (["--alpha", "0"], "alpha 0.0: must be above 0 and below 1"),
         (["--metric", "test_acuracy"], "did you mean test_accuracy?"),
         (["--metric", "train_loss"], "metric train_loss: needs --difference, in its own unit"),
         (["--rates", "1.5"], "rate 1.5: must be 0 <= rate < 1"),

@@ -12,7 +12,7 @@ import torch
 from small_trials import images, spec
 from tiny_networks import ConvNorm
 
-from bench import names
+from bench import metrics, names
 from bench.engine.measures.gradients import gradient_figures
 from bench.engine.member import Epoch, Member
 from bench.engine.setup.checksums import mask_checksum
@@ -199,10 +199,10 @@ def test_a_result_is_complete_and_replays_bit_for_bit() -> None:
     results = train(specs, DATA, "cpu")
     for s, result in zip(specs, results, strict=True):
         assert (result.run_key, result.outcome, result.reason) == (s.run_key, names.DONE, "")
-        assert set(result.metrics) == set(names.FINAL)
+        assert set(result.metrics) == set(metrics.final())
         assert len(result.epochs) == 3
-        assert set(result.epochs[0]) == {names.VALIDATION_ACCURACY, *names.GRADIENTS}
-        assert set(result.epochs[2]) == set(names.PER_EPOCH)
+        assert set(result.epochs[0]) == {names.VALIDATION_ACCURACY, *(row.name for row in metrics.GRADIENTS)}
+        assert set(result.epochs[2]) == set(metrics.per_epoch())
         assert [layer["name"] for layer in result.layers] == ["fc1.weight", "fc2.weight", "fc3.weight"]
         assert set(result.layers[0]) == {
             "name", "weights", "live", *(f"{g}_{when}" for g in names.PER_LAYER for when in ("first", "last"))
@@ -305,7 +305,7 @@ def test_a_trial_that_fails_or_diverges_leaves_the_others_alone() -> None:
     assert results[1].reason.startswith("RuntimeError: no mask today (test_train.py:")
     assert "must be torch.bool of shape (300, 784)" in results[3].reason
     assert results[2].reason.startswith(("training loss", "gradient norm"))
-    assert names.TEST_ACCURACY not in results[2].metrics and set(names.COUNTS) <= set(results[2].metrics)
+    assert names.TEST_ACCURACY not in results[2].metrics and set(metrics.counts()) <= set(results[2].metrics)
     assert "masks of 266200 live weights at rate 0.9: must be exactly 26620" in results[4].reason
     assert results[0].tags == results[5].tags
     for result in results:

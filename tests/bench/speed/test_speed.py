@@ -15,7 +15,7 @@ import torch
 from command_line import bench
 from small_trials import images, spec
 
-from bench import names
+from bench import metrics, names
 from bench.cli.cli import main
 from bench.engine.measures.cost import counts
 from bench.engine.setup.background import apply_background
@@ -240,6 +240,6 @@ def test_what_training_needs_beyond_the_model_is_below_a_megabyte() -> None:
             network = network_of(s, trial)
             optimizer = LiveOptimizer(trial.model, trial.masks, s, network.values)
             masks = sum(mask.nbytes for mask in trial.masks.values())
-            figures = 8 * len(names.PER_EPOCH) * (s.epochs + 1)
+            figures = 8 * len(metrics.per_epoch()) * (s.epochs + 1)
             assert masks == counts(trial.model, trial.masks, "prune", (1, 28, 28))[names.MASKABLE_WEIGHTS]
             assert optimizer.state_bytes() + masks + figures < 1_000_000

@@ -34,8 +34,8 @@ CLOCKS = (names.TRAINING_SECONDS, names.SCORING_SECONDS, names.PEAK_MEMORY)
 
 def coloured(size: int = 8) -> ImageData:
     random = np.random.RandomState(3)
-    pixels = torch.from_numpy(random.randint(0, 256, (80, 3, size, size)).astype(np.uint8))
-    labels = torch.arange(80) % 10
+    pixels = torch.from_numpy(random.randint(0, 256, (120, 3, size, size)).astype(np.uint8))
+    labels = torch.arange(120) % 10
     return ImageData(
         name="coloured", classes=10, train_images=pixels, train_labels=labels, test_images=pixels[:20],
         test_labels=labels[:20], mean=(0.5,) * 3, std=(0.3,) * 3,

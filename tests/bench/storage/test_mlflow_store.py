@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from bench import names
+from bench import metrics, names
 from bench.canonical import canonical_json
 from bench.cli.cli import main
 from bench.methods import Method
@@ -190,7 +190,7 @@ def test_interrupted_failed_and_left_over_sweeps(uri: str) -> None:
 
 def test_long_values_and_many_points(uri: str) -> None:
     long = result(spec(0), names.FAILED, "x" * 20_000)
-    many = [{name: float(epoch) for name in names.PER_EPOCH} for epoch in range(400)]
+    many = [{name: float(epoch) for name in metrics.per_epoch()} for epoch in range(400)]
     with recorder(uri, [spec(0), spec(1)]) as writer:
         writer.finished(spec(0), long)
         writer.finished(spec(1), TrialResult(run_key=spec(1).run_key, outcome=names.DONE, epochs=many))

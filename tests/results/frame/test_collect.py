@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rendered import render
 from small_store import Store
 from trial_frames import key, spec_of
 
-from bench import names
+from bench import metrics, names
 from bench.results.frame.collect import IDENTITY, collect
-from bench.results.tables.tables import render
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def test_one_row_per_trial_with_every_column(store: Store) -> None:
     frame = collect(store.uri)
     own = frame[frame["method"].isin(["dense", "snip", "freeze"])]
     assert len(own) == 15
-    assert {*IDENTITY, *names.ENVIRONMENT, *names.METRICS} <= set(frame.columns)
+    assert {*IDENTITY, *names.ENVIRONMENT, *metrics.METRICS} <= set(frame.columns)
     row = own[(own["method"] == "freeze") & (own["rate"] == "0.95") & (own["seed"] == 2)].iloc[0]
     assert (row["rate_value"], row["background"], row["sweeps"]) == (0.95, "freeze", ("main",))
     assert (row["spec.lr"], row["spec.epochs"], row["git_commit"]) == (0.1, 30, "c0ffee")

@@ -14,20 +14,20 @@ from trial_frames import METHODS, frame, small, trial
 from bench import names
 from bench.results.frame.collect import Command
 from bench.results.frame.sections import sections
-from bench.results.page.report import study
+from bench.results.page.report import report
 from bench.results.page.threats import threats, unfinished
-from bench.results.statistics.analysis import View, analyse
+from bench.results.statistics.analysis import Analysis, View, analyse
 from bench.results.tables import formats
 from bench.results.tables.formats import Bullets, Code, Grid, Heading, Picture
-from bench.results.tables.freeze_vs_prune import Question, answer, table, variants
+from bench.results.tables.freeze_vs_prune import answer, table, variants_table
 
 TEXTS = ["python -m bench run --rates '0.9,0.99'", "python -m bench run --rates 0.5 & more <b>"]
 COMMANDS = [Command(TEXTS[0], "main", 9), Command(TEXTS[1], "other", 0)]
 GRASP_FREEZE = {**METHODS["grasp"], "background": "freeze"}
 
 
-def questions(rows: list[dict[str, Any]], **options: Any) -> list[Question]:
-    return [Question(analyse(section, View(**options))) for section in sections(frame(rows))]
+def analyses(rows: list[dict[str, Any]], **options: Any) -> list[Analysis]:
+    return [analyse(section, View(**options)) for section in sections(frame(rows))]
 
 
 def two_criteria() -> list[dict[str, Any]]:
@@ -41,36 +41,38 @@ def values(method: str, rate: str) -> list[float]:
 
 
 def test_every_criterion_is_asked_in_one_family() -> None:
-    (q,) = questions(two_criteria())
-    assert [(c.label, c.reference, c.rate, c.n, c.family) for c in q.plain] == [
+    (analysis,) = analyses(two_criteria())
+    comparisons = analysis.primary.comparisons
+    assert [(c.label, c.reference, str(c.rate), c.n, c.family) for c in comparisons] == [
         ("freeze", "snip", "0.9", 5, 3), ("freeze", "snip", "0.99", 5, 3), ("grasp-freeze", "grasp", "0.9", 4, 3),
     ]  # fmt: skip
     p = ttest_rel(values("freeze", "0.9"), values("snip", "0.9")).pvalue
-    assert q.plain[0].p == pytest.approx(p) and q.plain[0].p_holm == pytest.approx(3 * p)  # the smallest of three
-    assert q.plain[2].difference == pytest.approx(-0.0215)
-    (_, connected), *others = q.variants.values()
-    assert [c.n for c in connected] == [5, 3, 4] and not others  # two seeds of snip at 0.99 are disconnected
+    assert comparisons[0].p == pytest.approx(p)
+    assert comparisons[0].p_holm == pytest.approx(3 * p)  # the smallest of three
+    assert comparisons[2].difference == pytest.approx(-0.0215)
+    pairs = {name: [c.n for c in compared] for name, compared in analysis.primary.variants.items()}
+    # Two seeds of snip at 0.99 are disconnected; the diverged one is GraSP's, which has no twin there.
+    assert pairs == {"connected": [5, 3, 4], "trained": [5, 5, 4], "chance": [5, 5, 4]}
 
 
 def test_the_answer_in_sentences() -> None:
-    (q,) = questions(two_criteria())
+    (analysis,) = analyses(two_criteria())
     counted = (
         "3 comparisons: freezing higher in 1 (snip at 0.9); pruning higher in 1 (grasp at 0.9); equivalent in 0; "
         "open in 0; freezing higher, within the margin in 1 (snip at 0.99)."
     )
     cut = "Without the seeds whose pruned network is disconnected"
     path = " (no path of live weights leads from its input to its output)"
-    assert answer(q) == [f"All done seeds: {counted}", f"{cut}{path}: {counted}"]
-    (alone,) = questions([row for row in small() if row["method"] != "freeze"])
+    assert answer(analysis) == [f"All done seeds: {counted}", f"{cut}{path}: {counted}"]
+    (alone,) = analyses([row for row in small() if row["method"] != "freeze"])
     assert answer(alone) == ["No frozen and pruned method that choose the same weights are in this section."]
-    assert table(alone) is None
+    assert alone.shown_primary == []
 
 
 def test_what_some_seeds_alone_say_is_a_table_of_its_own() -> None:
-    (q,) = questions(two_criteria())
-    grid, again = table(q), variants(q)
-    assert isinstance(grid, Grid) and grid.headers[-1] == "verdict" and len(grid.rows) == 3
-    assert "over these m = 3 comparisons" in grid.caption
+    (analysis,) = analyses(two_criteria())
+    grid, again = table(analysis), variants_table(analysis)
+    assert grid.headers[-1] == "verdict" and len(grid.rows) == 3
     assert isinstance(again, Grid) and again.headers[-1] == "connected seeds only"
     (row,) = again.rows
     assert row[:3] == ["freeze", "snip", "0.99"] and str(row[-1]).endswith("n = 3, higher ↑, equivalent ≈")
@@ -85,7 +87,7 @@ def test_a_sweep_that_is_not_whole_is_an_interim_look() -> None:
 
 
 def test_threats_are_those_of_the_store() -> None:
-    found = "\n".join(threats(questions(two_criteria())))
+    found = "\n".join(threats(analyses(two_criteria())))
     assert "Few seeds: n = 4 at the least. The first of 3 comparisons" in found
     assert "1 trial diverged (grasp 0.99)" in found and "1 trial failed (grasp 0.99)" in found
     assert "No sanity control was run" in found and "1 data set, 1 network" in found
@@ -96,14 +98,14 @@ def test_threats_are_those_of_the_store() -> None:
         trial("snip:control=shuffle", "0.9", s, 0.9, record={**METHODS["snip"], "control": "shuffle"})
         for s in range(12)
     ]
-    calm = "\n".join(threats(questions(rows)))
+    calm = "\n".join(threats(analyses(rows)))
     for absent in ("Few seeds", "diverged", "failed", "No sanity control", "not in the store", "Pruned networks"):
         assert absent not in calm
     assert "hyper-parameters" in calm
     other = [trial("snip", "0.9", s, 0.9, epochs=5) for s in range(12)]
-    several = "\n".join(threats(questions([*two_criteria(), *other])))
-    assert "Several protocols of digits · lenet-5-caffe" in several
-    assert "1 trial diverged (digits · lenet-5-caffe · epochs = 30: grasp 0.99)" in several
+    of_both = "\n".join(threats(analyses([*two_criteria(), *other])))
+    assert "Several protocols of digits · lenet-5-caffe" in of_both
+    assert "1 trial diverged (digits · lenet-5-caffe · epochs = 30: grasp 0.99)" in of_both
 
 
 def no_history(runs: Any, metric: str) -> pd.DataFrame:
@@ -113,7 +115,7 @@ def no_history(runs: Any, metric: str) -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def blocks() -> list[formats.Block]:
     view = View(controls=True, published=True)
-    return study(frame(two_criteria()), view, no_history, COMMANDS, "my report")
+    return report(frame(two_criteria()), view, no_history, COMMANDS, "my report")
 
 
 def test_the_page_stands_alone_and_is_in_order(blocks: list[formats.Block]) -> None:
@@ -135,5 +137,5 @@ def test_markdown_names_the_figures_beside_it(blocks: list[formats.Block]) -> No
 
 
 def test_bullets_come_before_the_tables(blocks: list[formats.Block]) -> None:
-    assert isinstance(blocks[4], Bullets) and blocks[4].items == answer(questions(two_criteria())[0])
+    assert isinstance(blocks[4], Bullets) and blocks[4].items == answer(analyses(two_criteria())[0])
     assert View().metric == names.TEST_ACCURACY

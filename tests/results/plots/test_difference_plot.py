@@ -9,14 +9,14 @@ import pandas as pd
 import pytest
 from matplotlib.colors import same_color
 from matplotlib.figure import Figure
+from rendered import plot
 from trial_frames import METHODS, frame, small, trial
 
 from bench import names
 from bench.results.frame.sections import sections
-from bench.results.page.report import study
-from bench.results.plots.plots import plot
+from bench.results.page.report import report
 from bench.results.statistics.analysis import View, analyse
-from bench.results.tables.freeze_vs_prune import MANY, Question, answer, matrix
+from bench.results.tables.freeze_vs_prune import MANY, answer, matrix
 
 T4 = 2.7764451051977987  # 0.975 quantile of Student's t with 4 degrees of freedom
 
@@ -106,13 +106,13 @@ def test_many_methods_have_a_panel_per_criterion() -> None:
 
 
 def test_many_comparisons_are_a_table_and_few_a_sentence() -> None:
-    few, many = (Question(analyse(sections(frame(criteria(n)))[0], View(reference="c00-prune"))) for n in (6, 7))
-    assert len(few.plain) == MANY and matrix(few) is None and "c00-prune at 0.9, 0.99" in answer(few)[0]
+    few, many = (analyse(sections(frame(criteria(n)))[0], View(reference="c00-prune")) for n in (6, 7))
+    assert len(few.primary.comparisons) == MANY and matrix(few) is None and "c00-prune at 0.9, 0.99" in answer(few)[0]
     assert "at 0.9" not in answer(many)[0]
     grid = matrix(many)
     assert grid is not None and grid.headers == ["criterion", "0.9", "0.99"]
     assert [row[0] for row in grid.rows] == [f"c{place:02}-prune" for place in range(7)]
-    c = many.plain[-1]
+    c = many.primary.comparisons[-1]
     assert c.verdict == "higher" and c.reference == "c06-prune"
     low, high = (f"{100 * end:+.2f}" for end in (c.interval.low, c.interval.high))
     assert grid.rows[-1][-1] == f"{100 * c.difference:+.2f} [{low}, {high}] ↑"
@@ -128,7 +128,7 @@ def test_the_page_draws_the_reference_alone_where_methods_are_many() -> None:
             [(run, epoch, 1.0) for run in run_ids for epoch in (0, 1)], columns=["run_id", "epoch", "value"]
         )
 
-    study(frame(rows), View(classes={"digits": 10}), histories, [], "page")
+    report(frame(rows), View(classes={"digits": 10}), histories, [], "page")
     wanted = frame(rows)
     wanted = wanted[wanted["method"].isin(["snip", "freeze", "dense"])]
     assert asked and set(asked[0]) <= set(wanted["run_id"])

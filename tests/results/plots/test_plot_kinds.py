@@ -14,16 +14,16 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from rendered import plot
 from small_store import Store
 from trial_frames import frame, spec_of, trial
 
 from bench import names
 from bench.cli.cli import main
 from bench.results.frame.history import histories
-from bench.results.plots.plots import plot
 from bench.results.plots.storage_plot import Point, front, points
 from bench.results.statistics.analysis import View
-from bench.results.statistics.shown_cells import parts
+from bench.results.statistics.shown_cells import excerpts
 
 T1 = 12.706204736432095  # 0.975 quantile of Student's t with 1 degree of freedom
 Curves = Mapping[tuple[str, str, int], Sequence[float]]  # method, rate, seed -> values from epoch 0
@@ -108,7 +108,7 @@ def stored(method: str, rate: str, seed: int, accuracy: float, size: float, **na
 
 
 def test_the_front_has_what_no_other_point_beats() -> None:
-    (part,) = parts(frame([trial("snip", "0.9", 0, 0.9)]), View())
+    (part,) = excerpts(frame([trial("snip", "0.9", 0, 0.9)]), View())
     cell = part.cells[0]
     places = [(10, 0.5), (20, 0.4), (20, 0.7), (30, 0.7), (40, 0.9), (50, 0.8), (10, 0.3)]
     shown = [Point(cell=replace(cell, values={0: value}), dtype="float32", kilobytes=size) for size, value in places]
@@ -142,7 +142,9 @@ def test_narrower_values_are_points_of_their_own() -> None:
     assert list(line(made.axes[0], "Pareto front").get_xdata()) == [2.0, 2.5]
     legend = [text.get_text() for text in made.legends[0].get_texts()]
     assert legend == ["freeze", "snip", "as trained (freeze, prune)", "float16 (freeze, prune)", "Pareto front"]
-    (part,) = parts(frame([row | {names.VALIDATION_ACCURACY: 0.5} for row in rows]), View(metric="validation_accuracy"))
+    (part,) = excerpts(
+        frame([row | {names.VALIDATION_ACCURACY: 0.5} for row in rows]), View(metric="validation_accuracy")
+    )
     assert {point.dtype for point in points(part)} == {"float32"}
 
 
@@ -204,14 +206,8 @@ def test_from_store_to_the_seeds_needed(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store.uri)
     assert main(["power", "--difference", "1", "--methods", "freeze", "--rates", "0.9", "--name", "main"]) == 0
     made = capsys.readouterr().out
-    assert "a mean difference of 1.00 points to snip" in made and "| freeze   | 0.9    | 2 " in made
+    assert "a mean difference of 1.00 points to the pruned method" in made and "| freeze   | 0.9    | 2 " in made
     assert main(["power", "--reference", "snap"]) == 2
     assert "did you mean snip?" in capsys.readouterr().err
     assert main(["power", "--methods", "snap"]) == 2
     assert "did you mean snip?" in capsys.readouterr().err
-
-
-def test_every_figure_over_the_epochs_has_words() -> None:
-    from bench.results.plots import gradient_plot, plots
-
-    assert set(plots.METRICS["gradients"]) <= set(gradient_plot.WORDS)

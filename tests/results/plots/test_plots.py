@@ -14,11 +14,11 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from rendered import plot
 from trial_frames import frame, small, trial
 
 from bench import names
 from bench.results.plots.plot_page import write
-from bench.results.plots.plots import plot
 
 T2 = 4.302652729911275  # 0.975 quantile of Student's t with 2 degrees of freedom
 BLUE, VERMILLION, BLACK = "#0072b2", "#d55e00", "#000000"
@@ -128,7 +128,7 @@ def test_filters_hide_and_change_neither_number_nor_colour() -> None:
     _made, axes = accuracy(small(), methods=["grasp"], rates=["0.99"])
     assert [found.get_label() for found in axes.lines if not found.get_label().startswith("_")] == ["grasp", "dense"]
     assert (line(axes, "grasp").get_color(), list(line(axes, "grasp").get_ydata())) == (VERMILLION, [81.0])
-    with pytest.raises(ValueError, match=r"unknown method 'graps': allowed are .*; did you mean grasp"):
+    with pytest.raises(ValueError, match=r"unknown method 'graps': must be one of .*; did you mean grasp"):
         accuracy(small(), methods=["graps"])
 
 
@@ -158,7 +158,7 @@ def test_nothing_to_show_is_an_error() -> None:
     rows = [trial("snip", "0.9", 0, None, outcome=names.DIVERGED)]
     with pytest.raises(ValueError, match="plot accuracy: no trial shown has the figure test_accuracy"):
         accuracy(rows)
-    with pytest.raises(ValueError, match=r"unknown plot 'acuracy': allowed are .*; did you mean accuracy"):
+    with pytest.raises(ValueError, match=r"unknown plot 'acuracy': must be one of .*; did you mean accuracy"):
         plot(frame(rows), "acuracy", no_histories)
 
 

@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from decimal import Decimal
 
 import numpy as np
 import pytest
 from calibration import counted, likely, share
 from numpy.typing import NDArray
 
+from bench.results.frame.method_record import method_record
 from bench.results.statistics import stats
 from bench.results.statistics.cells import Cell
-from bench.results.statistics.comparisons import family
+from bench.results.statistics.comparisons import Rules, family_of, reference_pairs
 from bench.results.statistics.near_chance import most_unseen, near_chance
 
 ALPHA = 0.05
@@ -125,7 +127,8 @@ RATES, OTHERS = ("0.9", "0.99"), ("a", "b", "c")
 
 def cell(label: str, rate: str, values: NDArray[np.float64]) -> Cell:
     return Cell(
-        label=label, method=label, record="{}", background="prune", rate=rate, sweeps=frozenset(),
+        label=label, method=label, record=method_record("{}"), background="prune", rate=Decimal(rate),
+        sweeps=frozenset(),
         values={seed: float(value) for seed, value in enumerate(values)}, lost={}, missing=(), collapsed=frozenset(),
         disconnected=frozenset(),
         counts={}, inits={},
@@ -148,8 +151,8 @@ def families(
         cells += [
             cell(label, rate, mean + 0.5 * base[rate] + rng.normal(size=n)) for (label, rate), mean in true.items()
         ]
-        found = family(cells, "reference", test="t", margin=margin, alpha=ALPHA)
-        made.append({(c.label, c.rate): (c.verdict != "", c.equivalent, c.p) for c in found})
+        found = family_of(reference_pairs(cells, "reference"), Rules(test="t", margin=margin, alpha=ALPHA))
+        made.append({(c.label, str(c.rate)): (c.verdict != "", c.equivalent, c.p) for c in found})
     return made
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
+from rendered import render
 from trial_frames import METHODS, frame, small, trial
 
 from bench import names
@@ -13,8 +15,7 @@ from bench.results.page.threats import threats
 from bench.results.statistics.analysis import Analysis, View, analyse
 from bench.results.statistics.near_chance import most_unseen, near_chance
 from bench.results.tables.formats import Grid
-from bench.results.tables.freeze_vs_prune import Question, answer, table, variants
-from bench.results.tables.tables import render
+from bench.results.tables.freeze_vs_prune import answer, table, variants_table
 
 WARNING = "Warning: some, but not all, seeds of a cell are nearer to chance"
 
@@ -69,10 +70,10 @@ def test_the_report_warns_in_one_line_and_shows_both() -> None:
         "sensitivity without those seeds."
     )
     _, _, after = made.partition("Sensitivity: comparisons without the seeds near chance of a cell that has others:")
-    changed = [line for line in after.splitlines() if line.startswith("- ")][:2]
-    assert changed[0].startswith("- freeze, rate 0.99: +1.00, n = 4, Holm p ")
-    assert changed[1].startswith("- grasp, rate 0.99: −2.00, n = 4, Holm p ")
-    assert "(with them: +28.35 [−16.12, +72.82], n = 6, Holm p " in changed[0]
+    (changed,) = [line for line in after.splitlines() if line.startswith("- ")][:1]
+    assert changed.startswith("- grasp, rate 0.99: −2.00, n = 4, Holm p ")
+    (again,) = [line for line in made.splitlines() if line.startswith("| freeze") and "n = 4" in line]
+    assert "| +28.35 [−16.12, +72.82], n = 6, open " in again and "| +1.00, n = 4, " in again
 
 
 def test_an_exact_test_is_not_told_to_be_changed_to_itself() -> None:
@@ -100,9 +101,9 @@ def test_no_warning_where_no_difference_shown_is_mixed(rows: list[dict[str, Any]
 def test_the_seeds_of_the_pairs_decide() -> None:
     rows = [row for row in mixture() if row["method"] != "freeze" or row["seed"] not in (1, 3)]
     made = analysis(rows)
-    by_label = {c.label: [c] for c in made.comparisons if c.rate == "0.99"}
+    by_label = {c.label: [c] for c in made.secondary.comparisons if str(c.rate) == "0.99"}
     assert made.mixed(by_label["freeze"]) == {}
-    assert made.mixed(by_label["grasp"]) == {("snip", "0.99"): {1, 3}}
+    assert made.mixed(by_label["grasp"]) == {("snip", Decimal("0.99")): {1, 3}}
 
 
 def test_without_the_seeds_of_both_sides() -> None:
@@ -111,13 +112,16 @@ def test_without_the_seeds_of_both_sides() -> None:
         if (row["method"], row["rate"], row["seed"]) in {("freeze", "0.99", 0), ("freeze", "0.99", 1)}:
             row[names.TEST_ACCURACY] = 0.1
     made = analysis(rows)
-    assert made.mixed(made.comparisons) == {("freeze", "0.99"): {0, 1}, ("snip", "0.99"): {1, 3}}
-    seeds = {(c.label, c.rate): c.seeds for c in made.trained}
+    assert made.mixed(made.secondary.comparisons) == {
+        ("freeze", Decimal("0.99")): {0, 1},
+        ("snip", Decimal("0.99")): {1, 3},
+    }
+    seeds = {(c.label, str(c.rate)): c.seeds for c in made.secondary.variants["trained"]}
     assert seeds["freeze", "0.99"] == (2, 4, 5) and seeds["grasp", "0.99"] == (0, 2, 4, 5)
-    assert {c.family for c in made.trained} == {c.family for c in made.comparisons} == {4}
+    assert {c.family for c in made.secondary.variants["trained"]} == {4}
 
 
-def test_disconnected_seeds_of_the_question_are_told_once() -> None:
+def test_other_seeds_of_the_question_are_in_a_table() -> None:
     rows = [row for row in mixture() if row["method"] != "grasp"]
     for row in rows:
         row[names.DISCONNECTED] = row[names.LIVE_WEIGHTS] * (row[names.TEST_ACCURACY] == 0.1)
@@ -134,29 +138,34 @@ def test_a_control_counts_where_it_is_shown() -> None:
 
 
 def test_the_threats_say_so_and_what_n_seeds_cannot_show() -> None:
-    found = "\n".join(threats([Question(analysis(mixture()))]))
+    found = "\n".join(threats([analysis(mixture())]))
     assert "Some, but not all, seeds are near chance: snip 0.99 (2 of 6 seeds: 1, 3). Mean, its intervals, t " in found
     assert "Where none of n = 6 seeds is near chance, up to 39 % of all may be (95 % limit)" in found
-    assert "near chance" not in "\n".join(threats([Question(analysis(small()))]))
+    assert "near chance" not in "\n".join(threats([analysis(small())]))
     assert "No seed trained" not in found
-    wholly = "\n".join(threats([Question(analysis(mixture(fallen=tuple(range(6)))))]))
+    wholly = "\n".join(threats([analysis(mixture(fallen=tuple(range(6))))]))
     assert "No seed trained: snip 0.99. A difference to these says only that the other side trains at all." in wholly
 
 
 def test_verdicts_on_seeds_near_chance_are_marked_and_told_without_them() -> None:
-    q = Question(analysis(mixture()))
-    assert q.doubts == {("snip", "0.99"): "‡"}
-    assert {name: [c.n for c in several] for name, (_, several) in q.variants.items()} == {"trained seeds only": [6, 4]}
+    q = analysis(mixture())
+    assert {(sides[1][0], str(sides[1][1])): doubts for sides, doubts in q.doubts.items() if doubts} == {
+        ("snip", "0.99"): {"mixed"}
+    }
+    assert {name: [c.n for c in compared] for name, compared in q.primary.variants.items()} == {
+        "connected": [6, 6], "trained": [6, 4], "chance": [6, 6],
+    }  # fmt: skip
     lines = answer(q)
     assert lines[1].startswith("Without the seeds near chance of a cell that has others: 2 comparisons: ")
-    assert lines[2].startswith("‡ In 1 comparison: ") and lines[2].endswith("describe neither kind.")
-    grid, again = table(q), variants(q)
-    assert isinstance(grid, Grid) and [str(row[-1]).endswith(" ‡") for row in grid.rows] == [False, True]
+    assert lines[2].startswith("‡ In 1 comparison: ") and lines[2].endswith("describe neither group.")
+    grid, again = table(q), variants_table(q)
+    assert [str(row[-1]).endswith(" ‡") for row in grid.rows] == [False, True]
     assert isinstance(again, Grid) and [row[:3] for row in again.rows] == [["freeze", "snip", "0.99"]]
     assert str(again.rows[0][-1]).startswith("+1.00, n = 4, ")
 
 
 def test_a_cell_in_which_no_seed_trained_is_marked() -> None:
-    q = Question(analysis(mixture(fallen=tuple(range(6)))))
-    assert q.doubts == {("snip", "0.99"): "§"} and not q.variants and variants(q) is None
+    q = analysis(mixture(fallen=tuple(range(6))))
+    assert [doubts for doubts in q.doubts.values() if doubts] == [{"untrained"}] and variants_table(q) is None
+    assert [str(row[-1]).endswith(" §") for row in table(q).rows] == [False, True]
     assert [line[:2] for line in answer(q)] == ["Al", "§ "]

@@ -12,17 +12,16 @@ import pandas as pd
 import pytest
 from command_line import bench
 from matplotlib.colors import to_hex
+from rendered import plot, render, view
 from scipy.stats import chi2
 from small_store import Store
 from trial_frames import METHODS, frame, spec_of, trial
 
 from bench import names
 from bench.cli.cli import main
-from bench.results.plots.plots import plot
 from bench.results.statistics.analysis import View
 from bench.results.statistics.ranks import Ranking, rank
 from bench.results.tables.rank_table import both_tests
-from bench.results.tables.tables import render
 
 LEVELS = {"freeze": 0.95, "snip": 0.93, "grasp": 0.90}
 
@@ -99,7 +98,7 @@ def test_what_is_hidden_has_no_part() -> None:
     with pytest.raises(ValueError, match="ranks of 4 methods over 0 blocks"):
         rank(frame(rows), View())
     assert list(rank(frame(rows), View(methods=["freeze", "snip", "grasp"])).means) == ["freeze", "grasp", "snip"]
-    assert len(rank(frame(stored(LEVELS)), View(rates=["0.9"])).means) == 2
+    assert len(rank(frame(stored(LEVELS)), view(rates=["0.9"])).means) == 2
 
 
 def test_sanity_controls_have_no_rank() -> None:
@@ -110,16 +109,16 @@ def test_sanity_controls_have_no_rank() -> None:
 
 
 @pytest.mark.parametrize(
-    ("levels", "sets", "view", "said"),
+    ("levels", "sets", "options", "said"),
     [
         ({"freeze": 0.9, "snip": 0.8}, ("digits",), {}, "ranks of 2 methods over 2 blocks .*at least 3 methods and 2"),
         (LEVELS, ("digits",), {"rates": ["0.9"]}, "ranks of 3 methods over 1 block "),
-        (LEVELS, ("digits",), {"metric": names.FLOW_SUM}, "ranks of gradient_flow_sum: allowed is a metric of which"),
+        (LEVELS, ("digits",), {"metric": names.FLOW_SUM}, "ranks of gradient_flow_sum: must be a metric of which"),
     ],
 )
-def test_too_little_to_rank(levels: dict[str, float], sets: tuple[str], view: dict[str, Any], said: str) -> None:
+def test_too_little_to_rank(levels: dict[str, float], sets: tuple[str], options: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said) as error:
-        rank(frame(stored(levels, sets)), View(**view))
+        rank(frame(stored(levels, sets)), view(**options))
     assert "\n" not in str(error.value)
 
 
@@ -183,7 +182,7 @@ def test_ranks_as_numbers() -> None:
     assert made["nemenyi"]["freeze"]["grasp"] == made["nemenyi"]["grasp"]["freeze"] == pytest.approx(0.013, abs=5e-4)
     assert [block["dataset"] for block in made["blocks"]] == ["digits", "digits", "mnist", "mnist"]
     assert "ranks" not in json.loads(render(frame(stored(LEVELS)), format="json"))
-    with pytest.raises(ValueError, match="format csv with ranks: allowed are github, latex, html, json"):
+    with pytest.raises(ValueError, match="format csv with ranks: must be one of github, latex, html, json"):
         render(frame(stored(LEVELS)), ranks=True, format="csv")
 
 

@@ -8,11 +8,9 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from rendered import plot, render
 from scipy.stats import ttest_rel
 from trial_frames import METHODS, frame, small, trial
-
-from bench.results.plots.plots import plot
-from bench.results.tables.tables import render
 
 SHUFFLED = {"freeze": (0.9705, 0.969, 0.9712, 0.9698, 0.971), "snip": (0.93, 0.94, 0.93, 0.935, 0.94)}
 

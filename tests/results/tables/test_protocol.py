@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from rendered import render
 from trial_frames import PROTOCOL, frame, small, trial
 
 from bench import names
 from bench.results.tables.protocol import protocol
-from bench.results.tables.tables import render
 
 PLAIN = {
     **PROTOCOL, "device": "cpu", "threads": 1, "criterion_precision": "float64", "criterion_statistics": "batch",

@@ -7,11 +7,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from rendered import render
 from trial_frames import frame, spec_of, trial
 
 from bench.models import MODELS
 from bench.results.tables.published import COMPARED, published
-from bench.results.tables.tables import render
 
 
 def test_the_files_are_whole() -> None:
@@ -75,7 +75,7 @@ def test_where_nothing_is_known() -> None:
 
 
 def test_of_the_test_accuracy_only() -> None:
-    with pytest.raises(ValueError, match="metric stored_bytes beside published figures: allowed is test_accuracy"):
+    with pytest.raises(ValueError, match="metric stored_bytes beside published figures: must be test_accuracy"):
         render(frame(rows()), published=True, metric="stored_bytes")
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from rendered import render
 from trial_frames import frame, small, trial
 
 from bench import names
-from bench.results.tables.tables import render
 
 
 def test_bold_is_the_best_of_the_store_not_of_what_is_shown() -> None:
@@ -22,7 +22,10 @@ def test_a_method_alone_at_its_rate_is_not_the_best() -> None:
 
 def test_a_reference_that_is_not_there_is_said() -> None:
     made = render(frame([trial("freeze", "0.9", 0, 0.9)]))
-    assert "No trial of the reference snip in this section, so there are no comparisons; it has freeze." in made
+    assert (
+        "No trial of the reference snip in this section, so no method is compared with it; the section has freeze."
+        in made
+    )
 
 
 def test_dense_alone() -> None:
@@ -86,7 +89,7 @@ def test_lower_is_better_for_a_loss_and_it_has_no_points() -> None:
     ]
     made = render(frame(rows), metric=names.TRAIN_LOSS, margin=0.1)
     assert "**0.55 ± 0.07071**" in made
-    assert "Train loss: mean" in made
+    assert "Last epoch: training loss, mean over the images: mean" in made
     assert "points" not in made
     assert "This is not the primary figure" in made
 

@@ -14,10 +14,11 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rendered import render
 from trial_frames import frame, small, trial
 
 from bench import names
-from bench.results.tables.tables import FORMATS, render
+from bench.results.tables.tables import FORMATS
 
 GOLDEN = Path(__file__).parent / "golden"
 SETTINGS: dict[str, Any] = {"test_images": {"digits": 360}, "classes": {"digits": 10}}
@@ -78,7 +79,8 @@ def test_the_order_of_rows_leaves_the_report_unchanged(format: str) -> None:
 
 def entries(**filters: Any) -> dict[tuple[str, str, str], dict[str, Any]]:
     (section,) = json.loads(render(frame(small()), format="json", **filters))["sections"]
-    return {(r["record"], r["label"], r["rate"]): r for r in (*section["cells"], *section["comparisons"])}
+    records = (*section["cells"], *section["freeze_minus_prune"], *section["comparisons"])
+    return {(r["record"], r["label"], r["rate"]): r for r in records}
 
 
 @pytest.mark.parametrize(
@@ -88,14 +90,15 @@ def test_filters_hide_and_change_no_number(filters: dict[str, Any]) -> None:
     everything, some = entries(), entries(**filters)
     assert 0 < len(some) < len(everything)
     assert all(everything[place] == record for place, record in some.items())
-    assert {r["family"] for r in some.values() if r["record"] == "comparison"} == {4}
+    families = {(r["record"], r["family"]) for r in some.values() if r["record"] != "cell"}
+    assert families and families <= {("comparison", 4), ("freeze - prune", 2)}
 
 
 def test_a_sweep_shows_its_cells_with_the_statistics_of_the_store() -> None:
     rows = small()
     for row in rows:
         row["sweeps"] = ("main", "extra") if row["rate"] == "0.9" and row["seed"] < 2 else ("main",)
-    shown = render(frame(rows), names=["extra"])
+    shown = render(frame(rows), sweeps=["extra"])
     assert "Shown: sweeps extra." in shown
     assert "97.05 ± 0.08" in shown
     assert "90.13" not in shown
@@ -110,20 +113,19 @@ def test_a_range_may_name_rates_that_were_not_trained() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"format": "pdf"}, "unknown format 'pdf': allowed are github, latex, csv, html, json"),
-        ({"test": "z"}, "unknown test 'z': allowed are t, wilcoxon, permutation"),
-        ({"margin": 0.0}, "margin 0.0: allowed is margin > 0"),
-        ({"alpha": 1.0}, "alpha 1.0: allowed is 0 < alpha < 1"),
-        ({"metric": "test_acuracy"}, "unknown metric 'test_acuracy': allowed are .*; did you mean test_accuracy\\?"),
-        ({"reference": "dense"}, "reference dense: allowed is"),
+        ({"format": "pdf"}, "unknown format 'pdf': must be one of github, latex, csv, html, json"),
+        ({"test": "z"}, "unknown test 'z': must be one of t, wilcoxon, permutation"),
+        ({"margin": 0.0}, "margin 0.0: must be above 0"),
+        ({"alpha": 1.0}, "alpha 1.0: must be above 0 and below 1"),
+        ({"metric": "test_acuracy"}, "unknown metric 'test_acuracy': must be one of .*; did you mean test_accuracy\\?"),
+        ({"reference": "dense"}, "reference dense: must be"),
         (
             {"methods": ["freze"]},
-            "unknown method 'freze': allowed are dense, freeze, grasp, snip; did you mean freeze\\?",
+            "unknown method 'freze': must be one of dense, freeze, grasp, snip; did you mean freeze\\?",
         ),
-        ({"rates": ["0.98"]}, "unknown rate '0.98': allowed are 0, 0.9, 0.99; did you mean 0.99\\?"),
-        ({"rates": ["0.5"]}, "unknown rate '0.5': allowed are 0, 0.9, 0.99; did you mean 0.9\\?"),
-        ({"rates": ["much"]}, "rate much: allowed is a number"),
-        ({"names": ["mian"]}, "unknown sweep 'mian': allowed are main; did you mean main\\?"),
+        ({"rates": ["0.98"]}, "unknown rate '0.98': must be one of 0, 0.9, 0.99; did you mean 0.99\\?"),
+        ({"rates": ["0.5"]}, "unknown rate '0.5': must be one of 0, 0.9, 0.99; did you mean 0.9\\?"),
+        ({"sweeps": ["mian"]}, "unknown sweep 'mian': must be one of main; did you mean main\\?"),
     ],
 )
 def test_usage_errors_name_value_and_choice(arguments: dict[str, Any], message: str) -> None:
@@ -140,7 +142,7 @@ def test_an_empty_store(format: str) -> None:
 def test_json_has_no_nan() -> None:
     rows = [trial("snip", "0.9", 0, 0.9), trial("freeze", "0.9", 0, 0.91)]
     (section,) = json.loads(render(frame(rows), format="json"), parse_constant=pytest.fail)["sections"]
-    assert section["comparisons"][0]["p"] is None
+    assert section["freeze_minus_prune"][0]["p"] is None
 
 
 def test_csv_reads_back_at_full_precision() -> None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from rendered import render
 from trial_frames import frame, trial
 
 from bench.results.frame.sections import sections
 from bench.results.page.threats import threats
 from bench.results.statistics.analysis import View, analyses
 from bench.results.tables.formats import Grid
-from bench.results.tables.freeze_vs_prune import Question
-from bench.results.tables.tables import render
 from bench.results.tables.tuned import tuned
 
 TUNING = {
@@ -119,11 +118,11 @@ def test_in_words_and_in_json() -> None:
 
 def test_the_threat_is_named_where_it_holds() -> None:
     def said(made: list[dict[str, Any]]) -> str:
-        return " ".join(threats([Question(a) for a in analyses(frame(made), View())]))
+        return " ".join(threats(analyses(frame(made), View())))
 
     assert "One set of hyper-parameters" in said([trial("snip", "0.9", 0, 0.9)])
     alone = said(rows())
-    assert "One set" not in alone and "Tuned is learning rate alone, by validation accuracy at 1 seed" in alone
+    assert "One set" not in alone and "Tuned is learning rate only, by validation accuracy at 1 seed" in alone
     both = said([*rows(), trial("snip", "0.9", 0, 0.9)])
     assert "a difference may be one of tuning (digits · lenet-5-caffe · lr = 0.1 · not tuned)" in both
     assert "(digits · lenet-5-caffe · lr tuned (0.01:1, budget 8, seeds 1000))" in both

@@ -14,7 +14,7 @@ from small_trials import images, spec
 from torch import Tensor, nn
 from torch.nn.functional import max_pool2d
 
-from bench import names
+from bench import metrics, names
 from bench.engine.measures.connectivity import disconnected
 from bench.engine.measures.flow import flow_change
 from bench.engine.measures.gradients import gradient_figures
@@ -100,18 +100,18 @@ def test_freeze_and_prune_at_one_mask_share_what_describes_the_mask() -> None:
     frozen, pruned = train([spec("freeze", "0.99"), spec("snip", "0.99")], DATA, "cpu")
     for name in (names.FLOW_CHANGE, names.FLOW_CHANGE_PREDICTED, names.DISCONNECTED):
         assert frozen.metrics[name] == pruned.metrics[name] != 0
-    assert frozen.metrics[names.INITIAL[names.GRAD_NORM_ALL]] != pruned.metrics[names.INITIAL[names.GRAD_NORM_ALL]]
+    assert frozen.metrics[names.initial(names.GRAD_NORM_ALL)] != pruned.metrics[names.initial(names.GRAD_NORM_ALL)]
     change = frozen.metrics[names.FLOW_CHANGE]
-    squares = [r.metrics[names.INITIAL[names.GRAD_NORM_ALL]] ** 2 for r in (pruned, frozen)]
+    squares = [r.metrics[names.initial(names.GRAD_NORM_ALL)] ** 2 for r in (pruned, frozen)]
     assert change == pytest.approx(squares[0] - squares[1], rel=1e-5)
 
 
 def test_the_figures_over_the_epochs() -> None:
     (result,) = train([spec("freeze", "0.9", epochs=3, lr=0.05)], DATA, "cpu")
-    for figure in names.GRADIENTS:
+    for figure in (row.name for row in metrics.GRADIENTS):
         values = [epoch[figure] for epoch in result.epochs]
-        assert result.metrics[names.INITIAL[figure]] == values[0]
-        assert result.metrics[names.MEAN[figure]] == pytest.approx(sum(values[1:]) / 3, rel=1e-12)
+        assert result.metrics[names.initial(figure)] == values[0]
+        assert result.metrics[names.mean(figure)] == pytest.approx(sum(values[1:]) / 3, rel=1e-12)
     live = result.epochs[0][names.GRAD_NORM_LIVE]
     assert result.metrics[names.PREDICTED_DECREASE] == pytest.approx(0.05 * live**2, rel=1e-12)
 

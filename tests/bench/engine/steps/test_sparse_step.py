@@ -9,7 +9,7 @@ import torch
 from small_trials import images, spec
 from torch import Tensor, nn
 
-from bench import names
+from bench import metrics, names
 from bench.engine.setup.background import apply_background
 from bench.engine.setup.prepare import Trial, prepare
 from bench.engine.steps.live_optimizer import LiveOptimizer
@@ -106,7 +106,7 @@ def test_a_result_is_as_complete_as_a_dense_one(method: str, model: str) -> None
         for step in ("dense", "sparse")
     )
     assert sparse.outcome == dense.outcome == names.DONE
-    assert set(sparse.metrics) == set(dense.metrics) == set(names.FINAL)
+    assert set(sparse.metrics) == set(dense.metrics) == set(metrics.final())
     assert set(sparse.tags) == set(dense.tags)
     assert sparse.run_key != dense.run_key
     for one, other in zip(dense.epochs, sparse.epochs, strict=True):

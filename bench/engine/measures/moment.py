@@ -1,0 +1,51 @@
+"""A trial at a moment of its training, and the metrics of that moment, by the rows of `bench.metrics`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pkgutil import resolve_name
+
+from bench import names
+from bench.engine.setup.prepare import Trial
+from bench.metrics import METRICS, When
+from bench.trial.spec import TrialSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moment:
+    """What the function of a metric computes from. It leaves the trial as it is: weights, buffers and random state."""
+
+    spec: TrialSpec
+    trial: Trial
+    epochs: Sequence[Mapping[str, float]] = ()  # the figures of the epochs so far
+    artefact: bytes = b""  # the file of the trained network, once there is one
+
+
+Function = Callable[[Moment], Mapping[str, float]]
+
+
+def measure(when: When, moment: Moment) -> dict[str, float]:
+    """The metrics of this moment that have a function; one that several rows name is called once."""
+    return {name: value for function in _functions(when) for name, value in _resolved(function)(moment).items()}
+
+
+def is_measured(when: When) -> bool:
+    """Whether a metric of this moment has a function."""
+    return bool(_functions(when))
+
+
+def _functions(when: When) -> list[str]:
+    return list(dict.fromkeys(row.function for row in METRICS.values() if row.when == when and row.function))
+
+
+@cache
+def _resolved(function: str) -> Function:
+    resolved: Function = resolve_name(function)
+    return resolved
+
+
+def setup(moment: Moment) -> dict[str, float]:
+    """What setting the trial up tells."""
+    return {names.CLASSES: moment.trial.classes, names.SCORING_SECONDS: moment.trial.scoring_seconds}

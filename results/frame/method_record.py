@@ -1,0 +1,48 @@
+"""A method's record, parsed once: what tells methods apart."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+PLAIN = "none"  # the control of a method that is under none
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodRecord:
+    """The fields of a method. Two records are equal if their canonical JSON is."""
+
+    text: str  # canonical JSON
+    fields: Mapping[str, Any] = field(compare=False, repr=False)
+
+    @property
+    def control(self) -> str:
+        """The sanity control that the method is under, or PLAIN."""
+        return str(self.fields.get("control", PLAIN))
+
+    @property
+    def selection(self) -> str:
+        """How live weights are chosen, as JSON: equal of a freezing and a pruning method that choose alike."""
+        return self._without("background")
+
+    @property
+    def uncontrolled(self) -> str:
+        """The canonical JSON of the method that a control is about."""
+        return self._without("control")
+
+    def _without(self, name: str) -> str:
+        return canonical({field: value for field, value in self.fields.items() if field != name})
+
+
+@cache
+def method_record(text: str) -> MethodRecord:
+    """The record with that canonical JSON."""
+    return MethodRecord(text=text, fields=json.loads(text))
+
+
+def canonical(value: Any) -> str:
+    """Canonical JSON."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))

@@ -1,0 +1,160 @@
+"""The columns of every table of comparisons, a row each: its header and text, and its values in CSV and JSON.
+
+To add a column: a row here. The tables in Markdown, LaTeX and HTML, and both machine-readable forms, read these rows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from bench.metrics import NONE
+from bench.results.frame.words import p_value, rate_text
+from bench.results.statistics.analysis import Analysis
+from bench.results.statistics.cells import Key
+from bench.results.statistics.comparisons import Comparison, markable
+from bench.results.statistics.stats import Interval
+from bench.results.tables.formats import Grid
+from bench.results.tables.marks import DOUBTS
+
+PRIMARY, SECONDARY, CONTROLS = "primary", "secondary", "controls"
+BY = {
+    "identical": "identical in all pairs",
+    "none": "no test: n < 2",
+    "permutation": "sign-flip",
+    "t": "",
+    "wilcoxon": "",
+}
+
+Text = Callable[[Analysis, Comparison], str]
+Value = Callable[[Analysis, Comparison], Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """A column: without a header it is in no table, without values in no machine-readable form."""
+
+    header: str = ""
+    text: Text = lambda analysis, c: ""
+    tables: Sequence[str] = (PRIMARY, SECONDARY, CONTROLS)
+    values: Mapping[str, Value] = field(default_factory=dict)  # name -> at full precision
+
+
+def difference(analysis: Analysis, c: Comparison) -> str:
+    """The mean difference with its 95 % t interval: +0.50 [−0.10, +1.10]"""
+    interval = _interval(analysis, c.interval)
+    return f"{analysis.view.shown_metric.difference(c.difference)}{f' {interval}' if interval else ''}"
+
+
+def _interval(analysis: Analysis, interval: Interval) -> str:
+    number = analysis.view.shown_metric.difference
+    ends = interval.low, interval.high
+    return "" if any(map(math.isnan, ends)) else f"[{number(interval.low)}, {number(interval.high)}]"
+
+
+def _effect(analysis: Analysis, c: Comparison) -> str:
+    return NONE if math.isnan(c.g) else f"{c.g:+.2f}".replace("-", "−")
+
+
+def verdict(analysis: Analysis, c: Comparison) -> str:
+    """What the tests say, and what they rest on."""
+    arrow = {"higher": "higher ↑", "lower": "lower ↓"}.get(c.verdict, "")
+    by = BY[c.decided_by] if c.decided_by != analysis.view.test else ""
+    exact = c.decided_by in ("wilcoxon", "permutation")
+    small = "n too small" if exact and not markable(c, c.family, analysis.view.alpha) else ""
+    said = ", ".join(clause for clause in (arrow, "equivalent ≈" if c.equivalent else "", by, small) if clause)
+    cut = f"†{c.disconnected}" if c.disconnected else ""
+    return " ".join(words for words in (said or "open", cut) if words)
+
+
+def doubt_marks(analysis: Analysis, c: Comparison) -> str:
+    """The marks of the doubts about a primary comparison; empty for any other."""
+    doubts = analysis.doubts.get(c.sides, set())
+    return "".join(mark for doubt, (mark, _) in DOUBTS.items() if doubt in doubts)
+
+
+def _mean(analysis: Analysis, key: Key) -> str:
+    number, s = analysis.view.shown_metric.number, analysis.by_key[key].summary
+    return f"{number(s.mean)} ± {number(s.sd)}" if s.n else NONE
+
+
+COLUMNS = (
+    Column(header="frozen", tables=[PRIMARY], text=lambda _, c: c.label),
+    Column(header="pruned", tables=[PRIMARY], text=lambda _, c: c.reference),
+    Column(header="method", tables=[SECONDARY], text=lambda _, c: c.label),
+    Column(header="method", tables=[CONTROLS], text=lambda _, c: c.reference),
+    Column(header="control", tables=[CONTROLS], text=lambda analysis, c: analysis.by_key[c.sides[0]].record.control),
+    Column(values={"reference": lambda _, c: c.reference}),
+    Column(header="rate", text=lambda _, c: rate_text(c.rate)),
+    Column(header="method's", tables=[CONTROLS], text=lambda analysis, c: _mean(analysis, c.sides[1])),
+    Column(header="control's", tables=[CONTROLS], text=lambda analysis, c: _mean(analysis, c.sides[0])),
+    Column(header="pairs", text=lambda _, c: str(c.n), values={"pairs": lambda _, c: list(c.seeds)}),
+    Column(
+        header="difference",
+        text=difference,
+        values={
+            "difference": lambda _, c: c.difference,
+            "low": lambda _, c: c.interval.low,
+            "high": lambda _, c: c.interval.high,
+        },
+    ),
+    Column(
+        header="bootstrap",
+        tables=[PRIMARY, SECONDARY],
+        text=lambda analysis, c: _interval(analysis, c.bootstrap) or NONE,
+        values={"bootstrap_low": lambda _, c: c.bootstrap.low, "bootstrap_high": lambda _, c: c.bootstrap.high},
+    ),
+    Column(
+        header="p",
+        text=lambda _, c: p_value(c.p),
+        values={"test": lambda _, c: c.decided_by, "p": lambda _, c: c.p},
+    ),
+    Column(
+        header="Holm p",
+        text=lambda _, c: p_value(c.p_holm),
+        values={"p_holm": lambda _, c: c.p_holm, "family": lambda _, c: c.family},
+    ),
+    Column(
+        header="g",
+        tables=[PRIMARY, SECONDARY],
+        text=_effect,
+        values={"d_z": lambda _, c: c.d_z, "hedges_d_z": lambda _, c: c.g},
+    ),
+    Column(
+        header="TOST Holm p",
+        text=lambda _, c: p_value(c.p_equivalence_holm),
+        values={
+            "margin": lambda analysis, _: analysis.view.margin,
+            "p_equivalence": lambda _, c: c.p_equivalence,
+            "p_equivalence_holm": lambda _, c: c.p_equivalence_holm,
+        },
+    ),
+    Column(
+        header="verdict",
+        text=lambda analysis, c: f"{verdict(analysis, c)} {doubt_marks(analysis, c)}".strip(),
+        values={
+            "verdict": lambda _, c: c.verdict,
+            "equivalent": lambda _, c: c.equivalent,
+            "disconnected_pairs": lambda _, c: c.disconnected,
+        },
+    ),
+)
+
+
+def grid(caption: str, table: str, analysis: Analysis, comparisons: Sequence[Comparison]) -> Grid:
+    """The comparisons as a table."""
+    columns = [column for column in COLUMNS if column.header and table in column.tables]
+    rows = [[column.text(analysis, c) for column in columns] for c in comparisons]
+    return Grid(caption, [column.header for column in columns], rows)
+
+
+def value_names() -> list[str]:
+    """The names of all values of a comparison."""
+    return [name for column in COLUMNS for name in column.values]
+
+
+def values(analysis: Analysis, c: Comparison) -> dict[str, Any]:
+    """All values of a comparison, at full precision."""
+    return {name: value(analysis, c) for column in COLUMNS for name, value in column.values.items()}

@@ -1,0 +1,171 @@
+"""Freeze − prune: one family, one p for a pair in table and report and in every format, whatever is shown."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import Any
+
+import pandas as pd
+import pytest
+from rendered import render, view
+from trial_frames import METHODS, frame, small, trial
+
+from bench import names
+from bench.results.page.report import report
+from bench.results.statistics.analysis import View
+from bench.results.tables import formats
+from bench.results.tables.columns import COLUMNS
+
+HEADERS = [
+    "frozen", "pruned", "rate", "pairs", "difference", "bootstrap", "p", "Holm p", "g", "TOST Holm p", "verdict",
+]  # fmt: skip
+GRASP_FREEZE = {**METHODS["grasp"], "background": "freeze"}
+
+
+def two_methods() -> list[dict[str, Any]]:
+    return [row for row in small() if row["method"] != "grasp"]
+
+
+def two_criteria() -> list[dict[str, Any]]:
+    frozen = [trial("grasp-freeze", "0.9", s, 0.92 + 0.003 * s, record=GRASP_FREEZE) for s in range(4)]
+    return [*small(), *frozen]
+
+
+def diverged(method: str, rate: str, seed: int) -> dict[str, Any]:
+    return trial(method, rate, seed, None, outcome=names.DIVERGED, reason="loss is inf")
+
+
+def tables(text: str) -> list[list[dict[str, str]]]:
+    """The tables of a Markdown page: a row is header -> entry."""
+    blocks = [block.splitlines() for block in text.split("\n\n") if block.startswith("|")]
+    split = [[[entry.strip() for entry in line.strip("|").split("|")] for line in block] for block in blocks]
+    return [[dict(zip(header, row, strict=True)) for row in rows] for header, _, *rows in split]
+
+
+def holm(text: str, method: str, reference: str) -> dict[tuple[str, str, str], str]:
+    """(method, reference, rate) -> the Holm-adjusted p of the table with these columns."""
+    (rows,) = [rows for rows in tables(text) if {method, "Holm p"} <= rows[0].keys() and "control" not in rows[0]]
+    return {(row[method], row.get(reference, reference), row["rate"]): row["Holm p"] for row in rows}
+
+
+def page(rows: list[dict[str, Any]], options: View) -> str:
+    def histories(runs: Any, metric: str) -> pd.DataFrame:
+        return pd.DataFrame({"run_id": [], "epoch": [], "value": []})
+
+    return formats.github(report(frame(rows), options, histories, [], "page"))
+
+
+def printed(p: float) -> str:
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+@pytest.mark.parametrize("test", ["t", "wilcoxon"])
+@pytest.mark.parametrize("reference", ["snip", "freeze", "grasp"])
+def test_table_report_csv_and_json_have_one_p_for_a_pair(reference: str, test: str) -> None:
+    rows, options = frame(two_criteria()), {"reference": reference, "test": test}
+    (section,) = json.loads(render(rows, format="json", **options))["sections"]
+    expected = {(c["label"], c["reference"], c["rate"]): c["p_holm"] for c in section["freeze_minus_prune"]}
+    assert set(expected) == {("freeze", "snip", "0.9"), ("freeze", "snip", "0.99"), ("grasp-freeze", "grasp", "0.9")}
+    texts = {pair: printed(p) for pair, p in expected.items()}
+    assert holm(render(rows, **options), "frozen", "pruned") == texts
+    assert holm(page(two_criteria(), view(**options)), "frozen", "pruned") == texts
+    table = csv.DictReader(io.StringIO(render(rows, format="csv", **options)))
+    read = {(r["label"], r["reference"], r["rate"]): r["p_holm"] for r in table if r["record"] == "freeze - prune"}
+    assert {pair: float(p) for pair, p in read.items()} == pytest.approx(expected, rel=1e-15)
+
+
+@pytest.mark.parametrize("reference", ["snip", "freeze", "grasp"])
+def test_no_pair_is_judged_twice(reference: str) -> None:
+    (section,) = json.loads(render(frame(two_criteria()), format="json", reference=reference))["sections"]
+    pairs = [
+        (frozenset({c["label"], c["reference"]}), c["rate"])
+        for name in ("freeze_minus_prune", "comparisons")
+        for c in section[name]
+    ]
+    assert len(pairs) == len(set(pairs)) == 3 + {"snip": 3, "freeze": 3, "grasp": 4}[reference]
+
+
+@pytest.mark.parametrize(
+    ("filters", "shown"),
+    [
+        ({"methods": ["freeze"]}, {("freeze", "snip", "0.9"), ("freeze", "snip", "0.99")}),
+        ({"methods": ["grasp"]}, {("grasp-freeze", "grasp", "0.9")}),
+        ({"rates": ["0.99"]}, {("freeze", "snip", "0.99")}),
+    ],
+)
+def test_filters_show_fewer_pairs_with_the_same_p(filters: dict[str, Any], shown: set[tuple[str, str, str]]) -> None:
+    everything = holm(render(frame(two_criteria())), "frozen", "pruned")
+    expected = {pair: p for pair, p in everything.items() if pair in shown}
+    assert holm(render(frame(two_criteria()), **filters), "frozen", "pruned") == expected
+    assert holm(page(two_criteria(), view(**filters)), "frozen", "pruned") == expected
+
+
+def test_two_methods_have_one_table_of_differences() -> None:
+    made = render(frame(two_methods()))
+    assert made.count("+1.95 [+1.85, +2.05]") == 1
+    assert "Method − snip" not in made and "Family: 2 comparisons, every frozen method" in made
+    (rows,) = [rows for rows in tables(made) if "frozen" in rows[0] and "verdict" in rows[0]]
+    assert list(rows[0]) == HEADERS
+    assert rows[1]["verdict"] == "higher ↑, equivalent ≈ †2"
+    (again,) = [rows for rows in tables(made) if "all done seeds" in rows[0]]
+    assert [row["connected seeds only"] for row in again] == ["+0.04 [+0.02, +0.06], n = 3, higher ↑, equivalent ≈"]
+
+
+def test_the_twin_counts_in_the_family_of_the_reference_and_is_judged_by_its_own() -> None:
+    made = render(frame(small()))
+    assert {pair[0] for pair in holm(made, "method", "snip")} == {"grasp"}
+    assert "Family: 4 comparisons, every method but snip and dense" in made
+    assert "freeze counts in it and is judged above, by freeze − prune only." in made
+
+
+def test_the_mark_of_the_twin_is_that_of_freeze_minus_prune() -> None:
+    """With freeze for the reference, SNIP is lower where freezing is higher."""
+    (main, *_) = tables(render(frame(small()), reference="freeze"))
+    assert {row["method"]: "↓" in row["0.9"] for row in main} == {"freeze": False, "grasp": True, "snip": True}
+    assert "snip has the marks of the family of freeze − prune." in render(frame(small()), reference="freeze")
+
+
+def test_variants_that_change_no_pair_are_left_out() -> None:
+    rows = [trial(m, "0.9", s, b + s / 100) for m, b in (("snip", 0.5), ("freeze", 0.6)) for s in range(3)]
+    made = render(frame(rows))
+    assert not any(words in made for words in ("the same pairs", "connected seeds only", "diverged = chance", "†"))
+
+
+def test_a_diverged_seed_is_a_column_of_the_pairs_and_a_line_of_the_others() -> None:
+    rows = [*small(), diverged("freeze", "0.95", 0)]
+    rows += [trial("freeze", "0.95", s, 0.9 + s / 100) for s in (1, 2)]
+    rows += [trial("snip", "0.95", s, 0.8) for s in range(3)]
+    made = render(frame(rows), classes={"digits": 10})
+    (again,) = [rows for rows in tables(made) if "diverged = chance" in rows[0]]
+    assert [row["rate"] for row in again] == ["0.95", "0.99"] and again[0]["diverged = chance"].startswith("−")
+    assert "diverged = chance: with diverged seeds counted as chance, 10 %." in made
+    assert "Sensitivity: comparisons with diverged seeds counted as chance, 10 %:" in made
+    listed = made.partition("Sensitivity: comparisons with diverged seeds")[2].partition("###")[0]
+    assert "- grasp, rate 0.99: " in listed and "- freeze, rate 0.95: " not in listed
+
+
+def test_a_loss_has_no_chance() -> None:
+    rows = [trial("snip", "0.9", s, 0.9) | {names.TRAIN_LOSS: 1.0 + s} for s in range(3)]
+    rows += [trial("freeze", "0.9", s, 0.9) | {names.TRAIN_LOSS: 2.0 - s / 2} for s in range(2)]
+    made = render(frame([*rows, diverged("freeze", "0.9", 2)]), metric=names.TRAIN_LOSS, margin=0.1)
+    assert "chance" not in made
+
+
+def test_one_more_column_is_in_all_five_formats(monkeypatch: pytest.MonkeyPatch) -> None:
+    from bench.results.tables import columns
+
+    more = columns.Column(
+        header="seeds used",
+        text=lambda analysis, c: "/".join(map(str, c.seeds)),
+        values={"first_seed": lambda analysis, c: c.seeds[0]},
+    )
+    monkeypatch.setattr(columns, "COLUMNS", (*COLUMNS, more))
+    for format in ("github", "latex", "html"):
+        made = render(frame(small()), format=format)
+        assert made.count("seeds used") == 2 and "0/1/2/3/4" in made and "0/1/2/3" in made
+    (section,) = json.loads(render(frame(small()), format="json"))["sections"]
+    assert {c["first_seed"] for c in (*section["freeze_minus_prune"], *section["comparisons"])} == {0}
+    table = pd.read_csv(io.StringIO(render(frame(small()), format="csv")))
+    assert list(table[table["record"] != "cell"]["first_seed"]) == [0] * 4

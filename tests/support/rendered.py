@@ -1,0 +1,34 @@
+"""Tables and plots of a frame, in a view that is given as its options; rates as text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from bench.results.plots import plots
+from bench.results.statistics.analysis import View
+from bench.results.statistics.power import Aim
+from bench.results.tables import power_table, tables
+
+
+def view(**options: Any) -> View:
+    return View(**{**options, "rates": [Decimal(rate) for rate in options.get("rates", ())]})
+
+
+def render(frame: pd.DataFrame, format: str = "github", ranks: bool = False, **options: Any) -> str:
+    return tables.render(frame, view(**options), format=format, ranks=ranks)
+
+
+def power(frame: pd.DataFrame, aim: Aim, format: str = "github", **options: Any) -> str:
+    return power_table.render(frame, view(**options), aim, format=format)
+
+
+def plot(
+    frame: pd.DataFrame, name: str, histories: Callable[..., pd.DataFrame], metric: str | None = None, **options: Any
+) -> Figure:
+    metric = metric or plots.METRICS.get(name, ("test_accuracy",))[0]
+    return plots.plot(frame, name, view(metric=metric, **options), histories)
