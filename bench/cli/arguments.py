@@ -72,7 +72,8 @@ def _check_sizes(data: DatasetRow, spec: TrialSpec) -> None:
     fraction, per_class = spec.validation_fraction, spec.criterion_per_class
     held_out = validation_count(data.train, fraction)
     if not 0 < held_out < data.train:
-        raise ValueError(f"validation-fraction {fraction}: leaves {held_out} of {data.train} images for validation")
+        size = "smaller" if held_out else "larger"
+        raise ValueError(f"validation-fraction {fraction}: holds out {held_out} of {data.train} images; must be {size}")
     left = floor(data.smallest_class * (1 - Fraction(str(fraction))))
     if per_class > left:
         raise ValueError(

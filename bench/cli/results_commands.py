@@ -47,8 +47,8 @@ def print_table(request: TableRequest) -> int:
             classes=_classes(frame),
             test_images={name: row.test for name, row in datasets.DATASETS.items()},
         )
-        text = render(frame, view, format=request.format, ranks=request.ranks)
-    click.echo(text.rstrip("\n"))
+        table = render(frame, view, format=request.format, ranks=request.ranks)
+    click.echo(table.rstrip("\n"))
     return 0
 
 
@@ -100,8 +100,8 @@ def print_power(request: PowerRequest) -> int:
 
         _check_reference(request.reference, set(frame["method"]))
         view = View(reference=request.reference, metric=request.metric, **filters)
-        text = render(frame, view, aim, format=request.format)
-    click.echo(text.rstrip("\n"))
+        table = render(frame, view, aim, format=request.format)
+    click.echo(table.rstrip("\n"))
     return 0
 
 

@@ -72,7 +72,9 @@ def measure_scoring(request: ScoringRequest) -> int:
         _check_file(request.json)
         sweep = on_device(_sweep(request, {}), request.device)
         if all(isinstance(spec.method, Dense) for spec in sweep.trials()):
-            raise ValueError(f"scoring with methods {request.methods!r} at rates {request.rates!r}: none is chosen")
+            raise ValueError(
+                f"methods {request.methods!r} at rates {request.rates!r}: must name one besides dense, above rate 0"
+            )
     from bench.speed.scoring import as_table, measure
 
     result = measure(_by_method(sweep), datasets.row_of(request.dataset), request.rounds)

@@ -91,7 +91,7 @@ def _speed(contender: Contender, seconds: list[float], loop: list[float], ceilin
         rate=format(spec.rate, "f"),
         variant=contender.variant,
         milliseconds=1e3 * middle,
-        ratio=median(base / own for base, own in zip(loop, seconds, strict=True)),
+        ratio=median(baseline / second for baseline, second in zip(loop, seconds, strict=True)),
         images_per_second=spec.batch_size / middle,
         gflops=gflops,
         of_ceiling=gflops / ceiling,

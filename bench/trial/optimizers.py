@@ -54,7 +54,7 @@ def lr_help() -> str:
     """The help of --lr, with the defaults."""
     given = ", ".join(f"{row.lr} for {name}" for name, row in UPDATES.items() if row.lr is not None)
     others = [name for name, row in UPDATES.items() if row.lr is None]
-    return f"Learning rate.  [default: {given}{f'; {_joined(others)} need it given' if others else ''}]"
+    return f"Learning rate.  [default: {given}{f'; {_joined(others)} need one' if others else ''}]"
 
 
 def momentum_help() -> str:

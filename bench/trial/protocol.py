@@ -68,7 +68,8 @@ class Protocol:
         words=lambda v: "Nesterov" if v else "",
     )
     weight_decay: float = row(  # none on biases and BatchNorm
-        5e-4, range=NOT_NEGATIVE, search="weight decay", flag="--weight-decay", help="On live weights only.",
+        5e-4, range=NOT_NEGATIVE, search="weight decay", flag="--weight-decay",
+        help="Weight decay, on live weights only.",
         words=lambda v: f"weight decay {v:g} on live weights only",
     )
     schedule: str = row(
@@ -77,16 +78,16 @@ class Protocol:
     )
     milestones: tuple[float, ...] = row(
         (), range=RISING, owner="schedule", flag="--milestones", unset=True, read=_fractions, clause="update",
-        help="Of the step schedule: fractions of the training, as 0.5,0.75.",
+        help="Milestones of the step schedule: fractions of the training, such as 0.5,0.75.",
         words=lambda v: f"milestones at {', '.join(f'{m:g}' for m in v)} of the training",
     )
     gamma: float = row(
         GAMMA, range=Range("0 < {} <= 1", lambda v: 0 < v <= 1), owner="schedule", flag="--gamma", unset=True,
-        help=f"Of the step schedule: factor at a milestone.  [default: {GAMMA}]", clause="update",
+        help=f"Factor at a milestone of the step schedule.  [default: {GAMMA}]", clause="update",
         words=lambda v: f"learning rate × {v:g} at each",
     )
     warmup_epochs: float = row(  # linear, from lr / (number of its steps)
-        0.0, range=NOT_NEGATIVE, flag="--warmup-epochs", help="Linear warm-up.", clause="update",
+        0.0, range=NOT_NEGATIVE, flag="--warmup-epochs", help="Epochs of linear warm-up.", clause="update",
         words=lambda v: _counted(v, "warm-up epoch") if v else "no warm-up",
     )
     initialiser: str = row(
@@ -95,7 +96,7 @@ class Protocol:
     )
     validation_fraction: float = row(  # stratified
         0.1, range=Range("0 < {} < 1", lambda v: 0 < v < 1), flag="--validation-fraction",
-        help="Share of train held out per seed.", clause="sample",
+        help="Share of the training images held out for validation, drawn per seed.", clause="sample",
         words=lambda v: f"{100 * v:g} % of the training images held out for validation, drawn per seed",
     )
     criterion_per_class: int = row(
@@ -103,16 +104,16 @@ class Protocol:
         words=lambda v: f"criterion sample of {v} un-augmented training images per class",
     )
     criterion_statistics: Statistics = row(
-        "batch", flag="--criterion-statistics", help="Of BatchNorm while the criterion scores.", clause="sample",
-        plain=("batch",),
+        "batch", flag="--criterion-statistics", help="BatchNorm's statistics while the criterion scores.",
+        clause="sample", plain=("batch",),
     )
     augmentation: Augmentation = row(  # `bench.datasets.augment`
-        "none", later=True, flag="--augmentation", help="Of training images: flip, translation by up to 4 pixels.",
-        clause="images",
+        "none", later=True, flag="--augmentation", clause="images",
+        help="Augmentation of training images: flip, translation by up to 4 pixels.",
         words=lambda v: "training images flipped and moved by up to 4 pixels" if v == "flip-translate" else v,
     )
     precision: Precision = row(
-        "float32", flag="--precision", help="Arithmetic.", clause="arithmetic", words=lambda v: str(v)
+        "float32", flag="--precision", help="Precision of the training.", clause="arithmetic", words=lambda v: str(v)
     )
     criterion_precision: ScoringPrecision = row(
         "float64", clause="arithmetic", stated=False, words=lambda v: "(criterion in float64)" if v == "float64" else ""

@@ -15,7 +15,7 @@ MOST_SEEDS = 100  # of a candidate
 FIELDS = tuple(name for name, row in ROWS.items() if row.search)  # that can be searched; log-uniform
 DECADES = 10.0  # without bounds: from the protocol's own value / DECADES to the value * DECADES
 SEARCH_HELP = (
-    f"comma list of {' and '.join(FIELDS)}, each alone (a decade either way of the protocol's value) or lr=lo:hi"
+    f"comma list of {' and '.join(FIELDS)}, each by its name (a tenth to ten times the protocol's value) or lr=lo:hi"
 )
 
 

@@ -159,7 +159,10 @@ def test_the_figures_of_a_side() -> None:
         (["masks", "--packs", "4"], "No such option '--packs'"),
         (["masks", "--rates", "1.5"], "rate 1.5: must be 0 <= rate < 1"),
         (["scoring", "--steps", "4"], "No such option '--steps'"),
-        (["scoring", "--methods", "dense"], "scoring with methods 'dense' at rates '0.99': none is chosen"),
+        (
+            ["scoring", "--methods", "dense"],
+            "methods 'dense' at rates '0.99': must name one besides dense, above rate 0",
+        ),
         (["limits", "--rounds", "0"], "rounds 0: must be a whole number >= 1"),
         (["limits", "--model", "lenet-5-caffe"], "No such option '--model'"),
         (["--machine"], "No such option '--machine'"),
