@@ -13,7 +13,7 @@ from difflib import get_close_matches
 
 SOON_SECONDS = 0.5
 LONGEST = 300  # characters of what somebody else's code says
-PARTS = ("methods", "models", "datasets", "results")  # of bench, which were packages of their own before
+FORMER_PACKAGES = ("methods", "models", "datasets", "results")  # now packages of bench
 
 
 @contextmanager
@@ -31,7 +31,7 @@ def usage_errors(error_type: type[ValueError] = ValueError) -> Iterator[None]:
 def announced(line: str) -> Iterator[None]:
     """Say what is going to be done once all checks in here are passed, or soon if they take longer.
 
-    So a usage error stays one line, and a slow check (a download, a server) lets nobody wait in the dark.
+    So a usage error stays one line, and during a slow check (a download, a server) the user knows what is going on.
     """
     soon = threading.Timer(SOON_SECONDS, say, [line])
     soon.start()
@@ -55,14 +55,14 @@ def one_line(error: BaseException) -> str:
 
 
 def explained(error: BaseException) -> str:
-    """The message of an exception; to that of an import by a name of before it adds what to import now.
+    """The message of an exception; if it is about an import by a former name, also what to import now.
 
     >>> explained(ModuleNotFoundError("No module named 'methods.base'", name="methods.base"))
     "No module named 'methods.base': import bench.methods now"
     """
     top = (error.name or "").partition(".")[0] if isinstance(error, ImportError) else ""
     advice = f": import bench.{top} now"
-    return str(error) if top not in PARTS or str(error).endswith(advice) else f"{error}{advice}"
+    return str(error) if top not in FORMER_PACKAGES or str(error).endswith(advice) else f"{error}{advice}"
 
 
 def folded(message: object) -> str:

@@ -101,18 +101,18 @@ def test_a_model_must_fit_the_data(
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("source", "said"),
     [
         ("def broken(:", "SyntaxError"),
         ("import not_there", "ModuleNotFoundError: No module named 'not_there'"),
-        ("METHODS = {'mine': 3}", "a dict of name -> bench.methods.Method"),
+        ("METHODS = {'mine': 3}", "dict of name -> bench.methods.Method"),
         ("", "must have METHODS, a module-level"),
     ],
 )
 def test_a_broken_plugin(
-    capsys: pytest.CaptureFixture[str], folder: Path, monkeypatch: pytest.MonkeyPatch, text: str, said: str
+    capsys: pytest.CaptureFixture[str], folder: Path, monkeypatch: pytest.MonkeyPatch, source: str, said: str
 ) -> None:
-    (folder / "mine.py").write_text(text)
+    (folder / "mine.py").write_text(source)
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     assert said in complaint(capsys, folder, "run", "--plugin", str(folder / "mine.py"))
 

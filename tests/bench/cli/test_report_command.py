@@ -31,7 +31,7 @@ def test_a_page_of_a_store(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert "Sanity controls" in page and "1 comparison: freezing higher in" in page and "paired t-test" in page
     assert main(["report", "-o", "page.md", "--test", "wilcoxon"]) == 0
     assert "exact Wilcoxon signed-rank test" in (folder / "page.md").read_text()
-    figures = {f"page-{kind}.svg" for kind in ("difference", "accuracy", "gradients", "storage")}
+    figures = {f"page-{plot}.svg" for plot in ("difference", "accuracy", "gradients", "storage")}
     assert {path.name for path in folder.iterdir()} == before | figures | {"page.html", "page.md"}
     assert all(f"]({name})" in (folder / "page.md").read_text() for name in figures)
 

@@ -103,16 +103,16 @@ def test_the_whole_machine_trains_the_same_trials_twice(tmp_path: Path) -> None:
     cores = os.cpu_count() or 1
     assert (result["cores"], result["seeds"], result["trials"]) == (cores, 8 * cores, 16 * cores)
     assert (result["epochs"], result["steps_per_trial"]) == (1, 13)  # 1,293 images
-    (one,) = result["rounds"]
-    assert result["median"] == one and list(one) == ["bare", "harness"]
-    for side in one.values():
+    (only_round,) = result["rounds"]
+    assert result["median"] == only_round and list(only_round) == ["bare", "harness"]
+    for side in only_round.values():
         assert side["workers"] == cores
         assert side["steps_per_second"] == pytest.approx(13 * 16 * cores / side["seconds"])
         assert 0 <= side["between_milliseconds"] <= side["between_longest"]
-        assert side["ratio"] == pytest.approx(side["steps_per_second"] / one["bare"]["steps_per_second"])
-    assert one["bare"]["loading_milliseconds"] > 0
-    assert one["harness"]["storing_milliseconds"] > 0
-    assert one["harness"]["startup_seconds"] > 0
+        assert side["ratio"] == pytest.approx(side["steps_per_second"] / only_round["bare"]["steps_per_second"])
+    assert only_round["bare"]["loading_milliseconds"] > 0
+    assert only_round["harness"]["storing_milliseconds"] > 0
+    assert only_round["harness"]["startup_seconds"] > 0
     assert done.stdout.startswith(f"digits · lenet-300-100, batch 100, 1 epochs: the same {16 * cores} trials")
     assert done.stdout.count("\n| ") == 12
     assert done.stderr == f"1 times {16 * cores} trials of 13 steps, by bare engines and by the run command\n"

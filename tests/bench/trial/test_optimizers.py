@@ -21,11 +21,11 @@ def added(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_command_line_has_it() -> None:
-    text = protocol_help()
-    assert f"--optimizer [{'|'.join(UPDATES)}] Optimizer. [default: sgd]" in text and "|sign]" in text
-    assert "--lr FLOAT Learning rate. [default: 0.1 for sgd, 0.001 for sign; adam" in text
-    assert "Momentum of SGD and SignSGD; beta_1 of Adam" in text
-    assert "Nesterov momentum (sgd)." in text
+    shown = protocol_help()
+    assert f"--optimizer [{'|'.join(UPDATES)}] Optimizer. [default: sgd]" in shown and "|sign]" in shown
+    assert "--lr FLOAT Learning rate. [default: 0.1 for sgd, 0.001 for sign; adam" in shown
+    assert "Momentum of SGD and SignSGD; beta_1 of Adam" in shown
+    assert "Nesterov momentum (sgd)." in shown
     assert read_protocol({"optimizer": "sign"})["lr"] == 0.001
     assert read_protocol({"optimizer": "sign", "lr": 0.5})["lr"] == 0.5
 

@@ -30,9 +30,9 @@ def added(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_command_line_has_it() -> None:
-    text = protocol_help()
-    assert f"--schedule [{'|'.join(SCHEDULES)}] Learning rate over the steps. [default: cosine]" in text
-    assert "|linear|decay]" in text
+    shown = protocol_help()
+    assert f"--schedule [{'|'.join(SCHEDULES)}] Learning rate over the steps. [default: cosine]" in shown
+    assert "|linear|decay]" in shown
     assert read_protocol({"schedule": "linear"})["schedule"] == "linear"
     assert read_protocol({"schedule": "decay", "gamma": 0.5})["gamma"] == 0.5
 

@@ -35,7 +35,7 @@ OTHER: dict[str, Any] = {  # where another value is not just any
 }  # fmt: skip
 
 
-def other(field: str) -> Any:
+def other_value(field: str) -> Any:
     """A value other than the field's default."""
     row = FIELD_ROWS[field]
     if field in OTHER:
@@ -50,7 +50,7 @@ def other(field: str) -> Any:
 @pytest.mark.parametrize("field", [f.name for f in fields(TrialSpec)])
 def test_every_field_changes_the_key(field: str) -> None:
     base = spec(schedule="step", milestones=(0.3,)) if field == "milestones" else spec()
-    changed = replace(base, **{field: other(field)})
+    changed = replace(base, **{field: other_value(field)})
     assert getattr(changed, field) != getattr(base, field)
     assert changed.run_key != base.run_key
     assert (changed.group_key == base.group_key) is (field == "seed")
@@ -74,7 +74,7 @@ def test_a_criterion_is_identified_by_name_and_source() -> None:
     def captures(sign: int) -> Any:
         return lambda model, batches, loss, generator: {"w": sign}
 
-    for criterion in (captures(1), partial(print), lambda *a: {}):
+    for criterion in (captures(1), partial(print), lambda *arguments: {}):
         with pytest.raises(ValueError, match="must be a named function that captures no variables"):
             Method(criterion=criterion, background="freeze")
 
@@ -84,8 +84,8 @@ def test_a_base_class_in_another_file_is_part_of_the_key(tmp_path: Any, monkeypa
     child = "from foreign_base import Base\nclass Child(Base):\n    pass\n"
     base = "from bench.methods import Method\nclass Base(Method):\n    def select(self, *a):\n        return {}\n"
     sources = []
-    for text in (base, base.replace("{}", "dict()")):
-        (tmp_path / "foreign_base.py").write_text(text)
+    for source in (base, base.replace("{}", "dict()")):
+        (tmp_path / "foreign_base.py").write_text(source)
         (tmp_path / "foreign_child.py").write_text(child)
         for name in ("foreign_base", "foreign_child"):
             sys.modules.pop(name, None)
@@ -98,11 +98,11 @@ def test_a_plug_ins_source_is_part_of_the_key(tmp_path: Any, monkeypatch: pytest
     from bench.trial.plugins import Catalogue
 
     keys = []
-    for text in ("return {}", "return {} or {}"):
+    for body in ("return {}", "return {} or {}"):
         file = tmp_path / "mine.py"
         file.write_text(
             "from bench.methods import Method\ndef score(model, batches, loss, generator):\n    "
-            + text
+            + body
             + '\nMETHODS = {"mine": Method(criterion=score, background="freeze")}\n'
         )
         keys.append(replace(spec(), method=Catalogue([str(file)])["mine"]).run_key)
