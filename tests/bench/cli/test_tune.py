@@ -137,7 +137,7 @@ def test_run_trains_with_what_was_chosen(tuned: list[Path], said: Said) -> None:
     assert "Tuned: learning rate from 0.005 to 0.2." in table and "3 candidates" in table
     assert said(folder, "report", "-o", "report.md")[0] == 0
     page = (folder / "report.md").read_text()
-    assert "python -m bench tune --dataset folder:data" in page and "Tuned is learning rate alone" in page
+    assert "python -m bench tune --dataset folder:data" in page and "Tuned is learning rate only" in page
 
 
 def test_what_was_tried_is_listed(tuned: list[Path], said: Said) -> None:
