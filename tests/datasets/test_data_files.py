@@ -71,12 +71,12 @@ def test_flipped_byte_is_named(tiny: SimpleNamespace, look: Callable[..., Any]) 
     [
         (b"plain text", "not a gzip file"),
         (
-            gzip.compress(b"\0\0\x08\x03short"),
+            gzip.compress(b"\0\0\x08\x03short", mtime=0),
             "expected unsigned bytes in IDX format, of shape (12, 4, 6); found 9 bytes",
         ),
-        (gzip.compress(b""), "found 0 bytes"),
-        (gzip.compress(b"\0\0\x08\x03\0\0\0\x0c\0\0\0\x04\0\0\0\x06" + bytes(287)), "found 303 bytes"),
-        (gzip.compress(b"\0\0\x0d\x03\0\0\0\x0c\0\0\0\x04\0\0\0\x06" + bytes(288)), "begin with 00000d03"),
+        (gzip.compress(b"", mtime=0), "found 0 bytes"),
+        (gzip.compress(b"\0\0\x08\x03\0\0\0\x0c\0\0\0\x04\0\0\0\x06" + bytes(287), mtime=0), "found 303 bytes"),
+        (gzip.compress(b"\0\0\x0d\x03\0\0\0\x0c\0\0\0\x04\0\0\0\x06" + bytes(288), mtime=0), "begin with 00000d03"),
     ],
 )
 def test_wrong_format_is_named(

@@ -42,9 +42,9 @@ def test_a_result_is_that_of_the_trial_alone(model: str, pack_kind: str, epochs:
         assert set(one.tags) == set(other.tags)
         assert set(one.metrics) == set(metrics.final())
         for name in set(metrics.final()) - TIMING:
-            # The last digits of a weight decide by a few bytes how well it is packed.
+            # The last digits of a weight decide by some bytes how well it is packed.
             slack = (
-                1e-3 if name in metrics.sizes() else 1e-9 if metrics.METRICS[name].when in ("initial", "ended") else 0
+                1e-2 if name in metrics.sizes() else 1e-9 if metrics.METRICS[name].when in ("initial", "ended") else 0
             )
             assert one.metrics[name] == pytest.approx(other.metrics[name], rel=slack, abs=0)
         for mine, its in zip(one.epochs, other.epochs, strict=True):

@@ -14,6 +14,8 @@ from bench.engine.setup.prepare import prepare
 from bench.engine.steps.batched_networks import BatchedNetworks, losses_of
 from bench.engine.trainers import Together
 from bench.methods.maskable import maskable
+from bench.models import MODELS
+from bench.models.row import ModelRow
 
 AGREEMENT = [  # precision, steps, and how near
     ("float32", 20, 1e-6),
@@ -22,13 +24,17 @@ AGREEMENT = [  # precision, steps, and how near
 ]
 
 
+@pytest.fixture(autouse=True)
+def smooth(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(MODELS, "smooth", ModelRow(build="tiny_networks:Smooth", image_shape=(1, 28, 28)))
+
+
 @pytest.mark.parametrize(("precision", "count", "tolerance"), AGREEMENT)
 @pytest.mark.parametrize(
     ("model", "pack_kind", "optimizer"),
     [
         *(("lenet-300-100", "vmap", optimizer) for optimizer in OPTIMIZERS),
-        ("lenet-5-caffe", "vmap", "momentum"),
-        ("lenet-5-caffe", "unfold", "momentum"),
+        *((model, pack_kind, "momentum") for model in ("smooth", "lenet-5-caffe") for pack_kind in ("vmap", "unfold")),
     ],
 )
 def test_agrees_with_the_step_alone(
@@ -42,7 +48,10 @@ def test_agrees_with_the_step_alone(
     trials = prepared(packed)
     initial = [{n: w.detach().clone() for n, w in maskable(trial.model).items()} for trial in trials]
     together = after(packed, trials, count)
-    assert 0 < difference(together, after(alone, prepared(alone), count)) < tolerance
+    # In float32 two orders of adding may take another of two pixels that are almost equal in max pooling: which ones
+    # depends on the processor, and each moves a weight by up to lr times an image's gradient.
+    pooled = model == "lenet-5-caffe" and precision == "float32"
+    assert difference(together, after(alone, prepared(alone), count)) < (1e-3 if pooled else tolerance)
     for trial, before, state in zip(trials, initial, together, strict=True):
         for name, weight in before.items():
             dead = ~trial.masks[name]
