@@ -11,7 +11,7 @@ from uuid import uuid4
 
 
 def write_whole(file: Path, data: bytes) -> None:
-    """Write a file that is there whole or not at all, now or after a crash."""
+    """Write a file that is there as a whole or not at all, also after a crash."""
     unfinished = file.with_name(f".{file.name}.{uuid4().hex}.part")
     try:
         with unfinished.open("wb") as stream:

@@ -7,46 +7,46 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 
 SOON_SECONDS = 0.5
 LONGEST = 300  # characters of what somebody else's code says
-PARTS = ("methods", "models", "datasets", "results")  # of bench, which were packages of their own before
+FORMER_PACKAGES = ("methods", "models", "datasets", "results")  # now packages of bench
 
 
 @contextmanager
-def usage_errors(kind: type[ValueError] = ValueError) -> Iterator[None]:
-    """An error of this kind raised in here is about what the user gave: one line, exit code 2."""
+def usage_errors(error_type: type[ValueError] = ValueError) -> Iterator[None]:
+    """An error of this type raised in here is about what the user gave: one line, exit code 2."""
     try:
         yield
-    except kind as error:
+    except error_type as error:
         import click
 
         raise click.UsageError(str(error)) from error
 
 
 @contextmanager
-def announced(text: str) -> Iterator[None]:
-    """Say what is going to be done once all checks in here are passed, or soon where they take longer.
+def announced(line: str) -> Iterator[None]:
+    """Say what is going to be done once all checks in here are passed, or soon if they take longer.
 
-    So a usage error stays one line, and a slow check (a download, a server) lets nobody wait in the dark.
+    So a usage error stays one line, and during a slow check (a download, a server) the user knows what is going on.
     """
-    soon = threading.Timer(SOON_SECONDS, say, [text])
+    soon = threading.Timer(SOON_SECONDS, say, [line])
     soon.start()
     try:
         yield
         if not soon.finished.is_set():
-            say(text)
+            say(line)
     finally:
         soon.cancel()
         soon.join()
 
 
-def say(text: str) -> None:
+def say(line: str) -> None:
     """One line on stderr, at once: stdout is for results."""
-    print(text, file=sys.stderr, flush=True)
+    print(line, file=sys.stderr, flush=True)
 
 
 def one_line(error: BaseException) -> str:
@@ -55,14 +55,14 @@ def one_line(error: BaseException) -> str:
 
 
 def explained(error: BaseException) -> str:
-    """The message of an exception; to that of an import by a name of before it adds what to import now.
+    """The message of an exception; if it is about an import by a former name, also what to import now.
 
     >>> explained(ModuleNotFoundError("No module named 'methods.base'", name="methods.base"))
     "No module named 'methods.base': import bench.methods now"
     """
     top = (error.name or "").partition(".")[0] if isinstance(error, ImportError) else ""
     advice = f": import bench.{top} now"
-    return str(error) if top not in PARTS or str(error).endswith(advice) else f"{error}{advice}"
+    return str(error) if top not in FORMER_PACKAGES or str(error).endswith(advice) else f"{error}{advice}"
 
 
 def folded(message: object) -> str:
@@ -75,10 +75,10 @@ def folded(message: object) -> str:
 
 
 def nearest(noun: str, name: str, known: Sequence[str]) -> str:
-    """The one-line complaint about an unknown name: what is allowed and the nearest match.
+    """The one-line complaint about an unknown name: what it must be, and the nearest match.
 
     >>> nearest("method", "frezee", ["dense", "freeze"])
-    "unknown method 'frezee': allowed are dense, freeze; did you mean freeze?"
+    "unknown method 'frezee': must be one of dense, freeze; did you mean freeze?"
     """
     return unknown(noun, name, known, get_close_matches(name, known, n=1, cutoff=0.5))
 
@@ -86,7 +86,16 @@ def nearest(noun: str, name: str, known: Sequence[str]) -> str:
 def unknown(noun: str, name: str, known: Sequence[str], close: Sequence[str]) -> str:
     """`nearest` for names whose nearest match is not a matter of spelling: `close` begins with it, or is empty."""
     hint = f"; did you mean {close[0]}?" if close else ""
-    return f"unknown {noun} {name!r}: allowed are {', '.join(known)}{hint}"
+    return f"unknown {noun} {name!r}: {one_of(known)}{hint}"
+
+
+def one_of(choices: Collection[str]) -> str:
+    """What a name must be.
+
+    >>> one_of(["t", "wilcoxon"]), one_of([])
+    ('must be one of t, wilcoxon', 'there is none')
+    """
+    return f"must be one of {', '.join(choices)}" if choices else "there is none"
 
 
 def counted(number: int, noun: str) -> str:

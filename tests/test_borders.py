@@ -33,7 +33,7 @@ ONLY = {  # package -> the modules that may import it
     "ray": {"bench.execution.schedule", "bench.execution.asha"},
     "optuna": {"bench.execution.asha"},
     "mlflow": {"bench.storage.mlflow_store", "bench.results.frame.collect", "bench.results.frame.history"},
-    "bench.results": {"bench.cli.commands"},
+    "bench.results": {"bench.cli.results_commands"},
 }
 MOST = 20  # modules of a folder
 NOT_INSTALLED = {"bench.results": {"reports"}}  # folders that only a checkout has

@@ -12,10 +12,12 @@ tune                 the `tune` command
 dry_run              `run --dry-run`: what a sweep would take, from a short calibration
 progress             what a sweep shows while it runs, on stderr
 presets              the protocols of the papers, each field labelled with its origin
-commands             table, report, power, plot, import, ui
+results_commands     table, report, power, plot: what shows the store
+store_commands       import, ui: the store itself
 list_command         the `list` command
 listing              what `list` prints, as rows
-network_commands     export, verify, narrow
+network_commands     export, narrow
+verify_command       verify
 speed_group          the group of commands `speed`
-speed_commands       what they do
+speed_commands       what these do
 """

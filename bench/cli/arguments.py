@@ -22,7 +22,7 @@ from bench.trial.sweep import Sweep, data_and_model
 def read_sweep(request: SweepRequest) -> Sweep:
     """The sweep of a request on the CPU, its first trial checked: all others differ in method, rate and seed."""
     if request.cpus_per_trial < 1:
-        raise ValueError(f"cpus-per-trial {request.cpus_per_trial}: allowed is a whole number >= 1")
+        raise ValueError(f"cpus-per-trial {request.cpus_per_trial}: must be a whole number >= 1")
     return sweep_of(
         methods=request.methods,
         rates=request.rates,
@@ -46,14 +46,14 @@ def sweep_of(
     plugins: Sequence[str],
     protocol: Mapping[str, Any],
 ) -> Sweep:
-    """The sweep that these texts mean, on the CPU.
+    """The sweep that these options mean, on the CPU.
 
     Args: protocol: fields of TrialSpec; those left out have the default protocol's values.
     """
     names = data_and_model(dataset, model, protocol.get("initialiser", TrialSpec.initialiser))
     catalogue = Catalogue(plugins)
     sweep = Sweep(
-        methods=dict(catalogue.parse(text.strip()) for text in methods.split(",")),
+        methods=dict(catalogue.parse(method.strip()) for method in methods.split(",")),
         rates=parse_rates(rates),
         seeds=parse_seeds(seeds),
         dense=dense,
@@ -72,11 +72,12 @@ def _check_sizes(data: DatasetRow, spec: TrialSpec) -> None:
     fraction, per_class = spec.validation_fraction, spec.criterion_per_class
     held_out = validation_count(data.train, fraction)
     if not 0 < held_out < data.train:
-        raise ValueError(f"validation-fraction {fraction}: leaves {held_out} of {data.train} images for validation")
+        size = "smaller" if held_out else "larger"
+        raise ValueError(f"validation-fraction {fraction}: holds out {held_out} of {data.train} images; must be {size}")
     left = floor(data.smallest_class * (1 - Fraction(str(fraction))))
     if per_class > left:
         raise ValueError(
-            f"criterion-per-class {per_class}: allowed is at most {left}, the smallest class's training images"
+            f"criterion-per-class {per_class}: must be at most {left}, the smallest class's training images"
         )
 
 
@@ -84,14 +85,14 @@ def on_device(sweep: Sweep, name: str) -> Sweep:
     """The sweep on the device of that name, "auto" being what there is."""
     device = _device(name)
     if sweep.protocol.get("tf32") and device != "cuda":
-        raise ValueError("--tf32 on the cpu: allowed on cuda")
+        raise ValueError("--tf32 on the cpu: the device must be cuda")
     if not sweep.protocol.get("deterministic", True) and device != "cuda":
-        raise ValueError("--no-deterministic on the cpu: allowed on cuda")
+        raise ValueError("--no-deterministic on the cpu: the device must be cuda")
     return replace(sweep, protocol={**sweep.protocol, "device": device})
 
 
 def _device(name: str) -> str:
-    """The device, with `auto` resolved; torch is asked only where a CUDA driver is installed."""
+    """The device, with `auto` resolved; torch is asked only if a CUDA driver is installed."""
     if name == "cpu" or (name == "auto" and not _cuda_driver()):
         return "cpu"
     import torch
@@ -99,7 +100,7 @@ def _device(name: str) -> str:
     if torch.cuda.is_available():
         return "cuda"
     if name == "cuda":
-        raise ValueError("device cuda: torch finds none here; allowed are auto and cpu")
+        raise ValueError("device cuda: torch finds none here; must be auto or cpu")
     return "cpu"
 
 

@@ -1,4 +1,4 @@
-"""The command line: the commands and one-line errors. What they do stands in the files beside this one."""
+"""The command line: the commands and one-line errors. What each command does is in the files beside this one."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def tune(request: sweep.TuneRequest) -> int:
 @takes(store.TableRequest)
 def table(request: store.TableRequest) -> int:
     """Print the paper-style table of the store, with significance tests."""
-    from bench.cli.commands import print_table
+    from bench.cli.results_commands import print_table
 
     return print_table(request)
 
@@ -56,7 +56,7 @@ def table(request: store.TableRequest) -> int:
 @takes(store.ReportRequest)
 def report(request: store.ReportRequest) -> int:
     """Write the whole store as one page: the answer, tables, figures, controls, threats to validity, commands."""
-    from bench.cli.commands import write_report
+    from bench.cli.results_commands import write_report
 
     return write_report(request)
 
@@ -65,7 +65,7 @@ def report(request: store.ReportRequest) -> int:
 @takes(store.PowerRequest)
 def power(request: store.PowerRequest) -> int:
     """How many seeds a difference needs, from the spread of the store's paired differences."""
-    from bench.cli.commands import print_power
+    from bench.cli.results_commands import print_power
 
     return print_power(request)
 
@@ -74,7 +74,7 @@ def power(request: store.PowerRequest) -> int:
 @takes(store.PlotRequest)
 def plot(request: store.PlotRequest) -> int:
     """Draw the store: freeze − prune, accuracy, gradients over epochs, accuracy over stored bytes, ranks of methods."""
-    from bench.cli.commands import write_plot
+    from bench.cli.results_commands import write_plot
 
     return write_plot(request)
 
@@ -92,7 +92,7 @@ def list_(request: store.ListRequest) -> int:
 @takes(store.ImportRequest)
 def import_(request: store.ImportRequest) -> int:
     """Store what `run --offline DIR` kept, or a rescue folder: each trial once."""
-    from bench.cli.commands import import_trials
+    from bench.cli.store_commands import import_trials
 
     return import_trials(request)
 
@@ -110,7 +110,7 @@ def export(request: networks.ExportRequest) -> int:
 @takes(networks.VerifyRequest)
 def verify(request: networks.VerifyRequest) -> int:
     """Rebuild a stored network from its file, and compare weights, logits and test accuracy with what was recorded."""
-    from bench.cli.network_commands import verify
+    from bench.cli.verify_command import verify
 
     return verify(request)
 
@@ -128,7 +128,7 @@ def narrow(request: networks.NarrowRequest) -> int:
 @takes(store.UiRequest)
 def ui(request: store.UiRequest) -> int:
     """Open the MLflow UI on the store that `run` writes."""
-    from bench.cli.commands import open_ui
+    from bench.cli.store_commands import open_ui
 
     return open_ui(request)
 
@@ -138,9 +138,9 @@ cli.add_command(speed)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0 done, 1 some trials failed or diverged, 2 usage error."""
-    called = SCRIPT if Path(sys.argv[0]).stem == SCRIPT else "python -m bench"
+    program = SCRIPT if Path(sys.argv[0]).stem == SCRIPT else "python -m bench"
     try:
-        code = cli.main(args=arguments, prog_name=called, standalone_mode=False)
+        code = cli.main(args=arguments, prog_name=program, standalone_mode=False)
     except click.ClickException as error:
         return _complain(error.format_message())
     except SweepError as error:

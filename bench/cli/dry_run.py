@@ -31,7 +31,7 @@ WARM_UP, STEPS = 3, 10
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """Of the trials that take one kind of step on one background, at their lowest rate: the slowest of them."""
+    """What a trial takes at the lowest rate, the slowest, of those with one step kind and one background."""
 
     step: str
     background: str
@@ -40,28 +40,28 @@ class Estimate:
     step_seconds: float
     trial_seconds: float  # test accuracy measured after every epoch, though only an improved epoch has it
     peak_bytes: int  # of the GPU, or of the whole process
-    reason: str = ""  # why nothing of this could be measured
+    reason: str = ""  # why nothing could be measured
 
 
 def estimates(trials: Sequence[TrialSpec], data: ImageData) -> list[Estimate]:
-    """One per kind of trial."""
-    kinds: dict[tuple[str, str], list[TrialSpec]] = {}
+    """One for each step and background of the trials."""
+    groups: dict[tuple[str, str], list[TrialSpec]] = {}
     for spec in trials:
-        kinds.setdefault((spec.step, "dense" if not spec.rate else spec.method.background), []).append(spec)
-    return [_estimate(kind, specs, data) for kind, specs in kinds.items()]
+        groups.setdefault((spec.step, "dense" if not spec.rate else spec.method.background), []).append(spec)
+    return [_estimate(step, background, specs, data) for (step, background), specs in groups.items()]
 
 
-def _estimate(kind: tuple[str, str], specs: Sequence[TrialSpec], data: ImageData) -> Estimate:
-    spec = min(specs, key=lambda one: one.rate)
+def _estimate(step: str, background: str, specs: Sequence[TrialSpec], data: ImageData) -> Estimate:
+    spec = min(specs, key=lambda spec: spec.rate)
     known: dict[str, Any] = {
-        "step": kind[0],
-        "background": kind[1],
+        "step": step,
+        "background": background,
         "rate": format(spec.rate, "f"),
         "trials": len(specs),
     }
     try:
         return Estimate(**known, **_measured(spec, data))
-    except Exception as error:  # each of these trials would fail of it
+    except Exception as error:  # each of these trials would fail with it
         return Estimate(**known, step_seconds=nan, trial_seconds=nan, peak_bytes=0, reason=one_line(error))
 
 
@@ -84,7 +84,7 @@ def _measured(spec: TrialSpec, data: ImageData) -> dict[str, Any]:
 
 
 def _evaluation(spec: TrialSpec, trial: Trial) -> float:
-    """Seconds of the validation and the test images, by those of one part of them."""
+    """Seconds of the validation and the test images, scaled up from those of a probe."""
     seconds = _timed(lambda: accuracy(trial.model, trial.train, trial.train_indices[:PROBE], spec.precision))
     images = len(trial.validation_indices) + len(trial.test.labels)
     return seconds * images / min(PROBE, len(trial.train_indices))
@@ -104,7 +104,7 @@ def _timed(work: Callable[[], object]) -> float:
 
 
 def slots(execution: Execution, spec: TrialSpec) -> int | None:
-    """How many trials this machine trains at a time; None for a cluster. Raises ValueError where it can train none."""
+    """How many trials this machine trains at a time; None for a cluster. Raises ValueError if it can train none."""
     if execution.address is not None:
         return None
     if execution.executor == "local":
@@ -119,10 +119,10 @@ def slots(execution: Execution, spec: TrialSpec) -> int | None:
     return count
 
 
-def as_text(found: Sequence[Estimate], slots: int | None, spec: TrialSpec) -> str:
+def as_text(estimates: Sequence[Estimate], slots: int | None, spec: TrialSpec) -> str:
     """The table, and what it comes to.
 
-    Args: slots: trials at a time; None where a cluster alone knows. spec: one of the trials.
+    Args: slots: trials at a time; None if only a cluster knows. spec: one of the trials.
     """
     headers = ["step", "background", "lowest rate", "trials", "ms/step", "trial", "peak MB"]
     rows = [
@@ -130,25 +130,25 @@ def as_text(found: Sequence[Estimate], slots: int | None, spec: TrialSpec) -> st
             e.step, e.background, e.rate, str(e.trials), f"{1e3 * e.step_seconds:.2f}", duration(e.trial_seconds),
             f"{e.peak_bytes / 1e6:,.0f}",
         ]
-        for e in found
+        for e in estimates
         if not e.reason
     ]  # fmt: skip
     table = tabulate(rows, headers=headers, tablefmt="github", disable_numparse=True)
-    fails = [f"{e.trials} trials, {e.background} from rate {e.rate}, fail: {e.reason}" for e in found if e.reason]
-    seconds = sum(e.trials * e.trial_seconds for e in found if not e.reason)
-    most = max((e.peak_bytes for e in found), default=0)
-    said = [f"{duration(seconds)} of one worker"]
+    fails = [f"{e.trials} trials, {e.background} from rate {e.rate}, fail: {e.reason}" for e in estimates if e.reason]
+    seconds = sum(e.trials * e.trial_seconds for e in estimates if not e.reason)
+    most = max((e.peak_bytes for e in estimates), default=0)
+    totals = [f"{duration(seconds)} of one worker"]
     if slots is not None:
-        said.append(f"about {duration(seconds / slots)} with {slots} at a time")
-        said.append(f"{slots * most / 1e6:,.0f} MB of the {free_bytes(spec.device) / 1e6:,.0f} MB that are free")
-    alone = "Timed alone: trials side by side slow each other down."
+        totals.append(f"about {duration(seconds / slots)} with {slots} at a time")
+        totals.append(f"{slots * most / 1e6:,.0f} MB of the {free_bytes(spec.device) / 1e6:,.0f} MB that are free")
+    caveat = "Timed alone: trials side by side slow each other down."
     if spec.pack != "single":
-        alone = "Timed one by one: together in a batched step they take less time, and more memory."
-    return "\n\n".join([table, f"{'; '.join(said)}. {alone}", *fails])
+        caveat = "Timed one by one: together in a batched step they take less time, and more memory."
+    return "\n\n".join([table, f"{'; '.join(totals)}. {caveat}", *fails])
 
 
 def duration(seconds: float) -> str:
-    """In the largest unit of which there is one.
+    """A time in the largest unit of which it has at least one.
 
     >>> duration(0.8), duration(150), duration(9000)
     ('0.8 s', '2.5 min', '2.5 h')

@@ -10,6 +10,7 @@ from pathlib import Path
 from bench.cli.requests.sweep import RunRequest, SweepRequest
 from bench.datasets.roots import checkpoint_root
 from bench.execution.run import Execution
+from bench.messages import folded
 from bench.storage.files import files_at
 from bench.storage.store_uri import check_folder
 
@@ -22,14 +23,14 @@ def read_execution(request: RunRequest, device: str) -> Execution:
     if request.executor == "local":
         for name in ("gpus_per_trial", "address", "max_retries"):
             if getattr(request, name) is not None:
-                raise ValueError(f"--{name.replace('_', '-')} with --executor local: only ray has it")
+                raise ValueError(f"--{name.replace('_', '-')} with --executor local: the executor must be ray")
     elif request.offline is not None:
-        raise ValueError(f"--offline with --executor {request.executor}: allowed with --executor local")
+        raise ValueError(f"--offline with --executor {request.executor}: the executor must be local")
     else:
         check_machine(request)
     gpus, retries = read_gpus(request, device), request.max_retries
     if retries is not None and retries < 0:
-        raise ValueError(f"max-retries {retries}: allowed is a whole number >= 0")
+        raise ValueError(f"max-retries {retries}: must be a whole number >= 0")
     return Execution(
         executor=request.executor,
         gpus_per_trial=gpus,
@@ -45,14 +46,14 @@ def check_machine(request: SweepRequest) -> None:
     if request.address is not None:
         _check_address(request.address)
     elif cpus > cores:
-        raise ValueError(f"cpus-per-trial {cpus}: allowed is at most the {cores} cores of this machine")
+        raise ValueError(f"cpus-per-trial {cpus}: must be at most the {cores} cores of this machine")
 
 
 def _check_address(address: str) -> None:
     """Whether somebody listens at HOST:PORT or ray://HOST:PORT; Ray itself would wait for minutes."""
     host, colon, port = address.removeprefix("ray://").rpartition(":")
     if not (host and colon and port.isdigit()):
-        raise ValueError(f"address {address!r}: allowed is HOST:PORT or ray://HOST:PORT")
+        raise ValueError(f"address {address!r}: must be HOST:PORT or ray://HOST:PORT")
     try:
         socket.create_connection((host, int(port)), ADDRESS_SECONDS).close()
     except (OSError, OverflowError) as error:
@@ -65,22 +66,22 @@ def read_gpus(request: SweepRequest, device: str) -> float:
     if gpus is None:
         return float(device == "cuda")
     if device == "cpu" or not gpus > 0:
-        raise ValueError(f"gpus-per-trial {gpus:g} on {device}: allowed is more than 0, on cuda")
+        raise ValueError(f"gpus-per-trial {gpus:g} on {device}: must be more than 0, on cuda")
     return gpus
 
 
-def _storage(given: str | None, address: str | None) -> str | None:
+def _storage(storage: str | None, address: str | None) -> str | None:
     """Where checkpoints go: by default the user's cache folder, which the machines of a cluster do not share."""
-    if given is None:
+    if storage is None:
         return None if address else str(checkpoint_root())
-    if not given:
-        raise ValueError("storage '': allowed is a folder, or an address as s3://BUCKET/FOLDER")
-    if "://" not in given:
-        folder = Path(given).expanduser().absolute()
-        check_folder(f"storage {given}", folder)
+    if not storage:
+        raise ValueError("storage '': must be a folder, or an address such as s3://BUCKET/FOLDER")
+    if "://" not in storage:
+        folder = Path(storage).expanduser().absolute()
+        check_folder(f"storage {storage}", folder)
         return str(folder)
-    _check_bucket(given)
-    return given
+    _check_bucket(storage)
+    return storage
 
 
 def _check_bucket(address: str) -> None:
@@ -97,5 +98,5 @@ def _check_bucket(address: str) -> None:
     asking.start()
     asking.join(STORAGE_SECONDS)
     if failed or asking.is_alive():
-        reason = " ".join(str(failed[0]).split())[:300] if failed else f"within {STORAGE_SECONDS:.0f} s"
+        reason = folded(failed[0]) if failed else f"within {STORAGE_SECONDS:.0f} s"
         raise ValueError(f"storage {address}: no answer ({reason})")

@@ -1,4 +1,4 @@
-"""The small languages of the command line: rates and seeds. Pure functions of text; ValueError in one line."""
+"""The small languages of the command line: rates and seeds. Pure functions; ValueError in one line."""
 
 from __future__ import annotations
 
@@ -11,67 +11,70 @@ RATES_HELP = "a number in [0, 1), a comma list, lo:hi (the standard grid between
 SEEDS_HELP = "a count, first:last, or a comma list with at least one comma"
 
 
-def parse_rates(text: str) -> list[Decimal]:
-    """The rates `text` names, rising, each once.
+def parse_rates(rates: str) -> list[Decimal]:
+    """The rates that a text names, rising, each once.
 
     >>> [str(r) for r in parse_rates("0.9:0.995")]
     ['0.9', '0.95', '0.98', '0.99', '0.995']
     >>> [str(r) for r in parse_rates("0.9:0.999:3")]  # densities 0.1, 0.01, 0.001
     ['0.9', '0.99', '0.999']
     """
-    return sorted({rate.normalize() for item in text.split(",") for rate in _rates(item.strip(), text)})
+    return sorted({rate.normalize() for item in rates.split(",") for rate in _rates(item.strip(), rates)})
 
 
-def _rates(item: str, text: str) -> list[Decimal]:
+def _rates(item: str, rates: str) -> list[Decimal]:
+    """The rates that one item of the comma list names."""
     low, *rest = item.split(":")
     if not rest:
-        return [_rate(low, text)]
-    lo, hi = _rate(low, text), _rate(rest[0], text)
+        return [_rate(low, rates)]
+    lo, hi = _rate(low, rates), _rate(rest[0], rates)
     if lo > hi or len(rest) > 2:
-        raise ValueError(f"rates {text!r}: allowed is {RATES_HELP}, lo <= hi")
+        raise ValueError(f"rates {rates!r}: must be {RATES_HELP}, lo <= hi")
     if len(rest) == 1:
         return [lo, *(r for r in GRID if lo < r < hi), hi]
-    n = _whole(rest[1], 2, 10_000, f"rates {text!r}: n")
+    n = _whole(rest[1], 2, 10_000, f"rates {rates!r}: n")
     ratio = float(1 - hi) / float(1 - lo)
     inner = (round(Decimal(1 - float(1 - lo) * ratio ** (i / (n - 1))), 6) for i in range(1, n - 1))
     return [lo, *(r for r in inner if lo < r < hi), hi]
 
 
-def _rate(text: str, whole: str) -> Decimal:
+def _rate(number: str, rates: str) -> Decimal:
     try:
-        rate = Decimal(text)
+        rate = Decimal(number)
     except InvalidOperation:
-        raise ValueError(f"rates {whole!r}: {text!r} is not a number; allowed is {RATES_HELP}") from None
+        raise ValueError(f"rates {rates!r}: {number!r} is not a number; must be {RATES_HELP}") from None
     if not (rate.is_finite() and 0 <= rate < 1):
-        raise ValueError(f"rate {text}: allowed is 0 <= rate < 1")
+        raise ValueError(f"rate {number}: must be 0 <= rate < 1")
     return abs(rate)  # -0 is 0
 
 
-def parse_seeds(text: str) -> list[int]:
-    """The seeds `text` names, rising, each once.
+def parse_seeds(seeds: str) -> list[int]:
+    """The seeds that a text names, rising, each once.
 
     >>> parse_seeds("3"), parse_seeds("3:5"), parse_seeds("4,1"), parse_seeds("4:4")
     ([0, 1, 2], [3, 4, 5], [1, 4], [4])
     """
-    what = f"seeds {text!r}: allowed is {SEEDS_HELP};"
-    if "," in text:
-        items = [item.strip() for item in text.rstrip(",").split(",")]
-        return sorted({seed for item in items for seed in _seeds(item, what)})
-    if ":" in text:
-        return _seeds(text, what)
-    return list(range(_whole(text, 1, 1_000_000, what)))
+    complaint = f"seeds {seeds!r}: must be {SEEDS_HELP};"
+    if "," in seeds:
+        items = [item.strip() for item in seeds.rstrip(",").split(",")]
+        return sorted({seed for item in items for seed in _seeds(item, complaint)})
+    if ":" in seeds:
+        return _seeds(seeds, complaint)
+    return list(range(_whole(seeds, 1, 1_000_000, complaint)))
 
 
-def _seeds(item: str, what: str) -> list[int]:
+def _seeds(item: str, complaint: str) -> list[int]:
+    """The seeds that one item of the comma list names."""
     first, colon, last = item.partition(":")
-    low = _whole(first, 0, SEED_LIMIT - 1, what)
-    high = _whole(last, 0, SEED_LIMIT - 1, what) if colon else low
+    low = _whole(first, 0, SEED_LIMIT - 1, complaint)
+    high = _whole(last, 0, SEED_LIMIT - 1, complaint) if colon else low
     if low > high or high - low >= 1_000_000:
-        raise ValueError(f"{what} first <= last, at most a million of them")
+        raise ValueError(f"{complaint} first <= last, at most a million of them")
     return list(range(low, high + 1))
 
 
-def _whole(text: str, low: int, high: int, what: str) -> int:
-    if not text.strip().isascii() or not text.strip().isdigit() or not low <= int(text) <= high:
-        raise ValueError(f"{what} {text!r} is not a whole number from {low} to {high}")
-    return int(text)
+def _whole(number: str, low: int, high: int, complaint: str) -> int:
+    """The whole number in a text; the complaint begins the message of the ValueError if there is none."""
+    if not number.strip().isascii() or not number.strip().isdigit() or not low <= int(number) <= high:
+        raise ValueError(f"{complaint} {number!r} is not a whole number from {low} to {high}")
+    return int(number)

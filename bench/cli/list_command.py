@@ -19,10 +19,10 @@ def print_list(request: ListRequest) -> int:
     what = request.what
     with usage_errors():
         if request.plugins and what != "methods":
-            raise ValueError(f"--plugin with list {what}: a plug-in has methods only")
+            raise ValueError(f"--plugin with list {what}: must be with list methods")
         for option in ("columns", "name"):
             if getattr(request, option) and what != "trials":
-                raise ValueError(f"--{option} with list {what}: trials alone have it")
+                raise ValueError(f"--{option} with list {what}: must be with list trials")
         rows = _rows(what, request)
     click.echo(as_text(rows, request.format))
     return 0
@@ -37,8 +37,8 @@ def _rows(what: str, request: ListRequest) -> pd.DataFrame | Rows:
 
 
 def _trials(request: ListRequest) -> pd.DataFrame | Rows:
-    """The store's trials, those of a sweep where one is named; as the columns asked for, where some are."""
-    from bench.cli.commands import stored_trials
+    """The store's trials, those of a sweep if one is named; only the columns asked for, if some are."""
+    from bench.cli.results_commands import stored_trials
 
     frame = stored_trials()
     if (name := request.name) is not None:
@@ -58,7 +58,7 @@ def _trials(request: ListRequest) -> pd.DataFrame | Rows:
 
 def _candidates() -> Rows:
     """What `tune` tried, a row each."""
-    from bench.cli.commands import existing_store
+    from bench.cli.store_commands import existing_store
     from bench.storage.choices import candidates
 
     uri = existing_store()

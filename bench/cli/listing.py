@@ -81,13 +81,13 @@ def data_sets(plugins: Sequence[str]) -> Rows:
 
 
 def presets(plugins: Sequence[str]) -> Rows:
-    """One row per preset and field, with where the value is from; then each one's source and what it cannot say."""
-    told = [
-        {"preset": name, "field": what, "value": text, "from": ""}
+    """One row per preset and field, with where the value is from; then the source and the note of each."""
+    remarks = [
+        {"preset": name, "field": label, "value": remark, "from": ""}
         for name, preset in PRESETS.items()
-        for what, text in (("(source)", preset.source), ("(note)", preset.note))
+        for label, remark in (("(source)", preset.source), ("(note)", preset.note))
     ]
-    return [*fields_of_presets(), *told]
+    return [*fields_of_presets(), *remarks]
 
 
 LISTINGS: Mapping[str, Callable[[Sequence[str]], Rows]] = {
@@ -109,13 +109,13 @@ def as_text(rows: Rows | pd.DataFrame, form: str) -> str:
         identity = ("dataset", "model", "method", "rate", "seed", "outcome")
         shown = (*identity, "test_accuracy", "stored_parameters", "stored_bytes", "reason")
         records = [{"run": r["run_id"][:8], **{name: r[name] for name in shown}} for r in records]
-    text: str = tabulate(records, headers="keys", tablefmt=form, disable_numparse=form == "plain")
-    return text
+    table: str = tabulate(records, headers="keys", tablefmt=form, disable_numparse=form == "plain")
+    return table
 
 
 def _csv(records: list[dict[Any, Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(records[0]), lineterminator="\n")
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, list(records[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(records)
-    return text.getvalue().rstrip("\n")
+    return stream.getvalue().rstrip("\n")

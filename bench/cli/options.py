@@ -20,7 +20,7 @@ from bench.trial.protocol import ROWS
 Command = Callable[..., int]
 Decorator = Callable[[Command], Command]
 Request = TypeVar("Request")
-DECORATOR, DECORATORS, BEFORE = "decorator", "decorators", "before"  # what a field's metadata hold
+DECORATOR, DECORATORS, BEFORE = "decorator", "decorators", "before"  # keys of a field's metadata
 
 
 def option(
@@ -29,7 +29,7 @@ def option(
     """A field that a flag gives.
 
     Args: flag: "--rates"; short: "-r", beside it. default: the help shows it, unless it is None, False or empty.
-          before: the field before which the help shows this one; "" = where the class declares it.
+          before: the field before which the help shows this one; "" = at its place in the class.
           settings: click.option's, as `type`.
     """
     flags = [short, flag] if short else [flag]
@@ -63,10 +63,10 @@ def takes(request: type[Request]) -> Callable[[Callable[[Request], int]], Comman
         def call(**_: Any) -> int:
             return command(request_of(request, click.get_current_context()))
 
-        called: Command = call
+        decorated: Command = call
         for decorator in reversed(_decorators(request)):
-            called = decorator(called)
-        return called
+            decorated = decorator(decorated)
+        return decorated
 
     return add
 
@@ -109,7 +109,7 @@ def _take_preset(context: click.Context, option: click.Parameter, name: str | No
 def without_owner(context: click.Context) -> dict[str, Any]:
     """The plain defaults of the options that a preset gave and that belong to one the user gave."""
     source, defaults = context.get_parameter_source, {p.name: p.default for p in context.command.params}
-    plain = str, int, float, bool  # else click has a mark of its own for "no default"
+    plain = str, int, float, bool  # click marks "no default" by a value of another type
     return {
         name: defaults[name] if isinstance(defaults[name], plain) else None
         for name, row in ROWS.items()

@@ -1,7 +1,7 @@
 """Presets: the protocols of the papers, field by field, each field labelled with where it comes from. No torch.
 
-A preset gives `run` other defaults; whatever is given on the command line counts instead, and takes what belongs to it
-along (see `FieldRow.owner`). "paper": in the paper's text; "code": in the authors' released code, or in a
+A preset gives `run` other defaults; whatever is given on the command line replaces them, together with what
+belongs to it (see `FieldRow.owner`). "paper": in the paper's text; "code": in the authors' released code, or in a
 re-implementation that is named; "ours": nobody states it.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Origin = Literal["paper", "code", "ours"]
-Fields = dict[str, tuple[Any, Origin]]  # option of `run` -> value, where from
+Fields = dict[str, tuple[Any, Origin]]  # option of `run` -> value, and where it comes from
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,21 +85,21 @@ SYNFLOW: Fields = {
 }
 
 
-def _ours(fields: Fields, **others: Any) -> Fields:
-    """The fields with these values instead, which nobody states."""
-    return {**fields, **{name: (value, "ours") for name, value in others.items()}}
+def _ours(fields: Fields, **changes: Any) -> Fields:
+    """The fields, some of them with values that nobody states."""
+    return {**fields, **{name: (value, "ours") for name, value in changes.items()}}
 
 
-def _paper(fields: Fields, **others: Any) -> Fields:
-    """The fields with these values instead, as a paper states them."""
-    return {**fields, **{name: (value, "paper") for name, value in others.items()}}
+def _paper(fields: Fields, **changes: Any) -> Fields:
+    """The fields, some of them with values that a paper states."""
+    return {**fields, **{name: (value, "paper") for name, value in changes.items()}}
 
 
 PRESETS: dict[str, Preset] = {
     "freezenet-mnist": Preset(
         source="Wimmer et al., ACCV 2020, arXiv:2011.14087",
-        note="its text at hand states data, network, rate and one pass of scoring; the rest is SNIP's protocol, with a"
-        " smaller rate and a warm-up, since without ReLU after the convolutions 0.1 diverges here",
+        note="its available text states data, network, rate and one pass of scoring; the rest is SNIP's protocol, with"
+        " a smaller rate and a warm-up, since without ReLU after the convolutions 0.1 diverges here",
         fields=_paper(
             _ours(
                 {name: (value, "ours") for name, (value, _) in SNIP_MNIST.items()},
@@ -122,7 +122,7 @@ PRESETS: dict[str, Preset] = {
     "snip-cifar10": Preset(
         source="Lee et al., ICLR 2019, arXiv:1810.02340",
         note="steps of 30,000 iterations, of the 150,000 of the released code's recipe; the sample is class-balanced,"
-        " 130 images where theirs is a random batch of 128",
+        " 130 images, theirs a random batch of 128",
         fields={
             **_ours(_paper(SNIP_MNIST, dataset="cifar10", model="vgg16-d", rates="0.95"), seeds="5"),
             "batch_size": (128, "paper"),
@@ -135,7 +135,7 @@ PRESETS: dict[str, Preset] = {
     ),
     "grasp-cifar10": Preset(
         source="Wang et al., ICLR 2020, arXiv:2002.07376, and alecwangcq/GraSP",
-        note="it holds no validation images out, and scores a re-initialised copy on augmented images in two halves;"
+        note="it holds out no validation images, and scores a re-initialised copy on augmented images in two halves;"
         " its convolutions are drawn by fan-out",
         fields=GRASP,
     ),

@@ -17,8 +17,8 @@ from bench.storage.mlflow_fields import run_name
 from bench.trial.result import TrialResult
 from bench.trial.spec import TrialSpec
 
-LINE_SECONDS = 1.0  # between two plain lines, where trials finish
-QUIET_SECONDS = 30.0  # between two plain lines, where only epochs do
+LINE_SECONDS = 1.0  # between two plain lines, when a trial has finished
+QUIET_SECONDS = 30.0  # between two plain lines, when only an epoch has
 
 
 class Progress:
@@ -46,21 +46,21 @@ class Progress:
 
     def __enter__(self) -> Progress:
         if self.console.is_terminal:
-            self._task = self._bar.add_task(self.text(), total=max(self._epochs_planned, 1))
+            self._task = self._bar.add_task(self.line(), total=max(self._epochs_planned, 1))
             self._bar.start()
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._task is not None:
             self._bar.stop()
         if self._planned:
-            self._print(self.text())
+            self._print(self.line())
 
     def started(self, spec: TrialSpec) -> None:
         """A worker began the trial, perhaps again."""
-        if self._began is None:  # Ray's start is not the trials' pace
+        if self._began is None:  # the start of Ray says nothing of the trials' pace
             self._began = self._clock()
         self._running[spec.run_key] = 0
         self._show()
@@ -85,14 +85,14 @@ class Progress:
             self._latest = f"{self._name(spec)}: {result.metrics[names.TEST_ACCURACY]:.2%} test"
         self._show(LINE_SECONDS)
 
-    def text(self) -> str:
+    def line(self) -> str:
         """The line: "3/10 done, 2 running, 1 failed | snip 0.9 seed 0: 97.22% test | 0:01:05 left"."""
         counts = [f"{self._ended}/{len(self._planned)} done"]
         counts += [f"{len(self._running)} running"] if self._running else []
         counts += [f"{n} {outcome}" for outcome, n in self._bad.items() if n]
         left = self.seconds_left()
         clock = f"{timedelta(seconds=round(left))} left" if left else ""
-        return " | ".join(part for part in (", ".join(counts), self._latest, clock) if part)
+        return " | ".join(item for item in (", ".join(counts), self._latest, clock) if item)
 
     def seconds_left(self) -> float | None:
         """Time to the end at the pace of the epochs so far; None while there is no pace."""
@@ -110,10 +110,10 @@ class Progress:
     def _show(self, pause: float = float("inf")) -> None:
         """Move the bar; without one, print a line if the last is at least `pause` seconds old."""
         if self._task is not None:
-            self._bar.update(self._task, description=self.text(), completed=self._epochs_done())
+            self._bar.update(self._task, description=self.line(), completed=self._epochs_done())
         elif self._clock() - self._printed >= pause:
             self._printed = self._clock()
-            self._print(self.text())
+            self._print(self.line())
 
-    def _print(self, text: str) -> None:
-        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+    def _print(self, line: str) -> None:
+        self.console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""The options of the protocol, and what they say, both by its rows (`bench.trial.protocol`)."""
+"""The options of the protocol, and the fields that they give, both by its rows (`bench.trial.protocol`)."""
 
 from __future__ import annotations
 
@@ -46,17 +46,17 @@ def read_protocol(values: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a TrialSpec that these options say; `step` and `pack` may still be "auto".
 
     Args:   values: option -> value, with other options among them. Missing, None or an empty list: not given.
-    Raises: ValueError if a field of another schedule is given, or no learning rate where the optimizer needs one.
+    Raises: ValueError if a field of another schedule is given, or no learning rate though the optimizer needs one.
     """
     rows = {name: row for name, row in ROWS.items() if row.flag}
     given = {name: values[name] for name, row in rows.items() if _is_given(row, values.get(name))}
     defaults = {name: _default(row) for name, row in rows.items() if not row.unset}
     fields = defaults | {name: read(value) if (read := rows[name].read) else value for name, value in given.items()}
     for name in given:
-        if (alone := schedules_with(name)) and fields["schedule"] not in alone:
+        if (schedules := schedules_with(name)) and fields["schedule"] not in schedules:
             raise ValueError(
                 f"--{name.replace('_', '-')} with schedule {fields['schedule']}: "
-                f"the {' or '.join(alone)} schedule alone has it"
+                f"the schedule must be {' or '.join(schedules)}"
             )
     return fields if "lr" in fields else {**fields, "lr": default_lr(fields["optimizer"])}
 

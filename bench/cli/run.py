@@ -25,7 +25,7 @@ from bench.trial.sweep import Sweep
 
 
 def run_sweep(request: RunRequest) -> int:
-    """Train what the store lacks of a sweep. Returns 0, or 1 where a trial of the sweep failed or diverged."""
+    """Train what the store lacks of a sweep. Returns 0, or 1 if a trial of the sweep failed or diverged."""
     with usage_errors():
         sweep = read_sweep(request)
         with announced(sweep.grid()):
@@ -48,7 +48,7 @@ def run_sweep(request: RunRequest) -> int:
 
 
 def _planned(request: RunRequest, sweep: Sweep) -> Plan:
-    """What is to be done, all of it checked; writes nothing but the data set, where it is missing."""
+    """What is to be done, all of it checked; writes nothing except the data set, if it is missing."""
     sweep = on_device(sweep, request.device)
     execution = read_execution(request, sweep.protocol["device"])
     name = request.name or sweep.default_name

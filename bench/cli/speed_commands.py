@@ -1,4 +1,4 @@
-"""The commands of `speed`: what is asked checked, then the measurement. Imports torch only once that is right."""
+"""The commands of `speed`: each checks its request, then measures. Torch is imported once the request is right."""
 
 from __future__ import annotations
 
@@ -72,7 +72,9 @@ def measure_scoring(request: ScoringRequest) -> int:
         _check_file(request.json)
         sweep = on_device(_sweep(request, {}), request.device)
         if all(isinstance(spec.method, Dense) for spec in sweep.trials()):
-            raise ValueError(f"scoring with methods {request.methods!r} at rates {request.rates!r}: none is chosen")
+            raise ValueError(
+                f"methods {request.methods!r} at rates {request.rates!r}: must name one besides dense, above rate 0"
+            )
     from bench.speed.scoring import as_table, measure
 
     result = measure(_by_method(sweep), datasets.row_of(request.dataset), request.rounds)
@@ -111,7 +113,7 @@ def _print(result: dict[str, Any], as_table: Any, file: Path | None) -> int:
 def _check_counts(**counts: int) -> None:
     for name, value in counts.items():
         if value < 1:
-            raise ValueError(f"{name} {value}: allowed is a whole number >= 1")
+            raise ValueError(f"{name} {value}: must be a whole number >= 1")
 
 
 def _check_file(file: Path | None) -> None:
@@ -119,17 +121,17 @@ def _check_file(file: Path | None) -> None:
         raise ValueError(f"json {file}: no such folder")
 
 
-def _sizes(text: str) -> list[int]:
+def _sizes(packs: str) -> list[int]:
     """The sizes of the packs to measure."""
-    sizes = text.split(",") if text else []
+    sizes = packs.split(",") if packs else []
     if not all(size.strip().isdecimal() and int(size) for size in sizes):
-        raise ValueError(f"packs {text!r}: allowed is a comma list of whole numbers >= 1")
+        raise ValueError(f"packs {packs!r}: must be a comma list of whole numbers >= 1")
     return [int(size) for size in sizes]
 
 
-def _precisions(text: str) -> list[Precision]:
+def _precisions(precisions: str) -> list[Precision]:
     """The precisions to measure besides float32."""
-    asked = [name.strip() for name in text.split(",")] if text else []
+    asked = [name.strip() for name in precisions.split(",")] if precisions else []
     others = [name for name in get_args(Precision) if name != "float32"]
     for name in asked:
         if name not in others:
@@ -138,7 +140,7 @@ def _precisions(text: str) -> list[Precision]:
 
 
 def _sweep(request: MethodsRequest, fields: Mapping[str, Any], seeds: int = 1) -> Sweep:
-    """The trials to measure, the dense one along: the default protocol but for these fields, each trial alone."""
+    """The trials to measure, the dense one too: the default protocol except these fields, each trial by itself."""
     protocol = {
         "lr": 0.01,  # a large step can diverge, and arithmetic on NaN or denormal numbers takes another time
         "precision": TrialSpec.precision,

@@ -1,4 +1,4 @@
-"""The group of commands `speed`. What they do stands in `bench.cli.speed_commands`."""
+"""The group of commands `speed`. What they do is in `bench.cli.speed_commands`."""
 
 from __future__ import annotations
 

@@ -27,37 +27,37 @@ if TYPE_CHECKING:
 
 
 def run_tune(request: TuneRequest) -> int:
-    """Choose values for the cells that the store has none for. Returns 0, or 1 where a cell is left without."""
+    """Choose values for the cells that the store has none for. Returns 0, or 1 if a cell is left without."""
     with usage_errors():
         if request.seeds.isdigit():  # a count, of seeds that are to be reported
-            raise ValueError(f"seeds {request.seeds}: allowed is first:last, or a comma list")
+            raise ValueError(f"seeds {request.seeds}: must be first:last, or a comma list")
         sweep = read_sweep(request)
         search = read_search(request.search, request.budget, sweep.seeds, sweep.protocol)
         sweep = on_device(sweep, request.device)
         wanted = cells(sweep, search)
-        parts = counted(len(wanted), "cell"), counted(search.budget, "candidate"), counted(len(search.seeds), "seed")
-        with announced(f"{' × '.join(parts)}: {search.text}"):
+        counts = counted(len(wanted), "cell"), counted(search.budget, "candidate"), counted(len(search.seeds), "seed")
+        with announced(f"{' × '.join(counts)}: {search.label}"):
             check_machine(request)
             gpus = read_gpus(request, wanted[0].device)
             name = request.name or sweep.default_name
             check_name(name)
-            place = StoreDestination()
+            destination = StoreDestination()
             load = checked_data(request.dataset, request.data_root, request.address)
-            place.open()
-            known = {choice.cell for choice in choices(place.uri)}
+            destination.open()
+            known = {choice.cell for choice in choices(destination.uri)}
     missing = [cell for cell in wanted if cell.cell_key not in known]
-    before = f"{len(wanted) - len(missing)} chosen before, {len(missing)} to tune"
-    say(f"{counted(len(wanted), 'cell')}: {before}; {place.label}")
+    progress = f"{len(wanted) - len(missing)} chosen before, {len(missing)} to tune"
+    say(f"{counted(len(wanted), 'cell')}: {progress}; {destination.label}")
     if not missing:
         return 0
     with usage_errors():
         from bench.storage.mlflow_store import Store
 
-        Store(place.uri).experiment(name)  # that of a deleted one
+        Store(destination.uri).experiment(name)  # that of a deleted one
     from bench.execution import asha, schedule
 
     schedule.start(request.address)
-    chooser = Chooser(sweep, place.uri, name, shlex.join(["python", "-m", "bench", *sys.argv[1:]]))
+    chooser = Chooser(sweep, destination.uri, name, shlex.join(["python", "-m", "bench", *sys.argv[1:]]))
     asha.run(
         missing,
         search,
@@ -78,40 +78,39 @@ class Chooser:
         self.without: list[str] = []  # cells
 
     def chosen(self, cell: TrialSpec, tried: Sequence[Tried]) -> None:
-        """Choose the best candidate of a cell; none where one failed, as the cell then had less than the budget."""
+        """Choose the best candidate of a cell; none if one failed, as the cell then had less than the budget."""
         from bench.engine.candidates import best
 
         method = self.sweep.name_of(cell.method)
-        label, found = f"{method} {cell.rate}", best(tried, cell.epochs)
-        failed = [one.reason for one in tried if one.outcome == names.FAILED]
-        if failed or found is None:
+        label, chosen = f"{method} {cell.rate}", best(tried, cell.epochs)
+        failures = [candidate.reason for candidate in tried if candidate.outcome == names.FAILED]
+        if failures or chosen is None:
             self.without.append(label)
-            say(f"{label}: {_why(tried, failed)}")
+            say(f"{label}: {_why(tried, failures)}")
             return
-        values = ", ".join(f"{field} {value:.4g}" for field, value in found.values.items())
+        values = ", ".join(f"{field} {value:.4g}" for field, value in chosen.values.items())
         try:
-            first = store_choice(self.uri, self.experiment, self.command, method, cell, tried, found)
+            first = store_choice(self.uri, self.experiment, self.command, method, cell, tried, chosen)
         except Exception as error:
             raise SweepError(f"store {self.uri}: {one_line(error)}; not stored is {label}: {values}") from error
         if not first:
             say(f"{label}: another command has chosen meanwhile")
             return
-        trained = sum(len(one.validation_accuracy) for one in tried)
+        trained = sum(len(candidate.validation_accuracy) for candidate in tried)
         say(
-            f"{label}: {values}, validation {found.validation_accuracy[-1]:.2%} "
+            f"{label}: {values}, validation {chosen.validation_accuracy[-1]:.2%} "
             f"(best of {len(tried)}; {trained} of {len(tried) * cell.epochs} epochs trained)"
         )
 
 
-def _why(tried: Sequence[Tried], failed: Sequence[str]) -> str:
+def _why(tried: Sequence[Tried], failures: Sequence[str]) -> str:
     """Why nothing is chosen, and what to do."""
-    if failed:
-        reasons = "; ".join(sorted(set(failed)))
-        return (
-            f"nothing chosen: {len(failed)} of {len(tried)} candidates failed ({reasons}); the same command tries again"
-        )
-    counts = Counter(one.outcome for one in tried)
-    reasons = "; ".join(sorted({one.reason for one in tried if one.reason}))
+    if failures:
+        reasons = "; ".join(sorted(set(failures)))
+        failed = f"{len(failures)} of {len(tried)} candidates failed ({reasons})"
+        return f"nothing chosen: {failed}; the same command tries again"
+    counts = Counter(candidate.outcome for candidate in tried)
+    reasons = "; ".join(sorted({candidate.reason for candidate in tried if candidate.reason}))
     return (
         f"nothing chosen: no candidate trained to the end, {counts[names.DIVERGED]} diverged ({reasons}), "
         f"{counts[names.DONE]} were stopped early; other --search bounds or a larger --budget may help"

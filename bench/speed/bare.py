@@ -1,4 +1,4 @@
-"""Bare engines side by side, each in a process of its own: what the harness is held to."""
+"""Bare engines side by side, each in a process of its own: what the harness is measured against."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def side_by_side(shares: Sequence[Sequence[TrialSpec]], load: Load) -> tuple[lis
     """Train each share in a process of its own; all begin together, once each has the engine and the data.
 
     Returns: the results of each process, and the seconds each took to load the data.
-    Raises:  SweepError where a process ends without results; what it complains about is on stderr.
+    Raises:  SweepError if a process ends without results; its own complaint is on stderr.
     """
     context = multiprocessing.get_context("spawn")
     links = []
     for share in shares:
         ours, theirs = context.Pipe()
         context.Process(target=_engine, args=(theirs, share, load), daemon=True).start()
-        theirs.close()  # else the end of the process would not end the link
+        theirs.close()  # otherwise the end of the process would not end the link
         links.append(ours)
     try:
         loading = [link.recv() for link in links]

@@ -1,4 +1,4 @@
-"""A plain researcher's loop, for `bench speed step` alone: what the engine is measured against.
+"""A plain researcher's loop, only for `bench speed step`: what the engine is measured against.
 
 As in the published code of SNIP, GraSP and SynFlow: a torchvision-style data set whose transforms run image by image, a
 DataLoader, torch.optim.SGD over all parameters, and a hook per weight that masks its gradient. Not part of the engine:
@@ -71,7 +71,7 @@ def loader_of(spec: TrialSpec, trial: Trial, data: ImageData) -> DataLoader[tupl
 
 
 def loaded_batches(spec: TrialSpec, trial: Trial, data: ImageData) -> Iterator[int]:
-    """The loop's data path alone, for ever; yields the number of images of each batch."""
+    """The loop's data path by itself, for ever; yields the number of images of each batch."""
     loader, device = loader_of(spec, trial, data), trial.train_indices.device
     while True:
         for x, y in loader:

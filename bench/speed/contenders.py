@@ -1,4 +1,4 @@
-"""What `bench speed step` times: a training step as a researcher writes it, and the engine's, alone and in packs."""
+"""What `bench speed step` times: a training step as a researcher writes it, and the engine's, singly and in packs."""
 
 from __future__ import annotations
 
@@ -57,55 +57,55 @@ class Contender:
 def contenders(
     name: str, spec: TrialSpec, data: ImageData, packs: Sequence[int], precisions: Sequence[Precision]
 ) -> list[Contender]:
-    """The researcher's loop, the dense step, where the engine would take it the sparse one, and the packs.
+    """The researcher's loop, the dense step, the sparse one if the engine would take it, and the packs.
 
-    The loop is in float32; the dense step also in each of `precisions`. Of a dense trial also the data path alone.
+    The loop is in float32; the dense step also in each of `precisions`. Of a dense trial also the data path by itself.
     """
     trial = prepare(spec, data, spec.device)
     apply_background(trial.model, trial.masks, spec)
     shape, background = trial.train.image_shape, spec.method.background
     dense = counts(trial.model, {n: torch.ones_like(m) for n, m in trial.masks.items()}, background, shape)
-    own = counts(trial.model, trial.masks, background, shape)
-    macs = [c[names.FORWARD_MACS] + c[names.BACKWARD_MACS] for c in (dense, own)]
-    found = [Contender(name, LOOP, spec, macs[0], researchers_loop(spec, trial, data))]
+    masked = counts(trial.model, trial.masks, background, shape)
+    macs = [c[names.FORWARD_MACS] + c[names.BACKWARD_MACS] for c in (dense, masked)]
+    variants = [Contender(name, LOOP, spec, macs[0], researchers_loop(spec, trial, data))]
     for step in ("dense", "sparse") if spec.step == "sparse" else ("dense",):
         fields = {**vars(spec), "step": step}
         steps = endless_steps(TrialSpec(**fields), trial)
-        found.append(Contender(name, f"{step} step", spec, macs[step == "sparse"], steps))
+        variants.append(Contender(name, f"{step} step", spec, macs[step == "sparse"], steps))
     for precision in precisions:
-        other = TrialSpec(**{**vars(spec), "step": "dense", "precision": precision})
-        found.append(Contender(name, f"dense step, {precision}", other, macs[0], endless_steps(other, trial)))
+        narrowed = TrialSpec(**{**vars(spec), "step": "dense", "precision": precision})
+        variants.append(Contender(name, f"dense step, {precision}", narrowed, macs[0], endless_steps(narrowed, trial)))
     if not spec.rate:
-        found += data_paths(name, spec, trial, data)
-    for size, kind in product(packs, kinds_of(spec, data.classes)):
-        steps = pack_steps(replace(spec, step="dense", pack=kind), data, size)
-        found.append(Contender(name, f"pack of {size}, {kind}", spec, macs[0], steps, trials=size))
+        variants += data_paths(name, spec, trial, data)
+    for size, pack in product(packs, packs_of(spec, data.classes)):
+        steps = pack_steps(replace(spec, step="dense", pack=pack), data, size)
+        variants.append(Contender(name, f"pack of {size}, {pack}", spec, macs[0], steps, trials=size))
     for size in packs if spec.device == "cuda" else ():
         steps = streams_steps(replace(spec, step="dense"), data, size)
-        found.append(Contender(name, f"{size} streams", spec, macs[0], steps, trials=size))
-    for contender in found:
+        variants.append(Contender(name, f"{size} streams", spec, macs[0], steps, trials=size))
+    for contender in variants:
         contender.peak_bytes = _peak(contender)
-    return found
+    return variants
 
 
 def data_paths(name: str, spec: TrialSpec, trial: Trial, data: ImageData) -> list[Contender]:
-    """The loop's loader alone, and the engine's batches alone."""
+    """The loop's loader by itself, and the engine's batches by themselves."""
     loader = Contender(name, f"{DATA}, {LOOP}", spec, 0.0, loaded_batches(spec, trial, data))
     loader.base = loader
     return [loader, Contender(name, f"{DATA}, resident", spec, 0.0, resident_batches(spec, trial), base=loader)]
 
 
 def resident_batches(spec: TrialSpec, trial: Trial) -> Iterator[int]:
-    """The engine's data path alone, for ever; yields the number of images of each batch."""
+    """The engine's data path by itself, for ever; yields the number of images of each batch."""
     for permutation, moves in endless_epochs(spec, trial):
         for _, y in trial.train.epoch(trial.train_indices[permutation], spec.batch_size, moves):
             yield len(y)
 
 
-def kinds_of(spec: TrialSpec, classes: int) -> list[Pack]:
+def packs_of(spec: TrialSpec, classes: int) -> list[Pack]:
     """The kinds of batched step of a spec's network."""
     shapes = MODELS[spec.model].layers(classes)
-    return list(dict.fromkeys(resolve_pack(kind, device=spec.device, shapes=shapes) for kind in ("vmap", "unfold")))
+    return list(dict.fromkeys(resolve_pack(pack, device=spec.device, shapes=shapes) for pack in ("vmap", "unfold")))
 
 
 def pack_steps(spec: TrialSpec, data: ImageData, size: int) -> Iterator[int]:
@@ -113,21 +113,21 @@ def pack_steps(spec: TrialSpec, data: ImageData, size: int) -> Iterator[int]:
     trials = _prepared(spec, data, size)
     together = Together(spec, trials)
     for order, moves in endless_epochs(spec, trials[0]):
-        for part in together.samples([order] * size, [moves] * size).split(spec.batch_size, dim=1):  # type: ignore[no-untyped-call]
-            together.step(part, spec.lr)
-            yield part[..., 0].numel()
+        for batch in together.samples([order] * size, [moves] * size).split(spec.batch_size, dim=1):  # type: ignore[no-untyped-call]
+            together.step(batch, spec.lr)
+            yield batch[..., 0].numel()
 
 
 def streams_steps(spec: TrialSpec, data: ImageData, size: int) -> Iterator[int]:
     """The same, each trial by itself: on CUDA on a stream of its own, else in turn. No kind of pack of the engine."""
     on_cuda = spec.device == "cuda"
-    alone = [
+    streams = [
         (torch.cuda.Stream() if on_cuda else None, endless_steps(spec, trial))  # type: ignore[no-untyped-call]
         for trial in _prepared(spec, data, size)
     ]
     while True:
         images = 0
-        for stream, steps in alone:
+        for stream, steps in streams:
             with torch.cuda.stream(stream):
                 images += next(steps)
         yield images

@@ -36,7 +36,7 @@ Layer = nn.Linear | nn.Conv2d
 class Case:
     """A layer as it stands in a network: its input, and what follows it."""
 
-    kind: Kind
+    layer_kind: Kind
     make: Callable[[], Layer]
     shape: tuple[int, ...]  # of one input
     after: Callable[[Tensor], Tensor]
@@ -44,8 +44,8 @@ class Case:
     def input(self) -> Tensor:
         """A batch, with the channels last, whose gradient is wanted unless it holds the images."""
         x = torch.randn(BATCH, *self.shape)
-        x = x.to(memory_format=torch.channels_last) if self.kind == "conv" else x
-        return x.requires_grad_(self.kind != "first")
+        x = x.to(memory_format=torch.channels_last) if self.layer_kind == "conv" else x
+        return x.requires_grad_(self.layer_kind != "first")
 
 
 CASES = {
@@ -67,10 +67,15 @@ def measure(rounds: int) -> dict[str, Any]:
             wins = takewhile(lambda pair: pair[1] > 1, zip(FRACTIONS, gains, strict=True))
             limit = max((fraction for fraction, _ in wins), default=0.0)
             rows.append({"layer": name, "background": background, "ratios": gains, "limit": limit})
-            proposed[case.kind, background] = min(proposed[case.kind, background], limit)
+            proposed[case.layer_kind, background] = min(proposed[case.layer_kind, background], limit)
     limits = [
-        {"kind": kind, "background": b, "limit": limit, "committed": float(LIMITS[kind, b])}
-        for (kind, b), limit in proposed.items()
+        {
+            "kind": layer_kind,
+            "background": background,
+            "limit": limit,
+            "committed": float(LIMITS[layer_kind, background]),
+        }
+        for (layer_kind, background), limit in proposed.items()
     ]
     return {"machine": machine(), "rounds": rounds, "live": list(FRACTIONS), "rows": rows, "limits": limits}
 
@@ -85,8 +90,8 @@ def as_table(result: Mapping[str, Any]) -> str:
     lines = [
         f"{r['kind']}, {r['background']}: {r['limit']:g} (committed: {r['committed']:g})" for r in result["limits"]
     ]
-    text: str = tabulate(rows, headers=headers, tablefmt="github", disable_numparse=True) + "\n\n" + "\n".join(lines)
-    return text
+    table = tabulate(rows, headers=headers, tablefmt="github", disable_numparse=True)
+    return "\n\n".join([table, "\n".join(lines)])
 
 
 def ratio(case: Case, fraction: float, rounds: int) -> dict[Background, float]:
@@ -140,7 +145,7 @@ def _sparse(
         if background == "freeze":
             return FrozenConv(pattern, values, layer, index)
         return SparseLayer(pattern, values, layer.bias, (len(mask), *output_size(layer, x.shape[1:])))
-    if case.kind == "first":
+    if case.layer_kind == "first":
         used = mask.any(0).nonzero().view(-1)
         first = FirstLayer(linear_pattern(mask[:, used], x.dtype), values, layer.bias, (len(mask),))
         first.given = (

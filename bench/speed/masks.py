@@ -37,7 +37,7 @@ class Coding:
 
 def measure(rates: Sequence[Decimal], rounds: int) -> dict[str, Any]:
     """The codings at these rates and where they were measured."""
-    environment_ = {tag.removeprefix("bench."): text for tag, text in environment().items()}
+    environment_ = {tag.removeprefix("bench."): value for tag, value in environment().items()}
     codings = [asdict(_coding(rate, rounds)) for rate in rates if rate]
     return {"weights": WEIGHTS, "rounds": rounds, "codings": codings, "environment": environment_}
 
@@ -50,8 +50,8 @@ def as_table(result: dict[str, Any]) -> str:
     }  # fmt: skip
     forms = ("", ",d", ",d", ".4f", ".3f", ".1f×", ".3f", ".1f×")
     rows = [[_shown(row[name], form) for name, form in zip(headers, forms, strict=True)] for row in result["codings"]]
-    text: str = tabulate(rows, headers=list(headers.values()), tablefmt="github", disable_numparse=True)
-    return text
+    table: str = tabulate(rows, headers=list(headers.values()), tablefmt="github", disable_numparse=True)
+    return table
 
 
 def _shown(value: Any, form: str) -> str:
@@ -60,12 +60,12 @@ def _shown(value: Any, form: str) -> str:
 
 def _coding(rate: Decimal, rounds: int) -> Coding:
     mask = _mask(float(1 - rate))
-    sizes = {str(place): (len(bits), int(bits.sum())) for place, bits in enumerate(mask)}
-    whole = sum(len(bits) for bits in mask)
+    sizes = {str(layer): (len(bits), int(bits.sum())) for layer, bits in enumerate(mask)}
+    weights = sum(len(bits) for bits in mask)
     data = encode_mask(mask)
-    found = decode_mask(data, sizes)
-    assert all(np.array_equal(bits, found[str(place)]) for place, bits in enumerate(mask))
-    del found
+    decoded = decode_mask(data, sizes)
+    assert all(np.array_equal(bits, decoded[str(layer)]) for layer, bits in enumerate(mask))
+    del decoded
     encode, decode = (
         [timed(work, "cpu") for _ in range(rounds)]
         for work in (lambda: encode_mask(mask), lambda: decode_mask(data, sizes))
@@ -76,9 +76,9 @@ def _coding(rate: Decimal, rounds: int) -> Coding:
         bytes=len(data),
         over_entropy=len(data) / entropy_bytes(list(sizes.values())),
         encode_seconds=statistics.median(seconds for seconds, _ in encode),
-        encode_memory=statistics.median(peak for _, peak in encode) / whole,
+        encode_memory=statistics.median(peak for _, peak in encode) / weights,
         decode_seconds=statistics.median(seconds for seconds, _ in decode),
-        decode_memory=statistics.median(peak for _, peak in decode) / whole,
+        decode_memory=statistics.median(peak for _, peak in decode) / weights,
     )
 
 

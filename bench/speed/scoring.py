@@ -52,15 +52,15 @@ def measure(specs: Mapping[str, Sequence[TrialSpec]], data: DatasetRow, rounds: 
             if not isinstance(spec.method, Dense):
                 distinct.setdefault(canonical_json(selection), (name, spec))
     rows = [asdict(_scoring(name, spec, data, rounds)) for name, spec in distinct.values()]
-    some = next(iter(distinct.values()))[1]
+    first = next(iter(distinct.values()))[1]
     return {
         "machine": machine(),
         "load_average": {"before": load[0], "after": os.getloadavg()[0]},
-        "dataset": some.dataset,
-        "model": some.model,
-        "device": some.device,
-        "images": some.criterion_per_class * data.classes,
-        "precision": some.criterion_precision,
+        "dataset": first.dataset,
+        "model": first.model,
+        "device": first.device,
+        "images": first.criterion_per_class * data.classes,
+        "precision": first.criterion_precision,
         "rounds": rounds,
         "rows": rows,
     }

@@ -67,14 +67,14 @@ def measure(
     top = median(ceiling)
     pairs = [(c, c.base or group[0]) for group in groups for c in group]
     rows = [asdict(_speed(c, seconds[id(c)], seconds[id(base)], top)) for c, base in pairs]
-    some = groups[0][0].spec
+    first = groups[0][0].spec
     return {
         "machine": machine(),
         "load_average": {"before": load[0], "after": os.getloadavg()[0]},
-        "dataset": some.dataset,
-        "model": some.model,
-        "batch_size": some.batch_size,
-        "augmentation": some.augmentation,
+        "dataset": first.dataset,
+        "model": first.model,
+        "batch_size": first.batch_size,
+        "augmentation": first.augmentation,
         "device": device,
         "steps": steps,
         "rounds": rounds,
@@ -91,7 +91,7 @@ def _speed(contender: Contender, seconds: list[float], loop: list[float], ceilin
         rate=format(spec.rate, "f"),
         variant=contender.variant,
         milliseconds=1e3 * middle,
-        ratio=median(a / b for a, b in zip(loop, seconds, strict=True)),
+        ratio=median(baseline / second for baseline, second in zip(loop, seconds, strict=True)),
         images_per_second=spec.batch_size / middle,
         gflops=gflops,
         of_ceiling=gflops / ceiling,

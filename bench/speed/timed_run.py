@@ -36,7 +36,7 @@ class TimedRun:
 
 
 def timed_run(sweep: Sweep, check: Callable[[], Load], display: Display) -> TimedRun:
-    """Train a sweep in a process, a Ray and a store of its own; nothing of it stays.
+    """Train a sweep in a process, with a Ray and a store of its own; nothing of it stays.
 
     Args: check: checks the data set, as the command does at its start, and says how a worker loads it.
     """
@@ -47,7 +47,7 @@ def timed_run(sweep: Sweep, check: Callable[[], Load], display: Display) -> Time
         began = time.time()
         process = context.Process(target=_run, args=(theirs, sweep, check, display, stderr), daemon=True)
         process.start()
-        theirs.close()  # else the end of the process would not end the link
+        theirs.close()  # otherwise the end of the process would not end the link
         try:
             results, writes = ours.recv()
         except EOFError:
@@ -103,7 +103,7 @@ class _TimedDestination(destinations.StoreDestination):
     def recorder(
         self, sweep: str, run_keys: Sequence[str], command: str, name_of: Callable[[Method], str], on_stored: OnStored
     ) -> TimedRecorder:
-        """As `Place.recorder`."""
+        """As `StoreDestination.recorder`."""
         from bench.speed.timed_recorder import TimedRecorder
 
         self.timed = TimedRecorder(self.uri, sweep, run_keys, self._runs, command, name_of, on_stored)

@@ -44,15 +44,15 @@ def measure(sweep: Sweep, load: Load, timed: Callable[[], TimedRun], images: int
     Args:    sweep: its seeds are dealt out to the cores. load: its data, of so many training images.
              timed: trains the sweep as `run` does.
     Returns: what was measured, the figures of each round and their medians, all as JSON values.
-    Raises:  SweepError where a trial is not done, or the two sides do not end at the same weights.
+    Raises:  SweepError if a trial is not done, or the two sides do not end at the same weights.
     """
     trials, cores, before = sweep.trials(), os.cpu_count() or 1, os.getloadavg()
-    some, steps = trials[0], steps_of(trials[0], images)
+    first, steps = trials[0], steps_of(trials[0], images)
     about = {
-        "dataset": some.dataset,
-        "model": some.model,
-        "batch_size": some.batch_size,
-        "epochs": some.epochs,
+        "dataset": first.dataset,
+        "model": first.model,
+        "batch_size": first.batch_size,
+        "epochs": first.epochs,
         "cores": cores,
         "trials": len(trials),
         "seeds": len(sweep.seeds),
@@ -60,14 +60,15 @@ def measure(sweep: Sweep, load: Load, timed: Callable[[], TimedRun], images: int
     }
     say(f"{rounds} times {len(trials)} trials of {steps} steps, by bare engines and by the run command")
     shares = [[spec for spec in trials if spec.seed % cores == core] for core in range(cores)]
-    found = [_round(shares, load, timed, images) for _ in range(rounds)]
+    measured = [_round(shares, load, timed, images) for _ in range(rounds)]
     return {
         "machine": machine(),
         "load_average": {"before": before[0], "after": os.getloadavg()[0]},
         **about,
-        "rounds": found,
+        "rounds": measured,
         "median": {
-            side: {name: median(one[side][name] for one in found) for name in found[0][side]} for side in found[0]
+            side: {name: median(figures[side][name] for figures in measured) for name in measured[0][side]}
+            for side in measured[0]
         },
     }
 
@@ -102,7 +103,7 @@ def _overhead(run: TimedRun) -> Figures:
 
 
 def figures(results: Sequence[TrialResult], end: float, steps: int) -> Figures:
-    """What the engine's stamps tell of one side, whose last result was there at the Unix time `end`."""
+    """The figures of one side by the engine's time stamps, whose last result was there at the Unix time `end`."""
     spans = [(result.started, result.ended) for result in results]
     seconds = end - min(start for start, _ in spans)
     between, last = idle(spans)
@@ -121,7 +122,7 @@ def idle(spans: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]
     """Of trials that some workers trained: the pauses between two of one worker, and when each ended its last.
 
     A result does not say which worker trained it. So a trial is taken to begin on the worker that has been idle for
-    longest, or on a further one where none is idle; the sum of the pauses depends on the number of workers alone.
+    longest, or on a further one if none is idle; the sum of the pauses depends only on the number of workers.
 
     >>> idle([(0, 5), (1, 4), (4.5, 8), (6, 7)])
     ([0.5, 1], [8, 7])
@@ -129,10 +130,10 @@ def idle(spans: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]
     ends: list[float] = []
     pauses = []
     for start, end in sorted(spans):
-        free = [other for other in ends if other <= start]
-        if free:
-            pauses.append(start - min(free))
-            ends.remove(min(free))
+        idle_since = [ended for ended in ends if ended <= start]
+        if idle_since:
+            pauses.append(start - min(idle_since))
+            ends.remove(min(idle_since))
         ends.append(end)
     return pauses, ends
 
@@ -155,7 +156,7 @@ def as_table(result: Mapping[str, Any]) -> str:
     ]
     about = ", ".join(f"{name} {value}" for name, value in result["machine"].items())
     load, rounds = result["load_average"], result["rounds"]
-    ratios = sorted(one["harness"]["ratio"] for one in rounds)
+    ratios = sorted(sides_of_round["harness"]["ratio"] for sides_of_round in rounds)
     heading = (
         f"{result['dataset']} · {result['model']}, batch {result['batch_size']}, {result['epochs']} epochs: the same"
         f" {result['trials']} trials of {result['steps_per_trial']} steps ({result['seeds']} seeds)\n"

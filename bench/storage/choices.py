@@ -61,7 +61,7 @@ def candidates(uri: str) -> list[dict[str, Any]]:
     for run, value in store.tagged(names.CHOSEN, "FINISHED"):
         choice, method = Choice(**json.loads(value)), store.tags(run)[names.METHOD]
         cell = {"dataset": choice.record["dataset"], "model": choice.record["model"], "method": method}
-        cell |= {"rate": choice.record["rate"], "search": choice.search.text}
+        cell |= {"rate": choice.record["rate"], "search": choice.search.label}
         tried = json.loads(store.read(run, names.CANDIDATES_FILE))
         rows += [{**cell, **_outcome(c), "chosen": "yes" if c["values"] == choice.values else ""} for c in tried]
     fields = list(dict.fromkeys(field for row in rows for field in row))
@@ -92,7 +92,7 @@ def store_choice(
     chosen = canonical_json({"cell": cell.cell_key, "record": cell.cell_record(), "values": dict(best.values)})
     tags = {names.KIND: names.CHOICE, names.METHOD: method, names.CHOSEN: chosen}
     tags[names.COMMAND] = command[:TAG_LENGTH]
-    parameters = {"method": method, "rate": str(cell.rate), "search": cell.tuning.text}
+    parameters = {"method": method, "rate": str(cell.rate), "search": cell.tuning.label}
     parameters |= {field: str(value) for field, value in best.values.items()}
     points = enumerate(best.validation_accuracy, 1)
     metrics = [(names.VALIDATION_ACCURACY, value, int(now * 1000), epoch) for epoch, value in points]
@@ -113,16 +113,16 @@ def with_choices(sweep: Sweep, search_text: str, destination: Destination) -> Sw
     if not isinstance(destination, StoreDestination):
         raise ValueError("--tuned with --offline: the choices are in the MLflow store; leave out one of the two")
     stored = choices(destination.uri)
-    searches = [s for s in dict.fromkeys(choice.search for choice in stored) if search_text in ("", s.text)]
+    searches = [s for s in dict.fromkeys(choice.search for choice in stored) if search_text in ("", s.label)]
     if not searches:
-        texts = sorted({choice.search.text for choice in stored})
+        texts = sorted({choice.search.label for choice in stored})
         if not texts:
             raise ValueError(f"tuned: the store {destination.uri} has no choice; {HINT}")
         raise ValueError(f"tuned {search_text!r}: must be {' or '.join(map(repr, texts))}")
     lacking = {search: _lacking(sweep, search, stored) for search in searches}
     fits = [search for search in searches if not lacking[search]]
     if len(fits) > 1:
-        flags = " or ".join(f"--tuned {search.text!r}" for search in fits)
+        flags = " or ".join(f"--tuned {search.label!r}" for search in fits)
         raise ValueError(f"tuned: several searches of the store fit; give {flags}")
     if not fits:
         search = min(searches, key=lambda search: len(lacking[search]))
@@ -154,7 +154,7 @@ def _none_fits(sweep: Sweep, search: Search, lacking: Sequence[TrialSpec], store
     ]
     differs = min((_differing(record, other) for other in of_method_and_rate), key=len, default=[])
     why = f" ({', '.join(f'{name} {theirs} there, {ours} here' for name, ours, theirs in differs)})" if differs else ""
-    return f"tuned: the store has no choice for {trials} by {search.text!r}{why}; {HINT}"
+    return f"tuned: the store has no choice for {trials} by {search.label!r}{why}; {HINT}"
 
 
 def _differing(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:

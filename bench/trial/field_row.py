@@ -6,8 +6,10 @@ from collections.abc import Callable, Collection
 from dataclasses import MISSING, dataclass, field, fields, replace
 from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
+from bench.messages import one_of
+
 T = TypeVar("T")
-# The clauses in which a caption tells the protocol, in this order.
+# The clauses in which a caption states the protocol, in this order.
 Clause = Literal["update", "training", "sample", "images", "arithmetic"]
 KEY = "row"  # of a field's metadata
 
@@ -27,18 +29,18 @@ class FieldRow:
     range: Range | None = None
     choices: Collection[str] = ()  # perhaps the table of them; those of a Literal by themselves
     later: bool = False  # came later: left out of the record at its default, so that no key moved
-    owner: str = ""  # the field it says nothing without: what a preset gave goes if the owner is given
-    search: str = ""  # what it is called where `tune` searches it, log-uniform; "" = it is not searched
+    owner: str = ""  # the field without which it says nothing: a preset's value is dropped if the owner is given
+    search: str = ""  # what it is called if `tune` searches it, log-uniform; "" = it is not searched
 
     # On the command line.
     flag: str = ""  # as "--epochs", or "--tf32/--no-tf32"; "" = no option of the protocol
     help: str | Callable[[], str] = ""
     read: Callable[[str], Any] | None = None  # from the option's text to the value
-    auto: bool = False  # it may be "auto", and is by default: each trial's own follows from the others
+    auto: bool = False  # it may be "auto", and is by default: each trial's value follows from its other fields
     unset: bool = False  # its option has no default, since that depends on the owner
 
     # In a table.
-    words: Callable[[Any], str] | None = None  # of a value; without, it is told as "name = value"
+    words: Callable[[Any], str] | None = None  # of a value; without, the caption says "name = value"
     clause: Clause = "training"
     plain: Collection[Any] = ()  # values not worth a word, unless sections differ in the field
     stated: bool = True  # whether a paper may state it
@@ -46,9 +48,9 @@ class FieldRow:
     def check(self, name: str, value: Any) -> None:
         """Raise ValueError if the value makes no sense."""
         if self.choices and value not in self.choices:
-            raise ValueError(f"{name} {value!r}: allowed are {', '.join(self.choices)}")
+            raise ValueError(f"{name} {value!r}: {one_of(self.choices)}")
         if self.range and not self.range.test(value):
-            raise ValueError(f"{name} {value}: allowed is {self.range.words.format(name)}")
+            raise ValueError(f"{name} {value}: must be {self.range.words.format(name)}")
 
 
 def says(**row: Any) -> dict[str, FieldRow]:
@@ -61,9 +63,9 @@ def row(default: T, **row: Any) -> T:
     return field(default=default, metadata={KEY: FieldRow(default=default, **row)})
 
 
-def rows_of(kind: type[Any]) -> dict[str, FieldRow]:
-    """Field -> its row, of a dataclass, in order; an empty row where the field has none."""
-    hints = get_type_hints(kind)
-    rows = {f.name: f.metadata.get(KEY, FieldRow(default=f.default)) for f in fields(kind)}
+def rows_of(declaring: type[Any]) -> dict[str, FieldRow]:
+    """Field -> its row, of a dataclass, in order; an empty row if the field has none."""
+    hints = get_type_hints(declaring)
+    rows = {f.name: f.metadata.get(KEY, FieldRow(default=f.default)) for f in fields(declaring)}
     literal = {name: get_args(hints[name]) for name in rows if get_origin(hints[name]) is Literal}
     return {name: replace(row, choices=literal.get(name, row.choices)) for name, row in rows.items()}

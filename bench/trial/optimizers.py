@@ -17,8 +17,8 @@ class OptimizerRow:
 
     words: str  # its name in a text
     rule: str  # reference of an `Update`, as "module:name"
-    momentum: str = "Momentum"  # what the protocol's `momentum` is of it
-    lr: float | None = None  # where none is given; None = it must be
+    momentum: str = "Momentum"  # what the protocol's `momentum` is for it
+    lr: float | None = None  # if none is given; None = one must be given
     nesterov: bool = False  # whether it has Nesterov momentum
     follows_gradient: bool = False  # its first step is the live gradient times a number: `names.PREDICTED_DECREASE`
 
@@ -43,7 +43,7 @@ def with_nesterov() -> list[str]:
 
 
 def default_lr(optimizer: str) -> float:
-    """The learning rate where none is given. Raises ValueError if the optimizer has no default."""
+    """The learning rate if none is given. Raises ValueError if the optimizer has no default."""
     if (lr := UPDATES[optimizer].lr) is None:
         known = ", ".join(f"{row.lr} is for {name}" for name, row in UPDATES.items() if row.lr is not None)
         raise ValueError(f"optimizer {optimizer}: needs --lr; the default {known}")
@@ -54,7 +54,7 @@ def lr_help() -> str:
     """The help of --lr, with the defaults."""
     given = ", ".join(f"{row.lr} for {name}" for name, row in UPDATES.items() if row.lr is not None)
     others = [name for name, row in UPDATES.items() if row.lr is None]
-    return f"Learning rate.  [default: {given}{f'; {_joined(others)} need it given' if others else ''}]"
+    return f"Learning rate.  [default: {given}{f'; {_joined(others)} need one' if others else ''}]"
 
 
 def momentum_help() -> str:

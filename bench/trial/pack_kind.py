@@ -17,7 +17,7 @@ def resolve_pack(asked: str, *, device: str, shapes: Mapping[str, tuple[int, ...
 
     A network without a convolution has one batched kind only, "vmap".
 
-    Args: shapes: weight name -> shape; four numbers where it is a convolution's.
+    Args: shapes: weight name -> shape; four numbers if it is a convolution's.
 
     >>> resolve_pack("auto", device="cuda", shapes={"conv1.weight": (20, 1, 5, 5), "fc.weight": (10, 2880)})
     'unfold'

@@ -11,13 +11,13 @@ VARYING = ("method", "rate", "seed")  # the fields in which the trials of one pa
 
 
 def packs_of(trials: Sequence[TrialSpec], slots: int) -> list[list[TrialSpec]]:
-    """The trials in packs, in order: each its own where its kind is "single"; else at most `slots` of equal length
-    for each protocol, so that every worker has one. What does not fit a worker's memory it cuts further itself.
+    """The trials in packs, in order: each by itself if its kind is "single"; else at most `slots` of equal length
+    for each protocol, so that every worker has one. A worker cuts what does not fit its memory further.
     """
     groups: dict[object, list[TrialSpec]] = {}
     for number, spec in enumerate(trials):
         groups.setdefault(number if spec.pack == "single" else _protocol(spec), []).append(spec)
-    return [part for group in groups.values() for part in parts(group, min(slots, len(group)))]
+    return [pack for group in groups.values() for pack in parts(group, min(slots, len(group)))]
 
 
 def _protocol(spec: TrialSpec) -> object:
@@ -26,11 +26,11 @@ def _protocol(spec: TrialSpec) -> object:
 
 
 def parts(trials: Sequence[TrialSpec], count: int) -> list[list[TrialSpec]]:
-    """The trials in `count` parts, in order, whose lengths differ by at most one.
+    """The trials in `count` packs, in order, whose lengths differ by at most one.
 
-    >>> [len(part) for part in parts(range(7), 3)]
+    >>> [len(pack) for pack in parts(range(7), 3)]
     [3, 2, 2]
     """
     size, longer = divmod(len(trials), count)
     starts = [i * size + min(i, longer) for i in range(count + 1)]
-    return [list(trials[a:b]) for a, b in pairwise(starts)]
+    return [list(trials[start:end]) for start, end in pairwise(starts)]

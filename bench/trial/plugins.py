@@ -22,6 +22,13 @@ from bench.methods import METHODS, Method
 from bench.search_path import checkout_last
 
 GROUP = "bench.methods"
+# Type of a field -> how its value is read, and what it must be.
+READERS: Mapping[type, tuple[Callable[[str], Any], str]] = {
+    str: (str, "a text"),
+    int: (int, "a whole number"),
+    float: (float, "a number"),
+    bool: ({"true": True, "false": False}.__getitem__, "true or false"),
+}
 
 
 class Catalogue(Mapping[str, Method]):
@@ -37,7 +44,7 @@ class Catalogue(Mapping[str, Method]):
 
     def _add(self, name: str, row: Method | EntryPoint, origin: str) -> None:
         if name in self.rows:
-            raise ValueError(f"method {name!r} of plug-in {origin}: allowed is a name not yet taken")
+            raise ValueError(f"method {name!r} of plug-in {origin}: must be a name not yet taken")
         self.rows[name] = row
 
     def __getitem__(self, name: str) -> Method:
@@ -45,9 +52,9 @@ class Catalogue(Mapping[str, Method]):
             raise ValueError(nearest("method", name, list(self.rows)))
         row = self.rows[name]
         if not isinstance(row, Method):  # an entry point, perhaps of the backport's class
-            row = _guarded(name, partial(_made, row))
+            row = _guarded(name, partial(_loaded, row))
             if not isinstance(row, Method):
-                raise ValueError(f"plug-in {name!r} gives {type(row).__name__}: allowed is a methods.Method")
+                raise ValueError(f"plug-in {name!r} gives {type(row).__name__}: must be a bench.methods.Method")
             self.rows[name] = row
         return row
 
@@ -57,16 +64,16 @@ class Catalogue(Mapping[str, Method]):
     def __len__(self) -> int:
         return len(self.rows)
 
-    def parse(self, text: str) -> tuple[str, Method]:
+    def parse(self, described: str) -> tuple[str, Method]:
         """The canonical name and the method of `name` or `name:field=value[:field=value…]`.
 
         Fields are those of the method's class; values are read as the type of the field's present value.
         """
-        name, *settings = text.split(":")
+        name, *settings = described.split(":")
         method = self[name]
         for setting in settings:
-            method = _set(method, setting, text)
-        return self.name_of(method, text), method
+            method = _set(method, setting, described)
+        return self.name_of(method, described), method
 
     def name_of(self, method: Method, otherwise: str) -> str:
         """The first name with the same record, so that an alias prints as what it is."""
@@ -74,7 +81,7 @@ class Catalogue(Mapping[str, Method]):
         return next((name for name, row in built if row.record() == method.record()), otherwise)
 
 
-def _made(point: EntryPoint) -> Any:
+def _loaded(point: EntryPoint) -> Any:
     loaded = point.load()
     return loaded if isinstance(loaded, Method) else loaded()
 
@@ -87,18 +94,20 @@ def _guarded(plugin: str, load: Callable[[], Any]) -> Any:
         raise ValueError(f"plug-in {plugin!r}: {type(error).__name__}: {explained(error)}") from error
 
 
-def _set(method: Method, setting: str, text: str) -> Method:
+def _set(method: Method, setting: str, described: str) -> Method:
     name, equals, value = setting.partition("=")
-    plain = (str, int, float, bool)
-    allowed = [f.name for f in fields(method) if f.name != "source" and type(getattr(method, f.name)) in plain]
-    if name not in allowed or not equals:
-        raise ValueError(f"method {text!r}: {nearest('field', name, allowed)}; written field=value")
-    kind = type(getattr(method, name))
-    read: Callable[[str], Any] = {"true": True, "false": False}.__getitem__ if kind is bool else kind
+    settable = [f.name for f in fields(method) if f.name != "source" and type(getattr(method, f.name)) in READERS]
+    if name not in settable or not equals:
+        raise ValueError(f"method {described!r}: {nearest('field', name, settable)}; written field=value")
+    read, words = READERS[type(getattr(method, name))]
     try:
-        return replace(method, **{name: read(value)})
-    except (ValueError, KeyError) as error:
-        raise ValueError(f"method {text!r}: {name} {value!r} is not a {kind.__name__} it allows ({error})") from None
+        parsed = read(value)
+    except (ValueError, KeyError):
+        raise ValueError(f"method {described!r}: {name} {value!r}: must be {words}") from None
+    try:
+        return replace(method, **{name: parsed})
+    except ValueError as error:
+        raise ValueError(f"method {described!r}: {error}") from None
 
 
 def _rows(plugin: str) -> dict[str, Method]:
@@ -106,7 +115,7 @@ def _rows(plugin: str) -> dict[str, Method]:
     module = _load(plugin)
     rows = getattr(module, "METHODS", None)
     if not isinstance(rows, dict) or not all(isinstance(row, Method) for row in rows.values()):
-        raise ValueError(f"plug-in {plugin!r}: needs a module-level METHODS, a dict of name -> methods.Method")
+        raise ValueError(f"plug-in {plugin!r}: must have METHODS, a module-level dict of name -> bench.methods.Method")
     return rows
 
 
@@ -117,8 +126,8 @@ def _load(plugin: str) -> ModuleType:
         sys.path.insert(0, folder)  # a module beside the user, as `python -m` would find it
         checkout_last()
         try:
-            module: ModuleType = _guarded(plugin, partial(importlib.import_module, plugin))
-            return module
+            imported: ModuleType = _guarded(plugin, partial(importlib.import_module, plugin))
+            return imported
         finally:
             sys.path.remove(folder)
     if not path.is_file():
@@ -126,7 +135,7 @@ def _load(plugin: str) -> ModuleType:
     name = f"bench_plugin_{path.stem}"  # never the name of a module that is there already
     spec = importlib.util.spec_from_file_location(name, path.resolve())
     assert spec is not None and spec.loader is not None
-    made = importlib.util.module_from_spec(spec)
-    sys.modules[name] = made
-    _guarded(plugin, partial(spec.loader.exec_module, made))
-    return made
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    _guarded(plugin, partial(spec.loader.exec_module, module))
+    return module

@@ -26,15 +26,15 @@ INFINITY = float("inf")
 COUNT = Range("a whole number >= 1", lambda v: v >= 1)
 POSITIVE = Range("{} > 0", lambda v: 0 < v < INFINITY)
 NOT_NEGATIVE = Range("{} >= 0", lambda v: 0 <= v < INFINITY)
-RISING = Range("rising fractions of the training, in (0, 1)", lambda v: all(a < b for a, b in pairwise((0.0, *v, 1.0))))
+RISING = Range("rising fractions of the training, in (0, 1)", lambda v: all(x < y for x, y in pairwise((0.0, *v, 1.0))))
 GAMMA = 0.1
 
 
-def _fractions(text: str) -> tuple[float, ...]:
+def _fractions(milestones: str) -> tuple[float, ...]:
     try:
-        return tuple(float(item) for item in text.split(","))
+        return tuple(float(fraction) for fraction in milestones.split(","))
     except ValueError:
-        raise ValueError(f"milestones {text!r}: allowed are fractions of the training, as 0.5,0.75") from None
+        raise ValueError(f"milestones {milestones!r}: must be fractions of the training, such as 0.5,0.75") from None
 
 
 def _counted(number: float, noun: str) -> str:
@@ -68,7 +68,8 @@ class Protocol:
         words=lambda v: "Nesterov" if v else "",
     )
     weight_decay: float = row(  # none on biases and BatchNorm
-        5e-4, range=NOT_NEGATIVE, search="weight decay", flag="--weight-decay", help="On live weights only.",
+        5e-4, range=NOT_NEGATIVE, search="weight decay", flag="--weight-decay",
+        help="Weight decay, on live weights only.",
         words=lambda v: f"weight decay {v:g} on live weights only",
     )
     schedule: str = row(
@@ -77,16 +78,16 @@ class Protocol:
     )
     milestones: tuple[float, ...] = row(
         (), range=RISING, owner="schedule", flag="--milestones", unset=True, read=_fractions, clause="update",
-        help="Of the step schedule: fractions of the training, as 0.5,0.75.",
+        help="Milestones of the step schedule: fractions of the training, such as 0.5,0.75.",
         words=lambda v: f"milestones at {', '.join(f'{m:g}' for m in v)} of the training",
     )
     gamma: float = row(
         GAMMA, range=Range("0 < {} <= 1", lambda v: 0 < v <= 1), owner="schedule", flag="--gamma", unset=True,
-        help=f"Of the step schedule: factor at a milestone.  [default: {GAMMA}]", clause="update",
+        help=f"Factor at a milestone of the step schedule.  [default: {GAMMA}]", clause="update",
         words=lambda v: f"learning rate × {v:g} at each",
     )
     warmup_epochs: float = row(  # linear, from lr / (number of its steps)
-        0.0, range=NOT_NEGATIVE, flag="--warmup-epochs", help="Linear warm-up.", clause="update",
+        0.0, range=NOT_NEGATIVE, flag="--warmup-epochs", help="Epochs of linear warm-up.", clause="update",
         words=lambda v: _counted(v, "warm-up epoch") if v else "no warm-up",
     )
     initialiser: str = row(
@@ -95,7 +96,7 @@ class Protocol:
     )
     validation_fraction: float = row(  # stratified
         0.1, range=Range("0 < {} < 1", lambda v: 0 < v < 1), flag="--validation-fraction",
-        help="Share of train held out per seed.", clause="sample",
+        help="Share of the training images held out for validation, drawn per seed.", clause="sample",
         words=lambda v: f"{100 * v:g} % of the training images held out for validation, drawn per seed",
     )
     criterion_per_class: int = row(
@@ -103,27 +104,27 @@ class Protocol:
         words=lambda v: f"criterion sample of {v} un-augmented training images per class",
     )
     criterion_statistics: Statistics = row(
-        "batch", flag="--criterion-statistics", help="Of BatchNorm while the criterion scores.", clause="sample",
-        plain=("batch",),
+        "batch", flag="--criterion-statistics", help="BatchNorm's statistics while the criterion scores.",
+        clause="sample", plain=("batch",),
     )
     augmentation: Augmentation = row(  # `bench.datasets.augment`
-        "none", later=True, flag="--augmentation", help="Of training images: flip, translation by up to 4 pixels.",
-        clause="images",
+        "none", later=True, flag="--augmentation", clause="images",
+        help="Augmentation of training images: flip, translation by up to 4 pixels.",
         words=lambda v: "training images flipped and moved by up to 4 pixels" if v == "flip-translate" else v,
     )
     precision: Precision = row(
-        "float32", flag="--precision", help="Arithmetic.", clause="arithmetic", words=lambda v: str(v)
+        "float32", flag="--precision", help="Precision of the training.", clause="arithmetic", words=lambda v: str(v)
     )
     criterion_precision: ScoringPrecision = row(
         "float64", clause="arithmetic", stated=False, words=lambda v: "(criterion in float64)" if v == "float64" else ""
     )
     step: Step = row(  # resolved: `bench.trial.step_kind.resolve_step`
         "dense", flag="--step", auto=True, plain=("dense",), stated=False,
-        help="Gradients of all weights, or of the live ones alone; auto: what is faster at the rate.",
+        help="Gradients of all weights, or only of the live ones; auto: what is faster at the rate.",
     )
     pack: Pack = row(  # resolved: `bench.trial.pack_kind.resolve_pack`
         "single", flag="--pack", auto=True, plain=("single",), stated=False,
-        help="Each trial alone, or all of one protocol in one batched step, its convolutions grouped (vmap) or as"
+        help="Each trial by itself, or all of one protocol in one batched step, its convolutions grouped (vmap) or as"
         " products of their patches (unfold); auto: single on the cpu, unfold on cuda.",
     )
     tf32: bool = row(False, flag="--tf32", help="TF32 matrix products (cuda).", plain=(False,), stated=False)
@@ -143,5 +144,5 @@ CLAUSES: tuple[str, ...] = get_args(Clause)
 
 
 def has_effect(name: str, fields: Mapping[str, Any]) -> bool:
-    """Whether a field says anything beside those fields: it does not if only another schedule than theirs has it."""
-    return not (alone := schedules_with(name)) or fields.get("schedule") in alone
+    """Whether a field says anything beside those fields: it does not if only other schedules than theirs have it."""
+    return not (schedules := schedules_with(name)) or fields.get("schedule") in schedules

@@ -22,13 +22,13 @@ class TrialResult:
     epochs: Sequence[Mapping[str, float]] = ()  # index = epoch, 0 = before training; metrics.per_epoch(), finite
     layers: Sequence[Mapping[str, Any]] = ()  # names.LAYERS_FILE
     tags: Mapping[str, str] = field(default_factory=dict)  # checksums and the environment it ran in
-    artefact: bytes | Path = b""  # the trained network's file, or where it lies; empty where the trial is not done
+    artefact: bytes | Path = b""  # the trained network's file, or where it lies; empty if the trial is not done
     started: float = 0.0  # Unix time, seconds
     ended: float = 0.0
 
 
 class SweepError(RuntimeError):
-    """A sweep cannot go on: the store takes nothing more, or Ray is not to be had. Its message is one line."""
+    """A sweep cannot go on: the store takes nothing more, or Ray cannot be had. Its message is one line."""
 
 
 class Listener(Protocol):
@@ -50,5 +50,5 @@ class Tried:
 
     values: Mapping[str, float]  # field -> value
     validation_accuracy: list[float] = field(default_factory=list)  # after epoch 1, 2, …; mean over the seeds
-    outcome: str = names.DONE  # DONE, also where it was stopped early; DIVERGED or FAILED
+    outcome: str = names.DONE  # DONE, also if it was stopped early; DIVERGED or FAILED
     reason: str = ""  # why it diverged or failed

@@ -1,6 +1,6 @@
 """Learning-rate schedules: everything that is said of one, in one row. No torch.
 
-To add one: a function and a row here; where it has fields that no other has, a row each in `bench.trial.protocol`.
+To add one: a function and a row here; if it has fields that no other has, a row each in `bench.trial.protocol`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class ScheduleRow:
 
     words: str  # its name in a text
     factor: Factor
-    fields: tuple[str, ...] = ()  # of the protocol, that no schedule without them has
+    fields: tuple[str, ...] = ()  # of the protocol, that only the schedules naming them here have
 
 
 def cosine(fields: Fields, step: int, steps: int, warmup: int) -> float:
@@ -54,7 +54,7 @@ def schedule_words(name: str) -> str:
 
 
 def schedules_with(field: str) -> list[str]:
-    """The schedules that alone have a field; empty if the field is of them all.
+    """The schedules that have a field which not every schedule has; empty if all have it.
 
     >>> schedules_with("gamma"), schedules_with("lr")
     (['step'], [])

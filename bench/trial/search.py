@@ -15,7 +15,7 @@ MOST_SEEDS = 100  # of a candidate
 FIELDS = tuple(name for name, row in ROWS.items() if row.search)  # that can be searched; log-uniform
 DECADES = 10.0  # without bounds: from the protocol's own value / DECADES to the value * DECADES
 SEARCH_HELP = (
-    f"comma list of {' and '.join(FIELDS)}, each alone (a decade either way of the protocol's value) or lr=lo:hi"
+    f"comma list of {' and '.join(FIELDS)}, each by its name (a tenth to ten times the protocol's value) or lr=lo:hi"
 )
 
 
@@ -30,7 +30,7 @@ class Search:
     """
 
     bounds: tuple[tuple[str, float, float], ...]  # (field, low, high)
-    own: tuple[float, ...]  # the protocol's values of these fields
+    protocol_values: tuple[float, ...]  # of these fields
     budget: int
     seeds: tuple[int, ...]
     grace: int
@@ -50,22 +50,24 @@ class Search:
         }
 
     def starts(self) -> list[dict[str, float]]:
-        """The first candidates, the same of every cell: the protocol's own values where the bounds hold them, then the
+        """The first candidates, the same of every cell: the protocol's own values if the bounds hold them, then the
         points of Halton's sequence (1960) on a logarithmic scale, without its first two, a corner and the middle."""
         from scipy.stats import qmc
 
-        within = all(low <= own <= high for own, (_, low, high) in zip(self.own, self.bounds, strict=True))
-        found = [self.first] if within else []
-        number = min(self.budget, self.spread) - len(found)
-        for place in qmc.Halton(len(self.bounds), scramble=False).random(number + 2)[2:]:
-            steps = zip(self.bounds, place, strict=True)
-            found.append({name: float(low * (high / low) ** step) for (name, low, high), step in steps})
-        return found
+        within = all(
+            low <= value <= high for value, (_, low, high) in zip(self.protocol_values, self.bounds, strict=True)
+        )
+        candidates = [self.first] if within else []
+        number = min(self.budget, self.spread) - len(candidates)
+        for point in qmc.Halton(len(self.bounds), scramble=False).random(number + 2)[2:]:
+            steps = zip(self.bounds, point, strict=True)
+            candidates.append({name: float(low * (high / low) ** step) for (name, low, high), step in steps})
+        return candidates
 
     @property
     def first(self) -> dict[str, float]:
         """The protocol's own values, field -> value."""
-        return dict(zip(self.fields, self.own, strict=True))
+        return dict(zip(self.fields, self.protocol_values, strict=True))
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -73,7 +75,7 @@ class Search:
         return tuple(name for name, _, _ in self.bounds)
 
     @property
-    def text(self) -> str:
+    def label(self) -> str:
         """What tells one search from another: "lr=0.01:1 budget=8 seeds=1000"."""
         bounds = ",".join(f"{name}={_short(low)}:{_short(high)}" for name, low, high in self.bounds)
         return f"{bounds} budget={self.budget} seeds={','.join(map(str, self.seeds))}"
@@ -88,7 +90,7 @@ def search_of(record: Mapping[str, Any]) -> Search:
     """The search with that record."""
     return Search(
         bounds=tuple((name, float(low), float(high)) for name, (low, high) in record["search"].items()),
-        own=tuple(float(record["own"][name]) for name in record["search"]),
+        protocol_values=tuple(float(record["own"][name]) for name in record["search"]),
         budget=record["budget"],
         seeds=tuple(record["seeds"]),
         grace=record["grace"],
@@ -97,20 +99,20 @@ def search_of(record: Mapping[str, Any]) -> Search:
     )
 
 
-def read_search(text: str, budget: int, seeds: Sequence[int], protocol: Mapping[str, Any]) -> Search:
+def read_search(search: str, budget: int, seeds: Sequence[int], protocol: Mapping[str, Any]) -> Search:
     """The search of a command line for trials of a protocol. Raises ValueError, in one line."""
     if budget < 1:
-        raise ValueError(f"budget {budget}: allowed is a whole number >= 1")
+        raise ValueError(f"budget {budget}: must be a whole number >= 1")
     if len(seeds) > MOST_SEEDS:
-        raise ValueError(f"seeds: {len(seeds)} for every candidate: allowed are at most {MOST_SEEDS}")
-    named = [item.strip() for item in text.split(",")]
+        raise ValueError(f"seeds: {len(seeds)} for every candidate: must be at most {MOST_SEEDS}")
+    named = [item.strip() for item in search.split(",")]
     bounds = [_bounds(item, protocol) for item in named]
     if len({name for name, _, _ in bounds}) < len(bounds):
-        raise ValueError(f"search {text!r}: allowed is each field once")
+        raise ValueError(f"search {search!r}: must name each field once")
     bounds.sort()
     return Search(
         bounds=tuple(bounds),
-        own=tuple(float(protocol[name]) for name, _, _ in bounds),
+        protocol_values=tuple(float(protocol[name]) for name, _, _ in bounds),
         budget=budget,
         seeds=tuple(seeds),
         grace=max(1, protocol["epochs"] // FACTOR),
@@ -121,25 +123,25 @@ def _bounds(item: str, protocol: Mapping[str, Any]) -> tuple[str, float, float]:
     name, equals, given = item.partition("=")
     if name not in FIELDS:
         raise ValueError(f"search {item!r}: {nearest('field', name, FIELDS)}")
-    own = float(protocol[name])
+    value = float(protocol[name])
     if not equals:
-        if own == 0:
+        if value == 0:
             raise ValueError(
                 f"search {item!r}: the protocol's own {name} is 0, so it needs bounds, as {name}=1e-5:1e-3"
             )
-        return name, own / DECADES, own * DECADES
+        return name, value / DECADES, value * DECADES
     try:
         low, high = (float(bound) for bound in given.split(":"))
     except ValueError:
-        raise ValueError(f"search {item!r}: allowed is {SEARCH_HELP}") from None
+        raise ValueError(f"search {item!r}: must be a {SEARCH_HELP}") from None
     if not 0 < low < high < float("inf"):
-        raise ValueError(f"search {item!r}: allowed is 0 < lo < hi")
+        raise ValueError(f"search {item!r}: must be 0 < lo < hi")
     return name, low, high
 
 
 def check_disjoint(search: Search, seeds: Sequence[int]) -> None:
-    """Raise ValueError where a trial to be reported has a seed on which its hyper-parameters were chosen."""
+    """Raise ValueError if a trial to be reported has a seed on which its hyper-parameters were chosen."""
     if shared := sorted(set(search.seeds) & set(seeds)):
         raise ValueError(
-            f"seeds {', '.join(map(str, shared))}: the hyper-parameters were chosen on them; allowed are all others"
+            f"seeds {', '.join(map(str, shared))}: the hyper-parameters were chosen on them; must be other seeds"
         )

@@ -44,11 +44,11 @@ class TrialSpec(Protocol):
         _check(self)
 
     def record(self) -> dict[str, Any]:
-        """Every field as plain JSON values, but those that came later at their default; an alias is the same trial."""
+        """Every field as plain JSON values, without later ones at their default; an alias is the same trial."""
         values = {name: getattr(self, name) for name in FIELD_ROWS}
-        told = {n: v for n, v in values.items() if not (FIELD_ROWS[n].later and v == FIELD_ROWS[n].default)}
+        stored = {n: v for n, v in values.items() if not (FIELD_ROWS[n].later and v == FIELD_ROWS[n].default)}
         return {
-            **{name: list(value) if isinstance(value, tuple) else value for name, value in told.items()},
+            **{name: list(value) if isinstance(value, tuple) else value for name, value in stored.items()},
             "method": self.method.record(),
             "rate": format(self.rate.normalize(), "f"),
             **({"tuning": self.tuning.record()} if self.tuning else {}),
@@ -87,25 +87,25 @@ def _check(spec: TrialSpec) -> None:
     for name, field_row in FIELD_ROWS.items():
         field_row.check(name, getattr(spec, name))
     if isinstance(spec.method, Dense) and spec.rate != 0:
-        raise ValueError(f"dense at rate {spec.rate}: allowed is 0")
+        raise ValueError(f"dense at rate {spec.rate}: must be 0")
     _check_update(spec)
     if spec.step == "sparse" and not spec.rate:
-        raise ValueError("step sparse at rate 0: allowed is dense")
+        raise ValueError("step sparse at rate 0: must be dense")
     if spec.step == "sparse" and (reason := no_sparse_step(spec.device, spec.precision, spec.pack)):
         raise ValueError(f"step sparse {reason}")
     if spec.warmup_epochs >= spec.epochs:
-        raise ValueError(f"warmup_epochs {spec.warmup_epochs}: allowed is less than the {spec.epochs} epochs")
+        raise ValueError(f"warmup_epochs {spec.warmup_epochs}: must be less than the {spec.epochs} epochs")
 
 
 def _check_update(spec: TrialSpec) -> None:
-    """Whether the fields of optimizer and schedule fit to each other."""
+    """Raise ValueError if the fields of optimizer and schedule do not go together."""
     if spec.nesterov and (spec.optimizer not in with_nesterov() or spec.momentum == 0):
         raise ValueError(
             f"nesterov with {spec.optimizer}, momentum {spec.momentum}: "
-            f"allowed is {' or '.join(with_nesterov())} with momentum > 0"
+            f"must be {' or '.join(with_nesterov())} with momentum > 0"
         )
     for name, field_row in FIELD_ROWS.items():
-        alone, value = schedules_with(name), getattr(spec, name)
-        if alone and field_row.default == () and bool(value) != (spec.schedule in alone):
-            whose = f"the {' or '.join(alone)} schedule, and it alone, has them"
-            raise ValueError(f"{name} {value} with schedule {spec.schedule}: {whose}")
+        schedules, value = schedules_with(name), getattr(spec, name)
+        if schedules and field_row.default == () and bool(value) != (spec.schedule in schedules):
+            must = f"the schedule must be {' or '.join(schedules)}" if value else "must be given"
+            raise ValueError(f"{name} {value} with schedule {spec.schedule}: {must}")

@@ -40,7 +40,7 @@ def layer_step(kind: Kind, weights: int, live: int, background: Background) -> S
 def first_convolution_step(weights: int, live: int, background: Background) -> Step:
     """The step kind of a convolution of the images if all behind it is a fused tail (`bench.engine.steps.fused_tail`).
 
-    A sparse one gives its outputs as the tail needs them, and leaves pooling to the tail; alone it would not pay.
+    A sparse one gives its outputs as the tail needs them, and leaves pooling to the tail; singly it is no faster.
     """
     return "sparse" if background == "prune" and live <= FIRST_CONVOLUTION * weights else "dense"
 
@@ -55,12 +55,12 @@ def resolve_step(
     rate: Decimal,
     shapes: Mapping[str, Shape],
 ) -> Step:
-    """The step kind of a trial: `asked`, or for "auto" sparse where that pays at least one layer at the trial's rate.
+    """The step kind of a trial: `asked`; for "auto" sparse if that is faster for a layer or more at its rate.
 
     Rate 0 is dense whatever is asked for: the baseline is one trial.
 
     Args:    shapes: weight name -> shape, in the order in which the layers run.
-    Raises:  ValueError where a sparse step is asked for and there is none.
+    Raises:  ValueError if a sparse step is asked for and there is none.
 
     >>> shapes = {"fc1.weight": (300, 784), "fc2.weight": (10, 300)}
     >>> how = {"device": "cpu", "precision": "float32", "pack": "single", "background": "freeze", "shapes": shapes}
@@ -74,24 +74,22 @@ def resolve_step(
         if reason:
             raise ValueError(f"step sparse {reason}")
         return "sparse"
-    pays = any(
-        layer_step(kind_of(shape, place), prod(shape), live_count(Fraction(rate), prod(shape)), background) == "sparse"
-        for place, shape in enumerate(shapes.values())
-    )
-    return "sparse" if pays and not reason else "dense"
+    sizes = ((kind_of(shape, position == 0), prod(shape)) for position, shape in enumerate(shapes.values()))
+    steps = [layer_step(kind, size, live_count(Fraction(rate), size), background) for kind, size in sizes]
+    return "sparse" if "sparse" in steps and not reason else "dense"
 
 
-def kind_of(shape: Shape, place: int) -> Kind:
-    """The kind of the layer with this weight, the place-th to run."""
+def kind_of(shape: Shape, is_first: bool) -> Kind:
+    """The kind of the layer with this weight; the first layer reads the images."""
     if len(shape) == 4:
         return "conv"
-    return "linear" if place else "first"
+    return "first" if is_first else "linear"
 
 
 def no_sparse_step(device: str, precision: str, pack: Pack) -> str:
-    """Why there is no sparse step on this device in this precision and pack kind; "" where there is one."""
+    """Why there is no sparse step on this device in this precision and pack kind; "" if there is one."""
     if device != "cpu":
-        return f"on {device}: allowed on the cpu"
+        return f"on {device}: the device must be cpu"
     if pack != "single":
-        return f"with pack {pack}: allowed with pack single"
-    return "" if precision in ("float32", "float64") else f"in {precision}: allowed in float32 and float64"
+        return f"with pack {pack}: the pack must be single"
+    return "" if precision in ("float32", "float64") else f"in {precision}: the precision must be float32 or float64"

@@ -20,6 +20,6 @@ def stream(seed: int, *purpose: str) -> np.random.RandomState:
     >>> int(stream(0, "order").randint(1000)), int(stream(0, "init", "fc1.weight").randint(1000))
     (320, 586)
     """
-    text = "\x00".join((str(seed), *purpose))
-    words = np.frombuffer(hashlib.sha256(text.encode()).digest(), dtype=">u4")
+    name = "\x00".join((str(seed), *purpose))
+    words = np.frombuffer(hashlib.sha256(name.encode()).digest(), dtype=">u4")
     return np.random.RandomState(words.astype(np.uint32))

@@ -24,7 +24,7 @@ class Sweep:
     methods: Mapping[str, Method]  # canonical name -> method
     rates: Sequence[Decimal]
     seeds: Sequence[int]
-    dense: bool  # train the dense baseline along
+    dense: bool  # train the dense baseline too
     classes: int  # of the data set
     protocol: Mapping[str, Any]  # the other fields of TrialSpec; `step` and `pack` may be "auto"
     chosen: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # cell key -> values that `tune` chose
@@ -46,29 +46,29 @@ class Sweep:
 
     @property
     def default_name(self) -> str:
-        """What the sweep is called where nobody named it: "mnist-lenet-5-caffe"."""
+        """What the sweep is called if nobody named it: "mnist-lenet-5-caffe"."""
         return f"{self.protocol['dataset']}-{self.protocol['model']}".replace("@", "-")
 
     def grid(self) -> str:
         """The shape of the sweep in a line: "grid: 2 methods × 5 rates × 5 seeds + dense × 5 seeds = 55 trials"."""
         specs, seeds = self.trials(), len(self.seeds)
-        others = [spec for spec in specs if not isinstance(spec.method, Dense)]
-        methods, rates = len({key_of(spec.method.record()) for spec in others}), len({spec.rate for spec in others})
-        parts = [f"{counted(methods, 'method')} × {counted(rates, 'rate')} × {counted(seeds, 'seed')}"]
-        if len(others) < len(specs):
+        rated = [spec for spec in specs if not isinstance(spec.method, Dense)]
+        methods, rates = len({key_of(spec.method.record()) for spec in rated}), len({spec.rate for spec in rated})
+        products = [f"{counted(methods, 'method')} × {counted(rates, 'rate')} × {counted(seeds, 'seed')}"]
+        if len(rated) < len(specs):
             dense = f"dense × {counted(seeds, 'seed')}"
-            parts = [*parts, dense] if others else [dense]
-        return f"grid: {' + '.join(parts)} = {counted(len(specs), 'trial')}"
+            products = [*products, dense] if rated else [dense]
+        return f"grid: {' + '.join(products)} = {counted(len(specs), 'trial')}"
 
     def _resolved(self, method: Method, rate: Decimal) -> dict[str, str]:
         """The kinds of pack and step of a trial."""
-        p = self.protocol
-        device, shapes = p.get("device", "cpu"), MODELS[p["model"]].layers(self.classes)
-        pack = resolve_pack(p["pack"], device=device, shapes=shapes)
+        protocol = self.protocol
+        device, shapes = protocol.get("device", "cpu"), MODELS[protocol["model"]].layers(self.classes)
+        pack = resolve_pack(protocol["pack"], device=device, shapes=shapes)
         step = resolve_step(
-            p["step"],
+            protocol["step"],
             device=device,
-            precision=p["precision"],
+            precision=protocol["precision"],
             pack=pack,
             background=method.background,
             rate=rate,
@@ -84,7 +84,7 @@ class Sweep:
 def data_and_model(dataset: str, model: str | None, initialiser: str) -> dict[str, str]:
     """The checked names of data set, model and initialiser, with the content hash of the data.
 
-    Raises ValueError where a name is unknown or the model does not fit the data's shape.
+    Raises ValueError if a name is unknown or the model does not fit the data's shape.
     """
     data = row_of(dataset)
     if initialiser not in INITIALISERS:

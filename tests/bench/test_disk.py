@@ -24,9 +24,9 @@ def test_a_file_is_replaced_as_a_whole_and_nothing_is_left_beside_it(tmp_path: P
 def test_a_lock_keeps_others_out_until_it_is_released(tmp_path: Path) -> None:
     """Of a file and of a folder; another opening of the same file stands for another process."""
     (tmp_path / "file").touch()
-    with locked(tmp_path / "file"), (tmp_path / "file").open() as other, pytest.raises(BlockingIOError):
-        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with locked(tmp_path / "file"), (tmp_path / "file").open() as second_opening, pytest.raises(BlockingIOError):
+        fcntl.flock(second_opening, fcntl.LOCK_EX | fcntl.LOCK_NB)
     with locked(tmp_path), locked(tmp_path / "file"):
         pass
-    with (tmp_path / "file").open() as other:
-        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with (tmp_path / "file").open() as second_opening:
+        fcntl.flock(second_opening, fcntl.LOCK_EX | fcntl.LOCK_NB)

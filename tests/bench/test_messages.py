@@ -35,9 +35,9 @@ def test_said_soon_where_the_checks_take_long(
 
 def test_an_unknown_name_is_told_with_the_nearest_known_one() -> None:
     assert nearest("model", "lenet", ["vgg", "lenet-5"]) == (
-        "unknown model 'lenet': allowed are vgg, lenet-5; did you mean lenet-5?"
+        "unknown model 'lenet': must be one of vgg, lenet-5; did you mean lenet-5?"
     )
-    assert nearest("model", "x", ["vgg", "lenet-5"]) == "unknown model 'x': allowed are vgg, lenet-5"
+    assert nearest("model", "x", ["vgg", "lenet-5"]) == "unknown model 'x': must be one of vgg, lenet-5"
 
 
 def test_an_exception_is_one_line_of_limited_length() -> None:

@@ -111,7 +111,7 @@ def test_data_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_unknown_data_set_names_the_known_and_the_nearest() -> None:
-    with pytest.raises(DataError, match=r"^unknown data set 'minst': allowed are digits, .*; did you mean mnist\?$"):
+    with pytest.raises(DataError, match=r"^unknown data set 'minst': must be one of digits, .*; did you mean mnist\?$"):
         load("minst")
 
 

@@ -173,7 +173,7 @@ def test_checksum_sees_names_dtypes_shapes_and_values_but_no_layout() -> None:
 
 def test_unknown_initialiser() -> None:
     with pytest.raises(
-        ValueError, match=r"^unknown initialiser 'xavier': allowed are xavier-normal, xavier-uniform, he-normal"
+        ValueError, match=r"^unknown initialiser 'xavier': must be one of xavier-normal, xavier-uniform, he-normal"
     ):
         initialised(nn.Linear(2, 2), "xavier")
 

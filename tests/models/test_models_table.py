@@ -138,7 +138,7 @@ def test_build_leaves_the_random_state() -> None:
 
 def test_unknown_model_names_the_known_and_the_nearest() -> None:
     with pytest.raises(
-        ValueError, match=r"^unknown model 'lenet-5': allowed are lenet-300-100, .*; did you mean lenet-5-caffe"
+        ValueError, match=r"^unknown model 'lenet-5': must be one of lenet-300-100, .*; did you mean lenet-5-caffe"
     ):
         build("lenet-5", 10)
 

@@ -19,5 +19,5 @@ def counted(some: int, many: int) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("many", [some, pytest.param(many, marks=pytest.mark.slow)])
 
 
-def share(found: Sequence[bool]) -> float:
-    return float(np.mean(found))
+def share(outcomes: Sequence[bool]) -> float:
+    return float(np.mean(outcomes))

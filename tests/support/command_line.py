@@ -71,10 +71,10 @@ def stored(folder: Path) -> dict[str, dict[str, str]]:
         if key not in TIMES:
             by_run.setdefault(run, {})[f"{key} at {step}"] = repr(value)
     for run, status, start in runs:
-        found = by_run.get(run, {})
-        if "bench.run_key" in found:
-            before = rows.get(found["bench.run_key"], {"status": ""})["status"]
+        fields = by_run.get(run, {})
+        if "bench.run_key" in fields:
+            before = rows.get(fields["bench.run_key"], {"status": ""})["status"]
             assert (before, status) != ("FINISHED", "FINISHED"), "a run key is stored twice"
             if before != "FINISHED":  # beside it may stand what a killed driver left half-written
-                rows[found["bench.run_key"]] = {**found, "run": run, "status": status, "start": str(start)}
+                rows[fields["bench.run_key"]] = {**fields, "run": run, "status": status, "start": str(start)}
     return rows

@@ -25,9 +25,9 @@ OPTIMIZERS: dict[str, dict[str, Any]] = {
 }
 
 
-def pack_of(kind: str, cells: tuple[tuple[str, str, int], ...] = CELLS, **fields: Any) -> list[TrialSpec]:
+def pack_of(pack_kind: str, cells: tuple[tuple[str, str, int], ...] = CELLS, **fields: Any) -> list[TrialSpec]:
     """Trials of mixed methods, rates and seeds."""
-    return [spec(method, rate, seed=seed, pack=kind, **fields) for method, rate, seed in cells]
+    return [spec(method, rate, seed=seed, pack=pack_kind, **fields) for method, rate, seed in cells]
 
 
 def prepared(specs: list[TrialSpec]) -> list[Trial]:
@@ -40,17 +40,19 @@ def prepared(specs: list[TrialSpec]) -> list[Trial]:
 def after(specs: list[TrialSpec], trials: list[Trial], steps: int) -> list[dict[str, Tensor]]:
     """The state of each trial's model after so many steps of 10 images, trained as the first spec's pack kind says."""
     alone = specs[0].pack == "single"
-    groups = [[place] for place in range(len(specs))] if alone else [list(range(len(specs)))]
-    for places in groups:
-        trainer = trainer_of(specs[places[0]], [trials[place] for place in places])
+    groups = [[position] for position in range(len(specs))] if alone else [list(range(len(specs)))]
+    for positions in groups:
+        trainer = trainer_of(specs[positions[0]], [trials[position] for position in positions])
         random, left = torch.Generator().manual_seed(1), steps
         while left > 0:
             order = torch.randperm(360, generator=random)[: left * 10]
-            trainer.epoch([order for _ in places], [None for _ in places], lambda step: specs[0].lr)
+            trainer.epoch([order for _ in positions], [None for _ in positions], lambda step: specs[0].lr)
             left -= len(order) // 10
         trainer.write_back()
     return [{name: value.clone() for name, value in trial.model.state_dict().items()} for trial in trials]
 
 
-def difference(one: list[dict[str, Tensor]], other: list[dict[str, Tensor]]) -> float:
-    return max(float((a[n] - b[n]).abs().max()) for a, b in zip(one, other, strict=True) for n in a)
+def difference(states: list[dict[str, Tensor]], expected: list[dict[str, Tensor]]) -> float:
+    """The largest difference of a value between two lists of states."""
+    pairs = zip(states, expected, strict=True)
+    return max(float((value - wanted[name]).abs().max()) for state, wanted in pairs for name, value in state.items())

@@ -10,7 +10,7 @@ from typing import Any
 
 from mlflow import MlflowClient
 from mlflow.entities import Metric, RunTag
-from trial_frames import figures, group_key, key, text
+from trial_frames import figures, group_key, key, spec_json
 
 from bench import names
 
@@ -38,13 +38,14 @@ class Store:
         self, spec: dict[str, Any], method: str, accuracy: float | None, started: int = 1_000, status: str = "FINISHED",
         epochs: Mapping[str, Sequence[float]] | None = None, final: Mapping[str, float] | None = None, **tags: str,
     ) -> str:  # fmt: skip
-        """A trial's run: its figures by epoch (the training loss where none are given), and final ones."""
-        own = {
-            names.KIND: names.TRIAL, names.RUN_KEY: key(spec), names.GROUP_KEY: group_key(spec), names.SPEC: text(spec),
-            names.METHOD: method, names.OUTCOME: names.DONE, names.INIT_SHA256: f"init-{spec['seed']}",
-            names.GIT_COMMIT: "c0ffee", names.GIT_DIRTY: "true", "bench.python": "3.11.7", **tags,
+        """A trial's run: its figures by epoch (the training loss if none are given), and final ones."""
+        tags_of_trial = {
+            names.KIND: names.TRIAL, names.RUN_KEY: key(spec), names.GROUP_KEY: group_key(spec),
+            names.SPEC: spec_json(spec), names.METHOD: method, names.OUTCOME: names.DONE,
+            names.INIT_SHA256: f"init-{spec['seed']}", names.GIT_COMMIT: "c0ffee",
+            names.GIT_DIRTY: "true", "bench.python": "3.11.7", **tags,
         }  # fmt: skip
-        run = self.client.create_run(self.experiment, start_time=started, tags=own).info.run_id
+        run = self.client.create_run(self.experiment, start_time=started, tags=tags_of_trial).info.run_id
         known = figures(spec["rate"], spec["method"]["background"], accuracy)
         points = [Metric(name, value, started, 0) for name, value in {**known, **(final or {})}.items()]
         for name, values in (epochs or {names.TRAIN_LOSS: [1 / (epoch + 1) for epoch in range(3)]}).items():

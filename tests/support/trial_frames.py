@@ -31,14 +31,14 @@ def spec_of(method: str, rate: str, seed: int, record: dict[str, Any] | None = N
 
 
 def key(spec: dict[str, Any]) -> str:
-    return hashlib.sha256(text(spec).encode()).hexdigest()
+    return hashlib.sha256(spec_json(spec).encode()).hexdigest()
 
 
 def group_key(spec: dict[str, Any]) -> str:
     return key({name: value for name, value in spec.items() if name != "seed"})
 
 
-def text(spec: dict[str, Any]) -> str:
+def spec_json(spec: dict[str, Any]) -> str:
     return json.dumps(spec, sort_keys=True, separators=(",", ":"))
 
 
@@ -86,8 +86,8 @@ def trial(
         "weights_sha256": "", "started": 0, "git_commit": "",
         "git_dirty": False,
     }  # fmt: skip
-    made = figures(rate, DENSE if method == DENSE else spec["method"]["background"], accuracy, collapsed)
-    return {**identity, **spec_columns(spec, method), **made}
+    metrics = figures(rate, DENSE if method == DENSE else spec["method"]["background"], accuracy, collapsed)
+    return {**identity, **spec_columns(spec, method), **metrics}
 
 
 def frame(rows: list[dict[str, Any]]) -> pd.DataFrame:

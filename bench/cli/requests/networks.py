@@ -40,6 +40,6 @@ class VerifyRequest:
 class NarrowRequest:
     """The store's networks with narrower values."""
 
-    value_dtype: str = option("--value-dtype", "Types, comma list.", default=",".join(NARROWER))
+    value_dtype: str = option("--value-dtype", "Types of the values, comma list.", default=",".join(NARROWER))
     name: str | None = option("--name", "Only the trials of this sweep.")
     data_root: Path | None = DATA_ROOT()

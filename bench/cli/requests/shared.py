@@ -12,10 +12,16 @@ from bench.cli.options import option
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 
-RATES = partial(option, "--rates", f"Not trained: {RATES_HELP}.")
+RATES = partial(option, "--rates", f"Fraction not trained: {RATES_HELP}.")
 DATASET = partial(option, "--dataset", "Data set: see `list datasets`, or folder:PATH.", default="digits")
 MODEL = partial(option, "--model", "Network; see `list models`.  [default: the data set's own]")
-DEVICE = partial(option, "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+DEVICE = partial(
+    option,
+    "--device",
+    "Device; auto: cuda if there is one.",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+)
 DATA_ROOT = partial(option, "--data-root", "Folder of the data sets.", type=click.Path(path_type=Path))
 PLUGINS = partial(
     option, "--plugin", "Module or .py file with a METHODS table; may be repeated.", default=(), multiple=True

@@ -18,19 +18,19 @@ BATCH_SIZE = partial(option, "--batch-size", "Images per step.", type=int, defau
 AUGMENTATION = partial(
     option,
     "--augmentation",
-    "Of training images: flip, translation by up to 4 pixels.",
+    "Augmentation of training images: flip, translation by up to 4 pixels.",
     type=click.Choice(get_args(Augmentation)),
     default=Protocol.augmentation,
 )
 ROUNDS = partial(option, "--rounds", type=int)
-JSON = partial(option, "--json", "Write the figures to this file.", type=FILE)
+JSON = partial(option, "--json", "Write the measurements to this file.", type=FILE)
 
 
 @dataclass(frozen=True, kw_only=True)
 class MethodsRequest:
     """Methods × rates of a network, with the dense one."""
 
-    methods: str = option("--methods", "Comma list.", default="freeze,snip")
+    methods: str = option("--methods", "Methods, comma list.", default="freeze,snip")
     rates: str = RATES(default="0.99")
     dataset: str = DATASET()
     model: str | None = MODEL()
@@ -43,14 +43,14 @@ class StepRequest(MethodsRequest):
     batch_size: int = BATCH_SIZE()
     augmentation: Augmentation = AUGMENTATION()
     precisions: str = option(
-        "--precision", "Also the dense step in these, comma list of bfloat16, float64.", default=""
+        "--precision", "Time the dense step in these precisions too, comma list of bfloat16, float64.", default=""
     )
     steps: int = option("--steps", "Steps of one variant before the next has its turn.", type=int, default=25)
     rounds: int = ROUNDS("How often each variant has its turn.", default=30)
     data_root: Path | None = DATA_ROOT()
     device: str = DEVICE()
     packs: str = option(
-        "--packs", "Also packs of so many trials, comma list, in each kind of batched step.", default=""
+        "--packs", "Time packs of so many trials too, comma list, in each kind of batched step.", default=""
     )
     json: Path | None = JSON()
 
@@ -71,7 +71,7 @@ class TrialsRequest(MethodsRequest):
 class ScoringRequest(MethodsRequest):
     """The choice of the live weights."""
 
-    methods: str = option("--methods", "Comma list.", default=",".join(METHODS), show_default="all")
+    methods: str = option("--methods", "Methods, comma list.", default=",".join(METHODS), show_default="all")
     rounds: int = ROUNDS("How often each choice is made.", default=3)
     device: str = DEVICE()
     json: Path | None = JSON()

@@ -46,7 +46,7 @@ class Compared(Filters):
     format: Format = option("--format", type=click.Choice(get_args(Format)), default="github", before="name")
     reference: str = REFERENCE(before="name")
     alpha: float = option("--alpha", "Level of the tests.", type=float, default=0.05, before="name")
-    metric: str = option("--metric", "Figure in the cells.", default="test_accuracy", before="name")
+    metric: str = option("--metric", "Metric in the cells.", default="test_accuracy", before="name")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,14 +56,14 @@ class TableRequest(Compared):
     test: Test = TEST()
     margin: float | None = option(
         "--margin",
-        "Of equivalence: percentage points of an accuracy, else the figure's own unit."
+        "Margin of equivalence: percentage points of an accuracy, else the metric's own unit."
         "  [default: 0.5 for accuracies, none for others]",
         type=float,
     )
-    controls: bool = option("--controls", "Sanity controls beside their methods.", default=False, is_flag=True)
+    controls: bool = option("--controls", "Show sanity controls beside their methods.", default=False, is_flag=True)
     published: bool = option(
         "--published",
-        "Published figures beside these, and how their protocols differ.",
+        "Show published results beside these, and how their protocols differ.",
         default=False,
         is_flag=True,
     )
@@ -93,11 +93,12 @@ class PowerRequest(Compared):
 
     difference: float | None = option(
         "--difference",
-        "To be found: percentage points of an accuracy, else the figure's own unit.  [default: 0.5 for accuracies]",
+        "Difference to be found: percentage points of an accuracy, else the metric's own unit."
+        "  [default: 0.5 for accuracies]",
         type=float,
         before="format",
     )
-    power: float = option("--power", "Probability to find it.", type=float, default=0.8, before="format")
+    power: float = option("--power", "Probability of finding it.", type=float, default=0.8, before="format")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +111,7 @@ class PlotRequest(Filters):
     )
     metric: str | None = option(
         "--metric",
-        "Figure over the rates, the epochs or the stored bytes."
+        "Metric over the rates, the epochs or the stored bytes."
         "  [default: test_accuracy; grad_norm_live for gradients]",
         before="name",
     )
@@ -123,9 +124,9 @@ class ListRequest:
     what: Listing = argument(type=click.Choice(get_args(Listing)))
     format: ListFormat = option("--format", type=click.Choice(get_args(ListFormat)), default="plain")
     plugins: tuple[str, ...] = PLUGINS()
-    name: str | None = option("--name", "Of trials: only those of this sweep.")
+    name: str | None = option("--name", "List only the trials of this sweep.")
     columns: str | None = option(
-        "--columns", "Of trials: only these, comma list.  [default: csv has all, a table the main ones]"
+        "--columns", "List only these columns of the trials, comma list.  [default: csv has all, a table the main ones]"
     )
 
 

@@ -21,17 +21,17 @@ from bench.trial.search import SEARCH_HELP
 class SweepRequest:
     """Methods × rates × seeds of a protocol, and the machine to train them on."""
 
-    methods: str = option("--methods", "Comma list; name:field=value sets a field.", default="freeze,snip")
+    methods: str = option("--methods", "Methods, comma list; name:field=value sets a field.", default="freeze,snip")
     rates: str = RATES(default="0.9:0.995")
-    seeds: str = option("--seeds", f"{SEEDS_HELP}.", default="5")
+    seeds: str = option("--seeds", f"Seeds: {SEEDS_HELP}.", default="5")
     dataset: str = DATASET()
     model: str | None = MODEL()
     name: str | None = option("--name", "Name of the sweep.  [default: DATASET-MODEL]")
-    dense: bool = option("--dense/--no-dense", "Train the dense baseline along.", default=True)
+    dense: bool = option("--dense/--no-dense", "Train the dense baseline too.", default=True)
     device: str = DEVICE()
     cpus_per_trial: int = option("--cpus-per-trial", "Threads of a trial.", type=int, default=1)
     gpus_per_trial: float | None = option(
-        "--gpus-per-trial", "GPUs of a trial, 0.25 = four share one.  [default: 1 on cuda]", type=float
+        "--gpus-per-trial", "GPUs of a trial; 0.25: four trials share one.  [default: 1 on cuda]", type=float
     )
     address: str | None = option("--address", "Join the Ray cluster at this address.")
     data_root: Path | None = DATA_ROOT()
@@ -70,7 +70,7 @@ class RunRequest(SweepRequest):
     )
     tuned: str | None = option(
         "--tuned",
-        "Train each method and rate with the values that `tune` chose for it; SEARCH: which, where several fit.",
+        "Train each method and rate with the values that `tune` chose for it; SEARCH: which, if several fit.",
         is_flag=False,
         flag_value="",
         metavar="[SEARCH]",
@@ -81,12 +81,12 @@ class RunRequest(SweepRequest):
 class TuneRequest(SweepRequest):
     """A sweep whose hyper-parameters are to be chosen."""
 
-    search: str = option("--search", f"What: {SEARCH_HELP}.", default="lr", before="seeds")
+    search: str = option("--search", f"What to search: {SEARCH_HELP}.", default="lr", before="seeds")
     budget: int = option(
         "--budget", "Candidates for each method and rate, and for dense.", type=int, default=8, before="seeds"
     )
     seeds: str = option(
         "--seeds",
-        "Of every candidate, and of no trial that is reported: first:last, or a comma list.",
+        "Seeds of every candidate, and of no trial that is reported: first:last, or a comma list.",
         default="1000:1000",
     )

@@ -58,7 +58,7 @@ class SparseNetwork:
             # have no outputs of dead weights that could be computed once.
             still = spec.augmentation == "none" and not trial.train.channels_last
             layer_input = replace(layer_input, is_image=layer_input.is_image and still)
-            layer_kind = kind_of(tuple(mask.shape), place=0 if layer_input.is_image else 1)
+            layer_kind = kind_of(tuple(mask.shape), layer_input.is_image)
             if layer_step(layer_kind, mask.numel(), int(mask.sum()), background) == "sparse":
                 replaced[id(layers[name])] = self._layer(name, layers[name], mask, layer_input)
         tail = fused_tail_of(trial.model, twin(trial.model, replaced), replaced, images)

@@ -227,7 +227,7 @@ def test_types_that_do_not_fit() -> None:
     given |= {"image_shape": (1, 28, 28), "classes": 10, "test_accuracy": 0.5}
     with pytest.raises(ValueError, match="value type float64: must not be wider than float32"):
         write(**given, value_type="float64")
-    with pytest.raises(ValueError, match=r"unknown value type 'int9': allowed are .*; did you mean int8\?"):
+    with pytest.raises(ValueError, match=r"unknown value type 'int9': must be one of .*; did you mean int8\?"):
         write(**given, value_type="int9")
 
 
@@ -249,7 +249,7 @@ def remade(data: bytes, **changed: Any) -> bytes:
         ({"live": [1, 2]}, "live weights of 2 layers: lenet-300-100 has 3"),
         ({"live": [10**12, 0, 0]}, "live weights, but 1000000000000 are declared"),
         ({"live": [-1, 0, 0]}, "header, live.0: Input should be greater than or equal to 0, found '-1'"),
-        ({"value_type": "float23"}, "unknown value type 'float23': allowed are float64, float32"),
+        ({"value_type": "float23"}, "unknown value type 'float23': must be one of float64, float32"),
         ({"value_type": "float64"}, "plane"),
         ({"classes": 11}, "are declared"),
         ({"image_shape": [1, 28, 29]}, "lenet-300-100 takes others"),

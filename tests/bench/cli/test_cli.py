@@ -49,40 +49,40 @@ def complaint(capsys: pytest.CaptureFixture[str], folder: Path, *arguments: str)
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--rates", "1.5"], "rate 1.5: allowed is 0 <= rate < 1"),
-        (["--rates", "-0.1"], "rate -0.1: allowed is 0 <= rate < 1"),
+        (["--rates", "1.5"], "rate 1.5: must be 0 <= rate < 1"),
+        (["--rates", "-0.1"], "rate -0.1: must be 0 <= rate < 1"),
         (["--rates", "abc"], "'abc' is not a number"),
         (["--rates", "0.9:"], "rates '0.9:'"),
         (["--rates", "0.995:0.9"], "lo <= hi"),
         (["--methods", "frezee"], "did you mean freeze?"),
         (["--methods", "grasp:temprature=1"], "did you mean temperature?"),
-        (["--methods", "grasp:temperature=x"], "temperature 'x' is not a float"),
+        (["--methods", "grasp:temperature=x"], "temperature 'x': must be a number"),
         (["--methods", "grasp:scope=local"], "scope 'local': must be one of global, uniform, er, erk"),
         (["--model", "lenet-5-cafe"], "did you mean lenet-5-caffe?"),
         (["--dataset", "mnits"], "did you mean mnist?"),
         (["--initialiser", "xavier"], "did you mean xavier-normal?"),
         (["--seeds", "0"], "seeds '0'"),
         (["--seeds", "-3"], "seeds '-3'"),
-        (["--epochs", "0"], "epochs 0: allowed is a whole number >= 1"),
+        (["--epochs", "0"], "epochs 0: must be a whole number >= 1"),
         (["--epochs", "-1"], "epochs -1"),
         (["--batch-size", "0"], "batch_size 0"),
         (["--batch-size", "-5"], "batch_size -5"),
         (["--cpus-per-trial", "0"], "cpus-per-trial 0"),
-        (["--cpus-per-trial", "9999"], "cpus-per-trial 9999: allowed is at most"),
-        (["--address", "nowhere"], "allowed is HOST:PORT or ray://HOST:PORT"),
+        (["--cpus-per-trial", "9999"], "cpus-per-trial 9999: must be at most"),
+        (["--address", "nowhere"], "must be HOST:PORT or ray://HOST:PORT"),
         (["--address", "127.0.0.1:1"], "no answer"),
         (["--criterion-per-class", "5000"], "5000"),
         (["--validation-fraction", "0.0001"], "0.0001"),
         (["--methods", "grasp:temperature=0"], "must be temperature > 0"),
         (["--optimizer", "adam"], "needs --lr"),
-        (["--gamma", "0.5"], "the step schedule alone has it"),
+        (["--gamma", "0.5"], "the schedule must be step"),
         (["--tf32"], "--tf32 on the cpu"),
         (["--name", 'a"b'], "must be 1 to 200 letters"),
-        (["--executor", "local", "--address", "x"], "only ray has it"),
+        (["--executor", "local", "--address", "x"], "the executor must be ray"),
         (["--gpus-per-trial", "0.5", "--device", "cpu"], "gpus-per-trial 0.5 on cpu"),
         (["--max-retries", "-1"], "max-retries -1"),
         (["--plugin", "nowhere.py"], "no such file"),
-        (["--step", "sparse", "--precision", "bfloat16"], "step sparse in bfloat16: allowed in float32 and float64"),
+        (["--step", "sparse", "--precision", "bfloat16"], "in bfloat16: the precision must be float32 or float64"),
         (["--step", "spares"], "'--step': 'spares' is not one of"),
         (["--frobnicate"], "No such option"),
         (["extra"], "unexpected extra argument"),
@@ -101,18 +101,18 @@ def test_a_model_must_fit_the_data(
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("source", "said"),
     [
         ("def broken(:", "SyntaxError"),
         ("import not_there", "ModuleNotFoundError: No module named 'not_there'"),
-        ("METHODS = {'mine': 3}", "a dict of name -> methods.Method"),
-        ("", "needs a module-level METHODS"),
+        ("METHODS = {'mine': 3}", "dict of name -> bench.methods.Method"),
+        ("", "must have METHODS, a module-level"),
     ],
 )
 def test_a_broken_plugin(
-    capsys: pytest.CaptureFixture[str], folder: Path, monkeypatch: pytest.MonkeyPatch, text: str, said: str
+    capsys: pytest.CaptureFixture[str], folder: Path, monkeypatch: pytest.MonkeyPatch, source: str, said: str
 ) -> None:
-    (folder / "mine.py").write_text(text)
+    (folder / "mine.py").write_text(source)
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     assert said in complaint(capsys, folder, "run", "--plugin", str(folder / "mine.py"))
 
@@ -139,7 +139,7 @@ def test_the_pages_need_a_free_port(capsys: pytest.CaptureFixture[str], folder: 
         (["gradients", "-o", "a.png", "--metric", "grad_norm_liv"], "did you mean grad_norm_live?"),
         (["storage", "-o", "a.png", "--metric", "grad_norm_live"], "unknown metric of plot storage 'grad_norm_live'"),
         (["ranks", "-o", "a.png", "--metric", "stored_bytes"], "unknown metric of plot ranks 'stored_bytes'"),
-        (["accuracy", "-o", "a.png", "--rates", "1.5"], "rate 1.5: allowed is 0 <= rate < 1"),
+        (["accuracy", "-o", "a.png", "--rates", "1.5"], "rate 1.5: must be 0 <= rate < 1"),
     ],
 )
 def test_wrong_plots(capsys: pytest.CaptureFixture[str], folder: Path, arguments: list[str], said: str) -> None:
@@ -155,7 +155,7 @@ def test_wrong_plots(capsys: pytest.CaptureFixture[str], folder: Path, arguments
         (["--alpha", "0"], "alpha 0.0: must be above 0 and below 1"),
         (["--metric", "test_acuracy"], "did you mean test_accuracy?"),
         (["--metric", "train_loss"], "metric train_loss: needs --difference, in its own unit"),
-        (["--rates", "1.5"], "rate 1.5: allowed is 0 <= rate < 1"),
+        (["--rates", "1.5"], "rate 1.5: must be 0 <= rate < 1"),
         (["--format", "pdf"], "'pdf' is not one of"),
     ],
 )
@@ -248,7 +248,7 @@ def test_run_table_and_second_run(folder: Path) -> None:
     for wrong, said in (
         (("trials", "--columns", "methd"), "did you mean method?"),
         (("trials", "--name", "agan"), "did you mean again?"),
-        (("models", "--columns", "name"), "--columns with list models: trials alone have it"),
+        (("models", "--columns", "name"), "--columns with list models: must be with list trials"),
     ):
         done = called(folder, "list", *wrong)
         assert done.returncode == 2 and said in done.stderr

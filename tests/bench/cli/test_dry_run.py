@@ -47,12 +47,12 @@ def test_what_is_done_is_not_estimated(folder: Path, capsys: pytest.CaptureFixtu
 
 def test_the_sum_by_hand() -> None:
     fields = {"background": "freeze", "rate": "0.9", "step_seconds": 0.001, "peak_bytes": 10**9}
-    found = [Estimate(step="dense", trials=3, trial_seconds=1200, **fields)]
-    text = as_text([*found, Estimate(step="sparse", trials=4, trial_seconds=900, **fields)], 2, spec())
-    assert "2.0 h of one worker; about 1.0 h with 2 at a time; 2,000 MB of the" in text
-    assert "| dense  | freeze       | 0.9           | 3        | 1.00      | 20.0 min | 1,000     |" in text
-    assert "at a time" not in as_text(found, None, spec())
-    assert "together in a batched step they take less time" in as_text(found, None, spec(pack="vmap"))
+    dense = [Estimate(step="dense", trials=3, trial_seconds=1200, **fields)]
+    shown = as_text([*dense, Estimate(step="sparse", trials=4, trial_seconds=900, **fields)], 2, spec())
+    assert "2.0 h of one worker; about 1.0 h with 2 at a time; 2,000 MB of the" in shown
+    assert "| dense  | freeze       | 0.9           | 3        | 1.00      | 20.0 min | 1,000     |" in shown
+    assert "at a time" not in as_text(dense, None, spec())
+    assert "together in a batched step they take less time" in as_text(dense, None, spec(pack="vmap"))
 
 
 def test_what_would_fail_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,36 +13,36 @@ from bench.cli.grammar import GRID, parse_rates, parse_seeds
 rates = st.decimals(0, Decimal("0.999999"), places=6)
 
 
-def texts(text: str) -> list[str]:
-    return [str(r) for r in parse_rates(text)]
+def rates_of(written: str) -> list[str]:
+    return [str(r) for r in parse_rates(written)]
 
 
 def test_rates_by_example() -> None:
-    assert texts("0.9") == ["0.9"]
-    assert texts("0.99,0.9, 0.9") == ["0.9", "0.99"]
-    assert texts("0.9:0.995") == ["0.9", "0.95", "0.98", "0.99", "0.995"]
-    assert texts("0.91:0.97") == ["0.91", "0.95", "0.97"]
-    assert texts("0.9:0.9") == ["0.9"]
-    assert texts("0.9:0.999:3") == ["0.9", "0.99", "0.999"]
-    assert texts("0:0.99:3") == ["0", "0.9", "0.99"]
-    assert texts("0.5,0.9:0.95") == ["0.5", "0.9", "0.95"]
+    assert rates_of("0.9") == ["0.9"]
+    assert rates_of("0.99,0.9, 0.9") == ["0.9", "0.99"]
+    assert rates_of("0.9:0.995") == ["0.9", "0.95", "0.98", "0.99", "0.995"]
+    assert rates_of("0.91:0.97") == ["0.91", "0.95", "0.97"]
+    assert rates_of("0.9:0.9") == ["0.9"]
+    assert rates_of("0.9:0.999:3") == ["0.9", "0.99", "0.999"]
+    assert rates_of("0:0.99:3") == ["0", "0.9", "0.99"]
+    assert rates_of("0.5,0.9:0.95") == ["0.5", "0.9", "0.95"]
 
 
 @given(rates, rates)
-def test_a_range_has_its_ends_and_the_grid_between(one: Decimal, other: Decimal) -> None:
-    low, high = sorted((one, other))
+def test_a_range_has_its_ends_and_the_grid_between(first: Decimal, second: Decimal) -> None:
+    low, high = sorted((first, second))
     got = parse_rates(f"{low}:{high}")
     assert got[0] == low and got[-1] == high and got == sorted(set(got))
     assert set(got[1:-1]) == {r for r in GRID if low < r < high}
 
 
 @given(rates, rates, st.integers(2, 12))
-def test_a_counted_range_is_log_spaced_in_density(one: Decimal, other: Decimal, n: int) -> None:
-    low, high = sorted((one, other))
-    got = parse_rates(f"{low}:{high}:{n}")
-    assert got[0] == low and got[-1] == high and got == sorted(set(got)) and len(got) <= n
-    for i in range(n):
-        point = 1 - float(1 - low) * (float(1 - high) / float(1 - low)) ** (i / (n - 1))
+def test_a_counted_range_is_log_spaced_in_density(first: Decimal, second: Decimal, count: int) -> None:
+    low, high = sorted((first, second))
+    got = parse_rates(f"{low}:{high}:{count}")
+    assert got[0] == low and got[-1] == high and got == sorted(set(got)) and len(got) <= count
+    for i in range(count):
+        point = 1 - float(1 - low) * (float(1 - high) / float(1 - low)) ** (i / (count - 1))
         assert min(abs(float(r) - point) for r in got) < 1.1e-6
 
 
@@ -52,13 +52,13 @@ def test_a_list_is_sorted_and_unique(items: list[Decimal]) -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
+    "written",
     ["1.5", "-0.1", "abc", "0.9:", ":0.9", "0.995:0.9", "1", "nan", "inf", "", ",", "0.9,", "0.9:0.99:1", "0.9:0.99:x",
      "0.9:0.95:3:4", "0.9:1", "1e400"],
 )  # fmt: skip
-def test_bad_rates_name_the_value_and_what_is_allowed(text: str) -> None:
-    with pytest.raises(ValueError, match=r"^rates? .*(allowed|whole number)[^\n]*$"):
-        parse_rates(text)
+def test_bad_rates_name_the_value_and_what_it_must_be(written: str) -> None:
+    with pytest.raises(ValueError, match=r"^rates? .*(must be|whole number)[^\n]*$"):
+        parse_rates(written)
 
 
 def test_seeds_by_example() -> None:
@@ -77,8 +77,8 @@ def test_a_seed_range_is_inclusive(first: int, more: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["0", "-1", "abc", "", "8:3", "1.5", "4294967296,1", "1:", ":2", "1,,2", "٣", "0:99999999"]
+    "written", ["0", "-1", "abc", "", "8:3", "1.5", "4294967296,1", "1:", ":2", "1,,2", "٣", "0:99999999"]
 )
-def test_bad_seeds_name_the_value(text: str) -> None:
+def test_bad_seeds_name_the_value(written: str) -> None:
     with pytest.raises(ValueError, match=r"^seeds [^\n]*$"):
-        parse_seeds(text)
+        parse_seeds(written)

@@ -84,8 +84,8 @@ def test_verify_is_bit_equal_for_every_method(store: Path, here: Path, capsys: p
 
 def test_a_run_is_named_by_its_beginning(store: Path, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     row = trials(store).iloc[-1]
-    for text in (row["run_id"][:10], row["run_key"][:10]):
-        assert main(["export", text, "-o", "a.frz"]) == 0
+    for beginning in (row["run_id"][:10], row["run_key"][:10]):
+        assert main(["export", beginning, "-o", "a.frz"]) == 0
         assert artefact.open_artefact("a.frz").header.sha256.weights == row["weights_sha256"]
     assert main(["list", "trials"]) == 0
     assert row["run_id"][:8] in capsys.readouterr().out
@@ -99,9 +99,9 @@ def test_a_run_is_named_by_its_beginning(store: Path, here: Path, capsys: pytest
         (["export", "zzzzzzzz", "-o", "nowhere/a.frz"], "nowhere/a.frz: no such folder"),
         (["export", "zzzzzzzz", "-o", "a.frz", "--value-dtype", "int4"], "'int4' is not one of"),
         (["verify", "b.frz"], "File 'b.frz' does not exist"),
-        (["narrow", "--value-dtype", "float32"], "value-dtype 'float32': allowed are float16, bfloat16, int8"),
+        (["narrow", "--value-dtype", "float32"], "value-dtype 'float32': must be one of float16, bfloat16, int8"),
         (["narrow", "--name", "nothing"], "name nothing: no stored network"),
-        (["export", "zzzz", "-o", "/dev/null"], "output /dev/null: allowed is a file"),
+        (["export", "zzzz", "-o", "/dev/null"], "output /dev/null: must be a file"),
         (["export", "zzzz", "-o", "a.frz", "--data-root", "x"], "--data-root without --value-dtype"),
     ],
 )
@@ -149,7 +149,7 @@ def test_verify_tells_what_differs(
     assert main(["verify", "a.frz"]) == 1
     assert "a.frz: corrupted or cut off" in capsys.readouterr().err
     Path("a.frz").write_bytes(data)
-    monkeypatch.setattr("bench.cli.network_commands.logits_checksum", lambda *_: hashlib.sha256().hexdigest())
+    monkeypatch.setattr("bench.cli.verify_command.logits_checksum", lambda *_: hashlib.sha256().hexdigest())
     assert main(["verify", "a.frz"]) == 1
     assert facts(capsys)["logits"].startswith("DIFFERENT")
 
@@ -158,7 +158,7 @@ def test_another_accuracy_is_an_error_where_the_trial_ran_alone_on_a_cpu(
     store: Path, here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     exported(store)
-    monkeypatch.setattr("bench.cli.network_commands.accuracy_of", lambda *_: 0.125)
+    monkeypatch.setattr("bench.cli.verify_command.accuracy_of", lambda *_: 0.125)
     capsys.readouterr()
     assert main(["verify", "a.frz"]) == 1
     out, err = capsys.readouterr()
@@ -179,11 +179,11 @@ def test_single_images_are_excused_where_the_trial_ran_otherwise(
     store: Path, here: Path, monkeypatch: pytest.MonkeyPatch, fields: dict[str, str], recorded: float, code: int
 ) -> None:
     exported(store)
-    found = open_artefact("a.frz")
-    spec = found.header.spec.model_copy(update=fields)
-    header = found.header.model_copy(update={"spec": spec, "test_accuracy": found.header.test_accuracy + recorded})
+    network = open_artefact("a.frz")
+    spec = network.header.spec.model_copy(update=fields)
+    header = network.header.model_copy(update={"spec": spec, "test_accuracy": network.header.test_accuracy + recorded})
     monkeypatch.setattr(
-        "bench.cli.network_commands.open_artefact", lambda file: Artefact(header, found.model, found.masks)
+        "bench.cli.verify_command.open_artefact", lambda file: Artefact(header, network.model, network.masks)
     )
     assert main(["verify", "a.frz"]) == code
 
@@ -191,9 +191,9 @@ def test_single_images_are_excused_where_the_trial_ran_otherwise(
 def test_a_network_of_another_trial_is_not_exported(
     store: Path, here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other, row = exported(store, "snip"), trials(store).iloc[0]
+    network_of_snip, row = exported(store, "snip"), trials(store).iloc[0]
     capsys.readouterr()
-    monkeypatch.setattr(mlflow_store.Store, "read", lambda self, run, file: other)
+    monkeypatch.setattr(mlflow_store.Store, "read", lambda self, run, file: network_of_snip)
     assert main(["export", row["run_id"], "-o", "b.frz"]) == 2
     assert "its stored network is another trial's" in capsys.readouterr().err and not Path("b.frz").exists()
     assert main(["narrow", "--value-dtype", "float16", "--name", "digits-lenet-5-caffe"]) == 1

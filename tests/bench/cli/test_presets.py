@@ -31,12 +31,12 @@ def trials(*arguments: str) -> list[TrialSpec]:
     ],
 )
 def test_every_preset_is_a_sweep(name: str, count: int) -> None:
-    found = trials("--preset", name)
-    assert len(found) == count
+    specs = trials("--preset", name)
+    assert len(specs) == count
     for field, (value, origin) in PRESETS[name].fields.items():
         assert origin in get_args(Origin)
         if field not in ("methods", "rates", "seeds", "milestones"):
-            assert {getattr(spec, field) for spec in found} == {value}
+            assert {getattr(spec, field) for spec in specs} == {value}
 
 
 def test_all_presets_are_tested() -> None:
@@ -55,16 +55,16 @@ def test_the_steps_of_a_schedule_are_the_papers() -> None:
 
 
 def test_what_is_given_counts() -> None:
-    found = trials(
+    specs = trials(
         "--lr", "0.03", "--preset", "grasp-cifar10", "--seeds", "1", "--rates", "0.9", "--model", "resnet32-x2"
     )
-    assert {(spec.lr, spec.model, spec.epochs, spec.seed) for spec in found} == {(0.03, "resnet32-x2", 160, 0)}
+    assert {(spec.lr, spec.model, spec.epochs, spec.seed) for spec in specs} == {(0.03, "resnet32-x2", 160, 0)}
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--preset", "snip-cifar1"], "unknown preset 'snip-cifar1': allowed are freezenet-mnist"),
+        (["--preset", "snip-cifar1"], "unknown preset 'snip-cifar1': must be one of freezenet-mnist"),
         (["--preset", "grasp-cifar10", "--schedule", "cosine", "--gamma", "0.1"], "--gamma with schedule cosine"),
         (["--preset", "grasp-cifar10", "--model", "lenet-5-caffe"], "takes images (1, 28, 28); data set 'cifar10' has"),
     ],

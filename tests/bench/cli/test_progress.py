@@ -54,18 +54,18 @@ def lines(progress: Progress) -> list[str]:
 def test_counts_accuracy_and_time_left(clock: Clock) -> None:
     progress = shown(clock, 4)
     clock.now = 100.0  # Ray's start, which is no pace
-    assert progress.text() == "0/4 done"
+    assert progress.line() == "0/4 done"
     progress.started(spec(0))
     progress.started(spec(1))
     progress.started(spec(1))  # again, after a lost worker
-    assert progress.text() == "0/4 done, 2 running"
+    assert progress.line() == "0/4 done, 2 running"
     clock.now = 105.0
     progress.epoch(spec(0), 5, {names.VALIDATION_ACCURACY: 0.5})
-    text = "0/4 done, 2 running | freeze 0.9 seed 0: 50.00% validation at epoch 5 | 0:00:35 left"
-    assert progress.text() == text
+    line = "0/4 done, 2 running | freeze 0.9 seed 0: 50.00% validation at epoch 5 | 0:00:35 left"
+    assert progress.line() == line
     clock.now = 120.0
     progress.finished(spec(0), result(spec(0)))
-    assert progress.text() == "1/4 done, 1 running | freeze 0.9 seed 0: 97.22% test | 0:01:00 left"
+    assert progress.line() == "1/4 done, 1 running | freeze 0.9 seed 0: 97.22% test | 0:01:00 left"
 
 
 def test_failures_are_counted_and_named(clock: Clock) -> None:

@@ -31,7 +31,7 @@ def test_a_page_of_a_store(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert "Sanity controls" in page and "1 comparison: freezing higher in" in page and "paired t-test" in page
     assert main(["report", "-o", "page.md", "--test", "wilcoxon"]) == 0
     assert "exact Wilcoxon signed-rank test" in (folder / "page.md").read_text()
-    figures = {f"page-{kind}.svg" for kind in ("difference", "accuracy", "gradients", "storage")}
+    figures = {f"page-{plot}.svg" for plot in ("difference", "accuracy", "gradients", "storage")}
     assert {path.name for path in folder.iterdir()} == before | figures | {"page.html", "page.md"}
     assert all(f"]({name})" in (folder / "page.md").read_text() for name in figures)
 
@@ -39,7 +39,7 @@ def test_a_page_of_a_store(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize(
     ("output", "message"),
     [
-        ("page.pdf", "output page.pdf: allowed are the suffixes .html, .md"),
+        ("page.pdf", "output page.pdf: its suffix must be one of .html, .md"),
         ("none/page.md", "output none/page.md: no such folder"),
         ("page.md", "no store at sqlite:///{folder}/mlflow.db: `python -m bench run` makes one, "),
     ],

@@ -92,9 +92,9 @@ def test_every_default_is_of_the_type_of_its_field(request_: Any) -> None:
     hints = get_type_hints(request_)
     for field in dataclasses.fields(request_):
         if field.default is not dataclasses.MISSING:
-            kind = getattr(hints[field.name], "__origin__", hints[field.name])
-            allowed = hints[field.name].__args__ if "Literal" in str(kind) else None
-            assert field.default in allowed if allowed else isinstance(field.default, kind), field.name
+            field_type = getattr(hints[field.name], "__origin__", hints[field.name])
+            choices = hints[field.name].__args__ if "Literal" in str(field_type) else None
+            assert field.default in choices if choices else isinstance(field.default, field_type), field.name
 
 
 def test_every_command_takes_a_request() -> None:

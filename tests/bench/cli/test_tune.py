@@ -29,17 +29,17 @@ from bench.storage.choices import cells
 from bench.trial.result import Tried
 from bench.trial.search import Search, read_search
 
-SEARCH = Search(bounds=(("lr", 0.01, 1.0),), own=(0.1,), budget=2, seeds=(1000, 1001), grace=1)
+SEARCH = Search(bounds=(("lr", 0.01, 1.0),), protocol_values=(0.1,), budget=2, seeds=(1000, 1001), grace=1)
 
 
 def draw(folder: Path, split: str, each: int, seed: int) -> None:
     """Image files of two classes, of dark and bright noise."""
     random = np.random.RandomState(seed)
     for label, name in enumerate(("a", "b")):
-        (place := folder / split / name).mkdir(parents=True)
+        (folder_of_class := folder / split / name).mkdir(parents=True)
         for i in range(each):
             pixels = random.randint(60 * label, 160 + 60 * label, (32, 32, 3)).astype(np.uint8)
-            Image.fromarray(pixels).save(place / f"{i}.png")
+            Image.fromarray(pixels).save(folder_of_class / f"{i}.png")
 
 
 WHAT = ["--model=resnet20", "--rates=0.9", "--epochs=1", "--batch-size=10", "--criterion-per-class=5"]
@@ -57,27 +57,27 @@ METHODS = {"broken": replace(KNOWN["freeze"], criterion=broken)}
 
 @pytest.fixture(scope="module")
 def tuned(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Two folders with a store each: the same command, on data sets that differ in the test images alone."""
-    places = []
+    """Two folders with a store each: the same command, on data sets that differ only in the test images."""
+    folders = []
     for seed in (1, 2):
-        places.append(place := tmp_path_factory.mktemp("tuned"))
-        draw(place / "data", "train", 12, 0)
-        draw(place / "data", "test", 10, seed)
-        (place / "broken.py").write_text(BROKEN)
+        folders.append(folder := tmp_path_factory.mktemp("tuned"))
+        draw(folder / "data", "train", 12, 0)
+        draw(folder / "data", "test", 10, seed)
+        (folder / "broken.py").write_text(BROKEN)
         methods = ("--methods", "freeze,snip,broken", "--plugin", "broken.py") if seed == 1 else ()
-        done = bench(place, "tune", "--dataset", "folder:data", *WHAT, *HOW, *methods)
+        done = bench(folder, "tune", "--dataset", "folder:data", *WHAT, *HOW, *methods)
         assert done.returncode == (1 if methods else 0), done.stderr
         assert ("broken 0.9: nothing chosen: 3 of 3 candidates failed" in done.stderr) is bool(methods)
-    return places
+    return folders
 
 
-def choices(place: Path) -> dict[str, tuple[dict[str, float], list[Any]]]:
+def choices(folder: Path) -> dict[str, tuple[dict[str, float], list[Any]]]:
     """ "method rate" -> the values chosen, and all that was tried."""
-    with sqlite3.connect(f"file:{place}/mlflow.db?mode=ro", uri=True) as database:
+    with sqlite3.connect(f"file:{folder}/mlflow.db?mode=ro", uri=True) as database:
         query = """SELECT r.name, r.artifact_uri, t.value FROM runs r JOIN tags t ON t.run_uuid = r.run_uuid
                    WHERE t.key = ? AND r.status = 'FINISHED'"""
         rows = database.execute(query, [names.CHOSEN]).fetchall()
-    read = {name: (uri.removeprefix("file://"), json.loads(text)) for name, uri, text in rows}
+    read = {name: (uri.removeprefix("file://"), json.loads(record)) for name, uri, record in rows}
     return {
         name: (chosen["values"], json.loads((Path(uri) / names.CANDIDATES_FILE).read_text()))
         for name, (uri, chosen) in read.items()
@@ -91,12 +91,14 @@ def test_test_data_cannot_influence_a_choice(tuned: list[Path]) -> None:
 
 
 def test_every_cell_has_the_same_budget_and_the_protocols_value_first(tuned: list[Path]) -> None:
-    tried = [[one["values"]["lr"] for one in candidates] for _, candidates in choices(tuned[0]).values()]
+    tried = [[candidate["values"]["lr"] for candidate in candidates] for _, candidates in choices(tuned[0]).values()]
     assert len({tuple(values) for values in tried}) == 1 and len(set(tried[0])) == 3
     assert tried[0][0] == 0.1 and all(0.005 <= value <= 0.2 for value in tried[0])
     for values, candidates in choices(tuned[0]).values():
-        top = max(one["validation_accuracy"][-1] for one in candidates)
-        assert values == next(one["values"] for one in candidates if one["validation_accuracy"][-1] == top)
+        top = max(candidate["validation_accuracy"][-1] for candidate in candidates)
+        assert values == next(
+            candidate["values"] for candidate in candidates if candidate["validation_accuracy"][-1] == top
+        )
 
 
 Said = Callable[..., tuple[int, str, str]]
@@ -108,8 +110,8 @@ def said(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> 
     """A command in a folder, in this process: its exit code, stdout, stderr."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
 
-    def say(place: Path, *arguments: str) -> tuple[int, str, str]:
-        monkeypatch.chdir(place)
+    def say(folder: Path, *arguments: str) -> tuple[int, str, str]:
+        monkeypatch.chdir(folder)
         monkeypatch.setattr(sys, "argv", ["bench", *arguments])
         return (main(arguments), *capfd.readouterr())
 
@@ -118,42 +120,44 @@ def said(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> 
 
 def test_run_trains_with_what_was_chosen(tuned: list[Path], said: Said) -> None:
     """Each method and rate with its own value; again, nothing is left to do; on a seed of the search, an error."""
-    place, run = tuned[1], ("run", "--dataset", "folder:data", *WHAT, "--executor", "local", "--tuned")
-    code, _, error = said(place, *run, "--seeds", "1000:1001")
+    folder, run = tuned[1], ("run", "--dataset", "folder:data", *WHAT, "--executor", "local", "--tuned")
+    code, _, error = said(folder, *run, "--seeds", "1000:1001")
     assert code == 2 and "seeds 1000: the hyper-parameters were chosen on them" in error
-    assert said(place, *run, "--seeds", "1,2")[0] == 0
-    values = {name.removeprefix("tuned "): chosen for name, (chosen, _) in choices(place).items()}
-    found = [(trial[names.METHOD], json.loads(trial[names.SPEC])) for trial in stored(place).values()]
-    assert len(found) == 6
-    for method, record in found:
+    assert said(folder, *run, "--seeds", "1,2")[0] == 0
+    values = {name.removeprefix("tuned "): chosen for name, (chosen, _) in choices(folder).items()}
+    trained = [(trial[names.METHOD], json.loads(trial[names.SPEC])) for trial in stored(folder).values()]
+    assert len(trained) == 6
+    for method, record in trained:
         assert {"lr": record["lr"]} == values[f"{method} {record['rate']}"]
         assert record["tuning"]["budget"] == 3 and record["tuning"]["seeds"] == [1000]
-    assert "6 done before, 0 to train" in said(place, *run, "--seeds", "1,2")[2]
-    code, _, error = said(place, "tune", "--dataset", "folder:data", *WHAT, *HOW)
+    assert "6 done before, 0 to train" in said(folder, *run, "--seeds", "1,2")[2]
+    code, _, error = said(folder, "tune", "--dataset", "folder:data", *WHAT, *HOW)
     assert code == 0 and "3 cells: 3 chosen before, 0 to tune" in error
-    table = said(place, "table")[1]
+    table = said(folder, "table")[1]
     assert "Tuned: learning rate from 0.005 to 0.2." in table and "3 candidates" in table
-    assert said(place, "report", "-o", "report.md")[0] == 0
-    page = (place / "report.md").read_text()
-    assert "python -m bench tune --dataset folder:data" in page and "Tuned is learning rate alone" in page
+    assert said(folder, "report", "-o", "report.md")[0] == 0
+    page = (folder / "report.md").read_text()
+    assert "python -m bench tune --dataset folder:data" in page and "Tuned is learning rate only" in page
 
 
 def test_what_was_tried_is_listed(tuned: list[Path], said: Said) -> None:
-    code, text, _ = said(tuned[1], "list", "candidates", "--format", "csv")
-    rows = list(csv.DictReader(io.StringIO(text)))
+    code, listed, _ = said(tuned[1], "list", "candidates", "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(listed)))
     assert code == 0 and list(rows[0]) == LISTED and len(rows) == 9
     assert {row["search"] for row in rows} == {"lr=0.005:0.2 budget=3 seeds=1000"}
     best = {f"tuned {row['method']} {row['rate']}": {"lr": float(row["lr"])} for row in rows if row["chosen"]}
     assert best == {name: chosen for name, (chosen, _) in choices(tuned[1]).items()}
     for name, (_, tried) in choices(tuned[1]).items():
-        own = [row for row in rows if f"tuned {row['method']} {row['rate']}" == name]
-        assert [float(row["validation_accuracy"]) for row in own] == [one["validation_accuracy"][-1] for one in tried]
-        assert [int(row["epochs"]) for row in own] == [1, 1, 1]
+        rows_of_cell = [row for row in rows if f"tuned {row['method']} {row['rate']}" == name]
+        assert [float(row["validation_accuracy"]) for row in rows_of_cell] == [
+            candidate["validation_accuracy"][-1] for candidate in tried
+        ]
+        assert [int(row["epochs"]) for row in rows_of_cell] == [1, 1, 1]
 
 
 def test_what_run_refuses(tuned: list[Path], tmp_path: Path, said: Said) -> None:
     run = ("run", "--dataset", f"folder:{tuned[1] / 'data'}", *WHAT, "--seeds", "2", "--executor", "local")
-    for place, more, complaint in (
+    for folder, options, complaint in (
         (tmp_path, ("--tuned",), "has no choice; `python -m bench tune`"),
         (tuned[1], ("--tuned", "--rates", "0.9,0.95"), "no choice for freeze 0.95, snip 0.95 by 'lr=0.005:0.2"),
         (tuned[1], ("--tuned", "--epochs", "2"), "(epochs 1 there, 2 here)"),
@@ -161,7 +165,7 @@ def test_what_run_refuses(tuned: list[Path], tmp_path: Path, said: Said) -> None
         (tuned[1], ("--tuned", "lr=1:2 budget=3 seeds=1000"), "must be 'lr=0.005:0.2 budget=3 seeds=1000'"),
         (tuned[1], ("--tuned", "--offline", "there"), "--tuned with --offline"),
     ):
-        code, _, error = said(place, *run, *more)
+        code, _, error = said(folder, *run, *options)
         assert code == 2 and complaint in error and "Traceback" not in error, error
     assert not list(tmp_path.iterdir())
 
@@ -175,9 +179,9 @@ def test_an_unusable_store_is_told_before_anything(tmp_path: Path, said: Said) -
     assert code == 2 and "http://127.0.0.1:9" in error and len(error.splitlines()) <= 2
 
 
-def main_said(place: Path) -> tuple[int, str, str]:
+def main_said(folder: Path) -> tuple[int, str, str]:
     done = subprocess.run(
-        [*COMMAND, "run", "--tuned", "--executor", "local"], cwd=place, capture_output=True, text=True, timeout=300,
+        [*COMMAND, "run", "--tuned", "--executor", "local"], cwd=folder, capture_output=True, text=True, timeout=300,
         env=environment() | {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9"},
     )  # fmt: skip
     return done.returncode, done.stdout, done.stderr
@@ -227,7 +231,7 @@ def test_a_presets_seeds_are_not_those_of_the_search() -> None:
 
 
 def test_a_count_is_no_seed_of_a_search(tmp_path: Path, said: Said) -> None:
-    assert said(tmp_path, "tune", "--seeds", "3") == (2, "", "error: seeds 3: allowed is first:last, or a comma list\n")
+    assert said(tmp_path, "tune", "--seeds", "3") == (2, "", "error: seeds 3: must be first:last, or a comma list\n")
 
 
 def test_a_tuned_sweep_resolves_each_cell() -> None:

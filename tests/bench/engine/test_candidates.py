@@ -24,7 +24,7 @@ from bench.trial.result import Tried
 from bench.trial.search import Search, check_disjoint, read_search, search_of
 
 PROTOCOL = {"lr": 0.1, "weight_decay": 0.0, "epochs": 30}
-SEARCH = Search(bounds=(("lr", 0.01, 1.0),), own=(0.1,), budget=2, seeds=(1000, 1001), grace=1)
+SEARCH = Search(bounds=(("lr", 0.01, 1.0),), protocol_values=(0.1,), budget=2, seeds=(1000, 1001), grace=1)
 
 
 def read(search: str, budget: int = 8) -> Search:
@@ -32,13 +32,13 @@ def read(search: str, budget: int = 8) -> Search:
 
 
 def test_a_search_in_words() -> None:
-    assert read("lr") == Search(bounds=(("lr", 0.01, 1.0),), own=(0.1,), budget=8, seeds=(1000,), grace=10)
+    assert read("lr") == Search(bounds=(("lr", 0.01, 1.0),), protocol_values=(0.1,), budget=8, seeds=(1000,), grace=10)
     both = read("weight_decay=1e-5:1e-3,lr=0.05:0.5")
     assert both.bounds == (("lr", 0.05, 0.5), ("weight_decay", 1e-5, 1e-3))
-    assert both.text == "lr=0.05:0.5,weight_decay=1e-05:0.001 budget=8 seeds=1000"
+    assert both.label == "lr=0.05:0.5,weight_decay=1e-05:0.001 budget=8 seeds=1000"
     assert both.first == {"lr": 0.1, "weight_decay": 0.0}
     assert search_of(json.loads(json.dumps(both.record()))) == both
-    assert read("lr=0.012345678:1").text == "lr=0.012345678:1 budget=8 seeds=1000"  # no two searches have one text
+    assert read("lr=0.012345678:1").label == "lr=0.012345678:1 budget=8 seeds=1000"  # no two searches have one text
 
 
 def test_the_first_candidates_are_spread_over_the_bounds() -> None:
@@ -72,7 +72,7 @@ def test_what_is_no_search(search: str, complaint: str) -> None:
 def test_a_budget_is_positive_and_seeds_are_disjoint() -> None:
     with pytest.raises(ValueError, match="budget 0"):
         read("lr", budget=0)
-    with pytest.raises(ValueError, match="101 for every candidate: allowed are at most 100"):
+    with pytest.raises(ValueError, match="101 for every candidate: must be at most 100"):
         read_search("lr", 8, range(101), PROTOCOL)
     check_disjoint(SEARCH, [0, 1, 999])
     with pytest.raises(ValueError, match="seeds 1001: the hyper-parameters were chosen on them"):

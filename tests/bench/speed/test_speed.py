@@ -103,16 +103,16 @@ def test_the_whole_machine_trains_the_same_trials_twice(tmp_path: Path) -> None:
     cores = os.cpu_count() or 1
     assert (result["cores"], result["seeds"], result["trials"]) == (cores, 8 * cores, 16 * cores)
     assert (result["epochs"], result["steps_per_trial"]) == (1, 13)  # 1,293 images
-    (one,) = result["rounds"]
-    assert result["median"] == one and list(one) == ["bare", "harness"]
-    for side in one.values():
+    (only_round,) = result["rounds"]
+    assert result["median"] == only_round and list(only_round) == ["bare", "harness"]
+    for side in only_round.values():
         assert side["workers"] == cores
         assert side["steps_per_second"] == pytest.approx(13 * 16 * cores / side["seconds"])
         assert 0 <= side["between_milliseconds"] <= side["between_longest"]
-        assert side["ratio"] == pytest.approx(side["steps_per_second"] / one["bare"]["steps_per_second"])
-    assert one["bare"]["loading_milliseconds"] > 0
-    assert one["harness"]["storing_milliseconds"] > 0
-    assert one["harness"]["startup_seconds"] > 0
+        assert side["ratio"] == pytest.approx(side["steps_per_second"] / only_round["bare"]["steps_per_second"])
+    assert only_round["bare"]["loading_milliseconds"] > 0
+    assert only_round["harness"]["storing_milliseconds"] > 0
+    assert only_round["harness"]["startup_seconds"] > 0
     assert done.stdout.startswith(f"digits · lenet-300-100, batch 100, 1 epochs: the same {16 * cores} trials")
     assert done.stdout.count("\n| ") == 12
     assert done.stderr == f"1 times {16 * cores} trials of 13 steps, by bare engines and by the run command\n"
@@ -142,25 +142,28 @@ def test_the_figures_of_a_side() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["step", "--steps", "0"], "steps 0: allowed is a whole number >= 1"),
-        (["step", "--rounds", "-1"], "rounds -1: allowed is a whole number >= 1"),
+        (["step", "--steps", "0"], "steps 0: must be a whole number >= 1"),
+        (["step", "--rounds", "-1"], "rounds -1: must be a whole number >= 1"),
         (["step", "--methods", "frezee"], "did you mean freeze?"),
         (["step", "--model", "lenet-5"], "did you mean lenet-5-caffe?"),
-        (["step", "--packs", "4,0"], "packs '4,0': allowed is a comma list of whole numbers >= 1"),
-        (["step", "--packs", "many"], "packs 'many': allowed is a comma list of whole numbers >= 1"),
+        (["step", "--packs", "4,0"], "packs '4,0': must be a comma list of whole numbers >= 1"),
+        (["step", "--packs", "many"], "packs 'many': must be a comma list of whole numbers >= 1"),
         (["step", "--precision", "float16"], "unknown precision 'float16'"),
         (["step", "--json", "nowhere/speed.json"], "json nowhere/speed.json: no such folder"),
         (["step", "--epochs", "2"], "No such option '--epochs'"),
         (["trials", "--packs", "4"], "No such option '--packs'"),
         (["trials", "--device", "cuda"], "No such option '--device'"),
         (["trials", "--steps", "5"], "No such option '--steps'"),
-        (["trials", "--epochs", "0"], "epochs 0: allowed is a whole number >= 1"),
+        (["trials", "--epochs", "0"], "epochs 0: must be a whole number >= 1"),
         (["trials", "--json", "nowhere/speed.json"], "json nowhere/speed.json: no such folder"),
         (["masks", "--packs", "4"], "No such option '--packs'"),
-        (["masks", "--rates", "1.5"], "rate 1.5: allowed is 0 <= rate < 1"),
+        (["masks", "--rates", "1.5"], "rate 1.5: must be 0 <= rate < 1"),
         (["scoring", "--steps", "4"], "No such option '--steps'"),
-        (["scoring", "--methods", "dense"], "scoring with methods 'dense' at rates '0.99': none is chosen"),
-        (["limits", "--rounds", "0"], "rounds 0: allowed is a whole number >= 1"),
+        (
+            ["scoring", "--methods", "dense"],
+            "methods 'dense' at rates '0.99': must name one besides dense, above rate 0",
+        ),
+        (["limits", "--rounds", "0"], "rounds 0: must be a whole number >= 1"),
         (["limits", "--model", "lenet-5-caffe"], "No such option '--model'"),
         (["--machine"], "No such option '--machine'"),
         ([], "Missing command."),

@@ -305,7 +305,7 @@ def stop_at(epoch: int) -> Callable[..., None]:
     ("storage", "message"),
     [
         ("file", "storage file: {folder}/file is no folder"),
-        ("", "storage '': allowed is a folder, or an address as s3://BUCKET/FOLDER"),
+        ("", "storage '': must be a folder, or an address such as s3://BUCKET/FOLDER"),
         (
             "nowhere://a",
             "storage nowhere://a: no answer (ArrowInvalid: Unrecognized filesystem type in URI: nowhere://a)",

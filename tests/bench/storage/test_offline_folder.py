@@ -273,12 +273,12 @@ def test_a_line_holds_the_whole_entry() -> None:
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        (["--executor", "ray", "--offline", "kept"], "--offline with --executor ray: allowed with --executor local"),
+        (["--executor", "ray", "--offline", "kept"], "--offline with --executor ray: the executor must be local"),
         (["--offline", "kept"], "--offline with --executor ray"),
         (["--executor", "local", "--offline", "file"], "is no folder"),
         (["--executor", "local", "--offline", "/proc/kept"], "cannot be written"),
         (["--executor", "local", "--offline", "."], "file, line 1: no trial: not JSON"),
-        (["--executor", "local", "--offline", "kept", "--rates", "2"], "rate 2: allowed is"),
+        (["--executor", "local", "--offline", "kept", "--rates", "2"], "rate 2: must be"),
         (["--executor", "local", "--offline", "kept", "--name", "a;b"], "name 'a;b'"),
     ],
 )

@@ -21,11 +21,11 @@ def added(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_command_line_has_it() -> None:
-    text = protocol_help()
-    assert f"--optimizer [{'|'.join(UPDATES)}] Optimizer. [default: sgd]" in text and "|sign]" in text
-    assert "--lr FLOAT Learning rate. [default: 0.1 for sgd, 0.001 for sign; adam" in text
-    assert "Momentum of SGD and SignSGD; beta_1 of Adam" in text
-    assert "Nesterov momentum (sgd)." in text
+    shown = protocol_help()
+    assert f"--optimizer [{'|'.join(UPDATES)}] Optimizer. [default: sgd]" in shown and "|sign]" in shown
+    assert "--lr FLOAT Learning rate. [default: 0.1 for sgd, 0.001 for sign; adam" in shown
+    assert "Momentum of SGD and SignSGD; beta_1 of Adam" in shown
+    assert "Nesterov momentum (sgd)." in shown
     assert read_protocol({"optimizer": "sign"})["lr"] == 0.001
     assert read_protocol({"optimizer": "sign", "lr": 0.5})["lr"] == 0.5
 
@@ -39,9 +39,9 @@ def test_its_learning_rate_is_no_other_optimizers() -> None:
 def test_the_spec_knows_it() -> None:
     assert spec(optimizer="sign").record()["optimizer"] == "sign"
     assert spec(optimizer="sign").run_key != spec().run_key
-    with pytest.raises(ValueError, match=f"^optimizer 'lamb': allowed are {', '.join(UPDATES)}$"):
+    with pytest.raises(ValueError, match=f"^optimizer 'lamb': must be one of {', '.join(UPDATES)}$"):
         spec(optimizer="lamb")
-    with pytest.raises(ValueError, match=r"^nesterov with sign, momentum 0\.9: allowed is sgd with momentum > 0$"):
+    with pytest.raises(ValueError, match=r"^nesterov with sign, momentum 0\.9: must be sgd with momentum > 0$"):
         spec(optimizer="sign", nesterov=True)
 
 
@@ -50,7 +50,7 @@ def test_nesterov_where_its_row_says_so(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setitem(UPDATES, "sign", row)
     assert spec(optimizer="sign", nesterov=True).nesterov
     assert "Nesterov momentum (sgd, sign)." in protocol_help()
-    with pytest.raises(ValueError, match="allowed is sgd or sign with momentum > 0"):
+    with pytest.raises(ValueError, match="must be sgd or sign with momentum > 0"):
         spec(optimizer="adam", nesterov=True)
 
 

@@ -44,7 +44,7 @@ told = {
     "read": [read_protocol(given)["dither"] for given in ({}, {"dither": 0.25})],
     "words": [protocol({"weight_decay": 0.1, "dither": value}) for value in (0.25, 0)],
     "compared": COMPARED,
-    "search": read_search("dither=0.01:0.1", 1, [1000], vars(smooth)).text,
+    "search": read_search("dither=0.01:0.1", 1, [1000], vars(smooth)).label,
 }
 print(json.dumps(told))
 """
@@ -71,27 +71,27 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str, dict[st
 
 
 def test_a_row_is_an_option(answers: tuple[str, str, dict[str, Any]]) -> None:
-    out, err, told = answers
+    out, err, results = answers
     (line,) = [line for line in out.splitlines() if line.startswith("  --dither")]
     assert " ".join(line.split()) == "--dither FLOAT Noise on the images. [default: 0.0]"
-    assert told["read"] == [0.0, 0.25]
-    assert err == "error: dither 2.0: allowed is 0 <= dither < 1\n"
+    assert results["read"] == [0.0, 0.25]
+    assert err == "error: dither 2.0: must be 0 <= dither < 1\n"
     assert "--dither of 2: 2\n" in out
 
 
 def test_a_row_is_part_of_the_key_unless_it_came_later(answers: tuple[str, str, dict[str, Any]]) -> None:
-    told = answers[2]
-    assert told["keys"][0] == spec("freeze", "0.9").run_key != told["keys"][1]
-    assert told["records"] == [False, True]
+    results = answers[2]
+    assert results["keys"][0] == spec("freeze", "0.9").run_key != results["keys"][1]
+    assert results["records"] == [False, True]
 
 
-def test_a_row_is_told_in_the_tables(answers: tuple[str, str, dict[str, Any]]) -> None:
-    told = answers[2]
-    with_words, plain = told["words"]
+def test_a_row_is_stated_in_the_tables(answers: tuple[str, str, dict[str, Any]]) -> None:
+    results = answers[2]
+    with_words, plain = results["words"]
     assert with_words == "Protocol: dither 0.25, weight decay 0.1 on live weights only."
     assert plain == "Protocol: weight decay 0.1 on live weights only."
-    place = told["compared"].index("dither")
-    assert told["compared"][place + 1] == "weight_decay"
+    position = results["compared"].index("dither")
+    assert results["compared"][position + 1] == "weight_decay"
 
 
 def test_a_row_can_be_searched(answers: tuple[str, str, dict[str, Any]]) -> None:

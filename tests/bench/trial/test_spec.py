@@ -31,12 +31,12 @@ def test_golden_run_key() -> None:
 OTHER: dict[str, Any] = {  # where another value is not just any
     "dataset": "x", "data_hash": "1", "model": "x", "method": METHODS["snip"], "rate": Decimal("0.91"), "seed": 1,
     "initialiser": "he-normal", "milestones": (0.5,),
-    "tuning": Search(bounds=(("lr", 0.01, 1.0),), own=(0.1,), budget=8, seeds=(1000,), grace=1),
+    "tuning": Search(bounds=(("lr", 0.01, 1.0),), protocol_values=(0.1,), budget=8, seeds=(1000,), grace=1),
 }  # fmt: skip
 
 
-def other(field: str) -> Any:
-    """A value that the field has not by default."""
+def other_value(field: str) -> Any:
+    """A value other than the field's default."""
     row = FIELD_ROWS[field]
     if field in OTHER:
         return OTHER[field]
@@ -50,7 +50,7 @@ def other(field: str) -> Any:
 @pytest.mark.parametrize("field", [f.name for f in fields(TrialSpec)])
 def test_every_field_changes_the_key(field: str) -> None:
     base = spec(schedule="step", milestones=(0.3,)) if field == "milestones" else spec()
-    changed = replace(base, **{field: other(field)})
+    changed = replace(base, **{field: other_value(field)})
     assert getattr(changed, field) != getattr(base, field)
     assert changed.run_key != base.run_key
     assert (changed.group_key == base.group_key) is (field == "seed")
@@ -66,7 +66,7 @@ def test_one_value_one_key() -> None:
 
 
 def test_dense_has_no_rate() -> None:
-    with pytest.raises(ValueError, match=r"dense at rate 0\.9: allowed is 0"):
+    with pytest.raises(ValueError, match=r"dense at rate 0\.9: must be 0"):
         replace(spec(), method=METHODS["dense"])
 
 
@@ -74,7 +74,7 @@ def test_a_criterion_is_identified_by_name_and_source() -> None:
     def captures(sign: int) -> Any:
         return lambda model, batches, loss, generator: {"w": sign}
 
-    for criterion in (captures(1), partial(print), lambda *a: {}):
+    for criterion in (captures(1), partial(print), lambda *arguments: {}):
         with pytest.raises(ValueError, match="must be a named function that captures no variables"):
             Method(criterion=criterion, background="freeze")
 
@@ -84,8 +84,8 @@ def test_a_base_class_in_another_file_is_part_of_the_key(tmp_path: Any, monkeypa
     child = "from foreign_base import Base\nclass Child(Base):\n    pass\n"
     base = "from bench.methods import Method\nclass Base(Method):\n    def select(self, *a):\n        return {}\n"
     sources = []
-    for text in (base, base.replace("{}", "dict()")):
-        (tmp_path / "foreign_base.py").write_text(text)
+    for source in (base, base.replace("{}", "dict()")):
+        (tmp_path / "foreign_base.py").write_text(source)
         (tmp_path / "foreign_child.py").write_text(child)
         for name in ("foreign_base", "foreign_child"):
             sys.modules.pop(name, None)
@@ -98,11 +98,11 @@ def test_a_plug_ins_source_is_part_of_the_key(tmp_path: Any, monkeypatch: pytest
     from bench.trial.plugins import Catalogue
 
     keys = []
-    for text in ("return {}", "return {} or {}"):
+    for body in ("return {}", "return {} or {}"):
         file = tmp_path / "mine.py"
         file.write_text(
             "from bench.methods import Method\ndef score(model, batches, loss, generator):\n    "
-            + text
+            + body
             + '\nMETHODS = {"mine": Method(criterion=score, background="freeze")}\n'
         )
         keys.append(replace(spec(), method=Catalogue([str(file)])["mine"]).run_key)
@@ -113,32 +113,35 @@ def test_a_plug_ins_source_is_part_of_the_key(tmp_path: Any, monkeypatch: pytest
 @pytest.mark.parametrize(
     ("fields_", "message"),
     [
-        ({"epochs": 0}, "epochs 0: allowed is a whole number >= 1"),
-        ({"batch_size": -1}, "batch_size -1: allowed"),
-        ({"seed": 2**32}, "seed 4294967296: allowed is 0 <= seed < 4294967296"),
-        ({"lr": 0}, "lr 0.0: allowed is lr > 0"),
-        ({"lr": float("nan")}, "lr nan: allowed"),
-        ({"momentum": 1}, "momentum 1.0: allowed is 0 <= momentum < 1"),
+        ({"epochs": 0}, "epochs 0: must be a whole number >= 1"),
+        ({"batch_size": -1}, "batch_size -1: must be a whole number >= 1"),
+        ({"seed": 2**32}, "seed 4294967296: must be 0 <= seed < 4294967296"),
+        ({"lr": 0}, "lr 0.0: must be lr > 0"),
+        ({"lr": float("nan")}, "lr nan: must be lr > 0"),
+        ({"momentum": 1}, "momentum 1.0: must be 0 <= momentum < 1"),
         ({"nesterov": True, "momentum": 0}, "nesterov with sgd, momentum 0.0"),
         ({"optimizer": "adam", "nesterov": True}, "nesterov with adam"),
-        ({"optimizer": "lamb"}, "optimizer 'lamb': allowed are sgd, adam, adamw"),
-        ({"criterion_statistics": "runing"}, "criterion_statistics 'runing': allowed are batch, running"),
-        ({"criterion_precision": "bfloat16"}, "criterion_precision 'bfloat16': allowed are float32, float64"),
-        ({"device": "tpu"}, "device 'tpu': allowed are cpu, cuda"),
-        ({"pack": "streams"}, "pack 'streams': allowed are single, vmap, unfold"),
-        ({"pack": "vmap", "step": "sparse"}, "step sparse with pack vmap: allowed with pack single"),
-        ({"milestones": (0.5,)}, "milestones (0.5,) with schedule cosine"),
-        ({"schedule": "step"}, "milestones () with schedule step"),
-        ({"schedule": "step", "milestones": (0.5, 0.5)}, "milestones (0.5, 0.5): allowed is rising"),
-        ({"warmup_epochs": 1}, "warmup_epochs 1.0: allowed is less than the 1 epochs"),
+        ({"optimizer": "lamb"}, "optimizer 'lamb': must be one of sgd, adam, adamw"),
+        ({"criterion_statistics": "runing"}, "criterion_statistics 'runing': must be one of batch, running"),
+        ({"criterion_precision": "bfloat16"}, "criterion_precision 'bfloat16': must be one of float32, float64"),
+        ({"device": "tpu"}, "device 'tpu': must be one of cpu, cuda"),
+        ({"pack": "streams"}, "pack 'streams': must be one of single, vmap, unfold"),
+        ({"pack": "vmap", "step": "sparse"}, "step sparse with pack vmap: the pack must be single"),
+        ({"milestones": (0.5,)}, "milestones (0.5,) with schedule cosine: the schedule must be step"),
+        ({"schedule": "step"}, "milestones () with schedule step: must be given"),
+        ({"schedule": "step", "milestones": (0.5, 0.5)}, "milestones (0.5, 0.5): must be rising"),
+        ({"warmup_epochs": 1}, "warmup_epochs 1.0: must be less than the 1 epochs"),
         ({"validation_fraction": 1}, "validation_fraction 1.0"),
-        ({"step": "auto"}, "step 'auto': allowed are dense, sparse"),
-        ({"step": "sparse", "rate": "0"}, "step sparse at rate 0: allowed is dense"),
-        ({"step": "sparse", "device": "cuda"}, "step sparse on cuda: allowed on the cpu"),
-        ({"step": "sparse", "precision": "bfloat16"}, "step sparse in bfloat16: allowed in float32 and float64"),
+        ({"step": "auto"}, "step 'auto': must be one of dense, sparse"),
+        ({"step": "sparse", "rate": "0"}, "step sparse at rate 0: must be dense"),
+        ({"step": "sparse", "device": "cuda"}, "step sparse on cuda: the device must be cpu"),
+        (
+            {"step": "sparse", "precision": "bfloat16"},
+            "step sparse in bfloat16: the precision must be float32 or float64",
+        ),
     ],
 )
-def test_errors_name_value_and_allowed(fields_: dict[str, Any], message: str) -> None:
+def test_errors_name_the_value_and_what_it_must_be(fields_: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError) as error:
         spec(**fields_)
     assert message in str(error.value)

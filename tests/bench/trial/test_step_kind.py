@@ -52,9 +52,9 @@ def test_the_limit_itself_is_sparse_and_counted_exactly() -> None:
 
 def test_where_there_is_no_sparse_step_auto_is_dense_and_asking_is_an_error() -> None:
     for how, said in (
-        ({"device": "cuda"}, "step sparse on cuda: allowed on the cpu"),
-        ({"precision": "bfloat16"}, "step sparse in bfloat16: allowed in float32 and float64"),
-        ({"pack": "vmap"}, "step sparse with pack vmap: allowed with pack single"),
+        ({"device": "cuda"}, "step sparse on cuda: the device must be cpu"),
+        ({"precision": "bfloat16"}, "step sparse in bfloat16: the precision must be float32 or float64"),
+        ({"pack": "vmap"}, "step sparse with pack vmap: the pack must be single"),
     ):
         assert resolved(**how) == "dense"
         with pytest.raises(ValueError, match=said):
@@ -77,5 +77,5 @@ def test_a_sweep_resolves_the_pack_before_the_step() -> None:
     given = ["--methods", "freeze", "--rates", "0.99", "--seeds", "1", "--device", "cpu", "--pack", "unfold"]
     trials = read_sweep(asked_of_run(*given)).trials()
     assert [(trial.pack, trial.step) for trial in trials] == [("vmap", "dense")] * 2  # no convolution to unfold
-    with pytest.raises(ValueError, match="step sparse with pack vmap: allowed with pack single"):
+    with pytest.raises(ValueError, match="step sparse with pack vmap: the pack must be single"):
         read_sweep(asked_of_run(*given, "--step", "sparse"))

@@ -50,13 +50,14 @@ def test_the_grid_in_a_line(methods: str, rates: str, seeds: int, dense: bool, l
 def test_a_folder_of_images_is_one_data_set_wherever_it_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("platformdirs.user_cache_path", lambda name: tmp_path / "cache" / name)
     monkeypatch.setitem(MODELS, "small", replace(MODELS["lenet-300-100"], image_shape=(3, 4, 4)))
-    for place, name in itertools.product(
+    for folder, name in itertools.product(
         (tmp_path / "here", tmp_path / "there"), ("train/a", "train/b", "val/a", "val/b")
     ):
-        (place / "some" / name).mkdir(parents=True)
-        Image.new("RGB", (4, 4), "red").save(place / "some" / name / "0.png")
+        (folder / "some" / name).mkdir(parents=True)
+        Image.new("RGB", (4, 4), "red").save(folder / "some" / name / "0.png")
     here, there = (
-        data_and_model(f"folder:{tmp_path / place / 'some'}@4", "small", "xavier-normal") for place in ("here", "there")
+        data_and_model(f"folder:{tmp_path / folder / 'some'}@4", "small", "xavier-normal")
+        for folder in ("here", "there")
     )
     assert here == there
     assert here["dataset"] == "folder:some@4"

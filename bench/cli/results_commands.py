@@ -1,4 +1,4 @@
-"""What the commands but `run` do, once the command line is read. Everything is checked before anything is written."""
+"""The commands that show the store: table, report, power, plot. Everything is checked before anything is written."""
 
 from __future__ import annotations
 
@@ -10,19 +10,11 @@ import click
 
 from bench import datasets, names
 from bench.cli.grammar import parse_rates
-from bench.cli.requests.store import (
-    Filters,
-    ImportRequest,
-    PlotRequest,
-    PowerRequest,
-    ReportRequest,
-    TableRequest,
-    UiRequest,
-)
+from bench.cli.requests.store import Filters, PlotRequest, PowerRequest, ReportRequest, TableRequest
+from bench.cli.store_commands import existing_store
 from bench.disk import write_whole
-from bench.messages import nearest, say, usage_errors
-from bench.storage import mlflow_ui
-from bench.storage.store_uri import check_folder, check_writable, exists, local_path
+from bench.messages import nearest, one_of, usage_errors
+from bench.storage.store_uri import check_folder
 from bench.trial.plugins import Catalogue
 
 if TYPE_CHECKING:
@@ -40,7 +32,7 @@ def print_table(request: TableRequest) -> int:
 
         _check_reference(request.reference, set(frame["method"]))
         if request.margin is not None and not request.margin > 0:
-            raise ValueError(f"margin {request.margin:g}: allowed is margin > 0")
+            raise ValueError(f"margin {request.margin:g}: must be above 0")
         shown = metric_of(request.metric)
         margin = request.margin if request.margin is not None or not shown.is_accuracy else 0.5
         view = View(
@@ -55,13 +47,13 @@ def print_table(request: TableRequest) -> int:
             classes=_classes(frame),
             test_images={name: row.test for name, row in datasets.DATASETS.items()},
         )
-        text = render(frame, view, format=request.format, ranks=request.ranks)
-    click.echo(text.rstrip("\n"))
+        table = render(frame, view, format=request.format, ranks=request.ranks)
+    click.echo(table.rstrip("\n"))
     return 0
 
 
 def write_report(request: ReportRequest) -> int:
-    """Write the whole store as one page into the file of `--output`; figures beside it where that is Markdown."""
+    """Write the whole store as one page into the file of `--output`; figures beside it if that is Markdown."""
     file = request.output
     with usage_errors():
         from bench.results.frame.collect import commands
@@ -71,8 +63,8 @@ def write_report(request: ReportRequest) -> int:
         from bench.results.tables.formats import Picture
 
         if file.suffix.lower() not in FORMATS:
-            raise ValueError(f"output {file}: allowed are the suffixes {', '.join(FORMATS)}")
-        _check_place(file)
+            raise ValueError(f"output {file}: its suffix {one_of(FORMATS)}")
+        _check_folder(file)
         frame, uri = stored_trials(), existing_store()
         _check_reference(request.reference, set(frame["method"]))
         view = View(
@@ -108,8 +100,8 @@ def print_power(request: PowerRequest) -> int:
 
         _check_reference(request.reference, set(frame["method"]))
         view = View(reference=request.reference, metric=request.metric, **filters)
-        text = render(frame, view, aim, format=request.format)
-    click.echo(text.rstrip("\n"))
+        table = render(frame, view, aim, format=request.format)
+    click.echo(table.rstrip("\n"))
     return 0
 
 
@@ -120,7 +112,7 @@ def write_plot(request: PlotRequest) -> int:
         from bench.results.plots.plots import METRICS, check_suffix, plot, unsuitable
 
         check_suffix(file)
-        _check_place(file)
+        _check_folder(file)
         if request.metric is not None and request.metric not in METRICS[request.kind]:
             raise unsuitable(request.kind, request.metric)
         filters = _filters(request)
@@ -135,8 +127,8 @@ def write_plot(request: PlotRequest) -> int:
     return 0
 
 
-def _check_place(file: Path) -> None:
-    """Raise ValueError where the file could not be written."""
+def _check_folder(file: Path) -> None:
+    """Raise ValueError if the file could not be written."""
     folder = file.absolute().parent
     if not folder.is_dir():
         raise ValueError(f"output {file}: no such folder")
@@ -162,14 +154,14 @@ def _classes(frame: pd.DataFrame) -> dict[str, int]:
 
 
 def _check_reference(name: str, stored: set[str]) -> None:
-    """A method that is not in the store may still be asked for, one that does not exist may not."""
+    """Raise ValueError if no method has that name; a method that is not in the store is no error."""
     known = [*Catalogue(), *sorted(stored - set(Catalogue()))]
     if name.partition(" (")[0] not in known:
         raise ValueError(nearest("method", name, known))
 
 
 def stored_trials() -> pd.DataFrame:
-    """The tidy frame of the store. Raises ValueError where there is none, or nothing in it."""
+    """The tidy frame of the store. Raises ValueError if there is no store, or no trial in it."""
     from bench.results.frame.collect import collect
 
     uri = existing_store()
@@ -177,44 +169,3 @@ def stored_trials() -> pd.DataFrame:
     if frame.empty:
         raise ValueError(f"no trial in the store {uri}: `python -m bench run` trains some")
     return frame
-
-
-def existing_store() -> str:
-    """The address of the store. Raises ValueError where there is none."""
-    from bench.storage import mlflow_store
-
-    uri = mlflow_store.store_uri()
-    if not exists(uri):
-        raise ValueError(f"no store at {uri}: `python -m bench run` makes one, MLFLOW_TRACKING_URI names another")
-    if local_path(uri) is None:
-        mlflow_store.Store(uri)  # a server may refuse
-    return uri
-
-
-def open_ui(request: UiRequest) -> int:
-    """Serve the MLflow UI until it is interrupted."""
-    with usage_errors():
-        uri = existing_store()
-        mlflow_ui.check(uri, request.host, request.port)
-    say(f"MLflow on http://{request.host}:{request.port}: choose an experiment, then Runs")
-    return mlflow_ui.ui(uri, request.host, request.port)
-
-
-def import_trials(request: ImportRequest) -> int:
-    """Store the trials of an offline folder or a rescue folder, each run key once."""
-    place = request.folder.absolute()
-    with usage_errors():
-        from bench.storage import mlflow_store
-
-        uri = mlflow_store.store_uri()
-        check_writable(uri)
-        from bench.storage.offline_import import ALREADY_STORED, LINKED, STORED, import_entries
-
-        counts = import_entries(place, uri)
-    total = counts.total()
-    if counts[ALREADY_STORED] == total:
-        say(f"nothing to import: the store {uri} has all {total} trials of {place}")
-    else:
-        parts = ", ".join(f"{counts[what]} {what}" for what in (STORED, LINKED, ALREADY_STORED))
-        say(f"{total} trials of {place}: {parts}; store {uri}")
-    return 0

@@ -1,0 +1,90 @@
+"""The `verify` command: a stored network rebuilt from its file, against what was recorded of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+from tabulate import tabulate
+
+from bench.artefact.artefact import Artefact, open_artefact
+from bench.artefact.container import Header, sizes
+from bench.artefact.narrow import accuracy_of, data_of, images_of
+from bench.canonical import key_of
+from bench.cli.requests.networks import VerifyRequest
+from bench.engine.setup.checksums import IMAGES, logits_checksum
+from bench.messages import say
+from bench.models import MODELS
+
+NATIVE = {"float32": "float32", "bfloat16": "float32", "float64": "float64"}  # precision -> type of the weights
+
+
+def verify(request: VerifyRequest) -> int:
+    """Rebuild a stored network and compare it with what was recorded; 1 if it differs."""
+    file = request.file
+    try:
+        network = open_artefact(file)
+    except ValueError as error:
+        say(f"error: {error}")
+        return 1
+    header = network.header
+    same = logits_checksum(network.model, header.spec.seed, tuple(header.image_shape)) == header.sha256.logits
+    try:
+        now = accuracy_of(network, images_of(network, data_of(network, request.data_root)))
+    except ValueError as error:
+        now, obstacle = None, str(error)
+    rows = [*_facts(network, file.read_bytes()), ("logits", _logits(same, header.image_shape))]
+    rows.append(("test accuracy", f"recorded {percent(header.test_accuracy)}, now {percent(now)}"))
+    click.echo(tabulate(rows, tablefmt="plain", disable_numparse=True))
+    if now is None:
+        say(f"error: the accuracy was not measured: {obstacle}")
+    elif now != header.test_accuracy:
+        say(f"warning: another accuracy{_why(header)}")
+    return 0 if same and now is not None and abs(now - header.test_accuracy) <= _slack(header) else 1
+
+
+def _facts(network: Artefact, data: bytes) -> Iterator[tuple[str, str]]:
+    header, bytes_of, spec = network.header, sizes(data), network.header.spec
+    record, extra = spec.model_dump(), spec.model_extra or {}
+    total_bytes = sum(p.nbytes for p in network.model.parameters())
+    everything = MODELS[spec.model].parameters(header.classes)
+    stored = everything - sum(int((~mask).sum()) for mask in network.masks.values())
+    yield "trial", f"{extra.get('dataset')} · {spec.model} · rate {extra.get('rate')} · seed {spec.seed}"
+    yield "method", f"{spec.method.background}, criterion {(spec.method.model_extra or {}).get('criterion')}"
+    yield "run key", key_of(record)
+    yield "stored bytes", f"{len(data):,}: {', '.join(f'{name} {size:,}' for name, size in bytes_of.items())}"
+    yield "compression", f"×{total_bytes / len(data):.1f} in bytes, ×{everything / stored:.1f} in parameters"
+    yield "values", f"{sum(header.live):,} live weights as {header.value_type}, {stored - sum(header.live):,} others"
+    yield "initial weights", _initial(network)
+    yield "weights", f"equal bit for bit, SHA-256 {header.sha256.weights[:16]}…"
+
+
+def _initial(network: Artefact) -> str:
+    if network.header.spec.method.background == "prune" or all(mask.all() for mask in network.masks.values()):
+        return "not needed"
+    return f"reproduced from the seed bit for bit, SHA-256 {network.header.sha256.init[:16]}…"
+
+
+def _logits(same: bool, shape: list[int]) -> str:
+    batch = f"{IMAGES} images {'×'.join(map(str, shape))}, float64 rounded to float32"
+    return f"{'equal bit for bit' if same else 'DIFFERENT'} ({batch})"
+
+
+def percent(value: float | None) -> str:
+    """A fraction in percent; a dash for None."""
+    return "–" if value is None else f"{100 * value:.2f} %"
+
+
+def _why(header: Header) -> str:
+    """Why the recorded accuracy may differ by a few images from that of the network alone on this machine's CPU."""
+    record = header.spec.model_extra or {}
+    if header.value_type != NATIVE.get(header.spec.precision):
+        return ""  # it was measured when the values were narrowed, on a CPU
+    if record.get("device") == "cuda":
+        return ": it was recorded on a GPU"
+    return ": it was recorded in a batched step" if record.get("pack", "single") != "single" else ""
+
+
+def _slack(header: Header) -> float:
+    """The difference that is no error: one image in a thousand if there is a reason for it."""
+    return 1e-3 if _why(header) else 0.0
