@@ -1,4 +1,4 @@
-"""Freeze or prune? The harness, a room a folder; imports run from the lower rooms of this list to those above it.
+"""Freeze or prune? The harness, a room a folder; a room imports only what stands above it in this list.
 
 names        the names under which a trial is stored: the one list shared by the writers and `bench.results`
 metrics      the figures of a trial, a row each: how it is shown, when and by what it is computed; shared likewise
@@ -13,7 +13,7 @@ models       (beside this folder) the networks
 datasets     (beside this folder) the images
 trial        what a trial is, and its identity
 storage      where results are kept
-engine       training: setup, steps, measures
+engine       training: setup, steps, measures; its own files also import artefact, which imports these three
 artefact     the stored network
 execution    where trials run: Ray, or this process
 speed        how fast it is

@@ -18,6 +18,5 @@ list_command         the `list` command
 listing              what `list` prints, as rows
 network_commands     export, narrow
 verify_command       verify
-speed_group          the group of commands `speed`
 speed_commands       what these do
 """

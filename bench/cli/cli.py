@@ -1,4 +1,4 @@
-"""The command line: the commands and one-line errors. What each command does is in the files beside this one."""
+"""The command line: the commands and one-line errors. A command is one row; what it does is in the file it names."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from pathlib import Path
 import click
 
 from bench import __version__
-from bench.cli.options import PRESET, takes
-from bench.cli.requests import networks, store, sweep
-from bench.cli.speed_group import speed
+from bench.cli.options import CommandRow, command_of
+from bench.cli.requests import networks, speed, store, sweep
 from bench.trial.result import SweepError
 
 SCRIPT = "freeze-or-prune"  # the command that an installation makes; it does what `python -m bench` does
@@ -23,117 +22,89 @@ def cli() -> None:
     """Freeze or prune? Train both at an equal number of trained and stored parameters, and compare."""
 
 
-@cli.command()
-@PRESET
-@takes(sweep.RunRequest)
-def run(request: sweep.RunRequest) -> int:
-    """Train what the store does not have yet: methods × rates × seeds."""
-    from bench.cli.run import run_sweep
-
-    return run_sweep(request)
-
-
-@cli.command()
-@PRESET
-@takes(sweep.TuneRequest)
-def tune(request: sweep.TuneRequest) -> int:
-    """Choose hyper-parameters, one budget for every method and rate, by validation accuracy; for `run --tuned`."""
-    from bench.cli.tune import run_tune
-
-    return run_tune(request)
-
-
-@cli.command()
-@takes(store.TableRequest)
-def table(request: store.TableRequest) -> int:
-    """Print the paper-style table of the store, with significance tests."""
-    from bench.cli.results_commands import print_table
-
-    return print_table(request)
-
-
-@cli.command()
-@takes(store.ReportRequest)
-def report(request: store.ReportRequest) -> int:
-    """Write the whole store as one page: the answer, tables, figures, controls, threats to validity, commands."""
-    from bench.cli.results_commands import write_report
-
-    return write_report(request)
-
-
-@cli.command()
-@takes(store.PowerRequest)
-def power(request: store.PowerRequest) -> int:
-    """How many seeds a difference needs, from the spread of the store's paired differences."""
-    from bench.cli.results_commands import print_power
-
-    return print_power(request)
-
-
-@cli.command()
-@takes(store.PlotRequest)
-def plot(request: store.PlotRequest) -> int:
-    """Draw the store: freeze − prune, accuracy, gradients over epochs, accuracy over stored bytes, ranks of methods."""
-    from bench.cli.results_commands import write_plot
-
-    return write_plot(request)
-
-
-@cli.command("list")
-@takes(store.ListRequest)
-def list_(request: store.ListRequest) -> int:
-    """List what there is: methods, models, datasets, presets; of the store its trials, or the candidates of `tune`."""
-    from bench.cli.list_command import print_list
-
-    return print_list(request)
-
-
-@cli.command("import")
-@takes(store.ImportRequest)
-def import_(request: store.ImportRequest) -> int:
-    """Store what `run --offline DIR` kept, or a rescue folder: each trial once."""
-    from bench.cli.store_commands import import_trials
-
-    return import_trials(request)
-
-
-@cli.command()
-@takes(networks.ExportRequest)
-def export(request: networks.ExportRequest) -> int:
-    """Write the stored network of a trial; RUN is the beginning of its run or run key, see `list trials`."""
-    from bench.cli.network_commands import export
-
-    return export(request)
+COMMANDS = (
+    CommandRow(
+        "run", sweep.RunRequest, "bench.cli.run:run_sweep", preset=True,
+        help="Train what the store does not have yet: methods × rates × seeds.",
+    ),
+    CommandRow(
+        "tune", sweep.TuneRequest, "bench.cli.tune:run_tune", preset=True,
+        help="Choose hyper-parameters, one budget for every method and rate, by validation accuracy; for `run --tuned`.",
+    ),
+    CommandRow(
+        "table", store.TableRequest, "bench.cli.results_commands:print_table",
+        help="Print the paper-style table of the store, with significance tests.",
+    ),
+    CommandRow(
+        "report", store.ReportRequest, "bench.cli.results_commands:write_report",
+        help="Write the whole store as one page: the answer, tables, figures, controls, threats to validity, commands.",
+    ),
+    CommandRow(
+        "power", store.PowerRequest, "bench.cli.results_commands:print_power",
+        help="How many seeds a difference needs, from the spread of the store's paired differences.",
+    ),
+    CommandRow(
+        "plot", store.PlotRequest, "bench.cli.results_commands:write_plot",
+        help="Draw the store: freeze − prune, accuracy, gradients over epochs, accuracy over stored bytes, ranks of methods.",
+    ),
+    CommandRow(
+        "list", store.ListRequest, "bench.cli.list_command:print_list",
+        help="List what there is: methods, models, datasets, presets; of the store its trials, or the candidates of `tune`.",
+    ),
+    CommandRow(
+        "import", store.ImportRequest, "bench.cli.store_commands:import_trials",
+        help="Store what `run --offline DIR` kept, or a rescue folder: each trial once.",
+    ),
+    CommandRow(
+        "export", networks.ExportRequest, "bench.cli.network_commands:export",
+        help="Write the stored network of a trial; RUN is the beginning of its run or run key, see `list trials`.",
+    ),
+    CommandRow(
+        "verify", networks.VerifyRequest, "bench.cli.verify_command:verify",
+        help="Rebuild a stored network from its file, and compare weights, logits and test accuracy with what was recorded.",
+    ),
+    CommandRow(
+        "narrow", networks.NarrowRequest, "bench.cli.network_commands:narrow",
+        help="Measure the store's networks with narrower values: bytes, and the accuracy after reading them back.",
+    ),
+    CommandRow(
+        "ui", store.UiRequest, "bench.cli.store_commands:open_ui",
+        help="Open the MLflow UI on the store that `run` writes.",
+    ),
+)  # fmt: skip
+SPEED = (
+    CommandRow(
+        "step", speed.StepRequest, "bench.cli.speed_commands:time_steps",
+        help="Time training steps: a plain researcher's loop, the dense and the sparse step, on one thread.",
+    ),
+    CommandRow(
+        "trials", speed.TrialsRequest, "bench.cli.speed_commands:time_trials",
+        help="Time whole trials on all cores, by `run` and by bare engines side by side.",
+    ),
+    CommandRow(
+        "scoring", speed.ScoringRequest, "bench.cli.speed_commands:measure_scoring",
+        help="Measure time and memory of choosing the live weights, by criterion; on synthetic images.",
+    ),
+    CommandRow(
+        "masks", speed.MasksRequest, "bench.cli.speed_commands:measure_masks",
+        help="Measure time, size and memory of coding a mask of 20 million weights, by rate.",
+    ),
+    CommandRow(
+        "limits", speed.LimitsRequest, "bench.cli.speed_commands:find_limits",
+        help="Find, per kind of layer, the live fraction below which a sparse step is faster than a dense one.",
+    ),
+)  # fmt: skip
 
 
-@cli.command()
-@takes(networks.VerifyRequest)
-def verify(request: networks.VerifyRequest) -> int:
-    """Rebuild a stored network from its file, and compare weights, logits and test accuracy with what was recorded."""
-    from bench.cli.verify_command import verify
-
-    return verify(request)
+@cli.group("speed", no_args_is_help=False)
+def speed_group() -> None:
+    """Time what training takes on this machine: a step, whole trials, scoring, coding a mask."""
 
 
-@cli.command()
-@takes(networks.NarrowRequest)
-def narrow(request: networks.NarrowRequest) -> int:
-    """Measure the store's networks with narrower values: bytes, and the accuracy after reading them back."""
-    from bench.cli.network_commands import narrow
-
-    return narrow(request)
-
-
-@cli.command()
-@takes(store.UiRequest)
-def ui(request: store.UiRequest) -> int:
-    """Open the MLflow UI on the store that `run` writes."""
-    from bench.cli.store_commands import open_ui
-
-    return open_ui(request)
-
-
-cli.add_command(speed)
+for row in COMMANDS:
+    cli.add_command(command_of(row))
+for row in SPEED:
+    speed_group.add_command(command_of(row))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -19,7 +19,7 @@ from bench.datasets.loader import Resident
 from bench.disk import write_whole
 from bench.messages import one_of, say, usage_errors
 from bench.storage.mlflow_store import Store
-from bench.storage.store_uri import check_folder
+from bench.storage.store_uri import check_output
 
 SHORTEST = 4  # characters of a run or run key that name a trial
 
@@ -30,11 +30,7 @@ def export(request: ExportRequest) -> int:
     with usage_errors():
         if request.data_root is not None and not request.value_dtype:
             raise ValueError("--data-root without --value-dtype: must be with it, to measure the accuracy")
-        check_folder(f"output {request.output}", file.parent)
-        if not file.parent.is_dir():
-            raise ValueError(f"output {request.output}: no such folder")
-        if file.exists() and not file.is_file():
-            raise ValueError(f"output {request.output}: must be a file")
+        check_output(f"output {request.output}", file)
         store = Store(existing_store())
         data = _network(store, _run(store, request.run))
         if request.value_dtype:

@@ -7,8 +7,9 @@ option is one field, and whatever uses it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import MISSING, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from functools import partial, wraps
+from pkgutil import resolve_name
 from typing import Any, TypeVar
 
 import click
@@ -69,6 +70,27 @@ def takes(request: type[Request]) -> Callable[[Callable[[Request], int]], Comman
         return decorated
 
     return add
+
+
+@dataclass(frozen=True)
+class CommandRow:
+    """A command: its name, what it is asked, and "module:function", called with the request; imported only then."""
+
+    name: str
+    request: type[Any]
+    action: str
+    help: str
+    preset: bool = False  # whether it has --preset
+
+
+def command_of(row: CommandRow) -> click.Command:
+    """The command of a row."""
+
+    def call(request: Any) -> int:
+        return int(resolve_name(row.action)(request))
+
+    called = takes(row.request)(call)
+    return click.command(row.name, help=row.help)(PRESET(called) if row.preset else called)
 
 
 def request_of(request: type[Request], context: click.Context) -> Request:

@@ -26,8 +26,8 @@ def protocol_option(name: str) -> Any:
         name,
         type=_type(row),
         is_flag=isinstance(row.default, bool),
-        default=_default(row),
-        show_default=not row.unset,
+        default=_default(name),
+        show_default=not _is_unset(name),
         help=row.help if isinstance(row.help, str) else row.help(),
     )
 
@@ -38,8 +38,13 @@ def _type(row: FieldRow) -> Any:
     return str if row.read else type(row.default)
 
 
-def _default(row: FieldRow) -> Any:
-    return "auto" if row.auto else None if row.unset else row.default
+def _default(name: str) -> Any:
+    return "auto" if ROWS[name].auto else None if _is_unset(name) else ROWS[name].default
+
+
+def _is_unset(name: str) -> bool:
+    """Whether the option has no default: one of a schedule's own field must not look as if it were given."""
+    return ROWS[name].unset or bool(schedules_with(name))
 
 
 def read_protocol(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -50,7 +55,7 @@ def read_protocol(values: Mapping[str, Any]) -> dict[str, Any]:
     """
     rows = {name: row for name, row in ROWS.items() if row.flag}
     given = {name: values[name] for name, row in rows.items() if _is_given(row, values.get(name))}
-    defaults = {name: _default(row) for name, row in rows.items() if not row.unset}
+    defaults = {name: _default(name) for name in rows if not _is_unset(name)}
     fields = defaults | {name: read(value) if (read := rows[name].read) else value for name, value in given.items()}
     for name in given:
         if (schedules := schedules_with(name)) and fields["schedule"] not in schedules:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,7 +13,7 @@ from bench.cli.requests.store import Filters, PlotRequest, PowerRequest, ReportR
 from bench.cli.store_commands import existing_store
 from bench.disk import write_whole
 from bench.messages import nearest, one_of, usage_errors
-from bench.storage.store_uri import check_folder
+from bench.storage.store_uri import check_output
 from bench.trial.plugins import Catalogue
 
 if TYPE_CHECKING:
@@ -64,7 +63,7 @@ def write_report(request: ReportRequest) -> int:
 
         if file.suffix.lower() not in FORMATS:
             raise ValueError(f"output {file}: its suffix {one_of(FORMATS)}")
-        _check_folder(file)
+        check_output(f"output {file}", file)
         frame, uri = stored_trials(), existing_store()
         _check_reference(request.reference, set(frame["method"]))
         view = View(
@@ -112,7 +111,7 @@ def write_plot(request: PlotRequest) -> int:
         from bench.results.plots.plots import METRICS, check_suffix, plot, unsuitable
 
         check_suffix(file)
-        _check_folder(file)
+        check_output(f"output {file}", file)
         if request.metric is not None and request.metric not in METRICS[request.kind]:
             raise unsuitable(request.kind, request.metric)
         filters = _filters(request)
@@ -125,14 +124,6 @@ def write_plot(request: PlotRequest) -> int:
         figure = plot(frame, request.kind, view, partial(histories, existing_store()))
         write(figure, file)
     return 0
-
-
-def _check_folder(file: Path) -> None:
-    """Raise ValueError if the file could not be written."""
-    folder = file.absolute().parent
-    if not folder.is_dir():
-        raise ValueError(f"output {file}: no such folder")
-    check_folder(f"output {file}", folder)
 
 
 def _filters(filters: Filters) -> dict[str, Any]:

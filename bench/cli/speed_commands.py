@@ -23,9 +23,11 @@ from bench.cli.requests.speed import (
     TrialsRequest,
 )
 from bench.cli.run import display
+from bench.disk import write_whole
 from bench.execution.run import checked_data
 from bench.messages import nearest, usage_errors
 from bench.methods import Dense
+from bench.storage.store_uri import check_output
 from bench.trial.protocol import Precision
 from bench.trial.spec import TrialSpec
 from bench.trial.sweep import Sweep
@@ -106,7 +108,7 @@ def _print(result: dict[str, Any], as_table: Any, file: Path | None) -> int:
     """The table on stdout; if a file is named, the figures there too."""
     click.echo(as_table(result))
     if file is not None:
-        file.write_text(json.dumps(result, indent=1) + "\n")
+        write_whole(file, f"{json.dumps(result, indent=1)}\n".encode())
     return 0
 
 
@@ -117,8 +119,8 @@ def _check_counts(**counts: int) -> None:
 
 
 def _check_file(file: Path | None) -> None:
-    if file is not None and not file.absolute().parent.is_dir():
-        raise ValueError(f"json {file}: no such folder")
+    if file is not None:
+        check_output(f"json {file}", file)
 
 
 def _sizes(packs: str) -> list[int]:

@@ -142,7 +142,7 @@ class Member:
         epoch = len(self.epochs)
         if loss is not None and not isfinite(loss):
             raise Diverged(f"training loss {loss} in epoch {epoch}")
-        self.epochs.append({names.VALIDATION_ACCURACY: validation, **figures, **self._measure("epoch")})
+        self.epochs.append({names.VALIDATION_ACCURACY: validation, **figures})
         if loss is not None:
             self.epochs[-1][names.TRAIN_LOSS] = loss
         if epoch in (0, self.spec.epochs):
@@ -151,6 +151,7 @@ class Member:
                 self.layers[name] |= {f"{figure}_{suffix}": value for figure, value in values.items()}
         if not all(map(isfinite, figures.values())):
             raise Diverged(f"gradient norm {figures[names.GRAD_NORM_ALL]} after epoch {epoch}")
+        self.epochs[-1] |= self._measure("epoch")
         return Epoch(self.spec, epoch, self.epochs[-1])
 
     def is_best(self) -> bool:
@@ -189,10 +190,13 @@ class Member:
         )
 
     def result(self, peak_bytes: float, error: Exception | None = None) -> TrialResult:
-        """The outcome: done, or what the error says."""
+        """The outcome: done, or what the error says; the first error counts, also one of a metric taken here."""
+        self.metrics[names.PEAK_MEMORY] = max(peak_bytes, self.metrics.get(names.PEAK_MEMORY, 0.0))
+        try:
+            self.metrics |= self._measure("ended") if self.epochs else {}
+        except Exception as raised:
+            error = error or raised
         self.ended = True
-        most = max(peak_bytes, self.metrics.get(names.PEAK_MEMORY, 0.0))
-        self.metrics |= {names.PEAK_MEMORY: most, **(self._measure("ended") if self.epochs else {})}
         outcome, reason = outcome_of(error)
         return TrialResult(
             run_key=self.spec.run_key,

@@ -190,7 +190,7 @@ class Training:
         return losses
 
     def _measure(self, losses: Sequence[float | None]) -> Iterator[Epoch | TrialResult]:
-        """Measure the trials after an epoch; those that diverged leave."""
+        """Measure the trials after an epoch; those that diverged, or whose own metric raises, leave."""
         figures, accuracies = self._trainer.gradients(), self._trainer.accuracies("validation")
         if is_measured("epoch"):  # of each trial by itself, on its own model
             self._trainer.write_back()
@@ -199,7 +199,9 @@ class Training:
             try:
                 yield member.measured(figures[index], accuracies[index], losses[index])
                 staying.append(index)
-            except Diverged as error:
+            except Exception as error:
+                if not isinstance(error, Diverged) and is_out_of_memory(error):
+                    raise
                 yield self._result(member, error)
         if len(staying) < len(self.members):
             self.members = [self.members[index] for index in staying]

@@ -114,7 +114,7 @@ class Store:
                 if experiment is None:
                     raise
         if experiment.lifecycle_stage != "active":
-            raise ValueError(f"name {name}: deleted in the store {self.uri}; restore it there, or use another --name")
+            raise ValueError(f"name {name}: deleted in the store {self.uri}; restore it there, or use another name")
         return str(experiment.experiment_id)
 
     def create(self, experiment: str, name: str, tags: Mapping[str, str], started: float) -> Run:

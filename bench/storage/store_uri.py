@@ -96,6 +96,16 @@ def check_folder(label: str, folder: Path) -> None:
         raise ValueError(f"{label}: the folder {folder} cannot be written: {error.strerror}") from error
 
 
+def check_output(label: str, file: Path) -> None:
+    """Raise ValueError if the file that `label` names cannot be written; writes nothing."""
+    folder = file.absolute().parent
+    if not folder.is_dir():
+        raise ValueError(f"{label}: no such folder")
+    if file.exists() and not file.is_file():
+        raise ValueError(f"{label}: must be a file")
+    check_folder(label, folder)
+
+
 def _check_server(uri: str) -> None:
     try:
         urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=SERVER_SECONDS).close()

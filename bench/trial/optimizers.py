@@ -17,7 +17,7 @@ class OptimizerRow:
 
     words: str  # its name in a text
     rule: str  # reference of an `Update`, as "module:name"
-    momentum: str = "Momentum"  # what the protocol's `momentum` is for it
+    momentum: str = ""  # "" = it has none; else what the protocol's `momentum` is for it
     lr: float | None = None  # if none is given; None = one must be given
     nesterov: bool = False  # whether it has Nesterov momentum
     follows_gradient: bool = False  # its first step is the live gradient times a number: `names.PREDICTED_DECREASE`
@@ -25,7 +25,12 @@ class OptimizerRow:
 
 UPDATES = {
     "sgd": OptimizerRow(
-        words="SGD", rule="bench.engine.steps.updates:Sgd", lr=LR, nesterov=True, follows_gradient=True
+        words="SGD",
+        rule="bench.engine.steps.updates:Sgd",
+        momentum="Momentum",
+        lr=LR,
+        nesterov=True,
+        follows_gradient=True,
     ),
     "adam": OptimizerRow(words="Adam", rule="bench.engine.steps.updates:Adam", momentum="beta_1"),
     "adamw": OptimizerRow(words="AdamW", rule="bench.engine.steps.updates:AdamW", momentum="beta_1"),
@@ -59,7 +64,7 @@ def lr_help() -> str:
 
 def momentum_help() -> str:
     """The help of --momentum: what it is of each optimizer."""
-    roles = dict.fromkeys(row.momentum for row in UPDATES.values())
+    roles = dict.fromkeys(row.momentum for row in UPDATES.values() if row.momentum)
     of_role = {role: [row.words for row in UPDATES.values() if row.momentum == role] for role in roles}
     return f"{'; '.join(f'{role} of {_joined(words)}' for role, words in of_role.items())}."
 

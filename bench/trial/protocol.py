@@ -77,12 +77,12 @@ class Protocol:
         words=schedule_words,
     )
     milestones: tuple[float, ...] = row(
-        (), range=RISING, owner="schedule", flag="--milestones", unset=True, read=_fractions, clause="update",
+        (), range=RISING, owner="schedule", flag="--milestones", read=_fractions, clause="update",
         help="Milestones of the step schedule: fractions of the training, such as 0.5,0.75.",
         words=lambda v: f"milestones at {', '.join(f'{m:g}' for m in v)} of the training",
     )
     gamma: float = row(
-        GAMMA, range=Range("0 < {} <= 1", lambda v: 0 < v <= 1), owner="schedule", flag="--gamma", unset=True,
+        GAMMA, range=Range("0 < {} <= 1", lambda v: 0 < v <= 1), owner="schedule", flag="--gamma",
         help=f"Factor at a milestone of the step schedule.  [default: {GAMMA}]", clause="update",
         words=lambda v: f"learning rate × {v:g} at each",
     )

@@ -10,7 +10,7 @@ from typing import Any
 from bench.canonical import key_of
 from bench.methods import METHODS, Dense, Method
 from bench.trial.field_row import Range, row, rows_of, says
-from bench.trial.optimizers import with_nesterov
+from bench.trial.optimizers import UPDATES, with_nesterov
 from bench.trial.protocol import Protocol
 from bench.trial.schedules import schedules_with
 from bench.trial.search import Search
@@ -104,6 +104,8 @@ def _check_update(spec: TrialSpec) -> None:
             f"nesterov with {spec.optimizer}, momentum {spec.momentum}: "
             f"must be {' or '.join(with_nesterov())} with momentum > 0"
         )
+    if not UPDATES[spec.optimizer].momentum and spec.momentum != FIELD_ROWS["momentum"].default:
+        raise ValueError(f"momentum {spec.momentum} with {spec.optimizer}: it has none; must be left out")
     for name, field_row in FIELD_ROWS.items():
         schedules, value = schedules_with(name), getattr(spec, name)
         if schedules and field_row.default == () and bool(value) != (spec.schedule in schedules):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from pkgutil import resolve_name
+from typing import get_args
 
 import pytest
 from rendered import render
@@ -11,12 +12,12 @@ from small_store import Store
 from small_trials import images, spec, weight_norm
 from trial_frames import frame, spec_of, trial
 
-from bench import metrics
+from bench import metrics, names
 from bench.cli.cli import main
 from bench.engine.measures.moment import Moment
 from bench.engine.setup.prepare import prepare
 from bench.engine.train import train
-from bench.metrics import METRICS, Metric
+from bench.metrics import METRICS, Metric, When
 
 ROW = Metric(
     name="weight_norm", words="norm of the weights", when="epoch", function="small_trials:weight_norm", form=".3f"
@@ -47,6 +48,24 @@ def test_a_row_of_another_moment_is_measured_then(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(METRICS, ROW.name, Metric(name=ROW.name, words="Norm", when="trained", function=ROW.function))
     (result,) = train([spec()], images(), "cpu")
     assert result.metrics["weight_norm"] > 0 and "weight_norm" not in result.epochs[1]
+
+
+@pytest.mark.parametrize("pack", ["single", "vmap"])
+@pytest.mark.parametrize("when", get_args(When)[:-1])
+def test_a_row_that_raises_fails_its_own_trial(when: When, pack: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that ends, and is told: never left out, and no matter of the others in its pack."""
+    row = Metric(name=ROW.name, words="Norm", when=when, function="small_trials:norm_of_seed_1")
+    monkeypatch.setitem(METRICS, ROW.name, row)
+    bad, good = train([spec(seed=0, pack=pack), spec(seed=1, pack=pack)], images(), "cpu")
+    assert (bad.outcome, good.outcome) == (names.FAILED, names.DONE)
+    assert bad.reason.startswith("RuntimeError: no norm of seed 0 (small_trials.py:") and not bad.artefact
+
+
+def test_the_first_error_of_a_trial_is_the_one_that_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = Metric(name=ROW.name, words="Norm", when="ended", function="small_trials:norm_of_seed_1")
+    monkeypatch.setitem(METRICS, ROW.name, row)
+    (result,) = train([spec(method="dense", lr=1e9)], images(), "cpu")
+    assert result.outcome == names.DIVERGED and "nan" in result.reason
 
 
 def test_one_more_row_is_in_the_table_with_its_words(one_more: None) -> None:

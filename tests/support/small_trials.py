@@ -45,4 +45,13 @@ def images(train: int = 400, test: int = 60) -> ImageData:
 
 def weight_norm(moment: Moment) -> dict[str, float]:
     """A metric of the tests: the norm of all weights and biases."""
-    return {"weight_norm": float(sum(p.double().square().sum() for p in moment.trial.model.parameters()) ** 0.5)}
+    return {
+        "weight_norm": float(sum(p.detach().double().square().sum() for p in moment.trial.model.parameters()) ** 0.5)
+    }
+
+
+def norm_of_seed_1(moment: Moment) -> dict[str, float]:
+    """A metric that raises in every trial but those of seed 1."""
+    if moment.spec.seed != 1:
+        raise RuntimeError(f"no norm of seed {moment.spec.seed}")
+    return weight_norm(moment)

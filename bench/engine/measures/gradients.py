@@ -21,7 +21,6 @@ from bench import names
 from bench.engine.steps.batched_networks import BatchedNetworks, losses_of
 from bench.methods.derivatives import gradient, leaves
 
-PROBE = 256  # images: the first of the training split, un-augmented
 Figures = dict[str, float]
 Measured = tuple[Figures, dict[str, Figures]]  # of the whole network, and of each layer by weight name
 

@@ -340,9 +340,8 @@ class Tiny(nn.Module):
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, bytes]]:
     """Files of trained tiny networks, by method."""
-    layers = {"conv.weight": (4, 1, 3, 3), "fc.weight": (10, 324)}
     monkeypatch.setattr(sys.modules[__name__], "tiny_network", lambda classes: Tiny(), raising=False)
-    row = replace(models.MODELS["lenet-300-100"], build=f"{__name__}:tiny_network", shapes=lambda classes: layers)
+    row = replace(models.MODELS["lenet-300-100"], build=f"{__name__}:tiny_network")
     monkeypatch.setitem(models.MODELS, "tiny", row)
     monkeypatch.setitem(sys.modules, __name__, sys.modules.get(__name__))
     yield {method: trained("tiny", method, "0.9").artefact for method in ("freeze", "snip", "dense")}

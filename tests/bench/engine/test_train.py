@@ -412,8 +412,8 @@ def test_every_method_has_golden_masks() -> None:
 def test_golden_numbers(fields: dict[str, str]) -> None:
     """The final weights of a tiny float64 trial, to five decimals: the same on every machine and of every kind.
 
-    If this fails, the engine computes other numbers than before. If that is meant, raise ENGINE in bench/spec.py, so
-    that no old trial is taken for a new one, and put the new hash here.
+    If this fails, the engine computes other numbers than before. If that is meant, raise ENGINE in
+    bench/trial/spec.py, so that no old trial is taken for a new one, and put the new hash here.
     """
     s = spec("freeze", "0.99", precision="float64", epochs=2, **fields)
     trial = prepare(s, DATA, "cpu")

@@ -24,7 +24,7 @@ def test_the_command_line_has_it() -> None:
     shown = protocol_help()
     assert f"--optimizer [{'|'.join(UPDATES)}] Optimizer. [default: sgd]" in shown and "|sign]" in shown
     assert "--lr FLOAT Learning rate. [default: 0.1 for sgd, 0.001 for sign; adam" in shown
-    assert "Momentum of SGD and SignSGD; beta_1 of Adam" in shown
+    assert "Momentum of SGD; beta_1 of Adam and AdamW. " in shown
     assert "Nesterov momentum (sgd)." in shown
     assert read_protocol({"optimizer": "sign"})["lr"] == 0.001
     assert read_protocol({"optimizer": "sign", "lr": 0.5})["lr"] == 0.5
@@ -43,6 +43,8 @@ def test_the_spec_knows_it() -> None:
         spec(optimizer="lamb")
     with pytest.raises(ValueError, match=r"^nesterov with sign, momentum 0\.9: must be sgd with momentum > 0$"):
         spec(optimizer="sign", nesterov=True)
+    with pytest.raises(ValueError, match=r"^momentum 0\.5 with sign: it has none; must be left out$"):
+        spec(optimizer="sign", momentum=0.5)
 
 
 def test_nesterov_where_its_row_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,8 @@ from bench.cli.protocol_options import read_protocol
 from bench.engine.steps.learning_rate import learning_rate
 from bench.engine.train import train
 from bench.results.tables.protocol import protocol
-from bench.trial.protocol import Protocol
+from bench.trial.field_row import FieldRow
+from bench.trial.protocol import ROWS, Protocol
 from bench.trial.schedules import SCHEDULES, ScheduleRow
 
 
@@ -27,6 +28,17 @@ def decay(protocol: Protocol, step: int, steps: int, warmup: int) -> float:
 def added(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(SCHEDULES, "linear", ScheduleRow(words="straight line to 0", factor=linear))
     monkeypatch.setitem(SCHEDULES, "decay", ScheduleRow(words="decay", factor=decay, fields=("gamma",)))
+
+
+def test_a_field_of_its_own_has_no_default_on_the_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a run with another schedule would be refused for what nobody gave."""
+    field = FieldRow(default=2.0, later=True, owner="schedule", flag="--power", help="Exponent.")
+    monkeypatch.setitem(ROWS, "power", field)
+    monkeypatch.setitem(SCHEDULES, "poly", ScheduleRow(words="polynomial", factor=linear, fields=("power",)))
+    assert "--power FLOAT Exponent." in protocol_help()
+    assert "power" not in read_protocol({}) and read_protocol({"schedule": "poly", "power": 3.0})["power"] == 3.0
+    with pytest.raises(ValueError, match=r"^--power with schedule cosine: the schedule must be poly$"):
+        read_protocol({"power": 3.0})
 
 
 def test_the_command_line_has_it() -> None:
