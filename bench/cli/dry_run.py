@@ -22,7 +22,7 @@ from bench.engine.setup.background import apply_background
 from bench.engine.setup.memory import free_bytes, peak_bytes, reset_peak
 from bench.engine.setup.precision import settings
 from bench.engine.setup.prepare import PROBE, Trial, prepare
-from bench.execution.run import Execution
+from bench.execution.execution import Execution
 from bench.messages import one_line
 from bench.trial.spec import TrialSpec
 

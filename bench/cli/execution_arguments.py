@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench.cli.requests.sweep import RunRequest, SweepRequest
 from bench.datasets.roots import checkpoint_root
-from bench.execution.run import Execution
+from bench.execution.execution import Execution
 from bench.messages import folded
 from bench.storage.files import files_at
 from bench.storage.store_uri import check_folder

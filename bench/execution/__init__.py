@@ -1,5 +1,6 @@
 """Where trials run: Ray, or this process.
 
+execution    where and how trials run: nothing in it changes a number
 run          a sweep's missing trials, trained: Ray or not, checkpoints, the recorder told
 schedule     packs of trials on Ray Tune, workers reused
 worker       what a worker of the schedule does; knows nothing of Ray

@@ -10,9 +10,10 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from bench import datasets, names
+from bench.execution.execution import Execution
 from bench.execution.listeners import Collected, tell
 from bench.methods import Method
 from bench.storage.checkpoint import Checkpoints
@@ -25,24 +26,12 @@ from bench.trial.sweep import Sweep
 if TYPE_CHECKING:
     from bench.execution.worker import Load
 
-Executor = Literal["ray", "local"]
 # Trials, and what the tables call a method -> what shows their progress.
 Display = Callable[[Sequence[TrialSpec], Callable[[Method], str]], AbstractContextManager[Listener]]
 
 
 class DestinationError(ValueError):
     """The destination does not take the sweep, for what the user gave. Its message is one line."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Execution:
-    """Where and how the trials run: nothing here changes a number."""
-
-    executor: Executor
-    gpus_per_trial: float
-    address: str | None
-    max_retries: int
-    storage: str | None  # the folder or object store that takes the checkpoints; None = there are none
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.execution.run import Display, Execution, Plan, open_destination, start_ray, train_missing
+from bench.execution.execution import Execution
+from bench.execution.run import Display, Plan, open_destination, start_ray, train_missing
 from bench.methods import Method
 from bench.storage import destinations
 from bench.storage.entry import OnStored

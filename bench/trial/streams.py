@@ -8,8 +8,10 @@ CPU generators give different normals on different instruction sets.
 from __future__ import annotations
 
 import hashlib
+from typing import TYPE_CHECKING
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 SEED_LIMIT = 2**32
 
@@ -20,6 +22,8 @@ def stream(seed: int, *purpose: str) -> np.random.RandomState:
     >>> int(stream(0, "order").randint(1000)), int(stream(0, "init", "fc1.weight").randint(1000))
     (320, 586)
     """
+    import numpy as np  # here, since SEED_LIMIT is wanted where numpy is not
+
     name = "\x00".join((str(seed), *purpose))
     words = np.frombuffer(hashlib.sha256(name.encode()).digest(), dtype=">u4")
     return np.random.RandomState(words.astype(np.uint32))

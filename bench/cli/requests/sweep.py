@@ -13,7 +13,7 @@ from bench.cli.grammar import SEEDS_HELP
 from bench.cli.options import option, values_of
 from bench.cli.protocol_options import protocol_options
 from bench.cli.requests.shared import DATA_ROOT, DATASET, DEVICE, MODEL, PLUGINS, RATES
-from bench.execution.run import Executor
+from bench.execution.execution import Executor
 from bench.trial.search import SEARCH_HELP
 
 

@@ -9,7 +9,7 @@ from small_trials import spec
 
 from bench.cli.cli import main
 from bench.cli.dry_run import Estimate, as_text, slots
-from bench.execution.run import Execution
+from bench.execution.execution import Execution
 
 SWEEP = ("run", "--rates", "0.9,0.99", "--seeds", "2", "--epochs", "2")
 
