@@ -130,23 +130,12 @@ def test_a_trial_of_a_pack_is_told_when_it_ends_and_once(tmp_path: Path) -> None
     assert ear.began == [0, 1, 1]  # the second time, what had ended is left out
 
 
-def test_many_trials_cost_little_and_share_workers(tmp_path: Path) -> None:
-    """Of the driver's own time: how long the others take, depends on how busy the machine is."""
-
-    @dataclass
-    class Timed(Ear):
-        moments: list[float] = field(default_factory=list)
-
-        def finished(self, spec: TrialSpec, result: TrialResult) -> None:
-            super().finished(spec, result)
-            self.moments.append(time.process_time())
-
-    ear = Timed()
+def test_many_trials_share_workers(tmp_path: Path) -> None:
+    ear = Ear()
     run([[spec(seed)] for seed in range(60)], tmp_path, ear)
     assert len(ear.results) == 60
     pids = {result.metrics["pid"] for result in ear.results.values()}
     assert len(pids) == len(list(tmp_path.glob("loaded-*"))) <= (os.cpu_count() or 1)
-    assert (ear.moments[-1] - ear.moments[0]) / 59 < 0.25  # 0.01 s on an idle machine
 
 
 PLUGIN = """

@@ -15,7 +15,7 @@ from command_line import COMMAND, bench, called, environment, stored
 
 from bench import metrics
 
-TRIALS, EPOCHS = 6, 20  # long enough to be killed in the midst of it
+TRIALS, EPOCHS = 6, 40  # long enough to be killed in the midst of it
 ARGUMENTS = ("run", "--rates", "0.9", "--seeds", "2", "--epochs", str(EPOCHS))
 
 
