@@ -105,7 +105,7 @@ def _mixed(analyses: Sequence[Analysis]) -> list[str]:
 def _untrained(analyses: Sequence[Analysis]) -> list[str]:
     """The cells that are wholly at chance."""
     cells = _cells(analyses, lambda analysis, cell: cell.key in analysis.untrained)
-    said = f"No seed trained: {cells}. A difference to these says only that the other side trains at all."
+    said = f"No seed trained: {cells}. A difference to these says at most that the other side trains."
     return [said] if cells else []
 
 

@@ -75,7 +75,9 @@ def test_what_some_seeds_alone_say_is_a_table_of_its_own() -> None:
     assert grid.headers[-1] == "verdict" and len(grid.rows) == 3
     assert isinstance(again, Grid) and again.headers[-1] == "connected seeds only"
     (row,) = again.rows
-    assert row[:3] == ["freeze", "snip", "0.99"] and str(row[-1]).endswith("n = 3, higher ↑, equivalent ≈")
+    assert row[:3] == ["freeze", "snip", "0.99"] and str(row[-1]).endswith(
+        ", n = 3, Holm p 0.020, higher ↑, equivalent ≈"
+    )
 
 
 def test_a_sweep_that_is_not_whole_is_an_interim_look() -> None:
