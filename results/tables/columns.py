@@ -143,6 +143,7 @@ COLUMNS = (
             "verdict": lambda _, c: c.verdict,
             "equivalent": lambda _, c: c.equivalent,
             "disconnected_pairs": lambda _, c: c.disconnected,
+            "doubts": lambda analysis, c: sorted(analysis.doubts_of(c)),
         },
     ),
 )
