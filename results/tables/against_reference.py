@@ -10,6 +10,7 @@ from bench.results.tables import captions
 from bench.results.tables.columns import SECONDARY, difference_and_test, grid
 from bench.results.tables.formats import Block, Bullets, Grid, Paragraph
 from bench.results.tables.marks import variants
+from bench.results.tables.reach import what_n_shows
 
 # Variant -> how the line of a comparison names the plain one behind it.
 PLAIN = {CHANCE: "without them", TRAINED: "with them"}
@@ -22,7 +23,7 @@ def blocks(analysis: Analysis) -> Iterator[Block]:
     elif analysis.shown_secondary:
         yield table(analysis)
         family = captions.secondary_family(analysis)
-        yield Paragraph(captions.what_n_shows(analysis, analysis.secondary.comparisons, family))
+        yield Paragraph(what_n_shows(analysis, analysis.secondary.comparisons, family))
         for variant, behind in PLAIN.items():
             if lines := sensitivity(analysis, variant, behind):
                 yield Paragraph(f"Sensitivity: comparisons {variants(analysis)[variant][1]}:")

@@ -8,7 +8,7 @@ from bench import names
 from bench.messages import counted
 from bench.results.frame.collect import DENSE
 from bench.results.frame.words import ranges, rate_text
-from bench.results.statistics import multiplicity, stats
+from bench.results.statistics import stats
 from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.cells import Cell, Key
 from bench.results.statistics.comparisons import Comparison
@@ -22,7 +22,6 @@ TESTS = {
     "permutation": f"sign-flip permutation test of the mean difference, two-sided (exact up to {stats.FLIPS:,} flips)",
 }
 DISCONNECTED = f"†k: in k pairs a pruned network is disconnected, {NO_PATH}."
-FEW = 10  # pairs; below, a bootstrap interval covers far less than its level
 
 
 def introduction() -> str:
@@ -142,51 +141,6 @@ def secondary_family(analysis: Analysis) -> str:
         f"Family: {counted(len(analysis.secondary.comparisons), 'comparison')}, every method but {analysis.reference} "
         "and dense × every rate of this section in the whole store, whatever is shown; p-values are adjusted for it by "
         f"Holm.{twin}"
-    )
-
-
-def what_n_shows(analysis: Analysis, comparisons: Sequence[Comparison], family: str) -> str:
-    """What the number of pairs allows to conclude: the family, the reach of the test, what no mark means."""
-    m, alpha, test = len(comparisons), analysis.view.alpha, analysis.view.test
-    counts = sorted({c.n for c in comparisons if c.n > 1})
-    untested = sum(c.n < 2 for c in comparisons)
-    left_out = f" {untested} of them have fewer than two pairs and cannot be tested, but count." if untested else ""
-    if not counts:
-        return f"{family}{left_out} Without two pairs nothing can be tested."
-    reach = _t_reach(counts, m, alpha) if test == "t" else _exact_reach(counts, m, alpha, test)
-    return (
-        f"{family}{left_out} {reach} {_bootstrap(counts)}An entry without a mark is no evidence "
-        "of equality: read its interval and the equivalence."
-    )
-
-
-def _bootstrap(counts: list[int]) -> str:
-    few = "With so few pairs the bootstrap interval covers less than its nominal 95 %; prefer the t interval. "
-    return few if counts[0] < FEW else ""
-
-
-def _t_reach(counts: list[int], m: int, alpha: float) -> str:
-    least, largest = counts[0], counts[-1]
-    needed = multiplicity.smallest_effect(largest, m, alpha)
-    spread = f"{least}" if least == largest else f"{least} to {largest}"
-    return (
-        f"The t-test takes the differences as roughly normal, which {spread} pairs can hardly check; with n = "
-        f"{largest} the largest of {m} effects is marked only if its mean difference exceeds {needed:.2f} standard "
-        "deviations of the differences."
-    )
-
-
-def _exact_reach(counts: list[int], m: int, alpha: float, test: str) -> str:
-    largest = counts[-1]
-    least = stats.LEAST.get(test, 0)
-    needed = multiplicity.pairs_needed(m, alpha, least)
-    if needed is None:
-        return f"This test cannot go below p = {least:.2g}: of {m} comparisons at {alpha:g} no entry can be marked."
-    able = largest >= needed
-    verdict = "is enough" if able else "is too few: no entry can be marked, whatever its difference"
-    return (
-        f"An exact test of n pairs cannot go below p = 2^(1−n); {m} comparisons at {alpha:g} need n ≥ "
-        f"{needed}, and n = {largest} {verdict}."
     )
 
 

@@ -16,6 +16,7 @@ from bench.results.tables import captions
 from bench.results.tables.columns import PRIMARY, difference, difference_and_test, doubt_marks, grid, verdict
 from bench.results.tables.formats import Block, Grid, Paragraph
 from bench.results.tables.marks import DOUBTS, NO_PAIR, SAME, variants
+from bench.results.tables.reach import what_n_shows
 
 MANY = 12  # comparisons that a sentence can name
 
@@ -27,7 +28,7 @@ def blocks(analysis: Analysis) -> Iterator[Block]:
     if whole := matrix(analysis):
         yield whole
     yield table(analysis)
-    yield Paragraph(captions.what_n_shows(analysis, analysis.primary.comparisons, captions.primary_family(analysis)))
+    yield Paragraph(what_n_shows(analysis, analysis.primary.comparisons, captions.primary_family(analysis)))
     if again := variants_table(analysis):
         yield again
 
