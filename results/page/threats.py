@@ -99,7 +99,7 @@ def _mixed(analyses: Sequence[Analysis]) -> list[str]:
     if counts:
         least = min(counts)
         lines.append(
-            f"Where none of n = {least} seeds is near chance, up to {100 * most_unseen(least):.0f} % of all may be "
+            f"If none of n = {least} seeds is near chance, up to {100 * most_unseen(least):.0f} % of all may be "
             "(95 % limit): such a mean is too good, and neither a t test nor an exact one sees it."
         )
     return lines
