@@ -185,7 +185,7 @@ def per_epoch() -> tuple[str, ...]:
 
 
 def final() -> tuple[str, ...]:
-    """What every trial has that is done."""
+    """What a trial that is done can have."""
     return names_of(lambda row: row.when not in ("epoch", "later"))
 
 

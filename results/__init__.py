@@ -1,7 +1,7 @@
 """From the store to tables, plots and the report. Imports neither torch nor ray.
 
 frame       the store as one tidy frame
-statistics  what is computed of a frame; no text
+statistics  what is computed of a frame
 tables      the tables, in words and numbers
 plots       the plots
 page        the whole store as one page

@@ -12,14 +12,11 @@ from bench.messages import counted
 from bench.results.frame.collect import Command
 from bench.results.frame.sections import searched
 from bench.results.frame.words import rate_text
-from bench.results.statistics import multiplicity
 from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.cells import Cell
 from bench.results.statistics.near_chance import most_unseen
-from bench.results.tables import captions
+from bench.results.tables import captions, reach
 from bench.results.tables.protocol import HYPERPARAMETERS
-
-FEW = 10  # seeds; below, a t test rests on the normality that it cannot check
 
 
 def threats(analyses: Sequence[Analysis]) -> list[str]:
@@ -45,20 +42,26 @@ def unfinished(frame: pd.DataFrame, commands: Sequence[Command]) -> list[str]:
 
 def _seeds(analyses: Sequence[Analysis]) -> list[str]:
     pairs = [c for analysis in analyses for c in analysis.primary.comparisons]
-    tested = [c for c in pairs if c.n > 1]
-    if not tested:
+    if not any(c.n > 1 for c in pairs):
         return ["No pair of a frozen and a pruned method has two seeds in common: nothing is tested."]
-    least, m, alpha = min(c.n for c in tested), max(c.family for c in pairs), analyses[0].view.alpha
-    lines = []
-    if least < FEW:
-        effect = multiplicity.smallest_effect(least, m, alpha)
-        lines.append(
-            f"Few seeds: n = {least} at the least. The first of {m} comparisons is marked only if its mean exceeds "
-            f"{effect:.1f} standard deviations of the differences; “open” says little."
-        )
+    lines = [_few(analysis, analyses) for analysis in analyses if _has_few(analysis)]
     if few := sum(c.n < 2 for c in pairs):
-        lines.append(f"{few} comparisons have fewer than two pairs and cannot be tested.")
+        lines.append(
+            f"{counted(few, 'comparison')} {'have' if few > 1 else 'has'} fewer than two pairs and cannot be tested."
+        )
     return lines
+
+
+def _has_few(analysis: Analysis) -> bool:
+    counts = reach.pair_counts(analysis.primary.comparisons)
+    return bool(counts) and counts[0] < reach.FEW
+
+
+def _few(analysis: Analysis, analyses: Sequence[Analysis]) -> str:
+    """Why a section without a mark says little: by its own seeds and family."""
+    pairs = analysis.primary.comparisons
+    least, said = reach.pair_counts(pairs)[0], reach.reach(analysis, pairs)
+    return f"{_title(analysis, analyses)}Few seeds: n = {least} at the least. {said} “open” says little."
 
 
 def _tuning(analyses: Sequence[Analysis]) -> list[str]:
@@ -96,7 +99,7 @@ def _mixed(analyses: Sequence[Analysis]) -> list[str]:
     if counts:
         least = min(counts)
         lines.append(
-            f"Where none of n = {least} seeds is near chance, up to {100 * most_unseen(least):.0f} % of all may be "
+            f"If none of n = {least} seeds is near chance, up to {100 * most_unseen(least):.0f} % of all may be "
             "(95 % limit): such a mean is too good, and neither a t test nor an exact one sees it."
         )
     return lines
@@ -105,7 +108,7 @@ def _mixed(analyses: Sequence[Analysis]) -> list[str]:
 def _untrained(analyses: Sequence[Analysis]) -> list[str]:
     """The cells that are wholly at chance."""
     cells = _cells(analyses, lambda analysis, cell: cell.key in analysis.untrained)
-    said = f"No seed trained: {cells}. A difference to these says only that the other side trains at all."
+    said = f"No seed trained: {cells}. A difference to these says at most that the other side trains."
     return [said] if cells else []
 
 

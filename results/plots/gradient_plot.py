@@ -26,7 +26,7 @@ COLUMNS, HEIGHT = 3, 2.4  # panels side by side; inches of a panel
 MARKERS = 6  # along a line
 BEYOND = 0.25  # of the range of the means: how far intervals extend a log axis
 LARGEST = 600.0  # exponent: exp of more is beyond any axis, and soon beyond float64
-CUT = ", where wide cut at the axis"
+CUT = "; intervals beyond the axis are cut"
 
 
 @dataclass(frozen=True, kw_only=True)

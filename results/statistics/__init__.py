@@ -1,4 +1,4 @@
-"""What is computed of a frame; no text.
+"""What is computed of a frame.
 
 stats         statistics of paired figures, as pure functions of arrays
 multiplicity  Holm's adjustment, and what n pairs can reach in a family of m

@@ -155,13 +155,17 @@ class Analysis:
 
     @cached_property
     def doubts(self) -> dict[tuple[Key, Key], set[str]]:
-        """Sides of a primary comparison -> why its figures do not mean what they say."""
-        mixed, untrained = self.mixed(self.primary.comparisons), self.untrained
-        known = {MIXED: mixed.keys(), UNTRAINED: untrained}
-        return {
-            c.sides: {doubt for doubt, doubted in known.items() if doubted & set(c.sides)}
-            for c in self.primary.comparisons
-        }
+        """Sides of a primary comparison -> its doubts."""
+        return {c.sides: self.doubts_of(c) for c in self.primary.comparisons}
+
+    def doubts_of(self, c: Comparison) -> set[str]:
+        """Why the figures of a comparison do not mean what they say; a diverged seed among its pairs is at chance."""
+        if not c.n or not self.view.shown_metric.is_accuracy:
+            return set()
+        chance = self.view.chance(self.section.dataset)
+        sides = diverged_as([self.by_key[key] for key in c.sides], chance)
+        doubted = {MIXED: near_chance.mixed([c], sides, chance), UNTRAINED: near_chance.untrained(sides, chance)}
+        return {doubt for doubt, keys in doubted.items() if keys}
 
     def mixed(self, comparisons: Sequence[Comparison]) -> dict[Key, frozenset[int]]:
         """The cells that mix seeds near chance with others in these comparisons; only accuracies have a chance."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from scipy import optimize, stats
 
 from bench.results.frame.errors import check_level
+from bench.results.statistics.comparisons import Comparison
 from bench.results.statistics.stats import Interval
 
 MOST = 10_000  # seeds; if more are needed, the number itself is of no use
@@ -73,3 +74,23 @@ def spread_interval(sd: float, n: int) -> Interval:
         return Interval(low=math.nan, high=math.nan)
     low, high = (sd * math.sqrt((n - 1) / stats.chi2.ppf((1 + side * SPREAD) / 2, n - 1)) for side in (1, -1))
     return Interval(low=low, high=high)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Need:
+    """What a comparison needs at one level: seeds by its sd, and by the ends of its interval; None above MOST."""
+
+    seeds: int | None
+    seeds_low: int | None
+    seeds_high: int | None
+    detects: float  # the smallest difference that the present n finds, in units of the metric
+
+
+def need(c: Comparison, spread: Interval, aim: Aim, alpha: float) -> Need | None:
+    """None without two pairs, or without spread: then there is no standard deviation to go by."""
+    if not c.sd > 0:
+        return None
+    sds = (c.sd, spread.low, spread.high)
+    seeds, low, high = (pairs_needed(aim.difference / sd, alpha, aim.power) for sd in sds)
+    detects = c.sd * smallest_effect(c.n, alpha, aim.power)
+    return Need(seeds=seeds, seeds_low=low, seeds_high=high, detects=detects)

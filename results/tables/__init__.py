@@ -9,10 +9,10 @@ against_reference  every other method against the reference
 columns            the columns of every table of comparisons, a row each, in words and values
 marks              what is said once of variants of a family and of doubts about a comparison
 captions           the sentences around the tables
+reach              what a number of pairs allows to conclude
 exclusions         what the tables leave out, and warnings
 protocol           how and where the trials were trained, in words
-costs              what a rate costs: parameters, bytes, multiply-accumulates
-collapse           from which rate on a mask empties a layer or disconnects the network
+costs              what a rate costs: parameters, bytes, multiply-accumulates, collapsed layers
 controls           sanity controls beside their methods
 tuned              the hyper-parameters that were chosen, and how
 published          published figures beside the store's

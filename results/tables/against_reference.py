@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bench.results.frame.words import p_value, rate_text
+from bench.results.frame.words import rate_text
 from bench.results.statistics.analysis import CHANCE, TRAINED, Analysis
-from bench.results.statistics.comparisons import Comparison
 from bench.results.tables import captions
-from bench.results.tables.columns import SECONDARY, difference, grid
+from bench.results.tables.columns import SECONDARY, difference_and_test, grid
 from bench.results.tables.formats import Block, Bullets, Grid, Paragraph
-from bench.results.tables.marks import NO_PAIR, variants
+from bench.results.tables.marks import variants
+from bench.results.tables.reach import what_n_shows
 
 # Variant -> how the line of a comparison names the plain one behind it.
 PLAIN = {CHANCE: "without them", TRAINED: "with them"}
@@ -23,7 +23,7 @@ def blocks(analysis: Analysis) -> Iterator[Block]:
     elif analysis.shown_secondary:
         yield table(analysis)
         family = captions.secondary_family(analysis)
-        yield Paragraph(captions.what_n_shows(analysis, analysis.secondary.comparisons, family))
+        yield Paragraph(what_n_shows(analysis, analysis.secondary.comparisons, family))
         for variant, behind in PLAIN.items():
             if lines := sensitivity(analysis, variant, behind):
                 yield Paragraph(f"Sensitivity: comparisons {variants(analysis)[variant][1]}:")
@@ -44,11 +44,8 @@ def sensitivity(analysis: Analysis, variant: str, behind: str) -> list[str]:
     """A line for each comparison shown that has other pairs in the variant than the plain one, which stands behind."""
     again = {c.sides: c for c in analysis.secondary.variants.get(variant, [])}
     return [
-        f"{c.label}, rate {rate_text(c.rate)}: {_short(analysis, again[c.sides])} ({behind}: {_short(analysis, c)})"
+        f"{c.label}, rate {rate_text(c.rate)}: {difference_and_test(analysis, again[c.sides])} "
+        f"({behind}: {difference_and_test(analysis, c)})"
         for c in analysis.shown_secondary
         if c.sides in again and again[c.sides].seeds != c.seeds
     ]
-
-
-def _short(analysis: Analysis, c: Comparison) -> str:
-    return f"{difference(analysis, c)}, n = {c.n}, Holm p {p_value(c.p_holm)}" if c.n else NO_PAIR

@@ -8,11 +8,11 @@ from bench import names
 from bench.messages import counted
 from bench.results.frame.collect import DENSE
 from bench.results.frame.words import ranges, rate_text
-from bench.results.statistics import multiplicity, stats
+from bench.results.statistics import stats
 from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.cells import Cell, Key
 from bench.results.statistics.comparisons import Comparison
-from bench.results.tables.formats import Bold, Grid
+from bench.results.tables.formats import Bold, Entry, Grid
 from bench.results.tables.marks import NO_PATH
 
 TESTS = {
@@ -22,7 +22,6 @@ TESTS = {
     "permutation": f"sign-flip permutation test of the mean difference, two-sided (exact up to {stats.FLIPS:,} flips)",
 }
 DISCONNECTED = f"†k: in k pairs a pruned network is disconnected, {NO_PATH}."
-FEW = 10  # pairs; below, a bootstrap interval covers far less than its level
 
 
 def introduction() -> str:
@@ -85,7 +84,7 @@ def _dense(analysis: Analysis) -> str:
 def legend(analysis: Analysis, grid: Grid) -> str:
     """What the marks in the table of figures mean, those that occur in it."""
     entries = [entry for row in grid.rows for entry in row[1:]]
-    marks = " ".join(entry.after if isinstance(entry, Bold) else entry for entry in entries)
+    marks = " ".join(mark for row in grid.rows for mark in _marks(row))
     said = []
     if any(isinstance(entry, Bold) for entry in entries):
         best = "highest" if analysis.view.shown_metric.better > 0 else "lowest"
@@ -97,8 +96,8 @@ def legend(analysis: Analysis, grid: Grid) -> str:
         )
     if "≈" in marks:
         said.append(f"≈: equivalent to {analysis.reference} within the margin.")
-    if any(mark in marks for mark in "↑↓≈") and any(row[0] == analysis.twin for row in grid.rows):
-        said.append(f"{analysis.twin} has the marks of the family of freeze − prune.")
+    if any(mark in entry for row in grid.rows if row[0] == analysis.twin for entry in _marks(row) for mark in "↑↓≈"):
+        said.append(f"The marks of {analysis.twin} are those of the family of freeze − prune.")
     if "†" in marks:
         said.append(
             "†k: in k seeds no path of live weights leads from input to output, which disconnects a pruned network, "
@@ -107,77 +106,41 @@ def legend(analysis: Analysis, grid: Grid) -> str:
     return " ".join(said)
 
 
+def _marks(row: Sequence[Entry]) -> list[str]:
+    """What may hold a mark of each rate."""
+    return [entry.after if isinstance(entry, Bold) else entry for entry in row[1:]]
+
+
 def columns(analysis: Analysis, comparisons: Sequence[Comparison]) -> str:
     """What the columns of a table of comparisons are, after its difference."""
     cut = any(c.disconnected for c in comparisons)
+    equivalence = "" if analysis.view.margin is None else "; equivalence by TOST, adjusted by Holm"
     return (
         "with its 95 % t interval and its BCa bootstrap interval (neither adjusted for the family); "
         f"{TESTS[analysis.view.test]}; p raw and adjusted by Holm; g: mean/sd of the differences (d_z) with Hedges' "
-        f"correction; equivalence by TOST, adjusted by Holm. {margin(analysis)}{f' {DISCONNECTED}' if cut else ''}"
+        f"correction{equivalence}. {margin(analysis)}{f' {DISCONNECTED}' if cut else ''}"
     )
 
 
 def primary_family(analysis: Analysis) -> str:
-    """Which comparisons decide freeze or prune."""
+    """Which comparisons are corrected together for freeze or prune; those of the primary figure decide it."""
+    adjusted = "p-values are adjusted for it by Holm"
+    if analysis.view.metric == names.TEST_ACCURACY:
+        adjusted = f"this family decides freeze or prune, and {adjusted}"
     return (
         f"Family: {counted(len(analysis.primary.comparisons), 'comparison')}, every frozen method with the pruned one "
-        "that chooses the same weights × every rate of this section in the whole store, whatever is shown; this family "
-        "decides freeze or prune, and p-values are adjusted for it by Holm."
+        f"that chooses the same weights × every rate of this section in the whole store, whatever is shown; {adjusted}."
     )
 
 
 def secondary_family(analysis: Analysis) -> str:
     """Which comparisons are corrected together against the reference."""
-    twin = f" {analysis.twin} counts in it and is judged above, by freeze − prune only." if analysis.twin else ""
+    counts = any(c.label == analysis.twin for c in analysis.secondary.comparisons)
+    twin = f" {analysis.twin} counts in it and is judged by the family of freeze − prune only." if counts else ""
     return (
         f"Family: {counted(len(analysis.secondary.comparisons), 'comparison')}, every method but {analysis.reference} "
         "and dense × every rate of this section in the whole store, whatever is shown; p-values are adjusted for it by "
         f"Holm.{twin}"
-    )
-
-
-def what_n_shows(analysis: Analysis, comparisons: Sequence[Comparison], family: str) -> str:
-    """What the number of pairs allows to conclude: the family, the reach of the test, what no mark means."""
-    m, alpha, test = len(comparisons), analysis.view.alpha, analysis.view.test
-    counts = sorted({c.n for c in comparisons if c.n > 1})
-    untested = sum(c.n < 2 for c in comparisons)
-    left_out = f" {untested} of them have fewer than two pairs and cannot be tested, but count." if untested else ""
-    if not counts:
-        return f"{family}{left_out} Without two pairs nothing can be tested."
-    reach = _t_reach(counts, m, alpha) if test == "t" else _exact_reach(counts, m, alpha, test)
-    return (
-        f"{family}{left_out} {reach} {_bootstrap(counts)}An entry without a mark is no evidence "
-        "of equality: read its interval and the equivalence."
-    )
-
-
-def _bootstrap(counts: list[int]) -> str:
-    few = "With so few pairs the bootstrap interval covers less than its nominal 95 %; prefer the t interval. "
-    return few if counts[0] < FEW else ""
-
-
-def _t_reach(counts: list[int], m: int, alpha: float) -> str:
-    least, largest = counts[0], counts[-1]
-    needed = multiplicity.smallest_effect(largest, m, alpha)
-    spread = f"{least}" if least == largest else f"{least} to {largest}"
-    return (
-        f"The t-test takes the differences as roughly normal, which {spread} pairs can hardly check; with n = "
-        f"{largest} the largest of {m} effects is marked only if its mean difference exceeds {needed:.2f} standard "
-        "deviations of the differences."
-    )
-
-
-def _exact_reach(counts: list[int], m: int, alpha: float, test: str) -> str:
-    largest = counts[-1]
-    least = stats.LEAST.get(test, 0)
-    needed = multiplicity.pairs_needed(m, alpha, least)
-    if needed is None:
-        return f"This test cannot go below p = {least:.2g}: of {m} comparisons at {alpha:g} no entry can be marked."
-    able = largest >= needed
-    verdict = "is enough" if able else "is too few: no entry can be marked, whatever its difference"
-    return (
-        f"An exact test of n pairs cannot go below p = 2^(1−n); {m} comparisons at {alpha:g} need n ≥ "
-        f"{needed}, and n = {largest} {verdict}."
     )
 
 

@@ -17,7 +17,7 @@ from bench.results.statistics.cells import Key
 from bench.results.statistics.comparisons import Comparison, markable
 from bench.results.statistics.stats import Interval
 from bench.results.tables.formats import Grid
-from bench.results.tables.marks import DOUBTS
+from bench.results.tables.marks import DOUBTS, NO_PAIR
 
 PRIMARY, SECONDARY, CONTROLS = "primary", "secondary", "controls"
 BY = {
@@ -46,6 +46,11 @@ def difference(analysis: Analysis, c: Comparison) -> str:
     """The mean difference with its 95 % t interval: +0.50 [−0.10, +1.10]"""
     interval = _interval(analysis, c.interval)
     return f"{analysis.view.shown_metric.difference(c.difference)}{f' {interval}' if interval else ''}"
+
+
+def difference_and_test(analysis: Analysis, c: Comparison) -> str:
+    """The difference, on how many pairs it stands and its p: +0.50 [−0.10, +1.10], n = 5, Holm p 0.031"""
+    return f"{difference(analysis, c)}, n = {c.n}, Holm p {p_value(c.p_holm)}" if c.n else NO_PAIR
 
 
 def _interval(analysis: Analysis, interval: Interval) -> str:
@@ -138,6 +143,7 @@ COLUMNS = (
             "verdict": lambda _, c: c.verdict,
             "equivalent": lambda _, c: c.equivalent,
             "disconnected_pairs": lambda _, c: c.disconnected,
+            "doubts": lambda analysis, c: sorted(analysis.doubts_of(c)),
         },
     ),
 )

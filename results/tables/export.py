@@ -15,7 +15,7 @@ from bench.results.frame.collect import DENSE
 from bench.results.frame.sections import searched
 from bench.results.frame.words import rate_text
 from bench.results.statistics import stats
-from bench.results.statistics.analysis import CHANCE, CONNECTED, Analysis
+from bench.results.statistics.analysis import CHANCE, CONNECTED, TRAINED, Analysis
 from bench.results.statistics.cells import Cell, percent_of_dense
 from bench.results.statistics.comparisons import Comparison
 from bench.results.tables import columns
@@ -112,6 +112,7 @@ def _section(analysis: Analysis) -> dict[str, Any]:
         **({"controls": _controls(analysis)} if analysis.view.controls else {}),
         "comparisons_diverged_as_chance": _shown(analysis, secondary.get(CHANCE, []), False),
         "comparisons_connected_seeds_only": _shown(analysis, secondary[CONNECTED], False),
+        "comparisons_trained_seeds_only": _shown(analysis, secondary.get(TRAINED, []), False),
         "exclusions": exclusions(analysis),
         "warnings": warnings(analysis),
     }

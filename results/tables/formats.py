@@ -72,7 +72,8 @@ LATEX: dict[str, str | int | None] = {
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": "$<$", ">": "$>$", "[": "{[}", "]": "{]}",
     "±": r"$\pm$", "−": "$-$", "×": r"$\times$", "·": r"$\cdot$", "≤": r"$\leq$", "≈": r"$\approx$", "–": "--",
     "↑": r"$\uparrow$", "↓": r"$\downarrow$", "†": r"$\dagger$", "‡": r"$\ddagger$", "§": r"\S{}",
-    "≥": r"$\geq$", "α": r"$\alpha$", "…": r"\ldots{}",
+    "≥": r"$\geq$", "α": r"$\alpha$", "…": r"\ldots{}", "δ": r"$\delta$", "‖": r"$\|$", "₁": "$_1$", "₂": "$_2$",
+    "²": "$^2$", "ᵀ": r"$^\top$", "“": "``", "”": "''",
 }  # fmt: skip
 STYLE = (
     "body{font:15px/1.5 sans-serif;margin:2em auto;padding:0 2em;width:fit-content;max-width:100%;"

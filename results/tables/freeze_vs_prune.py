@@ -13,9 +13,10 @@ from bench.results.frame.words import rate_text, rates_text
 from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.comparisons import Comparison
 from bench.results.tables import captions
-from bench.results.tables.columns import PRIMARY, difference, doubt_marks, grid, verdict
+from bench.results.tables.columns import PRIMARY, difference, difference_and_test, doubt_marks, grid, verdict
 from bench.results.tables.formats import Block, Grid, Paragraph
 from bench.results.tables.marks import DOUBTS, NO_PAIR, SAME, variants
+from bench.results.tables.reach import what_n_shows
 
 MANY = 12  # comparisons that a sentence can name
 
@@ -27,7 +28,7 @@ def blocks(analysis: Analysis) -> Iterator[Block]:
     if whole := matrix(analysis):
         yield whole
     yield table(analysis)
-    yield Paragraph(captions.what_n_shows(analysis, analysis.primary.comparisons, captions.primary_family(analysis)))
+    yield Paragraph(what_n_shows(analysis, analysis.primary.comparisons, captions.primary_family(analysis)))
     if again := variants_table(analysis):
         yield again
 
@@ -88,10 +89,10 @@ def _rates(comparisons: Sequence[Comparison]) -> str:
 
 
 def matrix(analysis: Analysis) -> Grid | None:
-    """Criterion × rate: the differences and their marks; None if the sentences of `answer` name the verdicts."""
-    if len(analysis.primary.comparisons) <= MANY:
-        return None
+    """Criterion × rate: the differences and their marks; None if the next table is short."""
     shown = analysis.shown_primary
+    if len(shown) <= MANY:
+        return None
     entries = {(c.reference, c.rate): _entry(analysis, c) for c in shown}
     rates = sorted({c.rate for c in shown})
     criteria = sorted({c.reference for c in shown})
@@ -139,13 +140,11 @@ def variants_table(analysis: Analysis) -> Grid | None:
 
 def _again(analysis: Analysis, c: Comparison, other: Comparison) -> str:
     """A comparison over other seeds."""
-    if other.seeds == c.seeds:
-        return SAME
-    return _with_verdict(analysis, other) if other.n else NO_PAIR
+    return SAME if other.seeds == c.seeds else _with_verdict(analysis, other)
 
 
 def _with_verdict(analysis: Analysis, c: Comparison) -> str:
-    return f"{difference(analysis, c)}, n = {c.n}, {verdict(analysis, c)}"
+    return f"{difference_and_test(analysis, c)}, {verdict(analysis, c)}" if c.n else NO_PAIR
 
 
 def _doubts(analysis: Analysis) -> str:

@@ -13,7 +13,10 @@ DOUBTS = {
         "‡",
         "some seeds of a side are near chance and others are not: mean, interval and tests describe neither group",
     ),
-    UNTRAINED: ("§", "no seed of a side trained: the difference says only that the other side trains at all"),
+    UNTRAINED: (
+        "§",
+        "no seed of one side, or of either, trained: the difference says at most that the other side trains",
+    ),
 }
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -15,39 +16,115 @@ from bench.results.frame.words import rate_text
 from bench.results.statistics import power
 from bench.results.statistics.analysis import Analysis, View, analyses
 from bench.results.statistics.comparisons import Comparison
-from bench.results.statistics.power import MOST, SPREAD, Aim
+from bench.results.statistics.power import MOST, SPREAD, Aim, Need, need
 from bench.results.statistics.stats import Interval
 from bench.results.tables import captions, formats
+from bench.results.tables.columns import PRIMARY, SECONDARY
 from bench.results.tables.export import finite
-from bench.results.tables.formats import Block, Entry, Grid, Heading, Paragraph
+from bench.results.tables.formats import Block, Grid, Heading, Paragraph
 
 PRUNED = "the pruned method that chooses the same weights"
-HEADERS = ("method", "rate", "n now", "sd of differences")
-NAMES = (
-    "dataset", "model", "differs", "label", "rate", "reference", "metric", "difference", "alpha", "power", "family",
-    "pairs", "disconnected_pairs", "sd", "sd_low", "sd_high", "seeds", "seeds_low", "seeds_high", "detects",
-    "seeds_holm", "seeds_low_holm", "seeds_high_holm", "detects_holm",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
-class Need:
-    """What a comparison needs at one level: seeds by its sd, and by the ends of its interval; None above MOST."""
+class Row:
+    """A comparison, and what it needs at the plain level and at the first step of Holm's correction."""
 
-    seeds: int | None
-    seeds_low: int | None
-    seeds_high: int | None
-    detects: float  # the smallest difference that the present n finds, in units of the metric
+    analysis: Analysis
+    c: Comparison
+    aim: Aim
+    spread: Interval  # of its standard deviation
+    plain: Need | None
+    holm: Need | None
 
 
-def need(c: Comparison, spread: Interval, aim: Aim, alpha: float) -> Need | None:
-    """None without two pairs, or without spread: then there is no standard deviation to go by."""
-    if not c.sd > 0:
-        return None
-    sds = (c.sd, spread.low, spread.high)
-    seeds, low, high = (power.pairs_needed(aim.difference / sd, alpha, aim.power) for sd in sds)
-    detects = c.sd * power.smallest_effect(c.n, alpha, aim.power)
-    return Need(seeds=seeds, seeds_low=low, seeds_high=high, detects=detects)
+def _row(analysis: Analysis, c: Comparison, aim: Aim) -> Row:
+    spread = power.spread_interval(c.sd, c.n)
+    plain, holm = (need(c, spread, aim, alpha) for alpha in (aim.alpha, aim.alpha / c.family))
+    return Row(analysis=analysis, c=c, aim=aim, spread=spread, plain=plain, holm=holm)
+
+
+def _spread(row: Row) -> str:
+    number = row.analysis.view.shown_metric.number
+    return f"{number(row.c.sd)} [{number(row.spread.low)}, {number(row.spread.high)}]" if row.c.n > 1 else NONE
+
+
+def _needed(needed: Need | None) -> str:
+    return f"{_seeds(needed.seeds)} [{_seeds(needed.seeds_low)}, {_seeds(needed.seeds_high)}]" if needed else NONE
+
+
+def _seeds(n: int | None) -> str:
+    return f"> {MOST:,}" if n is None else f"{n:,}"
+
+
+def _detected(row: Row, needed: Need | None) -> str:
+    return row.analysis.view.shown_metric.number(needed.detects) if needed else NONE
+
+
+Value = Callable[[Row], Any]
+
+
+def _values(needed: Callable[[Row], Need | None], suffix: str) -> dict[str, Value]:
+    """The fields of a need, None without one."""
+    return {f"{name}{suffix}": partial(_value, needed, name) for name in Need.__dataclass_fields__}
+
+
+def _value(needed: Callable[[Row], Need | None], name: str, row: Row) -> Any:
+    return getattr(needed(row), name, None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """A column: without a header it is in no table, without values in no machine-readable form."""
+
+    header: str = ""  # {plain} and {holm} stand for the levels
+    text: Callable[[Row], str] = lambda row: ""
+    tables: Sequence[str] = (PRIMARY, SECONDARY)
+    values: Mapping[str, Value] = field(default_factory=dict)  # name -> at full precision
+
+
+COLUMNS = (
+    Column(
+        values={
+            "dataset": lambda row: row.analysis.section.dataset,
+            "model": lambda row: row.analysis.section.model,
+            "differs": lambda row: json.dumps(dict(row.analysis.section.differs)),
+            "label": lambda row: row.c.label,
+        }
+    ),
+    Column(header="frozen", tables=[PRIMARY], text=lambda row: row.c.label),
+    Column(header="pruned", tables=[PRIMARY], text=lambda row: row.c.reference),
+    Column(header="method", tables=[SECONDARY], text=lambda row: row.c.label),
+    Column(header="rate", text=lambda row: rate_text(row.c.rate), values={"rate": lambda row: rate_text(row.c.rate)}),
+    Column(
+        values={
+            "reference": lambda row: row.c.reference,
+            "metric": lambda row: row.analysis.view.metric,
+            "difference": lambda row: row.aim.difference,
+            "alpha": lambda row: row.aim.alpha,
+            "power": lambda row: row.aim.power,
+            "family": lambda row: row.c.family,
+        }
+    ),
+    Column(
+        header="n now",
+        text=lambda row: f"{row.c.n} †{row.c.disconnected}" if row.c.disconnected else str(row.c.n),
+        values={"pairs": lambda row: row.c.n, "disconnected_pairs": lambda row: row.c.disconnected},
+    ),
+    Column(
+        header="sd of differences",
+        text=_spread,
+        values={
+            "sd": lambda row: row.c.sd,
+            "sd_low": lambda row: row.spread.low,
+            "sd_high": lambda row: row.spread.high,
+        },
+    ),
+    Column(header="seeds, {plain}", text=lambda row: _needed(row.plain), values=_values(lambda row: row.plain, "")),
+    Column(header="seeds, {holm}", text=lambda row: _needed(row.holm), values=_values(lambda row: row.holm, "_holm")),
+    Column(header="detects, {plain}", text=lambda row: _detected(row, row.plain)),
+    Column(header="detects, {holm}", text=lambda row: _detected(row, row.holm)),
+)
 
 
 def render(frame: pd.DataFrame, view: View, aim: Aim, *, format: str = "github") -> str:
@@ -78,22 +155,22 @@ def _section(analysis: Analysis, aim: Aim) -> Iterator[Block]:
         yield Paragraph(captions.no_comparison(analysis))
     elif not families:
         yield Paragraph(f"No comparison with {analysis.reference} to show.")
-    for against, comparisons in families.items():
-        yield _grid(analysis, aim, against, comparisons)
+    for table, comparisons in families.items():
+        yield _grid(analysis, aim, table, comparisons)
     if families:
         yield Paragraph(_limits([c for comparisons in families.values() for c in comparisons]))
 
 
 def _families(analysis: Analysis) -> dict[str, list[Comparison]]:
-    """What is compared with -> the comparisons shown: freeze − prune first, and all others with the reference."""
-    families = {PRUNED: analysis.shown_primary, analysis.reference or "": analysis.shown_secondary}
-    return {against: comparisons for against, comparisons in families.items() if comparisons}
+    """Table -> the comparisons shown: freeze − prune first, and all others with the reference."""
+    families = {PRIMARY: analysis.shown_primary, SECONDARY: analysis.shown_secondary}
+    return {table: comparisons for table, comparisons in families.items() if comparisons}
 
 
-def _grid(analysis: Analysis, aim: Aim, against: str, comparisons: Sequence[Comparison]) -> Grid:
+def _grid(analysis: Analysis, aim: Aim, table: str, comparisons: Sequence[Comparison]) -> Grid:
+    against = PRUNED if table == PRIMARY else analysis.reference
     shown, m = analysis.view.shown_metric, comparisons[0].family
     unit = f" {shown.step}" if shown.step else ""
-    levels = (f"α = {aim.alpha:g}", f"α = {aim.alpha:g}/{m}")
     caption = (
         f"Seeds that a mean difference of {shown.number(aim.difference)}{unit} to {against} needs to be found with "
         f"a probability of {aim.power:g} by the paired t-test, two-sided: at level {aim.alpha:g}, and at "
@@ -103,27 +180,15 @@ def _grid(analysis: Analysis, aim: Aim, against: str, comparisons: Sequence[Comp
         "smallest mean difference that the present n finds with the same probability."
         f"{f' {captions.DISCONNECTED}' if _disconnected(comparisons) else ''}"
     )
-    headers = [*HEADERS, *(f"seeds, {level}" for level in levels), *(f"detects, {level}" for level in levels)]
-    return Grid(caption, headers, [_row(analysis, c, aim) for c in comparisons])
+    columns = [column for column in COLUMNS if column.header and table in column.tables]
+    levels = {"plain": f"α = {aim.alpha:g}", "holm": f"α = {aim.alpha:g}/{m}"}
+    rows = [_row(analysis, c, aim) for c in comparisons]
+    texts = [[column.text(row) for column in columns] for row in rows]
+    return Grid(caption, [column.header.format(**levels) for column in columns], texts)
 
 
 def _disconnected(comparisons: Sequence[Comparison]) -> bool:
     return any(c.disconnected for c in comparisons)
-
-
-def _row(analysis: Analysis, c: Comparison, aim: Aim) -> list[Entry]:
-    number, spread = analysis.view.shown_metric.number, power.spread_interval(c.sd, c.n)
-    needs = [need(c, spread, aim, alpha) for alpha in (aim.alpha, aim.alpha / c.family)]
-    sd = f"{number(c.sd)} [{number(spread.low)}, {number(spread.high)}]" if c.n > 1 else NONE
-    return [
-        c.label, rate_text(c.rate), f"{c.n} †{c.disconnected}" if c.disconnected else str(c.n), sd,
-        *(f"{_seeds(n.seeds)} [{_seeds(n.seeds_low)}, {_seeds(n.seeds_high)}]" if n else NONE for n in needs),
-        *(number(n.detects) if n else NONE for n in needs),
-    ]  # fmt: skip
-
-
-def _seeds(n: int | None) -> str:
-    return f"> {MOST:,}" if n is None else f"{n:,}"
 
 
 def _limits(comparisons: Sequence[Comparison]) -> str:
@@ -144,31 +209,17 @@ def _limits(comparisons: Sequence[Comparison]) -> str:
 def records(analyses: Sequence[Analysis], aim: Aim) -> list[dict[str, Any]]:
     """One flat record per comparison shown, at full precision; differences in units of the metric."""
     return [
-        _record(analysis, c, aim)
+        {name: value(row) for column in COLUMNS for name, value in column.values.items()}
         for analysis in analyses
         for comparisons in _families(analysis).values()
-        for c in comparisons
+        for row in (_row(analysis, c, aim) for c in comparisons)
     ]
 
 
-def _record(analysis: Analysis, c: Comparison, aim: Aim) -> dict[str, Any]:
-    section, spread = analysis.section, power.spread_interval(c.sd, c.n)
-    plain, holm = (need(c, spread, aim, alpha) for alpha in (aim.alpha, aim.alpha / c.family))
-    return {
-        "dataset": section.dataset, "model": section.model, "differs": json.dumps(dict(section.differs)),
-        "label": c.label, "rate": rate_text(c.rate), "reference": c.reference, "metric": analysis.view.metric,
-        **asdict(aim), "family": c.family, "pairs": c.n, "disconnected_pairs": c.disconnected, "sd": c.sd,
-        "sd_low": spread.low, "sd_high": spread.high, **_named(plain, ""), **_named(holm, "_holm"),
-    }  # fmt: skip
-
-
-def _named(needed: Need | None, suffix: str) -> dict[str, Any]:
-    values = asdict(needed) if needed else dict.fromkeys(Need.__dataclass_fields__)
-    return {f"{name}{suffix}": value for name, value in values.items()}
-
-
 def _csv(analyses: Sequence[Analysis], aim: Aim) -> str:
-    frame = pd.DataFrame(records(analyses, aim), columns=NAMES, dtype=object)
+    frame = pd.DataFrame(
+        records(analyses, aim), columns=[name for column in COLUMNS for name in column.values], dtype=object
+    )
     return str(frame.to_csv(index=False, lineterminator="\n"))
 
 

@@ -21,7 +21,7 @@ VERSIONS = {"bench.python": "Python", "bench.torch": "torch", "bench.numpy": "nu
 
 
 def protocol(fields: Mapping[str, Any], varying: Collection[str] = ()) -> str:
-    """The fields that have an effect, in words where there are any; `varying` names those in which sections differ.
+    """The fields that have an effect, in words if there are any; `varying` names those in which sections differ.
 
     A field without words, of a newer version too, is printed as field = value.
     """
@@ -51,7 +51,7 @@ def _plain(value: Any) -> str:
 
 
 def environment(a: Analysis) -> str:
-    """Versions, hardware and code of the trials shown, where the store knows them."""
+    """Versions, hardware and code of the trials shown, if the store knows them."""
     shown, frame = {(cell.label, rate_text(cell.rate)) for cell in a.shown}, a.section.frame
     trials = frame[[place in shown for place in zip(frame["label"], frame["rate"], strict=True)]]
     rows = trials[(trials[[*VERSIONS, "bench.cpu", "git_commit"]] != "").any(axis=1)]
@@ -70,6 +70,6 @@ def environment(a: Analysis) -> str:
 
 
 def _one(values: Iterable[str], form: str, several: str) -> str:
-    """The value of all trials, as `form` says it; `several` where they differ; empty where none has one."""
+    """The value of all trials, as `form` says it; `several` if they differ; empty if none has one."""
     found = {value for value in values if value}
     return form.format(*found) if len(found) == 1 else several if found else ""

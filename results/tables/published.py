@@ -28,7 +28,7 @@ COMPARED = sorted(
 
 @dataclass(frozen=True, kw_only=True)
 class Published:
-    """A figure of a paper. Accuracies in percent; `percent_of_dense` where that is what was printed."""
+    """A figure of a paper. Accuracies in percent; `percent_of_dense` if that is what was printed."""
 
     source: str
     tier: str  # A: primary, B: quoted by a secondary source, C: an independent re-run

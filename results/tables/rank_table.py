@@ -77,7 +77,7 @@ def limits(ranking: Ranking) -> list[str]:
     """What was left out, and what the tests take for granted."""
     n, sets = len(ranking.means), len(set(ranking.titles.values()))
     missing = len(ranking.left_out)
-    said = f"{counted(missing, 'block')} left out, where a method or a seed is missing." if missing else ""
+    said = f"{counted(missing, 'block')} left out because a method or a seed is missing." if missing else ""
     shared = (
         f"The {n} blocks come from {counted(sets, 'data set')}: blocks that share one are not independent, so "
         "the tests err more often than their level."

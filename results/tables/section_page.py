@@ -8,7 +8,6 @@ from bench.results.frame.collect import DENSE
 from bench.results.frame.sections import differing
 from bench.results.statistics.analysis import Analysis
 from bench.results.tables import accuracy_tables, against_reference, captions, costs, freeze_vs_prune, published
-from bench.results.tables.collapse import collapse
 from bench.results.tables.controls import controls, not_shown
 from bench.results.tables.exclusions import exclusions, warnings
 from bench.results.tables.formats import Block, Bullets, Heading, Paragraph
@@ -64,7 +63,7 @@ def _tables(analysis: Analysis, answered: bool) -> Iterator[Block]:
         yield controls(analysis) or Paragraph("No sanity control of a shown method is in the store.")
     if analysis.view.published:
         yield from _published(analysis)
-    if collapsing := collapse(analysis):
+    if collapsing := costs.collapse(analysis):
         yield collapsing
     yield costs.stored(analysis)
     yield costs.computed(analysis)

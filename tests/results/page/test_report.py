@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from scipy.stats import ttest_rel
+from scipy.stats import t, ttest_rel
 from trial_frames import METHODS, frame, small, trial
 
 from bench import names
@@ -75,7 +75,9 @@ def test_what_some_seeds_alone_say_is_a_table_of_its_own() -> None:
     assert grid.headers[-1] == "verdict" and len(grid.rows) == 3
     assert isinstance(again, Grid) and again.headers[-1] == "connected seeds only"
     (row,) = again.rows
-    assert row[:3] == ["freeze", "snip", "0.99"] and str(row[-1]).endswith("n = 3, higher ↑, equivalent ≈")
+    assert row[:3] == ["freeze", "snip", "0.99"] and str(row[-1]).endswith(
+        ", n = 3, Holm p 0.020, higher ↑, equivalent ≈"
+    )
 
 
 def test_a_sweep_that_is_not_whole_is_an_interim_look() -> None:
@@ -88,7 +90,7 @@ def test_a_sweep_that_is_not_whole_is_an_interim_look() -> None:
 
 def test_threats_are_those_of_the_store() -> None:
     found = "\n".join(threats(analyses(two_criteria())))
-    assert "Few seeds: n = 4 at the least. The first of 3 comparisons" in found
+    assert "Few seeds: n = 4 at the least. The t-test takes" in found and "the largest of 3 effects is marked" in found
     assert "1 trial diverged (grasp 0.99)" in found and "1 trial failed (grasp 0.99)" in found
     assert "No sanity control was run" in found and "1 data set, 1 network" in found
     assert "lost" not in found and "commits" not in found
@@ -106,6 +108,28 @@ def test_threats_are_those_of_the_store() -> None:
     of_both = "\n".join(threats(analyses([*two_criteria(), *other])))
     assert "Several protocols of digits · lenet-5-caffe" in of_both
     assert "1 trial diverged (digits · lenet-5-caffe · epochs = 30: grasp 0.99)" in of_both
+
+
+def few_seeds(made: list[Analysis]) -> list[str]:
+    return [line.partition("Few seeds: ")[2] for line in threats(made) if "Few seeds" in line]
+
+
+def test_few_seeds_are_told_per_section_by_its_own_family() -> None:
+    many = [trial(m, "0.9", s, 0.9 + s / 1000, epochs=5) for m in ("freeze", "snip") for s in range(12)]
+    short = [trial(m, "0.9", s, 0.9 + s / 1000, epochs=4) for m in ("freeze", "snip") for s in range(3)]
+    lines = few_seeds(analyses([*two_criteria(), *many, *short]))
+    marked = [("3", "3", "the one effect"), ("4", "5", "the largest of 3 effects")]
+    assert [
+        (line[4:5], line.partition("with n = ")[2][:1], line.partition("with n = ")[2][2:].partition(" is marked")[0])
+        for line in sorted(lines)
+    ] == marked
+    needed = [float(line.partition("exceeds ")[2].split()[0]) for line in sorted(lines)]
+    assert needed == pytest.approx([t.ppf(0.975, 2) / 3**0.5, t.ppf(1 - 0.025 / 3, 4) / 5**0.5], abs=0.005)
+
+
+def test_few_seeds_of_an_exact_test_are_told_by_what_it_can_reach() -> None:
+    (line,) = few_seeds(analyses(two_criteria(), test="wilcoxon"))
+    assert "3 comparisons at 0.05 need n ≥ 7, and n = 5 is too few" in line and "standard deviations" not in line
 
 
 def no_history(runs: Any, metric: str) -> pd.DataFrame:

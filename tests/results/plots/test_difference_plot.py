@@ -15,7 +15,7 @@ from trial_frames import METHODS, frame, small, trial
 from bench import names
 from bench.results.frame.sections import sections
 from bench.results.page.report import report
-from bench.results.statistics.analysis import View, analyse
+from bench.results.statistics.analysis import View, analyse, analyses
 from bench.results.tables.freeze_vs_prune import MANY, answer, matrix
 
 T4 = 2.7764451051977987  # 0.975 quantile of Student's t with 4 degrees of freedom
@@ -108,6 +108,8 @@ def test_many_methods_have_a_panel_per_criterion() -> None:
 def test_many_comparisons_are_a_table_and_few_a_sentence() -> None:
     few, many = (analyse(sections(frame(criteria(n)))[0], View(reference="c00-prune")) for n in (6, 7))
     assert len(few.primary.comparisons) == MANY and matrix(few) is None and "c00-prune at 0.9, 0.99" in answer(few)[0]
+    (filtered,) = analyses(frame(criteria(7)), View(reference="c00-prune", methods=["c00-prune"]))
+    assert len(filtered.shown_primary) == 2 and matrix(filtered) is None
     assert "at 0.9" not in answer(many)[0]
     grid = matrix(many)
     assert grid is not None and grid.headers == ["criterion", "0.9", "0.99"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
@@ -55,6 +55,18 @@ def test_pairs_are_the_seeds_both_have() -> None:
     assert found.seeds == (0, 1, 2)
     assert found.difference == pytest.approx((0.80 - 0.90 + 0.81 - 0.902 + 0.82 - 0.899) / 3)
     assert found.disconnected == 2
+
+
+@pytest.mark.parametrize("rate", ["0.9", "0.99"])
+def test_a_comparison_turned_is_that_of_the_reference_with_the_method(rate: str) -> None:
+    pair = small_cells()["freeze", rate], small_cells()["snip", rate]
+    ((one,), (other,)) = (family_of([sides], Rules(**RULES)) for sides in (pair, pair[::-1]))
+    assert (one.verdict, other.verdict) == ("higher", "lower")
+    nested = ("interval", "bootstrap")
+    plain, turned = ({n: v for n, v in asdict(c).items() if n not in nested} for c in (other, one.turned))
+    assert turned == {n: pytest.approx(v, abs=1e-12) if isinstance(v, float) else v for n, v in plain.items()}
+    for name in nested:
+        assert asdict(getattr(one.turned, name)) == pytest.approx(asdict(getattr(other, name)), abs=2e-5)
 
 
 def test_pairing_is_by_seed_not_by_place() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from decimal import Decimal
 from typing import Any
 
@@ -73,7 +75,7 @@ def test_the_report_warns_in_one_line_and_shows_both() -> None:
     (changed,) = [line for line in after.splitlines() if line.startswith("- ")][:1]
     assert changed.startswith("- grasp, rate 0.99: −2.00, n = 4, Holm p ")
     (again,) = [line for line in made.splitlines() if line.startswith("| freeze") and "n = 4" in line]
-    assert "| +28.35 [−16.12, +72.82], n = 6, open " in again and "| +1.00, n = 4, " in again
+    assert "| +28.35 [−16.12, +72.82], n = 6, Holm p 0.162, open " in again and "| +1.00, n = 4, " in again
 
 
 def test_an_exact_test_is_not_told_to_be_changed_to_itself() -> None:
@@ -140,11 +142,11 @@ def test_a_control_counts_where_it_is_shown() -> None:
 def test_the_threats_say_so_and_what_n_seeds_cannot_show() -> None:
     found = "\n".join(threats([analysis(mixture())]))
     assert "Some, but not all, seeds are near chance: snip 0.99 (2 of 6 seeds: 1, 3). Mean, its intervals, t " in found
-    assert "Where none of n = 6 seeds is near chance, up to 39 % of all may be (95 % limit)" in found
+    assert "If none of n = 6 seeds is near chance, up to 39 % of all may be (95 % limit)" in found
     assert "near chance" not in "\n".join(threats([analysis(small())]))
     assert "No seed trained" not in found
     wholly = "\n".join(threats([analysis(mixture(fallen=tuple(range(6))))]))
-    assert "No seed trained: snip 0.99. A difference to these says only that the other side trains at all." in wholly
+    assert "No seed trained: snip 0.99. A difference to these says at most that the other side trains." in wholly
 
 
 def test_verdicts_on_seeds_near_chance_are_marked_and_told_without_them() -> None:
@@ -162,6 +164,28 @@ def test_verdicts_on_seeds_near_chance_are_marked_and_told_without_them() -> Non
     assert [str(row[-1]).endswith(" ‡") for row in grid.rows] == [False, True]
     assert isinstance(again, Grid) and [row[:3] for row in again.rows] == [["freeze", "snip", "0.99"]]
     assert str(again.rows[0][-1]).startswith("+1.00, n = 4, ")
+
+
+def test_the_doubts_of_every_comparison_are_exported() -> None:
+    (section,) = json.loads(render(frame(mixture()), format="json", classes={"digits": 10}))["sections"]
+    pairs, others = section["freeze_minus_prune"], section["comparisons"]
+    assert [(c["rate"], c["doubts"]) for c in pairs] == [("0.9", []), ("0.99", ["mixed"])]
+    assert [(c["rate"], c["doubts"]) for c in others] == [("0.9", []), ("0.99", ["mixed"])]
+    (trained,) = [c for c in section["comparisons_trained_seeds_only"] if c["rate"] == "0.99"]
+    assert (trained["label"], trained["pairs"], trained["doubts"]) == ("grasp", [0, 2, 4, 5], [])
+    assert [c["doubts"] for c in section["freeze_minus_prune_trained"]] == [[], []]
+    (wholly,) = json.loads(render(frame(mixture(fallen=tuple(range(6)))), format="json"))["sections"]
+    assert [c["doubts"] for c in wholly["freeze_minus_prune"]] == [[], ["untrained"]]
+
+
+def test_a_diverged_seed_that_counts_as_chance_is_a_doubt() -> None:
+    rows = mixture(fallen=())
+    for row in rows:
+        if (row["method"], row["rate"], row["seed"]) == ("freeze", "0.99", 0):
+            row |= {"outcome": names.DIVERGED, names.TEST_ACCURACY: math.nan}
+    q = analysis(rows)
+    assert [q.doubts_of(c) for c in q.primary.comparisons] == [set(), set()]
+    assert [q.doubts_of(c) for c in q.primary.variants["chance"]] == [set(), {"mixed"}]
 
 
 def test_a_cell_in_which_no_seed_trained_is_marked() -> None:

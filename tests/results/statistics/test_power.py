@@ -122,10 +122,10 @@ def test_a_row_by_hand() -> None:
     made = render(frame(paired([-1.0, 0.0, 1.0])), Aim(difference=1.0))
     header, _, row = rows(made)
     assert header == [
-        "method", "rate", "n now", "sd of differences", "seeds, α = 0.05", "seeds, α = 0.05/1", "detects, α = 0.05",
-        "detects, α = 0.05/1",
+        "frozen", "pruned", "rate", "n now", "sd of differences", "seeds, α = 0.05", "seeds, α = 0.05/1",
+        "detects, α = 0.05", "detects, α = 0.05/1",
     ]  # fmt: skip
-    assert row == ["freeze", "0.9", "3", "1.00 [0.58, 4.42]", "10 [5, 155]", "10 [5, 155]", "3.26", "3.26"]
+    assert row == ["freeze", "snip", "0.9", "3", "1.00 [0.58, 4.42]", "10 [5, 155]", "10 [5, 155]", "3.26", "3.26"]
     assert "a mean difference of 1.00 points to the pruned method that chooses the same weights needs" in made
     assert "from n = 3 its interval reaches from 0.58 to 4.42 times the estimate" in made
 
@@ -154,15 +154,20 @@ def test_freeze_or_prune_is_a_family_of_its_own_where_other_methods_are() -> Non
         ("grasp", "snip", "0.9"): 5, ("grasp", "snip", "0.99"): 5, ("grasp-freeze", "snip", "0.9"): 5,
     }  # fmt: skip
     assert len(made) == 6
-    assert "to the pruned method that chooses the same weights needs" in render(frame(several), Aim(difference=0.5))
+    text = render(frame(several), Aim(difference=0.5))
+    assert "to the pruned method that chooses the same weights needs" in text
+    assert [row[:3] for row in rows(text) if row[1] in ("snip", "grasp")] == [
+        ["grasp-freeze", "grasp", "0.9"], ["freeze", "snip", "0.9"], ["freeze", "snip", "0.99"],
+    ]  # fmt: skip
+    assert [row[:2] for row in rows(text)[-3:]] == [["grasp", "0.9"], ["grasp", "0.99"], ["grasp-freeze", "0.9"]]
 
 
 def test_no_spread_no_answer() -> None:
     both = [*paired([1.0, 1.0, 1.0]), *paired([1.0], rate="0.99")]
     found = rows(render(frame(both), Aim(difference=0.5)))[2:]
     assert found == [
-        ["freeze", "0.9", "3", "0.00 [0.00, 0.00]", "–", "–", "–", "–"],
-        ["freeze", "0.99", "1", "–", "–", "–", "–", "–"],
+        ["freeze", "snip", "0.9", "3", "0.00 [0.00, 0.00]", "–", "–", "–", "–"],
+        ["freeze", "snip", "0.99", "1", "–", "–", "–", "–", "–"],
     ]
     made = render(frame(paired([1.0, 1.0])), Aim(difference=0.5))
     assert "No comparison has two pairs whose differences vary" in made
@@ -170,7 +175,7 @@ def test_no_spread_no_answer() -> None:
 
 def test_seeds_beyond_most_are_said_to_be() -> None:
     (_, _, row) = rows(render(frame(paired([-30.0, 0.0, 5.0])), Aim(difference=0.01)))
-    assert row[4] == "> 10,000 [> 10,000, > 10,000]"
+    assert row[5] == "> 10,000 [> 10,000, > 10,000]"
 
 
 def test_collapsed_pairs_are_marked() -> None:

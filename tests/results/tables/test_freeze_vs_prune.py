@@ -14,7 +14,7 @@ from trial_frames import METHODS, frame, small, trial
 
 from bench import names
 from bench.results.page.report import report
-from bench.results.statistics.analysis import View
+from bench.results.statistics.analysis import View, analyses
 from bench.results.tables import formats
 from bench.results.tables.columns import COLUMNS
 
@@ -110,21 +110,72 @@ def test_two_methods_have_one_table_of_differences() -> None:
     assert list(rows[0]) == HEADERS
     assert rows[1]["verdict"] == "higher ↑, equivalent ≈ †2"
     (again,) = [rows for rows in tables(made) if "all done seeds" in rows[0]]
-    assert [row["connected seeds only"] for row in again] == ["+0.04 [+0.02, +0.06], n = 3, higher ↑, equivalent ≈"]
+    assert [row["connected seeds only"] for row in again] == [
+        "+0.04 [+0.02, +0.06], n = 3, Holm p 0.020, higher ↑, equivalent ≈"
+    ]
 
 
 def test_the_twin_counts_in_the_family_of_the_reference_and_is_judged_by_its_own() -> None:
     made = render(frame(small()))
     assert {pair[0] for pair in holm(made, "method", "snip")} == {"grasp"}
     assert "Family: 4 comparisons, every method but snip and dense" in made
-    assert "freeze counts in it and is judged above, by freeze − prune only." in made
+    assert "freeze counts in it and is judged by the family of freeze − prune only." in made
 
 
-def test_the_mark_of_the_twin_is_that_of_freeze_minus_prune() -> None:
+def crowd() -> list[dict[str, Any]]:
+    """Freezing is higher by a p of 0.030: significant as the one pair of its kind, not as one of five methods."""
+    rows = [trial("snip", "0.9", s, 0.9) for s in range(4)]
+    rows += [trial("freeze", "0.9", s, 0.9 + d / 100) for s, d in enumerate((0.5, 1.0, 1.5, 2.0))]
+    others = [METHODS["grasp"] | {"criterion": criterion} for criterion in ("grasp", "synflow", "magnitude", "random")]
+    return rows + [
+        trial(other["criterion"], "0.9", s, 0.9 + (-1) ** s / 1000, record=other) for other in others for s in range(4)
+    ]
+
+
+@pytest.mark.parametrize(("reference", "twin", "arrow"), [("snip", "freeze", "↑"), ("freeze", "snip", "↓")])
+def test_the_mark_of_the_twin_is_that_of_its_own_family(reference: str, twin: str, arrow: str) -> None:
+    (analysis,) = analyses(frame(crowd()), view(reference=reference))
+    (own,) = analysis.primary.comparisons
+    (among_others,) = [c for c in analysis.secondary.comparisons if c.label == twin]
+    assert own.p_holm <= 0.05 < among_others.p_holm
+    (main, *_) = tables(render(frame(crowd()), reference=reference))
+    assert {row["method"]: arrow in row["0.9"] for row in main}[twin]
+
+
+def test_a_twin_without_a_mark_is_not_in_the_legend() -> None:
+    rows = [trial("freeze", "0.9", s, 0.9 + (-1) ** s / 100) for s in range(4)]
+    rows += [trial("snip", "0.9", s, 0.9) for s in range(4)]
+    rows += [trial("grasp", "0.9", s, 0.8 + s / 1000) for s in range(4)]
+    made = render(frame(rows))
+    assert "↓: lower than snip" in made and "The marks of freeze" not in made
+
+
+def test_a_twin_that_shares_no_rate_with_the_reference_is_not_in_its_family() -> None:
+    rows = [
+        trial(m, q, s, 0.9 + s / 100) for m, q in (("snip", "0.9"), ("grasp", "0.9"), ("freeze", "0.8")) for s in (0, 1)
+    ]
+    made = render(frame(rows))
+    assert "Family: 1 comparison, every method but snip" in made and "freeze counts in it" not in made
+
+
+def test_only_the_primary_figure_decides() -> None:
+    rows = [row | {names.TRAIN_LOSS: 1.0 + row["seed"]} for row in two_methods()]
+    assert "this family decides freeze or prune, and p-values are adjusted" in render(frame(rows))
+    other = render(frame(rows), metric=names.TRAIN_LOSS)
+    assert "decides" not in other and "whatever is shown; p-values are adjusted for it by Holm." in other
+
+
+def test_without_a_margin_no_test_of_equivalence_is_named() -> None:
+    made = render(frame(small()), margin=None)
+    assert "Hedges' correction. Equivalence is not judged" in made and "by TOST" not in made
+    assert "Hedges' correction; equivalence by TOST, adjusted by Holm. Equivalence margin" in render(frame(small()))
+
+
+def test_the_marks_are_turned_with_the_reference() -> None:
     """With freeze for the reference, SNIP is lower where freezing is higher."""
     (main, *_) = tables(render(frame(small()), reference="freeze"))
     assert {row["method"]: "↓" in row["0.9"] for row in main} == {"freeze": False, "grasp": True, "snip": True}
-    assert "snip has the marks of the family of freeze − prune." in render(frame(small()), reference="freeze")
+    assert "The marks of snip are those of the family of freeze − prune." in render(frame(small()), reference="freeze")
 
 
 def test_variants_that_change_no_pair_are_left_out() -> None:

@@ -18,6 +18,9 @@ from rendered import render
 from trial_frames import frame, small, trial
 
 from bench import names
+from bench.metrics import METRICS
+from bench.results.tables import formats
+from bench.results.tables.formats import Paragraph
 from bench.results.tables.tables import FORMATS
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -172,6 +175,11 @@ def test_reasons_are_escaped(format: str, escaped: str) -> None:
         tags = Tags()
         tags.feed(made)
         assert "script" not in tags.seen
+
+
+def test_the_words_of_every_metric_are_ascii_in_latex() -> None:
+    words = formats.latex([Paragraph(metric.caption) for metric in METRICS.values()])
+    assert words.isascii() and r"$\|$m$\cdot$g$\|$$_2$$^2$" in words
 
 
 @pytest.mark.parametrize("test", ["t", "wilcoxon", "permutation"])
