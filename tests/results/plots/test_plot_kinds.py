@@ -206,7 +206,10 @@ def test_from_store_to_the_seeds_needed(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store.uri)
     assert main(["power", "--difference", "1", "--methods", "freeze", "--rates", "0.9", "--name", "main"]) == 0
     made = capsys.readouterr().out
-    assert "a mean difference of 1.00 points to the pruned method" in made and "| freeze   | 0.9    | 2 " in made
+    assert (
+        "a mean difference of 1.00 points to the pruned method" in made
+        and "| freeze   | snip     | 0.9    | 2 " in made
+    )
     assert main(["power", "--reference", "snap"]) == 2
     assert "did you mean snip?" in capsys.readouterr().err
     assert main(["power", "--methods", "snap"]) == 2
