@@ -82,6 +82,10 @@ class Environment:
         self.site = Path(sysconfig.get_path("purelib", vars={"base": str(folder)}))
         self.site.joinpath("dependencies.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
 
+    def install(self, wheel: Path) -> None:
+        """Here, though the dependencies' folder may have it as well: that of an installation under test."""
+        self.pip("install", "--no-deps", "--no-index", "--no-compile", "--ignore-installed", str(wheel))
+
     def pip(self, *arguments: str) -> None:
         command = [sys.executable, "-m", "pip", "--python", str(self.scripts / "python"), *arguments]
         subprocess.run(command, check=True, capture_output=True, timeout=300)
@@ -113,7 +117,7 @@ def test_another_distribution_of_the_name_datasets(order: tuple[str, str], wheel
     """Installed in both orders each works, and goes on to when the other, older one is removed."""
     there, wheels = Environment(tmp_path / "env"), {"datasets": other_datasets(tmp_path), "freeze-or-prune": wheel}
     for name in order:
-        there.pip("install", "--no-deps", "--no-index", "--no-compile", str(wheels[name]))
+        there.install(wheels[name])
     assert all(there.works(name, tmp_path) for name in order)
     there.pip("uninstall", "--yes", order[0])
     assert there.works(order[1], tmp_path) and not there.works(order[0], tmp_path)
@@ -143,7 +147,7 @@ def test_the_installed_command(wheel: Path, hostile: Path, tmp_path: Path) -> No
     """Its exit codes, and Ray's workers, in a folder with even a `bench.py`."""
     (hostile / "bench.py").write_text("raise SystemExit('the wrong module')\n")
     there = Environment(tmp_path / "env")
-    there.pip("install", "--no-deps", "--no-index", "--no-compile", str(wheel))
+    there.install(wheel)
     wrong = there.run("freeze-or-prune", "run", "--rates", "1.5", cwd=hostile)
     assert (wrong.returncode, wrong.stdout) == (2, "") and wrong.stderr.startswith("error: rate 1.5: "), wrong.stderr
     trained = there.run("freeze-or-prune", *RUN, cwd=hostile)

@@ -60,7 +60,7 @@ class Member:
         self.tags = environment()
         self.started, self.seconds = time.time(), 0.0
         self.artefact = b""
-        self.update: OptimizerState = {}  # of the optimizer, where the trial is about to go on
+        self.update: OptimizerState = {}  # of the optimizer, if the trial is about to go on
         self.ended = False
         self._order, self._moves = stream(spec.seed, "order"), stream(spec.seed, "augmentation")
         self._best = -1.0
@@ -136,7 +136,7 @@ class Member:
     def measured(self, measured: Measured, validation: float, loss: float | None) -> Epoch:
         """Note the figures of the epoch that just ended; per layer at the first and the last.
 
-        Raises: Diverged where the loss or a gradient is NaN or infinite.
+        Raises: Diverged if the loss or a gradient is NaN or infinite.
         """
         figures, layers = measured
         epoch = len(self.epochs)
@@ -168,7 +168,7 @@ class Member:
     def finish(self, test: float) -> None:
         """Note the final test accuracy and weights, and store the network.
 
-        Raises: RuntimeError where a dead weight is not what it was.
+        Raises: RuntimeError if a dead weight is not what it was.
         """
         self.metrics |= {names.TEST_ACCURACY: test, names.TRAINING_SECONDS: self.seconds}
         if dead_checksum(self.trial.model, self.trial.masks) != self._dead:
@@ -218,9 +218,9 @@ def outcome_of(error: Exception | None) -> tuple[str, str]:
         return names.DONE, ""
     if isinstance(error, Diverged):
         return names.DIVERGED, str(error)
-    where = traceback.extract_tb(error.__traceback__)[-1]
+    frame = traceback.extract_tb(error.__traceback__)[-1]
     message = " ".join(explained(error).split())
-    return names.FAILED, f"{type(error).__name__}: {message} ({where.filename.rpartition('/')[2]}:{where.lineno})"
+    return names.FAILED, f"{type(error).__name__}: {message} ({frame.filename.rpartition('/')[2]}:{frame.lineno})"
 
 
 def _finite(figures: Mapping[str, float]) -> dict[str, float]:

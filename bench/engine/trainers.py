@@ -42,7 +42,7 @@ class Trainer(Protocol):
     def accuracies(self, split: str) -> list[float]:
         """Each trial's fraction of images classified right, on the "validation" or the "test" images."""
 
-    def keep(self, places: Sequence[int]) -> None:
+    def keep(self, staying: Sequence[int]) -> None:
         """Let all trials but these leave the pack."""
 
     def states(self) -> list[OptimizerState]:
@@ -91,12 +91,12 @@ class Alone:
         """The trial's accuracy; see `Trainer`."""
         return [accuracy(self.trial.model, *images_of(self.trial, split), self.spec.precision)]
 
-    def keep(self, places: Sequence[int]) -> None:
+    def keep(self, staying: Sequence[int]) -> None:
         """Nothing to do: a pack of one is left as a whole."""
 
     def states(self) -> list[OptimizerState]:
         """The trial's state of the optimizer; see `Trainer`."""
-        return [{name: [t.clone() for t in own] for name, own in self.optimizer.state().items()}]
+        return [{name: [t.clone() for t in tensors] for name, tensors in self.optimizer.state().items()}]
 
     def resume(self, states: Sequence[OptimizerState]) -> None:
         """Go on with this state of the optimizer."""
@@ -149,10 +149,10 @@ class Together:
         return means
 
     def samples(self, orders: Sequence[Tensor], moves: Sequence[Tensor | None]) -> Tensor:
-        """Each trial's images in its order [P, images, 1 or 2]: the index of each and, where it has one, its move."""
+        """Each trial's images in its order [P, images, 1 or 2]: the index of each and, if it has one, its move."""
         indices = torch.stack([t.train_indices[order] for t, order in zip(self.trials, orders, strict=True)])
-        own = [move for move in moves if move is not None]
-        return torch.stack([indices, torch.stack(own)] if own else [indices], dim=-1)
+        moved = [move for move in moves if move is not None]
+        return torch.stack([indices, torch.stack(moved)] if moved else [indices], dim=-1)
 
     def gradients(self) -> list[Measured]:
         """Each trial's gradient figures on its probe."""
@@ -171,21 +171,21 @@ class Together:
                 right += (self.stack(x, training=False).argmax(2) == y).sum(1)
         return [fraction(count, indices.shape[1]) for count in right.tolist()]
 
-    def keep(self, places: Sequence[int]) -> None:
+    def keep(self, staying: Sequence[int]) -> None:
         """Let all trials but these leave the pack; the others' weights and update states go on as they are."""
         self.write_back()
         states = self.states()
-        self._take([self.trials[place] for place in places])
-        self.resume([states[place] for place in places])
+        self._take([self.trials[index] for index in staying])
+        self.resume([states[index] for index in staying])
 
     def states(self) -> list[OptimizerState]:
         """Each trial's state of the optimizer; see `Trainer`."""
-        found: list[OptimizerState] = [{} for _ in self.trials]
-        for name, mine in self.optimizer.state().items():
-            parts = [self._of_each(name, tensor) for tensor in mine]
-            for place, state in enumerate(found):
-                state[name] = [part[place] for part in parts]
-        return found
+        states: list[OptimizerState] = [{} for _ in self.trials]
+        for name, tensors in self.optimizer.state().items():
+            split = [self._of_each(name, tensor) for tensor in tensors]
+            for index, state in enumerate(states):
+                state[name] = [of_trials[index] for of_trials in split]
+        return states
 
     def _of_each(self, name: str, tensor: Tensor) -> list[Tensor]:
         """Each trial's part of a tensor of the optimizer's state."""

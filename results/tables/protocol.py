@@ -26,12 +26,12 @@ def protocol(fields: Mapping[str, Any], varying: Collection[str] = ()) -> str:
     A field without words, of a newer version too, is printed as field = value.
     """
     quiet = {name for name, value in fields.items() if name not in varying and _is_plain(name, value)}
-    told = {n: v for n, v in fields.items() if n not in {*quiet, *TITLE} and has_effect(n, fields)}
-    spoken = [word for clause in CLAUSES if clause != ARITHMETIC for word in _words(clause, told)]
-    spoken += [words(told[name]) for name, words in OTHERS.items() if name in told]
-    wordless = [name for name in sorted(told) if name not in OTHERS and not (name in ROWS and ROWS[name].words)]
-    others = [f"{name} = {_plain(told[name])}" for name in wordless]
-    parts = [", ".join(spoken), " ".join(_words(ARITHMETIC, told)), ", ".join(others)]
+    shown = {n: v for n, v in fields.items() if n not in {*quiet, *TITLE} and has_effect(n, fields)}
+    spoken = [word for clause in CLAUSES if clause != ARITHMETIC for word in _words(clause, shown)]
+    spoken += [words(shown[name]) for name, words in OTHERS.items() if name in shown]
+    wordless = [name for name in sorted(shown) if name not in OTHERS and not (name in ROWS and ROWS[name].words)]
+    others = [f"{name} = {_plain(shown[name])}" for name in wordless]
+    parts = [", ".join(spoken), " ".join(_words(ARITHMETIC, shown)), ", ".join(others)]
     return f"Protocol: {'; '.join(part for part in parts if part)}."
 
 
@@ -50,26 +50,26 @@ def _plain(value: Any) -> str:
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
-def environment(a: Analysis) -> str:
+def environment(analysis: Analysis) -> str:
     """Versions, hardware and code of the trials shown, if the store knows them."""
-    shown, frame = {(cell.label, rate_text(cell.rate)) for cell in a.shown}, a.section.frame
-    trials = frame[[place in shown for place in zip(frame["label"], frame["rate"], strict=True)]]
+    shown, frame = {(cell.label, rate_text(cell.rate)) for cell in analysis.shown}, analysis.section.frame
+    trials = frame[[cell in shown for cell in zip(frame["label"], frame["rate"], strict=True)]]
     rows = trials[(trials[[*VERSIONS, "bench.cpu", "git_commit"]] != "").any(axis=1)]
     versions = [_one(rows[tag], f"{name} {{}}", f"several versions of {name}") for tag, name in VERSIONS.items()]
     hardware = [_one(rows["bench.cpu"], "{}", "several CPUs")]
-    if a.section.fields.get("device") == "cuda":
+    if analysis.section.fields.get("device") == "cuda":
         hardware.append(_one(rows["bench.gpu"], "{}", "several GPUs"))
     commit = _one(rows["git_commit"].str[:12], "commit {}", "several commits")
     changed = rows.loc[rows["git_commit"] != "", "git_dirty"].astype(bool)
     if commit and changed.any():
         commit += f" with uncommitted changes{'' if changed.all() else ' in some trials'}"
     parts = {"with ": versions, "on ": hardware, "from ": [commit]}
-    said = [word + ", ".join(found) for word, texts in parts.items() if (found := [text for text in texts if text])]
+    said = [word + ", ".join(filter(None, texts)) for word, texts in parts.items() if any(texts)]
     partly = f" (recorded for {len(rows)} of {len(trials)} trials)" if len(rows) < len(trials) else ""
     return f"Trained {' '.join(said)}{partly}." if said else ""
 
 
 def _one(values: Iterable[str], form: str, several: str) -> str:
     """The value of all trials, as `form` says it; `several` if they differ; empty if none has one."""
-    found = {value for value in values if value}
-    return form.format(*found) if len(found) == 1 else several if found else ""
+    distinct = {value for value in values if value}
+    return form.format(*distinct) if len(distinct) == 1 else several if distinct else ""
