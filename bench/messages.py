@@ -107,6 +107,6 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {plural(number, noun)}"
 
 
-def plural(number: int, noun: str) -> str:
+def plural(number: float, noun: str) -> str:
     """The noun as it stands behind the number."""
     return noun if number == 1 else f"{noun}s"

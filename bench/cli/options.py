@@ -6,6 +6,8 @@ option is one field, and whatever uses it.
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from functools import partial, wraps
@@ -70,6 +72,11 @@ def takes(request: type[Request]) -> Callable[[Callable[[Request], int]], Comman
         return decorated
 
     return add
+
+
+def command_text() -> str:
+    """The command that is being carried out, as a user types it."""
+    return shlex.join(["python", "-m", "bench", *sys.argv[1:]])
 
 
 @dataclass(frozen=True)

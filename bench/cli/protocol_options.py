@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from bench.cli.options import option
 from bench.trial.field_row import FieldRow
 from bench.trial.optimizers import default_lr
 from bench.trial.protocol import ROWS
@@ -29,6 +30,14 @@ def protocol_option(name: str) -> Any:
         default=_default(name),
         show_default=not _is_unset(name),
         help=row.help if isinstance(row.help, str) else row.help(),
+    )
+
+
+def protocol_field(name: str) -> Any:
+    """A field of a request that is this field of the protocol."""
+    row = ROWS[name]
+    return option(
+        row.flag, row.help if isinstance(row.help, str) else row.help(), type=_type(row), default=_default(name)
     )
 
 

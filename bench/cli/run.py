@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 
@@ -12,6 +10,7 @@ import click
 from bench import names
 from bench.cli.arguments import on_device, read_sweep
 from bench.cli.execution_arguments import read_execution
+from bench.cli.options import command_text
 from bench.cli.requests.sweep import RunRequest
 from bench.execution.run import DestinationError, Plan, checked_data, open_destination, start_ray, train_missing
 from bench.messages import announced, say, usage_errors
@@ -63,7 +62,7 @@ def _planned(request: RunRequest, sweep: Sweep) -> Plan:
         execution=execution,
         destination=destination,
         name=name,
-        command=shlex.join(["python", "-m", "bench", *sys.argv[1:]]),
+        command=command_text(),
     )
 
 

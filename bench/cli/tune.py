@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING
 from bench import names
 from bench.cli.arguments import on_device, read_sweep
 from bench.cli.execution_arguments import check_machine, read_gpus
+from bench.cli.options import command_text
 from bench.cli.requests.sweep import TuneRequest
 from bench.execution.run import checked_data
 from bench.messages import announced, counted, one_line, say, usage_errors
@@ -57,7 +56,7 @@ def run_tune(request: TuneRequest) -> int:
     from bench.execution import asha, schedule
 
     schedule.start(request.address)
-    chooser = Chooser(sweep, destination.uri, name, shlex.join(["python", "-m", "bench", *sys.argv[1:]]))
+    chooser = Chooser(sweep, destination.uri, name, command_text())
     asha.run(
         missing,
         search,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal, get_args
 
+from bench.messages import plural
 from bench.trial.field_row import Clause, Range, row, rows_of
 from bench.trial.optimizers import LR, UPDATES, lr_help, momentum_help, nesterov_help, optimizer_words
 from bench.trial.pack_kind import Pack
@@ -38,7 +39,7 @@ def _fractions(milestones: str) -> tuple[float, ...]:
 
 
 def _counted(number: float, noun: str) -> str:
-    return f"{number:g} {noun}{'' if number == 1 else 's'}"
+    return f"{number:g} {plural(number, noun)}"
 
 
 @dataclass(frozen=True, kw_only=True)

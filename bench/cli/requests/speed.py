@@ -5,23 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import get_args
-
-import click
 
 from bench.cli.options import option
+from bench.cli.protocol_options import protocol_field
 from bench.cli.requests.shared import DATA_ROOT, DATASET, DEVICE, FILE, MODEL, RATES
 from bench.methods import METHODS
-from bench.trial.protocol import Augmentation, Protocol
+from bench.trial.protocol import Augmentation
 
-BATCH_SIZE = partial(option, "--batch-size", "Images per step.", type=int, default=Protocol.batch_size)
-AUGMENTATION = partial(
-    option,
-    "--augmentation",
-    "Augmentation of training images: flip, translation by up to 4 pixels.",
-    type=click.Choice(get_args(Augmentation)),
-    default=Protocol.augmentation,
-)
 ROUNDS = partial(option, "--rounds", type=int)
 JSON = partial(option, "--json", "Write the measurements to this file.", type=FILE)
 
@@ -40,8 +30,8 @@ class MethodsRequest:
 class StepRequest(MethodsRequest):
     """A training step."""
 
-    batch_size: int = BATCH_SIZE()
-    augmentation: Augmentation = AUGMENTATION()
+    batch_size: int = protocol_field("batch_size")
+    augmentation: Augmentation = protocol_field("augmentation")
     precisions: str = option(
         "--precision", "Time the dense step in these precisions too, comma list of bfloat16, float64.", default=""
     )
@@ -59,9 +49,9 @@ class StepRequest(MethodsRequest):
 class TrialsRequest(MethodsRequest):
     """Whole trials on all cores."""
 
-    batch_size: int = BATCH_SIZE()
-    augmentation: Augmentation = AUGMENTATION()
-    epochs: int = option("--epochs", "Epochs of training.", type=int, default=Protocol.epochs)
+    batch_size: int = protocol_field("batch_size")
+    augmentation: Augmentation = protocol_field("augmentation")
+    epochs: int = protocol_field("epochs")
     rounds: int = ROUNDS("How often each side trains all trials.", default=3)
     data_root: Path | None = DATA_ROOT()
     json: Path | None = JSON()
