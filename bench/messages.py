@@ -60,9 +60,13 @@ def explained(error: BaseException) -> str:
     >>> explained(ModuleNotFoundError("No module named 'methods.base'", name="methods.base"))
     "No module named 'methods.base': import bench.methods now"
     """
+    try:
+        message = str(error)
+    except Exception:  # an error of somebody else's code
+        message = "an error that cannot say what it is"
     top = (error.name or "").partition(".")[0] if isinstance(error, ImportError) else ""
     advice = f": import bench.{top} now"
-    return str(error) if top not in FORMER_PACKAGES or str(error).endswith(advice) else f"{error}{advice}"
+    return message if top not in FORMER_PACKAGES or message.endswith(advice) else f"{message}{advice}"
 
 
 def folded(message: object) -> str:

@@ -26,6 +26,7 @@ WEIGHTS_SHA256 = "bench.weights_sha256"  # of the final state
 
 RESUMED = "bench.resumed_after_epoch"  # comma list: where the trial was stopped, to go on later; absent of most
 RESUMED_FROM = "bench.resumed_from"  # JSON: the tags of where it ran before that are others now; absent of most
+CHANGED = "bench.process_changed"  # what the method's code changed of the process, put back; absent of most
 UNSAVED = "bench.checkpoint_error"  # why its last checkpoint was not written; absent of most
 
 COMMAND = "bench.command"  # tag of a sweep's or a choice's run: the command line

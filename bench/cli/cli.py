@@ -120,6 +120,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `… table | head`
         sys.stderr.close()
         return 0
+    except SystemExit as error:  # raised by a network's own code, in this process
+        _complain(
+            f"ended by SystemExit ({error.code}), which none of our code raises; the same command goes on from here"
+        )
+        return 1
     except (click.Abort, KeyboardInterrupt):
         print("interrupted; the same command goes on from here", file=sys.stderr)
         return 130

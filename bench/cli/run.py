@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 
@@ -13,12 +14,12 @@ from bench.cli.execution_arguments import read_execution
 from bench.cli.options import command_text
 from bench.cli.requests.sweep import RunRequest
 from bench.execution.run import DestinationError, Plan, checked_data, open_destination, start_ray, train_missing
-from bench.messages import announced, say, usage_errors
+from bench.messages import announced, counted, say, usage_errors
 from bench.methods import Method
 from bench.storage.choices import with_choices
 from bench.storage.destinations import FolderDestination, StoreDestination
 from bench.storage.entry import check_name
-from bench.trial.result import Listener
+from bench.trial.result import Listener, TrialResult
 from bench.trial.spec import TrialSpec
 from bench.trial.sweep import Sweep
 
@@ -39,8 +40,7 @@ def run_sweep(request: RunRequest) -> int:
         return _dry_run(missing, plan)
     with usage_errors(DestinationError):
         results = train_missing(plan, missing, ended, display)
-    if unsaved := [r.tags[names.UNSAVED] for r in results.values() if names.UNSAVED in r.tags]:
-        say(f"warning: {len(unsaved)} trials could not write their checkpoints: {unsaved[0]}")
+    _warn(plan.sweep, results)
     bad = {s: f"{names.DIVERGED}: {ended[s.run_key]}" for s in plan.trials if ended.get(s.run_key)}
     bad |= {s: f"{r.outcome}: {r.reason}" for s, r in results.items() if r.outcome != names.DONE}
     return _verdict(plan.sweep, bad)
@@ -82,6 +82,15 @@ def display(missing: Sequence[TrialSpec], name_of: Callable[[Method], str]) -> A
     from bench.cli.progress import Progress
 
     return Progress(missing, name_of)
+
+
+def _warn(sweep: Sweep, results: Mapping[TrialSpec, TrialResult]) -> None:
+    """Say what is stored, and yet worth a word."""
+    if unsaved := [r.tags[names.UNSAVED] for r in results.values() if names.UNSAVED in r.tags]:
+        say(f"warning: {len(unsaved)} trials could not write their checkpoints: {unsaved[0]}")
+    tagged = ((sweep.name_of(s.method), r.tags[names.CHANGED]) for s, r in results.items() if names.CHANGED in r.tags)
+    for (method, words), trials in Counter(tagged).items():
+        say(f"warning: {method} changed {words} while it chose its weights; put back: {counted(trials, 'trial')}")
 
 
 def _verdict(sweep: Sweep, bad: Mapping[TrialSpec, str]) -> int:

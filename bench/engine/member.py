@@ -77,6 +77,8 @@ class Member:
         apply_background(trial.model, trial.masks, self.spec)
         self.metrics |= self._measure("start")
         self.tags |= {names.INIT_SHA256: trial.init_sha256, names.MASK_SHA256: mask_checksum(trial.masks)}
+        if trial.changed:
+            self.tags[names.CHANGED] = ", ".join(trial.changed)
         for name, mask in trial.masks.items():
             self.layers[name] = {"weights": mask.numel(), "live": int(mask.sum())}
         self._dead = dead_checksum(trial.model, trial.masks)

@@ -11,7 +11,7 @@ from bench.datasets.loader import Resident
 from bench.engine.measures.moment import is_measured
 from bench.engine.member import Diverged, Epoch, Member
 from bench.engine.setup.memory import free_bytes, is_out_of_memory, peak_bytes, release, reset_peak
-from bench.engine.setup.precision import settings
+from bench.engine.setup.precision import Arithmetic, seed_globals, settings
 from bench.engine.setup.prepare import residents
 from bench.engine.steps.batched_networks import trial_bytes
 from bench.engine.steps.learning_rate import learning_rate
@@ -21,6 +21,7 @@ from bench.storage.checkpoint import Checkpoints
 from bench.trial.packs import packs_of, parts
 from bench.trial.result import TrialResult
 from bench.trial.spec import TrialSpec
+from bench.trial.streams import stream
 
 FILL = 0.5  # of the free memory: the estimate of a trial's needs leaves out the libraries' work space
 
@@ -51,9 +52,9 @@ def train_epochs(
     that says so, and does not disturb the others. A trial with a checkpoint resumes from there.
     """
     for together in packs_of(pack, 1):
-        with settings(together[0]):
+        with settings(together[0]) as arithmetic:
             for trials in parts(together, -(-len(together) // _fitting(together[0], data, device))):
-                for event in _train_together(trials, data, device, checkpoints):
+                for event in _train_together(trials, data, device, checkpoints, arithmetic):
                     if checkpoints and isinstance(event, TrialResult) and event.outcome == names.FAILED:
                         checkpoints.remove([event.run_key])  # it may hold the cause: the trial starts again
                     yield event
@@ -71,7 +72,11 @@ def _fitting(spec: TrialSpec, data: ImageData, device: str) -> int:
 
 
 def _train_together(
-    specs: Sequence[TrialSpec], data: ImageData, device: str, checkpoints: Checkpoints | None
+    specs: Sequence[TrialSpec],
+    data: ImageData,
+    device: str,
+    checkpoints: Checkpoints | None,
+    arithmetic: Arithmetic,
 ) -> Iterator[Epoch | TrialResult]:
     """Train these trials together; if memory runs out, train those that are still running again, in two halves.
 
@@ -83,7 +88,7 @@ def _train_together(
     try:
         yield from _prepare(members, data, device, checkpoints)
         for together in _by_epoch([member for member in members if not member.ended]):
-            yield from Training(together, checkpoints).events()
+            yield from Training(together, checkpoints, arithmetic).events()
     except Exception as error:
         running = [member for member in members if not member.ended]
         if len(running) > 1 and is_out_of_memory(error):
@@ -94,7 +99,7 @@ def _train_together(
     members.clear()
     for half in parts(retry, 2) if retry else ():
         release(device)
-        yield from _train_together(half, data, device, checkpoints)
+        yield from _train_together(half, data, device, checkpoints, arithmetic)
 
 
 def _by_epoch(members: Sequence[Member]) -> list[list[Member]]:
@@ -139,8 +144,11 @@ def _resumed(
 class Training:
     """Prepared trials of one protocol, all after the same epoch, trained together in place."""
 
-    def __init__(self, members: Sequence[Member], checkpoints: Checkpoints | None = None) -> None:
+    def __init__(
+        self, members: Sequence[Member], checkpoints: Checkpoints | None = None, arithmetic: Arithmetic | None = None
+    ) -> None:
         self.members = list(members)
+        self._arithmetic = Arithmetic() if arithmetic is None else arithmetic
         self._spec, trials = members[0].spec, [member.trial for member in members]
         self._steps = -(-len(trials[0].train_indices) // self._spec.batch_size)  # of an epoch
         self._device = trials[0].train_indices.device.type
@@ -155,14 +163,23 @@ class Training:
     def events(self) -> Iterator[Epoch | TrialResult]:
         """Train to the end; see `train_epochs`."""
         first = self.members[0].epoch
+        self._arithmetic.put_back()  # what building the network has changed
+        self._seed(first)
         if not self.members[0].epochs:
             yield from self._measure([None] * self._size)
         for epoch in range(first, self._spec.epochs):
             if self.members:
-                yield from self._measure(self._train(epoch))
+                losses = self._train(epoch)
+                if changed := self._arithmetic.put_back():
+                    raise RuntimeError(f"{', '.join(changed)} changed during training, by other code in this process")
+                yield from self._measure(losses)
                 self._note_best()
                 self._save()
         yield from self._finish()
+
+    def _seed(self, epoch: int) -> None:
+        """What a network draws from global generators, as for dropout, follows from the first trial's seed."""
+        seed_globals(stream(self._spec.seed, "global", str(epoch)))
 
     def _save(self) -> None:
         """Write a checkpoint of each trial, if the last ones are old enough."""
@@ -179,6 +196,7 @@ class Training:
 
     def _train(self, epoch: int) -> list[float]:
         """Train one epoch; the training losses."""
+        self._seed(epoch + 1)
         start, steps = time.perf_counter(), self._spec.epochs * self._steps
         losses = self._trainer.epoch(
             [member.order() for member in self.members],

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from bench.messages import one_line
 from bench.trial.result import TrialResult
 from bench.trial.spec import TrialSpec
+from bench.user_code.guard import kept
 
 if TYPE_CHECKING:
     from bench.datasets.images import ImageData
@@ -61,11 +62,12 @@ class Worker:
     def open(self, index: int) -> TrainingEvents:
         """Start training the pack at `index` from its first epoch."""
         self._index, self._training = -1, None
-        self._pack = pickle.loads(self.job.packs[index])
+        with kept([]):  # unpickling imports the modules of installed plug-ins
+            self._pack = pickle.loads(self.job.packs[index])
+            train_epochs, load = pickle.loads(self.job.functions)
         import torch
 
         torch.set_num_threads(self._pack[0].threads)
-        train_epochs, load = pickle.loads(self.job.functions)
         if self._data is None:
             self._data = load()
         training: TrainingEvents = train_epochs(self._pack, self._data, self._pack[0].device)

@@ -17,9 +17,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from bench.messages import explained, nearest
+from bench.messages import explained, nearest, say
 from bench.methods import METHODS, Method
 from bench.search_path import checkout_last
+from bench.user_code.guard import Ended, kept, not_ending
+from bench.user_code.process_state import FILTERS
 
 GROUP = "bench.methods"
 # Type of a field -> how its value is read, and what it must be.
@@ -87,11 +89,21 @@ def _loaded(point: EntryPoint) -> Any:
 
 
 def _guarded(plugin: str, load: Callable[[], Any]) -> Any:
-    """What `load` returns; whatever a plug-in's own code raises is the user's to read, in one line."""
+    """What `load` returns; whatever a plug-in's own code raises is the user's to read, in one line.
+
+    What it changes of the process is put back, and named: later trials would compute with it.
+    """
+    changed: list[str] = []
     try:
-        return load()
+        with not_ending(), kept(changed):
+            loaded = load()
+    except Ended as error:
+        raise ValueError(f"plug-in {plugin!r}: {error}") from error
     except Exception as error:
         raise ValueError(f"plug-in {plugin!r}: {type(error).__name__}: {explained(error)}") from error
+    if told := [words for words in changed if words != FILTERS]:  # libraries set their own filters as they load
+        say(f"warning: plug-in {plugin!r} changes {', '.join(told)}; put back")
+    return loaded
 
 
 def _set(method: Method, setting: str, described: str) -> Method:

@@ -1,13 +1,19 @@
-"""How a spec's numbers are computed: precision, threads, determinism."""
+"""How a spec's numbers are computed: precision, threads, determinism; never by what the process had before."""
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 
 from bench.trial.spec import TrialSpec
+from bench.trial.streams import SEED_LIMIT
+from bench.user_code.guard import values_of, write_back
+from bench.user_code.process_state import KEEP, Setting, process_settings
+from bench.user_code.torch_state import ARITHMETIC, TORCH
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.float32, "float64": torch.float64}  # of the stored weights
 
@@ -28,15 +34,39 @@ def threads(count: int) -> Iterator[None]:
         torch.set_num_threads(previous)
 
 
+class Arithmetic:
+    """The settings that are in force while trials are trained."""
+
+    def __init__(self) -> None:
+        self._values = values_of(ARITHMETIC)
+
+    def put_back(self) -> list[str]:
+        """Set them again; the words of those that something in this process has changed since."""
+        return write_back(self._values)
+
+
 @contextmanager
-def settings(spec: TrialSpec) -> Iterator[None]:
-    """The process-wide settings of a spec, restored afterwards."""
-    cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
-    previous = cudnn.allow_tf32, matmul.allow_tf32, cudnn.deterministic
-    cudnn.allow_tf32 = matmul.allow_tf32 = spec.tf32
-    cudnn.deterministic = spec.deterministic
+def settings(spec: TrialSpec) -> Iterator[Arithmetic]:
+    """The process-wide settings of a spec, whatever they were before; restored afterwards, generators too."""
+    before = values_of([*TORCH, *_generators()])
     try:
-        with threads(spec.threads):
-            yield
+        write_back({setting: setting.neutral for setting in ARITHMETIC if setting.neutral is not KEEP})
+        torch.set_num_threads(spec.threads)
+        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = spec.tf32
+        torch.backends.cudnn.deterministic = spec.deterministic
+        yield Arithmetic()
     finally:
-        cudnn.allow_tf32, matmul.allow_tf32, cudnn.deterministic = previous
+        write_back(before)
+
+
+def _generators() -> list[Setting]:
+    """Of Python and NumPy."""
+    return [setting for setting in process_settings() if not setting.told]
+
+
+def seed_globals(stream: np.random.RandomState) -> None:
+    """Seed the global generators of Python, NumPy and torch: code from outside may draw from them."""
+    seed = int(stream.randint(SEED_LIMIT, dtype=np.int64))
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
 from time import perf_counter
@@ -17,7 +18,7 @@ from bench.datasets.images import ImageData
 from bench.datasets.loader import Resident
 from bench.datasets.splits import class_balanced, train_validation
 from bench.engine.setup.background import draw, trained_from
-from bench.engine.setup.precision import DTYPES
+from bench.engine.setup.precision import DTYPES, seed_globals
 from bench.methods import Masks
 from bench.methods.controls import shuffled
 from bench.methods.counts import live_count
@@ -26,6 +27,7 @@ from bench.models.initialise import checksum
 from bench.storage.checkpoint import Checkpoint
 from bench.trial.spec import TrialSpec
 from bench.trial.streams import stream
+from bench.user_code.guard import apart
 
 PROBE = 256  # images of the fixed batch for gradient figures: the first of the training split, un-augmented
 
@@ -43,6 +45,7 @@ class Trial:
     classes: int
     init_sha256: str
     scoring_seconds: float
+    changed: Sequence[str] = ()  # what the method's own code changed of the process, which was put back
 
     @property
     def probe(self) -> tuple[Tensor, Tensor]:
@@ -61,14 +64,14 @@ def prepare(spec: TrialSpec, data: ImageData, device: str, images: tuple[Residen
     split, sample = indices(spec, data)
     batch = criterion_batch(spec, data, sample, device)
     scoring_start = perf_counter()
-    masks = select(spec, model, batch)
+    masks, changed = select(spec, model, batch)
     scoring_seconds = perf_counter() - scoring_start
     if (purpose := trained_from(spec)) != "init":
         draw(model, spec, purpose)
         init_sha256 = checksum(model)
-    return trial_on_device(
-        data, split, images or residents(spec, data, device), model, masks, init_sha256, scoring_seconds
-    )
+    images = images or residents(spec, data, device)
+    trial = trial_on_device(data, split, images, model, masks, init_sha256, scoring_seconds)
+    return replace(trial, changed=changed)
 
 
 def prepare_again(
@@ -133,20 +136,35 @@ def initial_model(spec: TrialSpec, classes: int) -> nn.Module:
     return model
 
 
-def select(spec: TrialSpec, model: nn.Module, sample: tuple[Tensor, Tensor]) -> Masks:
-    """The method's masks, from a copy of the model in the precision and BatchNorm mode of the spec."""
+def select(spec: TrialSpec, model: nn.Module, sample: tuple[Tensor, Tensor]) -> tuple[Masks, Sequence[str]]:
+    """The method's masks, from a copy of the model in the precision and BatchNorm mode of the spec.
+
+    Returns: the masks, and the words of what code from outside changed of the process, which is put back.
+    """
     scored = copy.deepcopy(model).to(DTYPES[spec.criterion_precision]).eval()
     if spec.criterion_statistics == "batch":
         for module in scored.modules():
             if isinstance(module, nn.modules.batchnorm._BatchNorm):
                 module.train()
-    generator = stream(spec.seed, "criterion", "scores")
-    with torch.random.fork_rng(devices=[torch.cuda.current_device()] if sample[0].is_cuda else []):
-        masks = spec.method.select(scored, [sample], cross_entropy, Fraction(spec.rate), generator)
+    masks, changed = _selected(spec, scored, sample)
     _check_masks(model, masks, Fraction(spec.rate))
     if spec.method.control == "shuffle":
         masks = shuffled({name: masks[name] for name in maskable(model)}, stream(spec.seed, "shuffle"))
-    return {name: masks[name].to(sample[0].device) for name in maskable(model)}
+    return {name: masks[name].to(sample[0].device) for name in maskable(model)}, changed
+
+
+def _selected(spec: TrialSpec, model: nn.Module, sample: tuple[Tensor, Tensor]) -> tuple[Masks, Sequence[str]]:
+    """What `select` of the method gives; if its code is from outside, it runs apart and draws reproducibly."""
+    generator = stream(spec.seed, "criterion", "scores")
+    work = partial(spec.method.select, model, [sample], cross_entropy, Fraction(spec.rate), generator)
+    if not spec.method.source:
+        return work(), ()
+
+    def seeded() -> Masks:
+        seed_globals(stream(spec.seed, "criterion", "global"))
+        return work()
+
+    return apart(seeded)
 
 
 def _check_masks(model: nn.Module, masks: Masks, rate: Fraction) -> None:

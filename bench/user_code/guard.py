@@ -1,0 +1,124 @@
+"""Running code from outside: what it changes of the process is put back and named, and it cannot end the process."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout, suppress
+from typing import Any, TypeVar
+
+from bench.user_code.bindings import bindings, replaced
+from bench.user_code.process_state import KEEP, UNREADABLE, Setting, process_settings
+
+Result = TypeVar("Result")
+Values = Mapping[Setting, Any]
+
+
+class Ended(RuntimeError):
+    """Code from outside tried to end the process."""
+
+
+def values_of(settings: Sequence[Setting]) -> dict[Setting, Any]:
+    """What the settings are now."""
+    return {setting: setting.now() for setting in settings}
+
+
+def write_back(values: Values) -> list[str]:
+    """Set the settings that are no longer what they were; the words of those of which a change is told."""
+    changed = [setting for setting, value in values.items() if value is not UNREADABLE and setting.now() != value]
+    for setting in changed:
+        setting.write(values[setting])
+    return [setting.words for setting in changed if setting.told]
+
+
+@contextmanager
+def kept(changed: list[str]) -> Iterator[None]:
+    """Put back what the code in here changes of the process, and add its names to `changed`.
+
+    What it prints goes to stderr: stdout is for results. Modules it imports stay, and so does the path they come from.
+    """
+    before, names, threads = values_of(_all_settings()), bindings(), set(threading.enumerate())
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        loaded = {s: s.neutral for s in _all_settings() if s not in before and s.neutral is not KEEP}
+        changed += [*write_back({**before, **loaded}), *replaced(names)]
+        changed += [f"a thread that goes on ({t.name})" for t in threading.enumerate() if t not in threads]
+
+
+def _all_settings() -> Sequence[Setting]:
+    if "torch" not in sys.modules:
+        return process_settings()
+    from bench.user_code.torch_state import TORCH
+
+    return (*process_settings(), *TORCH)
+
+
+def apart(call: Callable[[], Result]) -> tuple[Result, list[str]]:
+    """What `call` returns, and the words of what it changed of the process and is put back.
+
+    It runs in a thread of its own: torch's modes belong to a thread, and end with it. So a KeyboardInterrupt is the
+    user's if it is raised here, and the code's own if it is raised there.
+    Raises: what `call` raises; Ended if that would end the process.
+    """
+    changed: list[str] = []
+    results: list[Result] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            with kept(changed):
+                results.append(call())
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=run, name="apart", daemon=True)
+    thread.start()
+    thread.join()
+    if errors:
+        raise _failure(errors[0])
+    return results[0], changed
+
+
+@contextmanager
+def not_ending() -> Iterator[None]:
+    """Turn what would end the process into Ended; an interrupt by the user stays one."""
+    interrupted = threading.Event()
+    with _noting_interrupt(interrupted):
+        try:
+            yield
+        except (SystemExit, KeyboardInterrupt) as error:
+            if interrupted.is_set():
+                raise
+            raise _failure(error) from error
+
+
+@contextmanager
+def _noting_interrupt(interrupted: threading.Event) -> Iterator[None]:
+    """Set the event at SIGINT, which otherwise has its usual effect."""
+    handler = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(handler):
+        yield
+        return
+
+    def note(number: int, frame: Any) -> None:
+        interrupted.set()
+        handler(number, frame)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    finally:
+        with suppress(TypeError):
+            signal.signal(signal.SIGINT, handler)
+
+
+def _failure(error: BaseException) -> Exception:
+    """The error, if it is one; else what says that it would have ended the process."""
+    if isinstance(error, Exception):
+        return error
+    code = f" with {error.code!r}" if isinstance(error, SystemExit) and error.code is not None else ""
+    return Ended(f"{type(error).__name__}{code}: it must not end the process").with_traceback(error.__traceback__)
