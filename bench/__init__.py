@@ -7,11 +7,11 @@ canonical    one text of a record, and its key
 disk         files written whole, and locks between processes
 paging       what a search of MLflow gives page by page
 search_path  where Python looks for modules
-user_code    code from outside: what it changes of the process is put back
 __main__     `python -m bench`
 methods      (beside this folder) which weights are trained, and what the others hold
 models       (beside this folder) the networks
 datasets     (beside this folder) the images
+user_code    code from outside: what it changes of the process is put back
 trial        what a trial is, and its identity
 storage      where results are kept
 engine       training: setup, steps, measures; its own files also import artefact, which imports these three

@@ -9,6 +9,7 @@ from bench.engine.train import train_epochs
 from bench.storage.checkpoint import Checkpoints
 from bench.trial.result import Listener, TrialResult
 from bench.trial.spec import TrialSpec
+from bench.user_code.guard import kept
 
 
 def run(
@@ -18,7 +19,8 @@ def run(
     checkpoints: Checkpoints | None = None,
 ) -> None:
     """Train every pack and tell the listener."""
-    data = load()
+    with kept([]):
+        data = load()
     for pack in packs:
         for spec in pack:
             listener.started(spec)

@@ -7,12 +7,16 @@ write nothing.
 from __future__ import annotations
 
 import atexit
+import copyreg
+import importlib
 import os
 import shutil
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import ray
@@ -169,9 +173,24 @@ def _await_ray(address: str | None) -> None:
 
 
 def dumps(value: Any) -> bytes:
-    """What a worker loads, classes of plug-ins included."""
-    data: bytes = cloudpickle.dumps(value)  # type: ignore[no-untyped-call]
+    """What a worker loads, classes of plug-ins included.
+
+    Raises: SweepError if a plug-in holds what cannot be sent, as an open file.
+    """
+    _send_modules_by_name()
+    try:
+        data: bytes = cloudpickle.dumps(value)  # type: ignore[no-untyped-call]
+    except Exception as error:
+        advice = "what a plug-in's module holds must be picklable; --executor local sends nothing"
+        raise SweepError(f"cannot be sent to Ray's workers: {one_line(error)}; {advice}") from error
     return data
+
+
+def _send_modules_by_name() -> None:
+    """Also those that a library made objects of its own, as torch.backends.cudnn: pickle knows plain modules only."""
+    for module in list(sys.modules.values()):
+        if isinstance(module, ModuleType) and type(module) is not ModuleType:
+            copyreg.pickle(type(module), lambda module: (importlib.import_module, (module.__name__,)))
 
 
 class _Trainable(tune.Trainable):

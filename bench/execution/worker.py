@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import pickle
 import sys
 import sysconfig
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from bench.messages import one_line
 from bench.trial.result import TrialResult
 from bench.trial.spec import TrialSpec
-from bench.user_code.guard import kept
+from bench.user_code.guard import kept, load_methods
 
 if TYPE_CHECKING:
     from bench.datasets.images import ImageData
@@ -62,17 +63,26 @@ class Worker:
     def open(self, index: int) -> TrainingEvents:
         """Start training the pack at `index` from its first epoch."""
         self._index, self._training = -1, None
+        load_methods()
         with kept([]):  # unpickling imports the modules of installed plug-ins
+            self._forget()
             self._pack = pickle.loads(self.job.packs[index])
             train_epochs, load = pickle.loads(self.job.functions)
+            if self._data is None:
+                self._data = load()
         import torch
 
         torch.set_num_threads(self._pack[0].threads)
-        if self._data is None:
-            self._data = load()
         training: TrainingEvents = train_epochs(self._pack, self._data, self._pack[0].device)
         self._index, self._training = index, training
         return training
+
+    def _forget(self) -> None:
+        """Let go of the last pack: a mode of torch that its plug-in never left ends now, not amid a training."""
+        foreign = any(spec.method.source for spec in self._pack)
+        self._pack = []
+        if foreign:
+            gc.collect()
 
     def train(self, index: int) -> Report:
         """Train the pack at `index` for REPORT_SECONDS: a new one from its start, the open one from where it is."""

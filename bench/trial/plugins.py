@@ -20,7 +20,7 @@ from typing import Any
 from bench.messages import explained, nearest, say
 from bench.methods import METHODS, Method
 from bench.search_path import checkout_last
-from bench.user_code.guard import Ended, kept, not_ending
+from bench.user_code.guard import Ended, kept, load_methods, not_ending
 from bench.user_code.process_state import FILTERS
 
 GROUP = "bench.methods"
@@ -93,6 +93,7 @@ def _guarded(plugin: str, load: Callable[[], Any]) -> Any:
 
     What it changes of the process is put back, and named: later trials would compute with it.
     """
+    load_methods()
     changed: list[str] = []
     try:
         with not_ending(), kept(changed):

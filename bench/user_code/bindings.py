@@ -20,9 +20,10 @@ Bindings = dict[tuple[str, str], tuple[Any, Any]]  # (words of the owner, name) 
 
 def bindings() -> Bindings:
     """What the names mean now."""
+    owners = {id(owner): (words, owner) for words, owner in reversed([*_owners()])}  # each by its first name
     return {
         (words, name): (owner, value)
-        for words, owner in _owners()
+        for words, owner in owners.values()
         for name, value in _names(owner).items()
         if isinstance(name, str) and not name.startswith("_")
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import signal
 import sys
 import threading
@@ -9,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
 from typing import Any, TypeVar
 
+from bench import methods
 from bench.user_code.bindings import bindings, replaced
 from bench.user_code.process_state import KEEP, UNREADABLE, Setting, process_settings
 
@@ -27,9 +30,11 @@ def values_of(settings: Sequence[Setting]) -> dict[Setting, Any]:
 
 def write_back(values: Values) -> list[str]:
     """Set the settings that are no longer what they were; the words of those of which a change is told."""
-    changed = [setting for setting, value in values.items() if value is not UNREADABLE and setting.now() != value]
-    for setting in changed:
-        setting.write(values[setting])
+    readable = {setting: value for setting, value in values.items() if value is not UNREADABLE}
+    changed = [setting for setting, value in readable.items() if setting.now() != value]
+    for setting, value in readable.items() if changed else ():
+        if setting.now() != value:  # looked at again, because torch keeps some settings in two ways
+            setting.write(value)
     return [setting.words for setting in changed if setting.told]
 
 
@@ -47,6 +52,12 @@ def kept(changed: list[str]) -> Iterator[None]:
         loaded = {s: s.neutral for s in _all_settings() if s not in before and s.neutral is not KEEP}
         changed += [*write_back({**before, **loaded}), *replaced(names)]
         changed += [f"a thread that goes on ({t.name})" for t in threading.enumerate() if t not in threads]
+
+
+def load_methods() -> None:
+    """Import torch and our methods, before `kept`: only what is there can be compared with what is there later."""
+    for module in pkgutil.iter_modules(methods.__path__):
+        importlib.import_module(f"{methods.__name__}.{module.name}")
 
 
 def _all_settings() -> Sequence[Setting]:

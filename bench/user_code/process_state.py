@@ -88,8 +88,8 @@ def _numpy() -> Sequence[Setting]:
     import numpy as np
 
     def drawn() -> tuple[Any, ...]:
-        name, keys, *rest = np.random.get_state(legacy=True)
-        return (name, keys.tobytes(), *rest)
+        name, keys, *rest = np.random.get_state()
+        return (name, np.asarray(keys).tobytes(), *rest)
 
     def set_drawn(state: tuple[Any, ...]) -> None:
         name, keys, *rest = state

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
 import torch
 
+from bench.models import MODELS
 from bench.trial.spec import TrialSpec
 from bench.trial.streams import SEED_LIMIT
+from bench.user_code.bindings import bindings, replaced
 from bench.user_code.guard import values_of, write_back
 from bench.user_code.process_state import KEEP, Setting, process_settings
 from bench.user_code.torch_state import ARITHMETIC, TORCH
@@ -35,33 +37,41 @@ def threads(count: int) -> Iterator[None]:
 
 
 class Arithmetic:
-    """The settings that are in force while trials are trained."""
+    """The settings that are in force while trials are trained.
 
-    def __init__(self) -> None:
-        self._values = values_of(ARITHMETIC)
+    Of a network from outside also all that its code could change of the process, and what the functions are that
+    everybody calls.
+    """
+
+    def __init__(self, settings: Sequence[Setting] = ARITHMETIC, *, functions: bool = False) -> None:
+        self._values = values_of(settings)
+        self._bindings = bindings() if functions else {}
 
     def put_back(self) -> list[str]:
         """Set them again; the words of those that something in this process has changed since."""
-        return write_back(self._values)
+        return [*write_back(self._values), *replaced(self._bindings)]
 
 
 @contextmanager
 def settings(spec: TrialSpec) -> Iterator[Arithmetic]:
     """The process-wide settings of a spec, whatever they were before; restored afterwards, generators too."""
-    before = values_of([*TORCH, *_generators()])
+    foreign = _is_foreign(spec.model)
+    generators = [setting for setting in process_settings() if foreign or not setting.told]
+    before = Arithmetic([*TORCH, *generators], functions=foreign)
     try:
         write_back({setting: setting.neutral for setting in ARITHMETIC if setting.neutral is not KEEP})
         torch.set_num_threads(spec.threads)
         torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = spec.tf32
         torch.backends.cudnn.deterministic = spec.deterministic
-        yield Arithmetic()
+        told = [setting for setting in process_settings() if setting.told] if foreign else []
+        yield Arithmetic([*ARITHMETIC, *told], functions=foreign)
     finally:
-        write_back(before)
+        before.put_back()
 
 
-def _generators() -> list[Setting]:
-    """Of Python and NumPy."""
-    return [setting for setting in process_settings() if not setting.told]
+def _is_foreign(model: str) -> bool:
+    """Whether code from outside builds that network."""
+    return model in MODELS and not MODELS[model].build.startswith("bench.")
 
 
 def seed_globals(stream: np.random.RandomState) -> None:

@@ -150,7 +150,8 @@ def select(spec: TrialSpec, model: nn.Module, sample: tuple[Tensor, Tensor]) -> 
     _check_masks(model, masks, Fraction(spec.rate))
     if spec.method.control == "shuffle":
         masks = shuffled({name: masks[name] for name in maskable(model)}, stream(spec.seed, "shuffle"))
-    return {name: masks[name].to(sample[0].device) for name in maskable(model)}, changed
+    # Copies, because what was made in inference mode, by code that never left it, cannot be trained with.
+    return {name: masks[name].to(sample[0].device, copy=True) for name in maskable(model)}, changed
 
 
 def _selected(spec: TrialSpec, model: nn.Module, sample: tuple[Tensor, Tensor]) -> tuple[Masks, Sequence[str]]:

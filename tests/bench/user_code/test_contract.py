@@ -1,0 +1,199 @@
+"""The contract of code from outside: whatever it does, all other methods' trials are bit for bit the same."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+import hostile
+import pytest
+import torch
+from hostile import ACTS, ERRORS, SCORES, Hostile
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from small_trials import images, spec
+
+from bench import names
+from bench.engine.setup.prepare import initial_model, select
+from bench.engine.train import train_epochs
+from bench.execution import local, schedule
+from bench.execution.listeners import Collected
+from bench.execution.worker import engine
+from bench.methods import Method
+from bench.models import MODELS, ModelRow
+from bench.trial.result import TrialResult
+from bench.trial.spec import TrialSpec
+from bench.user_code.bindings import bindings, replaced
+from bench.user_code.guard import _all_settings, values_of
+from bench.user_code.process_state import PYTHON
+
+DATA = images(train=200)
+OTHERS = [spec("snip"), spec("freeze"), spec("random-prune")]
+VARIABLES = PYTHON[0]
+PYTEST = {"PYTEST_CURRENT_TEST": ""}
+TIMES = ("scoring_seconds", "training_seconds", "peak_memory_bytes")
+HARMLESS = ("magnitudes", "huge", "double", "integers", "booleans")  # scores
+SILENT = ("seeds", "stdout", "printing", "slow", "function mode", "saved tensors")  # the last two end with the thread
+# What a thread cannot give back by itself, or what ends its own trial at once, is left out.
+LASTING = [act for act in ACTS if act not in ("function mode", "saved tensors", "signals", "thread", "seeds")]
+GROUPS = [";".join(LASTING[start::4]) for start in range(4)]
+
+
+def facts(results: Mapping[TrialSpec, TrialResult]) -> dict[str, Any]:
+    """All that must not depend on what ran before, of the others."""
+    return {
+        spec.run_key: (
+            results[spec].outcome,
+            {name: value for name, value in results[spec].metrics.items() if name not in TIMES},
+            results[spec].epochs,
+            {tag: text for tag, text in results[spec].tags.items() if tag.endswith("sha256") or tag == names.CHANGED},
+        )
+        for spec in OTHERS
+    }
+
+
+def trained(packs: Sequence[TrialSpec], load: Any = lambda: DATA) -> dict[TrialSpec, TrialResult]:
+    collected = Collected()
+    local.run([[spec] for spec in packs], load, collected)
+    return collected.results
+
+
+@pytest.fixture(scope="module")
+def alone() -> dict[str, Any]:
+    """The facts of the others without a plug-in."""
+    return facts(trained(OTHERS))
+
+
+@pytest.fixture
+def unchanged() -> Iterator[None]:
+    """The process is after the test what it was before."""
+    before, means, threads = values_of(_all_settings()), bindings(), {t.name for t in threading.enumerate()}
+    yield
+    now = values_of(_all_settings())
+    assert [s.words for s in before if s.told and s is not VARIABLES and now[s] != before[s]] == []
+    assert now[VARIABLES] | PYTEST == before[VARIABLES] | PYTEST
+    assert replaced(means) == []
+    for thread in threading.enumerate():
+        if thread.name == "left":
+            thread.join()
+    assert {t.name for t in threading.enumerate()} <= threads
+
+
+def hostile_spec(acts: Sequence[str], scores: str, **fields: Any) -> TrialSpec:
+    method = Hostile(acts=";".join(acts), scores=scores)
+    return TrialSpec(**{**spec("freeze").__dict__, "method": method, "rate": Decimal("0.9"), "tuning": None, **fields})
+
+
+ACTS_OF = st.lists(st.sampled_from([*ACTS, *ERRORS]), min_size=1, max_size=4, unique=True)
+
+
+@given(first=ACTS_OF, second=ACTS_OF, scores=st.sampled_from(list(SCORES)))
+@settings(
+    max_examples=20,
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+def test_a_criterion(first: list[str], second: list[str], scores: str, alone: dict[str, Any], unchanged: None) -> None:
+    plugged = [hostile_spec(first, scores), hostile_spec(second, "magnitudes", seed=1)]
+    results = trained([plugged[0], *OTHERS[:2], plugged[1], *OTHERS[2:]])
+    assert facts(results) == alone
+    for spec_, acts, given_ in zip(plugged, (first, second), (scores, "magnitudes"), strict=True):
+        fine = not {*acts} & {*ERRORS} and "signals" not in acts and given_ in HARMLESS
+        assert (results[spec_].outcome != names.FAILED) == fine, (acts, given_, results[spec_].reason)
+        assert fine or (results[spec_].reason and "\n" not in results[spec_].reason)
+
+
+@pytest.mark.parametrize("act", [act for act in ACTS if act not in ("scopes", "signals")])  # its own selection fails
+def test_what_a_criterion_changed_is_named(act: str, unchanged: None) -> None:
+    """Every act by itself, so that none hides behind another."""
+    asked = hostile_spec([act], "magnitudes")
+    sample = (torch.zeros(4, 1, 28, 28), torch.zeros(4, dtype=torch.int64))
+    masks, changed = select(asked, initial_model(asked, 10), sample)
+    assert sum(int(mask.sum()) for mask in masks.values()) == 26_620
+    assert not any(mask.is_inference() for mask in masks.values())
+    assert bool(changed) == (act not in SILENT), changed
+
+
+@pytest.mark.parametrize("acts", GROUPS)
+def test_a_network(acts: str, alone: dict[str, Any], unchanged: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = ModelRow(build="hostile:HostileNetwork", image_shape=(1, 28, 28), note="")
+    monkeypatch.setitem(MODELS, "hostile", row)
+    MODELS["hostile"].layers(10)  # found before it turns hostile
+    monkeypatch.setattr(hostile.HostileNetwork, "acts", acts)
+    (result,) = trained([spec("freeze", model="hostile")]).values()
+    assert result.outcome == names.FAILED
+    assert facts(trained(OTHERS)) == alone
+
+
+def test_settings_changed_by_another_thread() -> None:
+    """What was computed with other settings than its run key says is no result."""
+    events = train_epochs([spec("freeze", epochs=2)], DATA, "cpu")
+    next(events)
+    other = threading.Thread(target=torch.set_default_dtype, args=(torch.float64,))
+    other.start(), other.join()
+    (result,) = [event for event in events if isinstance(event, TrialResult)]
+    said = "RuntimeError: the default dtype changed during training, by other code in this process (train.py:"
+    assert (result.outcome, result.reason.rpartition(":")[0] + ":") == (names.FAILED, said)
+    assert torch.get_default_dtype() is torch.float32
+
+
+def test_building_a_network_may_change_what_is_put_back(alone: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    row = ModelRow(build="hostile:HostileNetwork", image_shape=(1, 28, 28), note="")
+    monkeypatch.setitem(MODELS, "hostile", row)
+    (before,) = trained([spec("freeze", model="hostile")]).values()
+    monkeypatch.setattr(hostile.HostileNetwork, "built", "cudnn;threads;variables;warnings;relu")
+    (after,) = trained([spec("freeze", model="hostile")]).values()
+    assert before.outcome == after.outcome == names.DONE
+    assert before.tags[names.WEIGHTS_SHA256] == after.tags[names.WEIGHTS_SHA256]
+    assert facts(trained(OTHERS)) == alone
+
+
+@pytest.mark.parametrize("acts", GROUPS)
+def test_data(acts: str, alone: dict[str, Any], unchanged: None) -> None:
+    assert facts(trained(OTHERS, partial(hostile.loaded, DATA, acts))) == alone
+
+
+@pytest.fixture
+def ray() -> Iterator[None]:
+    schedule.start(None)
+    yield
+    schedule.stop()
+
+
+def exits(model: Any, batches: Any, loss: Any, generator: Any) -> Any:
+    """Ends the worker."""
+    os._exit(0)
+
+
+@pytest.mark.slow
+def test_on_ray(alone: dict[str, Any], ray: None) -> None:
+    """Every act and every error by itself, the others between them; each worker trains one after the other."""
+    plugged = [hostile_spec([acts], "magnitudes") for acts in (*ACTS, *ERRORS)]
+    plugged += [hostile_spec(["slow"], scores) for scores in SCORES]
+    ends = TrialSpec(**{**plugged[0].__dict__, "method": Method(criterion=exits, background="freeze")})
+    third = len(plugged) // 3
+    order = [
+        *plugged[:third],
+        OTHERS[0],
+        *plugged[third : 2 * third],
+        OTHERS[1],
+        ends,
+        *plugged[2 * third :],
+        OTHERS[2],
+    ]
+    collected = Collected()
+    load = partial(hostile.loaded, DATA, ";".join(act for act in LASTING if act not in ("folder", "stderr")))
+    resources = {"cpus_per_trial": 1, "gpus_per_trial": 0, "address": None, "max_retries": 0}
+    schedule.run([[spec] for spec in order], engine, load, collected, **resources)
+    assert set(collected.results) == set(order)
+    assert facts(collected.results) == alone
+    assert collected.results[ends].reason.startswith("the worker was lost, 1 times")
+    failed = [s for s in plugged if collected.results[s].outcome == names.FAILED]
+    own = [s for s in plugged if s.method.acts in (*ERRORS, "signals", "scopes") or s.method.scores not in HARMLESS]
+    assert failed == own
