@@ -7,6 +7,7 @@ ImageFolder converts every file to RGB, whatever becomes of its values: those ab
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,6 +52,19 @@ MODES: Mapping[str, str] = {
 UNKNOWN = f"must be one of {', '.join(mode for mode, fault in MODES.items() if fault == READ)}; save it as RGB"
 PLAIN = ("1", "L", "RGB")  # modes whose every value stays as it is
 
+# What Pillow raises on damaged files, as trying some thousands of them showed; a bomb is of too many pixels.
+DAMAGED = (
+    OSError,
+    EOFError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    struct.error,
+    Image.DecompressionBombError,
+)
+
 # Tags of TIFF files, and the values that are read.
 BITS, SAMPLES, SAMPLE_FORMAT, SUBFILE = 258, 277, 339, 254
 UNSIGNED = (1, 4)  # 4 is "undefined", which readers take for unsigned
@@ -76,7 +90,7 @@ def pixels_of(path: Path, content: bytes, row: DatasetRow) -> NDArray[np.uint8]:
     with _opened(path, content) as image:
         try:
             colours = image.convert("RGB")
-        except (OSError, SyntaxError, ValueError) as error:
+        except DAMAGED as error:
             raise DataError(f"{path}: cannot be decoded: {error}") from error
         if image.mode not in PLAIN and _is_constant(colours) and not _is_constant(image):
             raise DataError(
@@ -97,7 +111,7 @@ def _opened(path: Path, content: bytes) -> Image.Image:
     try:
         image = Image.open(io.BytesIO(content))
         fault = _fault(image)
-    except (OSError, EOFError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except DAMAGED as error:
         raise DataError(f"{path}: no image that Pillow can read") from error
     if fault:
         raise DataError(f"{path}: {fault}")
@@ -131,7 +145,7 @@ def _bits(image: Image.Image) -> int:
 
 def _fault_of_samples(image: TiffImageFile) -> str:
     """What Pillow drops of a TIFF file's samples without a word: signs, and channels that the file gives no meaning."""
-    bands, samples = len(image.getbands()), image.tag_v2.get(SAMPLES, 1)
+    bands, samples = len(set(image.getbands()) - {"X"}), image.tag_v2.get(SAMPLES, 1)
     if not set(image.tag_v2.get(SAMPLE_FORMAT, UNSIGNED)) <= set(UNSIGNED):
         return "signed values: must be 0 to 255; shift them"
     if samples > bands:
