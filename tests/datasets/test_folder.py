@@ -185,8 +185,8 @@ def test_what_is_no_image_is_named(tree: Path) -> None:
     path.unlink()
     path = tree / "train/b/1.tif"
     Image.new("L", (6, 5)).save(path)
-    path.write_bytes(path.read_bytes().replace(b"\x00\x01\x04\x00", b"\x00\x02\x04\x00", 1))  # without a width
-    assert refused(f"folder:{tree}").startswith(f"{path}: ")
+    path.write_bytes(path.read_bytes().replace(b"\x11\x01\x04\x00", b"\x11\x01\x02\x00", 1))  # an address in letters
+    assert refused(f"folder:{tree}").startswith(f"{path}: cannot be decoded: ")
 
 
 def test_other_layouts_are_refused(tree: Path) -> None:
