@@ -28,7 +28,7 @@ class Resident:
     Args:    images: uint8 [N,C,H,W]. labels: int64 [N]. Neither is copied if it is on the device in the layout.
              mean, std: C numbers each, of pixels scaled to [0, 1].
              dtype: of the batches, float32 or float64. memory_format: of the batches.
-    Raises:  DataError if an argument is not as above, or a std is 0.
+    Raises:  DataError if an argument is not as above, or a std is not above 0.
     """
 
     def __init__(
