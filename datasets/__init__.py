@@ -16,6 +16,7 @@ download    downloading what is missing
 files       the files of a data set: which are missing, and their bytes, checked
 cache       what was decoded once, kept on disk
 errors      DataError: what is wrong with a data set's files
+checks      what every data set must be: its labels, classes, mean and standard deviation
 splits      stratified choices of images
 counts      how many images are held out: the one rounding rule of the split
 statistics  mean and standard deviation of uint8 images, exactly
@@ -45,6 +46,7 @@ __all__ = ["DATASETS", "DataError", "DatasetRow", "absolute", "check", "data_roo
 DATASETS: dict[str, DatasetRow] = {
     "digits": DatasetRow(
         load="bench.datasets.digits:load",
+        tested=True,
         image_shape=(1, 28, 28),
         classes=10,
         train=1_437,
@@ -57,6 +59,7 @@ DATASETS: dict[str, DatasetRow] = {
     ),
     "mnist": DatasetRow(
         load="bench.datasets.idx:load",
+        tested=True,
         image_shape=(1, 28, 28),
         classes=10,
         train=60_000,
@@ -74,6 +77,7 @@ DATASETS: dict[str, DatasetRow] = {
     ),
     "fashion-mnist": DatasetRow(
         load="bench.datasets.idx:load",
+        tested=True,
         image_shape=(1, 28, 28),
         classes=10,
         train=60_000,
@@ -155,18 +159,23 @@ def load(name: str, root: Path | None = None) -> ImageData:
     """Read a data set, checking its files; downloads nothing, and writes only to the cache of decoded arrays.
 
     Args:    name: of DATASETS. root: the data root; None = `data_root(None)`.
-    Raises:  DataError if `name` is unknown, or a file is missing or corrupted: one line naming it.
+    Raises:  DataError if `name` is unknown, a file is missing or corrupted, or what it holds is not what its row says
+             or cannot be trained on: one line naming it.
     """
+    from bench.datasets.images import check_row
+
     row = row_of(name)
     data: ImageData = resolve_name(row.load)(name, row, folder_of(name, row, root))
+    check_row(name, row, data)
     return data
 
 
 def check(name: str, root: Path | None = None) -> None:
     """Check the files of a data set: what `load` would complain about, sooner. Fills the cache of decoded arrays.
 
-    Imports no torch, except to decode the files that only torchvision reads.
-    Raises: DataError if `name` is unknown, or a file is missing or corrupted: one line naming it.
+    Imports no torch, except to decode the files that only torchvision reads, and for a row with a `load` of its own
+    that no test holds: that is called.
+    Raises: DataError as `load` does.
     """
     row = row_of(name)
     folder = folder_of(name, row, root)
@@ -176,6 +185,17 @@ def check(name: str, root: Path | None = None) -> None:
         prepare(name, row, folder)
     else:
         read_all(name, files_to_read(row, folder), folder)
+        if not row.tested:
+            _check_loaded(name, root)
+
+
+def _check_loaded(name: str, root: Path | None) -> None:
+    """Whether the channels have in fact a spread, whatever mean and standard deviation the row's `load` states."""
+    from bench.datasets.checks import check_statistics
+    from bench.datasets.statistics import mean_std
+
+    images = load(name, root).train_images
+    check_statistics(name, *mean_std(images), channels=images.shape[1])
 
 
 def fetch(name: str, root: Path | None = None) -> None:

@@ -33,6 +33,10 @@ def row(name: str) -> DatasetRow:
     classes = _classes(folder, "train")
     if not classes:
         raise DataError(f"data set {name!r}: {folder / 'train'} has no folder of a class")
+    if len(classes) == 1:  # whatever is trained then has an accuracy of 100 %
+        raise DataError(
+            f"data set {name!r}: {folder / 'train'} has the folder of one class, {classes[0]}: must be 2 or more"
+        )
     train, test = _in_classes(folder, "train", classes), _held_out(folder, classes)
     height, width = (side, side) if side else size_of(folder / train[0])
     return DatasetRow(

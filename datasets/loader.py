@@ -28,7 +28,7 @@ class Resident:
     Args:    images: uint8 [N,C,H,W]. labels: int64 [N]. Neither is copied if it is on the device in the layout.
              mean, std: C numbers each, of pixels scaled to [0, 1].
              dtype: of the batches, float32 or float64. memory_format: of the batches.
-    Raises:  DataError if an argument is not as above, or a std is 0.
+    Raises:  DataError if an argument is not as above, or a std is not above 0.
     """
 
     def __init__(
@@ -131,7 +131,7 @@ def _check(
         actual, expected = tuple(labels.shape), tuple(images.shape[:1])
         raise DataError(f"labels {labels.dtype} of shape {actual}: must be torch.int64 of shape {expected}")
     channels = images.shape[1]
-    if len(mean) != channels or len(std) != channels or min(std) <= 0:
+    if len(mean) != channels or len(std) != channels or not all(s > 0 for s in std):  # NaN is not
         raise DataError(f"mean {mean}, std {std}: must be {channels} numbers each, std > 0")
     if dtype not in (torch.float32, torch.float64):
         raise DataError(f"dtype {dtype}: must be torch.float32 or torch.float64")

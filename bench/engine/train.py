@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 
 from bench import names
+from bench.datasets.checks import check_counts
 from bench.datasets.images import ImageData
 from bench.datasets.loader import Resident
 from bench.engine.measures.moment import is_measured
@@ -33,7 +34,11 @@ def train(
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
     checkpoints: Checkpoints | None = None,
 ) -> list[TrialResult]:
-    """Train a pack of trials, calling `on_epoch` after every epoch of each; see `train_epochs`."""
+    """Train a pack of trials, calling `on_epoch` after every epoch of each; see `train_epochs`.
+
+    Raises: DataError if there are no test images: every trial would fail once it is trained.
+    """
+    check_counts(data.name, len(data.train_labels), len(data.test_labels))
     results: dict[str, TrialResult] = {}
     for event in train_epochs(pack, data, device, checkpoints):
         if isinstance(event, Epoch):

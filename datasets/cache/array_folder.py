@@ -21,13 +21,13 @@ import numpy as np
 from numpy.lib.format import open_memmap
 from numpy.typing import DTypeLike, NDArray
 
-from bench.datasets.statistics import mean_std_of
+from bench.datasets.statistics import Statistics, mean_std_of
 
 Arrays = Mapping[str, NDArray[Any]]  # {train,test}_images uint8 [N,H,W,C] and {train,test}_labels int64 [N]
 Shapes = Mapping[str, tuple[tuple[int, ...], DTypeLike]]
 Fill = Callable[[Arrays], None]
 
-FORMAT = 1  # raise it when the files below are written in another way
+FORMAT = 2  # raise it when the files below are written in another way, or may have held arrays that are refused by now
 HEADER = "header.json"
 WRITING = ".writing-"  # prefix of a folder that is not complete
 ABANDONED_SECONDS = 24 * 3600.0  # after which the writer of such a folder is taken to have been killed
@@ -50,9 +50,13 @@ def in_memory(shapes: Shapes, fill: Fill) -> DecodedArrays:
     return DecodedArrays(arrays=arrays, mean=mean, std=std)
 
 
-def has_arrays(folder: Path, identity: str) -> bool:
-    """Whether the header of `folder` says that it was made from `identity`; the arrays are not looked at."""
-    return _header(folder, identity) is not None
+def stored_statistics(folder: Path, identity: str) -> Statistics | None:
+    """(mean, std) by the header of `folder`, if it says that it was made from `identity`; no array is looked at."""
+    header = _header(folder, identity)
+    try:
+        return None if header is None else (tuple(header["mean"]), tuple(header["std"]))
+    except (KeyError, TypeError):
+        return None
 
 
 def open_arrays(folder: Path, identity: str) -> DecodedArrays | None:

@@ -21,11 +21,12 @@ from bench.datasets.cache.array_folder import (
     Arrays,
     DecodedArrays,
     Shapes,
-    has_arrays,
     in_memory,
     open_arrays,
+    stored_statistics,
     write_arrays,
 )
+from bench.datasets.checks import check_classes, check_counts, check_range, check_statistics
 from bench.datasets.errors import DataError
 from bench.datasets.files import contents, files_to_read, stored
 from bench.datasets.roots import cached
@@ -46,7 +47,7 @@ def decoded(name: str, row: DatasetRow, root: Path) -> DecodedArrays:
     arrays = open_arrays(folder, identity)
     if arrays is not None:
         return arrays
-    fill = partial(resolve_name(row.decode), name, row, root, files)
+    fill = partial(_fill, name, row, root, files)
     reason = "read again, the arrays are not what was written"
     try:
         write_arrays(folder, identity, shapes_of(row), fill)
@@ -61,10 +62,13 @@ def decoded(name: str, row: DatasetRow, root: Path) -> DecodedArrays:
 def prepare(name: str, row: DatasetRow, root: Path) -> None:
     """Have the cache hold the arrays, so that several processes that load them need not decode them at once.
 
-    Raises: DataError as `decoded` does.
+    Raises: DataError as `decoded` does, or if a channel of the training images is constant or nearly so.
     """
-    if not has_arrays(_cache_folder(name, row), _identity(name, row, root, files_to_read(row, root))):
-        decoded(name, row, root)
+    statistics = stored_statistics(_cache_folder(name, row), _identity(name, row, root, files_to_read(row, root)))
+    if statistics is None:
+        arrays = decoded(name, row, root)
+        statistics = arrays.mean, arrays.std
+    check_statistics(name, *statistics, channels=row.image_shape[0])
 
 
 def shapes_of(row: DatasetRow) -> Shapes:
@@ -86,12 +90,18 @@ def put(
     if images.shape != target.shape or images.dtype != np.uint8 or labels.shape != target.shape[:1]:
         actual = f"{images.dtype} of shape {images.shape}, {len(labels)} labels"
         raise DataError(f"data set {name}: expected {split} images uint8 of shape {target.shape}; found {actual}")
-    smallest, largest = int(labels.min()), int(labels.max())
-    if smallest < 0 or largest >= row.classes:
-        label = smallest if smallest < 0 else largest
-        raise DataError(f"data set {name}: label {label}: must be 0 to {row.classes - 1}")
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise DataError(f"data set {name}: {split} labels {labels.dtype}: must be integers")
+    check_range(name, labels, row.classes)
     target[:] = images
     arrays[f"{split}_labels"][:] = labels
+
+
+def _fill(name: str, row: DatasetRow, root: Path, files: Mapping[str, str], arrays: Arrays) -> None:
+    """Decode the files; arrays that are not what `row` says never reach the cache."""
+    check_counts(name, row.train, row.test)
+    resolve_name(row.decode)(name, row, root, files, arrays)
+    check_classes(name, arrays["train_labels"], row.classes, smallest=row.smallest_class)
 
 
 def _cache_folder(name: str, row: DatasetRow) -> Path:

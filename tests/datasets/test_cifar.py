@@ -17,7 +17,7 @@ from torchvision.datasets import CIFAR10, CIFAR100, SVHN
 
 from bench.datasets import DATASETS, DataError, DatasetRow, check, fetch, load
 
-TRAIN, TEST = 8, 5
+TRAIN, TEST = 20, 5
 BIN, PY = "cifar-10-batches-bin", "cifar-10-batches-py"
 
 
@@ -46,7 +46,8 @@ def arrays(own_cache: Path) -> SimpleNamespace:
 
 
 def put_row(monkeypatch: pytest.MonkeyPatch, name: str, **changed: object) -> DatasetRow:
-    row = replace(DATASETS[name], train=TRAIN, test=TEST, **changed)  # type: ignore[arg-type]
+    sizes = {"train": TRAIN, "test": TEST, "smallest_class": TRAIN // 10}
+    row = replace(DATASETS[name], **{**sizes, **changed})  # type: ignore[arg-type]
     monkeypatch.setitem(DATASETS, name, row)
     return row
 
@@ -153,8 +154,11 @@ def test_a_damaged_xz_file_is_named(cifar10: SimpleNamespace) -> None:
     ("content", "message"),
     [
         (bytes(3073 * 2 - 1), r"data_batch_1\.bin: expected records of 3073 bytes; found 6145 bytes$"),
-        (bytes(3073 * 2), r"^data set cifar10: expected train images uint8 of shape \(8, 32, 32, 3\); found .*\(6, 32"),
-        (b"\x0a" + bytes(3073 * 4 - 1), r"^data set cifar10: label 10: must be 0 to 9$"),
+        (
+            bytes(3073 * 2),
+            r"^data set cifar10: expected train images uint8 of shape \(20, 32, 32, 3\); found .*\(12, 32",
+        ),
+        (b"\x0a" + bytes(3073 * 10 - 1), r"^data set cifar10: label 10: must be 0 to 9$"),
     ],
 )
 def test_other_contents_are_named(
@@ -205,7 +209,7 @@ def test_an_archive_that_cannot_be_had(
 
 
 def test_cifar100_has_the_fine_labels(arrays: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    arrays.train_labels[0] = 99
+    arrays.train_labels, arrays.train = np.arange(100)[::-1].copy(), np.tile(arrays.train, (5, 1, 1, 1))
     folder, files = "cifar-100-python", {}
     for split in ("train", "test"):
         labels = getattr(arrays, f"{split}_labels")
@@ -216,7 +220,7 @@ def test_cifar100_has_the_fine_labels(arrays: SimpleNamespace, tmp_path: Path, m
     monkeypatch.setattr(CIFAR100, "train_list", [["train", files[f"{folder}/train"]]])
     monkeypatch.setattr(CIFAR100, "test_list", [["test", files[f"{folder}/test"]]])
     monkeypatch.setattr(CIFAR100, "meta", {**CIFAR100.meta, "md5": files[f"{folder}/meta"]})
-    put_row(monkeypatch, "cifar100", files=files)
+    put_row(monkeypatch, "cifar100", files=files, train=100, smallest_class=1)
     assert_holds("cifar100", tmp_path, arrays)
 
 

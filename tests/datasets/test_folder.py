@@ -85,9 +85,10 @@ def test_a_side_resizes_and_crops_all(tree: Path) -> None:
     assert data.train_images.shape == (9, 3, 4, 4)
     for path in tree.rglob("*.*"):
         if path.suffix != ".txt":
-            Image.new("RGB", (9, 6), (10, 20, 30)).save(path)
-    data = load(f"folder:{tree}@4")  # a constant stays as it is
-    assert torch.equal(data.train_images[:, :, 0, 0], torch.tensor([10, 20, 30], dtype=torch.uint8).expand(9, 3))
+            Image.new("RGB", (9, 6), (10, 20, 30) if path.parent.name == "b" else (40, 50, 60)).save(path)
+    data = load(f"folder:{tree}@4")  # an image of one colour stays as it is
+    colours = torch.tensor([[40, 50, 60]] * 7 + [[10, 20, 30]] * 2, dtype=torch.uint8)
+    assert torch.equal(data.train_images[:, :, 0, 0], colours)
     assert data.train_images.flatten(2).unique(dim=2).shape[2] == 1
 
 
@@ -181,6 +182,11 @@ def test_what_is_no_image_is_named(tree: Path) -> None:
     assert refused(f"folder:{tree}") == f"{path}: no image that Pillow can read"
     path.write_bytes(whole[: len(whole) // 2])
     assert refused(f"folder:{tree}").startswith(f"{path}: cannot be decoded: ")
+    path.unlink()
+    path = tree / "train/b/1.tif"
+    Image.new("L", (6, 5)).save(path)
+    path.write_bytes(path.read_bytes().replace(b"\x11\x01\x04\x00", b"\x11\x01\x02\x00", 1))  # an address in letters
+    assert refused(f"folder:{tree}").startswith(f"{path}: cannot be decoded: ")
 
 
 def test_other_layouts_are_refused(tree: Path) -> None:
@@ -189,6 +195,10 @@ def test_other_layouts_are_refused(tree: Path) -> None:
     (tree / "train/b/0.png").unlink()
     (tree / "train/b/1.png").unlink()
     assert refused(f"folder:{tree}").startswith(f"{tree / 'train/b'}: has no image; read are .jpg, ")
+    (tree / "train/b").rename(tree / "b")
+    (tree / "train/B").rename(tree / "B")
+    message = f"{tree / 'train'} has the folder of one class, a: must be 2 or more"
+    assert refused(f"folder:{tree}") == f"data set 'folder:{tree}': {message}"
     (tree / "train").rename(tree / "training")
     assert refused(f"folder:{tree}").endswith(f"{tree / 'train'} has no folder of a class")
 

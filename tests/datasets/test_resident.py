@@ -99,6 +99,7 @@ def test_gpu_gives_the_cpu_numbers(channels: int, layout: torch.memory_format) -
         ({"labels": torch.zeros(3, dtype=torch.int64)}, r"^labels torch.int64 of shape \(3,\): must be .*\(2,\)"),
         ({"labels": torch.zeros(2)}, "^labels torch.float32"),
         ({"std": (0.0,)}, r"std \(0.0,\): must be 1 numbers each, std > 0"),
+        ({"std": (float("nan"),)}, r"std \(nan,\): must be 1 numbers each, std > 0"),
         ({"mean": (0.1, 0.2)}, r"^mean \(0.1, 0.2\)"),
         ({"dtype": torch.float16}, "^dtype torch.float16: must be torch.float32 or torch.float64"),
         ({"memory_format": torch.preserve_format}, "^memory_format torch.preserve_format: must be one of"),

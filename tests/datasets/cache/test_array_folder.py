@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from bench.datasets.cache.array_folder import (
     ABANDONED_SECONDS,
     Shapes,
-    has_arrays,
     in_memory,
     open_arrays,
+    stored_statistics,
     write_arrays,
 )
 
@@ -49,7 +49,8 @@ def test_what_was_written_is_opened(folder: Path) -> None:
     assert open_arrays(folder, "a") is None
     write_arrays(folder, "a", SHAPES, fill)
     mapped, in_process = open_arrays(folder, "a"), in_memory(SHAPES, fill)
-    assert mapped is not None and has_arrays(folder, "a")
+    assert mapped is not None and stored_statistics(folder, "a") == (mapped.mean, mapped.std)
+    assert stored_statistics(folder, "b") is None
     assert (mapped.mean, mapped.std) == (in_process.mean, in_process.std)
     for name, array in in_process.arrays.items():
         assert mapped.arrays[name].dtype == array.dtype
@@ -98,11 +99,20 @@ def test_a_missing_part_is_noticed(folder: Path) -> None:
     assert open_arrays(folder, "a") is None
 
 
-@pytest.mark.parametrize("header", ["[]", "{}", '{"format": 1, "identity": "a"}', '{"format": 0, "identity": "a"}'])
+@pytest.mark.parametrize("header", ["[]", "{}", '{"format": 2, "identity": "a"}', '{"format": 0, "identity": "a"}'])
 def test_a_header_of_another_kind(folder: Path, header: str) -> None:
     write_arrays(folder, "a", SHAPES, fill)
     (folder / "header.json").write_text(header)
-    assert open_arrays(folder, "a") is None
+    assert open_arrays(folder, "a") is None and stored_statistics(folder, "a") is None
+
+
+def test_what_an_earlier_version_wrote_is_made_again(folder: Path) -> None:
+    write_arrays(folder, "a", SHAPES, fill)
+    header = folder / "header.json"
+    header.write_text(header.read_text().replace('"format": 2', '"format": 1'))
+    assert open_arrays(folder, "a") is None and stored_statistics(folder, "a") is None
+    write_arrays(folder, "a", SHAPES, fill)
+    assert json.loads(header.read_text())["format"] == 2
 
 
 def test_a_failure_leaves_what_was_there(folder: Path) -> None:
@@ -155,4 +165,4 @@ def test_a_killed_writer_leaves_no_cache_and_its_rest_is_removed_in_time(folder:
 def test_the_header_says_what_was_written(folder: Path) -> None:
     write_arrays(folder, "a", SHAPES, fill)
     header = json.loads((folder / "header.json").read_text())
-    assert (header["format"], header["identity"], list(header["crc32"])) == (1, "a", list(SHAPES))
+    assert (header["format"], header["identity"], list(header["crc32"])) == (2, "a", list(SHAPES))

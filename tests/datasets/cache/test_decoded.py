@@ -20,10 +20,12 @@ def small(tmp_path: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> t
     root, files = tmp_path / "data", {}
     (root / "small").mkdir(parents=True)
     for name, images in (("data_batch_1", 4), ("test_batch", 3)):
-        records = np.random.RandomState(images).randint(0, 10, (images, 13)).astype(np.uint8)
+        records = np.random.RandomState(images).randint(0, 100, (images, 13)).astype(np.uint8)
+        records[:, 0] = np.arange(images) % 3
         (root / f"small/{name}.bin").write_bytes(records.tobytes())
         files[f"small/{name}.bin"] = md5_of(records.tobytes())
-    row = replace(DATASETS["cifar10"], image_shape=(3, 2, 2), train=4, test=3, files=files, instead={})
+    sizes = {"image_shape": (3, 2, 2), "classes": 3, "train": 4, "test": 3, "smallest_class": 1}
+    row = replace(DATASETS["cifar10"], **sizes, files=files, instead={})  # type: ignore[arg-type]
     monkeypatch.setitem(DATASETS, "small", row)
     return root, row
 
@@ -84,8 +86,9 @@ def test_check_imports_no_torch(small: tuple[Path, DatasetRow]) -> None:
     root, row = small
     code = (
         "import sys; from bench import datasets; from pathlib import Path; from dataclasses import replace;"
-        f"row = replace(datasets.DATASETS['cifar10'], image_shape=(3, 2, 2), train=4, test=3, files={dict(row.files)},"
-        f" instead={{}}); datasets.DATASETS['small'] = row; datasets.check('small', Path({str(root)!r}));"
+        f"row = replace(datasets.DATASETS['cifar10'], image_shape=(3, 2, 2), classes=3, train=4, test=3,"
+        f" smallest_class=1, files={dict(row.files)}, instead={{}});"
+        f"datasets.DATASETS['small'] = row; datasets.check('small', Path({str(root)!r}));"
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "XDG_CACHE_HOME": str(root.parent)})
