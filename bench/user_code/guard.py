@@ -101,7 +101,9 @@ def not_ending() -> Iterator[None]:
     with _noting_interrupt(interrupted):
         try:
             yield
-        except (SystemExit, KeyboardInterrupt) as error:
+        except Exception:
+            raise
+        except BaseException as error:
             if interrupted.is_set():
                 raise
             raise _failure(error) from error
