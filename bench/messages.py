@@ -16,7 +16,10 @@ SOON_SECONDS = 0.5
 LONGEST = 300  # characters of what somebody else's code says
 STORES = ("mlflow", "sqlalchemy", "alembic")  # packages whose errors are about a store
 # In an address: the password before the last @ of a word, and that of a database's options.
-PASSWORDS = (re.compile(r"(://[^:/@\s]*):\S*@"), re.compile(r"(?<=[?&])([a-z]*(?:password|passwd|pwd)=)[^&\s]*", re.I))
+PASSWORDS = (
+    re.compile(r"(://[^:/@\s]*):\S*@"),
+    re.compile(r"(?<=[?&])([a-z]*(?:password|passwd|pwd)=)[^&\s]*?(?=:?(?:[&\s]|$))", re.IGNORECASE),
+)
 FORMER_PACKAGES = ("methods", "models", "datasets", "results")  # now packages of bench
 
 
@@ -56,8 +59,8 @@ def say(line: str) -> None:
 def masked(line: str) -> str:
     """The line without the passwords of the addresses in it.
 
-    >>> masked("store http://ann:secret@host:5000: no answer"), masked("postgresql:///x?user=ann&password=secret")
-    ('store http://ann:***@host:5000: no answer', 'postgresql:///x?user=ann&password=***')
+    >>> masked("store http://ann:secret@host:5000: no answer"), masked("postgresql:///x?user=ann&password=secret: gone")
+    ('store http://ann:***@host:5000: no answer', 'postgresql:///x?user=ann&password=***: gone')
     """
     address, option = PASSWORDS
     return option.sub(r"\1***", address.sub(r"\1:***@", line))

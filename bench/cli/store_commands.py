@@ -28,6 +28,8 @@ def import_trials(request: ImportRequest) -> int:
 
         uri = mlflow_store.store_uri()
         check_writable(uri)
+        if exists(uri):
+            mlflow_store.Store(uri)  # what it refuses is no matter of the folder
         from bench.storage.offline_import import ALREADY_STORED, LINKED, STORED, import_entries
 
         counts = import_entries(folder, uri)

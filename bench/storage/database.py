@@ -116,15 +116,22 @@ def _read_patiently(uri: str, path: Path) -> str | None:
 def _read(uri: str, path: Path, seconds: float) -> str | None:
     """`version`, read without writing; unless a killed process left its last change half made, which is undone."""
     try:
-        return _query(uri, path, "ro", seconds)
+        return _query(uri, path, "immutable=1" if _is_idle_wal(path) else "mode=ro", seconds)
     except sqlite3.OperationalError as error:
         if _code(error) != sqlite3.SQLITE_READONLY:
             raise
-    return _query(uri, path, "rw", seconds)
+    return _query(uri, path, "mode=rw", seconds)
 
 
-def _query(uri: str, path: Path, mode: str, seconds: float) -> str | None:
-    database = sqlite3.connect(f"file:{quote(str(path))}?mode={mode}", uri=True, timeout=seconds)
+def _is_idle_wal(path: Path) -> bool:
+    """Whether it has a write-ahead log that nobody uses: even a reader would make the log's files, and leave them."""
+    with path.open("rb") as file:
+        version = file.read(20)[18:]  # 2 = with such a log
+    return version == b"\x02\x02" and not path.with_name(f"{path.name}-wal").exists()
+
+
+def _query(uri: str, path: Path, option: str, seconds: float) -> str | None:
+    database = sqlite3.connect(f"file:{quote(str(path))}?{option}", uri=True, timeout=seconds)
     try:
         rows = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
         tables = {name for (name,) in rows if not name.startswith("sqlite_")}
