@@ -102,6 +102,8 @@ def _candidates(store: Store, run: str, choice: Choice) -> list[dict[str, Any]]:
     """The candidates of a choice. Raises ValueError if they cannot be read."""
     try:
         tried = json.loads(store.read(run, names.CANDIDATES_FILE))
+        if not isinstance(tried, list) or not tried:
+            raise ValueError("no list of candidates")
         cell = {"dataset": choice.record["dataset"], "model": choice.record["model"]}
         cell |= {"method": store.tags(run)[names.METHOD], "rate": choice.record["rate"], "search": choice.search.label}
         return [{**cell, **_outcome(c), "chosen": "yes" if c["values"] == choice.values else ""} for c in tried]
