@@ -177,14 +177,17 @@ class Store:
             (run.folder / file).write_bytes(content)
 
     def read(self, run: str, file: str) -> bytes:
-        """An artefact of a run. Raises FileNotFoundError if it has none of that name."""
+        """An artefact of a run. Raises FileNotFoundError if it has none of that name, OSError if it cannot be read."""
         uri = self._client.get_run(run).info.artifact_uri
         if (folder := local_path(uri)) is not None:
             return (folder / file).read_bytes()
         if file not in {artefact.path for artefact in self._client.list_artifacts(run)}:
             raise FileNotFoundError(f"{uri}/{file}")
         with tempfile.TemporaryDirectory(prefix="bench-") as temporary:
-            return Path(self._client.download_artifacts(run, file, temporary)).read_bytes()
+            try:
+                return Path(self._client.download_artifacts(run, file, temporary)).read_bytes()
+            except MlflowException as error:
+                raise OSError(store_error(error)) from error
 
     def end(self, run: str, status: str, ended: float | None = None) -> None:
         """Set the run's last status, reached at the Unix time `ended`, or now."""

@@ -115,6 +115,22 @@ def test_the_others_are_shown(
         assert f"- {len(damaged[1])} trials of the store left out, the first run " in page
 
 
+def test_a_network_that_cannot_be_read_costs_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = Store(tmp_path / "mlflow.db")
+    run = store.add(spec_of("snip", "0.9", 0), "snip", 0.5)
+    (tmp_path / run / "artifacts" / names.NETWORK_FILE).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store.uri)
+    why = f"run {run}: its stored network cannot be read: Is a directory"
+    assert main(["export", run, "-o", "network.frz"]) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == f"error: {why}"
+    assert main(["narrow"]) == 1
+    err = capsys.readouterr().err
+    assert f"error: run {run}: {why}\n" in err and "\n0 networks measured with narrower values" in err
+
+
 def test_a_store_of_damaged_trials_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
