@@ -5,6 +5,7 @@ Imports nothing of ours, and click only when a usage error occurs: every room ma
 
 from __future__ import annotations
 
+import re
 import sys
 import threading
 from collections.abc import Collection, Iterator, Sequence
@@ -13,6 +14,12 @@ from difflib import get_close_matches
 
 SOON_SECONDS = 0.5
 LONGEST = 300  # characters of what somebody else's code says
+STORES = ("mlflow", "sqlalchemy", "alembic")  # packages whose errors are about a store
+# In an address: the password before the last @ of a word, and that of a database's options.
+PASSWORDS = (
+    re.compile(r"(://[^:/@\s]*):\S*@"),
+    re.compile(r"(?<=[?&])([a-z]*(?:password|passwd|pwd)=)[^&\s]*?(?=:?(?:[&\s]|$))", re.IGNORECASE),
+)
 FORMER_PACKAGES = ("methods", "models", "datasets", "results")  # now packages of bench
 
 
@@ -46,7 +53,29 @@ def announced(line: str) -> Iterator[None]:
 
 def say(line: str) -> None:
     """One line on stderr, at once: stdout is for results."""
-    print(line, file=sys.stderr, flush=True)
+    print(masked(line), file=sys.stderr, flush=True)
+
+
+def masked(line: str) -> str:
+    """The line without the passwords of the addresses in it.
+
+    >>> masked("store http://ann:secret@host:5000: no answer"), masked("postgresql:///x?user=ann&password=secret: gone")
+    ('store http://ann:***@host:5000: no answer', 'postgresql:///x?user=ann&password=***: gone')
+    """
+    address, option = PASSWORDS
+    return option.sub(r"\1***", address.sub(r"\1:***@", line))
+
+
+def store_error(error: BaseException) -> str | None:
+    """What an error of MLflow or of its database says, in one line; None for any other error."""
+    if type(error).__module__.partition(".")[0] not in STORES:
+        return None
+    inner: BaseException | None = error
+    while inner is not None:  # the driver's own words, without the statement and where SQLAlchemy explains it
+        if driver := getattr(inner, "orig", None):
+            return folded(driver)
+        inner = inner.__cause__
+    return folded(error)
 
 
 def one_line(error: BaseException) -> str:
@@ -76,6 +105,33 @@ def folded(message: object) -> str:
     'the table is locked'
     """
     return " ".join(str(message).split())[:LONGEST]
+
+
+def shortened(text: str, length: int) -> str:
+    """The text in at most that many characters, for reading only.
+
+    >>> shortened("freeze 0.9 seed 3", 11), shortened("dense", 11)
+    ('freeze 0.9…', 'dense')
+    """
+    return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
+def say_left_out(noun: str, unreadable: Sequence[tuple[str, str]]) -> None:
+    """Name what could not be read of the store, as (run, reason), in one line; says nothing if there is none."""
+    if unreadable:
+        say(f"warning: {left_out(noun, unreadable)}")
+
+
+def left_out(noun: str, unreadable: Sequence[tuple[str, str]]) -> str:
+    """What could not be read of the store, as (run, reason).
+
+    >>> left_out("trial", [("8d1f", "it has no spec")]), left_out("trial", [("8d1f", "it has no spec")] * 2)
+    ('1 trial of the store left out, run 8d1f: it has no spec', \
+'2 trials of the store left out, the first run 8d1f: it has no spec')
+    """
+    run, reason = unreadable[0]
+    first = "the first " if len(unreadable) > 1 else ""
+    return f"{counted(len(unreadable), noun)} of the store left out, {first}run {run}: {reason}"
 
 
 def nearest(noun: str, name: str, known: Sequence[str]) -> str:

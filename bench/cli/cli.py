@@ -11,6 +11,8 @@ import click
 from bench import __version__
 from bench.cli.options import CommandRow, command_of
 from bench.cli.requests import networks, speed, store, sweep
+from bench.messages import say, store_error
+from bench.storage.store_uri import foreseen
 from bench.trial.result import SweepError
 
 SCRIPT = "freeze-or-prune"  # the command that an installation makes; it does what `python -m bench` does
@@ -128,9 +130,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         print("interrupted; the same command goes on from here", file=sys.stderr)
         return 130
+    except Exception as error:
+        if (reason := store_error(error)) is None:
+            raise
+        return _complain(f"store {foreseen() or ''}: {reason}")
     return code if isinstance(code, int) else 0
 
 
 def _complain(message: str) -> int:
-    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    say(f"error: {' '.join(message.split())}")
     return 2

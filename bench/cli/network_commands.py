@@ -65,6 +65,8 @@ def _network(store: Store, run: str) -> bytes:
         data = store.read(run, names.NETWORK_FILE)
     except FileNotFoundError:
         raise ValueError(f"run {run}: no stored network; it diverged, or an older version trained it") from None
+    except OSError as error:
+        raise ValueError(f"run {run}: its stored network cannot be read: {error.strerror or error}") from error
     header, tags = unseal(data)[0], store.tags(run)
     identity = key_of(header.spec.model_dump()), header.sha256.weights
     if identity != (tags.get(names.RUN_KEY), tags.get(names.WEIGHTS_SHA256)):

@@ -5,18 +5,18 @@ from __future__ import annotations
 from bench.cli.requests.store import ImportRequest, UiRequest
 from bench.messages import say, usage_errors
 from bench.storage import mlflow_ui
-from bench.storage.store_uri import check_writable, exists, local_path
+from bench.storage.store_check import check, check_writable, exists
 
 
 def existing_store() -> str:
-    """The address of the store. Raises ValueError if there is none."""
+    """The address of the store, which can be opened. Raises ValueError, in one line, if there is none."""
     from bench.storage import mlflow_store
 
     uri = mlflow_store.store_uri()
+    check(uri)
     if not exists(uri):
         raise ValueError(f"no store at {uri}: `python -m bench run` makes one, MLFLOW_TRACKING_URI names another")
-    if local_path(uri) is None:
-        mlflow_store.Store(uri)  # a server may refuse
+    mlflow_store.Store(uri)  # a server may refuse, a database be of another version
     return uri
 
 
@@ -28,6 +28,8 @@ def import_trials(request: ImportRequest) -> int:
 
         uri = mlflow_store.store_uri()
         check_writable(uri)
+        if exists(uri):
+            mlflow_store.Store(uri)  # what it refuses is no matter of the folder
         from bench.storage.offline_import import ALREADY_STORED, LINKED, STORED, import_entries
 
         counts = import_entries(folder, uri)

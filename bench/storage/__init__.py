@@ -2,7 +2,9 @@
 
 destinations    where the results of a sweep go: the MLflow store or an offline folder
 mlflow_store    the MLflow store: what is finished in it, and what its one writer needs
-store_uri       where the MLflow store is, and whether it can be written; creates nothing
+store_uri       where the MLflow store is: its address, and what that must be
+store_check     what is at that address: a store, nothing yet, or what can be none; creates nothing
+database        what a database holds: MLflow's tables, none, or another application's
 mlflow_fields   a finished trial as MLflow's parameters, tags and metrics
 mlflow_ui       MLflow's pages on a store, in a child process
 recorder        the one writer of a sweep's results

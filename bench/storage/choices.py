@@ -7,21 +7,25 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from bench import names
-from bench.canonical import canonical_json
+from bench.canonical import canonical_json, key_of
+from bench.messages import one_line, say_left_out
 from bench.storage.destinations import Destination, StoreDestination
-from bench.storage.mlflow_fields import TAG_LENGTH
-from bench.storage.store_uri import exists
+from bench.storage.store_check import exists
 from bench.storage.write_queue import retried
 from bench.trial.search import Search, check_disjoint, search_of
 from bench.trial.spec import TrialSpec
 from bench.trial.sweep import Sweep
 
 if TYPE_CHECKING:
+    from bench.storage.mlflow_store import Store
     from bench.trial.result import Tried
 
+NOUN = "choice"
+Unreadable = tuple[str, str]  # run, why its choice cannot be read
 HINT = "`python -m bench tune` with the same methods, rates and protocol chooses"
 
 
@@ -40,32 +44,71 @@ class Choice:
 
 
 def choices(uri: str) -> list[Choice]:
-    """The choices in the store; of each cell the first."""
+    """The choices in the store; of each cell the first. A damaged one is left out, and named on stderr."""
+    stored, unreadable = _stored(uri)
+    say_left_out(NOUN, unreadable)
+    return stored
+
+
+def _stored(uri: str) -> tuple[list[Choice], list[Unreadable]]:
+    """The choices, of each cell the first; and the runs whose choice is damaged."""
     if not exists(uri):
-        return []
+        return [], []
     from bench.storage.mlflow_store import Store
 
-    stored = [Choice(**json.loads(value)) for _, value in Store(uri).tagged(names.CHOSEN, "FINISHED")]
-    return list({choice.cell: choice for choice in reversed(stored)}.values())[::-1]
+    stored, unreadable = [], []
+    for run, value in Store(uri).tagged(names.CHOSEN, "FINISHED"):
+        try:
+            stored.append(_choice(value))
+        except ValueError as error:
+            unreadable.append((run, str(error)))
+    return list({choice.cell: choice for choice in reversed(stored)}.values())[::-1], unreadable
+
+
+def _choice(value: str) -> Choice:
+    """The choice of a tag. Raises ValueError if `store_choice` did not write it, or it was cut."""
+    try:
+        choice = Choice(**json.loads(value))
+        key, fields = key_of(choice.record), {*choice.search.fields}
+        numbers = [float(number) for number in choice.values.values()]
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise ValueError(f"its choice is damaged, or was cut by an earlier version ({one_line(error)})") from error
+    if key != choice.cell or {*choice.values} != fields or not all(map(isfinite, numbers)):
+        raise ValueError("its choice is damaged: the key, the search and the values do not belong together")
+    return choice
 
 
 def candidates(uri: str) -> list[dict[str, Any]]:
     """Every candidate of every choice, a row each: the searches in order of time, their candidates as drawn.
 
-    `epochs` were trained; `validation_accuracy` is that after the last of them, None before the first.
+    `epochs` were trained; `validation_accuracy` is that after the last of them, None before the first. A damaged choice
+    is left out, and named on stderr.
     """
     from bench.storage.mlflow_store import Store
 
     store = Store(uri)
-    rows = []
+    rows, unreadable = [], []
     for run, value in store.tagged(names.CHOSEN, "FINISHED"):
-        choice, method = Choice(**json.loads(value)), store.tags(run)[names.METHOD]
-        cell = {"dataset": choice.record["dataset"], "model": choice.record["model"], "method": method}
-        cell |= {"rate": choice.record["rate"], "search": choice.search.label}
-        tried = json.loads(store.read(run, names.CANDIDATES_FILE))
-        rows += [{**cell, **_outcome(c), "chosen": "yes" if c["values"] == choice.values else ""} for c in tried]
+        try:
+            rows += _candidates(store, run, _choice(value))
+        except ValueError as error:
+            unreadable.append((run, str(error)))
+    say_left_out(NOUN, unreadable)
     fields = list(dict.fromkeys(field for row in rows for field in row))
     return [{field: row.get(field) for field in fields} for row in rows]
+
+
+def _candidates(store: Store, run: str, choice: Choice) -> list[dict[str, Any]]:
+    """The candidates of a choice. Raises ValueError if they cannot be read."""
+    try:
+        tried = json.loads(store.read(run, names.CANDIDATES_FILE))
+        if not isinstance(tried, list) or not tried:
+            raise ValueError("no list of candidates")
+        cell = {"dataset": choice.record["dataset"], "model": choice.record["model"]}
+        cell |= {"method": store.tags(run)[names.METHOD], "rate": choice.record["rate"], "search": choice.search.label}
+        return [{**cell, **_outcome(c), "chosen": "yes" if c["values"] == choice.values else ""} for c in tried]
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise ValueError(f"its {names.CANDIDATES_FILE} cannot be read ({one_line(error)})") from error
 
 
 def _outcome(candidate: Mapping[str, Any]) -> dict[str, Any]:
@@ -86,12 +129,11 @@ def store_choice(
     from bench.storage.mlflow_store import Store
 
     assert cell.tuning is not None
-    if cell.cell_key in {choice.cell for choice in choices(uri)}:
+    if cell.cell_key in {choice.cell for choice in _stored(uri)[0]}:
         return False
     store, now = Store(uri), time.time()
     chosen = canonical_json({"cell": cell.cell_key, "record": cell.cell_record(), "values": dict(best.values)})
-    tags = {names.KIND: names.CHOICE, names.METHOD: method, names.CHOSEN: chosen}
-    tags[names.COMMAND] = command[:TAG_LENGTH]
+    tags = {names.KIND: names.CHOICE, names.METHOD: method, names.CHOSEN: chosen, names.COMMAND: command}
     parameters = {"method": method, "rate": str(cell.rate), "search": cell.tuning.label}
     parameters |= {field: str(value) for field, value in best.values.items()}
     points = enumerate(best.validation_accuracy, 1)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bench.methods import Method
-from bench.storage import store_uri
+from bench.storage import store_check, store_uri
 from bench.storage.entry import OnStored
 from bench.storage.offline_folder import OfflineFolder, OfflineRecorder
 from bench.trial.result import Listener
@@ -41,25 +41,22 @@ class StoreDestination:
     """The MLflow store."""
 
     def __init__(self) -> None:
-        self.uri = store_uri.foreseen() or self._mlflow_uri()
-        store_uri.check_writable(self.uri)
         self._runs: dict[str, str] = {}
+        self._check(store_uri.foreseen() or self._mlflow_uri())
+
+    def _check(self, uri: str) -> None:
+        store_check.check_writable(uri)
+        self.uri, self.is_new = uri, not store_check.exists(uri)
 
     @property
     def label(self) -> str:
         """As `Destination.label`."""
         return f"store {self.uri}"
 
-    @property
-    def is_new(self) -> bool:
-        """As `Destination.is_new`."""
-        return not store_uri.exists(self.uri)
-
     def open(self) -> None:
         """As `Destination.open`."""
         if (uri := self._mlflow_uri()) != self.uri:
-            store_uri.check_writable(uri)
-            self.uri = uri
+            self._check(uri)
 
     @staticmethod
     def _mlflow_uri() -> str:

@@ -11,10 +11,6 @@ from bench.storage.entry import Entry
 from bench.trial.result import TrialResult
 from bench.trial.spec import group_key_of
 
-# The limits MLflow's stores put on a value.
-PARAMETER_LENGTH = 6000
-TAG_LENGTH = 8000
-
 
 def run_name(spec: Mapping[str, Any], method: str) -> str:
     """The name of a trial's run in MLflow's pages: "freeze 0.99 seed 3"."""
@@ -23,8 +19,7 @@ def run_name(spec: Mapping[str, Any], method: str) -> str:
 
 def parameters(entry: Entry) -> dict[str, str]:
     """The method's name and every field of the spec, a nested one as `method.criterion`."""
-    flat = {"method": entry.method, **dict(_flat("", entry.spec))}
-    return {name: value[:PARAMETER_LENGTH] for name, value in flat.items()}
+    return {"method": entry.method, **dict(_flat("", entry.spec))}
 
 
 def _flat(prefix: str, record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -48,7 +43,7 @@ def tags(entry: Entry) -> dict[str, str]:
     }
     if entry.result.reason:
         values[names.REASON] = entry.result.reason
-    return {tag: value[:TAG_LENGTH] for tag, value in values.items()}
+    return values
 
 
 def points(result: TrialResult) -> Iterator[tuple[str, float, int, int]]:

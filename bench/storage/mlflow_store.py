@@ -12,58 +12,68 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 # No usage reports, and no address on stdout for every run a server stores.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 
 import mlflow
+from alembic.script import ScriptDirectory
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
 from bench import names
-from bench.disk import locked
-from bench.messages import folded
+from bench.messages import shortened, store_error
 from bench.paging import paged, without_collector
-from bench.storage.store_uri import absolute, exists, local_path
+from bench.storage import database
+from bench.storage.store_check import exists, opening
+from bench.storage.store_uri import SERVERS, absolute, given, local_path
+from bench.tags import split, whole
 
 BATCH = 1000  # entities MLflow takes in one call, parameters and metrics together
+PARAMS = 100  # of these, parameters
 PAGE = 1000  # runs a search returns at once
+NAME_LENGTH = 250  # of a run
+PARAM_LENGTH = 6000  # of a parameter's value
+IMPATIENT = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": str(database.SERVER_SECONDS)}
 
 
 def store_uri() -> str:
-    """MLFLOW_TRACKING_URI if it is set, else the store that a plain `mlflow ui` opens in this folder; made absolute."""
-    return absolute(os.environ.get("MLFLOW_TRACKING_URI") or mlflow.get_tracking_uri())
+    """MLFLOW_TRACKING_URI if it is set, else the store that a plain `mlflow ui` opens in this folder; made absolute.
+
+    Raises: ValueError, in one line, if it cannot be the address of a store.
+    """
+    return absolute(given() or mlflow.get_tracking_uri())
 
 
 def finished(uri: str, run_keys: Sequence[str]) -> dict[str, str]:
     """run key -> run, of those that are done, anywhere in the store."""
-    if not exists(uri):
-        return {}
     keys = set(run_keys)
-    return {key: run for run, key in Store(uri).tagged(names.RUN_KEY, "FINISHED") if key in keys}
+    return {key: run for run, key in _tagged(uri, names.RUN_KEY, "FINISHED") if key in keys}
 
 
 def diverged(uri: str) -> dict[str, str]:
     """run -> reason, of the trials that are done because their training diverged."""
-    return dict(Store(uri).tagged(names.REASON, "FINISHED")) if exists(uri) else {}
+    return dict(_tagged(uri, names.REASON, "FINISHED"))
 
 
 def linked(uri: str, sweep: str) -> set[str]:
     """The finished runs that belong to a sweep."""
-    return {run for run, _ in Store(uri).tagged(names.IN_SWEEP + sweep, "FINISHED")} if exists(uri) else set()
+    return {run for run, _ in _tagged(uri, names.IN_SWEEP + sweep, "FINISHED")}
 
 
 def failures(uri: str) -> set[tuple[str, str]]:
     """(run key, reason) of the trials that failed."""
-    if not exists(uri):
-        return set()
-    store = Store(uri)
-    reasons = dict(store.tagged(names.REASON, "FAILED"))
-    return {(key, reasons.get(run, "")) for run, key in store.tagged(names.RUN_KEY, "FAILED")}
+    reasons = dict(_tagged(uri, names.REASON, "FAILED"))
+    return {(key, reasons.get(run, "")) for run, key in _tagged(uri, names.RUN_KEY, "FAILED")}
+
+
+def _tagged(uri: str, tag: str, status: str) -> list[tuple[str, str]]:
+    return Store(uri).tagged(tag, status) if exists(uri) else []
 
 
 @dataclass(frozen=True)
@@ -81,12 +91,14 @@ class Store:
         for library in ("mlflow", "alembic"):  # their errors reach us as exceptions
             logging.getLogger(library).setLevel(logging.CRITICAL)
         self.uri = uri
-        with _locked(local_path(uri)):
-            self._client = MlflowClient(tracking_uri=uri)
-            try:
-                self._client.search_experiments(max_results=1)
-            except MlflowException as error:  # a server that answers and refuses, a database of another version
-                raise ValueError(f"store {uri}: {folded(error)}") from error
+        try:
+            self._client = _opened(uri)
+        except OSError as error:
+            raise ValueError(f"store {uri}: {error.strerror or error}") from error
+        except Exception as error:  # a server that answers and refuses, a database that breaks off
+            if (reason := store_error(error)) is None:
+                raise
+            raise ValueError(f"store {uri}: {reason}") from error
 
     def tagged(self, tag: str, status: str, experiment: str | None = None) -> list[tuple[str, str]]:
         """(run, value) of the runs with `tag` and `status`, oldest first; from one experiment, or from all."""
@@ -98,7 +110,7 @@ class Store:
         options = {"experiment_ids": experiments, "filter_string": query, "order_by": ["attributes.start_time ASC"]}
         with without_collector():
             runs = paged(self._client.search_runs, max_results=PAGE, **options)
-            return [(run.info.run_id, run.data.tags[tag]) for run in runs]
+            return [(run.info.run_id, whole(run.data.tags, tag)) for run in runs]
 
     def experiment(self, name: str) -> str:
         """The experiment called `name`, created if it does not exist."""
@@ -119,14 +131,20 @@ class Store:
 
     def create(self, experiment: str, name: str, tags: Mapping[str, str], started: float) -> Run:
         """A new run, begun at the Unix time `started`."""
-        run = self._client.create_run(experiment, int(started * 1000), dict(tags), name)
+        run = self._client.create_run(experiment, int(started * 1000), split(tags), shortened(name, NAME_LENGTH))
         return Run(run.info.run_id, local_path(run.info.artifact_uri))
 
     def log(self, run: str, params: Mapping[str, str], points: Iterable[tuple[str, float, int, int]]) -> None:
-        """Add parameters and metrics (name, value, milliseconds, step) in as few calls as MLflow allows."""
+        """Add parameters and metrics (name, value, milliseconds, step) in as few calls as MLflow allows.
+
+        Parameters are for MLflow's pages: a value that is too long for them is shortened.
+        """
         metrics = [Metric(*point) for point in points]
-        first = BATCH - len(params)
-        self._client.log_batch(run, metrics=metrics[:first], params=[Param(*pair) for pair in params.items()])
+        shown = [Param(key, shortened(value, PARAM_LENGTH)) for key, value in params.items()]
+        first = BATCH - len(shown[:PARAMS])
+        self._client.log_batch(run, metrics=metrics[:first], params=shown[:PARAMS])
+        for start in range(PARAMS, len(shown), PARAMS):
+            self._client.log_batch(run, params=shown[start : start + PARAMS])
         for start in range(first, len(metrics), BATCH):
             self._client.log_batch(run, metrics=metrics[start : start + BATCH])
 
@@ -135,8 +153,9 @@ class Store:
         return dict(self._client.get_run(run).data.metrics)
 
     def tags(self, run: str) -> dict[str, str]:
-        """The tags of a run."""
-        return dict(self._client.get_run(run).data.tags)
+        """The tags of a run, those that were split as one."""
+        tags = self._client.get_run(run).data.tags
+        return {name: whole(tags, name) for name in tags}
 
     def measured(self, run: str, figures: Mapping[str, float]) -> None:
         """Add figures to a run that has ended."""
@@ -158,26 +177,64 @@ class Store:
             (run.folder / file).write_bytes(content)
 
     def read(self, run: str, file: str) -> bytes:
-        """An artefact of a run. Raises FileNotFoundError if it has none of that name."""
+        """An artefact of a run. Raises FileNotFoundError if it has none of that name, OSError if it cannot be read."""
         uri = self._client.get_run(run).info.artifact_uri
         if (folder := local_path(uri)) is not None:
             return (folder / file).read_bytes()
         if file not in {artefact.path for artefact in self._client.list_artifacts(run)}:
             raise FileNotFoundError(f"{uri}/{file}")
         with tempfile.TemporaryDirectory(prefix="bench-") as temporary:
-            return Path(self._client.download_artifacts(run, file, temporary)).read_bytes()
+            try:
+                return Path(self._client.download_artifacts(run, file, temporary)).read_bytes()
+            except MlflowException as error:
+                raise OSError(store_error(error)) from error
 
     def end(self, run: str, status: str, ended: float | None = None) -> None:
         """Set the run's last status, reached at the Unix time `ended`, or now."""
         self._client.set_terminated(run, status, int((time.time() if ended is None else ended) * 1000))
 
 
+def _opened(uri: str) -> MlflowClient:
+    if (path := local_path(uri)) is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    with opening(path), _impatient():
+        if urlsplit(uri).scheme not in (*SERVERS, "file"):
+            _check_version(uri, database.version(uri))
+        client = MlflowClient(tracking_uri=uri)
+        client.search_experiments(max_results=1)
+    return client
+
+
 @contextlib.contextmanager
-def _locked(path: Path | None) -> Iterator[None]:
-    """Keep our other processes from opening this store meanwhile: two that create its tables at once both fail."""
-    if path is None:
+def _impatient() -> Iterator[None]:
+    """MLflow's client asks a server that refuses for four minutes: here it asks once, unless the user has said more."""
+    added = {name: value for name, value in IMPATIENT.items() if name not in os.environ}
+    os.environ.update(added)
+    try:
         yield
+    finally:
+        for name in added:
+            del os.environ[name]
+
+
+def _check_version(uri: str, version: str | None) -> None:
+    """Raise ValueError unless MLflow can use tables of this version; it would change older ones unasked."""
+    versions = _versions()
+    if version in (None, versions[0]):
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with locked(path.parent):
-        yield
+    if version == database.UNVERSIONED:
+        raise ValueError(f"store {uri}: MLflow's tables are there, without their version: half made, or damaged")
+    if version in versions:
+        upgrade = f"keep a copy, then `mlflow db upgrade {uri}`"
+        raise ValueError(f"store {uri}: its tables are of an older MLflow (version {version}): {upgrade}")
+    raise ValueError(
+        f"store {uri}: its tables are of a newer MLflow (version {version}) than the {mlflow.__version__} installed: "
+        "install that one"
+    )
+
+
+@cache
+def _versions() -> list[str]:
+    """Of MLflow's tables, newest first, as the installed MLflow knows them."""
+    folder = Path(mlflow.__file__).parent / "store" / "db_migrations"
+    return [script.revision for script in ScriptDirectory(str(folder)).walk_revisions()]

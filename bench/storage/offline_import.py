@@ -10,7 +10,6 @@ from pathlib import Path
 from bench.disk import locked
 from bench.storage import mlflow_store
 from bench.storage.entry import Entry
-from bench.storage.mlflow_fields import TAG_LENGTH
 from bench.storage.offline_folder import read
 from bench.storage.recorder import Recorder
 
@@ -68,6 +67,5 @@ def _missing(entries: Sequence[Entry], runs: Mapping[str, str], uri: str) -> lis
     return [
         entry
         for entry in entries
-        if entry.run_key not in runs
-        and (entry.is_final or (entry.run_key, entry.result.reason[:TAG_LENGTH]) not in failures)
+        if entry.run_key not in runs and (entry.is_final or (entry.run_key, entry.result.reason) not in failures)
     ]

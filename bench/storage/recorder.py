@@ -49,7 +49,7 @@ class Recorder(EntryListener):
         self._store = Store(self.uri)
         self._experiment = self._store.experiment(self.sweep)
         self._end_leftovers()
-        tags = {names.KIND: names.SWEEP, names.COMMAND: self.command[: mlflow_fields.TAG_LENGTH]}
+        tags = {names.KIND: names.SWEEP, names.COMMAND: self.command}
         self.parent = self._store.create(self._experiment, self.sweep, tags, time.time()).id
         counts = {"trials": str(len(self.planned)), "already_finished": str(len(self.linked))}
         self._store.log(self.parent, counts, ())

@@ -1,38 +1,100 @@
-"""Where the MLflow store is, and whether it can be written; looks without creating anything."""
+"""Where the MLflow store is: its address, and what an address must be; looks without creating anything."""
 
 from __future__ import annotations
 
 import os
 import tempfile
-import urllib.error
-import urllib.request
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
-SERVER_SECONDS = 5.0  # the longest wait for a server's answer
+from bench.messages import nearest
+
 SQLITE = "sqlite:///"
-DATABASES = ("postgresql", "mysql", "mssql", "sqlite")
+SERVERS = ("http", "https")
+DATABASES = ("postgresql", "mysql", "mssql")  # on a server of their own; perhaps with a driver, as mysql+pymysql
+SCHEMES = ("sqlite", *SERVERS, *DATABASES)
+MANAGED = ("databricks", "databricks-uc", "uc")  # MLflow's names of services whose runs have no name of ours
+VARIABLE = "MLFLOW_TRACKING_URI"
+
+
+def given() -> str | None:
+    """MLFLOW_TRACKING_URI, if it is set. Raises ValueError if it has blanks around it, or nothing else."""
+    uri = os.environ.get(VARIABLE)
+    if uri and uri != uri.strip():
+        must = "must have no blanks around it" if uri.strip() else "must be the address of a store, or unset"
+        raise ValueError(f"{VARIABLE} {uri!r}: {must}")
+    return uri or None
 
 
 def absolute(uri: str) -> str:
     """The address with its path made absolute: workers and later commands run in other folders.
 
+    Raises: ValueError, in one line, if it cannot be the address of a store.
+
     >>> absolute("https://host:5000/mlflow"), absolute("sqlite:////a/b.db"), absolute("/a/mlruns")
     ('https://host:5000/mlflow', 'sqlite:////a/b.db', 'file:///a/mlruns')
     """
+    check_address(uri)
     if uri.startswith(SQLITE):
         path, mark, query = uri.removeprefix(SQLITE).partition("?")
-        return f"{SQLITE}{Path(path).absolute()}{mark}{query}"
-    scheme = urlsplit(uri).scheme
-    if scheme in ("", "file"):
+        return f"{SQLITE}{Path(_quoted(Path.cwd())) / path}{mark}{query}"
+    if urlsplit(uri).scheme in ("", "file"):
         return Path(unquote(urlsplit(uri).path)).absolute().as_uri()
     return uri
+
+
+def _quoted(folder: Path) -> str:
+    """As it stands in an address: readable, and without a character that means something there."""
+    return str(folder).replace("%", "%25").replace("?", "%3F")
+
+
+def check_address(uri: str) -> None:
+    """Raise ValueError, in one line, if no store can have this address."""
+    try:
+        parts = urlsplit(uri)
+        wrong = _wrong(uri, parts)
+    except ValueError as error:  # of urllib: a bracket without its other half, a port that is no number
+        raise ValueError(f"store {uri}: {error}") from error
+    if wrong:
+        raise ValueError(f"store {uri}: {wrong}")
+
+
+def _wrong(uri: str, parts: SplitResult) -> str:
+    """What is wrong with the address; "" if nothing is. Raises ValueError as `urllib` does."""
+    if uri.startswith(SQLITE):
+        return _wrong_file(unquote(uri.removeprefix(SQLITE).partition("?")[0]))
+    if parts.scheme in ("", "file") and uri not in MANAGED:
+        return _wrong_folder(parts)
+    if parts.scheme in SERVERS:
+        return "" if parts.hostname and parts.port != 0 else "must name a host, as http://host:5000"
+    if parts.scheme == "sqlite":
+        return f"must be {SQLITE}FILE"
+    return "" if parts.scheme.partition("+")[0] in DATABASES else nearest("scheme", parts.scheme or uri, SCHEMES)
+
+
+def _wrong_file(path: str) -> str:
+    if path in ("", ":memory:") or path.startswith("file:"):
+        return f"must name a file, as {SQLITE}mlflow.db"
+    return _wrong_home(path)
+
+
+def _wrong_folder(parts: SplitResult) -> str:
+    if parts.netloc not in ("", "localhost"):
+        return f"{parts.netloc} stands where a host does: a folder is file:///FOLDER, with its whole path"
+    return _wrong_home(unquote(parts.path))
+
+
+def _wrong_home(path: str) -> str:
+    """A folder called `~` would be made."""
+    home, slash, _ = path.partition("/")
+    is_home = home == "~" or (slash and home.startswith("~"))
+    return f"{home} means a home folder to a shell only: write its path" if is_home else ""
 
 
 def foreseen() -> str | None:
     """The store's address, if it is known without MLflow: MLFLOW_TRACKING_URI, or the file that MLflow creates in a
     folder without a store. `bench.storage.mlflow_store.store_uri` decides."""
-    if uri := os.environ.get("MLFLOW_TRACKING_URI"):
+    if uri := given():
         return absolute(uri)
     return None if Path("mlruns").exists() else absolute(f"{SQLITE}mlflow.db")
 
@@ -44,56 +106,22 @@ def local_path(uri: str) -> Path | None:
     return Path(unquote(urlsplit(uri).path)) if urlsplit(uri).scheme == "file" else None
 
 
-def exists(uri: str) -> bool:
-    """Whether there is a store; opening one creates it. A server is assumed to have one."""
-    path = local_path(uri)
-    return path is None or (path.stat().st_size > 0 if path.is_file() else path.is_dir())
-
-
-def check_writable(uri: str) -> None:
-    """Raise ValueError, in one line, if the store cannot be written."""
-    scheme = urlsplit(uri).scheme
-    if scheme in ("http", "https"):
-        _check_server(uri)
-    elif scheme == "file":
-        if os.environ.get("MLFLOW_ALLOW_FILE_STORE", "").lower() not in ("true", "1"):
-            raise ValueError(
-                f"store {uri}: MLflow no longer writes to a folder unless MLFLOW_ALLOW_FILE_STORE=true;"
-                " a database is better, as MLFLOW_TRACKING_URI=sqlite:///mlflow.db"
-            )
-        check_folder(f"store {uri}", Path(urlsplit(uri).path))
-    elif uri.startswith(SQLITE):
-        _check_sqlite(uri)
-    elif scheme.partition("+")[0] not in (*DATABASES, "databricks") or uri.startswith("sqlite:"):
-        schemes = "sqlite:///FILE, http://, https://, postgresql://, mysql://, mssql:// or databricks"
-        raise ValueError(f"store {uri}: MLFLOW_TRACKING_URI must be {schemes}")
-
-
-def _check_sqlite(uri: str) -> None:
-    path = local_path(uri)
-    assert path is not None
-    check_folder(f"store {uri}", path.parent)
-    if path.is_dir():
-        raise ValueError(f"store {uri}: {path} is a folder")
-    if path.exists():
-        if not os.access(path, os.R_OK | os.W_OK):
-            raise ValueError(f"store {uri}: {path} cannot be read and written: check its permissions")
-        with path.open("rb") as file:
-            head = file.read(16)
-        if head and head != b"SQLite format 3\0":
-            raise ValueError(f"store {uri}: {path} is no SQLite database; name one, or a new file")
-
-
 def check_folder(label: str, folder: Path) -> None:
     """Raise ValueError if `folder`, or the nearest folder above it that exists, cannot be written."""
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
-    if not folder.is_dir():
-        raise ValueError(f"{label}: {folder} is no folder")
+    folder = existing_folder(label, folder)
     try:
         tempfile.TemporaryFile(dir=folder).close()  # leaves nothing behind; for root, the permissions alone say nothing
     except OSError as error:
         raise ValueError(f"{label}: the folder {folder} cannot be written: {error.strerror}") from error
+
+
+def existing_folder(label: str, folder: Path) -> Path:
+    """The folder, or the nearest above it that exists. Raises ValueError if that is no folder."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    if not folder.is_dir():
+        raise ValueError(f"{label}: {folder} is no folder")
+    return folder
 
 
 def check_output(label: str, file: Path) -> None:
@@ -104,12 +132,3 @@ def check_output(label: str, file: Path) -> None:
     if file.exists() and not file.is_file():
         raise ValueError(f"{label}: must be a file")
     check_folder(label, folder)
-
-
-def _check_server(uri: str) -> None:
-    try:
-        urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=SERVER_SECONDS).close()
-    except urllib.error.HTTPError:
-        pass  # it answers; the first write shows what it permits
-    except (OSError, ValueError) as error:
-        raise ValueError(f"store {uri}: no answer ({getattr(error, 'reason', error)})") from error

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -14,9 +13,13 @@ from urllib.parse import unquote
 import pandas as pd
 
 from bench import names
+from bench.canonical import key_of
+from bench.messages import one_of, say_left_out
 from bench.metrics import METRICS
 from bench.paging import paged, without_collector
 from bench.results.frame.method_record import canonical
+from bench.results.frame.stored_spec import is_number, stored_spec
+from bench.tags import was_cut, whole
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 
 DENSE = "dense"  # the method name, and the background, of rate 0
 VARYING = ("method", "rate", "seed")  # the fields of a trial that may differ within a section of the table
+UNREADABLE = "unreadable"  # attribute of the frame: (run, reason) of each trial that is left out
 PAGE = 10_000  # runs per call; a store answers 1,000 trials in one
 IDENTITY = (
     "run_id", "run_key", "group_key", "experiment", "dataset", "model", "method", "rate", "rate_value", "seed",
@@ -40,7 +44,8 @@ def collect(tracking_uri: str) -> pd.DataFrame:
              (float, NaN if absent). `rate` is the decimal text, `rate_value` its float; `sweeps` a tuple of sweep
              names; `protocol` the canonical JSON of the spec without method, rate and seed; `started` UTC. Rows are
              ordered by protocol, method, rate and seed.
-             A run key stands once: its earliest finished run, or else its latest failed one.
+             A run key stands once: its earliest finished run, or else its latest failed one. A run whose record is
+             damaged is left out, named on stderr, and stands in the frame's attribute UNREADABLE.
     Raises:  FileNotFoundError if the URI names an sqlite file that does not exist (opening it would create it).
     """
     _require(tracking_uri)
@@ -51,8 +56,11 @@ def collect(tracking_uri: str) -> pd.DataFrame:
     client = MlflowClient(tracking_uri)
     with without_collector():
         experiments = {e.experiment_id: e.name for e in paged(client.search_experiments)}
-        rows = [_row(run, experiments[run.info.experiment_id]) for run in _trials(client, list(experiments))]
-    return _unique(tidy(rows))
+        rows, unreadable = _rows(_trials(client, list(experiments)), experiments)
+    say_left_out("trial", unreadable)
+    frame = _unique(tidy(rows))
+    frame.attrs[UNREADABLE] = unreadable
+    return frame
 
 
 @dataclass(frozen=True)
@@ -75,8 +83,11 @@ def commands(tracking_uri: str) -> list[Command]:
     order = ["attributes.start_time ASC"]
     by_text = {}
     for run in paged(client.search_runs, experiment_ids=list(experiments), order_by=order, **query):
-        if text := run.data.tags.get(names.COMMAND):
-            by_text[text] = Command(text, experiments[run.info.experiment_id], int(run.data.params.get("trials", 0)))
+        if text := whole(run.data.tags, names.COMMAND):
+            shown = f"{text}…  # cut by an earlier version" if was_cut(run.data.tags, names.COMMAND) else text
+            trials = run.data.params.get("trials", "")
+            asked = int(trials) if trials.isdecimal() else 0
+            by_text[text] = Command(shown, experiments[run.info.experiment_id], asked)
     return list(by_text.values())
 
 
@@ -108,10 +119,28 @@ def _trials(client: MlflowClient, experiments: list[str]) -> Iterator[Run]:
         yield from (run for run in runs if run.info.status in ("FINISHED", "FAILED"))
 
 
+def _rows(runs: Iterable[Run], experiments: Mapping[str, str]) -> tuple[list[dict[str, Any]], list[tuple[str, str]]]:
+    """The rows of the runs; and run and reason of those that have none."""
+    rows, unreadable = [], []
+    for run in runs:
+        try:
+            rows.append(_row(run, experiments[run.info.experiment_id]))
+        except ValueError as error:
+            unreadable.append((run.info.run_id, str(error)))
+    return rows, unreadable
+
+
 def _row(run: Run, experiment: str) -> dict[str, Any]:
-    tags = run.data.tags
-    spec = json.loads(tags[names.SPEC])
-    finished = run.info.status == "FINISHED"
+    """Raises ValueError if the run's record is damaged."""
+    tags, finished = run.data.tags, run.info.status == "FINISHED"
+    spec, figures = stored_spec(tags), _figures(run)
+    for tag in (names.RUN_KEY, names.GROUP_KEY, names.METHOD):
+        if not tags.get(tag):
+            raise ValueError(f"it has no tag {tag}")
+    if key_of(spec) != tags[names.RUN_KEY]:
+        raise ValueError("its spec is not the one of its run key")
+    if (outcome := tags.get(names.OUTCOME)) is not None and outcome not in names.OUTCOMES:
+        raise ValueError(f"its outcome {outcome!r}: {one_of(names.OUTCOMES)}")
     identity = {
         "run_id": run.info.run_id,
         "finished": finished,
@@ -119,7 +148,7 @@ def _row(run: Run, experiment: str) -> dict[str, Any]:
         "group_key": tags[names.GROUP_KEY],
         "experiment": experiment,
         "outcome": tags.get(names.OUTCOME, names.DONE if finished else names.FAILED),
-        "reason": tags.get(names.REASON, ""),
+        "reason": whole(tags, names.REASON),
         "sweeps": tuple(sorted(t.removeprefix(names.IN_SWEEP) for t in tags if t.startswith(names.IN_SWEEP))),
         "init_sha256": tags.get(names.INIT_SHA256, ""),
         "mask_sha256": tags.get(names.MASK_SHA256, ""),
@@ -129,8 +158,16 @@ def _row(run: Run, experiment: str) -> dict[str, Any]:
         "git_dirty": tags.get(names.GIT_DIRTY) == "true",
     }
     environment = {tag: tags.get(tag, "") for tag in names.ENVIRONMENT}
+    return {**identity, **spec_columns(spec, whole(tags, names.METHOD)), **environment, **figures}
+
+
+def _figures(run: Run) -> dict[str, float]:
+    """Raises ValueError if one is no number: a database takes anything."""
     figures = {name: run.data.metrics[name] for name in METRICS if name in run.data.metrics}
-    return {**identity, **spec_columns(spec, tags[names.METHOD]), **environment, **figures}
+    for name, value in figures.items():
+        if not is_number(value):
+            raise ValueError(f"its {name} {value!r} is no number")
+    return figures
 
 
 def spec_columns(spec: dict[str, Any], method: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from bench.results.frame.collect import Command
 from bench.results.frame.sections import differing
-from bench.results.page.threats import threats, unfinished
+from bench.results.page.threats import threats, unfinished, unreadable
 from bench.results.plots.plots import METRICS, Histories, plot
 from bench.results.statistics.analysis import Analysis, View, analyses
 from bench.results.statistics.shown_cells import crowded
@@ -46,7 +46,7 @@ def report(
         *introduction,
         *_answers(shown),
         Heading("Threats to validity of this store"),
-        Bullets([*unfinished(frame, commands), *threats(shown)]),
+        Bullets([*unreadable(frame), *unfinished(frame, commands), *threats(shown)]),
         Heading("Figures"),
         *(block for block in drawn if block),
         *rest,

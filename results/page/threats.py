@@ -8,8 +8,8 @@ from functools import partial
 import pandas as pd
 
 from bench import names
-from bench.messages import counted
-from bench.results.frame.collect import Command
+from bench.messages import counted, left_out
+from bench.results.frame.collect import UNREADABLE, Command
 from bench.results.frame.sections import searched
 from bench.results.frame.words import rate_text
 from bench.results.statistics.analysis import Analysis
@@ -38,6 +38,12 @@ def unfinished(frame: pd.DataFrame, commands: Sequence[Command]) -> list[str]:
         for sweep, number in asked.items()
         if present[sweep] < number
     ]
+
+
+def unreadable(frame: pd.DataFrame) -> list[str]:
+    """The trials of the store that are in no table, because their records are damaged."""
+    runs = frame.attrs.get(UNREADABLE)
+    return [f"{left_out('trial', runs)}."] if runs else []
 
 
 def _seeds(analyses: Sequence[Analysis]) -> list[str]:

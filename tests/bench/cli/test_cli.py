@@ -8,7 +8,6 @@ import hashlib
 import json
 import shutil
 import socket
-import sqlite3
 import subprocess
 import sys
 import textwrap
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import pytest
 from command_line import bench, called, environment, stored
+from small_store import empty
 
 from bench.cli.cli import main
 from bench.datasets import DATASETS
@@ -119,8 +119,7 @@ def test_a_broken_plugin(
 
 @pytest.mark.parametrize("port", ["99999", "{taken}"])
 def test_the_pages_need_a_free_port(capsys: pytest.CaptureFixture[str], folder: Path, port: str) -> None:
-    with sqlite3.connect(folder / "mlflow.db") as database:
-        database.execute("CREATE TABLE something (x)")
+    (folder / "mlflow.db").write_bytes(empty())
     with socket.create_server(("127.0.0.1", 0)) as server:
         number = port.format(taken=server.getsockname()[1])
         assert "the server cannot listen" in complaint(capsys, folder, "ui", "--port", number)
@@ -179,7 +178,7 @@ def test_without_a_store(capsys: pytest.CaptureFixture[str], folder: Path, comma
         ("sqlite:///{folder}/file/mlflow.db", "is no folder"),
         ("sqlite:///{folder}/file", "is no SQLite database"),
         ("http://127.0.0.1:9", "no answer"),
-        ("ftp://somewhere", "MLFLOW_TRACKING_URI must be sqlite:///FILE"),
+        ("ftp://somewhere", "unknown scheme 'ftp': must be one of sqlite, http, https,"),
     ],
 )
 def test_an_unwritable_store(

@@ -23,11 +23,12 @@ from bench import metrics, names
 from bench.canonical import canonical_json
 from bench.cli.cli import main
 from bench.methods import Method
-from bench.storage import mlflow_store, mlflow_ui, offline_folder, store_uri
+from bench.storage import mlflow_store, mlflow_ui, offline_folder, store_check
 from bench.storage.entry import check_name
 from bench.storage.offline_import import ALREADY_STORED, STORED, import_entries
 from bench.storage.recorder import Recorder
 from bench.storage.write_queue import WriteQueue
+from bench.tags import whole
 from bench.trial.result import TrialResult
 from bench.trial.spec import TrialSpec
 
@@ -189,13 +190,14 @@ def test_interrupted_failed_and_left_over_sweeps(uri: str) -> None:
 
 
 def test_long_values_and_many_points(uri: str) -> None:
-    long = result(spec(0), names.FAILED, "x" * 20_000)
+    long = result(spec(0), names.FAILED, f"{'x' * 20_000} the end")
     many = [{name: float(epoch) for name in metrics.per_epoch()} for epoch in range(400)]
     with recorder(uri, [spec(0), spec(1)]) as writer:
         writer.finished(spec(0), long)
         writer.finished(spec(1), TrialResult(run_key=spec(1).run_key, outcome=names.DONE, epochs=many))
     stored = {run.data.tags[names.OUTCOME]: run for run in runs(uri, "sweep", names.TRIAL)}
-    assert len(stored[names.FAILED].data.tags[names.REASON]) == 8000
+    assert whole(stored[names.FAILED].data.tags, names.REASON) == f"{'x' * 20_000} the end"
+    assert mlflow_store.failures(uri) == {(spec(0).run_key, f"{'x' * 20_000} the end")}
     client = MlflowClient(uri)
     assert len(client.get_metric_history(stored[names.DONE].info.run_id, names.TRAIN_LOSS)) == 400
 
@@ -285,8 +287,8 @@ def test_two_processes_on_one_new_store(new: str) -> None:
 
 
 def test_looking_creates_nothing(new: str, tmp_path: Path) -> None:
-    assert not store_uri.exists(new)
-    store_uri.check_writable(new)
+    assert not store_check.exists(new)
+    store_check.check_writable(new)
     assert mlflow_store.finished(new, ["0"]) == {}
     assert list(tmp_path.iterdir()) == []
 
@@ -322,7 +324,7 @@ def test_unwritable_stores_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyP
         "ftp://host/x": "must be",
     }.items():
         with pytest.raises(ValueError, match=why) as caught:
-            store_uri.check_writable(uri)
+            store_check.check_writable(uri)
         assert str(caught.value).startswith(f"store {uri}: ")
         assert "\n" not in str(caught.value)
 

@@ -1,0 +1,177 @@
+"""What a database holds: MLflow's tables, none yet, or those of another application. Reads only; imports no MLflow.
+
+MLflow itself makes its tables in whatever database it opens, and waits minutes for one that does not answer.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Collection
+from pathlib import Path
+from urllib.parse import quote
+
+from bench.messages import folded, say, store_error
+from bench.storage.store_uri import existing_folder, local_path
+
+SOON_SECONDS = 0.5  # a lock that is held longer is worth a word
+LOCK_SECONDS = 10.0  # the longest wait for another process to give a database free
+SERVER_SECONDS = 5  # the longest wait for a server's answer
+UNVERSIONED = ""  # of MLflow's tables that do not say their version
+FIRST = "experiments"  # the table that MLflow makes before all others
+VERSION = "alembic_version"  # the table with the version of the others
+# What the driver calls the time to wait, and how its package is installed if that has another name than the module.
+WAITS = {
+    "psycopg": "connect_timeout", "psycopg2": "connect_timeout", "pg8000": "timeout", "mysqldb": "connect_timeout",
+    "pymysql": "connect_timeout", "mysqlconnector": "connection_timeout", "pyodbc": "timeout",
+    "pymssql": "login_timeout",
+}  # fmt: skip
+PACKAGES = {
+    "psycopg": "psycopg[binary]", "psycopg2": "psycopg2-binary", "MySQLdb": "mysqlclient",
+    "mysql": "mysql-connector-python",
+}  # fmt: skip
+
+
+def version(uri: str) -> str | None:
+    """The version of MLflow's tables in the database, perhaps UNVERSIONED; None if there is no table at all.
+
+    Raises: ValueError, in one line, if it cannot be read, or has the tables of another application.
+    """
+    path = local_path(uri)
+    return _on_server(uri) if path is None else _in_file(uri, path)
+
+
+def _of_mlflow(uri: str, tables: Collection[str]) -> bool:
+    """Whether they are MLflow's; False if there is none. Raises ValueError if they are another application's."""
+    if not tables or tables == {VERSION}:  # the latter of a process that was killed as it began
+        return False
+    if FIRST not in tables:
+        named = ", ".join(sorted(tables)[:3])
+        raise ValueError(
+            f"store {uri}: the database is another application's, with tables as {named}; name one of its own"
+        )
+    return True
+
+
+def _in_file(uri: str, path: Path) -> str | None:
+    try:
+        if not _is_there(path):
+            existing_folder(f"store {uri}", path.parent)
+            return None
+    except OSError as error:
+        raise ValueError(f"store {uri}: {path} cannot be read: {error.strerror}") from error
+    except _NoFileError as error:
+        raise ValueError(f"store {uri}: {path} {error}") from error
+    try:
+        return _read_patiently(uri, path)
+    except sqlite3.Error as error:
+        raise ValueError(f"store {uri}: {_reason(path, error)}") from error
+
+
+class _NoFileError(Exception):
+    """Why a path names no file that could be a database."""
+
+
+def _is_there(path: Path) -> bool:
+    if path.is_symlink() and not path.exists():
+        raise _NoFileError(f"is a link to {path.readlink()}, which does not exist")
+    if not path.exists():
+        return False
+    if path.is_dir():
+        raise _NoFileError("is a folder")
+    if not path.is_file():
+        raise _NoFileError("is no file")
+    if not os.access(path, os.R_OK):
+        raise _NoFileError("cannot be read: check its permissions")
+    return path.stat().st_size > 0
+
+
+def _reason(path: Path, error: sqlite3.Error) -> str:
+    if _is_locked(error):
+        return f"locked by another process for more than {LOCK_SECONDS:g} seconds; try again when that has ended"
+    if _code(error) == sqlite3.SQLITE_NOTADB:
+        return f"{path} is no SQLite database; name one, or a new file"
+    return f"{path} cannot be read: {error}"
+
+
+def _is_locked(error: sqlite3.Error) -> bool:
+    return _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def _code(error: sqlite3.Error) -> int:
+    """SQLite's number of the error, without the details in its higher bytes."""
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+
+
+def _read_patiently(uri: str, path: Path) -> str | None:
+    try:
+        return _read(uri, path, min(SOON_SECONDS, LOCK_SECONDS))
+    except sqlite3.Error as error:
+        if not _is_locked(error):
+            raise
+    say(f"store {uri}: locked by another process; waiting {LOCK_SECONDS:g} seconds at the most")
+    return _read(uri, path, LOCK_SECONDS)
+
+
+def _read(uri: str, path: Path, seconds: float) -> str | None:
+    """`version`, read without writing; unless a killed process left its last change half made, which is undone."""
+    try:
+        return _query(uri, path, "immutable=1" if _is_idle_wal(path) else "mode=ro", seconds)
+    except sqlite3.OperationalError as error:
+        if _code(error) != sqlite3.SQLITE_READONLY:
+            raise
+    return _query(uri, path, "mode=rw", seconds)
+
+
+def _is_idle_wal(path: Path) -> bool:
+    """Whether it has a write-ahead log that nobody uses: even a reader would make the log's files, and leave them."""
+    with path.open("rb") as file:
+        version = file.read(20)[18:]  # 2 = with such a log
+    return version == b"\x02\x02" and not path.with_name(f"{path.name}-wal").exists()
+
+
+def _query(uri: str, path: Path, option: str, seconds: float) -> str | None:
+    database = sqlite3.connect(f"file:{quote(str(path))}?{option}", uri=True, timeout=seconds)
+    try:
+        rows = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        tables = {name for (name,) in rows if not name.startswith("sqlite_")}
+        if not _of_mlflow(uri, tables):
+            return None
+        rows = database.execute(f"SELECT version_num FROM {VERSION}").fetchall() if VERSION in tables else []
+        return str(rows[0][0]) if rows else UNVERSIONED
+    finally:
+        database.close()
+
+
+def _on_server(uri: str) -> str | None:
+    from sqlalchemy import create_engine, inspect, text
+    from sqlalchemy.exc import SQLAlchemyError
+    from sqlalchemy.pool import NullPool
+
+    try:
+        wait = {WAITS[driver]: SERVER_SECONDS} if (driver := _driver(uri)) in WAITS else {}
+        with create_engine(uri, poolclass=NullPool, connect_args=wait).connect() as connection:
+            tables = set(inspect(connection).get_table_names())
+            if not _of_mlflow(uri, tables):
+                return None
+            row = connection.execute(text(f"SELECT version_num FROM {VERSION}")).first() if VERSION in tables else None
+            return str(row[0]) if row else UNVERSIONED
+    except SQLAlchemyError as error:
+        raise ValueError(f"store {uri}: {store_error(error)}") from error
+
+
+def _driver(uri: str) -> str:
+    """SQLAlchemy's name of the address's driver. Raises ValueError if it is not installed."""
+    from sqlalchemy import make_url
+
+    try:
+        dialect = make_url(uri).get_dialect()
+        dialect.import_dbapi()
+    except ModuleNotFoundError as error:
+        top = (error.name or "").partition(".")[0]
+        raise ValueError(
+            f"store {uri}: needs the package {PACKAGES.get(top, top)}: `pip install '{PACKAGES.get(top, top)}'`"
+        ) from error
+    except (ImportError, ValueError) as error:  # a driver without its system library; a port that is no number
+        raise ValueError(f"store {uri}: {folded(error)}") from error
+    return str(dialect.driver)

@@ -1,0 +1,43 @@
+"""Values of any length as tags of a run. Every writer splits them, every reader joins them.
+
+A value that is longer than every MLflow store takes goes on in numbered tags: `bench.spec`, `bench.spec.1`, …
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+# The least that a store takes: MLflow's before 3.0, and servers of theirs; later ones take 8,000. A store cuts what is
+# longer, and says nothing.
+LONGEST = 5000
+CUT = 8000  # characters left of a longer value by earlier versions of this project
+
+
+def split(tags: Mapping[str, str]) -> dict[str, str]:
+    """The tags, with every longer value in pieces of LONGEST characters.
+
+    >>> {name: len(value) for name, value in split({"bench.spec": "x" * 12_000}).items()}
+    {'bench.spec': 5000, 'bench.spec.1': 5000, 'bench.spec.2': 2000}
+    """
+    return {
+        f"{name}.{start // LONGEST}" if start else name: value[start : start + LONGEST]
+        for name, value in tags.items()
+        for start in range(0, max(len(value), 1), LONGEST)
+    }
+
+
+def whole(tags: Mapping[str, str], name: str) -> str:
+    """The value that was split; "" if there is none.
+
+    >>> whole(split({"bench.spec": "x" * 12_000}), "bench.spec") == "x" * 12_000
+    True
+    """
+    pieces = [tags.get(name, "")]
+    while len(pieces[-1]) == LONGEST and (piece := tags.get(f"{name}.{len(pieces)}")):
+        pieces.append(piece)
+    return "".join(pieces)
+
+
+def was_cut(tags: Mapping[str, str], name: str) -> bool:
+    """Whether an earlier version has cut the value."""
+    return len(tags.get(name, "")) == CUT

@@ -1,0 +1,399 @@
+"""Stores that do not open: every command says the same one line, and changes nothing."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sqlite3
+import sys
+import threading
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from small_store import empty
+
+from bench.cli.cli import main
+from bench.storage import database, store_check
+from bench.storage.mlflow_store import Store, _versions, store_uri
+
+SWEEP = ["--methods", "freeze", "--rates", "0.9", "--epochs", "1"]
+COMMANDS = [
+    ["run", *SWEEP, "--seeds", "1", "--executor", "local"],
+    ["run", *SWEEP, "--seeds", "1", "--dry-run"],
+    ["tune", *SWEEP, "--search", "lr", "--budget", "2", "--seeds", "1000:1000"],
+    ["table"],
+    ["table", "--format", "json"],
+    ["list", "trials"],
+    ["list", "candidates"],
+    ["report", "-o", "page.html"],
+    ["power"],
+    ["plot", "accuracy", "-o", "plot.svg"],
+    ["import", "."],
+    ["export", "0123", "-o", "network.frz"],
+    ["narrow"],
+    ["ui"],
+]
+Made = tuple[str, str]  # the address, and what is said of it
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in [name for name in os.environ if name.startswith("MLFLOW_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() if path.is_file() else b"" for path in folder.iterdir()}
+
+
+def check_lines(said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every command ends with exit code 2 and this line; it prints nothing, and changes nothing in its folder."""
+    before = contents(Path.cwd())
+    for command in COMMANDS:
+        assert main(command) == 2, command
+        out, err = capsys.readouterr()
+        assert (out, err.splitlines()[-1]) == ("", f"error: {said}"), command
+        assert "sEcret" not in err
+        assert contents(Path.cwd()) == before, command
+
+
+def tables(file: Path, *statements: str) -> str:
+    """The address of a database that is made by these statements."""
+    with sqlite3.connect(file) as connection:
+        for statement in statements:
+            connection.execute(statement)
+    connection.close()
+    return f"sqlite:///{file}"
+
+
+def versioned(file: Path, version: str) -> str:
+    """A database with MLflow's tables, as far as their version shows."""
+    rows = "CREATE TABLE experiments (x)", "CREATE TABLE alembic_version (version_num)"
+    return tables(file, *rows, f"INSERT INTO alembic_version VALUES ('{version}')")
+
+
+def foreign(folder: Path) -> Made:
+    uri = tables(
+        folder / "places.db", "CREATE TABLE places (x INTEGER PRIMARY KEY AUTOINCREMENT)", "CREATE TABLE a (x)"
+    )
+    return uri, f"store {uri}: the database is another application's, with tables as a, places; name one of its own"
+
+
+def foreign_with_log(folder: Path) -> Made:
+    uri = tables(folder / "places.db", "PRAGMA journal_mode = wal", "CREATE TABLE places (x)")
+    return uri, f"store {uri}: the database is another application's, with tables as places; name one of its own"
+
+
+def foreign_with_versions(folder: Path) -> Made:
+    uri = tables(folder / "shop.db", "CREATE TABLE alembic_version (version_num)", "CREATE TABLE users (x)")
+    tail = "the database is another application's, with tables as alembic_version, users; name one of its own"
+    return uri, f"store {uri}: {tail}"
+
+
+def newer(folder: Path) -> Made:
+    import mlflow
+
+    uri = versioned(folder / "a.db", "ffffffffffff")
+    tail = f"than the {mlflow.__version__} installed: install that one"
+    return uri, f"store {uri}: its tables are of a newer MLflow (version ffffffffffff) {tail}"
+
+
+def older(folder: Path) -> Made:
+    uri = versioned(folder / "a.db", _versions()[1])
+    tail = f"(version {_versions()[1]}): keep a copy, then `mlflow db upgrade {uri}`"
+    return uri, f"store {uri}: its tables are of an older MLflow {tail}"
+
+
+def without_version(folder: Path) -> Made:
+    uri = tables(folder / "a.db", "CREATE TABLE experiments (x)")
+    return uri, f"store {uri}: MLflow's tables are there, without their version: half made, or damaged"
+
+
+def text(folder: Path) -> Made:
+    (file := folder / "a.db").write_text("no database at all, but long enough to look like one " * 20)
+    return f"sqlite:///{file}", f"store sqlite:///{file}: {file} is no SQLite database; name one, or a new file"
+
+
+def truncated(folder: Path) -> Made:
+    file = folder / "a.db"
+    uri = tables(file, "CREATE TABLE experiments (x)", "CREATE TABLE runs (x)")
+    file.write_bytes(file.read_bytes()[:5000])
+    return uri, f"store {uri}: {file} cannot be read: database disk image is malformed"
+
+
+def damaged(folder: Path) -> Made:
+    file = folder / "a.db"
+    uri = tables(file, "CREATE TABLE experiments (x)")
+    file.write_bytes(file.read_bytes()[:100] + b"\xaa" * 8092)
+    return uri, f"store {uri}: {file} cannot be read: database disk image is malformed"
+
+
+def is_folder(folder: Path) -> Made:
+    (file := folder / "a.db").mkdir()
+    return f"sqlite:///{file}", f"store sqlite:///{file}: {file} is a folder"
+
+
+def pipe(folder: Path) -> Made:
+    os.mkfifo(file := folder / "a.db")
+    return f"sqlite:///{file}", f"store sqlite:///{file}: {file} is no file"
+
+
+def dangling(folder: Path) -> Made:
+    (file := folder / "a.db").symlink_to(folder / "none.db")
+    return f"sqlite:///{file}", f"store sqlite:///{file}: {file} is a link to {folder}/none.db, which does not exist"
+
+
+def below_a_file(folder: Path) -> Made:
+    (folder / "file").touch()
+    return f"sqlite:///{folder}/file/a.db", f"store sqlite:///{folder}/file/a.db: {folder}/file is no folder"
+
+
+def file_store(folder: Path) -> Made:
+    tail = "MLflow no longer writes to a folder unless MLFLOW_ALLOW_FILE_STORE=true; a database is better, as"
+    return "kept", f"store {(folder / 'kept').as_uri()}: {tail} MLFLOW_TRACKING_URI=sqlite:///mlflow.db"
+
+
+MAKERS: list[Callable[[Path], Made]] = [
+    foreign, foreign_with_log, foreign_with_versions, newer, older, without_version, text, truncated, damaged,
+    is_folder, pipe, dangling, below_a_file, file_store,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("maker", MAKERS, ids=lambda maker: maker.__name__)
+def test_what_is_no_store(
+    maker: Callable[[Path], Made], folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    uri, said = maker(folder)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    check_lines(said, capsys)
+
+
+SCHEME = "must be one of sqlite, http, https, postgresql, mysql, mssql"
+
+
+@pytest.mark.parametrize(
+    ("uri", "said"),
+    [
+        ("databricks", f"store databricks: unknown scheme 'databricks': {SCHEME}"),
+        ("databricks://ann", f"store databricks://ann: unknown scheme 'databricks': {SCHEME}"),
+        ("s3://bucket/runs", f"store s3://bucket/runs: unknown scheme 's3': {SCHEME}"),
+        (
+            "postgres://ann:sEcret@host/x",
+            f"store postgres://ann:***@host/x: unknown scheme 'postgres': {SCHEME}; did you mean postgresql?",
+        ),
+        ("sqlite://", "store sqlite://: must be sqlite:///FILE"),
+        ("SQLITE:///a.db", "store SQLITE:///a.db: must be sqlite:///FILE"),
+        ("sqlite:///:memory:", "store sqlite:///:memory:: must name a file, as sqlite:///mlflow.db"),
+        ("sqlite:///~/a.db", "store sqlite:///~/a.db: ~ means a home folder to a shell only: write its path"),
+        ("~ann/runs", "store ~ann/runs: ~ann means a home folder to a shell only: write its path"),
+        (
+            "file://kept",
+            "store file://kept: kept stands where a host does: a folder is file:///FOLDER, with its whole path",
+        ),
+        ("http://", "store http://: must name a host, as http://host:5000"),
+        (
+            "http://ann:sEcret@host:no",
+            "store http://ann:***@host:no: Port could not be cast to integer value as 'no'",
+        ),
+        ("http://[::1", "store http://[::1: Invalid IPv6 URL"),
+        (" ", "MLFLOW_TRACKING_URI ' ': must be the address of a store, or unset"),
+        ("sqlite:///a.db\n", "MLFLOW_TRACKING_URI 'sqlite:///a.db\\n': must have no blanks around it"),
+        (
+            "http://ann:sEcret@127.0.0.1:9",
+            "store http://ann:***@127.0.0.1:9: no answer ([Errno 111] Connection refused)",
+        ),
+        (
+            "mysql+pymysql://ann:sEcret@host/x",
+            "store mysql+pymysql://ann:***@host/x: needs the package pymysql: `pip install 'pymysql'`",
+        ),
+        (
+            "postgresql+psycopg2://ann@host/x?password=sEcret",
+            "store postgresql+psycopg2://ann@host/x?password=***: needs the package psycopg2-binary: "
+            "`pip install 'psycopg2-binary'`",
+        ),
+        (
+            "mysql+none://host/x",
+            "store mysql+none://host/x: Can't load plugin: sqlalchemy.dialects:mysql.none",
+        ),
+    ],
+)
+def test_what_is_no_address(
+    uri: str, said: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for driver in ("pymysql", "psycopg2"):
+        monkeypatch.setitem(sys.modules, driver, None)  # as if it were not installed
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    check_lines(said, capsys)
+
+
+def test_a_locked_store(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    uri = versioned(folder / "a.db", "0")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    monkeypatch.setattr(database, "LOCK_SECONDS", 0.02)
+    other = sqlite3.connect(folder / "a.db", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    check_lines(
+        f"store {uri}: locked by another process for more than 0.02 seconds; try again when that has ended", capsys
+    )
+    assert main(["table"]) == 2
+    waiting = f"store {uri}: locked by another process; waiting 0.02 seconds at the most"
+    assert capsys.readouterr().err.splitlines()[0] == waiting
+    other.close()
+
+
+class Server(BaseHTTPRequestHandler):
+    """Answers what its class says; an empty store of MLflow to whoever has the right password."""
+
+    code, body, authorization = 200, b"{}", ""
+
+    def do_GET(self) -> None:
+        allowed = self.authorization in ("", self.headers.get("Authorization")) or self.path == "/health"
+        self.send_response(self.code if allowed else 401)
+        self.end_headers()
+        self.wfile.write(self.body)
+
+    do_POST = do_GET
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+@contextmanager
+def served(**answer: object) -> Iterator[str]:
+    """The address, without its scheme, of a server that answers so."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), type("Answering", (Server,), answer)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+ENDPOINT = "API request to endpoint /api/2.0/mlflow/experiments/search failed with error code"
+
+
+@pytest.mark.parametrize("code", [401, 403, 404])
+def test_a_server_that_refuses(
+    code: int, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with served(code=code, body=b"not\nyou") as address:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://ann:sEcret@{address}")
+        check_lines(f"store http://ann:***@{address}: {ENDPOINT} {code} != 200. Response body: 'not you'", capsys)
+
+
+def test_a_server_that_has_no_time_is_asked_once(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with served(code=503, body=b"") as address:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://ann:sEcret@{address}")
+        assert main(["table"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: store http://ann:***@{address}: API request to http://ann:***@{address}/api")
+    assert "503" in error and "sEcret" not in error and error.count("\n") == 1
+    assert "MLFLOW_HTTP_REQUEST_MAX_RETRIES" not in os.environ
+
+
+def test_a_server_that_is_none_of_mlflow(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with served(body=b"<html>welcome</html>") as address:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://{address}")
+        assert main(["table"]) == 2
+        error = capsys.readouterr().err
+        assert error.startswith(f"error: store http://{address}: ") and "welcome" in error and error.count("\n") == 1
+
+
+def test_a_server_that_never_answers(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(database, "SERVER_SECONDS", 0.02)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        uri = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        check_lines(f"store {uri}: no answer (timed out)", capsys)
+
+
+def test_user_and_password_of_an_address_are_sent_by_every_command(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    right = f"Basic {b64encode(b'ann:sEcret').decode()}"
+    with served(authorization=right) as address:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://ann:sEcret@{address}")
+        for command in (["table"], ["list", "trials"], ["plot", "accuracy", "-o", "a.svg"]):
+            assert main(command) == 2
+            expected = f"error: no trial in the store http://ann:***@{address}: `python -m bench run` trains some\n"
+            assert capsys.readouterr().err == expected
+        assert main(["run", *SWEEP, "--seeds", "1", "--dry-run"]) == 0
+        counts = "2 trials: 0 done before, 2 to train; "
+        assert capsys.readouterr().err.splitlines()[-1] == f"{counts}store http://ann:***@{address}"
+
+
+def test_a_database_without_tables_is_a_store_to_be(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    uri = tables(folder / "a.db", "CREATE TABLE x (x)", "DROP TABLE x")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    store_check.check_writable(uri)
+    before = contents(folder)
+    assert main(["table"]) == 2
+    assert capsys.readouterr().err.startswith(f"error: no store at {uri}: `python -m bench run` makes one, ")
+    assert contents(folder) == before
+
+
+@pytest.mark.parametrize("name", ["a b.db", "50%.db", "a%20b.db", "a?b.db"])
+def test_blanks_and_signs_in_a_path(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """MLflow opens the file that we look at, in a folder with the same signs."""
+    (inner := folder / name.removesuffix(".db")).mkdir()
+    (inner / name).write_bytes(empty())
+    monkeypatch.chdir(inner)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{quote(name)}")
+    uri = store_uri()
+    assert store_check.exists(uri)
+    Store(uri).experiment("here")
+    assert [path.name for path in inner.iterdir() if path.suffix == ".db"] == [name]
+    with sqlite3.connect(inner / name) as connection:
+        assert ("here",) in connection.execute("SELECT name FROM experiments").fetchall()
+
+
+def test_a_half_written_change_of_a_killed_process_is_undone(folder: Path) -> None:
+    uri, copy = versioned(folder / "a.db", "1"), folder / "b.db"
+    with sqlite3.connect(folder / "a.db", isolation_level=None) as writer:
+        writer.execute("PRAGMA cache_size = 1")
+        writer.execute("BEGIN")
+        writer.execute("UPDATE alembic_version SET version_num = '2'")
+        writer.executemany("INSERT INTO experiments VALUES (?)", [("x" * 4000,)] * 50)
+        for suffix in ("", "-journal"):  # as they stand when a process is killed
+            copy.with_name(f"b.db{suffix}").write_bytes((folder / f"a.db{suffix}").read_bytes())
+        writer.execute("ROLLBACK")
+    assert database.version(f"sqlite:///{copy}") == "1"
+    assert database.version(uri) == "1"
+
+
+def test_an_error_that_nobody_foresaw_is_one_line(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (file := folder / "mlflow.db").write_bytes(empty())
+    with sqlite3.connect(file) as connection:
+        pages = connection.execute("SELECT rootpage FROM sqlite_master WHERE tbl_name = 'tags'").fetchall()
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+    connection.close()
+    with file.open("r+b") as database_file:
+        for (page,) in pages:
+            database_file.seek((page - 1) * size)
+            database_file.write(b"\xaa" * size)
+    for command in (["table"], ["export", "0123", "-o", "a.frz"], ["run", *SWEEP, "--seeds", "1", "--dry-run"]):
+        assert main(command) == 2
+        expected = f"error: store sqlite:///{file}: database disk image is malformed"
+        assert capsys.readouterr().err.splitlines()[-1] == expected
+
+
+def test_a_mistake_of_the_program_is_no_error_of_the_store(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "mlflow.db").write_bytes(empty())
+    monkeypatch.setattr("bench.results.frame.collect.tidy", lambda rows: rows["none"])
+    with pytest.raises(TypeError):
+        main(["table"])
