@@ -53,9 +53,9 @@ def run_tune(request: TuneRequest) -> int:
         from bench.storage.mlflow_store import Store
 
         Store(destination.uri).experiment(name)  # that of a deleted one
-    from bench.execution import asha, schedule
+    from bench.execution import asha, ray_process
 
-    schedule.start(request.address)
+    ray_process.start(request.address)
     chooser = Chooser(sweep, destination.uri, name, command_text())
     asha.run(
         missing,

@@ -19,7 +19,7 @@ import pytest
 
 from bench import names
 from bench.engine.member import Epoch
-from bench.execution import schedule
+from bench.execution import ray_process, schedule
 from bench.execution.worker import REPORT_SECONDS
 from bench.methods import Method
 from bench.trial.result import SweepError, TrialResult
@@ -80,9 +80,9 @@ class Ear:
 
 @pytest.fixture(scope="module", autouse=True)
 def ray() -> Iterator[None]:
-    schedule.start(None)
+    ray_process.start(None)
     yield
-    schedule.stop()
+    ray_process.stop()
 
 
 def run(packs: Sequence[Sequence[TrialSpec]], folder: Path, ear: Any, **options: Any) -> None:
@@ -187,7 +187,7 @@ DRIVER = """
 import sys, time
 from functools import partial
 from pathlib import Path
-from bench.execution import schedule
+from bench.execution import ray_process, schedule
 from tests.bench.execution.test_schedule import Ear, engine, spec
 
 def slow(pack, data, device):
@@ -205,7 +205,7 @@ class Loud(Ear):
     def finished(self, spec, result):
         print("finished", spec.seed, result.outcome, result.reason, flush=True)
 
-schedule.start(None)
+ray_process.start(None)
 packs = [[spec(seed)] for seed in range(20)]
 try:
     schedule.run(packs, slow, load, Loud(), cpus_per_trial=1, gpus_per_trial=0, address=None, max_retries=0)
@@ -256,5 +256,5 @@ def test_an_error_of_the_listener_ends_the_sweep(tmp_path: Path) -> None:
 def test_ray_starts_again_in_the_same_process() -> None:
     """Ray writes into the options it is given."""
     for _ in range(2):
-        schedule.stop()
+        ray_process.stop()
         assert schedule.slots(None, cpus_per_trial=1, gpus_per_trial=0) >= 1
