@@ -117,6 +117,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SweepError as error:
         _complain(str(error))
         return 1
+    except RuntimeError as error:
+        if "home directory" not in str(error):
+            raise
+        return _complain(f"no home folder is known, which MLflow and the cache need: HOME must name one ({error})")
     except BrokenPipeError:  # `… table | head`
         sys.stderr.close()
         return 0

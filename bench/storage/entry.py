@@ -16,7 +16,7 @@ from bench.trial.result import TrialResult
 from bench.trial.spec import TrialSpec
 
 FORMAT = 2  # raise it whenever an older version could no longer read a line
-SWEEP_NAME = re.compile(r"[\w\-. /:]{1,200}")  # a sweep's name is part of a tag's key: what MLflow takes there
+SWEEP_NAME = re.compile(f"[{names.SWEEP_NAME_CHARACTERS}]{{1,{names.SWEEP_NAME_LONGEST}}}")
 NETWORK_SUFFIX = ".frz"  # of a network's file
 READABLE = (1, FORMAT)  # formats; format 1 had no networks
 SPEC_FIELDS = ("dataset", "model", "method", "rate", "seed")
@@ -25,7 +25,7 @@ SPEC_FIELDS = ("dataset", "model", "method", "rate", "seed")
 def check_name(name: str) -> None:
     """Raise ValueError if a sweep cannot have this name."""
     if not SWEEP_NAME.fullmatch(name):
-        raise ValueError(f"name {name!r}: must be 1 to 200 letters, digits, spaces or - _ . / :")
+        raise ValueError(f"name {name!r}: must be 1 to {names.SWEEP_NAME_LONGEST} letters, digits, spaces or - _ . / :")
 
 
 @dataclass(frozen=True, kw_only=True)
