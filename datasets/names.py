@@ -17,7 +17,7 @@ def parse(name: str) -> tuple[Path, int]:
 
     Raises: DataError if PATH is no folder.
     """
-    match = re.fullmatch(r"folder:(.+?)(?:@([1-9]\d{0,3}))?", name)
+    match = re.fullmatch(r"folder:(.+?)(?:@([1-9]\d{0,3}))?", name, re.DOTALL)
     if match:
         folder = Path(os.path.normpath(home_resolved(Path(match[1]))))  # without "..": the last component is a name
         if folder.is_dir():

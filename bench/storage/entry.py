@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import posixpath
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -26,6 +27,14 @@ def check_name(name: str) -> None:
     """Raise ValueError if a sweep cannot have this name."""
     if not SWEEP_NAME.fullmatch(name):
         raise ValueError(f"name {name!r}: must be 1 to {names.SWEEP_NAME_LONGEST} letters, digits, spaces or - _ . / :")
+
+
+def check_new_name(name: str) -> None:
+    """Raise ValueError if a new sweep cannot have this name: MLflow refuses what is no path in its shortest form."""
+    check_name(name)
+    key = names.IN_SWEEP + name
+    if posixpath.normpath(key) != key:
+        raise ValueError(f"name {name!r}: must not end with /, nor have //, /./ or /../ in it")
 
 
 @dataclass(frozen=True, kw_only=True)
