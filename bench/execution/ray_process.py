@@ -90,8 +90,8 @@ def wait(address: str | None) -> None:
     in_time, error = current.ready.wait(CONNECT_SECONDS), current.error
     if in_time and error is None:
         return
-    reason = f"does not start: {one_line(error)}" if error else f"has not started within {CONNECT_SECONDS:.0f} s"
-    message = current.complaint(reason)
+    silence = f"has not {'answered' if address else 'started'} within {CONNECT_SECONDS:.0f} s"
+    message = current.complaint(f"does not start: {one_line(error)}" if error else silence)
     stop(0.0)
     raise SweepError(message) from error
 
