@@ -10,6 +10,17 @@ from pathlib import Path
 from uuid import uuid4
 
 
+def absolute(path: Path) -> Path:
+    """The path from the root folder on, with a home folder in the place of "~" or "~user".
+
+    Raises: ValueError if no such home folder is known.
+    """
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError as error:
+        raise ValueError(f"{path}: no home folder is known for {path.parts[0]}") from error
+
+
 def write_whole(file: Path, data: bytes) -> None:
     """Write a file that is there as a whole or not at all, also after a crash."""
     unfinished = file.with_name(f".{file.name}.{uuid4().hex}.part")

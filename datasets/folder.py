@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 
 from bench.datasets.cache.array_folder import Arrays
@@ -20,6 +21,7 @@ from bench.datasets.pictures import pixels_of, size_of
 from bench.datasets.row import DatasetRow
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")  # torchvision's
+NAMED = 3  # classes in an error
 ANNOTATIONS = "val/val_annotations.txt"  # a line per image: its name, its class and more, between tabs
 
 
@@ -98,7 +100,30 @@ def _held_out(folder: Path, classes: list[str]) -> list[str]:
             return _in_classes(folder, split, classes)
     if (folder / ANNOTATIONS).is_file():
         return [*_in_classes(folder, "val", _classes(folder, "val")), ANNOTATIONS]
-    raise DataError(f"{folder}: neither test/ nor val/ has the {len(classes)} folders of the classes in train/")
+    differences = "; ".join(_difference(folder, split, classes) for split in ("test", "val"))
+    raise DataError(
+        f"{folder}: neither test/ nor val/ has the {len(classes)} folders of the classes in train/: {differences}"
+    )
+
+
+def _difference(folder: Path, split: str, classes: list[str]) -> str:
+    """Which classes a split lacks, and which of its folders are none: "test/ lacks 'dog' and has 'dgo' (…)"."""
+    if not (folder / split).is_dir():
+        return f"there is no {split}/"
+    present = _classes(folder, split)
+    lacking = {name.casefold(): name for name in classes if name not in present}
+    others = [name for name in present if name not in classes]
+    close = {name: get_close_matches(name.casefold(), lacking, n=1) for name in others}
+    hints = {name: f"{name!r}" + "".join(f" (did you mean {lacking[c]!r}?)" for c in close[name]) for name in others}
+    parts = [f"lacks {_first([repr(name) for name in lacking.values()])}"] if lacking else []
+    parts += [f"has {_first(list(hints.values()))}, no class of train/"] if others else []
+    return f"{split}/ {' and '.join(parts)}"
+
+
+def _first(names: list[str]) -> str:
+    """The first of many names, and how many others there are."""
+    others = len(names) - NAMED
+    return ", ".join(names[:NAMED]) + (f" and {others} more" if others > 0 else "")
 
 
 def _classes(folder: Path, split: str) -> list[str]:

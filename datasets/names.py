@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from bench.datasets.errors import DataError
+from bench.disk import absolute as home_resolved
 
 PREFIX = "folder:"
 
@@ -16,11 +17,9 @@ def parse(name: str) -> tuple[Path, int]:
 
     Raises: DataError if PATH is no folder.
     """
-    match = re.fullmatch(r"folder:(.+?)(?:@([1-9]\d{0,3}))?", name)
+    match = re.fullmatch(r"folder:(.+?)(?:@([1-9]\d{0,3}))?", name, re.DOTALL)
     if match:
-        folder = Path(
-            os.path.normpath(Path(match[1]).expanduser().absolute())
-        )  # without "..": the last component is a name
+        folder = Path(os.path.normpath(home_resolved(Path(match[1]))))  # without "..": the last component is a name
         if folder.is_dir():
             return folder, int(match[2] or 0)
     raise DataError(f"data set {name!r}: must be folder:PATH or folder:PATH@SIDE, PATH a folder, SIDE 1 to 9999")

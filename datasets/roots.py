@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.datasets.errors import DataError
+from bench.disk import absolute
 
 if TYPE_CHECKING:
     from bench.datasets.row import DatasetRow
@@ -19,9 +20,9 @@ PROJECT = "freeze-or-prune"
 def data_root(root: Path | None = None) -> Path:
     """The absolute folder of the data: `root`, else BENCH_DATA_ROOT, else the user's cache folder."""
     if root is not None:
-        return root.expanduser().absolute()
+        return absolute(root)
     if named := os.environ.get("BENCH_DATA_ROOT"):
-        return Path(named).expanduser().absolute()
+        return absolute(Path(named))
     return _user_cache()
 
 
@@ -58,4 +59,5 @@ def folder_of(name: str, row: DatasetRow, root: Path | None) -> Path:
 def _user_cache() -> Path:
     from platformdirs import user_cache_path
 
-    return user_cache_path(PROJECT).absolute()
+    # Some versions leave "~" in the path if there is no home folder: a folder of that name must not be made.
+    return absolute(user_cache_path(PROJECT))

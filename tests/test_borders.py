@@ -31,7 +31,7 @@ LOWEST = (
 RESULTS = ("frame", "statistics", "tables", "plots", "page")  # the same of `bench.results`, which imports SHARED alone
 SHARED = {"bench.trial.protocol", *(f"bench.{name}" for name in LOWEST)}
 ONLY = {  # package -> the modules that may import it
-    "ray": {"bench.execution.schedule", "bench.execution.asha"},
+    "ray": {f"bench.execution.{name}" for name in ("ray_process", "schedule", "stopping", "asha")},
     "optuna": {"bench.execution.asha"},
     "mlflow": {"bench.storage.mlflow_store", "bench.results.frame.collect", "bench.results.frame.history"},
     "bench.results": {"bench.cli.results_commands"},
@@ -152,7 +152,7 @@ HEAVY = ("torch", "ray", "mlflow", "sklearn", "pandas", "matplotlib")
     [
         "from bench import methods, models, datasets; import bench.trial.sweep, bench.trial.spec",
         "import bench.cli.run, bench.storage.destinations, bench.storage.offline_folder, bench.storage.store_uri",
-        "import bench.execution.worker, bench.execution.ray_options",
+        "import bench.execution.worker, bench.execution.ray_options, bench.execution.ray_logs",
         "from bench import datasets; datasets.check('digits')",
         "from bench.cli.cli import main; main(['--help'])",
         "from bench.cli.cli import main; main(['run', '--help'])",

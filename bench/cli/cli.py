@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -111,6 +112,8 @@ for row in SPEED:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0 done, 1 some trials failed or diverged, 2 usage error."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a result with a "−" is written whatever the encoding of stdout has
+        sys.stdout.reconfigure(errors="backslashreplace")
     program = SCRIPT if Path(sys.argv[0]).stem == SCRIPT else "python -m bench"
     try:
         code = cli.main(args=arguments, prog_name=program, standalone_mode=False)
@@ -119,6 +122,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SweepError as error:
         _complain(str(error))
         return 1
+    except RuntimeError as error:
+        if "home directory" not in str(error):
+            raise
+        return _complain(f"no home folder is known, which MLflow and the cache need: HOME must name one ({error})")
     except BrokenPipeError:  # `… table | head`
         sys.stderr.close()
         return 0

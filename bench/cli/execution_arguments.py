@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bench.cli.requests.sweep import RunRequest, SweepRequest
 from bench.datasets.roots import checkpoint_root
+from bench.disk import absolute
 from bench.execution.execution import Execution
 from bench.messages import folded
 from bench.storage.files import files_at
@@ -77,7 +78,7 @@ def _storage(storage: str | None, address: str | None) -> str | None:
     if not storage:
         raise ValueError("storage '': must be a folder, or an address such as s3://BUCKET/FOLDER")
     if "://" not in storage:
-        folder = Path(storage).expanduser().absolute()
+        folder = absolute(Path(storage))
         check_folder(f"storage {storage}", folder)
         return str(folder)
     _check_bucket(storage)

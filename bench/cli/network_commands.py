@@ -16,7 +16,7 @@ from bench.cli.requests.networks import NARROWER, ExportRequest, NarrowRequest
 from bench.cli.store_commands import existing_store
 from bench.cli.verify_command import percent
 from bench.datasets.loader import Resident
-from bench.disk import write_whole
+from bench.disk import absolute, write_whole
 from bench.messages import one_of, say, usage_errors
 from bench.storage.mlflow_store import Store
 from bench.storage.store_uri import check_output
@@ -26,8 +26,8 @@ SHORTEST = 4  # characters of a run or run key that name a trial
 
 def export(request: ExportRequest) -> int:
     """Write the stored network of a trial to a file."""
-    file = request.output.expanduser().resolve()
     with usage_errors():
+        file = absolute(request.output).resolve()
         if request.data_root is not None and not request.value_dtype:
             raise ValueError("--data-root without --value-dtype: must be with it, to measure the accuracy")
         check_output(f"output {request.output}", file)

@@ -117,11 +117,12 @@ def write_plot(request: PlotRequest) -> int:
         filters = _filters(request)
         frame = stored_trials()
         from bench.results.frame.history import histories
-        from bench.results.plots.plot_page import write
         from bench.results.statistics.analysis import View
 
         view = View(metric=request.metric or METRICS[request.kind][0], **filters, classes=_classes(frame))
         figure = plot(frame, request.kind, view, partial(histories, existing_store()))
+        from bench.results.plots.plot_page import write
+
         write(figure, file)
     return 0
 

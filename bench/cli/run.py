@@ -18,7 +18,7 @@ from bench.messages import announced, counted, say, usage_errors
 from bench.methods import Method
 from bench.storage.choices import with_choices
 from bench.storage.destinations import FolderDestination, StoreDestination
-from bench.storage.entry import check_name
+from bench.storage.entry import check_new_name
 from bench.trial.result import Listener, TrialResult
 from bench.trial.spec import TrialSpec
 from bench.trial.sweep import Sweep
@@ -51,7 +51,7 @@ def _planned(request: RunRequest, sweep: Sweep) -> Plan:
     sweep = on_device(sweep, request.device)
     execution = read_execution(request, sweep.protocol["device"])
     name = request.name or sweep.default_name
-    check_name(name)
+    check_new_name(name)
     destination = StoreDestination() if request.offline is None else FolderDestination(request.offline)
     if request.tuned is not None:
         sweep = with_choices(sweep, request.tuned, destination)

@@ -15,7 +15,7 @@ from bench.execution.run import checked_data
 from bench.messages import announced, counted, one_line, say, usage_errors
 from bench.storage.choices import cells, choices, store_choice
 from bench.storage.destinations import StoreDestination
-from bench.storage.entry import check_name
+from bench.storage.entry import check_new_name
 from bench.trial.result import SweepError
 from bench.trial.search import read_search
 from bench.trial.spec import TrialSpec
@@ -39,7 +39,7 @@ def run_tune(request: TuneRequest) -> int:
             check_machine(request)
             gpus = read_gpus(request, wanted[0].device)
             name = request.name or sweep.default_name
-            check_name(name)
+            check_new_name(name)
             destination = StoreDestination()
             load = checked_data(request.dataset, request.data_root, request.address)
             destination.open()
@@ -53,9 +53,9 @@ def run_tune(request: TuneRequest) -> int:
         from bench.storage.mlflow_store import Store
 
         Store(destination.uri).experiment(name)  # that of a deleted one
-    from bench.execution import asha, schedule
+    from bench.execution import asha, ray_process
 
-    schedule.start(request.address)
+    ray_process.start(request.address)
     chooser = Chooser(sweep, destination.uri, name, command_text())
     asha.run(
         missing,

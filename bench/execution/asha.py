@@ -1,6 +1,6 @@
 """`tune`'s candidates on Ray Tune: per cell one Optuna search and one ASHA, with all cells on the workers side by side.
 
-This file and `bench.execution.schedule` are the only ones that import ray; this one alone imports optuna.
+This file alone imports optuna.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import os
 import pickle
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import optuna
 from ray import cloudpickle, tune
@@ -19,12 +19,16 @@ from ray.tune.search.optuna import OptunaSearch
 
 from bench import names
 from bench.engine.candidates import Candidate, specs_of, without_test
-from bench.execution.schedule import Stop, dumps, fit, loss, slots
+from bench.execution.schedule import dumps, fit, loss, slots
+from bench.execution.stopping import Stop
 from bench.execution.worker import Load, plug_ins
 from bench.search_path import checkout_last
 from bench.trial.result import Tried
 from bench.trial.search import Search
 from bench.trial.spec import TrialSpec
+
+if TYPE_CHECKING:
+    from bench.datasets.images import ImageData
 
 METRIC = "validation_accuracy"
 TIME = "epoch"
@@ -70,7 +74,7 @@ def run(
         reuse_actors=True,
     )
     events = _Callback(cells, search, on_cell_ended)
-    fit(trainable, {}, config, events, RETRIES, events.interrupt)
+    fit(trainable, {}, config, events, RETRIES, events.interrupt, address)
     if events.error is not None:
         raise events.error
 
@@ -80,8 +84,8 @@ class _Trainable(tune.Trainable):
 
     def setup(self, config: dict[str, Any], job: bytes = b"") -> None:
         checkout_last()
-        self._cells, self._search, load = pickle.loads(job)
-        self._data = without_test(load())
+        self._cells, self._search, self._load = pickle.loads(job)
+        self._data: ImageData | None = None
         self._candidate: Candidate | None = None
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -94,6 +98,8 @@ class _Trainable(tune.Trainable):
 
             cell: TrialSpec = self._cells[self.config[CELL]]
             torch.set_num_threads(cell.threads)
+            if self._data is None:  # not in `setup`, which is part of the start of a worker and must not take long
+                self._data = without_test(self._load())
             values = {name: self.config[name] for name in self._search.fields}
             self._candidate = Candidate(specs_of(cell, self._search, values), self._data, cell.device)
             self._epochs = cell.epochs

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import logging
+import shlex
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 ROOT = str(Path(__file__).parents[2])  # the folder that contains the package
+CONNECT_SECONDS = 60.0  # until Ray has started, or a cluster has answered; Ray itself gives up some steps after 30 s
+START_SECONDS = 100.0  # until a worker of it is up too; Ray would try for ever
 OBJECT_STORE_BYTES = 512 * 2**20  # only specs and results with their networks pass through; Ray's default is 30 %
 # Environment variables of the driver: an experiment that keeps no files, prints nothing and leaves signals alone.
 DRIVER_SWITCHES = {
@@ -36,13 +40,15 @@ def temporary_folder() -> str:
 
 def init_options(address: str | None, folder: str) -> dict[str, Any]:
     """The arguments of `ray.init`: to join the cluster at `address`, or for a new local Ray in `folder`."""
+    environment = {"env_vars": {**WORKER_VARIABLES}, "worker_process_setup_hook": _find_bench(ROOT)}
     options: dict[str, Any] = {
         "address": address or "local",  # not None, which joins whatever cluster Ray finds on this machine
         "log_to_driver": False,
         "logging_level": logging.CRITICAL,
-        "runtime_env": {"env_vars": {**WORKER_VARIABLES}, "worker_process_setup_hook": _find_bench(ROOT)},
+        "runtime_env": environment,
     }
     if address is None:
+        environment |= {"py_executable": shlex.quote(sys.executable)}  # Ray hands its own, unquoted, to a shell
         options |= {"_temp_dir": folder, "include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
     return options
 

@@ -77,9 +77,9 @@ def checked_data(name: str, data_root: Path | None, address: str | None = None) 
 def start_ray(execution: Execution) -> None:
     """Have Ray start in the background, where it is needed and not already on its way."""
     if execution.executor == "ray":
-        from bench.execution import schedule
+        from bench.execution import ray_process
 
-        schedule.start(execution.address)
+        ray_process.start(execution.address)
 
 
 def open_destination(plan: Plan) -> Mapping[str, str]:

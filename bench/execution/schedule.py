@@ -1,19 +1,15 @@
 """Schedule packs of trials with Ray Tune: one Tune trial per pack, workers reused, nothing of Ray's on the terminal.
 
-This file and `bench.execution.asha` are the only ones that import ray. Results reach the driver through Ray; workers
-write nothing.
+Results reach the driver through Ray; workers write nothing.
 """
 
 from __future__ import annotations
 
-import atexit
 import copyreg
 import importlib
 import os
-import shutil
 import sys
 import tempfile
-import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -22,61 +18,14 @@ from typing import Any
 import ray
 from ray import cloudpickle, tune
 
+from bench.execution import ray_process
 from bench.execution.events import Events, interrupts
-from bench.execution.ray_options import DRIVER_SWITCHES, init_options, temporary_folder
+from bench.execution.stopping import FirstWorker, Stop
 from bench.execution.worker import Job, Load, TrainEpochs, Worker, plug_ins
 from bench.messages import one_line
 from bench.search_path import checkout_last
 from bench.trial.result import Listener, SweepError
 from bench.trial.spec import TrialSpec
-
-
-class _Ray(threading.Thread):
-    """Starts Ray, and lives as long as Ray does: Linux kills Ray's processes when the thread that started them ends."""
-
-    current: _Ray | None = None
-
-    def __init__(self, address: str | None) -> None:
-        super().__init__(daemon=True, name="ray")
-        self.address = address
-        self.folder = ""
-        self.error: BaseException | None = None
-        self.ready, self.over = threading.Event(), threading.Event()
-
-    def run(self) -> None:
-        try:
-            self._connect()
-        except BaseException as error:
-            self.error = error
-        self.ready.set()
-        self.over.wait()
-
-    def _connect(self) -> None:
-        if self.address is None:
-            self.folder = temporary_folder()
-        # Ray prints a message for each lost worker whatever `log_to_driver` says; its debugger's switch stops that.
-        ray._private.worker._worker_logs_enabled = False
-        ray.init(**init_options(self.address, self.folder))
-
-
-def start(address: str | None) -> None:
-    """Start a local Ray in the background, or join the cluster at `address`; returns at once. Idempotent."""
-    if _Ray.current is None:
-        os.environ.update(DRIVER_SWITCHES)
-        _Ray.current = _Ray(address)
-        _Ray.current.start()
-        atexit.register(stop)
-
-
-def stop() -> None:
-    """Stop the local Ray, or leave the cluster, and remove Ray's temporary folder."""
-    if (current := _Ray.current) is not None:
-        current.ready.wait()
-        ray.shutdown()
-        current.over.set()
-        if current.folder:
-            shutil.rmtree(current.folder, ignore_errors=True)
-        _Ray.current = None
 
 
 def run(
@@ -93,7 +42,7 @@ def run(
     """Train every pack on Ray's workers and tell `listener`, in this process, what happens.
 
     A pack whose worker is lost is trained again up to `max_retries` times; then its trials are reported as failed.
-    Ray keeps running for the next call, until `stop` or the end of the process.
+    Ray keeps running for the next call, until `ray_process.stop` or the end of the process.
     Raises: SweepError if Ray does not start, or no machine can hold a trial; KeyboardInterrupt soon after SIGINT or
     SIGTERM, after all results finished by then are delivered; whatever the listener raises.
     """
@@ -111,7 +60,8 @@ def run(
     )
     events = Events(packs, listener)
     space = {"pack": tune.grid_search(list(range(len(packs))))}
-    fit(trainable, space, tune.TuneConfig(reuse_actors=True), _Callback(events), max_retries, events.interrupt)
+    config = tune.TuneConfig(reuse_actors=True)
+    fit(trainable, space, config, _Callback(events), max_retries, events.interrupt, address)
     if events.error is not None:
         raise events.error
 
@@ -123,8 +73,13 @@ def fit(
     callback: tune.Callback,
     max_retries: int,
     interrupt: Callable[[], None],
+    address: str | None,
 ) -> None:
-    """Have Tune train a space to its end, or until the callback raises Stop; calls `interrupt` at a signal."""
+    """Have Tune train a space to its end, or until the callback raises Stop; calls `interrupt` at a signal.
+
+    Raises: SweepError if no worker comes up.
+    """
+    first_worker = FirstWorker(address)
     with tempfile.TemporaryDirectory(prefix="bench-tune-") as folder, interrupts(interrupt):
         retries = tune.FailureConfig(max_failures=max_retries)
         nothing_saved = tune.CheckpointConfig(checkpoint_at_end=False)  # else a worker saves after every trial
@@ -134,7 +89,7 @@ def fit(
             tune_config=config,
             run_config=tune.RunConfig(
                 storage_path=folder,
-                callbacks=[callback],
+                callbacks=[callback, first_worker],
                 verbose=0,
                 failure_config=retries,
                 checkpoint_config=nothing_saved,
@@ -143,7 +98,9 @@ def fit(
         try:
             tuner.fit()
         except Stop:
-            stop()  # or the workers would continue to train
+            ray_process.stop()  # or the workers would continue to train
+            if first_worker.error:
+                raise SweepError(first_worker.error) from None
 
 
 def slots(address: str | None, *, cpus_per_trial: float, gpus_per_trial: float) -> int:
@@ -151,7 +108,7 @@ def slots(address: str | None, *, cpus_per_trial: float, gpus_per_trial: float) 
 
     Raises: SweepError if Ray does not start, or no machine can hold one.
     """
-    _await_ray(address)
+    ray_process.wait(address)
     needs, slots_of_all = {"CPU": cpus_per_trial, "GPU": gpus_per_trial}, 0
     for node in ray.nodes():  # type: ignore[no-untyped-call]
         resources = node["Resources"] if node["Alive"] else {}
@@ -161,15 +118,6 @@ def slots(address: str | None, *, cpus_per_trial: float, gpus_per_trial: float) 
             f"a trial asks for {cpus_per_trial:g} CPU and {gpus_per_trial:g} GPU: no machine of Ray's has them"
         )
     return slots_of_all
-
-
-def _await_ray(address: str | None) -> None:
-    start(address)
-    assert _Ray.current is not None
-    _Ray.current.ready.wait()
-    if (error := _Ray.current.error) is not None:
-        stop()
-        raise SweepError(f"Ray at {address or 'this machine'} does not start: {one_line(error)}") from error
 
 
 def dumps(value: Any) -> bytes:
@@ -208,10 +156,6 @@ class _Trainable(tune.Trainable):
     def step(self) -> dict[str, Any]:
         report = self._worker.train(self.config["pack"])
         return {"report": report, "done": report.done}
-
-
-class Stop(BaseException):
-    """Ends Tune's loop at once: at an Exception Tune would wait for every worker's current step."""
 
 
 class _Callback(tune.Callback):

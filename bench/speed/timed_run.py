@@ -82,9 +82,9 @@ def _run(link: Connection, sweep: Sweep, check: Callable[[], Load], display: Dis
         ended = open_destination(plan)
         train_missing(plan, plan.trials, ended, display)
     finally:
-        from bench.execution import schedule
+        from bench.execution import ray_process
 
-        schedule.stop()  # a process of multiprocessing's ends without asking atexit
+        ray_process.stop()  # a process of multiprocessing's ends without asking atexit
     if destination.timed is not None:
         link.send((destination.timed.results, destination.timed.writes))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import posixpath
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -16,7 +17,7 @@ from bench.trial.result import TrialResult
 from bench.trial.spec import TrialSpec
 
 FORMAT = 2  # raise it whenever an older version could no longer read a line
-SWEEP_NAME = re.compile(r"[\w\-. /:]{1,200}")  # a sweep's name is part of a tag's key: what MLflow takes there
+SWEEP_NAME = re.compile(f"[{names.SWEEP_NAME_CHARACTERS}]{{1,{names.SWEEP_NAME_LONGEST}}}")
 NETWORK_SUFFIX = ".frz"  # of a network's file
 READABLE = (1, FORMAT)  # formats; format 1 had no networks
 SPEC_FIELDS = ("dataset", "model", "method", "rate", "seed")
@@ -25,7 +26,15 @@ SPEC_FIELDS = ("dataset", "model", "method", "rate", "seed")
 def check_name(name: str) -> None:
     """Raise ValueError if a sweep cannot have this name."""
     if not SWEEP_NAME.fullmatch(name):
-        raise ValueError(f"name {name!r}: must be 1 to 200 letters, digits, spaces or - _ . / :")
+        raise ValueError(f"name {name!r}: must be 1 to {names.SWEEP_NAME_LONGEST} letters, digits, spaces or - _ . / :")
+
+
+def check_new_name(name: str) -> None:
+    """Raise ValueError if a new sweep cannot have this name: MLflow refuses what is no path in its shortest form."""
+    check_name(name)
+    key = names.IN_SWEEP + name
+    if posixpath.normpath(key) != key:
+        raise ValueError(f"name {name!r}: must not end with /, nor have //, /./ or /../ in it")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 
 from bench import names
-from bench.disk import write_whole
+from bench.disk import absolute, write_whole
 from bench.methods import Method
 from bench.storage.entry import (
     NETWORK_SUFFIX,
@@ -129,7 +129,7 @@ class OfflineFolder:
 
     def __init__(self, folder: Path) -> None:
         """Raises ValueError if the folder cannot be written, or holds anything but entries."""
-        self.path = folder.expanduser().absolute()
+        self.path = absolute(folder)
         self.label = f"offline folder {self.path}"
         check_folder(self.label, self.path)
         self.entries = read(self.path) if self.path.exists() else []

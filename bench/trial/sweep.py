@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
+from bench import names
 from bench.canonical import key_of
 from bench.datasets import label, row_of
 from bench.messages import counted, nearest
@@ -47,7 +49,7 @@ class Sweep:
     @property
     def default_name(self) -> str:
         """What the sweep is called if nobody named it: "mnist-lenet-5-caffe"."""
-        return f"{self.protocol['dataset']}-{self.protocol['model']}".replace("@", "-")
+        return _sweep_name(self.protocol["dataset"], self.protocol["model"])
 
     def grid(self) -> str:
         """The shape of the sweep in a line: "grid: 2 methods × 5 rates × 5 seeds + dense × 5 seeds = 55 trials"."""
@@ -79,6 +81,16 @@ class Sweep:
     def name_of(self, method: Method) -> str:
         """The name the tables print."""
         return next((name for name, m in self.methods.items() if m == method), "dense")
+
+
+def _sweep_name(dataset: str, model: str) -> str:
+    """A name that a sweep can have, whatever a folder of images is called. It may be that of another data set's sweep.
+
+    >>> _sweep_name("folder:my data (v2)@64", "resnet20"), len(_sweep_name("folder:" + 255 * "x", "resnet20"))
+    ('folder:my data -v2--64-resnet20', 200)
+    """
+    legal = re.sub(f"[^{names.SWEEP_NAME_CHARACTERS}]", "-", dataset)
+    return f"{legal[: names.SWEEP_NAME_LONGEST - len(model) - 1]}-{model}"
 
 
 def data_and_model(dataset: str, model: str | None, initialiser: str) -> dict[str, str]:

@@ -7,4 +7,5 @@ method_record  a method's record, parsed once
 sections       trials that differ in method, rate and seed only; nothing else is ever merged
 words          numbers and nouns as text
 errors         the errors of a choice that is not among the known ones
+back_end       matplotlib imported whatever back end MPLBACKEND names
 """

@@ -76,12 +76,12 @@ def _legible(name: str, shown: Sequence[Analysis], view: View) -> View:
 
 def _picture(frame: pd.DataFrame, name: str, view: View, histories: Histories, stem: str) -> Picture | None:
     """A plot of its own metric, if the store has what it shows."""
-    from bench.results.plots.plot_page import written
-
     try:
         figure = plot(frame, name, replace(view, metric=METRICS[name][0], published=False), histories)
     except ValueError:  # nothing to show
         return None
+    from bench.results.plots.plot_page import written
+
     stream = io.BytesIO()
     written(figure, stream)
     return Picture(PLOTS[name], f"{stem}-{name}.svg", stream.getvalue())

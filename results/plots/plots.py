@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from bench import metrics, names
+from bench.results.frame.back_end import import_matplotlib
 from bench.results.frame.errors import unknown
 from bench.results.frame.sections import is_plain
 from bench.results.statistics.analysis import View, analyses
@@ -61,6 +62,7 @@ def plot(frame: pd.DataFrame, name: str, view: View, histories: Histories) -> Fi
     shown = excerpts(frame, view)
     if not any(excerpt.drawn for excerpt in shown):
         raise ValueError(f"plot {name}: no trial shown has the figure {view.metric}")
+    import_matplotlib()
     import matplotlib
 
     from bench.results.plots import accuracy_plot, difference_plot, gradient_plot, rank_plot, storage_plot

@@ -16,6 +16,7 @@ import pandas as pd
 from scipy import stats as scipy_stats
 
 from bench.messages import counted
+from bench.results.frame.back_end import import_matplotlib
 from bench.results.frame.collect import DENSE
 from bench.results.frame.errors import metric_of
 from bench.results.frame.sections import is_plain, labels
@@ -71,6 +72,7 @@ class Ranking:
     @property
     def nemenyi(self) -> pd.DataFrame:
         """Label × label: p of Nemenyi's test (1963) of two mean ranks, adjusted for all pairs of the methods shown."""
+        import_matplotlib()
         import scikit_posthocs  # it imports matplotlib, which a table does not need
 
         return pd.DataFrame(scikit_posthocs.posthoc_nemenyi_friedman(self.ranks))

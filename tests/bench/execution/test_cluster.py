@@ -16,7 +16,7 @@ from small_trials import images, spec
 from bench import names
 from bench.engine.member import Epoch
 from bench.engine.train import train
-from bench.execution import schedule
+from bench.execution import ray_process, schedule
 from bench.storage.checkpoint import Checkpoints
 from bench.trial.result import TrialResult
 from bench.trial.spec import TrialSpec
@@ -96,7 +96,7 @@ def test_a_lost_node_costs_its_running_trials_alone(cluster: Cluster, tmp_path: 
             address=cluster.address, max_retries=1,
         )  # fmt: skip
     finally:
-        schedule.stop()
+        ray_process.stop()
     nodes = trained(folder)
     assert sorted(nodes) == [(seed, epoch) for seed in range(4) for epoch in range(9)]
     assert len({node for trained_on in nodes.values() for node in trained_on}) == 3

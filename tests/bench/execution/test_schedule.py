@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -19,7 +21,7 @@ import pytest
 
 from bench import names
 from bench.engine.member import Epoch
-from bench.execution import schedule
+from bench.execution import ray_process, schedule
 from bench.execution.worker import REPORT_SECONDS
 from bench.methods import Method
 from bench.trial.result import SweepError, TrialResult
@@ -80,9 +82,9 @@ class Ear:
 
 @pytest.fixture(scope="module", autouse=True)
 def ray() -> Iterator[None]:
-    schedule.start(None)
+    ray_process.start(None)
     yield
-    schedule.stop()
+    ray_process.stop()
 
 
 def run(packs: Sequence[Sequence[TrialSpec]], folder: Path, ear: Any, **options: Any) -> None:
@@ -187,7 +189,7 @@ DRIVER = """
 import sys, time
 from functools import partial
 from pathlib import Path
-from bench.execution import schedule
+from bench.execution import ray_process, schedule
 from tests.bench.execution.test_schedule import Ear, engine, spec
 
 def slow(pack, data, device):
@@ -205,7 +207,7 @@ class Loud(Ear):
     def finished(self, spec, result):
         print("finished", spec.seed, result.outcome, result.reason, flush=True)
 
-schedule.start(None)
+ray_process.start(None)
 packs = [[spec(seed)] for seed in range(20)]
 try:
     schedule.run(packs, slow, load, Loud(), cpus_per_trial=1, gpus_per_trial=0, address=None, max_retries=0)
@@ -253,8 +255,54 @@ def test_an_error_of_the_listener_ends_the_sweep(tmp_path: Path) -> None:
     assert len(ear.results) == 1
 
 
-def test_ray_starts_again_in_the_same_process() -> None:
-    """Ray writes into the options it is given."""
-    for _ in range(2):
-        schedule.stop()
-        assert schedule.slots(None, cpus_per_trial=1, gpus_per_trial=0) >= 1
+def interpreter(pack: Sequence[TrialSpec], data: Any, device: str) -> Iterator[TrialResult]:
+    """Says which Python trains."""
+    yield TrialResult(run_key=pack[0].run_key, outcome=names.DONE, tags={"python": sys.executable})
+
+
+def test_workers_start_from_any_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From one with every character that a shell knows. Ray starts again in this process, with options of its own."""
+    prefix = tmp_path / "O'Brien's \"Projects\" $HOME;(a)|<b>&#!*?[c]~`d`\\e\n%20 é"
+    prefix.symlink_to(sys.prefix)
+    monkeypatch.setattr(sys, "executable", str(prefix / Path(sys.executable).relative_to(sys.prefix)))
+    ray_process.stop()
+    ear, settings = Ear(), {"cpus_per_trial": 1, "gpus_per_trial": 0, "address": None, "max_retries": 0}
+    schedule.run([[spec(0)]], interpreter, partial(load, str(tmp_path)), ear, **settings)  # type: ignore[arg-type]
+    assert ear.results[0].tags == {"python": sys.executable}
+
+
+def test_a_start_without_a_worker_ends_with_its_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray starts a worker by bash; this one is broken."""
+    shell = tmp_path / "bash"
+    shell.write_text("#!/bin/sh\necho no shell today >&2\nexit 1\n")
+    shell.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setattr(ray_process, "START_SECONDS", 10.0)
+    ray_process.stop()
+    with pytest.raises(SweepError) as caught:
+        run([[spec(0)]], tmp_path, ear := Ear())
+    reason = r"Ray at this machine has started no worker within \d+ s; raylet\.err: no shell today"
+    assert re.fullmatch(reason, str(caught.value))
+    assert ear == Ear()
+
+
+MUTE = """
+import sys
+from bench.execution import ray_process
+from bench.trial.result import SweepError
+
+ray_process.CONNECT_SECONDS = 1.0
+try:
+    ray_process.wait(sys.argv[1])
+except SweepError as error:
+    print(error)
+"""
+
+
+def test_a_cluster_that_does_not_answer() -> None:
+    """Something listens there and says nothing; Ray would try for ever."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        address = f"127.0.0.1:{listening.getsockname()[1]}"
+        done = subprocess.run([sys.executable, "-c", MUTE, address], capture_output=True, text=True, timeout=60)
+    assert done.stdout.startswith(f"Ray at {address} has not answered within 1 s; the logs of its machines may say why")
+    assert done.returncode == 0
