@@ -1,0 +1,139 @@
+"""What a method's code reads, and what of that does not follow from its source: the state that enters the run key."""
+
+from __future__ import annotations
+
+import dis
+import inspect
+import os
+import sys
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+from bench.methods.identity.files import Namespace, file_of, is_users, packages_of, with_imports
+from bench.methods.identity.plain import PLAIN_WORDS, described, function_of
+from bench.methods.identity.syntax import codes, definitions
+from bench.methods.identity.written import fixed, fixed_attribute, other_defaults, syntax_of
+
+GENERATED = ("__init__", "__repr__", "__eq__", "__hash__", "__setattr__", "__delattr__", "__replace__")  # by dataclass
+OUTSIDE = (os.environ, os.getenv, sys.argv)  # another for every process
+
+
+class Reach:
+    """Collects, from the classes and the criterion of a method, its further sources, and the values that are in none.
+
+    A value is noted if another run of the same source could find another one there.
+    """
+
+    def __init__(self, pieces: Sequence[Any]) -> None:
+        self.sources: dict[str, bytes] = {}  # file, or name of what is in none -> content
+        self.state: list[list[Any]] = []
+        self._seen: set[int | tuple[int, str]] = set()
+        self._packages = packages_of(pieces)
+
+    def function(self, function: FunctionType, given: Collection[str] = (), *, is_piece: bool = False) -> None:
+        """Walk a function; `given` are the parameters that always get a value."""
+        if id(function) in self._seen:
+            return
+        self._seen.add(id(function))
+        for cell in function.__closure__ or ():  # of what a decorator made
+            if isinstance(content := _content_of(cell), FunctionType):
+                self.function(content)
+        namespace, code = function.__globals__, function.__code__
+        if not is_users(namespace, self._packages):
+            return
+        syntax = syntax_of(function)
+        if (file := file_of(namespace)) is not None:
+            with_imports(file, str(namespace.get("__package__") or ""), self._packages, self.sources)
+        else:
+            self.sources.setdefault(f"{code.co_qualname}:{code.co_filename}", inspect.getsource(function).encode())
+        if is_piece and len(definitions(syntax, code.co_qualname)) > 1:
+            self._note(namespace, code.co_qualname, code.co_firstlineno)
+        for name, value in other_defaults(function, syntax):
+            if name not in given:
+                self._note(namespace, f"{code.co_qualname}({name}=…)", value)
+        self._globals(code, namespace)
+
+    def owner(self, owner: type, *, is_piece: bool = False) -> None:
+        """Walk a class; of one that is a piece of the method, the attributes must be what its body says."""
+        module = sys.modules.get(owner.__module__)
+        namespace = vars(module) if module else {}
+        if id(owner) in self._seen or not is_users(namespace, self._packages):
+            return
+        self._seen.add(id(owner))
+        for name, value in vars(owner).items():
+            function = function_of(value)
+            if function is not None and _is_of(function, owner, name):
+                self.function(function, is_piece=is_piece)
+            elif is_piece and not (
+                name in GENERATED
+                or (name.startswith(("__", "_abc_")) and function is None)
+                or fixed_attribute(owner, name, value, namespace)
+            ):
+                self._note(namespace, f"{owner.__qualname__}.{name}", value)
+
+    def _globals(self, code: CodeType, namespace: Namespace) -> None:
+        """Visit every global that a code reads."""
+        for inner in (code, *codes(code)):
+            instructions = list(dis.get_instructions(inner))
+            attributes = {i.argval for i in instructions if i.opname in ("LOAD_ATTR", "LOAD_METHOD")}
+            for name in sorted({i.argval for i in instructions if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")}):
+                if name in namespace and not name.startswith("__"):
+                    self._visit(namespace, name, attributes)
+
+    def _visit(self, namespace: Namespace, name: str, attributes: Collection[str]) -> None:
+        value = namespace[name]
+        if isinstance(value, ModuleType):
+            self._visit_module(value, attributes)
+            return
+        if any(value is outside for outside in OUTSIDE):
+            raise ValueError(f"{name} is read by a method: what it depends on must be its fields")
+        if (id(namespace), name) in self._seen:
+            return
+        self._seen.add((id(namespace), name))
+        if not fixed(namespace, name, value, self._packages):
+            self._note(namespace, name, value)
+        if (function := function_of(value)) is not None:
+            self.function(function)
+        elif isinstance(value, type):
+            self.owner(value)
+
+    def _visit_module(self, module: ModuleType, attributes: Collection[str]) -> None:
+        """Visit what a code may read of a module."""
+        namespace = vars(module)
+        if is_users(namespace, self._packages):
+            if (file := file_of(namespace)) is not None:
+                with_imports(file, str(namespace.get("__package__") or ""), self._packages, self.sources)
+        elif module not in (os, sys):
+            return
+        else:
+            attributes = {*attributes} & {"environ", "getenv", "argv"}
+        for attribute in sorted({*attributes} & namespace.keys()):
+            if not attribute.startswith("__"):
+                self._visit(namespace, attribute, attributes)
+
+    def _note(self, namespace: Namespace, name: str, value: object) -> None:
+        """Add a value that the source does not fix to the state."""
+        file = Path(str(namespace.get("__file__", ""))).name
+        try:
+            self.state.append([file, name, described(value)])
+        except TypeError:
+            of_file = f" of {file}" if file else ""
+            raise ValueError(
+                f"{name}{of_file} is a {type(value).__name__}: what a method reads must follow from its source, or be"
+                f" {PLAIN_WORDS}; parameters are fields of the method"
+            ) from None
+
+
+def _is_of(function: FunctionType, owner: type, name: str) -> bool:
+    """Whether a function is defined in the body of a class under this name."""
+    free = {*function.__code__.co_freevars} - {"__class__"}
+    return not free and function.__code__.co_qualname == f"{owner.__qualname__}.{name}"
+
+
+def _content_of(cell: Any) -> object:
+    try:
+        return cell.cell_contents
+    except ValueError:  # empty
+        return None
