@@ -19,6 +19,7 @@ from bench.methods.types import Background, Control, Scope
 Method = Any  # of `bench.methods.base`, which imports this file
 FROZEN_ONLY = ("redraw", "sign", "mean")  # controls of what frozen weights hold
 IDENTIFIED = "_identified"  # attribute of a method that was checked: a worker cannot look at its source again
+RESERVED = ("source", "select", "parameters", "record")  # no names of further fields
 LONGEST = 4000  # characters of a method's fields: the store keeps a trial's record as one text
 
 
@@ -137,13 +138,15 @@ def _lines(piece: Any) -> bytes:
 
 
 def _check_classes(owner: type) -> None:
-    """A class whose annotations are no fields has class attributes that look like fields."""
-    for c in owner.__mro__:
-        names = [n for n, hint in vars(c).get("__annotations__", {}).items() if "ClassVar" not in str(hint)]
-        if names and issubclass(c, _base(owner)) and "__dataclass_params__" not in vars(c):
-            raise ValueError(
-                f"{c.__name__}: must be decorated with @dataclass(frozen=True, kw_only=True); {names[0]} is no field"
-            )
+    """Raise ValueError if the fields of a class are not all that its annotations promise."""
+    base = _base(owner)
+    for c in owner.__mro__[: owner.__mro__.index(base)]:
+        names = [name for name, hint in vars(c).get("__annotations__", {}).items() if "ClassVar" not in str(hint)]
+        if taken := [name for name in names if name in RESERVED]:
+            raise ValueError(f"field {taken[0]} of {c.__name__}: must have another name; Method has one")
+        if names and issubclass(c, base) and "__dataclass_params__" not in vars(c):
+            how = "must be decorated with @dataclass(frozen=True, kw_only=True)"
+            raise ValueError(f"{c.__name__}: {how}, or its {names[0]} is no field")
     if not owner.__dataclass_params__.eq or any(not f.compare for f in fields(owner)):  # type: ignore[attr-defined]
         raise ValueError(f"{owner.__name__}: every field must be compared, without eq=False or compare=False")
 
