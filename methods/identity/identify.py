@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import linecache
+import sys
 from dataclasses import fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +14,7 @@ from types import FunctionType
 from typing import Any, get_args
 
 from bench.methods.identity.files import foreign
-from bench.methods.identity.plain import PLAIN_WORDS, is_plain
+from bench.methods.identity.plain import PLAIN_WORDS, function_of, is_plain
 from bench.methods.identity.reach import Reach
 from bench.methods.types import Background, Control, Scope
 
@@ -131,16 +133,20 @@ def _source(piece: Any) -> bytes:
 def _lines(piece: Any) -> bytes:
     try:
         return inspect.getsource(piece).encode()
-    except (TypeError, OSError):
-        raise ValueError(
-            f"{piece.__qualname__} has no source: must be defined in a file or in the cell of a notebook"
-        ) from None
+    except (TypeError, OSError):  # Python finds no class of a notebook; the cell is that of its methods
+        functions = [f for f in map(function_of, vars(piece).values()) if f and f.__module__ == piece.__module__]
+        lines = [line for f in functions[:1] for line in linecache.getlines(f.__code__.co_filename)]
+    if not lines:
+        raise ValueError(f"{piece.__qualname__} has no source: must be defined in a file or in the cell of a notebook")
+    return "".join(lines).encode()
 
 
 def _check_classes(owner: type) -> None:
     """Raise ValueError if the fields of a class are not all that its annotations promise."""
     base = _base(owner)
     for c in owner.__mro__[: owner.__mro__.index(base)]:
+        if not foreign(c) and getattr(sys.modules.get(c.__module__), c.__qualname__, None) is not c:
+            raise ValueError(f"{c.__name__}: its __module__ {c.__module__} must be the module that defines it")
         names = [name for name, hint in vars(c).get("__annotations__", {}).items() if "ClassVar" not in str(hint)]
         if taken := [name for name in names if name in RESERVED]:
             raise ValueError(f"field {taken[0]} of {c.__name__}: must have another name; Method has one")
@@ -171,7 +177,7 @@ def _check_attributes(method: Method) -> None:
 
 def _base(owner: type) -> Any:
     """The class Method, of which every method's class is one."""
-    return next(c for c in owner.__mro__ if c.__module__ == "bench.methods.base")
+    return next(c for c in reversed(owner.__mro__) if c.__module__ == "bench.methods.base")
 
 
 def _json(value: object) -> str:

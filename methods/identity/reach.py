@@ -12,11 +12,14 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from bench.methods.identity.files import Namespace, file_of, is_users, packages_of, with_imports
-from bench.methods.identity.plain import PLAIN_WORDS, described, function_of
+from bench.methods.identity.plain import PLAIN_WORDS, described, function_of, is_plain
 from bench.methods.identity.syntax import codes, definitions
-from bench.methods.identity.written import fixed, fixed_attribute, other_defaults, syntax_of
+from bench.methods.identity.written import fixed, fixed_attribute, is_of, other_defaults, syntax_of
 
-GENERATED = ("__init__", "__repr__", "__eq__", "__hash__", "__setattr__", "__delattr__", "__replace__")  # by dataclass
+GENERATED = (  # by dataclass
+    "__init__", "__repr__", "__eq__", "__hash__", "__setattr__", "__delattr__", "__replace__", "__getstate__",
+    "__setstate__",
+)  # fmt: skip
 OUTSIDE = (os.environ, os.getenv, sys.argv)  # another for every process
 
 
@@ -56,7 +59,7 @@ class Reach:
         self._globals(code, namespace)
 
     def owner(self, owner: type, *, is_piece: bool = False) -> None:
-        """Walk a class; of one that is a piece of the method, the attributes must be what its body says."""
+        """Walk a class: what its body does not say is noted; of one that is no piece of the method, if it is plain."""
         module = sys.modules.get(owner.__module__)
         namespace = vars(module) if module else {}
         if id(owner) in self._seen or not is_users(namespace, self._packages):
@@ -64,13 +67,12 @@ class Reach:
         self._seen.add(id(owner))
         for name, value in vars(owner).items():
             function = function_of(value)
-            if function is not None and _is_of(function, owner, name):
+            if function is not None and is_of(function, owner, name):
                 self.function(function, is_piece=is_piece)
-            elif is_piece and not (
-                name in GENERATED
-                or (name.startswith(("__", "_abc_")) and function is None)
-                or fixed_attribute(owner, name, value, namespace)
-            ):
+                continue
+            if function is not None and name not in GENERATED:  # of a decorator
+                self.function(function)
+            if _counts(name, value, is_piece=is_piece) and not fixed_attribute(owner, name, value, namespace):
                 self._note(namespace, f"{owner.__qualname__}.{name}", value)
 
     def _globals(self, code: CodeType, namespace: Namespace) -> None:
@@ -126,10 +128,11 @@ class Reach:
             ) from None
 
 
-def _is_of(function: FunctionType, owner: type, name: str) -> bool:
-    """Whether a function is defined in the body of a class under this name."""
-    free = {*function.__code__.co_freevars} - {"__class__"}
-    return not free and function.__code__.co_qualname == f"{owner.__qualname__}.{name}"
+def _counts(name: str, value: object, *, is_piece: bool) -> bool:
+    """Whether an attribute of a class can change what a method does, and is not what Python makes of every class."""
+    if not is_piece:
+        return is_plain(value) and not name.startswith("_")
+    return name not in GENERATED and (not name.startswith(("__", "_abc_")) or function_of(value) is not None)
 
 
 def _content_of(cell: Any) -> object:

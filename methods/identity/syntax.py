@@ -1,6 +1,7 @@
 """A source file as syntax: what binds a name, which code a function has, and what follows from the source alone."""
 
 from __future__ import annotations
+import __future__
 
 import ast
 import builtins
@@ -23,6 +24,7 @@ IMPURE_ATTRIBUTES = frozenset({  # of the modules above: random numbers, files, 
     "randint_like", "load", "loadtxt", "genfromtxt", "fromfile", "from_file", "memmap", "initial_seed", "seed", "cuda",
     "get_num_threads", "get_rng_state", "hub",
 })  # fmt: skip
+FUTURE = sum({getattr(__future__, name).compiler_flag for name in __future__.all_feature_names} - {0, 0x10})
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 
@@ -32,6 +34,7 @@ class Binding:
     """One way in which a name gets its value in a scope."""
 
     node: ast.AST | None  # of a definition, an import or an assigned expression; None = anything else
+    module: str = ""  # of an import: the module, with the dots of a relative one
     imported: str = ""  # of `from module import name`: the name
     whole: bool = True  # whether the value is all of the expression, not an element of it
 
@@ -51,11 +54,11 @@ class Syntax:
         local = {n.id for n in inner if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
         local |= {n.arg for n in inner if isinstance(n, ast.arg)} | {n.name for n in inner if isinstance(n, Definition)}
         read = {n.id for n in inner if isinstance(n, ast.Name)} - local
-        imports = [n for n in inner if isinstance(n, ast.Import | ast.ImportFrom)]
+        imports = [binding for n in inner for _, binding in _bound_by(n) if binding.module]
         attributes = {n.attr for n in inner if isinstance(n, ast.Attribute)}
         return (
             not attributes & IMPURE_ATTRIBUTES
-            and all(pure_import(n) for n in imports)
+            and all(map(pure_import, imports))
             and all(self._name_follows(name) for name in sorted(read))
         )
 
@@ -66,8 +69,8 @@ class Syntax:
         node = bindings[0].node
         if len(bindings) > 1 or node is None:
             return False
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            return pure_import(node) and bindings[0].imported not in IMPURE_ATTRIBUTES
+        if bindings[0].module:
+            return pure_import(bindings[0]) and bindings[0].imported not in IMPURE_ATTRIBUTES
         if name in self._open:  # it mentions itself
             return True
         self._open.add(name)
@@ -77,18 +80,19 @@ class Syntax:
             self._open.remove(name)
 
 
-def pure_import(node: ast.Import | ast.ImportFrom) -> bool:
-    """Whether an import is of modules whose values are the same everywhere."""
-    names = [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
-    relative = isinstance(node, ast.ImportFrom) and node.level > 0
-    return not relative and all(name.partition(".")[0] in PURE_MODULES for name in names)
+def pure_import(binding: Binding) -> bool:
+    """Whether an import is of a module whose values are the same everywhere."""
+    return binding.module.partition(".")[0] in PURE_MODULES
 
 
 @lru_cache(maxsize=256)
-def parsed(source: bytes, file: str) -> Syntax:
-    """The syntax of a source. Raises: SyntaxError, ValueError if it is no Python."""
+def parsed(source: bytes, file: str, flags: int = 0) -> Syntax:
+    """The syntax of a source, compiled with what an earlier cell of a notebook took from `__future__`.
+
+    Raises: SyntaxError, ValueError if it is no Python.
+    """
     tree = ast.parse(source)
-    return Syntax(tree, bindings_of(tree), compile(source, file, "exec", dont_inherit=True))
+    return Syntax(tree, bindings_of(tree), compile(source, file, "exec", flags & FUTURE, dont_inherit=True))
 
 
 def bindings_of(scope: ast.Module | ast.ClassDef) -> dict[str, list[Binding]]:
@@ -104,7 +108,7 @@ def bindings_of(scope: ast.Module | ast.ClassDef) -> dict[str, list[Binding]]:
         bindings.setdefault(name, []).append(Binding(None))
     for name in calls:  # SETTINGS.update(…), but not torch.manual_seed(…)
         rows = bindings.get(name, [])
-        if rows and not isinstance(rows[0].node, ast.Import | ast.ImportFrom | Definition):
+        if rows and not rows[0].module and not isinstance(rows[0].node, Definition):
             rows.append(Binding(None))
     return bindings
 
@@ -122,10 +126,10 @@ def _bound_by(node: ast.AST) -> Iterator[tuple[str, Binding]]:
         yield node.name, Binding(node)
     elif isinstance(node, ast.Import):
         for alias in node.names:
-            yield alias.asname or alias.name.partition(".")[0], Binding(node)
+            yield alias.asname or alias.name.partition(".")[0], Binding(node, alias.name)
     elif isinstance(node, ast.ImportFrom):
         for alias in node.names:
-            yield alias.asname or alias.name, Binding(node, alias.name)
+            yield alias.asname or alias.name, Binding(node, "." * node.level + (node.module or ""), alias.name)
     elif isinstance(node, ast.Assign):
         for target in node.targets:
             whole = isinstance(target, ast.Name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import inspect
 import linecache
 import logging
 import sys
@@ -14,6 +15,7 @@ from types import FunctionType, ModuleType
 from bench.methods.identity.files import Namespace, absolute, file_of, is_users
 from bench.methods.identity.plain import function_of, is_plain
 from bench.methods.identity.syntax import (
+    Binding,
     Definition,
     Syntax,
     bindings_of,
@@ -35,7 +37,9 @@ def syntax_of(function: FunctionType) -> Syntax:
     file = Path(code.co_filename)
     lines = linecache.getlines(code.co_filename, function.__globals__)
     try:
-        syntax = parsed(file.read_bytes() if file.is_file() else "".join(lines).encode(), code.co_filename)
+        syntax = parsed(
+            file.read_bytes() if file.is_file() else "".join(lines).encode(), code.co_filename, code.co_flags
+        )
     except (OSError, SyntaxError, ValueError):
         syntax = None
     if syntax is None or not (lines or file.is_file()):
@@ -58,24 +62,25 @@ def fixed(namespace: Namespace, name: str, value: object, packages: Collection[s
         return isinstance(value, type | ModuleType) or function_of(value) is not None
     bindings = syntax.bindings.get(name)
     if bindings is None:  # perhaps of `from module import *`
-        stars = [b.node for b in syntax.bindings.get("*", [])]
-        return any(_fixed_import(namespace, node, name, value, packages) for node in stars)
+        stars = syntax.bindings.get("*", [])
+        return any(_fixed_import(namespace, star, name, value, packages) for star in stars)
     binding = bindings[0]
     if len(bindings) > 1 or binding.node is None:
         return False
-    if isinstance(binding.node, ast.Import | ast.ImportFrom):
-        return _fixed_import(namespace, binding.node, binding.imported, value, packages)
+    if binding.module:
+        return _fixed_import(namespace, binding, binding.imported, value, packages)
     if isinstance(binding.node, Definition):
         return all(map(syntax.follows, binding.node.decorator_list))
     return syntax.follows(binding.node) and (not binding.whole or _has_value(binding.node, value, namespace))
 
 
-def _fixed_import(
-    namespace: Namespace, node: ast.AST | None, name: str, value: object, packages: Collection[str]
-) -> bool:
-    if not isinstance(node, ast.ImportFrom) or pure_import(node):
+def _fixed_import(namespace: Namespace, binding: Binding, name: str, value: object, packages: Collection[str]) -> bool:
+    """Whether a value that another module defines follows from the source; without a name it is the module."""
+    if not name or pure_import(binding):
         return True
-    module = sys.modules.get(absolute(node.module or "", node.level, str(namespace.get("__package__") or "")))
+    inner = binding.module.lstrip(".")
+    level = len(binding.module) - len(inner)
+    module = sys.modules.get(absolute(inner, level, str(namespace.get("__package__") or "")))
     if module is None or name not in vars(module):
         return False
     return not is_users(vars(module), packages) or fixed(vars(module), name, value, packages)
@@ -91,9 +96,18 @@ def fixed_attribute(owner: type, name: str, value: object, namespace: Namespace)
         return False
     inner = bindings_of(bodies[0])
     node = inner[name][0].node if len(inner.get(name, [])) == 1 else None
-    if node is None or not Syntax(syntax.tree, {**syntax.bindings, **inner}, syntax.code).follows(node):
-        return False
-    return isinstance(node, Definition) or _has_value(node, value, {**namespace, **vars(owner)})
+    whole = Syntax(syntax.tree, {**syntax.bindings, **inner}, syntax.code)
+    if isinstance(node, Definition):
+        function = function_of(value)
+        same = function is None or is_of(inspect.unwrap(function), owner, name)
+        return same and bool(node.decorator_list) and all(map(whole.follows, node.decorator_list))
+    return node is not None and whole.follows(node) and _has_value(node, value, {**namespace, **vars(owner)})
+
+
+def is_of(function: FunctionType, owner: type, name: str) -> bool:
+    """Whether a function is defined in the body of a class under this name."""
+    free = {*function.__code__.co_freevars} - {"__class__"}
+    return not free and function.__code__.co_qualname == f"{owner.__qualname__}.{name}"
 
 
 def other_defaults(function: FunctionType, syntax: Syntax) -> Iterator[tuple[str, object]]:
