@@ -32,8 +32,9 @@ class Sweep:
     def __post_init__(self) -> None:
         names: dict[Method, str] = {}
         for name, method in self.methods.items():
+            key = key_of(method.record())
             other = names.setdefault(method, name)
-            if key_of(self.methods[other].record()) != key_of(method.record()):
+            if key_of(self.methods[other].record()) != key:
                 raise ValueError(f"methods {other} and {name}: differ as 1 and 1.0 do; must be one of them")
 
     def trials(self) -> list[TrialSpec]:

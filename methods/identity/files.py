@@ -69,7 +69,7 @@ def with_imports(file: Path, package: str, packages: Collection[str], seen: dict
         nodes = []
     for node in nodes:
         for name in _imported(node, package):
-            if (found := _located(name, file.parent, packages)) is not None:
+            if (found := located(name, file.parent, packages)) is not None:
                 inner = name if found.name == "__init__.py" else name.rpartition(".")[0]
                 with_imports(found, inner, packages, seen)
 
@@ -82,7 +82,7 @@ def absolute(name: str, level: int, package: str) -> str:
     return ".".join([*parents[: len(parents) - level + 1], *([name] if name else [])])
 
 
-def _located(name: str, folder: Path, packages: Collection[str]) -> Path | None:
+def located(name: str, folder: Path, packages: Collection[str]) -> Path | None:
     """The file of a module, perhaps one that is imported only later; None if it is not the user's."""
     top = name.partition(".")[0]
     if (module := sys.modules.get(name)) is not None:

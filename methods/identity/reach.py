@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dis
+import importlib
 import inspect
 import os
 import sys
 from collections.abc import Collection, Sequence
+from contextlib import suppress
+from itertools import takewhile
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-from bench.methods.identity.files import Namespace, file_of, is_users, packages_of, with_imports
+from bench.methods.identity.files import Namespace, absolute, file_of, is_users, located, packages_of, with_imports
 from bench.methods.identity.plain import PLAIN_WORDS, described, function_of, is_plain
 from bench.methods.identity.syntax import codes, definitions
 from bench.methods.identity.written import fixed, fixed_attribute, is_of, other_defaults, syntax_of
@@ -20,6 +23,7 @@ GENERATED = (  # by dataclass
     "__init__", "__repr__", "__eq__", "__hash__", "__setattr__", "__delattr__", "__replace__", "__getstate__",
     "__setstate__",
 )  # fmt: skip
+ATTRIBUTE = ("LOAD_ATTR", "LOAD_METHOD")
 OUTSIDE = (os.environ, os.getenv, sys.argv)  # another for every process
 
 
@@ -76,13 +80,28 @@ class Reach:
                 self._note(namespace, f"{owner.__qualname__}.{name}", value)
 
     def _globals(self, code: CodeType, namespace: Namespace) -> None:
-        """Visit every global that a code reads."""
-        for inner in (code, *codes(code)):
-            instructions = list(dis.get_instructions(inner))
-            attributes = {i.argval for i in instructions if i.opname in ("LOAD_ATTR", "LOAD_METHOD")}
-            for name in sorted({i.argval for i in instructions if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")}):
-                if name in namespace and not name.startswith("__"):
-                    self._visit(namespace, name, attributes)
+        """Visit every global that a code reads, and what it reads of modules."""
+        of_codes = [list(dis.get_instructions(inner)) for inner in (code, *codes(code))]
+        everything = {i.argval for some in of_codes for i in some if i.opname in (*ATTRIBUTE, "IMPORT_FROM")}
+        for instructions in of_codes:
+            for place, instruction in enumerate(instructions):
+                name = instruction.argval
+                if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME") and name in namespace and name[:2] != "__":
+                    chain = takewhile(lambda i: i.opname in ATTRIBUTE, instructions[place + 1 :])
+                    self._visit(namespace, name, {i.argval for i in chain} or everything)
+                elif instruction.opname == "IMPORT_NAME":
+                    level = instructions[place - 2].argval
+                    full_name = absolute(name, level, str(namespace.get("__package__") or ""))
+                    self._imported(full_name, namespace, everything)
+
+    def _imported(self, name: str, namespace: Namespace, attributes: Collection[str]) -> None:
+        """Visit what is read of a module that is imported only when the code runs."""
+        folder = (file_of(namespace) or Path.cwd() / "cell").parent
+        if name not in sys.modules and located(name, folder, self._packages) is not None:
+            with suppress(Exception):  # it is found only by a worker, or fails there too
+                importlib.import_module(name)
+        if (module := sys.modules.get(name)) is not None:
+            self._visit_module(module, attributes)
 
     def _visit(self, namespace: Namespace, name: str, attributes: Collection[str]) -> None:
         value = namespace[name]
@@ -104,6 +123,9 @@ class Reach:
     def _visit_module(self, module: ModuleType, attributes: Collection[str]) -> None:
         """Visit what a code may read of a module."""
         namespace = vars(module)
+        if (key := (id(module), " ".join(sorted(attributes)))) in self._seen:
+            return
+        self._seen.add(key)
         if is_users(namespace, self._packages):
             if (file := file_of(namespace)) is not None:
                 with_imports(file, str(namespace.get("__package__") or ""), self._packages, self.sources)
@@ -120,7 +142,7 @@ class Reach:
         file = Path(str(namespace.get("__file__", ""))).name
         try:
             self.state.append([file, name, described(value)])
-        except TypeError:
+        except (TypeError, RecursionError):
             of_file = f" of {file}" if file else ""
             raise ValueError(
                 f"{name}{of_file} is a {type(value).__name__}: what a method reads must follow from its source, or be"

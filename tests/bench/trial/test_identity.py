@@ -128,6 +128,7 @@ def test_golden_run_keys_of_a_plug_in(tmp_path: Path) -> None:
         + MINE,
         "def compute(n):\n    return sum(range(n))\nclass Net(torch.nn.Module):\n    P = 3\n"
         "K = compute(5)\nNET = Net()\n" + SCORE.format("", "K * NET.P * Net.P") + MINE,
+        "import helpers\n".replace("helpers", "json") + "data = os.getcwd()\n" + SCORE.format("", "w.data") + MINE,
         "import time\nfrom scipy.constants import c\n" + SCORE.format("", "c * time.time()") + MINE,
         BAND.format(
             "start: int = 0\n    pair: tuple = (1, 2.5)\n    K = 3\n    NAMES = ('a', 'b')\n"
@@ -191,6 +192,9 @@ def test_methods_of_one_file_that_differ_have_keys_that_differ(lines: str, load:
         "P = 1\nglobals()['P'] = float(os.environ['POWER'])\n" + SCORE.format("", "P") + MINE,
         "import helpers\nhelpers.P = float(os.environ['POWER'])\n" + SCORE.format("", "helpers.P") + MINE,
         "from helpers import *\n" + SCORE.format("", "VARYING") + MINE,
+        SCORE.format("", "VARYING").replace("    return", "    from helpers import VARYING\n    return") + MINE,
+        SCORE.format("", "h.VARYING").replace("    return", "    import helpers as h\n    return") + MINE,
+        "import helpers\n" + SCORE.format("", "h.VARYING").replace("    return", "    h = helpers\n    return") + MINE,
         "if os.environ['POWER'] == '1':\n" + indented(SCORE.format("", 1)) + "else:\n"
         + indented(SCORE.format("", 2)) + MINE,
         "class H:\n    P = float(os.environ['POWER'])\n" + SCORE.format("", "H.P") + MINE,
