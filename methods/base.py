@@ -6,20 +6,16 @@ background says what the others (dead) hold. This module imports no torch, so th
 
 from __future__ import annotations
 
-import hashlib
-import inspect
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from fractions import Fraction
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
+from bench.methods.identity.identify import check_shared, identify
 from bench.methods.types import Background, Batches, Control, Criterion, Loss, Masks, Scope
 
 if TYPE_CHECKING:
     import numpy as np
     from torch import nn
-
-FROZEN_ONLY = ("redraw", "sign", "mean")  # controls of what frozen weights hold
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,26 +31,11 @@ class Method:
     scope: Scope = "global"  # a row of SCOPES in bench.methods.scopes
     background: Background  # dead weights keep their initial value ("freeze") or are 0 ("prune")
     control: Control = "none"  # a sanity control on top; a row of CONTROLS in bench.methods.controls
-    source: str = ""  # SHA-256 of the source of a method from outside this package; computed if it is not given
+    # SHA-256 of the source of a method from outside this package; `identify` notes it.
+    source: str = field(default="", init=False)
 
     def __post_init__(self) -> None:
-        for name, value, values in (
-            ("scope", self.scope, get_args(Scope)),
-            ("background", self.background, get_args(Background)),
-            ("control", self.control, get_args(Control)),
-        ):
-            if value not in values:
-                raise ValueError(f"{name} {value!r}: must be one of {', '.join(values)}")
-        if self.control in FROZEN_ONLY and self.background != "freeze":
-            raise ValueError(f"background {self.background} with control {self.control}: must be freeze")
-        if self.control == "invert" and type(self).select is not Method.select:
-            raise ValueError(
-                f"control invert of {type(self).__name__}: must be of a one-shot method, which ranks by one score"
-            )
-        if callable(self.criterion):
-            _check_function(self.criterion)
-        if not self.source:
-            object.__setattr__(self, "source", _foreign_source(type(self), self.criterion))
+        check_shared(self)
 
     def select(
         self, model: nn.Module, batches: Batches, loss: Loss, rate: Fraction, generator: np.random.RandomState
@@ -68,15 +49,15 @@ class Method:
                  generator: the trial's own stream for this purpose.
         Returns: name -> bool mask of the weight's shape, True = live; exactly `live_count(rate, N)` live in all.
                  Of the controls, "invert" is at work here; the others change the masks, or the weights, afterwards.
-        Raises:  ValueError if a score is NaN or infinite.
+        Raises:  ValueError if the scores are not a finite real number for every weight.
         """
         from bench.methods.criteria import resolve
-        from bench.methods.scopes import SCOPES
+        from bench.methods.maskable import maskable
+        from bench.methods.scopes import SCOPES, inverted, scored
 
-        scores = resolve(self.criterion)(model, batches, loss, generator, **self.parameters())
-        if self.control == "invert":
-            scores = {name: -score for name, score in scores.items()}
-        return SCOPES[self.scope](scores, rate)
+        weights = maskable(model)
+        scores = scored(resolve(self.criterion)(model, batches, loss, generator, **self.parameters()), weights)
+        return SCOPES[self.scope](inverted(scores) if self.control == "invert" else scores, rate)
 
     def parameters(self) -> dict[str, Any]:
         """The fields a subclass adds: the criterion's keywords."""
@@ -85,6 +66,7 @@ class Method:
 
     def record(self) -> dict[str, Any]:
         """What identifies the method: how it selects and every field. Two names with one record are one method."""
+        identify(self)
         owner = next(c for c in type(self).__mro__ if "select" in vars(c))
         record: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
         record["select"] = "one-shot" if owner is Method else owner.__qualname__
@@ -103,28 +85,3 @@ def check_fixed(method: Method, *names: str) -> None:
     for name in names:
         if (value := getattr(method, name)) != defaults[name]:
             raise ValueError(f"{name} {value!r} of {type(method).__name__}: must be {defaults[name]!r}")
-
-
-def _check_function(criterion: Criterion) -> None:
-    """Name and source must identify a criterion, or two different ones would share a run key."""
-    name = getattr(criterion, "__qualname__", "")
-    if not name or "<lambda>" in name or getattr(criterion, "__closure__", None):
-        raise ValueError(
-            f"criterion {criterion!r}: must be a named function that captures no variables; parameters are fields of"
-            " the method"
-        )
-
-
-def _foreign_source(owner: type, criterion: str | Criterion) -> str:
-    """SHA-256 over the files that define a class, its bases and a criterion, ours left out; "" if all are ours."""
-    pieces: list[Any] = [c for c in owner.__mro__ if c is not object]
-    pieces += [criterion] if callable(criterion) else []
-    foreign = [_source(p) for p in pieces if not p.__module__.startswith(f"{__package__}.")]
-    return hashlib.sha256(b"\x00".join(dict.fromkeys(foreign))).hexdigest() if foreign else ""
-
-
-def _source(piece: Any) -> bytes:
-    try:
-        return Path(inspect.getfile(piece)).read_bytes()
-    except (TypeError, OSError):  # defined in a notebook or at a prompt: no file, but perhaps its own lines
-        return inspect.getsource(piece).encode()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from bench.methods.base import Method, check_fixed
@@ -15,16 +17,18 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import nn
 
-LIKE: dict[str, Method] = {
-    "snip": SNIP(),
-    "grasp": GraSP(),
-    "synflow": SynFlow(),
-    "iter-snip": IterativeSNIP(),
-    "force": FORCE(),
-    "prospr": ProsPr(),
-    "magnitude": Method(criterion="magnitude", background="prune"),
-    "scale-free-magnitude": Method(criterion="scale-free-magnitude", background="prune"),
-}
+LIKE: Mapping[str, Method] = MappingProxyType(
+    {
+        "snip": SNIP(),
+        "grasp": GraSP(),
+        "synflow": SynFlow(),
+        "iter-snip": IterativeSNIP(),
+        "force": FORCE(),
+        "prospr": ProsPr(),
+        "magnitude": Method(criterion="magnitude", background="prune"),
+        "scale-free-magnitude": Method(criterion="scale-free-magnitude", background="prune"),
+    }
+)
 
 
 @dataclass(frozen=True, kw_only=True)

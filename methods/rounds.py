@@ -8,7 +8,7 @@ from fractions import Fraction
 import torch
 from torch import Tensor
 
-from bench.methods.scopes import check, global_scope
+from bench.methods.scopes import comparable, global_scope, scored, top
 from bench.methods.types import Masks, Scores
 
 
@@ -30,9 +30,19 @@ def in_rounds(
     for count in counts:
         if count == 0:
             return {name: torch.zeros_like(mask) for name, mask in masks.items()}
-        scores = score({n: torch.where(masks[n], w.detach(), 0).requires_grad_() for n, w in weights.items()})
-        check(scores)
-        if not revive:  # below every score, so that a removed weight loses to a live one of score 0 as well
-            scores = {n: s.masked_fill(~masks[n], -1) for n, s in scores.items()}
-        masks = global_scope(scores, 1 - Fraction(count, total))
+        masked = {n: torch.where(masks[n], w.detach(), 0).requires_grad_() for n, w in weights.items()}
+        scores = scored(score(masked), weights)
+        masks = global_scope(scores, 1 - Fraction(count, total)) if revive else _among(masks, scores, count)
     return masks
+
+
+def _among(masks: Masks, scores: Scores, count: int) -> Masks:
+    """The `count` highest scores of live weights: a removed one loses to every live one, whatever the scores are."""
+    live = torch.cat([mask.reshape(-1) for mask in masks.values()]).nonzero().view(-1)
+    if count > len(live):
+        raise ValueError(f"a round of {count} live weights after one of {len(live)}: must be at most as many")
+    flat = torch.cat([s.reshape(-1) for s in comparable(scores).values()])
+    mask = torch.zeros_like(flat, dtype=torch.bool)
+    mask[live[top(flat[live], count)]] = True
+    pieces = torch.split(mask, [m.numel() for m in masks.values()])
+    return {name: piece.view(masks[name].shape) for name, piece in zip(masks, pieces, strict=True)}

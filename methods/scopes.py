@@ -5,9 +5,10 @@ Ties are broken by the flat index in the model's order, the earlier weight kept.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from math import prod
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
@@ -15,10 +16,13 @@ from torch import Tensor
 from bench.methods.counts import apportion, live_count
 from bench.methods.types import Masks, Scope, Scores
 
+FLOATING = {torch.float16, torch.bfloat16, torch.float32, torch.float64}
+WHOLE = {torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64}
+
 
 def global_scope(scores: Scores, rate: Fraction) -> Masks:
     """The k highest scores over all layers together."""
-    check(scores)
+    scores = comparable(scores)
     flat = torch.cat([s.detach().reshape(-1) for s in scores.values()])
     mask = top(flat, live_count(rate, flat.numel()))
     pieces = torch.split(mask, [s.numel() for s in scores.values()])
@@ -67,16 +71,13 @@ def _erdos_renyi(scores: Scores, rate: Fraction, dimensions: int | None) -> Mask
     return _layerwise(scores, rate, {n: Fraction(1) if n in dense else epsilon * raw[n] for n in scores})
 
 
-SCOPES: dict[Scope, Callable[[Scores, Fraction], Masks]] = {
-    "global": global_scope,
-    "uniform": uniform_scope,
-    "er": er_scope,
-    "erk": erk_scope,
-}
+SCOPES: Mapping[Scope, Callable[[Scores, Fraction], Masks]] = MappingProxyType(
+    {"global": global_scope, "uniform": uniform_scope, "er": er_scope, "erk": erk_scope}
+)
 
 
 def _layerwise(scores: Scores, rate: Fraction, density: dict[str, Fraction]) -> Masks:
-    check(scores)
+    scores = comparable(scores)
     sizes = [s.numel() for s in scores.values()]
     shares = [density[name] * s.numel() for name, s in scores.items()]
     counts = apportion(live_count(rate, sum(sizes)), shares, sizes)
@@ -92,6 +93,7 @@ def top(scores: Tensor, k: int) -> Tensor:
     """
     if k == 0:
         return torch.zeros_like(scores, dtype=torch.bool)
+    scores = _ordered(scores)
     threshold = scores.kthvalue(scores.numel() - k + 1).values
     mask = scores > threshold
     ties = (scores == threshold).nonzero().view(-1)
@@ -99,9 +101,69 @@ def top(scores: Tensor, k: int) -> Tensor:
     return mask
 
 
-def check(scores: Scores) -> None:
-    """Raise ValueError if a score is NaN or infinite, naming the layer."""
+def scored(scores: object, weights: Mapping[str, Tensor]) -> Scores:
+    """What a criterion returned, in the order of the weights and on their device.
+
+    Raises: ValueError if it is not a score for each of the weights.
+    """
+    if not isinstance(scores, Mapping):
+        raise ValueError(f"scores are a {type(scores).__name__}: must be a dict of name -> tensor")
+    for name, weight in weights.items():
+        if name not in scores:
+            raise ValueError(f"scores of {name}: none; must be of shape {tuple(weight.shape)}")
+        check(name, scores[name])
+        if scores[name].shape != weight.shape:
+            given = tuple(scores[name].shape)
+            raise ValueError(f"scores of {name}: of shape {given}; must be of shape {tuple(weight.shape)}")
+    if extra := [str(name) for name in scores if name not in weights]:
+        raise ValueError(f"scores of {', '.join(extra)}: the model has no such maskable weights")
+    return {name: scores[name].detach().to(weight.device) for name, weight in weights.items()}
+
+
+def comparable(scores: Scores) -> Scores:
+    """The scores of all layers in one type that holds each of them exactly, on one device.
+
+    Raises: ValueError if one is no finite real number, or if there is no such type.
+    """
     for name, s in scores.items():
-        bad = int((~torch.isfinite(s)).sum())
-        if bad:
+        check(name, s)
+        if bad := int((~torch.isfinite(s)).sum()):
             raise ValueError(f"scores of {name}: {bad} of {s.numel()} are NaN or infinite; scores must be finite")
+    types = {s.dtype for s in scores.values()}
+    if len(types) == 1 and types <= {torch.float32, torch.float64}:
+        exact = types.pop()
+    elif types <= WHOLE:
+        exact = torch.int64
+    elif types <= FLOATING:
+        exact = torch.float64 if torch.float64 in types else torch.float32
+    else:
+        exact = torch.float64
+        for name, s in scores.items():
+            if s.dtype == torch.int64 and s.numel() and max(-int(s.min()), int(s.max())) > 2**53:
+                raise ValueError(f"scores of {name}: whole numbers beyond 2^53 beside others; must be of one type")
+    device = next(iter(scores.values())).device if scores else None
+    return {name: s.detach().to(device, exact) for name, s in scores.items()}
+
+
+def inverted(scores: Scores) -> Scores:
+    """Scores in the reverse order. Of whole numbers -1 - s, which none is too low for."""
+    return {name: s.neg() if s.is_floating_point() else ~s for name, s in comparable(scores).items()}
+
+
+def check(name: str, score: object) -> None:
+    """Raise ValueError if the scores of a layer are not real numbers in a dense tensor."""
+    if not isinstance(score, Tensor):
+        raise ValueError(f"scores of {name}: {type(score).__name__}; must be a tensor")
+    plain = score.layout == torch.strided and score.device.type != "meta"
+    if not plain or score.dtype not in FLOATING | WHOLE:
+        shown = f"{score.dtype}, {score.layout}, {score.device}".replace("torch.", "")
+        raise ValueError(f"scores of {name}: {shown}; must be real numbers in a dense tensor")
+
+
+def _ordered(scores: Tensor) -> Tensor:
+    """The scores; if denormal numbers count as 0, whole numbers of the same order, which tell them apart."""
+    smallest = torch.tensor(5e-324, dtype=torch.float64)
+    if not scores.is_floating_point() or bool(smallest > 0):
+        return scores
+    bits = scores.contiguous().view(torch.int64 if scores.dtype == torch.float64 else torch.int32)
+    return torch.where(bits < 0, -(bits & torch.iinfo(bits.dtype).max), bits)

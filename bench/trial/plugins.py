@@ -6,30 +6,37 @@ A plug-in registers in one line. An installed package: an entry point of group "
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import importlib.util
+import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import Field, fields, replace
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, get_args
 
-from bench.messages import explained, nearest, say
+from bench.canonical import canonical_json
+from bench.messages import explained, nearest, one_line, say
 from bench.methods import METHODS, Method
+from bench.methods.identity.identify import identify
 from bench.search_path import checkout_last
 from bench.user_code.guard import Ended, kept, load_methods, not_ending
 from bench.user_code.process_state import FILTERS
 
 GROUP = "bench.methods"
-# Type of a field -> how its value is read, and what it must be.
+NAME = re.compile(r"\w([\w .+/=@()-]{0,98}[\w.+/=@()-])?")  # of a method: a comma list names them, a colon sets a field
+# Type of a field -> how its value is read, and what it must be; in the order in which they are tried.
 READERS: Mapping[type, tuple[Callable[[str], Any], str]] = {
-    str: (str, "a text"),
+    type(None): ({"none": None}.__getitem__, "none"),
+    bool: ({"true": True, "false": False}.__getitem__, "true or false"),
     int: (int, "a whole number"),
     float: (float, "a number"),
-    bool: ({"true": True, "false": False}.__getitem__, "true or false"),
+    str: (str, "a text"),
 }
 
 
@@ -42,6 +49,7 @@ class Catalogue(Mapping[str, Method]):
             self._add(point.name, point, point.value)
         for plugin in plugins:
             for name, method in _rows(plugin).items():
+                _check(name, method, f"method {name!a} of plug-in {plugin}")
                 self._add(name, method, plugin)
 
     def _add(self, name: str, row: Method | EntryPoint, origin: str) -> None:
@@ -57,6 +65,7 @@ class Catalogue(Mapping[str, Method]):
             row = _guarded(name, partial(_loaded, row))
             if not isinstance(row, Method):
                 raise ValueError(f"plug-in {name!r} gives {type(row).__name__}: must be a bench.methods.Method")
+            _check(name, row, f"plug-in {name!a}")
             self.rows[name] = row
         return row
 
@@ -75,12 +84,14 @@ class Catalogue(Mapping[str, Method]):
         method = self[name]
         for setting in settings:
             method = _set(method, setting, described)
+        _check(name, method, f"method {described!r}")
         return self.name_of(method, described), method
 
     def name_of(self, method: Method, otherwise: str) -> str:
         """The first name with the same record, so that an alias prints as what it is."""
+        record = canonical_json(method.record())  # 1, 1.0 and true are equal, but not one key
         built = ((name, row) for name, row in self.rows.items() if isinstance(row, Method))
-        return next((name for name, row in built if row.record() == method.record()), otherwise)
+        return next((name for name, row in built if canonical_json(row.record()) == record), otherwise)
 
 
 def _loaded(point: EntryPoint) -> Any:
@@ -89,38 +100,79 @@ def _loaded(point: EntryPoint) -> Any:
 
 
 def _guarded(plugin: str, load: Callable[[], Any]) -> Any:
-    """What `load` returns; whatever a plug-in's own code raises is the user's to read, in one line.
-
-    What it changes of the process is put back, and named: later trials would compute with it.
-    """
+    """What `load` returns; what it changes of the process is put back and named, or later trials computed with it."""
     load_methods()
     changed: list[str] = []
-    try:
-        with not_ending(), kept(changed):
-            loaded = load()
-    except Ended as error:
-        raise ValueError(f"plug-in {plugin!r}: {error}") from error
-    except Exception as error:
-        raise ValueError(f"plug-in {plugin!r}: {type(error).__name__}: {explained(error)}") from error
+    with _one_line_of(f"plug-in {plugin!r}"), kept(changed):
+        loaded = load()
     if told := [words for words in changed if words != FILTERS]:  # libraries set their own filters as they load
         say(f"warning: plug-in {plugin!r} changes {', '.join(told)}; put back")
     return loaded
 
 
+@contextmanager
+def _one_line_of(origin: str) -> Iterator[None]:
+    """Whatever a plug-in's own code raises in here is the user's to read: a ValueError of one line."""
+    try:
+        with not_ending():
+            yield
+    except Ended as error:
+        raise ValueError(f"{origin}: {error}") from error
+    except Exception as error:
+        raise ValueError(f"{origin}: {one_line(error)}") from error
+
+
+@contextmanager
+def _errors_of_fields(origin: str) -> Iterator[None]:
+    """As `_one_line_of`, for checks of fields: a ValueError there says by itself what is wrong."""
+    try:
+        with _one_line_of(origin):
+            yield
+    except ValueError as error:
+        if not isinstance(error.__cause__, ValueError):
+            raise
+        raise ValueError(f"{origin}: {explained(error.__cause__)}") from error.__cause__
+
+
+def _check(name: object, method: Method, origin: str) -> None:
+    """Raise ValueError, which names the origin, if the command line cannot name a method, or its key not tell it."""
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise ValueError(f"{origin}: its name must be 1 to 100 letters, digits, spaces or _ . + - / = @ ( )")
+    with _errors_of_fields(origin):
+        identify(method)
+
+
 def _set(method: Method, setting: str, described: str) -> Method:
     name, equals, value = setting.partition("=")
-    settable = [f.name for f in fields(method) if f.name != "source" and type(getattr(method, f.name)) in READERS]
+    types = {f.name: _types(method, f) for f in fields(method) if f.init}
+    settable = [field for field, of_field in types.items() if of_field]
     if name not in settable or not equals:
         raise ValueError(f"method {described!r}: {nearest('field', name, settable)}; written field=value")
-    read, words = READERS[type(getattr(method, name))]
-    try:
-        parsed = read(value)
-    except (ValueError, KeyError):
-        raise ValueError(f"method {described!r}: {name} {value!r}: must be {words}") from None
-    try:
-        return replace(method, **{name: parsed})
-    except ValueError as error:
-        raise ValueError(f"method {described!r}: {error}") from None
+    readings = list(_readings(value, types[name]))
+    if not readings:
+        words = " or ".join(READERS[of_field][1] for of_field in types[name])
+        raise ValueError(f"method {described!r}: {name} {value!r}: must be {words}")
+    with _errors_of_fields(f"method {described!r}"):
+        return replace(method, **{name: readings[0]})
+
+
+def _readings(value: str, types: Sequence[type]) -> Iterator[Any]:
+    """The value as the types read it, of those that can."""
+    for of_field in types:
+        with suppress(ValueError, KeyError):
+            yield READERS[of_field][0](value)
+
+
+def _types(method: Method, field: Field[Any]) -> list[type]:
+    """The types that a field can be set to: those that its annotation names, and that of its present value."""
+    hint = field.type
+    if isinstance(hint, str):
+        names = {of_field.__name__: of_field for of_field in READERS} | {"None": type(None)}
+        members = {names.get(name) for name in re.split(r"[\s|,\[\]]+", hint)}
+        members |= {type(None)} if "Optional" in hint else set()
+    else:
+        members = {type(None) if member is None else member for member in get_args(hint) or (hint,)}
+    return [of_field for of_field in READERS if of_field in {*members, type(getattr(method, field.name))}]
 
 
 def _rows(plugin: str) -> dict[str, Method]:
@@ -145,10 +197,15 @@ def _load(plugin: str) -> ModuleType:
             sys.path.remove(folder)
     if not path.is_file():
         raise ValueError(f"plug-in {plugin!r}: no such file")
-    name = f"bench_plugin_{path.stem}"  # never the name of a module that is there already
+    name = _module_name(path)
     spec = importlib.util.spec_from_file_location(name, path.resolve())
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     _guarded(plugin, partial(spec.loader.exec_module, module))
     return module
+
+
+def _module_name(path: Path) -> str:
+    """A module's name of its own for every file: another file of that stem, or an installed module, has another."""
+    return f"bench_plugin_{path.stem}_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]}"

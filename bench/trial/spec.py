@@ -9,6 +9,7 @@ from typing import Any
 
 from bench.canonical import key_of
 from bench.methods import METHODS, Dense, Method
+from bench.methods.identity.identify import identify
 from bench.trial.field_row import Range, row, rows_of, says
 from bench.trial.optimizers import UPDATES, with_nesterov
 from bench.trial.protocol import Protocol
@@ -39,6 +40,7 @@ class TrialSpec(Protocol):
         for name, field_row in FIELD_ROWS.items():
             if isinstance(field_row.default, float):  # 1 and 1.0 are one value, so one key
                 object.__setattr__(self, name, float(getattr(self, name)))
+        identify(self.method)
         if self.rate == 0:  # any method at rate 0 is dense training, one trial under one key
             object.__setattr__(self, "method", METHODS["dense"])
         _check(self)

@@ -31,6 +31,14 @@ class Sweep:
     protocol: Mapping[str, Any]  # the other fields of TrialSpec; `step` and `pack` may be "auto"
     chosen: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # cell key -> values that `tune` chose
 
+    def __post_init__(self) -> None:
+        names: dict[Method, str] = {}
+        for name, method in self.methods.items():
+            key = key_of(method.record())
+            other = names.setdefault(method, name)
+            if key_of(self.methods[other].record()) != key:
+                raise ValueError(f"methods {other} and {name}: differ as 1 and 1.0 do; must be one of them")
+
     def trials(self) -> list[TrialSpec]:
         """The trials, each run key once; seeds outermost, so that a sweep cut short is still balanced over methods."""
         asked = any(isinstance(method, Dense) for method in self.methods.values())

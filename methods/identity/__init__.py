@@ -1,0 +1,9 @@
+"""What identifies a method: its fields and its source; whatever else can change what it does is refused, or hashed.
+
+identify     the one check of a method that enters a sweep, and the hash of its source
+plain        the values that canonical JSON keeps
+reach        what the code of a method reads, and what of that does not follow from its source
+written      whether a value is what the source says
+syntax       a source file as syntax: what binds a name, what follows from the source
+files        whose a module is, and where its file lies
+"""
