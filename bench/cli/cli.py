@@ -122,6 +122,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SweepError as error:
         _complain(str(error))
         return 1
+    except (click.Abort, KeyboardInterrupt):  # before RuntimeError, which Abort is one of
+        print("interrupted; the same command goes on from here", file=sys.stderr)
+        return 130
     except RuntimeError as error:
         if "home directory" not in str(error):
             raise
@@ -134,9 +137,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"ended by SystemExit ({error.code}), which none of our code raises; the same command goes on from here"
         )
         return 1
-    except (click.Abort, KeyboardInterrupt):
-        print("interrupted; the same command goes on from here", file=sys.stderr)
-        return 130
     except Exception as error:
         if (reason := store_error(error)) is None:
             raise
