@@ -147,7 +147,7 @@ def _check_classes(owner: type) -> None:
     for c in owner.__mro__[: owner.__mro__.index(base)]:
         if not foreign(c) and getattr(sys.modules.get(c.__module__), c.__qualname__, None) is not c:
             raise ValueError(f"{c.__name__}: its __module__ {c.__module__} must be the module that defines it")
-        names = [name for name, hint in vars(c).get("__annotations__", {}).items() if "ClassVar" not in str(hint)]
+        names = [name for name, hint in inspect.get_annotations(c).items() if "ClassVar" not in str(hint)]
         if taken := [name for name in names if name in RESERVED]:
             raise ValueError(f"field {taken[0]} of {c.__name__}: must have another name; Method has one")
         if names and issubclass(c, base) and "__dataclass_params__" not in vars(c):
@@ -169,7 +169,7 @@ def _check_attributes(method: Method) -> None:
         again = {}
     for name in sorted(others):
         value = vars(method)[name]
-        if not is_plain(value) or name not in again or repr(again[name]) != repr(value):
+        if name not in again or type(again[name]) is not type(value) or repr(again[name]) != repr(value):
             raise ValueError(
                 f"{name} {_shown(value)} of {type(method).__name__}: must be a field, or follow from the fields"
             )

@@ -133,7 +133,7 @@ def test_golden_run_keys_of_a_plug_in(tmp_path: Path) -> None:
         BAND.format(
             "start: int = 0\n    pair: tuple = (1, 2.5)\n    K = 3\n    NAMES = ('a', 'b')\n"
             "    def __post_init__(self):\n        super().__post_init__()\n"
-            "        object.__setattr__(self, 'double', self.start * 2)\n"
+            "        object.__setattr__(self, 'double', torch.tensor([self.start * 2]))\n"
             "    @functools.cached_property\n    def third(self):\n        return self.K"
         )
         + "METHODS = {'mine': Band(start=2)}\n",
