@@ -162,7 +162,7 @@ def check(name: str, score: object) -> None:
 
 def _ordered(scores: Tensor) -> Tensor:
     """The scores; if denormal numbers count as 0, whole numbers of the same order, which tell them apart."""
-    smallest = torch.tensor(5e-324, dtype=torch.float64)
+    smallest = torch.tensor(5e-324, dtype=torch.float64, device="cpu")
     if not scores.is_floating_point() or bool(smallest > 0):
         return scores
     bits = scores.contiguous().view(torch.int64 if scores.dtype == torch.float64 else torch.int32)

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,9 +21,9 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from bench.datasets.images import ImageData
-from bench.methods import METHODS, Method, criteria, scopes
+from bench.methods import METHODS, Method, scopes
 from bench.methods.maskable import maskable
-from bench.methods.types import Background
+from bench.methods.types import Background, Scores
 
 
 class Negated(TorchFunctionMode):
@@ -54,106 +54,276 @@ def zeros(*arguments: Any, **keywords: Any) -> Tensor:
     return torch.zeros(())
 
 
-def _replace(owner: Any, name: str) -> None:
-    setattr(owner, name, zeros)
+def _hook(module: nn.Module, inputs: Any, output: Tensor) -> Tensor:
+    return output * 0
 
 
-def _thread() -> None:
-    threading.Thread(target=time.sleep, args=(0.2,), daemon=True, name="left").start()
+class Acts:
+    """What code leaves behind."""
+
+    @staticmethod
+    def autocast() -> None:
+        torch.set_autocast_enabled("cpu", True)
+
+    @staticmethod
+    def no_gradients() -> None:
+        torch.set_grad_enabled(False)
+
+    @staticmethod
+    def inference_mode() -> None:
+        mode = torch.inference_mode()
+        mode.__enter__()
+        MODES.append(mode)  # once it is collected, the mode ends
+
+    @staticmethod
+    def dtype() -> None:
+        torch.set_default_dtype(torch.float64)
+
+    @staticmethod
+    def device() -> None:
+        torch.set_default_device("meta")
+
+    @staticmethod
+    def function_mode() -> None:
+        Negated().__enter__()
+
+    @staticmethod
+    def saved_tensors() -> None:
+        torch.autograd.graph.saved_tensors_hooks(zeros, zeros).__enter__()
+
+    @staticmethod
+    def threads() -> None:
+        torch.set_num_threads(3)
+
+    @staticmethod
+    def denormals() -> None:
+        torch.set_flush_denormal(True)
+
+    @staticmethod
+    def deterministic() -> None:
+        torch.use_deterministic_algorithms(True)
+
+    @staticmethod
+    def anomaly() -> None:
+        torch.autograd.set_detect_anomaly(True)
+
+    @staticmethod
+    def products() -> None:
+        torch.set_float32_matmul_precision("medium")
+
+    @staticmethod
+    def tf32() -> None:
+        torch.backends.cuda.matmul.allow_tf32 = True
+
+    @staticmethod
+    def tf32_the_new_way() -> None:
+        torch.backends.cuda.matmul.fp32_precision = "tf32"
+
+    @staticmethod
+    def bf16_on_the_cpu() -> None:
+        torch.backends.mkldnn.matmul.fp32_precision = "bf16"
+
+    @staticmethod
+    def onednn() -> None:
+        torch.backends.mkldnn.enabled = False
+
+    @staticmethod
+    def cudnn() -> None:
+        torch.backends.cudnn.benchmark = True
+
+    @staticmethod
+    def hooks() -> None:
+        nn.modules.module.register_module_forward_hook(_hook)
+
+    @staticmethod
+    def cross_entropy() -> None:
+        nn.functional.cross_entropy = zeros
+
+    @staticmethod
+    def relu() -> None:
+        torch.relu = zeros
+
+    @staticmethod
+    def linear() -> None:
+        nn.Linear.forward = zeros
+
+    @staticmethod
+    def methods() -> None:
+        METHODS["snip"] = METHODS["random-prune"]
+
+    @staticmethod
+    def scopes() -> None:
+        scopes.top = zeros
+
+    @staticmethod
+    def seeds() -> None:
+        random.seed(1), np.random.seed(1), torch.manual_seed(1)
+
+    @staticmethod
+    def variables() -> None:
+        vars(os)["environ"].update({"OMP_NUM_THREADS": "7", "BENCH_LEFT": "1"})
+
+    @staticmethod
+    def variable() -> None:
+        vars(os)["environ"].pop("PATH", "")
+
+    @staticmethod
+    def folder() -> None:
+        os.chdir("/")
+
+    @staticmethod
+    def warnings() -> None:
+        warnings.simplefilter("error")
+
+    @staticmethod
+    def decimals() -> None:
+        decimal.getcontext().prec = 1
+
+    @staticmethod
+    def locale() -> None:
+        locale.setlocale(locale.LC_ALL, "C.UTF-8")
+
+    @staticmethod
+    def recursion() -> None:
+        sys.setrecursionlimit(300)
+
+    @staticmethod
+    def stdout() -> None:
+        sys.stdout = None
+
+    @staticmethod
+    def stderr() -> None:
+        sys.stderr = None
+
+    @staticmethod
+    def errors_of_numpy() -> None:
+        np.seterr(all="raise")
+
+    @staticmethod
+    def signals() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # raises, except in the main thread
+
+    @staticmethod
+    def printing() -> None:
+        print("hostile")
+
+    @staticmethod
+    def thread() -> None:
+        threading.Thread(target=time.sleep, args=(0.2,), daemon=True, name="left").start()
+
+    @staticmethod
+    def slow() -> None:
+        time.sleep(0.02)
 
 
-def _hook() -> None:
-    nn.modules.module.register_module_forward_hook(lambda module, inputs, output: output * 0)
+class Ends:
+    """How code ends, other than by returning."""
+
+    @staticmethod
+    def exits() -> None:
+        sys.exit(0)
+
+    @staticmethod
+    def interrupts() -> None:
+        raise KeyboardInterrupt
+
+    @staticmethod
+    def closes() -> None:
+        raise GeneratorExit
+
+    @staticmethod
+    def stops() -> None:
+        raise StopIteration(1)
+
+    @staticmethod
+    def ends() -> None:
+        raise Last("no Exception")
+
+    @staticmethod
+    def cannot_say() -> None:
+        raise Speechless
+
+    @staticmethod
+    def is_out_of_memory() -> None:
+        raise MemoryError
+
+    @staticmethod
+    def says_much() -> None:
+        raise ValueError("two\nlines " * 500)
 
 
-def _inference_mode() -> None:
-    mode = torch.inference_mode()
-    mode.__enter__()
-    MODES.append(mode)  # once it is collected, the mode ends
+class Given:
+    """What code gives for scores, from the magnitudes."""
+
+    @staticmethod
+    def magnitudes(scores: Scores) -> Any:
+        return scores
+
+    @staticmethod
+    def nan(scores: Scores) -> Any:
+        return {name: s * float("nan") for name, s in scores.items()}
+
+    @staticmethod
+    def infinite(scores: Scores) -> Any:
+        return {name: s / 0 for name, s in scores.items()}
+
+    @staticmethod
+    def huge(scores: Scores) -> Any:
+        return {name: torch.full_like(s, 3e38) for name, s in scores.items()}
+
+    @staticmethod
+    def double(scores: Scores) -> Any:
+        return {name: s.double() for name, s in scores.items()}
+
+    @staticmethod
+    def integers(scores: Scores) -> Any:
+        return {name: (s * 100).to(torch.int8) for name, s in scores.items()}
+
+    @staticmethod
+    def booleans(scores: Scores) -> Any:
+        return {name: s > 0.01 for name, s in scores.items()}
+
+    @staticmethod
+    def complex(scores: Scores) -> Any:
+        return {name: s.to(torch.complex64) for name, s in scores.items()}
+
+    @staticmethod
+    def transposed(scores: Scores) -> Any:
+        return {name: s.T for name, s in scores.items()}
+
+    @staticmethod
+    def flat(scores: Scores) -> Any:
+        return {name: s.flatten() for name, s in scores.items()}
+
+    @staticmethod
+    def first_layer(scores: Scores) -> Any:
+        return dict(list(scores.items())[:1])
+
+    @staticmethod
+    def one_more(scores: Scores) -> Any:
+        return {**scores, "more": torch.ones(3)}
+
+    @staticmethod
+    def arrays(scores: Scores) -> Any:
+        return {name: s.numpy() for name, s in scores.items()}
+
+    @staticmethod
+    def listed(scores: Scores) -> Any:
+        return list(scores.values())
+
+    @staticmethod
+    def nothing(scores: Scores) -> Any:
+        return None
 
 
-def _saved() -> None:
-    torch.autograd.graph.saved_tensors_hooks(lambda tensor: tensor * 0, lambda tensor: tensor).__enter__()
-
-
-# What code leaves behind.
-ACTS: dict[str, Callable[[], object]] = {
-    "autocast": lambda: torch.set_autocast_enabled("cpu", True),
-    "no gradients": lambda: torch.set_grad_enabled(False),
-    "inference mode": _inference_mode,
-    "dtype": lambda: torch.set_default_dtype(torch.float64),
-    "device": lambda: torch.set_default_device("meta"),
-    "function mode": lambda: Negated().__enter__(),
-    "saved tensors": _saved,
-    "threads": lambda: torch.set_num_threads(3),
-    "denormals": lambda: torch.set_flush_denormal(True),
-    "deterministic": lambda: torch.use_deterministic_algorithms(True),
-    "anomaly": lambda: torch.autograd.set_detect_anomaly(True),
-    "products": lambda: torch.set_float32_matmul_precision("medium"),
-    "tf32": lambda: setattr(torch.backends.cuda.matmul, "allow_tf32", True),
-    "tf32, the new way": lambda: setattr(torch.backends.cuda.matmul, "fp32_precision", "tf32"),
-    "bf16 on the cpu": lambda: setattr(torch.backends.mkldnn.matmul, "fp32_precision", "bf16"),
-    "onednn": lambda: setattr(torch.backends.mkldnn, "enabled", False),
-    "cudnn": lambda: setattr(torch.backends.cudnn, "benchmark", True),
-    "hooks": _hook,
-    "cross_entropy": lambda: _replace(nn.functional, "cross_entropy"),
-    "relu": lambda: _replace(torch, "relu"),
-    "Linear": lambda: _replace(nn.Linear, "forward"),
-    "methods": lambda: METHODS.update({"snip": METHODS["random-prune"]}),
-    "criteria": lambda: criteria.CRITERIA.update({"snip": zeros}),
-    "scopes": lambda: _replace(scopes, "top"),
-    "seeds": lambda: (random.seed(1), np.random.seed(1), torch.manual_seed(1)),
-    "variables": lambda: os.environ.update({"OMP_NUM_THREADS": "7", "BENCH_LEFT": "1"}),
-    "variable": lambda: os.environ.pop("PATH", ""),
-    "folder": lambda: os.chdir("/"),
-    "warnings": lambda: warnings.simplefilter("error"),
-    "decimals": lambda: setattr(decimal.getcontext(), "prec", 1),
-    "locale": lambda: locale.setlocale(locale.LC_ALL, "C.UTF-8"),
-    "recursion": lambda: sys.setrecursionlimit(300),
-    "stdout": lambda: setattr(sys, "stdout", None),
-    "stderr": lambda: setattr(sys, "stderr", None),
-    "errors of NumPy": lambda: np.seterr(all="raise"),
-    "signals": lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),  # raises, except in the main thread
-    "printing": lambda: print("hostile"),
-    "thread": _thread,
-    "slow": lambda: time.sleep(0.02),
-}
-ERRORS: dict[str, BaseException] = {
-    "SystemExit": SystemExit(0),
-    "KeyboardInterrupt": KeyboardInterrupt(),
-    "GeneratorExit": GeneratorExit(),
-    "StopIteration": StopIteration(1),
-    "Last": Last("no Exception"),
-    "Speechless": Speechless(),
-    "MemoryError": MemoryError(),
-    "lines": ValueError("two\nlines " * 500),
-}
-# From the magnitudes: what is given for scores.
-SCORES: dict[str, Callable[[dict[str, Tensor]], Any]] = {
-    "magnitudes": lambda scores: scores,
-    "NaN": lambda scores: {name: s * float("nan") for name, s in scores.items()},
-    "infinite": lambda scores: {name: s / 0 for name, s in scores.items()},
-    "huge": lambda scores: {name: torch.full_like(s, 3e38) for name, s in scores.items()},
-    "double": lambda scores: {name: s.double() for name, s in scores.items()},
-    "integers": lambda scores: {name: (s * 100).to(torch.int8) for name, s in scores.items()},
-    "booleans": lambda scores: {name: s > 0.01 for name, s in scores.items()},
-    "complex": lambda scores: {name: s.to(torch.complex64) for name, s in scores.items()},
-    "transposed": lambda scores: {name: s.T for name, s in scores.items()},
-    "flat": lambda scores: {name: s.flatten() for name, s in scores.items()},
-    "first layer": lambda scores: dict(list(scores.items())[:1]),
-    "one more": lambda scores: {**scores, "more": torch.ones(3)},
-    "arrays": lambda scores: {name: s.numpy() for name, s in scores.items()},
-    "a list": lambda scores: list(scores.values()),
-    "none": lambda scores: None,
-}
+def names_of(table: type) -> list[str]:
+    return [name for name in vars(table) if not name.startswith("_")]
 
 
 def act(acts: str) -> None:
-    """Do what a comma list of ACTS says, and raise what it names of ERRORS."""
-    for name in acts.split(";") if acts else ():
-        if name in ERRORS:
-            raise ERRORS[name]
-        ACTS[name]()
+    """Do what a comma list of Acts says, or end as it names one of Ends."""
+    for name in acts.split(",") if acts else ():
+        (vars(Ends) if name in vars(Ends) else vars(Acts))[name]()
 
 
 def hostile(model: nn.Module, batches: Any, loss: Any, generator: Any, *, acts: str, scores: str) -> Any:
@@ -167,7 +337,7 @@ def hostile(model: nn.Module, batches: Any, loss: Any, generator: Any, *, acts: 
     model.train()
     generator.seed(0)
     act(acts)
-    return SCORES[scores](given)
+    return vars(Given)[scores](given)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from typing import Any
 import hostile
 import pytest
 import torch
-from hostile import ACTS, ERRORS, SCORES, Hostile
+from hostile import Acts, Ends, Given, Hostile, names_of
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from small_trials import images, spec
@@ -20,7 +20,7 @@ from small_trials import images, spec
 from bench import names
 from bench.engine.setup.prepare import initial_model, select
 from bench.engine.train import train_epochs
-from bench.execution import local, schedule
+from bench.execution import local, ray_process, schedule
 from bench.execution.listeners import Collected
 from bench.execution.worker import engine
 from bench.methods import Method
@@ -36,11 +36,12 @@ OTHERS = [spec("snip"), spec("freeze"), spec("random-prune")]
 VARIABLES = PYTHON[0]
 PYTEST = {"PYTEST_CURRENT_TEST": ""}
 TIMES = ("scoring_seconds", "training_seconds", "peak_memory_bytes")
+ACTS, ENDS, GIVEN = names_of(Acts), names_of(Ends), names_of(Given)
 HARMLESS = ("magnitudes", "huge", "double", "integers", "booleans")  # scores
-SILENT = ("seeds", "stdout", "printing", "slow", "function mode", "saved tensors")  # the last two end with the thread
+SILENT = ("seeds", "stdout", "printing", "slow", "function_mode", "saved_tensors")  # the last two end with the thread
 # What a thread cannot give back by itself, or what ends its own trial at once, is left out.
-LASTING = [act for act in ACTS if act not in ("function mode", "saved tensors", "signals", "thread", "seeds")]
-GROUPS = [";".join(LASTING[start::4]) for start in range(4)]
+LASTING = [act for act in ACTS if act not in ("function_mode", "saved_tensors", "signals", "thread", "seeds")]
+GROUPS = [",".join(LASTING[start::4]) for start in range(4)]
 
 
 def facts(results: Mapping[TrialSpec, TrialResult]) -> dict[str, Any]:
@@ -84,16 +85,16 @@ def unchanged() -> Iterator[None]:
 
 
 def hostile_spec(acts: Sequence[str], scores: str, **fields: Any) -> TrialSpec:
-    method = Hostile(acts=";".join(acts), scores=scores)
+    method = Hostile(acts=",".join(acts), scores=scores)
     return TrialSpec(**{**spec("freeze").__dict__, "method": method, "rate": Decimal("0.9"), "tuning": None, **fields})
 
 
-ACTS_OF = st.lists(st.sampled_from([*ACTS, *ERRORS]), min_size=1, max_size=4, unique=True)
+ACTS_OF = st.lists(st.sampled_from([*ACTS, *ENDS]), min_size=1, max_size=6, unique=True)
 
 
-@given(first=ACTS_OF, second=ACTS_OF, scores=st.sampled_from(list(SCORES)))
+@given(first=ACTS_OF, second=ACTS_OF, scores=st.sampled_from(GIVEN))
 @settings(
-    max_examples=20,
+    max_examples=12,
     deadline=None,
     derandomize=True,
     phases=[Phase.generate],
@@ -104,7 +105,7 @@ def test_a_criterion(first: list[str], second: list[str], scores: str, alone: di
     results = trained([plugged[0], *OTHERS[:2], plugged[1], *OTHERS[2:]])
     assert facts(results) == alone
     for spec_, acts, given_ in zip(plugged, (first, second), (scores, "magnitudes"), strict=True):
-        fine = not {*acts} & {*ERRORS} and "signals" not in acts and given_ in HARMLESS
+        fine = not {*acts} & {*ENDS} and "signals" not in acts and given_ in HARMLESS
         assert (results[spec_].outcome != names.FAILED) == fine, (acts, given_, results[spec_].reason)
         assert fine or (results[spec_].reason and "\n" not in results[spec_].reason)
 
@@ -147,7 +148,7 @@ def test_building_a_network_may_change_what_is_put_back(alone: dict[str, Any], m
     row = ModelRow(build="hostile:HostileNetwork", image_shape=(1, 28, 28), note="")
     monkeypatch.setitem(MODELS, "hostile", row)
     (before,) = trained([spec("freeze", model="hostile")]).values()
-    monkeypatch.setattr(hostile.HostileNetwork, "built", "cudnn;threads;variables;warnings;relu")
+    monkeypatch.setattr(hostile.HostileNetwork, "built", "cudnn,threads,variables,warnings,relu")
     (after,) = trained([spec("freeze", model="hostile")]).values()
     assert before.outcome == after.outcome == names.DONE
     assert before.tags[names.WEIGHTS_SHA256] == after.tags[names.WEIGHTS_SHA256]
@@ -161,9 +162,9 @@ def test_data(acts: str, alone: dict[str, Any], unchanged: None) -> None:
 
 @pytest.fixture
 def ray() -> Iterator[None]:
-    schedule.start(None)
+    ray_process.start(None)
     yield
-    schedule.stop()
+    ray_process.stop()
 
 
 def exits(model: Any, batches: Any, loss: Any, generator: Any) -> Any:
@@ -174,8 +175,8 @@ def exits(model: Any, batches: Any, loss: Any, generator: Any) -> Any:
 @pytest.mark.slow
 def test_on_ray(alone: dict[str, Any], ray: None) -> None:
     """Every act and every error by itself, the others between them; each worker trains one after the other."""
-    plugged = [hostile_spec([acts], "magnitudes") for acts in (*ACTS, *ERRORS)]
-    plugged += [hostile_spec(["slow"], scores) for scores in SCORES]
+    plugged = [hostile_spec([acts], "magnitudes") for acts in (*ACTS, *ENDS)]
+    plugged += [hostile_spec(["slow"], scores) for scores in GIVEN]
     ends = TrialSpec(**{**plugged[0].__dict__, "method": Method(criterion=exits, background="freeze")})
     third = len(plugged) // 3
     order = [
@@ -188,12 +189,12 @@ def test_on_ray(alone: dict[str, Any], ray: None) -> None:
         OTHERS[2],
     ]
     collected = Collected()
-    load = partial(hostile.loaded, DATA, ";".join(act for act in LASTING if act not in ("folder", "stderr")))
+    load = partial(hostile.loaded, DATA, ",".join(act for act in LASTING if act not in ("folder", "stderr")))
     resources = {"cpus_per_trial": 1, "gpus_per_trial": 0, "address": None, "max_retries": 0}
     schedule.run([[spec] for spec in order], engine, load, collected, **resources)
     assert set(collected.results) == set(order)
     assert facts(collected.results) == alone
     assert collected.results[ends].reason.startswith("the worker was lost, 1 times")
     failed = [s for s in plugged if collected.results[s].outcome == names.FAILED]
-    own = [s for s in plugged if s.method.acts in (*ERRORS, "signals", "scopes") or s.method.scores not in HARMLESS]
+    own = [s for s in plugged if s.method.acts in (*ENDS, "signals", "scopes") or s.method.scores not in HARMLESS]
     assert failed == own
