@@ -44,18 +44,16 @@ def version(uri: str) -> str | None:
 
 def check_version(uri: str, mlflow: Path, installed: str) -> None:
     """Raise ValueError unless that MLflow, installed in this folder, can use the tables; it would change older ones."""
-    found, known = version(uri), versions(mlflow)
-    if found in (None, known[0]):
+    stored, known = version(uri), versions(mlflow)
+    if stored in (None, known[0]):
         return
-    if found == UNVERSIONED:
+    if stored == UNVERSIONED:
         raise ValueError(f"store {uri}: MLflow's tables are there, without their version: half made, or damaged")
-    if found in known:
+    if stored in known:
         upgrade = f"keep a copy, then `mlflow db upgrade {uri}`"
-        raise ValueError(f"store {uri}: its tables are of an older MLflow (version {found}): {upgrade}")
-    raise ValueError(
-        f"store {uri}: its tables are of a newer MLflow (version {found}) than the {installed} installed: install that "
-        "one"
-    )
+        raise ValueError(f"store {uri}: its tables are of an older MLflow (version {stored}): {upgrade}")
+    newer = f"its tables are of a newer MLflow (version {stored}) than the {installed} installed: install that one"
+    raise ValueError(f"store {uri}: {newer}")
 
 
 @cache
