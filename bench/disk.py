@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
+
+_HELD = threading.local()  # the files and folders that a thread has locked
 
 
 def absolute(path: Path) -> Path:
@@ -38,11 +41,24 @@ def write_whole(file: Path, data: bytes) -> None:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Keep out other processes that lock the same file or folder; without effect if the file system has no locks."""
+    """Keep out other processes that lock the same file or folder; without effect if the file system has no locks.
+
+    Who has the lock may take it again: an offline folder is locked while it is imported into a store that lies in it.
+    """
+    held: set[tuple[int, int]] = _HELD.__dict__.setdefault("files", set())
     with _opened(path) as descriptor:
-        with suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
+        status = os.fstat(descriptor)
+        file = status.st_dev, status.st_ino
+        if file in held:  # it would wait for itself
+            yield
+            return
+        held.add(file)
+        try:
+            with suppress(OSError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            held.discard(file)
 
 
 @contextmanager

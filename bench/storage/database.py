@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Collection
+from functools import cache
 from pathlib import Path
 from urllib.parse import quote
 
@@ -39,6 +40,29 @@ def version(uri: str) -> str | None:
     """
     path = local_path(uri)
     return _on_server(uri) if path is None else _in_file(uri, path)
+
+
+def check_version(uri: str, mlflow: Path, installed: str) -> None:
+    """Raise ValueError unless that MLflow, installed in this folder, can use the tables; it would change older ones."""
+    stored, known = version(uri), versions(mlflow)
+    if stored in (None, known[0]):
+        return
+    if stored == UNVERSIONED:
+        raise ValueError(f"store {uri}: MLflow's tables are there, without their version: half made, or damaged")
+    if stored in known:
+        upgrade = f"keep a copy, then `mlflow db upgrade {uri}`"
+        raise ValueError(f"store {uri}: its tables are of an older MLflow (version {stored}): {upgrade}")
+    newer = f"its tables are of a newer MLflow (version {stored}) than the {installed} installed: install that one"
+    raise ValueError(f"store {uri}: {newer}")
+
+
+@cache
+def versions(mlflow: Path) -> list[str]:
+    """Of MLflow's tables, newest first, as the MLflow in this folder knows them."""
+    from alembic.script import ScriptDirectory
+
+    migrations = ScriptDirectory(str(mlflow / "store" / "db_migrations"))
+    return [script.revision for script in migrations.walk_revisions()]
 
 
 def _of_mlflow(uri: str, tables: Collection[str]) -> bool:

@@ -12,7 +12,6 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -21,7 +20,6 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 
 import mlflow
-from alembic.script import ScriptDirectory
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
@@ -199,7 +197,7 @@ def _opened(uri: str) -> MlflowClient:
         path.parent.mkdir(parents=True, exist_ok=True)
     with opening(path), _impatient():
         if urlsplit(uri).scheme not in (*SERVERS, "file"):
-            _check_version(uri, database.version(uri))
+            database.check_version(uri, Path(mlflow.__file__).parent, mlflow.__version__)
         client = MlflowClient(tracking_uri=uri)
         client.search_experiments(max_results=1)
     return client
@@ -215,26 +213,3 @@ def _impatient() -> Iterator[None]:
     finally:
         for name in added:
             del os.environ[name]
-
-
-def _check_version(uri: str, version: str | None) -> None:
-    """Raise ValueError unless MLflow can use tables of this version; it would change older ones unasked."""
-    versions = _versions()
-    if version in (None, versions[0]):
-        return
-    if version == database.UNVERSIONED:
-        raise ValueError(f"store {uri}: MLflow's tables are there, without their version: half made, or damaged")
-    if version in versions:
-        upgrade = f"keep a copy, then `mlflow db upgrade {uri}`"
-        raise ValueError(f"store {uri}: its tables are of an older MLflow (version {version}): {upgrade}")
-    raise ValueError(
-        f"store {uri}: its tables are of a newer MLflow (version {version}) than the {mlflow.__version__} installed: "
-        "install that one"
-    )
-
-
-@cache
-def _versions() -> list[str]:
-    """Of MLflow's tables, newest first, as the installed MLflow knows them."""
-    folder = Path(mlflow.__file__).parent / "store" / "db_migrations"
-    return [script.revision for script in ScriptDirectory(str(folder)).walk_revisions()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import threading
 from pathlib import Path
 
 import pytest
@@ -30,3 +31,18 @@ def test_a_lock_keeps_others_out_until_it_is_released(tmp_path: Path) -> None:
         pass
     with (tmp_path / "file").open() as second_opening:
         fcntl.flock(second_opening, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_who_has_a_lock_may_take_it_again_and_others_may_not(tmp_path: Path) -> None:
+    taken: list[str] = []
+
+    def take() -> None:
+        with locked(tmp_path):
+            taken.append("other")
+
+    other = threading.Thread(target=take)
+    with locked(tmp_path), locked(tmp_path / "." / ""):
+        taken.append("twice")
+        other.start()
+    other.join()
+    assert taken == ["twice", "other"]

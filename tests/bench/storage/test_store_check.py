@@ -14,12 +14,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import quote
 
+import mlflow
 import pytest
 from small_store import empty
 
 from bench.cli.cli import main
 from bench.storage import database, store_check
-from bench.storage.mlflow_store import Store, _versions, store_uri
+from bench.storage.mlflow_store import Store, store_uri
 
 SWEEP = ["--methods", "freeze", "--rates", "0.9", "--epochs", "1"]
 COMMANDS = [
@@ -98,16 +99,15 @@ def foreign_with_versions(folder: Path) -> Made:
 
 
 def newer(folder: Path) -> Made:
-    import mlflow
-
     uri = versioned(folder / "a.db", "ffffffffffff")
     tail = f"than the {mlflow.__version__} installed: install that one"
     return uri, f"store {uri}: its tables are of a newer MLflow (version ffffffffffff) {tail}"
 
 
 def older(folder: Path) -> Made:
-    uri = versioned(folder / "a.db", _versions()[1])
-    tail = f"(version {_versions()[1]}): keep a copy, then `mlflow db upgrade {uri}`"
+    former = database.versions(Path(mlflow.__file__).parent)[1]
+    uri = versioned(folder / "a.db", former)
+    tail = f"(version {former}): keep a copy, then `mlflow db upgrade {uri}`"
     return uri, f"store {uri}: its tables are of an older MLflow {tail}"
 
 
