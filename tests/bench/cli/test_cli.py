@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import hashlib
+import io
 import json
 import pwd
 import shutil
@@ -110,6 +111,15 @@ def test_a_user_without_a_home_folder(
         capsys, folder, "run", "--executor", "local", "--methods", "freeze"
     )
     assert main(["list", "methods"]) == 0
+
+
+def test_a_result_is_written_in_any_encoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Latin-1 has the ×, and not the −, of what commands print."""
+    stream = io.TextIOWrapper(written := io.BytesIO(), encoding="latin-1")
+    monkeypatch.setattr(sys, "stdout", stream)
+    assert main(["--version"]) == 0
+    print("3 × −1", flush=True)
+    assert written.getvalue().endswith(b"\n3 \xd7 \\u22121\n")
 
 
 def test_a_model_must_fit_the_data(
