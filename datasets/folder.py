@@ -111,11 +111,12 @@ def _difference(folder: Path, split: str, classes: list[str]) -> str:
     if not (folder / split).is_dir():
         return f"there is no {split}/"
     present = _classes(folder, split)
-    lacking = {name.casefold(): name for name in classes if name not in present}
+    lacking = [name for name in classes if name not in present]
     others = [name for name in present if name not in classes]
-    close = {name: get_close_matches(name.casefold(), lacking, n=1) for name in others}
-    hints = {name: f"{name!r}" + "".join(f" (did you mean {lacking[c]!r}?)" for c in close[name]) for name in others}
-    parts = [f"lacks {_first([repr(name) for name in lacking.values()])}"] if lacking else []
+    folded = {name.casefold(): name for name in lacking}
+    close = {name: get_close_matches(name.casefold(), folded, n=1) for name in others}
+    hints = {name: f"{name!r}" + "".join(f" (did you mean {folded[c]!r}?)" for c in close[name]) for name in others}
+    parts = [f"lacks {_first([repr(name) for name in lacking])}"] if lacking else []
     parts += [f"has {_first(list(hints.values()))}, no class of train/"] if others else []
     return f"{split}/ {' and '.join(parts)}"
 

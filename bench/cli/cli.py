@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -112,8 +114,7 @@ for row in SPEED:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0 done, 1 some trials failed or diverged, 2 usage error."""
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a result with a "−" is written whatever the encoding of stdout has
-        sys.stdout.reconfigure(errors="backslashreplace")
+    _settle_environment()
     program = SCRIPT if Path(sys.argv[0]).stem == SCRIPT else "python -m bench"
     try:
         code = cli.main(args=arguments, prog_name=program, standalone_mode=False)
@@ -142,6 +143,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         return _complain(f"store {foreseen() or ''}: {reason}")
     return code if isinstance(code, int) else 0
+
+
+def _settle_environment() -> None:
+    """Undo what the environment asks of programs in general, if it would end this one in a traceback."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # its encoding may lack the "−" of a result
+        sys.stdout.reconfigure(errors="backslashreplace")
+    if any(option.startswith("error") for option in sys.warnoptions):  # a library's warnings are not the user's errors
+        warnings.simplefilter("ignore")
+        os.environ.pop("PYTHONWARNINGS", None)  # Ray's processes are Python's too
 
 
 def _complain(message: str) -> int:

@@ -189,9 +189,30 @@ def test_what_is_no_image_is_named(tree: Path) -> None:
     assert refused(f"folder:{tree}").startswith(f"{path}: cannot be decoded: ")
 
 
+@pytest.mark.parametrize(
+    ("test", "val", "difference"),
+    [
+        ("b a", None, "test/ lacks 'B'; there is no val/"),
+        ("b a B c", None, "test/ has 'c', no class of train/; there is no val/"),
+        ("b a BB", "b a B x1 x2 x3 x4", "test/ lacks 'B' and has 'BB' (did you mean 'B'?), no class of train/; "
+         "val/ has 'x1', 'x2', 'x3' and 1 more, no class of train/"),
+        (None, "", "there is no test/; val/ lacks 'B', 'a', 'b'"),
+        ("c d e f", "a", "test/ lacks 'B', 'a', 'b' and has 'c', 'd', 'e' and 1 more, no class of train/; "
+         "val/ lacks 'B', 'b'"),
+    ],
+)  # fmt: skip
+def test_classes_that_a_split_lacks_are_named(tree: Path, test: str | None, val: str | None, difference: str) -> None:
+    shutil.rmtree(tree / "test")
+    for split, classes in {"test": test, "val": val}.items():
+        for name in (classes or "").split():
+            draw(tree / split / name / "x.png", 1)
+        if classes is not None:
+            (tree / split).mkdir(exist_ok=True)
+    start = f"{tree}: neither test/ nor val/ has the 3 folders of the classes in train/: "
+    assert refused(f"folder:{tree}") == start + difference
+
+
 def test_other_layouts_are_refused(tree: Path) -> None:
-    (tree / "test/b").rename(tree / "test/c")
-    assert refused(f"folder:{tree}") == f"{tree}: neither test/ nor val/ has the 3 folders of the classes in train/"
     (tree / "train/b/0.png").unlink()
     (tree / "train/b/1.png").unlink()
     assert refused(f"folder:{tree}").startswith(f"{tree / 'train/b'}: has no image; read are .jpg, ")

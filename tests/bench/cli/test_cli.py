@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import gzip
 import hashlib
+import io
 import json
+import pwd
 import shutil
 import socket
 import subprocess
@@ -78,6 +80,12 @@ def complaint(capsys: pytest.CaptureFixture[str], folder: Path, *arguments: str)
         (["--gamma", "0.5"], "the schedule must be step"),
         (["--tf32"], "--tf32 on the cpu"),
         (["--name", 'a"b'], "must be 1 to 200 letters"),
+        (["--name", "mine/"], "name 'mine/': must not end with /"),
+        (["--name", "a/../b"], "name 'a/../b': must not end with /, nor have //, /./ or /../ in it"),
+        (["--data-root", "~nobody-of-this-name/x"], "~nobody-of-this-name/x: no home folder is known for ~n"),
+        (["--storage", "~nobody-of-this-name"], "no home folder is known for ~nobody-of-this-name"),
+        (["--executor", "local", "--offline", "~nobody-of-this-name"], "no home folder is known for ~nobody-of-this-n"),
+        (["--dataset", "folder:~nobody-of-this-name"], "no home folder is known for ~nobody-of-this-name"),
         (["--executor", "local", "--address", "x"], "the executor must be ray"),
         (["--gpus-per-trial", "0.5", "--device", "cpu"], "gpus-per-trial 0.5 on cpu"),
         (["--max-retries", "-1"], "max-retries -1"),
@@ -90,6 +98,28 @@ def complaint(capsys: pytest.CaptureFixture[str], folder: Path, *arguments: str)
 )  # fmt: skip
 def test_wrong_arguments(capsys: pytest.CaptureFixture[str], folder: Path, arguments: list[str], said: str) -> None:
     assert said in complaint(capsys, folder, "run", *arguments)
+
+
+def test_a_user_without_a_home_folder(
+    capsys: pytest.CaptureFixture[str], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither in the environment nor in the password file, as in a container that runs under a number."""
+    for name in ("HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", lambda number: {}[number])
+    assert "no home folder is known, which MLflow and the cache need: HOME must name one" in complaint(
+        capsys, folder, "run", "--executor", "local", "--methods", "freeze"
+    )
+    assert main(["list", "methods"]) == 0
+
+
+def test_a_result_is_written_in_any_encoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Latin-1 has the ×, and not the −, of what commands print."""
+    stream = io.TextIOWrapper(written := io.BytesIO(), encoding="latin-1")
+    monkeypatch.setattr(sys, "stdout", stream)
+    assert main(["--version"]) == 0
+    print("3 × −1", flush=True)
+    assert written.getvalue().endswith(b"\n3 \xd7 \\u22121\n")
 
 
 def test_a_model_must_fit_the_data(

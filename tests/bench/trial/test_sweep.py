@@ -12,6 +12,7 @@ from PIL import Image
 
 from bench.methods import METHODS
 from bench.models import MODELS
+from bench.storage.entry import check_new_name
 from bench.trial.sweep import Sweep, data_and_model
 
 PROTOCOL = {
@@ -63,3 +64,22 @@ def test_a_folder_of_images_is_one_data_set_wherever_it_lies(tmp_path: Path, mon
     assert here["dataset"] == "folder:some@4"
     with pytest.raises(ValueError, match=r"^data set 'folder:nowhere': must be folder:PATH or folder:PATH@SIDE"):
         data_and_model("folder:nowhere", "small", "xavier-normal")
+
+
+@pytest.mark.parametrize(
+    ("dataset", "name"),
+    [
+        ("mnist", "mnist-resnet20"),
+        ("folder:my photos/é_1.2@64", "folder:my photos/é_1.2-64-resnet20"),  # legal, but for the SIDE
+        ("folder:my data (v2)", "folder:my data -v2--resnet20"),
+        ("folder:a%20b", "folder:a-20b-resnet20"),
+        ("folder:a;b\n'c'\\ \udcff", "folder:a-b--c-- --resnet20"),
+        ("folder:" + 250 * "ü", "folder:" + 184 * "ü" + "-resnet20"),
+    ],
+)
+def test_the_default_name_is_one_that_a_sweep_can_have(dataset: str, name: str) -> None:
+    sweep = Sweep(
+        methods={}, rates=[], seeds=[0], dense=True, classes=10, protocol={"dataset": dataset, "model": "resnet20"}
+    )
+    assert sweep.default_name == name
+    check_new_name(name)
