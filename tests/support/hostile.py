@@ -47,9 +47,6 @@ class Last(BaseException):
     """No Exception."""
 
 
-MODES: list[Any] = []
-
-
 def zeros(*arguments: Any, **keywords: Any) -> Tensor:
     return torch.zeros(())
 
@@ -73,7 +70,7 @@ class Acts:
     def inference_mode() -> None:
         mode = torch.inference_mode()
         mode.__enter__()
-        MODES.append(mode)  # once it is collected, the mode ends
+        vars(torch).setdefault("_left", []).append(mode)  # once it is collected, the mode ends
 
     @staticmethod
     def dtype() -> None:
