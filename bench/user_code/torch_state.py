@@ -16,11 +16,8 @@ from bench.user_code.process_state import KEEP, Setting
 
 AUTOCAST = {"cpu": torch.bfloat16, "cuda": torch.float16}  # device -> torch's own type
 HOOKS = [name for name in vars(module) if name.startswith("_global_") and isinstance(vars(module)[name], dict)]
-PRECISION: tuple[Any, ...] = (
-    *(getattr(mkldnn, n) for n in ("matmul", "conv", "rnn")),
-    mkldnn,
-    torch.backends,
-)  # of float32 on the CPU, and in general
+OPERATIONS = [getattr(mkldnn, name) for name in ("matmul", "conv", "rnn") if hasattr(mkldnn, name)]
+PRECISION: tuple[Any, ...] = (*OPERATIONS, mkldnn, torch.backends)  # who have one for float32: the CPU, and in general
 
 
 def _attribute(words: str, owner: Any, name: str, neutral: Any = KEEP) -> Setting:
@@ -108,7 +105,7 @@ ARITHMETIC: Sequence[Setting] = (
         neutral="highest",
     ),
     Setting("TF32", _tf32, _set_tf32),
-    Setting("the precision of float32", _precisions, _set_precisions),
+    Setting("the precision of float32", _precisions, _set_precisions, neutral=["none"] * len(PRECISION)),
     _attribute("oneDNN", mkldnn, "enabled", neutral=True),
     _attribute("cuDNN", cudnn, "enabled", neutral=True),
     _attribute("cuDNN's choice by timing", cudnn, "benchmark", neutral=False),
