@@ -98,13 +98,13 @@ ARITHMETIC: Sequence[Setting] = (
     Setting("denormal numbers", _flushes_denormals, torch.set_flush_denormal, neutral=False),
     Setting("deterministic algorithms", _deterministic, _set_deterministic, neutral=(False, False)),
     Setting("anomaly detection", torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly, neutral=False),
+    Setting("TF32", _tf32, _set_tf32),  # before the next, which it sets to one of two values
     Setting(
         "the precision of float32 products",
         torch.get_float32_matmul_precision,
         torch.set_float32_matmul_precision,
         neutral="highest",
     ),
-    Setting("TF32", _tf32, _set_tf32),
     Setting("the precision of float32", _precisions, _set_precisions, neutral=["none"] * len(PRECISION)),
     _attribute("oneDNN", mkldnn, "enabled", neutral=True),
     _attribute("cuDNN", cudnn, "enabled", neutral=True),
