@@ -65,7 +65,7 @@ def _all_settings() -> Sequence[Setting]:
         return process_settings()
     from bench.user_code.torch_state import TORCH
 
-    return (*process_settings(), *TORCH)
+    return (*TORCH, *process_settings())  # torch's first: setting them back can set environment variables
 
 
 def apart(call: Callable[[], Result]) -> tuple[Result, list[str]]:

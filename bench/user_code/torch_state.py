@@ -77,6 +77,18 @@ def _set_tf32(state: tuple[bool, bool]) -> None:
     cuda.matmul.allow_tf32, cudnn.allow_tf32 = state
 
 
+def _modes() -> tuple[int, Any]:
+    return torch._C._len_torch_function_stack(), torch._C._autograd._top_saved_tensors_default_hooks(False)
+
+
+def _leave_modes(state: tuple[int, Any]) -> None:
+    """Leave those that were entered since; torch has no public word for it."""
+    while torch._C._len_torch_function_stack() > state[0]:
+        torch._C._pop_torch_function_stack()
+    while (hooks := _modes()[1]) is not None and hooks != state[1]:
+        torch._C._autograd._pop_saved_tensors_default_hooks()
+
+
 def _hooks() -> dict[str, dict[Any, Any]]:
     return {name: dict(vars(module)[name]) for name in HOOKS}
 
@@ -94,6 +106,7 @@ ARITHMETIC: Sequence[Setting] = (
     Setting("autocast", _autocast, _set_autocast, neutral=[(False, dtype) for dtype in AUTOCAST.values()]),
     Setting("the default dtype", torch.get_default_dtype, torch.set_default_dtype, neutral=torch.float32),
     Setting("the default device", torch.get_default_device, _set_device, neutral=torch.device("cpu")),
+    Setting("modes of torch", _modes, _leave_modes),  # behind the device, which is one of them
     Setting("the number of threads", torch.get_num_threads, torch.set_num_threads),
     Setting("denormal numbers", _flushes_denormals, torch.set_flush_denormal, neutral=False),
     Setting("deterministic algorithms", _deterministic, _set_deterministic, neutral=(False, False)),
