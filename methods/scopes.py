@@ -12,12 +12,13 @@ from types import MappingProxyType
 
 import torch
 from torch import Tensor
+from torch.nn import Parameter
 
 from bench.methods.counts import apportion, live_count
 from bench.methods.types import Masks, Scope, Scores
 
 FLOATING = {torch.float16, torch.bfloat16, torch.float32, torch.float64}
-WHOLE = {torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64}
+WHOLE = {torch.bool, torch.uint8, torch.uint16, torch.uint32, torch.int8, torch.int16, torch.int32, torch.int64}
 
 
 def global_scope(scores: Scores, rate: Fraction) -> Masks:
@@ -127,7 +128,7 @@ def comparable(scores: Scores) -> Scores:
     """
     for name, s in scores.items():
         check(name, s)
-        if bad := int((~torch.isfinite(s)).sum()):
+        if bad := int((~torch.isfinite(s)).sum()) * s.is_floating_point():
             raise ValueError(f"scores of {name}: {bad} of {s.numel()} are NaN or infinite; scores must be finite")
     types = {s.dtype for s in scores.values()}
     if len(types) == 1 and types <= {torch.float32, torch.float64}:
@@ -152,9 +153,9 @@ def inverted(scores: Scores) -> Scores:
 
 def check(name: str, score: object) -> None:
     """Raise ValueError if the scores of a layer are not real numbers in a dense tensor."""
-    if not isinstance(score, Tensor):
+    if not isinstance(score, Tensor) or score.is_nested:
         raise ValueError(f"scores of {name}: {type(score).__name__}; must be a tensor")
-    plain = score.layout == torch.strided and score.device.type != "meta"
+    plain = type(score) in (Tensor, Parameter) and score.layout == torch.strided and score.device.type != "meta"
     if not plain or score.dtype not in FLOATING | WHOLE:
         shown = f"{score.dtype}, {score.layout}, {score.device}".replace("torch.", "")
         raise ValueError(f"scores of {name}: {shown}; must be real numbers in a dense tensor")

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from bench import names
 from bench.messages import one_line
 from bench.trial.result import TrialResult
 from bench.trial.spec import TrialSpec
@@ -59,6 +60,7 @@ class Worker:
     _pack: Sequence[TrialSpec] = field(default_factory=list)
     _training: TrainingEvents | None = None
     _index: int = -1  # of the open pack
+    _changed: bool = False  # whether a plug-in of it changed the process
 
     def open(self, index: int) -> TrainingEvents:
         """Start training the pack at `index` from its first epoch."""
@@ -79,10 +81,10 @@ class Worker:
 
     def _forget(self) -> None:
         """Let go of the last pack: a mode of torch that its plug-in never left ends now, not amid a training."""
-        foreign = any(spec.method.source for spec in self._pack)
         self._pack = []
-        if foreign:
+        if self._changed:
             gc.collect()
+        self._changed = False
 
     def train(self, index: int) -> Report:
         """Train the pack at `index` for REPORT_SECONDS: a new one from its start, the open one from where it is."""
@@ -95,6 +97,7 @@ class Worker:
                 event = next(training)
                 if isinstance(event, TrialResult):
                     results.append(event)
+                    self._changed |= names.CHANGED in event.tags
                 else:
                     epochs[self._pack.index(event.spec)] = (event.epoch, dict(event.figures))
         except StopIteration:

@@ -25,8 +25,7 @@ from bench.messages import explained, nearest, one_line, say
 from bench.methods import METHODS, Method
 from bench.methods.identity.identify import identify
 from bench.search_path import checkout_last
-from bench.user_code.guard import Ended, kept, load_methods, not_ending
-from bench.user_code.process_state import FILTERS
+from bench.user_code.guard import Ended, kept, load_methods, not_ending, seed_globals
 
 GROUP = "bench.methods"
 NAME = re.compile(r"\w([\w .+/=@()-]{0,98}[\w.+/=@()-])?")  # of a method: a comma list names them, a colon sets a field
@@ -104,9 +103,10 @@ def _guarded(plugin: str, load: Callable[[], Any]) -> Any:
     load_methods()
     changed: list[str] = []
     with _one_line_of(f"plug-in {plugin!r}"), kept(changed):
+        seed_globals(0)  # what it draws as it is loaded is part of its identity
         loaded = load()
-    if told := [words for words in changed if words != FILTERS]:  # libraries set their own filters as they load
-        say(f"warning: plug-in {plugin!r} changes {', '.join(told)}; put back")
+    if changed:
+        say(f"warning: plug-in {plugin!r} changes {', '.join(changed)}; put back")
     return loaded
 
 
@@ -179,7 +179,7 @@ def _rows(plugin: str) -> dict[str, Method]:
     """The METHODS of a module named by a dotted name or by the path of its file."""
     module = _load(plugin)
     rows = getattr(module, "METHODS", None)
-    if not isinstance(rows, dict) or not all(isinstance(row, Method) for row in rows.values()):
+    if type(rows) is not dict or not all(isinstance(row, Method) for row in rows.values()):
         raise ValueError(f"plug-in {plugin!r}: must have METHODS, a module-level dict of name -> bench.methods.Method")
     return rows
 

@@ -31,6 +31,8 @@ def bindings() -> Bindings:
 
 def replaced(before: Bindings) -> list[str]:
     """Give the names their meaning of `before` again; those that had another one."""
+    if not before:
+        return []
     now = bindings()
     changed = [
         key

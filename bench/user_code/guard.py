@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import random
 import signal
 import sys
+import sysconfig
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
+from pathlib import Path
 from typing import Any, TypeVar
 
 from bench import methods
 from bench.user_code.bindings import bindings, replaced
-from bench.user_code.process_state import KEEP, UNREADABLE, Setting, process_settings
+from bench.user_code.process_state import FILTERS, KEEP, UNREADABLE, VARIABLES, Setting, process_settings
 
 Result = TypeVar("Result")
 Values = Mapping[Setting, Any]
@@ -42,16 +45,33 @@ def write_back(values: Values) -> list[str]:
 def kept(changed: list[str]) -> Iterator[None]:
     """Put back what the code in here changes of the process, and add its names to `changed`.
 
-    What it prints goes to stderr: stdout is for results. Modules it imports stay, and so does the path they come from.
+    What it prints goes to stderr: stdout is for results. Modules it imports stay, and so does the path they come from;
+    of filters and variables that libraries set as they load nothing is said.
     """
     before, names, threads = values_of(_all_settings()), bindings(), set(threading.enumerate())
+    modules = set(sys.modules)
     try:
         with redirect_stdout(sys.stderr):
             yield
     finally:
         loaded = {s: s.neutral for s in _all_settings() if s not in before and s.neutral is not KEEP}
-        changed += [*write_back({**before, **loaded}), *replaced(names)]
-        changed += [f"a thread that goes on ({t.name})" for t in threading.enumerate() if t not in threads]
+        told = [*write_back({**before, **loaded}), *replaced(names)]
+        told += [
+            f"a thread that goes on ({t.name})" for t in threading.enumerate() if t not in threads and not _runs(t)
+        ]
+        by_library = any(map(_is_installed, sys.modules.keys() - modules))
+        changed += [words for words in told if not by_library or words not in (VARIABLES, FILTERS)]
+
+
+def _runs(thread: threading.Thread) -> bool:
+    """Whether an installed library runs the thread for itself, as tqdm its monitor."""
+    target = getattr(thread, "_target", None) or type(thread)
+    return _is_installed(str(getattr(target, "__module__", "")))
+
+
+def _is_installed(module: str) -> bool:
+    file = getattr(sys.modules.get(module), "__file__", None) or ""
+    return any(Path(file).is_relative_to(sysconfig.get_path(scheme)) for scheme in ("purelib", "platlib"))
 
 
 def load_methods() -> None:
@@ -72,7 +92,8 @@ def apart(call: Callable[[], Result]) -> tuple[Result, list[str]]:
     """What `call` returns, and the words of what it changed of the process and is put back.
 
     It runs in a thread of its own: torch's modes belong to a thread, and end with it. So a KeyboardInterrupt is the
-    user's if it is raised here, and the code's own if it is raised there.
+    user's if it is raised here, and the code's own if it is raised there. What belongs to the process is put back by
+    this thread, so that code which goes on after an interrupt has nothing more to put back.
     Raises: what `call` raises; Ended if that would end the process.
     """
     changed: list[str] = []
@@ -80,18 +101,30 @@ def apart(call: Callable[[], Result]) -> tuple[Result, list[str]]:
     errors: list[BaseException] = []
 
     def run() -> None:
+        before = values_of([setting for setting in _all_settings() if setting.of_thread])
         try:
-            with kept(changed):
-                results.append(call())
+            results.append(call())
         except BaseException as error:
             errors.append(error)
+        changed.extend(write_back(before))  # the number of threads is also that of later ones
 
     thread = threading.Thread(target=run, name="apart", daemon=True)
-    thread.start()
-    thread.join()
+    with kept(changed):
+        thread.start()
+        thread.join()
     if errors:
         raise _failure(errors[0])
     return results[0], changed
+
+
+def seed_globals(seed: int) -> None:
+    """Seed the global generators of Python, NumPy and torch: code from outside may draw from them."""
+    import numpy as np
+    import torch
+
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from typing import Any, Final
 
 KEEP: Final = object()  # the neutral value of a setting that a trial takes as it is, or sets by itself
 UNREADABLE: Final = object()
-FILTERS: Final = "warnings filters"
+VARIABLES, FILTERS = "environment variables", "warnings filters"
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +32,7 @@ class Setting:
     write: Callable[[Any], object]
     neutral: Any = KEEP  # what every trial runs with
     told: bool = True  # whether a change is worth a word: what draws from a generator changes it rightfully
+    of_thread: bool = False  # whether each thread has its own
 
     def now(self) -> Any:
         """Its value; UNREADABLE if the library refuses to say, as torch does of TF32 that was set in two ways."""
@@ -52,6 +53,10 @@ def _set_filters(state: tuple[list[Any], Any]) -> None:
     warnings.filters[:], warnings.showwarning = state  # type: ignore[index]
 
 
+def _decimal() -> tuple[int, str]:
+    return decimal.getcontext().prec, decimal.getcontext().rounding
+
+
 def _set_decimal(state: tuple[int, str]) -> None:
     context = decimal.getcontext()
     context.prec, context.rounding = state
@@ -67,10 +72,10 @@ def _set_stream(name: str, stream: Any) -> None:
 
 
 PYTHON: Sequence[Setting] = (
-    Setting("environment variables", lambda: dict(os.environ), _set_environment),
+    Setting(VARIABLES, lambda: dict(os.environ), _set_environment),
     Setting("the working folder", os.getcwd, os.chdir),
     Setting(FILTERS, lambda: (list(warnings.filters), warnings.showwarning), _set_filters),
-    Setting("decimal arithmetic", lambda: (decimal.getcontext().prec, decimal.getcontext().rounding), _set_decimal),
+    Setting("decimal arithmetic", _decimal, _set_decimal, of_thread=True),
     Setting("the locale", partial(locale.setlocale, locale.LC_ALL), partial(locale.setlocale, locale.LC_ALL)),
     Setting("the recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
     Setting("sys.stdout", lambda: sys.stdout, partial(_set_stream, "stdout")),
@@ -95,8 +100,11 @@ def _numpy() -> Sequence[Setting]:
         name, keys, *rest = state
         np.random.set_state((name, np.frombuffer(keys, np.uint32), *rest))
 
+    def set_errors(errors: dict[str, Any]) -> None:
+        np.seterr(**errors)
+
     return (
-        Setting("NumPy's handling of floating-point errors", np.geterr, lambda errors: np.seterr(**errors)),
+        Setting("NumPy's handling of floating-point errors", np.geterr, set_errors, of_thread=True),
         Setting("NumPy's global generator", drawn, set_drawn, told=False),
     )
 

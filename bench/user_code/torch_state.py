@@ -101,14 +101,16 @@ def _set_hooks(hooks: dict[str, dict[Any, Any]]) -> None:
 
 # What a number is computed with. Those of TF32 and cuDNN's determinism are fields of a trial.
 ARITHMETIC: Sequence[Setting] = (
-    Setting("the gradient mode", torch.is_grad_enabled, torch.set_grad_enabled, neutral=True),
-    Setting("inference mode", torch.is_inference_mode_enabled, _set_inference_mode, neutral=False),
-    Setting("autocast", _autocast, _set_autocast, neutral=[(False, dtype) for dtype in AUTOCAST.values()]),
+    Setting("the gradient mode", torch.is_grad_enabled, torch.set_grad_enabled, neutral=True, of_thread=True),
+    Setting("inference mode", torch.is_inference_mode_enabled, _set_inference_mode, neutral=False, of_thread=True),
+    Setting(
+        "autocast", _autocast, _set_autocast, neutral=[(False, dtype) for dtype in AUTOCAST.values()], of_thread=True
+    ),
     Setting("the default dtype", torch.get_default_dtype, torch.set_default_dtype, neutral=torch.float32),
-    Setting("the default device", torch.get_default_device, _set_device, neutral=torch.device("cpu")),
-    Setting("modes of torch", _modes, _leave_modes),  # behind the device, which is one of them
-    Setting("the number of threads", torch.get_num_threads, torch.set_num_threads),
-    Setting("denormal numbers", _flushes_denormals, torch.set_flush_denormal, neutral=False),
+    Setting("the default device", torch.get_default_device, _set_device, neutral=torch.device("cpu"), of_thread=True),
+    Setting("modes of torch", _modes, _leave_modes, of_thread=True),  # behind the device, which is one of them
+    Setting("the number of threads", torch.get_num_threads, torch.set_num_threads, of_thread=True),
+    Setting("denormal numbers", _flushes_denormals, torch.set_flush_denormal, neutral=False, of_thread=True),
     Setting("deterministic algorithms", _deterministic, _set_deterministic, neutral=(False, False)),
     Setting("anomaly detection", torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly, neutral=False),
     Setting("TF32", _tf32, _set_tf32),  # before the next, which it sets to one of two values

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -13,7 +12,7 @@ from bench.models import MODELS
 from bench.trial.spec import TrialSpec
 from bench.trial.streams import SEED_LIMIT
 from bench.user_code.bindings import bindings, replaced
-from bench.user_code.guard import values_of, write_back
+from bench.user_code.guard import seed_globals, values_of, write_back
 from bench.user_code.process_state import KEEP, Setting, process_settings
 from bench.user_code.torch_state import ARITHMETIC, TORCH
 
@@ -43,13 +42,18 @@ class Arithmetic:
     everybody calls.
     """
 
-    def __init__(self, settings: Sequence[Setting] = ARITHMETIC, *, functions: bool = False) -> None:
-        self._values = values_of(settings)
+    def __init__(self, further: Sequence[Setting] = (), *, functions: bool = False) -> None:
+        self._values, self._further = values_of(ARITHMETIC), values_of(further)
         self._bindings = bindings() if functions else {}
 
     def put_back(self) -> list[str]:
-        """Set them again; the words of those that something in this process has changed since."""
-        return [*write_back(self._values), *replaced(self._bindings)]
+        """Set all of them again; the words of what trials compute with and something has changed since.
+
+        Not of the further ones: in a notebook other threads of the process may have set them.
+        """
+        changed = [*write_back(self._values), *replaced(self._bindings)]
+        write_back(self._further)
+        return changed
 
 
 @contextmanager
@@ -57,14 +61,14 @@ def settings(spec: TrialSpec) -> Iterator[Arithmetic]:
     """The process-wide settings of a spec, whatever they were before; restored afterwards, generators too."""
     foreign = _is_foreign(spec.model)
     generators = [setting for setting in process_settings() if foreign or not setting.told]
-    before = Arithmetic([*TORCH, *generators], functions=foreign)
+    before = Arithmetic([*TORCH[len(ARITHMETIC) :], *generators], functions=foreign)
     try:
         write_back({setting: setting.neutral for setting in ARITHMETIC if setting.neutral is not KEEP})
         torch.set_num_threads(spec.threads)
         torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = spec.tf32
         torch.backends.cudnn.deterministic = spec.deterministic
         told = [setting for setting in process_settings() if setting.told] if foreign else []
-        yield Arithmetic([*ARITHMETIC, *told], functions=foreign)
+        yield Arithmetic(told, functions=foreign)
     finally:
         before.put_back()
 
@@ -74,9 +78,6 @@ def _is_foreign(model: str) -> bool:
     return model in MODELS and not MODELS[model].build.startswith("bench.")
 
 
-def seed_globals(stream: np.random.RandomState) -> None:
-    """Seed the global generators of Python, NumPy and torch: code from outside may draw from them."""
-    seed = int(stream.randint(SEED_LIMIT, dtype=np.int64))
-    random.seed(seed)
-    np.random.seed(seed)
-    torch.manual_seed(seed)
+def seed_generators(stream: np.random.RandomState) -> None:
+    """Seed the global generators from a trial's stream: what a network or a criterion draws from them follows."""
+    seed_globals(int(stream.randint(SEED_LIMIT, dtype=np.int64)))

@@ -18,7 +18,7 @@ from bench.datasets.images import ImageData
 from bench.datasets.loader import Resident
 from bench.datasets.splits import class_balanced, train_validation
 from bench.engine.setup.background import draw, trained_from
-from bench.engine.setup.precision import DTYPES, seed_globals
+from bench.engine.setup.precision import DTYPES, seed_generators
 from bench.methods import Masks
 from bench.methods.controls import shuffled
 from bench.methods.counts import live_count
@@ -162,7 +162,7 @@ def _selected(spec: TrialSpec, model: nn.Module, sample: tuple[Tensor, Tensor]) 
         return work(), ()
 
     def seeded() -> Masks:
-        seed_globals(stream(spec.seed, "criterion", "global"))
+        seed_generators(stream(spec.seed, "criterion", "global"))
         return work()
 
     return apart(seeded)

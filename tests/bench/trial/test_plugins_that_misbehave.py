@@ -71,8 +71,8 @@ def test_what_it_changes_is_put_back_and_named(
     variables, filters, relu = dict(os.environ), list(warnings.filters), torch.nn.functional.relu
     assert listed(tmp_path, code, monkeypatch) == 0
     assert capsys.readouterr().err == (
-        "warning: plug-in 'own.py' changes environment variables, the default dtype, torch.nn.functional.relu;"
-        " put back\n"
+        "warning: plug-in 'own.py' changes the default dtype, environment variables, warnings filters,"
+        " torch.nn.functional.relu; put back\n"
     )
     assert torch.get_default_dtype() is torch.float32
     assert (dict(os.environ), list(warnings.filters), torch.nn.functional.relu) == (variables, filters, relu)
