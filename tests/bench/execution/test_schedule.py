@@ -136,6 +136,7 @@ def test_many_trials_share_workers(tmp_path: Path) -> None:
     ear = Ear()
     run([[spec(seed)] for seed in range(60)], tmp_path, ear)
     assert len(ear.results) == 60
+    assert {r.reason for r in ear.results.values()} == {""}
     pids = {result.metrics["pid"] for result in ear.results.values()}
     assert len(pids) == len(list(tmp_path.glob("loaded-*"))) <= (os.cpu_count() or 1)
 
