@@ -32,7 +32,7 @@ def whole(tags: Mapping[str, str], name: str) -> str:
     >>> whole(split({"bench.spec": "x" * 12_000}), "bench.spec") == "x" * 12_000
     True
     """
-    pieces = [tags.get(name, "")]
+    pieces = [tags.get(name) or ""]  # a database takes NULL too
     while len(pieces[-1]) == LONGEST and (piece := tags.get(f"{name}.{len(pieces)}")):
         pieces.append(piece)
     return "".join(pieces)
@@ -40,4 +40,4 @@ def whole(tags: Mapping[str, str], name: str) -> str:
 
 def was_cut(tags: Mapping[str, str], name: str) -> bool:
     """Whether an earlier version has cut the value."""
-    return len(tags.get(name, "")) == CUT
+    return len(tags.get(name) or "") == CUT

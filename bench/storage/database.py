@@ -5,6 +5,7 @@ MLflow itself makes its tables in whatever database it opens, and waits minutes 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 from collections.abc import Collection
@@ -40,6 +41,16 @@ def version(uri: str) -> str | None:
     """
     path = local_path(uri)
     return _on_server(uri) if path is None else _in_file(uri, path)
+
+
+def without_start(uri: str, reason: str) -> str:
+    """The run, in brackets, if MLflow's `reason` to read none is one that has no start; "" if it cannot be named."""
+    path = local_path(uri)
+    if "start_time" not in reason or path is None or not path.is_file():
+        return ""
+    with contextlib.closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as database:
+        row = database.execute("SELECT run_uuid FROM runs WHERE start_time IS NULL").fetchone()
+    return f" (run {row[0]})" if row else ""
 
 
 def check_version(uri: str, mlflow: Path, installed: str) -> None:

@@ -26,7 +26,7 @@ from mlflow.exceptions import MlflowException
 
 from bench import names
 from bench.messages import shortened, store_error
-from bench.paging import paged, without_collector
+from bench.paging import address, paged, without_collector
 from bench.storage import database
 from bench.storage.store_check import exists, opening
 from bench.storage.store_uri import SERVERS, absolute, given, local_path
@@ -198,7 +198,7 @@ def _opened(uri: str) -> MlflowClient:
     with opening(path), _impatient():
         if urlsplit(uri).scheme not in (*SERVERS, "file"):
             database.check_version(uri, Path(mlflow.__file__).parent, mlflow.__version__)
-        client = MlflowClient(tracking_uri=uri)
+        client = MlflowClient(tracking_uri=address(uri))
         client.search_experiments(max_results=1)
     return client
 
