@@ -19,6 +19,7 @@ from bench.storage.store_uri import existing_folder, local_path
 
 SOON_SECONDS = 0.5  # a lock that is held longer is worth a word
 LOCK_SECONDS = 10.0  # the longest wait for another process to give a database free
+CREATING_SECONDS = 60.0  # the same of the folder where others make tables, which takes seconds each
 SERVER_SECONDS = 25  # the longest wait for one answer of a server: it may be starting
 CONNECT_SECONDS = 5  # the longest wait for a connection to a database server
 SETTLE_SECONDS = 3.0  # tables that do not change for so long are not being made
@@ -56,15 +57,17 @@ def without_start(uri: str, reason: str) -> str:
     return f" (run {row[0]})" if row else ""
 
 
-def is_current(uri: str, mlflow: Path, installed: str) -> bool:
-    """Whether there are the tables of that MLflow, installed in this folder; False if there is none yet.
+def is_current(uri: str, mlflow: Path) -> bool:
+    """Whether there are the tables of the MLflow that is installed in this folder."""
+    return version(uri) == versions(mlflow)[0]
 
-    Raises: ValueError, in one line, if it cannot use them; it would change older ones.
-    """
+
+def check_version(uri: str, mlflow: Path, installed: str) -> None:
+    """Raise ValueError unless that MLflow, installed in this folder, can use the tables; it would change older ones."""
     known = versions(mlflow)
     stored = _settled(uri, known)
     if stored in (None, known[0]):
-        return stored is not None
+        return
     if stored == UNVERSIONED:
         raise ValueError(f"store {uri}: MLflow's tables are there, without their version: half made, or damaged")
     if stored in known:

@@ -32,6 +32,7 @@ from bench.storage.store_check import creating, exists
 from bench.storage.store_uri import SERVERS, absolute, given, local_path
 from bench.tags import is_piece, split, whole
 
+MLFLOW = Path(mlflow.__file__).parent
 BATCH = 1000  # entities MLflow takes in one call, parameters and metrics together
 PARAMS = 100  # of these, parameters
 PAGE = 1000  # runs a search returns at once
@@ -199,15 +200,18 @@ def _opened(uri: str) -> MlflowClient:
     if (path := local_path(uri)) is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
     with creating(uri):
-        _is_ready(uri)  # another process may have made it meanwhile, by another version
+        if _is_database(uri):
+            database.check_version(uri, MLFLOW, mlflow.__version__)
         return _client(uri)
 
 
 def _is_ready(uri: str) -> bool:
-    """Whether the store needs nothing but to be read. Raises ValueError if the installed MLflow cannot use it."""
-    if urlsplit(uri).scheme in (*SERVERS, "file"):
-        return exists(uri)
-    return database.is_current(uri, Path(mlflow.__file__).parent, mlflow.__version__)
+    """Whether opening the store creates nothing."""
+    return database.is_current(uri, MLFLOW) if _is_database(uri) else exists(uri)
+
+
+def _is_database(uri: str) -> bool:
+    return urlsplit(uri).scheme not in (*SERVERS, "file")
 
 
 def _client(uri: str) -> MlflowClient:

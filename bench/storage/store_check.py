@@ -58,20 +58,20 @@ def check_writable(uri: str) -> bool:
 def creating(uri: str) -> Iterator[None]:
     """Keep our other processes from creating this store meanwhile: two that make its tables at once both fail.
 
-    Raises: ValueError, in one line, if another process keeps its folder locked for LOCK_SECONDS.
+    Raises: ValueError, in one line, if another process keeps its folder locked for CREATING_SECONDS.
     """
     path = local_path(uri)
     if path is None or not os.access(path.parent, os.R_OK) or not path.parent.is_dir():
         yield
         return
     busy = f"store {uri}: its folder {path.parent} is locked by another process"
-    waiting = partial(say, f"{busy}; waiting {database.LOCK_SECONDS:g} seconds at the most")
+    waiting = partial(say, f"{busy}; waiting {database.CREATING_SECONDS:g} seconds at the most")
     try:
-        with locked(path.parent, waiting, database.LOCK_SECONDS):
+        with locked(path.parent, waiting, database.CREATING_SECONDS):
             yield
     except TimeoutError as error:
         raise ValueError(
-            f"{busy} for more than {database.LOCK_SECONDS:g} seconds; try again when that has ended"
+            f"{busy} for more than {database.CREATING_SECONDS:g} seconds; try again when that has ended"
         ) from error
 
 

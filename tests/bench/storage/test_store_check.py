@@ -21,7 +21,7 @@ from small_store import empty
 
 from bench.cli.cli import main
 from bench.storage import database, store_check
-from bench.storage.mlflow_store import PATIENCE, Store, store_uri
+from bench.storage.mlflow_store import MLFLOW, PATIENCE, Store, store_uri
 from bench.storage.store_uri import absolute, foreseen
 
 SWEEP = ["--methods", "freeze", "--rates", "0.9", "--epochs", "1"]
@@ -434,7 +434,7 @@ def test_reading_waits_for_no_lock(
 def test_creating_a_store_waits_for_a_lock_with_a_word_and_an_end(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(database, "LOCK_SECONDS", 0.02)
+    monkeypatch.setattr(database, "CREATING_SECONDS", 0.02)
     uri = f"sqlite:///{folder}/mlflow.db"
     busy = f"store {uri}: its folder {folder} is locked by another process"
     with open_folder(folder) as other:
@@ -467,11 +467,8 @@ def test_tables_that_another_process_is_making_are_waited_for(folder: Path, monk
         (f"UPDATE alembic_version SET version_num = '{newest}'",),
     ]
     monkeypatch.setattr(database.time, "sleep", lambda _: tables(folder / "a.db", *steps.pop(0)))
-    assert database.is_current(uri, MLFLOW, mlflow.__version__)
-    assert not steps
-
-
-MLFLOW = Path(mlflow.__file__).parent
+    database.check_version(uri, MLFLOW, mlflow.__version__)
+    assert not steps and database.is_current(uri, MLFLOW)
 
 
 @pytest.mark.parametrize(
