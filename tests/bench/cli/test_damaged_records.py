@@ -95,7 +95,7 @@ COMMANDS: tuple[tuple[list[str], Callable[[str], object]], ...] = (
 )
 
 
-ROW = ["|", "freeze", "|", "**95.20", "±", "0.20**", "|"]
+ROW = ["|", "freeze", "|", "**95.20", "±", "0.16**", "|"]
 
 
 def test_each_is_named_with_its_reason_and_the_others_are_shown(
