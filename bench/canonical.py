@@ -16,3 +16,8 @@ def canonical_json(record: Mapping[str, Any]) -> str:
 def key_of(record: Mapping[str, Any]) -> str:
     """SHA-256 of a record's canonical JSON, in hexadecimal."""
     return hashlib.sha256(canonical_json(record).encode()).hexdigest()
+
+
+def group_key_of(record: Mapping[str, Any]) -> str:
+    """The key of a trial's record without its seed: what a table cell aggregates."""
+    return key_of({name: value for name, value in record.items() if name != "seed"})

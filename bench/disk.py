@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import fcntl
+import math
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
+POLL_SECONDS = 0.05  # between two tries to lock
 _HELD = threading.local()  # the files and folders that a thread has locked
 
 
@@ -40,10 +43,13 @@ def write_whole(file: Path, data: bytes) -> None:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path, on_wait: Callable[[], None], seconds: float = math.inf) -> Iterator[None]:
     """Keep out other processes that lock the same file or folder; without effect if the file system has no locks.
 
     Who has the lock may take it again: an offline folder is locked while it is imported into a store that lies in it.
+
+    Args:   on_wait: called once if another process has the lock; seconds: the longest wait for it.
+    Raises: TimeoutError after that.
     """
     held: set[tuple[int, int]] = _HELD.__dict__.setdefault("files", set())
     with _opened(path) as descriptor:
@@ -54,11 +60,31 @@ def locked(path: Path) -> Iterator[None]:
             return
         held.add(file)
         try:
-            with suppress(OSError):
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if not _take(descriptor):
+                on_wait()
+                _wait(descriptor, seconds)
             yield
         finally:
             held.discard(file)
+
+
+def _take(descriptor: int) -> bool:
+    """Lock the file unless another process has it; True too if there are no locks."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _wait(descriptor: int, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not _take(descriptor):
+        if time.monotonic() > end:
+            raise TimeoutError
+        time.sleep(POLL_SECONDS)
 
 
 @contextmanager

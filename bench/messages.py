@@ -14,11 +14,24 @@ from difflib import get_close_matches
 
 SOON_SECONDS = 0.5
 LONGEST = 300  # characters of what somebody else's code says
-STORES = ("mlflow", "sqlalchemy", "alembic")  # packages whose errors are about a store
-# In an address: the password before the last @ of a word, and that of a database's options.
-PASSWORDS = (
-    re.compile(r"(://[^:/@\s]*):\S*@"),
-    re.compile(r"(?<=[?&])([a-z]*(?:password|passwd|pwd)=)[^&\s]*?(?=:?(?:[&\s]|$))", re.IGNORECASE),
+LIBRARIES = ("mlflow", "sqlalchemy", "alembic")  # packages whose errors are about a store
+CLIENTS = ("requests", "urllib3")  # packages whose errors are about a server, and wrap each other
+PORT = r"\d+(?:[/?#:\s]|$)"
+# What is secret in an address, and what is shown of it. A database's password may have a slash in it; one of a server
+# has none, for what follows `host:5000/` is a path.
+SECRETS = (
+    (re.compile(rf"((?<!http)(?<!https)://[^\s:/@]*):(?!\s)(?:\S*|(?!{PORT})[^@]*)@"), r"\1:***@"),
+    (re.compile(rf"(https?://[^\s:/@]*):(?!\s|{PORT})(?:\S*|[^@/]*)@"), r"\1:***@"),
+    (re.compile(rf"((?:^|[\s/'\"(:@])[^\s:/@'\"(]*):(?![/\s]|{PORT})\S*@"), r"\1:***@"),  # without a scheme
+    (re.compile(r"(https?://)[^\s:/@]+@"), r"\1***@"),  # a token in the place of the user
+    (re.compile(r"(odbc_connect=)[^&\s]*?(?=:?(?:[&\s]|$))", re.IGNORECASE), r"\1***"),
+    (
+        re.compile(
+            r"([?&;]|%3B|\b)([\w-]*(?:password|passwd|pwd)(?:=|%3D))(?:(?!%3B|%26)[^&;\s])*?(?=:?(?:[&;\s]|%3B|%26|$))",
+            re.IGNORECASE,
+        ),
+        r"\1\2***",
+    ),
 )
 FORMER_PACKAGES = ("methods", "models", "datasets", "results")  # now packages of bench
 
@@ -40,12 +53,19 @@ def announced(line: str) -> Iterator[None]:
 
     So a usage error stays one line, and during a slow check (a download, a server) the user knows what is going on.
     """
-    soon = threading.Timer(SOON_SECONDS, say, [line])
-    soon.start()
-    try:
+    with said_if_slow(line) as soon:
         yield
         if not soon.finished.is_set():
             say(line)
+
+
+@contextmanager
+def said_if_slow(line: str) -> Iterator[threading.Timer]:
+    """Say what is waited for, if that takes longer than SOON_SECONDS."""
+    soon = threading.Timer(SOON_SECONDS, say, [line])
+    soon.start()
+    try:
+        yield soon
     finally:
         soon.cancel()
         soon.join()
@@ -57,25 +77,38 @@ def say(line: str) -> None:
 
 
 def masked(line: str) -> str:
-    """The line without the passwords of the addresses in it.
+    """The line without the passwords and tokens of the addresses in it.
 
     >>> masked("store http://ann:secret@host:5000: no answer"), masked("postgresql:///x?user=ann&password=secret: gone")
     ('store http://ann:***@host:5000: no answer', 'postgresql:///x?user=ann&password=***: gone')
     """
-    address, option = PASSWORDS
-    return option.sub(r"\1***", address.sub(r"\1:***@", line))
+    for secret, shown in SECRETS:
+        line = secret.sub(shown, line)
+    return line
 
 
 def store_error(error: BaseException) -> str | None:
     """What an error of MLflow or of its database says, in one line; None for any other error."""
-    if type(error).__module__.partition(".")[0] not in STORES:
+    if type(error).__module__.partition(".")[0] not in LIBRARIES:
         return None
     inner: BaseException | None = error
-    while inner is not None:  # the driver's own words, without the statement and where SQLAlchemy explains it
-        if driver := getattr(inner, "orig", None):
+    while inner is not None:
+        if driver := getattr(
+            inner, "orig", None
+        ):  # its own words, without the statement and where SQLAlchemy explains it
             return folded(driver)
-        inner = inner.__cause__
+        if type(inner).__module__.partition(".")[0] in CLIENTS:
+            return f"no answer ({folded(_innermost(inner))})"
+        inner = inner.__cause__ or inner.__context__
     return folded(error)
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """The error that this one of CLIENTS wraps, perhaps over others."""
+    for inner in (getattr(error, "reason", None), *error.args):
+        if isinstance(inner, BaseException):
+            return _innermost(inner)
+    return error
 
 
 def one_line(error: BaseException) -> str:
@@ -99,12 +132,12 @@ def explained(error: BaseException) -> str:
 
 
 def folded(message: object) -> str:
-    """A message as one line of at most LONGEST characters.
+    """A message as one line of at most LONGEST characters, without passwords: half of one could not be told as such.
 
     >>> folded("the table\\n    is locked")
     'the table is locked'
     """
-    return " ".join(str(message).split())[:LONGEST]
+    return masked(" ".join(str(message).split()))[:LONGEST]
 
 
 def shortened(text: str, length: int) -> str:

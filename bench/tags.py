@@ -9,20 +9,20 @@ from collections.abc import Mapping
 
 # The least that a store takes: MLflow's before 3.0, and servers of theirs; later ones take 8,000. A store cuts what is
 # longer, and says nothing.
-LONGEST = 5000
+PIECE = 5000
 CUT = 8000  # characters left of a longer value by earlier versions of this project
 
 
 def split(tags: Mapping[str, str]) -> dict[str, str]:
-    """The tags, with every longer value in pieces of LONGEST characters.
+    """The tags, with every longer value in pieces of PIECE characters.
 
     >>> {name: len(value) for name, value in split({"bench.spec": "x" * 12_000}).items()}
     {'bench.spec': 5000, 'bench.spec.1': 5000, 'bench.spec.2': 2000}
     """
     return {
-        f"{name}.{start // LONGEST}" if start else name: value[start : start + LONGEST]
+        f"{name}.{start // PIECE}" if start else name: value[start : start + PIECE]
         for name, value in tags.items()
-        for start in range(0, max(len(value), 1), LONGEST)
+        for start in range(0, max(len(value), 1), PIECE)
     }
 
 
@@ -32,12 +32,23 @@ def whole(tags: Mapping[str, str], name: str) -> str:
     >>> whole(split({"bench.spec": "x" * 12_000}), "bench.spec") == "x" * 12_000
     True
     """
-    pieces = [tags.get(name, "")]
-    while len(pieces[-1]) == LONGEST and (piece := tags.get(f"{name}.{len(pieces)}")):
+    pieces = [tags.get(name) or ""]  # a database takes NULL too
+    while len(pieces[-1]) == PIECE and (piece := tags.get(f"{name}.{len(pieces)}")):
         pieces.append(piece)
     return "".join(pieces)
 
 
+def is_piece(tags: Mapping[str, str], name: str) -> bool:
+    """Whether the tag continues another one.
+
+    >>> tags = split({"bench.spec": "x" * 12_000, "version.1": ""})
+    >>> [name for name in tags if is_piece(tags, name)]
+    ['bench.spec.1', 'bench.spec.2']
+    """
+    first, _, number = name.rpartition(".")
+    return number.isdecimal() and len(tags.get(first) or "") == PIECE
+
+
 def was_cut(tags: Mapping[str, str], name: str) -> bool:
     """Whether an earlier version has cut the value."""
-    return len(tags.get(name, "")) == CUT
+    return len(tags.get(name) or "") == CUT

@@ -15,7 +15,7 @@ from bench import __version__
 from bench.cli.options import CommandRow, command_of
 from bench.cli.requests import networks, speed, store, sweep
 from bench.messages import say, store_error
-from bench.storage.store_uri import foreseen
+from bench.storage.database import without_start
 from bench.trial.result import SweepError
 
 SCRIPT = "freeze-or-prune"  # the command that an installation makes; it does what `python -m bench` does
@@ -141,7 +141,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if (reason := store_error(error)) is None:
             raise
-        return _complain(f"store {foreseen() or ''}: {reason}")
+        from bench.storage.mlflow_store import store_uri  # what raised the error has imported MLflow
+
+        return _complain(f"store {store_uri()}: {reason}{without_start(store_uri(), reason)}")
     return code if isinstance(code, int) else 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bench.cli.requests.store import ImportRequest, UiRequest
 from bench.messages import say, usage_errors
 from bench.storage import mlflow_ui
-from bench.storage.store_check import check, check_writable, exists
+from bench.storage.store_check import check, check_writable
 
 
 def existing_store() -> str:
@@ -13,8 +13,7 @@ def existing_store() -> str:
     from bench.storage import mlflow_store
 
     uri = mlflow_store.store_uri()
-    check(uri)
-    if not exists(uri):
+    if not check(uri):
         raise ValueError(f"no store at {uri}: `python -m bench run` makes one, MLFLOW_TRACKING_URI names another")
     mlflow_store.Store(uri)  # a server may refuse, a database be of another version
     return uri
@@ -27,8 +26,7 @@ def import_trials(request: ImportRequest) -> int:
         from bench.storage import mlflow_store
 
         uri = mlflow_store.store_uri()
-        check_writable(uri)
-        if exists(uri):
+        if check_writable(uri):
             mlflow_store.Store(uri)  # what it refuses is no matter of the folder
         from bench.storage.offline_import import ALREADY_STORED, LINKED, STORED, import_entries
 

@@ -5,9 +5,11 @@ MLflow itself makes its tables in whatever database it opens, and waits minutes 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
-from collections.abc import Collection
+import time
+from collections.abc import Collection, Sequence
 from functools import cache
 from pathlib import Path
 from urllib.parse import quote
@@ -17,7 +19,10 @@ from bench.storage.store_uri import existing_folder, local_path
 
 SOON_SECONDS = 0.5  # a lock that is held longer is worth a word
 LOCK_SECONDS = 10.0  # the longest wait for another process to give a database free
-SERVER_SECONDS = 5  # the longest wait for a server's answer
+CREATING_SECONDS = 60.0  # the same of the folder where others make tables, which takes seconds each
+SERVER_SECONDS = 25  # the longest wait for one answer of a server: it may be starting
+CONNECT_SECONDS = 5  # the longest wait for a connection to a database server
+SETTLE_SECONDS = 3.0  # tables that do not change for so long are not being made
 UNVERSIONED = ""  # of MLflow's tables that do not say their version
 FIRST = "experiments"  # the table that MLflow makes before all others
 VERSION = "alembic_version"  # the table with the version of the others
@@ -42,9 +47,25 @@ def version(uri: str) -> str | None:
     return _on_server(uri) if path is None else _in_file(uri, path)
 
 
+def without_start(uri: str, reason: str) -> str:
+    """The run, in brackets, if MLflow's `reason` to read none is one that has no start; "" if it cannot be named."""
+    path = local_path(uri)
+    if "start_time" not in reason or path is None or not path.is_file():
+        return ""
+    with contextlib.closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as database:
+        row = database.execute("SELECT run_uuid FROM runs WHERE start_time IS NULL").fetchone()
+    return f" (run {row[0]})" if row else ""
+
+
+def is_current(uri: str, mlflow: Path) -> bool:
+    """Whether there are the tables of the MLflow that is installed in this folder."""
+    return version(uri) == versions(mlflow)[0]
+
+
 def check_version(uri: str, mlflow: Path, installed: str) -> None:
     """Raise ValueError unless that MLflow, installed in this folder, can use the tables; it would change older ones."""
-    stored, known = version(uri), versions(mlflow)
+    known = versions(mlflow)
+    stored = _settled(uri, known)
     if stored in (None, known[0]):
         return
     if stored == UNVERSIONED:
@@ -54,6 +75,17 @@ def check_version(uri: str, mlflow: Path, installed: str) -> None:
         raise ValueError(f"store {uri}: its tables are of an older MLflow (version {stored}): {upgrade}")
     newer = f"its tables are of a newer MLflow (version {stored}) than the {installed} installed: install that one"
     raise ValueError(f"store {uri}: {newer}")
+
+
+def _settled(uri: str, known: Sequence[str]) -> str | None:
+    """`version`, when nobody is making the tables: `mlflow ui` may have begun at the same moment."""
+    stored = version(uri)
+    end = time.monotonic() + SETTLE_SECONDS
+    while stored in (UNVERSIONED, *known[1:]) and time.monotonic() < end:
+        time.sleep(SETTLE_SECONDS / 10)
+        if (now := version(uri)) != stored:
+            stored, end = now, time.monotonic() + SETTLE_SECONDS
+    return stored
 
 
 @cache
@@ -168,17 +200,19 @@ def _query(uri: str, path: Path, option: str, seconds: float) -> str | None:
 
 
 def _on_server(uri: str) -> str | None:
-    from sqlalchemy import create_engine, inspect, text
+    from sqlalchemy import create_engine, inspect, make_url, text
     from sqlalchemy.exc import SQLAlchemyError
     from sqlalchemy.pool import NullPool
 
     try:
-        wait = {WAITS[driver]: SERVER_SECONDS} if (driver := _driver(uri)) in WAITS else {}
+        option = WAITS.get(_driver(uri))
+        wait = {option: CONNECT_SECONDS} if option and option not in make_url(uri).query else {}
         with create_engine(uri, poolclass=NullPool, connect_args=wait).connect() as connection:
             tables = set(inspect(connection).get_table_names())
-            if not _of_mlflow(uri, tables):
-                return None
             row = connection.execute(text(f"SELECT version_num FROM {VERSION}")).first() if VERSION in tables else None
+            if not row and FIRST not in tables:  # others may share the database, as PostGIS does
+                return None
+            _of_mlflow(uri, tables)  # versions of another application would be taken for MLflow's
             return str(row[0]) if row else UNVERSIONED
     except SQLAlchemyError as error:
         raise ValueError(f"store {uri}: {store_error(error)}") from error

@@ -45,8 +45,7 @@ class StoreDestination:
         self._check(store_uri.foreseen() or self._mlflow_uri())
 
     def _check(self, uri: str) -> None:
-        store_check.check_writable(uri)
-        self.uri, self.is_new = uri, not store_check.exists(uri)
+        self.uri, self.is_new = uri, not store_check.check_writable(uri)
 
     @property
     def label(self) -> str:

@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bench import names
-from bench.canonical import canonical_json
+from bench.canonical import canonical_json, group_key_of
 from bench.storage.entry import Entry
 from bench.trial.result import TrialResult
-from bench.trial.spec import group_key_of
 
 
 def run_name(spec: Mapping[str, Any], method: str) -> str:

@@ -25,19 +25,21 @@ from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
 from bench import names
-from bench.messages import shortened, store_error
-from bench.paging import paged, without_collector
+from bench.messages import said_if_slow, shortened, store_error
+from bench.paging import address, paged, without_collector
 from bench.storage import database
-from bench.storage.store_check import exists, opening
+from bench.storage.store_check import creating, exists
 from bench.storage.store_uri import SERVERS, absolute, given, local_path
-from bench.tags import split, whole
+from bench.tags import is_piece, split, whole
 
+MLFLOW = Path(mlflow.__file__).parent
 BATCH = 1000  # entities MLflow takes in one call, parameters and metrics together
 PARAMS = 100  # of these, parameters
 PAGE = 1000  # runs a search returns at once
 NAME_LENGTH = 250  # of a run
 PARAM_LENGTH = 6000  # of a parameter's value
-IMPATIENT = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": str(database.SERVER_SECONDS)}
+# A server that starts again is asked three times; one that is silent, for less than two minutes in all.
+PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": str(database.SERVER_SECONDS)}
 
 
 def store_uri() -> str:
@@ -153,7 +155,7 @@ class Store:
     def tags(self, run: str) -> dict[str, str]:
         """The tags of a run, those that were split as one."""
         tags = self._client.get_run(run).data.tags
-        return {name: whole(tags, name) for name in tags}
+        return {name: whole(tags, name) for name in tags if not is_piece(tags, name)}
 
     def measured(self, run: str, figures: Mapping[str, float]) -> None:
         """Add figures to a run that has ended."""
@@ -193,20 +195,38 @@ class Store:
 
 
 def _opened(uri: str) -> MlflowClient:
+    if _is_ready(uri):
+        return _client(uri)
     if (path := local_path(uri)) is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
-    with opening(path), _impatient():
-        if urlsplit(uri).scheme not in (*SERVERS, "file"):
-            database.check_version(uri, Path(mlflow.__file__).parent, mlflow.__version__)
-        client = MlflowClient(tracking_uri=uri)
+    with creating(uri):
+        if _is_database(uri):
+            database.check_version(uri, MLFLOW, mlflow.__version__)
+        return _client(uri)
+
+
+def _is_ready(uri: str) -> bool:
+    """Whether opening the store creates nothing."""
+    return database.is_current(uri, MLFLOW) if _is_database(uri) else exists(uri)
+
+
+def _is_database(uri: str) -> bool:
+    return urlsplit(uri).scheme not in (*SERVERS, "file")
+
+
+def _client(uri: str) -> MlflowClient:
+    on_server = urlsplit(uri).scheme in SERVERS
+    waiting = said_if_slow(f"store {uri}: waiting for an answer") if on_server else contextlib.nullcontext()
+    with _patient_within_reason(), waiting:
+        client = MlflowClient(tracking_uri=address(uri))
         client.search_experiments(max_results=1)
     return client
 
 
 @contextlib.contextmanager
-def _impatient() -> Iterator[None]:
-    """MLflow's client asks a server that refuses for four minutes: here it asks once, unless the user has said more."""
-    added = {name: value for name, value in IMPATIENT.items() if name not in os.environ}
+def _patient_within_reason() -> Iterator[None]:
+    """MLflow's client asks a server that refuses for minutes: here within PATIENCE, unless the user has said more."""
+    added = {name: value for name, value in PATIENCE.items() if name not in os.environ}
     os.environ.update(added)
     try:
         yield

@@ -10,6 +10,7 @@ import sys
 from types import FrameType
 from urllib.parse import urlsplit
 
+from bench.paging import address
 from bench.storage.store_uri import SERVERS
 
 GRACE_SECONDS = 5.0  # for the server's processes to end by themselves
@@ -31,7 +32,7 @@ def check(uri: str, host: str, port: int) -> None:
 def ui(uri: str, host: str = "127.0.0.1", port: int = 5000) -> int:
     """Serve the store at `uri` until SIGINT or SIGTERM; returns 0, or 1 if the server ends by itself."""
     command = [sys.executable, "-m", "mlflow", "ui", "--host", host, "--port", str(port)]
-    environment = {**os.environ, "MLFLOW_BACKEND_STORE_URI": uri}  # everybody sees the words of a command
+    environment = {**os.environ, "MLFLOW_BACKEND_STORE_URI": address(uri)}  # everybody sees the words of a command
     # One worker process instead of four; a group of its own, because the server does not end its own children.
     child = subprocess.Popen([*command, "--workers", "1"], start_new_session=True, env=environment)
     interrupted = False

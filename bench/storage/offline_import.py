@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from bench.disk import locked
+from bench.messages import say
 from bench.storage import mlflow_store
 from bench.storage.entry import Entry
 from bench.storage.offline_folder import read
@@ -22,7 +24,10 @@ def import_entries(path: Path, uri: str) -> Counter[str]:
     Returns: how many were STORED, LINKED to their sweep, or ALREADY_STORED.
     Raises:  ValueError, before anything is stored, naming the file and the line that is no entry.
     """
-    with locked(path):  # no other process imports the same entries meanwhile
+    # No other process imports the same entries meanwhile; however long that takes, it ends.
+    with locked(
+        path, partial(say, f"{path}: locked by another process, which may be importing it; waiting for its end")
+    ):
         entries = read(path)
         if not entries:
             raise ValueError(f"{path}: no trial in it; must be a file or folder written by --offline")

@@ -11,29 +11,29 @@ import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from functools import partial
 from http.client import HTTPException
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from bench.disk import locked
-from bench.messages import folded
+from bench.messages import folded, said_if_slow, say
 from bench.storage import database
 from bench.storage.store_uri import SERVERS, check_address, check_folder, existing_folder, local_path
 
 
-def check(uri: str) -> None:
-    """Raise ValueError, in one line, if there is neither a store nor a place for one."""
+def check(uri: str) -> bool:
+    """As `exists`; raises ValueError, in one line, also if a server does not answer."""
     check_address(uri)
     if urlsplit(uri).scheme in SERVERS:
         _check_server(uri)
-    else:
-        exists(uri)
+    return exists(uri)
 
 
 def exists(uri: str) -> bool:
     """Whether there is a store; opening one creates it. A server is assumed to have one.
 
-    Raises: ValueError, in one line, as `check`.
+    Raises: ValueError, in one line, if there is neither a store nor a place for one.
     """
     scheme, path = urlsplit(uri).scheme, local_path(uri)
     if scheme in SERVERS:
@@ -41,26 +41,38 @@ def exists(uri: str) -> bool:
     if scheme == "file":
         assert path is not None
         return _folder_has_store(uri, path)
-    with opening(path):
-        return database.version(uri) is not None
+    return database.version(uri) is not None
 
 
-def check_writable(uri: str) -> None:
-    """As `check`; also if nothing could be written there."""
-    check(uri)
+def check_writable(uri: str) -> bool:
+    """As `check`; raises ValueError also if nothing could be written there."""
+    is_there = check(uri)
     if (path := local_path(uri)) is not None:
         check_folder(f"store {uri}", path if urlsplit(uri).scheme == "file" else path.parent)
         if path.is_file() and not os.access(path, os.W_OK):
             raise ValueError(f"store {uri}: {path} cannot be written: check its permissions")
+    return is_there
 
 
 @contextlib.contextmanager
-def opening(path: Path | None) -> Iterator[None]:
-    """Keep our other processes from opening this store meanwhile: two that create its tables at once both fail, and
-    half of its tables are none."""
-    is_shared = path is not None and os.access(path.parent, os.R_OK) and path.parent.is_dir()
-    with locked(path.parent) if path is not None and is_shared else contextlib.nullcontext():
+def creating(uri: str) -> Iterator[None]:
+    """Keep our other processes from creating this store meanwhile: two that make its tables at once both fail.
+
+    Raises: ValueError, in one line, if another process keeps its folder locked for CREATING_SECONDS.
+    """
+    path = local_path(uri)
+    if path is None or not os.access(path.parent, os.R_OK) or not path.parent.is_dir():
         yield
+        return
+    busy = f"store {uri}: its folder {path.parent} is locked by another process"
+    waiting = partial(say, f"{busy}; waiting {database.CREATING_SECONDS:g} seconds at the most")
+    try:
+        with locked(path.parent, waiting, database.CREATING_SECONDS):
+            yield
+    except TimeoutError as error:
+        raise ValueError(
+            f"{busy} for more than {database.CREATING_SECONDS:g} seconds; try again when that has ended"
+        ) from error
 
 
 def _folder_has_store(uri: str, folder: Path) -> bool:
@@ -78,7 +90,8 @@ def _check_server(uri: str) -> None:
     host = parts.netloc.rpartition("@")[2]  # urllib takes no user; the server asks for one when it is opened
     address = urlunsplit((parts.scheme, host, f"{parts.path.rstrip('/')}/health", "", ""))
     try:
-        urllib.request.urlopen(address, timeout=database.SERVER_SECONDS).close()
+        with said_if_slow(f"store {uri}: waiting for an answer"):
+            urllib.request.urlopen(address, timeout=database.SERVER_SECONDS).close()
     except urllib.error.HTTPError:
         pass  # it answers; opening it shows what it permits
     except (OSError, HTTPException, ValueError) as error:

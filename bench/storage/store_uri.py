@@ -10,6 +10,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from bench.messages import nearest
 
 SQLITE = "sqlite:///"
+PYSQLITE = "sqlite+pysqlite:///"  # the same, with the driver's name
 SERVERS = ("http", "https")
 DATABASES = ("postgresql", "mysql", "mssql")  # on a server of their own; perhaps with a driver, as mysql+pymysql
 SCHEMES = ("sqlite", *SERVERS, *DATABASES)
@@ -34,18 +35,19 @@ def absolute(uri: str) -> str:
     >>> absolute("https://host:5000/mlflow"), absolute("sqlite:////a/b.db"), absolute("/a/mlruns")
     ('https://host:5000/mlflow', 'sqlite:////a/b.db', 'file:///a/mlruns')
     """
+    uri = f"{SQLITE}{uri.removeprefix(PYSQLITE)}" if uri.startswith(PYSQLITE) else uri
     check_address(uri)
     if uri.startswith(SQLITE):
         path, mark, query = uri.removeprefix(SQLITE).partition("?")
-        return f"{SQLITE}{Path(_quoted(Path.cwd())) / path}{mark}{query}"
+        return f"{SQLITE}{_quoted(Path.cwd() / unquote(path))}{mark}{query}"
     if urlsplit(uri).scheme in ("", "file"):
         return Path(unquote(urlsplit(uri).path)).absolute().as_uri()
     return uri
 
 
-def _quoted(folder: Path) -> str:
+def _quoted(file: Path) -> str:
     """As it stands in an address: readable, and without a character that means something there."""
-    return str(folder).replace("%", "%25").replace("?", "%3F")
+    return str(file).replace("%", "%25").replace("?", "%3F")
 
 
 def check_address(uri: str) -> None:
@@ -54,7 +56,9 @@ def check_address(uri: str) -> None:
         parts = urlsplit(uri)
         wrong = _wrong(uri, parts)
     except ValueError as error:  # of urllib: a bracket without its other half, a port that is no number
-        raise ValueError(f"store {uri}: {error}") from error
+        # Its words on a port quote it, which is half of a password with a slash in it.
+        reason = "its port must be a number from 1 to 65535" if str(error).startswith("Port") else error
+        raise ValueError(f"store {uri}: {reason}") from error
     if wrong:
         raise ValueError(f"store {uri}: {wrong}")
 

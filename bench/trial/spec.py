@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from bench.canonical import key_of
+from bench.canonical import group_key_of, key_of
 from bench.methods import METHODS, Dense, Method
 from bench.methods.identity.identify import identify
 from bench.trial.field_row import Range, row, rows_of, says
@@ -78,11 +77,6 @@ class TrialSpec(Protocol):
 
 
 FIELD_ROWS = rows_of(TrialSpec)
-
-
-def group_key_of(record: Mapping[str, Any]) -> str:
-    """The group key of a TrialSpec's record."""
-    return key_of({name: value for name, value in record.items() if name != "seed"})
 
 
 def _check(spec: TrialSpec) -> None:

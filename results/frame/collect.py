@@ -6,17 +6,15 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
 import pandas as pd
 
 from bench import names
-from bench.canonical import key_of
+from bench.canonical import group_key_of, key_of
 from bench.messages import one_of, say_left_out
 from bench.metrics import METRICS
-from bench.paging import paged, without_collector
+from bench.paging import address, paged, without_collector
 from bench.results.frame.method_record import canonical
 from bench.results.frame.stored_spec import is_number, stored_spec
 from bench.tags import was_cut, whole
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
 DENSE = "dense"  # the method name, and the background, of rate 0
 VARYING = ("method", "rate", "seed")  # the fields of a trial that may differ within a section of the table
 UNREADABLE = "unreadable"  # attribute of the frame: (run, reason) of each trial that is left out
+LATEST = 2**43  # milliseconds since 1970 of a start: in the year 2248, and what a date of pandas can be
 PAGE = 10_000  # runs per call; a store answers 1,000 trials in one
 IDENTITY = (
     "run_id", "run_key", "group_key", "experiment", "dataset", "model", "method", "rate", "rate_value", "seed",
@@ -37,7 +36,7 @@ IDENTITY = (
 
 
 def collect(tracking_uri: str) -> pd.DataFrame:
-    """One row per trial of the store: its identity, its spec, its outcome and its figures.
+    """One row per trial of a store that exists: its identity, its spec, its outcome and its figures.
 
     Returns: columns IDENTITY; `spec.<field>` for every field of the TrialSpec (lists and the method as canonical JSON
              text); every tag of `names.ENVIRONMENT` (text, empty if absent); every name of `bench.metrics.METRICS`
@@ -46,14 +45,12 @@ def collect(tracking_uri: str) -> pd.DataFrame:
              ordered by protocol, method, rate and seed.
              A run key stands once: its earliest finished run, or else its latest failed one. A run whose record is
              damaged is left out, named on stderr, and stands in the frame's attribute UNREADABLE.
-    Raises:  FileNotFoundError if the URI names an sqlite file that does not exist (opening it would create it).
     """
-    _require(tracking_uri)
     # No usage reports: reading a table sends nothing anywhere.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     from mlflow import MlflowClient
 
-    client = MlflowClient(tracking_uri)
+    client = MlflowClient(address(tracking_uri))
     with without_collector():
         experiments = {e.experiment_id: e.name for e in paged(client.search_experiments)}
         rows, unreadable = _rows(_trials(client, list(experiments)), experiments)
@@ -74,10 +71,9 @@ class Command:
 
 def commands(tracking_uri: str) -> list[Command]:
     """Those of the store's sweeps and choices, each once, oldest first."""
-    _require(tracking_uri)
     from mlflow import MlflowClient
 
-    client = MlflowClient(tracking_uri)
+    client = MlflowClient(address(tracking_uri))
     experiments = {e.experiment_id: e.name for e in paged(client.search_experiments)}
     query = {"filter_string": f"tags.`{names.COMMAND}` LIKE '%'", "max_results": PAGE}
     order = ["attributes.start_time ASC"]
@@ -104,13 +100,6 @@ def tidy(rows: list[dict[str, Any]]) -> pd.DataFrame:
     return typed.assign(started=pd.to_datetime(frame["started"], unit="ms", utc=True)).copy()
 
 
-def _require(tracking_uri: str) -> None:
-    scheme, _, path = tracking_uri.partition(":///")
-    file = Path(unquote(path.partition("?")[0]))
-    if scheme == "sqlite" and path and not file.exists():
-        raise FileNotFoundError(f"no store at {file}")
-
-
 def _trials(client: MlflowClient, experiments: list[str]) -> Iterator[Run]:
     """The ended runs of trials; a run still going on, or killed, is no result."""
     if experiments:
@@ -132,20 +121,24 @@ def _rows(runs: Iterable[Run], experiments: Mapping[str, str]) -> tuple[list[dic
 
 def _row(run: Run, experiment: str) -> dict[str, Any]:
     """Raises ValueError if the run's record is damaged."""
-    tags, finished = run.data.tags, run.info.status == "FINISHED"
+    # A database takes anything: a value that is no text is none.
+    tags = {name: value for name, value in run.data.tags.items() if isinstance(value, str)}
+    finished = run.info.status == "FINISHED"
     spec, figures = stored_spec(tags), _figures(run)
-    for tag in (names.RUN_KEY, names.GROUP_KEY, names.METHOD):
+    for tag in (names.RUN_KEY, names.METHOD):
         if not tags.get(tag):
             raise ValueError(f"it has no tag {tag}")
     if key_of(spec) != tags[names.RUN_KEY]:
         raise ValueError("its spec is not the one of its run key")
     if (outcome := tags.get(names.OUTCOME)) is not None and outcome not in names.OUTCOMES:
         raise ValueError(f"its outcome {outcome!r}: {one_of(names.OUTCOMES)}")
+    if not is_number(run.info.start_time) or abs(run.info.start_time) > LATEST:
+        raise ValueError(f"its start_time {run.info.start_time!r} is no time in milliseconds")
     identity = {
         "run_id": run.info.run_id,
         "finished": finished,
         "run_key": tags[names.RUN_KEY],
-        "group_key": tags[names.GROUP_KEY],
+        "group_key": group_key_of(spec),
         "experiment": experiment,
         "outcome": tags.get(names.OUTCOME, names.DONE if finished else names.FAILED),
         "reason": whole(tags, names.REASON),

@@ -10,6 +10,10 @@ from bench.metrics import METRICS, Metric
 from bench.results.frame.words import rate_text
 
 
+class NothingToShowError(ValueError):
+    """The store lacks what a figure shows: a page leaves that figure out."""
+
+
 def unknown(noun: str, value: str, known: Iterable[str]) -> ValueError:
     """What the value must be, and the known one closest in spelling if one is close."""
     return ValueError(messages.nearest(noun, value, _listed(known)))

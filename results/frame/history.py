@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import isfinite
+from typing import TYPE_CHECKING
 
 import pandas as pd
+
+from bench.messages import say_left_out
+from bench.paging import address
+from bench.results.frame.collect import UNREADABLE
+from bench.results.frame.stored_spec import is_number
+
+if TYPE_CHECKING:
+    from mlflow.entities import Metric
 
 COLUMNS = ("run_id", "epoch", "value")
 
@@ -15,16 +24,33 @@ def histories(tracking_uri: str, run_ids: Iterable[str], metric: str) -> pd.Data
     """Every point of one metric of the runs: columns `run_id`, `epoch` (0 = before training) and `value`, finite.
 
     One row per run and epoch, in the order of `run_ids` and then of the epochs; an epoch that was written twice has
-    the value written last.
+    the value written last. A run with a damaged point is left out, named on stderr, and stands in the frame's attribute
+    UNREADABLE.
     """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     from mlflow import MlflowClient
 
-    client = MlflowClient(tracking_uri)
-    rows = []
+    client = MlflowClient(address(tracking_uri))
+    rows, unreadable = [], []
     for run in run_ids:
-        points = sorted(client.get_metric_history(run, metric), key=lambda point: (point.step, point.timestamp))
-        by_epoch = {int(point.step): float(point.value) for point in points}
+        try:
+            by_epoch = _by_epoch(client.get_metric_history(run, metric))
+        except ValueError as error:
+            unreadable.append((run, f"its {metric} over the epochs: {error}"))
+            continue
         rows += [(run, epoch, value) for epoch, value in by_epoch.items() if isfinite(value)]
+    say_left_out("curve", unreadable)
     frame = pd.DataFrame(rows, columns=pd.Index(COLUMNS))
-    return frame.astype({"run_id": "object", "epoch": "int64", "value": "float64"})
+    frame = frame.astype({"run_id": "object", "epoch": "int64", "value": "float64"})
+    frame.attrs[UNREADABLE] = unreadable
+    return frame
+
+
+def _by_epoch(points: Sequence[Metric]) -> dict[int, float]:
+    """Raises ValueError if one is no number: a database takes anything."""
+    for point in points:
+        for number in (point.step, point.timestamp, point.value):
+            if not is_number(number):
+                raise ValueError(f"{number!r} is no number")
+    in_order = sorted(points, key=lambda point: (point.step, point.timestamp))
+    return {int(point.step): float(point.value) for point in in_order}

@@ -8,6 +8,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from bench import names
+from bench.messages import shortened
 from bench.tags import was_cut, whole
 from bench.trial.protocol import ROWS
 
@@ -37,8 +38,7 @@ def stored_spec(tags: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _shown(value: Any) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 40 else f"{text[:39]}…"
+    return shortened(json.dumps(value), 40)
 
 
 def is_number(value: Any) -> bool:

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import pandas as pd
 
-from bench.results.frame.collect import Command
+from bench.results.frame.collect import UNREADABLE, Command
+from bench.results.frame.errors import NothingToShowError
 from bench.results.frame.sections import differing
 from bench.results.page.threats import threats, unfinished, unreadable
 from bench.results.plots.plots import METRICS, Histories, plot
@@ -41,12 +42,15 @@ def report(
     shown = [analysis for analysis in analyses(frame, view) if analysis.shown]
     blocks = section_page.report(shown, answered=True)
     introduction, rest = blocks[:2], blocks[2:]
-    drawn = [_picture(frame, name, _legible(name, shown, view), histories, stem) for name in PLOTS]
+    curves: list[tuple[str, str]] = []
+    drawn = [_picture(frame, name, _legible(name, shown, view), _noting(histories, curves), stem) for name in PLOTS]
+    trials = frame.attrs.get(UNREADABLE, [])
+    damaged = [*unreadable("trial", trials), *unreadable("curve", curves)]
     return [
         *introduction,
         *_answers(shown),
         Heading("Threats to validity of this store"),
-        Bullets([*unreadable(frame), *unfinished(frame, commands), *threats(shown)]),
+        Bullets([*damaged, *unfinished(frame, commands), *threats(shown)]),
         Heading("Figures"),
         *(block for block in drawn if block),
         *rest,
@@ -74,11 +78,22 @@ def _legible(name: str, shown: Sequence[Analysis], view: View) -> View:
     return replace(view, methods=sorted(both))
 
 
+def _noting(histories: Histories, unreadable: list[tuple[str, str]]) -> Histories:
+    """The same histories, with what they leave out added to `unreadable`."""
+
+    def noted(runs: Sequence[str], metric: str) -> pd.DataFrame:
+        points = histories(runs, metric)
+        unreadable.extend(points.attrs.get(UNREADABLE, []))
+        return points
+
+    return noted
+
+
 def _picture(frame: pd.DataFrame, name: str, view: View, histories: Histories, stem: str) -> Picture | None:
     """A plot of its own metric, if the store has what it shows."""
     try:
         figure = plot(frame, name, replace(view, metric=METRICS[name][0], published=False), histories)
-    except ValueError:  # nothing to show
+    except NothingToShowError:
         return None
     from bench.results.plots.plot_page import written
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from bench import names
 from bench.messages import counted, left_out
-from bench.results.frame.collect import UNREADABLE, Command
+from bench.results.frame.collect import Command
 from bench.results.frame.sections import searched
 from bench.results.frame.words import rate_text
 from bench.results.statistics.analysis import Analysis
@@ -40,10 +40,9 @@ def unfinished(frame: pd.DataFrame, commands: Sequence[Command]) -> list[str]:
     ]
 
 
-def unreadable(frame: pd.DataFrame) -> list[str]:
-    """The trials of the store that are in no table, because their records are damaged."""
-    runs = frame.attrs.get(UNREADABLE)
-    return [f"{left_out('trial', runs)}."] if runs else []
+def unreadable(noun: str, runs: Sequence[tuple[str, str]]) -> list[str]:
+    """What of the store is in no table or figure, because its record is damaged, as (run, reason)."""
+    return [f"{left_out(noun, runs)}."] if runs else []
 
 
 def _seeds(analyses: Sequence[Analysis]) -> list[str]:

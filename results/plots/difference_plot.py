@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from bench.results.frame.errors import NothingToShowError
 from bench.results.plots.accuracy_plot import density, rate_axis, thin
 from bench.results.plots.plot_page import Entry, finish, page
 from bench.results.plots.plot_style import GREY, SMALL, TINY
@@ -29,12 +30,12 @@ ZERO: dict[str, Any] = {"color": "black", "linewidth": 0.8, "zorder": 1}
 def draw(analyses: Sequence[Analysis]) -> Figure:
     """A panel per criterion: mean difference at the same rate and seed with its 95 % t interval.
 
-    Raises: ValueError if no frozen and pruned method that choose the same weights are shown.
+    Raises: NothingToShowError if no frozen and pruned method that choose the same weights are shown.
     """
     every = [(analysis, by_reference(analysis)) for analysis in analyses]
     drawn = [(analysis, panels) for analysis, panels in every if panels]
     if not drawn:
-        raise ValueError("plot difference: no frozen and pruned method that choose the same weights are shown")
+        raise NothingToShowError("plot difference: no frozen and pruned method that choose the same weights are shown")
     titles = [(analysis.section.title, len(panels)) for analysis, panels in drawn]
     figure, blocks = page(titles, columns=COLUMNS, height=HEIGHT)
     for (analysis, panels), axes in zip(drawn, blocks, strict=True):

@@ -31,13 +31,17 @@ CUT = "; intervals beyond the axis are cut"
 
 @dataclass(frozen=True, kw_only=True)
 class Curve:
-    """A cell over the epochs: mean and interval per epoch; `zeros`: seeds left out at an epoch where they are 0."""
+    """A cell over the epochs: mean and interval per epoch.
+
+    `zeros`: seeds left out at an epoch where they are 0; `lacking`: seeds without any point.
+    """
 
     cell: Cell
     epochs: list[int]
     means: list[float]
     intervals: list[stats.Interval]
     zeros: int
+    lacking: int
 
 
 def draw(excerpts: Sequence[Excerpt], styles: Mapping[str, Style], histories: Histories) -> Figure:
@@ -65,7 +69,7 @@ def draw(excerpts: Sequence[Excerpt], styles: Mapping[str, Style], histories: Hi
     finish(
         figure,
         legend + ([open_entry()] if disconnected(excerpts) else []),
-        [f"{mean} {over_seeds(excerpts)}{CUT if cut else ''}.", *missing(excerpts), *_zeros(curves)],
+        [f"{mean} {over_seeds(excerpts)}{CUT if cut else ''}.", *missing(excerpts), *_zeros(curves), *_lacking(curves)],
     )
     return figure
 
@@ -96,6 +100,7 @@ def curve(cell: Cell, points: pd.DataFrame, *, log: bool) -> Curve:
         means=[mean for mean, _ in summaries],
         intervals=[interval for _, interval in summaries],
         zeros=zeros,
+        lacking=len(cell.values) - points["run_id"].nunique(),
     )
 
 
@@ -142,10 +147,21 @@ def limits(means: Sequence[float], shown: tuple[float, float]) -> tuple[float, f
 
 def _zeros(curves: Sequence[Sequence[Curve]]) -> list[str]:
     """A note on the values that a log axis cannot show."""
-    texts = [
-        f"{curve.cell.label} {rate_text(curve.cell.rate)} ({curve.zeros} of {len(curve.cell.values)} seeds)"
+    cells = _seeds(curves, lambda curve: curve.zeros)
+    return [f"0 at some epoch, which a log axis cannot show, so left out there: {cells}."] if cells else []
+
+
+def _lacking(curves: Sequence[Sequence[Curve]]) -> list[str]:
+    """A note on the seeds that have a figure in the table, and no curve."""
+    cells = _seeds(curves, lambda curve: curve.lacking)
+    return [f"Seeds without a curve in the store: {cells}."] if cells else []
+
+
+def _seeds(curves: Sequence[Sequence[Curve]], number: Callable[[Curve], int]) -> str:
+    """The cells with such seeds, and how many: snip 0.99 (2 of 5 seeds)"""
+    return "; ".join(
+        f"{curve.cell.label} {rate_text(curve.cell.rate)} ({number(curve)} of {len(curve.cell.values)} seeds)"
         for of_excerpt in curves
         for curve in of_excerpt
-        if curve.zeros
-    ]
-    return [f"0 at some epoch, which a log axis cannot show, so left out there: {'; '.join(texts)}."] if texts else []
+        if number(curve)
+    )

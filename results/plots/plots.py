@@ -10,7 +10,7 @@ import pandas as pd
 
 from bench import metrics, names
 from bench.results.frame.back_end import import_matplotlib
-from bench.results.frame.errors import unknown
+from bench.results.frame.errors import NothingToShowError, unknown
 from bench.results.frame.sections import is_plain
 from bench.results.statistics.analysis import View, analyses
 from bench.results.statistics.ranks import rank
@@ -51,8 +51,8 @@ def plot(frame: pd.DataFrame, name: str, view: View, histories: Histories) -> Fi
 
     Args:    name: of METRICS; the view's metric must be one of METRICS[name].
              histories: (run ids, metric) -> the frame of `history.histories`; asked by "gradients" only.
-    Raises:  ValueError naming the value and what it must be, for a choice that the store does not have; and if nothing
-             is left to show.
+    Raises:  ValueError naming the value and what it must be, for a choice that the store does not have;
+             NothingToShowError if nothing is left to show.
     """
     if name not in METRICS:
         raise unknown("plot", name, METRICS)
@@ -61,7 +61,7 @@ def plot(frame: pd.DataFrame, name: str, view: View, histories: Histories) -> Fi
     frame = frame[is_plain(frame) | frame["method"].isin(list(view.methods))]
     shown = excerpts(frame, view)
     if not any(excerpt.drawn for excerpt in shown):
-        raise ValueError(f"plot {name}: no trial shown has the figure {view.metric}")
+        raise NothingToShowError(f"plot {name}: no trial shown has the figure {view.metric}")
     import_matplotlib()
     import matplotlib
 

@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from bench import names
+from bench.results.frame.errors import NothingToShowError
 from bench.results.plots.plot_page import Entry, finish, page
 from bench.results.plots.plot_style import GREY, Style, in_order, open_entry
 from bench.results.statistics.cells import Cell, cells
@@ -79,12 +80,14 @@ def front(shown: Sequence[Point]) -> list[Point]:
 def draw(excerpts: Sequence[Excerpt], styles: Mapping[str, Style]) -> Figure:
     """A panel per part: a point per method, rate and value type, and the front of all of them as steps.
 
-    Raises ValueError if no cell has both figures.
+    Raises NothingToShowError if no cell has both figures.
     """
     every = {excerpt.section.title: points(excerpt) for excerpt in excerpts}
     shown = {title: drawn for title, of_excerpt in every.items() if (drawn := [p for p in of_excerpt if p.cell.values])}
     if not shown:
-        raise ValueError(f"plot storage: no trial shown has both {names.STORED_BYTES} and {excerpts[0].view.metric}")
+        raise NothingToShowError(
+            f"plot storage: no trial shown has both {names.STORED_BYTES} and {excerpts[0].view.metric}"
+        )
     figure, blocks = page([(title, 1) for title in shown], columns=1, height=HEIGHT)
     for (axes,), drawn in zip(blocks, shown.values(), strict=True):
         _panel(axes, drawn, styles, excerpts[0].view.shown_metric.factor)

@@ -22,12 +22,20 @@ def test_a_file_is_replaced_as_a_whole_and_nothing_is_left_beside_it(tmp_path: P
     assert list(tmp_path.iterdir()) == [file]
 
 
+def unexpected() -> None:
+    pytest.fail("nobody has the lock")
+
+
 def test_a_lock_keeps_others_out_until_it_is_released(tmp_path: Path) -> None:
     """Of a file and of a folder; another opening of the same file stands for another process."""
     (tmp_path / "file").touch()
-    with locked(tmp_path / "file"), (tmp_path / "file").open() as second_opening, pytest.raises(BlockingIOError):
+    with (
+        locked(tmp_path / "file", unexpected),
+        (tmp_path / "file").open() as second_opening,
+        pytest.raises(BlockingIOError),
+    ):
         fcntl.flock(second_opening, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    with locked(tmp_path), locked(tmp_path / "file"):
+    with locked(tmp_path, unexpected), locked(tmp_path / "file", unexpected):
         pass
     with (tmp_path / "file").open() as second_opening:
         fcntl.flock(second_opening, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -35,14 +43,28 @@ def test_a_lock_keeps_others_out_until_it_is_released(tmp_path: Path) -> None:
 
 def test_who_has_a_lock_may_take_it_again_and_others_may_not(tmp_path: Path) -> None:
     taken: list[str] = []
+    waiting = threading.Event()
 
     def take() -> None:
-        with locked(tmp_path):
+        with locked(tmp_path, waiting.set):
             taken.append("other")
 
     other = threading.Thread(target=take)
-    with locked(tmp_path), locked(tmp_path / "." / ""):
+    with locked(tmp_path, unexpected), locked(tmp_path / "." / "", unexpected):
         taken.append("twice")
         other.start()
+        assert waiting.wait(60)  # it says so
     other.join()
     assert taken == ["twice", "other"]
+
+
+def test_a_wait_for_a_lock_ends(tmp_path: Path) -> None:
+    said: list[str] = []
+    (tmp_path / "file").touch()
+    with (tmp_path / "file").open() as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(TimeoutError), locked(tmp_path / "file", lambda: said.append("waiting"), 0.02):
+            pytest.fail("taken twice")
+    assert said == ["waiting"]
+    with locked(tmp_path / "file", unexpected):  # nothing is left of the try
+        pass

@@ -20,7 +20,7 @@ from bench.results.frame.collect import UNREADABLE, collect, commands
 from bench.storage.choices import candidates, choices, store_choice
 from bench.storage.mlflow_store import NAME_LENGTH, PARAM_LENGTH, Store, finished
 from bench.storage.recorder import Recorder
-from bench.tags import CUT, LONGEST, split, whole
+from bench.tags import CUT, PIECE, split, whole
 from bench.trial.result import TrialResult, Tried
 from bench.trial.search import Search
 from bench.trial.spec import TrialSpec
@@ -51,16 +51,16 @@ def tags_of(uri: str, tag: str) -> list[tuple[str, str]]:
         return connection.execute(query, (tag, f"{tag}.%")).fetchall()
 
 
-@given(st.integers(0, 3 * LONGEST + 1), st.sampled_from(["x", "é"]))
+@given(st.integers(0, 3 * PIECE + 1), st.sampled_from(["x", "é"]))
 def test_a_value_of_any_length_comes_back(length: int, letter: str) -> None:
     pieces = split({"bench.spec": letter * length, "bench.method": "snip"})
     assert whole(pieces, "bench.spec") == letter * length
-    assert max(map(len, pieces.values())) <= LONGEST
-    assert len(pieces) == 1 + max(1, -(-length // LONGEST))
+    assert max(map(len, pieces.values())) <= PIECE
+    assert len(pieces) == 1 + max(1, -(-length // PIECE))
 
 
 def test_a_value_that_one_tag_takes_is_one_tag() -> None:
-    assert split({"a": "x" * LONGEST, "b": ""}) == {"a": "x" * LONGEST, "b": ""}
+    assert split({"a": "x" * PIECE, "b": ""}) == {"a": "x" * PIECE, "b": ""}
     # As earlier versions wrote it, up to their own limit.
     assert whole({"a": "x" * 7000, "a.1": "of a sweep called 1"}, "a") == "x" * 7000
 
@@ -150,6 +150,7 @@ def test_a_damaged_choice_costs_itself(uri: str, damage: str, capsys: pytest.Cap
     store = Store(uri)
     (long,) = (run for run, value in store.tagged(names.CHOSEN, "FINISHED") if len(value) > CUT)
     value = store.tags(long)[names.CHOSEN]
+    assert not [name for name in store.tags(long) if name.startswith(f"{names.CHOSEN}.")]
     with sqlite3.connect(uri.removeprefix("sqlite:///")) as connection:
         connection.execute("DELETE FROM tags WHERE run_uuid = ? AND key LIKE ?", (long, f"{names.CHOSEN}.%"))
         changed = (change(value), long, names.CHOSEN)

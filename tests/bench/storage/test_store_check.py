@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 import sqlite3
 import sys
 import threading
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,7 +21,8 @@ from small_store import empty
 
 from bench.cli.cli import main
 from bench.storage import database, store_check
-from bench.storage.mlflow_store import Store, store_uri
+from bench.storage.mlflow_store import MLFLOW, PATIENCE, Store, store_uri
+from bench.storage.store_uri import absolute, foreseen
 
 SWEEP = ["--methods", "freeze", "--rates", "0.9", "--epochs", "1"]
 COMMANDS = [
@@ -39,6 +41,7 @@ COMMANDS = [
     ["narrow"],
     ["ui"],
 ]
+SOME = [command for command in COMMANDS if "--dry-run" in command or command in (["table"], ["import", "."], ["ui"])]
 Made = tuple[str, str]  # the address, and what is said of it
 
 
@@ -46,6 +49,7 @@ Made = tuple[str, str]  # the address, and what is said of it
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in [name for name in os.environ if name.startswith("MLFLOW_")]:
         monkeypatch.delenv(name)
+    monkeypatch.setattr(database, "SETTLE_SECONDS", 0.0)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -54,10 +58,10 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() if path.is_file() else b"" for path in folder.iterdir()}
 
 
-def check_lines(said: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Every command ends with exit code 2 and this line; it prints nothing, and changes nothing in its folder."""
+def check_lines(said: str, capsys: pytest.CaptureFixture[str], commands: Sequence[list[str]] = ()) -> None:
+    """The commands end with exit code 2 and this line; they print nothing, and change nothing in their folder."""
     before = contents(Path.cwd())
-    for command in COMMANDS:
+    for command in commands or SOME:
         assert main(command) == 2, command
         out, err = capsys.readouterr()
         assert (out, err.splitlines()[-1]) == ("", f"error: {said}"), command
@@ -175,7 +179,16 @@ def test_what_is_no_store(
     check_lines(said, capsys)
 
 
+def test_every_command_says_so(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    uri, said = foreign(folder)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    check_lines(said, capsys, COMMANDS)
+
+
 SCHEME = "must be one of sqlite, http, https, postgresql, mysql, mssql"
+CLOSE = "; did you mean sqlite?"
 
 
 @pytest.mark.parametrize(
@@ -200,7 +213,17 @@ SCHEME = "must be one of sqlite, http, https, postgresql, mysql, mssql"
         ("http://", "store http://: must name a host, as http://host:5000"),
         (
             "http://ann:sEcret@host:no",
-            "store http://ann:***@host:no: Port could not be cast to integer value as 'no'",
+            "store http://ann:***@host:no: its port must be a number from 1 to 65535",
+        ),
+        (
+            "//ann:sEcret@host/x",
+            "store //ann:***@host/x: ann:***@host stands where a host does: a folder is file:///FOLDER, with its whole "
+            "path",
+        ),
+        ("ann:sEcret@host:5000", f"store ann:***@host:5000: unknown scheme 'ann': {SCHEME}"),
+        (
+            "sqlite+aiosqlite:///a.db",
+            "store sqlite+aiosqlite:///a.db: unknown scheme 'sqlite+aiosqlite': " + SCHEME + CLOSE,
         ),
         ("http://[::1", "store http://[::1: Invalid IPv6 URL"),
         (" ", "MLFLOW_TRACKING_URI ' ': must be the address of a store, or unset"),
@@ -286,16 +309,37 @@ def test_a_server_that_refuses(
         check_lines(f"store http://ann:***@{address}: {ENDPOINT} {code} != 200. Response body: 'not you'", capsys)
 
 
-def test_a_server_that_has_no_time_is_asked_once(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """A client that tries again at once."""
+    for name in ("FACTOR", "JITTER"):
+        monkeypatch.setenv(f"MLFLOW_HTTP_REQUEST_BACKOFF_{name}", "0")
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_server_that_has_no_time(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    token = "sEcret" * 150  # longer than the message is
     with served(code=503, body=b"") as address:
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://ann:sEcret@{address}")
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://ann:{token}@{address}")
         assert main(["table"]) == 2
-    error = capsys.readouterr().err
-    assert error.startswith(f"error: store http://ann:***@{address}: API request to http://ann:***@{address}/api")
-    assert "503" in error and "sEcret" not in error and error.count("\n") == 1
+    said = f"error: store http://ann:***@{address}: no answer (too many 503 error responses)"
+    assert capsys.readouterr().err.splitlines()[-1] == said
     assert "MLFLOW_HTTP_REQUEST_MAX_RETRIES" not in os.environ
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_server_that_starts_again(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    codes = iter([200, 503, 503])  # of its health, and of its first two answers
+    with served(code=property(lambda _: next(codes, 200))) as address:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://{address}")
+        assert main(["table"]) == 2
+    said = f"error: no trial in the store http://{address}: `python -m bench run` trains some"
+    assert capsys.readouterr().err.splitlines()[-1] == said
+
+
+def test_the_longest_wait_for_a_server_is_below_two_minutes() -> None:
+    tries = 1 + int(PATIENCE["MLFLOW_HTTP_REQUEST_MAX_RETRIES"])
+    assert database.SERVER_SECONDS >= 20 and (1 + tries) * database.SERVER_SECONDS + 2**tries <= 120
 
 
 def test_a_server_that_is_none_of_mlflow(
@@ -358,6 +402,94 @@ def test_blanks_and_signs_in_a_path(name: str, folder: Path, monkeypatch: pytest
     assert [path.name for path in inner.iterdir() if path.suffix == ".db"] == [name]
     with sqlite3.connect(inner / name) as connection:
         assert ("here",) in connection.execute("SELECT name FROM experiments").fetchall()
+
+
+@pytest.mark.parametrize("name", ["x (1)", "a[b]", "50%", "a%20b", "ü#?"])
+def test_the_store_of_a_folder_with_signs_makes_no_folder_beside_it(name: str, folder: Path) -> None:
+    (inner := folder / name).mkdir()
+    (inner / "mlflow.db").write_bytes(empty())
+    os.chdir(inner)
+    assert foreseen() == store_uri()
+    Store(store_uri()).experiment("here")
+    with sqlite3.connect(inner / "mlflow.db") as connection:
+        assert ("here",) in connection.execute("SELECT name FROM experiments").fetchall()
+    assert [path.name for path in folder.iterdir()] == [name]
+
+
+def test_an_address_with_the_name_of_sqlites_driver(folder: Path) -> None:
+    assert absolute("sqlite+pysqlite:///a.db?timeout=5") == f"sqlite:///{folder}/a.db?timeout=5"
+
+
+def test_reading_waits_for_no_lock(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "mlflow.db").write_bytes(empty())
+    with open_folder(folder) as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        assert main(["table"]) == 2
+        said = f"error: no trial in the store sqlite:///{folder}/mlflow.db: `python -m bench run` trains some\n"
+        assert capsys.readouterr().err == said
+
+
+def test_creating_a_store_waits_for_a_lock_with_a_word_and_an_end(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(database, "CREATING_SECONDS", 0.02)
+    uri = f"sqlite:///{folder}/mlflow.db"
+    busy = f"store {uri}: its folder {folder} is locked by another process"
+    with open_folder(folder) as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(ValueError) as error:
+            Store(uri)
+    assert str(error.value) == f"{busy} for more than 0.02 seconds; try again when that has ended"
+    assert capsys.readouterr().err == f"{busy}; waiting 0.02 seconds at the most\n"
+    assert [*folder.iterdir()] == []
+
+
+@contextmanager
+def open_folder(folder: Path) -> Iterator[int]:
+    """Another opening, which stands for another process."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def test_tables_that_another_process_is_making_are_waited_for(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `mlflow ui` does in the same folder: first the tables, then their version, step by step."""
+    monkeypatch.setattr(database, "SETTLE_SECONDS", 5.0)
+    newest, before, *_ = database.versions(MLFLOW)
+    uri = tables(folder / "a.db", "CREATE TABLE experiments (x)")
+    steps = [
+        ("CREATE TABLE alembic_version (version_num)",),
+        (f"INSERT INTO alembic_version VALUES ('{before}')",),
+        (f"UPDATE alembic_version SET version_num = '{newest}'",),
+    ]
+    monkeypatch.setattr(database.time, "sleep", lambda _: tables(folder / "a.db", *steps.pop(0)))
+    database.check_version(uri, MLFLOW, mlflow.__version__)
+    assert not steps and database.is_current(uri, MLFLOW)
+
+
+@pytest.mark.parametrize(
+    ("statements", "version"),
+    [
+        (["CREATE TABLE spatial_ref_sys (x)"], None),
+        (["CREATE TABLE spatial_ref_sys (x)", "CREATE TABLE alembic_version (version_num)"], None),
+        (["CREATE TABLE users (x)", "CREATE TABLE experiments (x)"], database.UNVERSIONED),
+    ],
+)
+def test_a_database_server_may_be_shared(statements: list[str], version: str | None, folder: Path) -> None:
+    """SQLite stands for the server: SQLAlchemy reads both alike."""
+    assert database._on_server(tables(folder / "a.db", *statements)) == version
+
+
+def test_versions_of_another_application_are_not_shared(folder: Path) -> None:
+    uri, said = foreign_with_versions(folder)
+    tables(folder / "shop.db", "INSERT INTO alembic_version VALUES ('1')")
+    with pytest.raises(ValueError) as error:
+        database._on_server(uri)
+    assert str(error.value) == said
 
 
 def test_a_half_written_change_of_a_killed_process_is_undone(folder: Path) -> None:

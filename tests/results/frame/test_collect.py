@@ -92,12 +92,6 @@ def test_pages_are_followed(store: Store, monkeypatch: pytest.MonkeyPatch) -> No
     assert collect(store.uri).equals(whole)
 
 
-def test_an_absent_store_is_not_created(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="no store at"):
-        collect(f"sqlite:///{tmp_path / 'none.db'}")
-    assert not list(tmp_path.iterdir())
-
-
 def test_importing_results_imports_neither_mlflow_nor_torch_nor_ray() -> None:
     code = "import sys; from bench.results.frame import collect; print({'mlflow', 'torch', 'ray'} & {*sys.modules})"
     made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
