@@ -116,6 +116,19 @@ def test_a_user_without_a_home_folder(
     assert main(["list", "methods"]) == 0
 
 
+@pytest.mark.parametrize("arguments", [["list", "methods"], ["list", "datasets", "--format", "csv"], ["--version"]])
+@pytest.mark.parametrize("buffering", [1, -1])
+def test_a_full_disk_is_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, arguments: list[str], buffering: int
+) -> None:
+    """Whether it shows while a result is written or at the end; Python does not try again."""
+    with monkeypatch.context() as patch, Path("/dev/full").open("w", buffering) as full:
+        patch.setattr(sys, "stdout", full)
+        assert main(arguments) == 2
+        assert full.closed
+    assert capsys.readouterr().err == "error: output: cannot be written: No space left on device\n"
+
+
 def test_a_result_is_written_in_any_encoding(monkeypatch: pytest.MonkeyPatch) -> None:
     """Latin-1 has the ×, and not the −, of what commands print."""
     stream = io.TextIOWrapper(written := io.BytesIO(), encoding="latin-1")
