@@ -172,7 +172,7 @@ def check(name: str, root: Path | None = None) -> None:
     """Check the files of a data set: what `load` would complain about, sooner. Fills the cache of decoded arrays.
 
     Imports no torch, except to decode the files that only torchvision reads, and to call the `load` of a row without
-    `decode`, once for the same files.
+    `decode` that no test holds, once for the same files.
     Raises: DataError as `load` does.
     """
     row = row_of(name)
