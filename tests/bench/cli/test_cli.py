@@ -166,6 +166,7 @@ def test_a_broken_plugin(
 @pytest.mark.parametrize("port", ["99999", "{taken}"])
 def test_the_pages_need_a_free_port(capsys: pytest.CaptureFixture[str], folder: Path, port: str) -> None:
     (folder / "mlflow.db").write_bytes(empty())
+    capsys.readouterr()  # what MLflow says of the first store that a process makes
     with socket.create_server(("127.0.0.1", 0)) as server:
         number = port.format(taken=server.getsockname()[1])
         assert "the server cannot listen" in complaint(capsys, folder, "ui", "--port", number)
