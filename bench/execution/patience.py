@@ -13,6 +13,8 @@ START_SECONDS = (
 LOOK_SECONDS = 2.0  # between two looks
 TICK = 0.01  # seconds, the least processor time that Linux counts
 
+WORKER = re.compile(r"default_worker\.py$|^ray::(?!.*Agent$)")  # in a command line; Ray's agents run for good
+
 
 class Patience:
     """A clock that every new sign of progress sets back."""
@@ -59,6 +61,6 @@ def _longest_work() -> float:
             words, times = process.cmdline(), process.cpu_times()
         except psutil.Error:  # it has just ended
             continue
-        if any(word.endswith("default_worker.py") or word.startswith("ray::") for word in words):
+        if any(WORKER.search(word) for word in words):
             longest = max(longest, times.user + times.system)
     return longest
