@@ -26,6 +26,7 @@ loader      the resident loader: uint8 on the device, normalised batch by batch
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING
@@ -46,7 +47,6 @@ __all__ = ["DATASETS", "DataError", "DatasetRow", "absolute", "check", "data_roo
 DATASETS: dict[str, DatasetRow] = {
     "digits": DatasetRow(
         load="bench.datasets.digits:load",
-        tested=True,
         image_shape=(1, 28, 28),
         classes=10,
         train=1_437,
@@ -59,7 +59,6 @@ DATASETS: dict[str, DatasetRow] = {
     ),
     "mnist": DatasetRow(
         load="bench.datasets.idx:load",
-        tested=True,
         image_shape=(1, 28, 28),
         classes=10,
         train=60_000,
@@ -77,7 +76,6 @@ DATASETS: dict[str, DatasetRow] = {
     ),
     "fashion-mnist": DatasetRow(
         load="bench.datasets.idx:load",
-        tested=True,
         image_shape=(1, 28, 28),
         classes=10,
         train=60_000,
@@ -173,8 +171,8 @@ def load(name: str, root: Path | None = None) -> ImageData:
 def check(name: str, root: Path | None = None) -> None:
     """Check the files of a data set: what `load` would complain about, sooner. Fills the cache of decoded arrays.
 
-    Imports no torch, except to decode the files that only torchvision reads, and for a row with a `load` of its own
-    that no test holds: that is called.
+    Imports no torch, except to decode the files that only torchvision reads, and to call the `load` of a row without
+    `decode` that no test holds, once for the same files.
     Raises: DataError as `load` does.
     """
     row = row_of(name)
@@ -184,9 +182,10 @@ def check(name: str, root: Path | None = None) -> None:
 
         prepare(name, row, folder)
     else:
+        from bench.datasets.cache.checked import once
+
         read_all(name, files_to_read(row, folder), folder)
-        if not row.tested:
-            _check_loaded(name, root)
+        once(name, row, partial(_check_loaded, name, root))
 
 
 def _check_loaded(name: str, root: Path | None) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 
 from bench.datasets.cache.array_folder import Arrays
@@ -107,18 +106,14 @@ def _held_out(folder: Path, classes: list[str]) -> list[str]:
 
 
 def _difference(folder: Path, split: str, classes: list[str]) -> str:
-    """Which classes a split lacks, and which of its folders are none: "test/ lacks 'dog' and has 'dgo' (…)"."""
+    """Which classes a split lacks, and which of its folders are none: "test/ lacks 'dog' and has 'dgo'"."""
     if not (folder / split).is_dir():
         return f"there is no {split}/"
     present = _classes(folder, split)
-    lacking = [name for name in classes if name not in present]
-    others = [name for name in present if name not in classes]
-    folded = {name.casefold(): name for name in lacking}
-    close = {name: get_close_matches(name.casefold(), folded, n=1) for name in others}
-    hints = {name: f"{name!r}" + "".join(f" (did you mean {folded[c]!r}?)" for c in close[name]) for name in others}
-    parts = [f"lacks {_first([repr(name) for name in lacking])}"] if lacking else []
-    parts += [f"has {_first(list(hints.values()))}, no class of train/"] if others else []
-    return f"{split}/ {' and '.join(parts)}"
+    lacking = [repr(name) for name in classes if name not in present]
+    others = [repr(name) for name in present if name not in classes]
+    said = {"lacks": lacking, "has": others}
+    return f"{split}/ {' and '.join(f'{verb} {_first(names)}' for verb, names in said.items() if names)}"
 
 
 def _first(names: list[str]) -> str:

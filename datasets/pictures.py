@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import struct
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -89,7 +90,9 @@ def pixels_of(path: Path, content: bytes, row: DatasetRow) -> NDArray[np.uint8]:
     _, height, width = row.image_shape
     with _opened(path, content) as image:
         try:
-            colours = image.convert("RGB")
+            with warnings.catch_warnings():  # that a palette's transparency is dropped, as documented above
+                warnings.filterwarnings("ignore", "Palette images with Transparency", UserWarning)
+                colours = image.convert("RGB")
         except DAMAGED as error:
             raise DataError(f"{path}: cannot be decoded: {error}") from error
         if image.mode not in PLAIN and _is_constant(colours) and not _is_constant(image):

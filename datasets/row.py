@@ -31,7 +31,6 @@ class DatasetRow:
     load: str = "bench.datasets.images:load"  # "module:function", called with (name, row, root); by default of `decode`
     decode: str = ""  # "module:function" that fills arrays which are then kept in the cache; "" = read anew each time
     side: int = 0  # pixels that every image is resized and cropped to; 0 = left as it is
-    tested: bool = False  # a test holds what `load` makes of the files; else `check` loads it to see
     version: int = 1  # of our processing of the files: raise it whenever the arrays change
     note: str = ""  # one line for the listing
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -19,6 +21,7 @@ from bench.storage.database import without_start
 from bench.trial.result import SweepError
 
 SCRIPT = "freeze-or-prune"  # the command that an installation makes; it does what `python -m bench` does
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # a disk, or the user's share of it
 
 
 @click.group(no_args_is_help=False, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
@@ -118,6 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     program = SCRIPT if Path(sys.argv[0]).stem == SCRIPT else "python -m bench"
     try:
         code = cli.main(args=arguments, prog_name=program, standalone_mode=False)
+        sys.stdout.flush()  # here, where an error is told in one line
     except click.ClickException as error:
         return _complain(error.format_message())
     except SweepError as error:
@@ -132,7 +136,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(f"no home folder is known, which MLflow and the cache need: HOME must name one ({error})")
     except BrokenPipeError:  # `… table | head`
         sys.stderr.close()
+        _drop_output()
         return 0
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        _drop_output()
+        return _complain(f"{error.filename or 'output'}: cannot be written: {error.strerror}")
     except SystemExit as error:  # raised by a network's own code, in this process
         _complain(
             f"ended by SystemExit ({error.code}), which none of our code raises; the same command goes on from here"
@@ -145,6 +155,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         return _complain(f"store {store_uri()}: {reason}{without_start(store_uri(), reason)}")
     return code if isinstance(code, int) else 0
+
+
+def _drop_output() -> None:
+    """Forget what could not be written, or Python would try again at its end."""
+    with suppress(OSError):
+        sys.stdout.close()
 
 
 def _settle_environment() -> None:

@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any
 
 ROOT = str(Path(__file__).parents[2])  # the folder that contains the package
-CONNECT_SECONDS = 60.0  # until Ray has started, or a cluster has answered; Ray itself gives up some steps after 30 s
-START_SECONDS = 100.0  # until a worker of it is up too; Ray would try for ever
 OBJECT_STORE_BYTES = 512 * 2**20  # only specs and results with their networks pass through; Ray's default is 30 %
 # Environment variables of the driver: an experiment that keeps no files, prints nothing and leaves signals alone.
 DRIVER_SWITCHES = {

@@ -8,14 +8,14 @@ import shlex
 import shutil
 import subprocess
 import threading
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
 import ray
 
+from bench.execution.patience import LOOK_SECONDS, Patience, signs_of, silence
 from bench.execution.ray_logs import ELSEWHERE, last_words
-from bench.execution.ray_options import CONNECT_SECONDS, DRIVER_SWITCHES, START_SECONDS, init_options, temporary_folder
+from bench.execution.ray_options import DRIVER_SWITCHES, init_options, temporary_folder
 from bench.messages import folded, one_line
 from bench.trial.result import SweepError
 
@@ -32,16 +32,13 @@ class _Ray(threading.Thread):
         self.address = address
         self.folder = ""
         self.error: BaseException | None = None
-        self.seconds = 0.0  # that the start took
         self.ready, self.over = threading.Event(), threading.Event()
 
     def run(self) -> None:
-        began = time.monotonic()
         try:
             self._connect()
         except BaseException as error:
             self.error = error
-        self.seconds = time.monotonic() - began
         self.ready.set()
         self.over.wait()
 
@@ -53,9 +50,18 @@ class _Ray(threading.Thread):
         ray._private.worker._worker_logs_enabled = False
         ray.init(**init_options(self.address, self.folder))
 
+    @property
+    def logs(self) -> Path:
+        """The folder of the logs of a local Ray."""
+        return Path(self.folder, "session_latest", "logs")
+
+    def patience(self) -> Patience:
+        """How long the start is waited for. A cluster shows no progress until it answers."""
+        return Patience(lambda: 0 if self.address or not self.folder else signs_of(self.logs))
+
     def complaint(self, reason: str) -> str:
         """The message about a start that does not end, with what Ray's logs say about it."""
-        words = last_words(Path(self.folder, "session_latest", "logs")) if self.address is None else ELSEWHERE
+        words = last_words(self.logs) if self.address is None else ELSEWHERE
         return f"Ray at {self.address or 'this machine'} {reason}" + (f"; {folded(words)}" if words else "")
 
 
@@ -82,40 +88,43 @@ def start(address: str | None) -> None:
 def wait(address: str | None) -> None:
     """Wait until Ray has started.
 
-    Raises: SweepError if it does not, or takes longer than CONNECT_SECONDS.
+    Raises: SweepError if it does not, or shows no progress for START_SECONDS.
     """
     start(address)
     current = _Ray.current
     assert current is not None
-    in_time, error = current.ready.wait(CONNECT_SECONDS), current.error
-    if in_time and error is None:
+    clock = current.patience()
+    while not (ready := current.ready.wait(LOOK_SECONDS)) and not clock.is_over():
+        pass
+    error = current.error
+    if ready and error is None:
         return
-    silence = f"has not {'answered' if address else 'started'} within {CONNECT_SECONDS:.0f} s"
-    message = current.complaint(f"does not start: {one_line(error)}" if error else silence)
+    still = f"has not {'answered' if address else 'started'}: {silence()}"
+    message = current.complaint(f"does not start: {one_line(error)}" if error else still)
     stop(0.0)
     raise SweepError(message) from error
 
 
-def seconds_for_a_worker() -> float:
-    """What the start of Ray left of START_SECONDS, and at least half of them."""
+def patience_for_a_worker() -> Patience:
+    """How long Ray, which has started, is waited for until a worker is up."""
     assert _Ray.current is not None
-    return max(START_SECONDS - _Ray.current.seconds, START_SECONDS / 2)
+    return _Ray.current.patience()
 
 
-def no_worker(seconds: float) -> str:
-    """The message about a Ray that has started no worker for so long."""
+def no_worker() -> str:
+    """The message about a Ray that starts no worker."""
     assert _Ray.current is not None
-    return _Ray.current.complaint(f"has started no worker within {seconds:.0f} s")
+    return _Ray.current.complaint(f"has started no worker: {silence()}")
 
 
-def stop(patience: float = STOP_SECONDS) -> None:
+def stop(seconds: float = STOP_SECONDS) -> None:
     """Stop the local Ray, or leave the cluster, and remove Ray's temporary folder.
 
-    A start that does not end within `patience` seconds is left to the end of this process, which Linux makes its end.
+    A start that does not end within so many seconds is left to the end of this process, which Linux makes its end.
     """
     if (current := _Ray.current) is not None:
         _Ray.current = None
-        if current.ready.wait(patience):
+        if current.ready.wait(seconds):
             ray.shutdown()
         current.over.set()
         if current.folder:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import ray
 from ray import tune
 
-from bench.execution.ray_process import no_worker, seconds_for_a_worker
+from bench.execution.patience import LOOK_SECONDS
+from bench.execution.ray_process import no_worker, patience_for_a_worker
 from bench.messages import say
-
-LOOK_SECONDS = 5.0  # between two looks at what a cluster has given
 
 
 class Stop(BaseException):
@@ -30,8 +30,8 @@ class FirstWorker(tune.Callback):
     def __init__(self, address: str | None) -> None:
         self.error = ""  # why the run ended
         self._address = address
-        self._seconds = seconds_for_a_worker()
-        self._began = self._looked = time.monotonic()
+        self._patience = patience_for_a_worker()
+        self._looked = self._patience.began
         self._up = self._said = False
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
@@ -42,24 +42,30 @@ class FirstWorker(tune.Callback):
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
         now = time.monotonic()
-        if self._up:
+        if self._up or now < self._looked + LOOK_SECONDS:
             return
-        if self._address is not None and now > self._looked + LOOK_SECONDS:
-            self._looked = now
-            if not _granted():
-                self._wait_for_others(now)
-        if now > self._began + self._seconds:
-            self.error = no_worker(self._seconds)
+        self._looked = now
+        if self._address is not None and not _is_granted():
+            self._wait_for_others()
+        elif self._patience.is_over():
+            self.error = no_worker()
             raise Stop
 
-    def _wait_for_others(self, now: float) -> None:
+    def _wait_for_others(self) -> None:
         if not self._said:
             say(f"waiting for the cluster at {self._address}: no machine of it has the resources of a trial free")
-        self._said, self._began = True, now
+        self._said = True
+        self._patience.restart()
 
 
-def _granted() -> bool:
+def _is_granted() -> bool:
     """Whether the cluster has set resources aside for a worker of this process."""
-    job: str = ray.get_runtime_context().get_job_id()
-    groups = ray.util.placement_group_table()
-    return any(name.endswith(job) and group["state"] == "CREATED" for name, group in groups.items())
+    return has_granted(ray.util.placement_group_table(), ray.get_runtime_context().get_job_id())
+
+
+def has_granted(groups: Mapping[str, Mapping[str, Any]], job: str) -> bool:
+    """Whether one of these placement groups, by id, is a job's, and its resources are set aside.
+
+    The id of a group ends with that of its job.
+    """
+    return any(group_id.endswith(job) and group["state"] == "CREATED" for group_id, group in groups.items())

@@ -32,9 +32,15 @@ def check_name(name: str) -> None:
 def check_new_name(name: str) -> None:
     """Raise ValueError if a new sweep cannot have this name: MLflow refuses what is no path in its shortest form."""
     check_name(name)
+    if not _is_shortest(name):
+        shortest = posixpath.normpath(name)
+        near = f", as {shortest}" if _is_shortest(shortest) and shortest[0] != "." else ""
+        raise ValueError(f"name {name!r}: must be a path in its shortest form{near}")
+
+
+def _is_shortest(name: str) -> bool:
     key = names.IN_SWEEP + name
-    if posixpath.normpath(key) != key:
-        raise ValueError(f"name {name!r}: must not end with /, nor have //, /./ or /../ in it")
+    return posixpath.normpath(key) == key
 
 
 @dataclass(frozen=True, kw_only=True)

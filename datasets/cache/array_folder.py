@@ -27,7 +27,7 @@ Arrays = Mapping[str, NDArray[Any]]  # {train,test}_images uint8 [N,H,W,C] and {
 Shapes = Mapping[str, tuple[tuple[int, ...], DTypeLike]]
 Fill = Callable[[Arrays], None]
 
-FORMAT = 2  # raise it when the files below are written in another way, or may have held arrays that are refused by now
+FORMAT = 1  # raise it when the files below are written in another way
 HEADER = "header.json"
 WRITING = ".writing-"  # prefix of a folder that is not complete
 ABANDONED_SECONDS = 24 * 3600.0  # after which the writer of such a folder is taken to have been killed

@@ -18,6 +18,7 @@ from bench.cli.cli import main
 from bench.datasets import DATASETS, DataError, DatasetRow, check, load
 from bench.datasets.cache.array_folder import Arrays
 from bench.datasets.cache.decoded import put
+from bench.datasets.files import md5_of
 from bench.datasets.images import ImageData
 from bench.engine.candidates import without_test
 from bench.engine.train import train
@@ -217,3 +218,34 @@ def test_rows(fault: str, own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setitem(DATASETS, "rows", row)
     assert refused("rows").startswith(f"data set rows: {message}")
     assert not list(own_cache.glob("rows-*"))  # arrays that are refused are not kept
+
+
+def counted(name: str, row: DatasetRow, root: Path) -> ImageData:
+    """Leaves a line of each call."""
+    with (root / "calls").open("a") as calls:
+        calls.write("loaded\n")
+    return DATA
+
+
+@pytest.mark.parametrize(("files", "calls"), [(("images",), 2), ((), 4)])
+def test_the_same_files_are_loaded_once_to_see(
+    files: tuple[str, ...], calls: int, tmp_path: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And again if the row changes; without files, each time."""
+    (tmp_path / "images").write_bytes(b"pixels")
+    fields = {**ROW, "files": dict.fromkeys(files, md5_of(b"pixels")), "default_model": "lenet-300-100"}
+    for version in (1, 2):
+        row = DatasetRow(**fields, version=version, load=f"{__name__}:counted")
+        monkeypatch.setitem(DATASETS, "rows", row)
+        check("rows", tmp_path)
+        check("rows", tmp_path)
+    assert len((tmp_path / "calls").read_text().splitlines()) == calls
+
+
+def test_what_is_refused_is_refused_again(tmp_path: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "images").write_bytes(b"pixels")
+    fields = {**ROW, "files": {"images": md5_of(b"pixels")}, "default_model": "lenet-300-100"}
+    monkeypatch.setitem(DATASETS, "rows", DatasetRow(**fields, load=f"{__name__}:overstated"))
+    for _ in range(2):
+        with pytest.raises(DataError, match=r"^data set rows: channel 0 of the training images is constant"):
+            check("rows", tmp_path)

@@ -12,6 +12,7 @@ import torch
 from torchvision.datasets import CIFAR10, CIFAR100, MNIST, SVHN, FashionMNIST
 
 from bench.datasets import DATASETS, DataError, data_root, load
+from bench.datasets.cache.checked import TESTED
 from bench.models import MODELS
 
 # They may not move while the arrays stay the same: they are part of every run key.
@@ -27,9 +28,7 @@ loaded = cache(load)
 needs_files = pytest.mark.skipif(not os.environ.get("BENCH_DATA_ROOT"), reason="BENCH_DATA_ROOT is not set")
 
 
-@pytest.mark.parametrize(
-    "name", ["digits", *(pytest.param(n, marks=needs_files) for n in ("mnist", "fashion-mnist", "cifar10"))]
-)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[needs_files] * (n != "digits")) for n in (*TESTED, "cifar10")])
 def test_row_says_what_is_loaded(name: str) -> None:
     row, data = DATASETS[name], loaded(name)
     for images, labels, count in (

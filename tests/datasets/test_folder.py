@@ -1,5 +1,6 @@
 """Trees of image files as data sets: what is read, what it is called, what is refused."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -137,6 +138,17 @@ def test_md5s_are_remembered_and_a_damaged_memory_is_not_used(tree: Path, own_ca
         assert row_of(f"folder:{tree}").content_hash != before
 
 
+def test_what_earlier_versions_kept_of_a_folder_is_decoded_again(tree: Path, own_cache: Path) -> None:
+    """Its images may be ones that are refused now; the content hash was all that they were kept by."""
+    check(f"folder:{tree}")
+    (header,) = own_cache.rglob("header.json")
+    now, before = header.read_text(), row_of(f"folder:{tree}").content_hash
+    assert json.loads(now)["identity"] == f"{before} 2"
+    header.write_text(json.dumps({**json.loads(now), "identity": before}))
+    check(f"folder:{tree}")
+    assert json.loads(header.read_text()) == json.loads(now)
+
+
 def test_nothing_is_written_into_the_tree(tree: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in tree.rglob("*")}
     fetch(f"folder:{tree}")
@@ -193,11 +205,11 @@ def test_what_is_no_image_is_named(tree: Path) -> None:
     ("test", "val", "difference"),
     [
         ("b a", None, "test/ lacks 'B'; there is no val/"),
-        ("b a B c", None, "test/ has 'c', no class of train/; there is no val/"),
-        ("b a BB", "b a B x1 x2 x3 x4", "test/ lacks 'B' and has 'BB' (did you mean 'B'?), no class of train/; "
-         "val/ has 'x1', 'x2', 'x3' and 1 more, no class of train/"),
+        ("b a B c", None, "test/ has 'c'; there is no val/"),
+        ("b a BB", "b a B x1 x2 x3 x4", "test/ lacks 'B' and has 'BB'; "
+         "val/ has 'x1', 'x2', 'x3' and 1 more"),
         (None, "", "there is no test/; val/ lacks 'B', 'a', 'b'"),
-        ("c d e f", "a", "test/ lacks 'B', 'a', 'b' and has 'c', 'd', 'e' and 1 more, no class of train/; "
+        ("c d e f", "a", "test/ lacks 'B', 'a', 'b' and has 'c', 'd', 'e' and 1 more; "
          "val/ lacks 'B', 'b'"),
     ],
 )  # fmt: skip

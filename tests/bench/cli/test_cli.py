@@ -80,8 +80,11 @@ def complaint(capsys: pytest.CaptureFixture[str], folder: Path, *arguments: str)
         (["--gamma", "0.5"], "the schedule must be step"),
         (["--tf32"], "--tf32 on the cpu"),
         (["--name", 'a"b'], "must be 1 to 200 letters"),
-        (["--name", "mine/"], "name 'mine/': must not end with /"),
-        (["--name", "a/../b"], "name 'a/../b': must not end with /, nor have //, /./ or /../ in it"),
+        (["--name", "mine/"], "name 'mine/': must be a path in its shortest form, as mine\n"),
+        (["--name", "a/."], "name 'a/.': must be a path in its shortest form, as a\n"),
+        (["--name", "a/.."], "name 'a/..': must be a path in its shortest form\n"),
+        (["--name", "a/../b"], "name 'a/../b': must be a path in its shortest form, as b\n"),
+        (["--name", "//b"], "name '//b': must be a path in its shortest form\n"),
         (["--data-root", "~nobody-of-this-name/x"], "~nobody-of-this-name/x: no home folder is known for ~n"),
         (["--storage", "~nobody-of-this-name"], "no home folder is known for ~nobody-of-this-name"),
         (["--executor", "local", "--offline", "~nobody-of-this-name"], "no home folder is known for ~nobody-of-this-n"),
@@ -111,6 +114,19 @@ def test_a_user_without_a_home_folder(
         capsys, folder, "run", "--executor", "local", "--methods", "freeze"
     )
     assert main(["list", "methods"]) == 0
+
+
+@pytest.mark.parametrize("arguments", [["list", "methods"], ["list", "datasets", "--format", "csv"], ["--version"]])
+@pytest.mark.parametrize("buffering", [1, -1])
+def test_a_full_disk_is_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, arguments: list[str], buffering: int
+) -> None:
+    """Whether it shows while a result is written or at the end; Python does not try again."""
+    with monkeypatch.context() as patch, Path("/dev/full").open("w", buffering) as full:
+        patch.setattr(sys, "stdout", full)
+        assert main(arguments) == 2
+        assert full.closed
+    assert capsys.readouterr().err == "error: output: cannot be written: No space left on device\n"
 
 
 def test_a_result_is_written_in_any_encoding(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,6 +166,7 @@ def test_a_broken_plugin(
 @pytest.mark.parametrize("port", ["99999", "{taken}"])
 def test_the_pages_need_a_free_port(capsys: pytest.CaptureFixture[str], folder: Path, port: str) -> None:
     (folder / "mlflow.db").write_bytes(empty())
+    capsys.readouterr()  # what MLflow says of the first store that a process makes
     with socket.create_server(("127.0.0.1", 0)) as server:
         number = port.format(taken=server.getsockname()[1])
         assert "the server cannot listen" in complaint(capsys, folder, "ui", "--port", number)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -28,6 +27,7 @@ from bench.trial.result import SweepError, TrialResult
 from bench.trial.spec import TrialSpec
 
 ROOT = Path(__file__).parents[3]
+ODD = "O'Brien's \"Projects\" $HOME;(a)|<b>&#!*?[c]~`d`\\e\n%20 é"  # of a path: every character that a shell knows
 RAISES, KILLS, KILLS_ONCE = 1000, 1001, 1002  # seeds with a meaning
 
 
@@ -81,9 +81,13 @@ class Ear:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def ray() -> Iterator[None]:
-    ray_process.start(None)
-    yield
+def ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    prefix = tmp_path_factory.mktemp("python") / ODD
+    prefix.symlink_to(sys.prefix)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "executable", str(prefix / Path(sys.executable).relative_to(sys.prefix)))
+        ray_process.start(None)
+        yield
     ray_process.stop()
 
 
@@ -261,38 +265,20 @@ def interpreter(pack: Sequence[TrialSpec], data: Any, device: str) -> Iterator[T
     yield TrialResult(run_key=pack[0].run_key, outcome=names.DONE, tags={"python": sys.executable})
 
 
-def test_workers_start_from_any_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From one with every character that a shell knows. Ray starts again in this process, with options of its own."""
-    prefix = tmp_path / "O'Brien's \"Projects\" $HOME;(a)|<b>&#!*?[c]~`d`\\e\n%20 é"
-    prefix.symlink_to(sys.prefix)
-    monkeypatch.setattr(sys, "executable", str(prefix / Path(sys.executable).relative_to(sys.prefix)))
-    ray_process.stop()
+def test_workers_start_from_any_path(tmp_path: Path) -> None:
+    """The module's Ray was started from one with every character that a shell knows."""
     ear, settings = Ear(), {"cpus_per_trial": 1, "gpus_per_trial": 0, "address": None, "max_retries": 0}
     schedule.run([[spec(0)]], interpreter, partial(load, str(tmp_path)), ear, **settings)  # type: ignore[arg-type]
-    assert ear.results[0].tags == {"python": sys.executable}
-
-
-def test_a_start_without_a_worker_ends_with_its_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ray starts a worker by bash; this one is broken."""
-    shell = tmp_path / "bash"
-    shell.write_text("#!/bin/sh\necho no shell today >&2\nexit 1\n")
-    shell.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setattr(ray_process, "START_SECONDS", 10.0)
-    ray_process.stop()
-    with pytest.raises(SweepError) as caught:
-        run([[spec(0)]], tmp_path, ear := Ear())
-    reason = r"Ray at this machine has started no worker within \d+ s; raylet\.err: no shell today"
-    assert re.fullmatch(reason, str(caught.value))
-    assert ear == Ear()
+    (python,) = [result.tags["python"] for result in ear.results.values()]
+    assert ODD in python and python == sys.executable
 
 
 MUTE = """
 import sys
-from bench.execution import ray_process
+from bench.execution import patience, ray_process
 from bench.trial.result import SweepError
 
-ray_process.CONNECT_SECONDS = 1.0
+patience.START_SECONDS = 1.0
 try:
     ray_process.wait(sys.argv[1])
 except SweepError as error:
@@ -304,6 +290,8 @@ def test_a_cluster_that_does_not_answer() -> None:
     """Something listens there and says nothing; Ray would try for ever."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         address = f"127.0.0.1:{listening.getsockname()[1]}"
-        done = subprocess.run([sys.executable, "-c", MUTE, address], capture_output=True, text=True, timeout=60)
-    assert done.stdout.startswith(f"Ray at {address} has not answered within 1 s; the logs of its machines may say why")
+        done = subprocess.run([sys.executable, "-c", MUTE, address], capture_output=True, text=True)
+    assert done.stdout.startswith(
+        f"Ray at {address} has not answered: no progress for 1 s; the logs of its machines may say why"
+    )
     assert done.returncode == 0

@@ -106,15 +106,6 @@ def test_a_header_of_another_kind(folder: Path, header: str) -> None:
     assert open_arrays(folder, "a") is None and stored_statistics(folder, "a") is None
 
 
-def test_what_an_earlier_version_wrote_is_made_again(folder: Path) -> None:
-    write_arrays(folder, "a", SHAPES, fill)
-    header = folder / "header.json"
-    header.write_text(header.read_text().replace('"format": 2', '"format": 1'))
-    assert open_arrays(folder, "a") is None and stored_statistics(folder, "a") is None
-    write_arrays(folder, "a", SHAPES, fill)
-    assert json.loads(header.read_text())["format"] == 2
-
-
 def test_a_failure_leaves_what_was_there(folder: Path) -> None:
     write_arrays(folder, "a", SHAPES, fill)
     with pytest.raises(ValueError, match="half way"):
@@ -165,4 +156,4 @@ def test_a_killed_writer_leaves_no_cache_and_its_rest_is_removed_in_time(folder:
 def test_the_header_says_what_was_written(folder: Path) -> None:
     write_arrays(folder, "a", SHAPES, fill)
     header = json.loads((folder / "header.json").read_text())
-    assert (header["format"], header["identity"], list(header["crc32"])) == (2, "a", list(SHAPES))
+    assert (header["format"], header["identity"], list(header["crc32"])) == (1, "a", list(SHAPES))
