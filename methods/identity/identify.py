@@ -118,8 +118,9 @@ def source_of(method: Method) -> str:
             reach.function(piece, method.parameters(), is_piece=True)
         else:
             reach.owner(piece, is_piece=True)
-    sources += [source for source in reach.sources.values() if source not in sources]
-    sources += [_json(reach.state).encode()] if reach.state else []
+    sources += sorted(source for source in {*reach.sources.values()} if source not in sources)
+    state = sorted({_json(row) for row in reach.state})  # in no order of Python's bytecode
+    sources += [f"[{','.join(state)}]".encode()] if state else []
     return hashlib.sha256(b"\x00".join(sources)).hexdigest()
 
 
