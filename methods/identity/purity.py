@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from bench.methods.identity.syntax import Binding, Definition, Function, Syntax, bound_by, changed, root
@@ -84,31 +83,30 @@ class _Walk:
         local = {n.id for n in inner if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
         local |= {n.arg for n in inner if isinstance(n, ast.arg)}
         functions = {n.name: n for n in inner if isinstance(n, Definition) and n is not top}
-        for node, runs_here in _evaluated(self.syntax, top, runs):
-            for _, binding in bound_by(node):
-                if binding.module and not pure_import(binding):
-                    self.result.outside.add(_full(binding))
-            if isinstance(top, Function):
-                self._changes(node, local)
-            if isinstance(node, ast.Attribute):
-                self._attribute(node, runs_here)
-            elif isinstance(node, ast.Name) and node.id in functions:
-                self.todo += [(functions[node.id], runs_here)] * runs_here
-            elif isinstance(node, ast.Name) and node.id not in local:
-                self._name(node.id, runs_here)
+        todo = _body(top, runs)
+        while todo:
+            node, called = todo.pop()
+            if _is_pure_name(_dotted(self.syntax, node)):
+                continue
+            todo += _children(node, called)
+            if isinstance(node, ast.Name) and called and node.id in functions:  # it sees the variables of this one
+                todo += _body(functions.pop(node.id), True)
+            elif isinstance(node, ast.Name) and node.id not in local | functions.keys():
+                self._name(node.id, called)
+            self._other(node)
+            if isinstance(top, Function):  # it does not only have a value if it changes a global
+                self.result.outside |= {name for name in changed(node) if name in self.syntax.bindings} - local
 
-    def _changes(self, node: ast.AST, local: set[str]) -> None:
-        """A function that changes a global does not only have a value."""
-        self.result.outside |= {name for name in changed(node) if name in self.syntax.bindings} - local
-
-    def _attribute(self, node: ast.Attribute, runs: bool) -> None:
-        if node.attr in IMPURE_ATTRIBUTES:
-            self.result.outside.add(_dotted(self.syntax, node) or node.attr)
-        if runs:
+    def _other(self, node: ast.AST) -> None:
+        """Note what an import, or an attribute, is of."""
+        rows = [binding for _, binding in bound_by(node) if binding.module]
+        self.result.outside |= {_full(binding) for binding in rows if not pure_import(binding)}
+        if isinstance(node, ast.Attribute):
             self.todo += [(method, True) for method in self.syntax.methods.get(node.attr, [])]
-        name, of_module = root(node), _dotted(self.syntax, node)
-        if of_module and name in self.syntax.bindings and not pure_import(self.syntax.bindings[name][0]):
-            self.result.outside.add(of_module)
+            of_module = _dotted(self.syntax, node)
+            impure = bool(of_module) and not pure_import(self.syntax.bindings[root(node)][0])
+            if impure or node.attr in IMPURE_ATTRIBUTES:
+                self.result.outside.add(of_module or node.attr)
 
     def _name(self, name: str, runs: bool) -> None:
         bindings = self.syntax.bindings.get(name)
@@ -125,37 +123,31 @@ class _Walk:
             self.result.assigned |= set() if isinstance(bindings[0].node, Definition) else {name}
 
 
-def _evaluated(syntax: Syntax, top: ast.AST, runs: bool) -> Iterator[tuple[ast.AST, bool]]:
-    """The nodes that are evaluated, each with whether it is in a call."""
-    todo = _body(top, runs)
-    while todo:
-        node, inner = todo.pop()
-        full = f"{_dotted(syntax, node)}."
-        if not any(full.startswith(f"{name}.") for name in PURE_NAMES):
-            yield node, inner
-            todo += _children(node, inner)
+def _is_pure_name(name: str) -> bool:
+    return any(f"{name}.".startswith(f"{pure}.") for pure in PURE_NAMES)
 
 
 def _body(top: ast.AST, runs: bool) -> list[tuple[ast.AST, bool]]:
     """What of a definition, or of an expression, is evaluated first."""
-    if isinstance(top, Function):
-        heads: list[ast.AST] = [*top.decorator_list, *_defaults(top)]
-        return [(n, True) for n in (*heads, *(top.body if runs else ()))]
-    if isinstance(top, ast.ClassDef):
-        methods = [n for n in top.body if isinstance(n, Function) and n.name.startswith("__")] if runs else []
-        inner = [n for method in methods for n in method.body]
-        return [(n, True) for n in (*top.decorator_list, *top.bases, *top.keywords, *top.body, *inner)]
-    return [(top, runs)]
+    if not isinstance(top, Definition):
+        return [(top, runs)]
+    called: list[ast.AST] = [*top.decorator_list]
+    body: list[ast.AST] = [*_defaults(top)] if isinstance(top, Function) else [*top.bases, *top.keywords, *top.body]
+    if runs and isinstance(top, Function):
+        body += top.body
+    elif runs and isinstance(top, ast.ClassDef):
+        body += [
+            n for method in top.body if isinstance(method, Function) and method.name[:2] == "__" for n in method.body
+        ]
+    return [*((n, True) for n in called), *((n, False) for n in body)]
 
 
 def _children(node: ast.AST, runs: bool) -> list[tuple[ast.AST, bool]]:
     """What is evaluated of a node's children; the bodies of functions are not, and neither are annotations."""
-    if isinstance(node, Function):
-        return [(n, True) for n in (*node.decorator_list, *_defaults(node))]
-    if isinstance(node, ast.ClassDef):
+    if isinstance(node, Definition):
         return _body(node, False)
     if isinstance(node, ast.Lambda):
-        return [(n, runs) for n in (*_defaults(node), *([node.body] if runs else []))]
+        return [(n, False) for n in (*_defaults(node), *([node.body] if runs else []))]
     if isinstance(node, ast.AnnAssign):
         return [(node.value, runs)] if node.value else []
     if isinstance(node, ast.Call) and _is_partial(node.func):

@@ -36,7 +36,16 @@ GENERATED = (  # by dataclass
     "__setstate__", "__annotate_func__", "__annotate__",
 )  # fmt: skip
 ATTRIBUTE = ("LOAD_ATTR", "LOAD_METHOD")
-MADE = ("_fields", "_field_defaults", "_make", "_replace", "_asdict", "_is_protocol", "_is_runtime_protocol")
+MADE = (
+    "_backward_cls",
+    "_fields",
+    "_field_defaults",
+    "_make",
+    "_replace",
+    "_asdict",
+    "_is_protocol",
+    "_is_runtime_protocol",
+)
 OUTSIDE = (os.environ, os.environb, os.getenv, os.getenvb, sys.argv)  # another for every process
 ADVICE = "make it a field, or compute it inside the function"
 
@@ -64,7 +73,8 @@ class Reach:
             if isinstance(content := _content_of(cell), FunctionType):
                 self.function(content)
         namespace, code = function.__globals__, function.__code__
-        if not is_users(namespace, self._packages):
+        generated = str(namespace.get("__name__")).startswith("namedtuple_")
+        if generated or not is_users(namespace, self._packages):
             return
         syntax = syntax_of(function)
         if (file := file_of(namespace)) is not None:

@@ -77,8 +77,14 @@ def bindings_of(scope: ast.Module | ast.ClassDef) -> dict[str, list[Binding]]:
     bindings: dict[str, list[Binding]] = {}
     for node in _scope_nodes(scope):
         for name, binding in bound_by(node):
-            bindings.setdefault(name, []).append(binding)
+            if not (isinstance(node, Function) and any(map(_is_overload, node.decorator_list))):
+                bindings.setdefault(name, []).append(binding)
     return bindings
+
+
+def _is_overload(decorator: ast.expr) -> bool:
+    """Whether a definition is for type checkers alone."""
+    return (decorator.attr if isinstance(decorator, ast.Attribute) else getattr(decorator, "id", "")) == "overload"
 
 
 def _scope_nodes(scope: ast.AST) -> Iterator[ast.AST]:
