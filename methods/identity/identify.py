@@ -6,6 +6,7 @@ import hashlib
 import inspect
 import json
 import linecache
+import re
 import sys
 from dataclasses import fields, replace
 from functools import cached_property
@@ -170,10 +171,15 @@ def _check_attributes(method: Method) -> None:
         again = {}
     for name in sorted(others):
         value = vars(method)[name]
-        if name not in again or type(again[name]) is not type(value) or repr(again[name]) != repr(value):
+        if name not in again or type(again[name]) is not type(value) or _looks(again[name]) != _looks(value):
             raise ValueError(
                 f"{name} {_shown(value)} of {type(method).__name__}: must be a field, or follow from the fields"
             )
+
+
+def _looks(value: object) -> str:
+    """The value as printed, without its address."""
+    return re.sub(r" at 0x[0-9A-Fa-f]+", "", repr(value))
 
 
 def _base(owner: type) -> Any:

@@ -29,7 +29,7 @@ from bench.methods.identity.files import (
 )
 from bench.methods.identity.plain import function_of
 from bench.methods.identity.syntax import Syntax, codes, definitions
-from bench.methods.identity.written import Volatile, Written, defaults_of, is_of, syntax_of
+from bench.methods.identity.written import Volatile, Written, defaults_of, is_of, syntax_of, unimported
 
 GENERATED = (  # by dataclass
     "__init__", "__repr__", "__eq__", "__hash__", "__setattr__", "__delattr__", "__replace__", "__getstate__",
@@ -46,6 +46,8 @@ MADE = (
     "_is_protocol",
     "_is_runtime_protocol",
 )
+BY_TEXT = {"getattr", "attrgetter", "vars", "__dict__"}
+IMPORTING = {"import_module", "__import__"}
 OUTSIDE = (os.environ, os.environb, os.getenv, os.getenvb, sys.argv)  # another for every process
 ADVICE = "make it a field, or compute it inside the function"
 
@@ -117,6 +119,12 @@ class Reach:
         self._reader = f"{code.co_qualname} of {file.name}" if file else code.co_qualname
         of_codes = [list(dis.get_instructions(inner)) for inner in (code, *codes(code))]
         everything = {i.argval for some in of_codes for i in some if i.opname in (*ATTRIBUTE, "IMPORT_FROM")}
+        read = {name for inner in (code, *codes(code)) for name in inner.co_names}
+        texts = {c for inner in (code, *codes(code)) for c in inner.co_consts if isinstance(c, str)}
+        if read & BY_TEXT:  # getattr(module, "name")
+            everything |= texts
+        for text in sorted(texts) if read & IMPORTING else ():
+            self._imported(text, namespace, everything)
         for instructions in of_codes:
             for place, instruction in enumerate(instructions):
                 name = instruction.argval
@@ -129,10 +137,15 @@ class Reach:
                     self._imported(full_name, namespace, everything)
 
     def _imported(self, name: str, namespace: Namespace, attributes: Collection[str]) -> None:
-        """Visit what is read of a module that is imported only when the code runs."""
+        """Visit what is read of a module that is imported only when the code runs; it is not imported for that."""
         folder = (file_of(namespace) or Path.cwd() / "cell").parent
         if name not in sys.modules and (file := located(name, folder, self._packages)) is not None:
             with_imports(file, name.rpartition(".")[0], self._packages, self.sources)
+            for attribute, needs in unimported(file, attributes):
+                raise ValueError(
+                    f"{attribute} of {file.name} depends on {needs}, and {self._reader} imports it only when it runs:"
+                    " import it at the top of the file"
+                )
         if (module := sys.modules.get(name)) is not None:
             self._visit_module(module, attributes)
 
@@ -208,7 +221,11 @@ class Reach:
 
 def _counts(owner: type, name: str, value: object, *, is_piece: bool) -> bool:
     """Whether an attribute of a class can change what a method does, and is not what Python makes of every class."""
-    if not is_piece and (name in MADE or issubclass(owner, enum.Enum) or function_of(value) is not None):
+    if not is_piece and (
+        name in (*MADE, *getattr(owner, "_fields", ()))
+        or issubclass(owner, enum.Enum)
+        or function_of(value) is not None
+    ):
         return False
     return name not in GENERATED and (not name.startswith(("__", "_abc_")) or function_of(value) is not None)
 

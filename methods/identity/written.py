@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import redirect_stdout
 from copy import deepcopy
 from dataclasses import dataclass
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
@@ -32,6 +33,8 @@ from bench.methods.identity.syntax import (
     parsed,
     same_code,
 )
+
+PROCESS = ("os.environ", "os.getenv", "sys.argv")  # what is another for every process
 
 
 class Volatile(ValueError):
@@ -55,12 +58,18 @@ def syntax_of(function: FunctionType) -> Syntax:
     if syntax is None or not (lines or file.is_file()):
         raise ValueError(f"{code.co_qualname} has no source: must be defined in a file or in the cell of a notebook")
     at_line = (c for c in codes(syntax.code) if c.co_firstlineno == code.co_firstlineno)
-    if not any(same_code(c, code) for c in at_line):
+    if not any(same_code(c, code) or (_is_rewritten(function) and c.co_qualname == code.co_qualname) for c in at_line):
         raise ValueError(
             f"{code.co_qualname} is not what {file.name} defines: must be as its source says; if the file was edited,"
             " start again"
         )
     return syntax
+
+
+def _is_rewritten(function: FunctionType) -> bool:
+    """Whether a hook has changed the code at its import, as pytest does for assertions."""
+    loader = getattr(function.__globals__.get("__spec__"), "loader", None)
+    return loader is not None and type(loader) is not SourceFileLoader
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,6 +210,21 @@ def syntax_of_module(namespace: Namespace) -> Syntax | None:
     """The syntax of a module's file, if it has one."""
     file = file_of(namespace)
     return parsed(file.read_bytes(), str(file)) if file is not None and file.suffix == ".py" else None
+
+
+def unimported(file: Path, names: Collection[str]) -> Iterator[tuple[str, str]]:
+    """The names that a file which is not imported binds to values of other origin, each with that."""
+    try:
+        syntax = parsed(file.read_bytes(), str(file))
+    except (SyntaxError, ValueError):
+        return
+    rows = [(name, binding.node) for name in sorted(names) for binding in syntax.bindings.get(name, [])]
+    for name, node in rows:
+        if node is not None and not isinstance(node, ast.Import | ast.ImportFrom):
+            runs = isinstance(node, Definition)
+            outside = dependencies(syntax, node, runs=runs).outside
+            if needs := sorted(name for name in outside if not runs or name.startswith(PROCESS)):
+                yield name, needs[0]
 
 
 def _of_class(syntax: Syntax, body: ast.ClassDef) -> Syntax:
