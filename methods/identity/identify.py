@@ -6,6 +6,7 @@ import hashlib
 import inspect
 import json
 import linecache
+import os
 import re
 import sys
 from dataclasses import fields, replace
@@ -21,18 +22,19 @@ from bench.methods.types import Background, Control, Scope
 
 Method = Any  # of `bench.methods.base`, which imports this file
 FROZEN_ONLY = ("redraw", "sign", "mean")  # controls of what frozen weights hold
-IDENTIFIED = "_identified"  # attribute of a method that was checked: a worker cannot look at its source again
+IDENTIFIED = "_identified"  # attribute of a method: the process that checked it; a worker cannot look at its source
 RESERVED = ("source", "select", "parameters", "record")  # no names of further fields
 LONGEST = 4000  # characters of a method's fields: the store keeps a trial's record as one text
 
 
-def identify(method: Method) -> None:
+def identify(method: Method, *, again: bool = False) -> None:
     """Check all that identifies a method, and note the hash of its source; at once if that is done.
 
-    Called wherever a method enters a sweep or a key is made of it, so that no subclass can leave it out.
+    Called wherever a key is made of a method, so that no subclass can leave it out; and `again` if it enters a sweep: a
+    cell of a notebook may have changed what it reads.
     Raises: ValueError in one line if something that can change what the method does could not be told by its key.
     """
-    if IDENTIFIED in vars(method):
+    if IDENTIFIED in vars(method) and not (again and vars(method)[IDENTIFIED] == os.getpid()):
         return
     check_fields(method)
     check_shared(method)
@@ -41,7 +43,7 @@ def identify(method: Method) -> None:
     _check_classes(type(method))
     _check_attributes(method)
     object.__setattr__(method, "source", source_of(method))
-    object.__setattr__(method, IDENTIFIED, True)
+    object.__setattr__(method, IDENTIFIED, os.getpid())
 
 
 def check_shared(method: Method) -> None:
@@ -161,7 +163,7 @@ def _check_classes(owner: type) -> None:
 
 def _check_attributes(method: Method) -> None:
     """Raise ValueError if an attribute that is no field does not follow from the fields."""
-    others = vars(method).keys() - {f.name for f in fields(method)}
+    others = vars(method).keys() - {IDENTIFIED, *(f.name for f in fields(method))}
     others = {n for n in others if not isinstance(getattr(type(method), n, None), cached_property)}
     if not others:
         return

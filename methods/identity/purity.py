@@ -31,8 +31,9 @@ PURE_NAMES = frozenset({  # of other modules, or in spite of the above: what a m
 })  # fmt: skip
 VOLATILE = (
     "time", "datetime.datetime.now", "datetime.datetime.today", "datetime.date.today", "uuid", "tempfile", "secrets",
-    "os.getpid",
+    "os.getpid", "the order of a set",
 )  # fmt: skip  # another value in every process
+ORDERED = ("tuple", "list", "enumerate", "zip", "join")  # calls that keep the order of what they are given
 
 
 @dataclass
@@ -101,6 +102,8 @@ class _Walk:
         """Note what an import, or an attribute, is of."""
         rows = [binding for _, binding in bound_by(node) if binding.module]
         self.result.outside |= {_full(binding) for binding in rows if not pure_import(binding)}
+        if isinstance(node, ast.Call) and _name_of(node.func) in ORDERED and any(map(_is_set, node.args)):
+            self.result.outside.add("the order of a set")
         if isinstance(node, ast.Attribute):
             self.todo += [(method, True) for method in self.syntax.methods.get(node.attr, [])]
             of_module = _dotted(self.syntax, node)
@@ -150,7 +153,7 @@ def _children(node: ast.AST, runs: bool) -> list[tuple[ast.AST, bool]]:
         return [(n, False) for n in (*_defaults(node), *([node.body] if runs else []))]
     if isinstance(node, ast.AnnAssign):
         return [(node.value, runs)] if node.value else []
-    if isinstance(node, ast.Call) and _is_partial(node.func):
+    if isinstance(node, ast.Call) and _name_of(node.func) == "partial":
         return [(n, runs) for n in (*node.args, *node.keywords)]
     return [(n, runs or isinstance(node, ast.Call)) for n in ast.iter_child_nodes(node)]
 
@@ -159,8 +162,13 @@ def _defaults(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> list
     return [n for n in (*node.args.defaults, *node.args.kw_defaults) if n is not None]
 
 
-def _is_partial(node: ast.AST) -> bool:
-    return (node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")) == "partial"
+def _name_of(node: ast.AST) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+
+
+def _is_set(node: ast.AST) -> bool:
+    called = _name_of(node.func) if isinstance(node, ast.Call) else ""
+    return isinstance(node, ast.Set | ast.SetComp) or called in ("set", "frozenset")
 
 
 def pure_import(binding: Binding) -> bool:

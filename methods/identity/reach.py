@@ -110,7 +110,7 @@ class Reach:
             if _counts(owner, name, value, is_piece=is_piece):
                 fixed = partial(self._written.fixed_attribute, owner, name, value, namespace, is_piece=is_piece)
                 self._note_unless(fixed, namespace, f"{owner.__qualname__}.{name}", value, must=is_piece)
-        for base in owner.__mro__[1:]:
+        for base in (*owner.__mro__[1:], type(owner)):
             self.owner(base, is_piece=is_piece)
 
     def _globals(self, code: CodeType, namespace: Namespace) -> None:

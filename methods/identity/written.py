@@ -10,7 +10,7 @@ import linecache
 import logging
 import sys
 from collections.abc import Callable, Collection, Iterator
-from contextlib import redirect_stdout
+from contextlib import nullcontext, redirect_stdout
 from copy import deepcopy
 from dataclasses import dataclass
 from importlib.machinery import SourceFileLoader
@@ -158,7 +158,8 @@ class Written:
         copies = {n.id: namespace[n.id] for n in ast.walk(node) if isinstance(n, ast.Name) and n.id in namespace}
         try:
             copies = {name: deepcopy(v) if type(v) in (list, dict, set) else v for name, v in copies.items()}
-            with other_draws(), redirect_stdout(io.StringIO()):
+            calls = any(isinstance(n, ast.Call) for n in ast.walk(node))
+            with other_draws() if calls else nullcontext(), redirect_stdout(io.StringIO()):
                 code = compile(ast.Expression(node), "<value>", "eval")
                 return [self.describe(eval(code, {**vars(builtins), **namespace, **copies}))]
         except Exception:
@@ -223,8 +224,8 @@ def unimported(file: Path, names: Collection[str]) -> Iterator[tuple[str, str]]:
         if node is not None and not isinstance(node, ast.Import | ast.ImportFrom):
             runs = isinstance(node, Definition)
             outside = dependencies(syntax, node, runs=runs).outside
-            if needs := sorted(name for name in outside if not runs or name.startswith(PROCESS)):
-                yield name, needs[0]
+            if needs := sorted((name for name in outside if not runs or name.startswith(PROCESS)), key=len):
+                yield name, needs[-1]
 
 
 def _of_class(syntax: Syntax, body: ast.ClassDef) -> Syntax:
