@@ -28,7 +28,8 @@ from bench.search_path import checkout_last
 from bench.user_code.guard import Ended, kept, load_methods, not_ending, seed_globals
 
 GROUP = "bench.methods"
-NAME = re.compile(r"\w([\w .+/=@()-]{0,98}[\w.+/=@()-])?")  # of a method: a comma list names them, a colon sets a field
+# Of a method: a comma list names them, a colon sets a field, a bar ends the cell of a table.
+NAME = re.compile(r"(?!\s)[^,:|\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{1,100}(?<!\s)")
 # Type of a field -> how its value is read, and what it must be; in the order in which they are tried.
 READERS: Mapping[type, tuple[Callable[[str], Any], str]] = {
     type(None): ({"none": None}.__getitem__, "none"),
@@ -137,7 +138,7 @@ def _errors_of_fields(origin: str) -> Iterator[None]:
 def _check(name: object, method: Method, origin: str) -> None:
     """Raise ValueError, which names the origin, if the command line cannot name a method, or its key not tell it."""
     if not isinstance(name, str) or not NAME.fullmatch(name):
-        raise ValueError(f"{origin}: its name must be 1 to 100 letters, digits, spaces or _ . + - / = @ ( )")
+        raise ValueError(f"{origin}: its name must be 1 to 100 characters, none of , : | and no space at its ends")
     with _errors_of_fields(origin):
         identify(method)
 

@@ -13,6 +13,7 @@ from bench.canonical import key_of
 from bench.datasets import label, row_of
 from bench.messages import counted, nearest
 from bench.methods import METHODS, Dense, Method
+from bench.methods.identity.identify import identify
 from bench.models import INITIALISERS, MODELS
 from bench.trial.pack_kind import resolve_pack
 from bench.trial.spec import TrialSpec
@@ -34,6 +35,7 @@ class Sweep:
     def __post_init__(self) -> None:
         names: dict[Method, str] = {}
         for name, method in self.methods.items():
+            identify(method, again=True)
             key = key_of(method.record())
             other = names.setdefault(method, name)
             if key_of(self.methods[other].record()) != key:

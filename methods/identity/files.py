@@ -58,6 +58,13 @@ def file_of(namespace: Namespace) -> Path | None:
     return Path(file) if isinstance(file, str) and Path(file).is_file() else None
 
 
+def folder_of(pieces: Sequence[Any]) -> Path | str:
+    """The folder of the last piece, a criterion or a class; "" if it is in no file."""
+    module = sys.modules.get(module_of(pieces[-1])) if pieces else None
+    file = file_of(vars(module)) if module else None
+    return file.resolve().parent if file else ""
+
+
 def with_imports(file: Path, package: str, packages: Collection[str], seen: dict[str, bytes]) -> None:
     """Add a file of the user's, and all those that it imports at any place, to `seen`: path -> content."""
     if str(file) in seen:

@@ -6,6 +6,8 @@ import hashlib
 import inspect
 import json
 import linecache
+import os
+import re
 import sys
 from dataclasses import fields, replace
 from functools import cached_property
@@ -20,18 +22,19 @@ from bench.methods.types import Background, Control, Scope
 
 Method = Any  # of `bench.methods.base`, which imports this file
 FROZEN_ONLY = ("redraw", "sign", "mean")  # controls of what frozen weights hold
-IDENTIFIED = "_identified"  # attribute of a method that was checked: a worker cannot look at its source again
+IDENTIFIED = "_identified"  # attribute of a method: the process that checked it; a worker cannot look at its source
 RESERVED = ("source", "select", "parameters", "record")  # no names of further fields
 LONGEST = 4000  # characters of a method's fields: the store keeps a trial's record as one text
 
 
-def identify(method: Method) -> None:
+def identify(method: Method, *, again: bool = False) -> None:
     """Check all that identifies a method, and note the hash of its source; at once if that is done.
 
-    Called wherever a method enters a sweep or a key is made of it, so that no subclass can leave it out.
+    Called wherever a key is made of a method, so that no subclass can leave it out; and `again` if it enters a sweep: a
+    cell of a notebook may have changed what it reads.
     Raises: ValueError in one line if something that can change what the method does could not be told by its key.
     """
-    if IDENTIFIED in vars(method):
+    if IDENTIFIED in vars(method) and not (again and vars(method)[IDENTIFIED] == os.getpid()):
         return
     check_fields(method)
     check_shared(method)
@@ -40,7 +43,7 @@ def identify(method: Method) -> None:
     _check_classes(type(method))
     _check_attributes(method)
     object.__setattr__(method, "source", source_of(method))
-    object.__setattr__(method, IDENTIFIED, True)
+    object.__setattr__(method, IDENTIFIED, os.getpid())
 
 
 def check_shared(method: Method) -> None:
@@ -118,8 +121,9 @@ def source_of(method: Method) -> str:
             reach.function(piece, method.parameters(), is_piece=True)
         else:
             reach.owner(piece, is_piece=True)
-    sources += [source for source in reach.sources.values() if source not in sources]
-    sources += [_json(reach.state).encode()] if reach.state else []
+    sources += sorted(source for source in {*reach.sources.values()} if source not in sources)
+    state = sorted({_json(row) for row in reach.state})  # in no order of Python's bytecode
+    sources += [f"[{','.join(state)}]".encode()] if state else []
     return hashlib.sha256(b"\x00".join(sources)).hexdigest()
 
 
@@ -159,7 +163,7 @@ def _check_classes(owner: type) -> None:
 
 def _check_attributes(method: Method) -> None:
     """Raise ValueError if an attribute that is no field does not follow from the fields."""
-    others = vars(method).keys() - {f.name for f in fields(method)}
+    others = vars(method).keys() - {IDENTIFIED, *(f.name for f in fields(method))}
     others = {n for n in others if not isinstance(getattr(type(method), n, None), cached_property)}
     if not others:
         return
@@ -169,10 +173,15 @@ def _check_attributes(method: Method) -> None:
         again = {}
     for name in sorted(others):
         value = vars(method)[name]
-        if name not in again or type(again[name]) is not type(value) or repr(again[name]) != repr(value):
+        if name not in again or type(again[name]) is not type(value) or _looks(again[name]) != _looks(value):
             raise ValueError(
                 f"{name} {_shown(value)} of {type(method).__name__}: must be a field, or follow from the fields"
             )
+
+
+def _looks(value: object) -> str:
+    """The value as printed, without its address."""
+    return re.sub(r" at 0x[0-9A-Fa-f]+", "", repr(value))
 
 
 def _base(owner: type) -> Any:

@@ -2,29 +2,54 @@
 
 from __future__ import annotations
 
+import ast
 import dis
-import importlib
+import enum
 import inspect
 import os
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import takewhile
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-from bench.methods.identity.files import Namespace, absolute, file_of, is_users, located, packages_of, with_imports
-from bench.methods.identity.plain import PLAIN_WORDS, described, function_of, is_plain
-from bench.methods.identity.syntax import codes, definitions
-from bench.methods.identity.written import fixed, fixed_attribute, is_of, other_defaults, syntax_of
+from bench.methods.identity.described import Describer
+from bench.methods.identity.files import (
+    Namespace,
+    absolute,
+    file_of,
+    folder_of,
+    is_users,
+    located,
+    packages_of,
+    with_imports,
+)
+from bench.methods.identity.plain import function_of
+from bench.methods.identity.syntax import Syntax, codes, definitions
+from bench.methods.identity.written import Volatile, Written, defaults_of, is_of, syntax_of, unimported
 
 GENERATED = (  # by dataclass
     "__init__", "__repr__", "__eq__", "__hash__", "__setattr__", "__delattr__", "__replace__", "__getstate__",
-    "__setstate__",
+    "__setstate__", "__annotate_func__", "__annotate__",
 )  # fmt: skip
 ATTRIBUTE = ("LOAD_ATTR", "LOAD_METHOD")
-OUTSIDE = (os.environ, os.getenv, sys.argv)  # another for every process
+MADE = (
+    "_backward_cls",
+    "_fields",
+    "_field_defaults",
+    "_make",
+    "_replace",
+    "_asdict",
+    "_is_protocol",
+    "_is_runtime_protocol",
+)
+BY_TEXT = {"getattr", "attrgetter", "vars", "__dict__"}
+IMPORTING = {"import_module", "__import__"}
+OUTSIDE = (os.environ, os.environb, os.getenv, os.getenvb, sys.argv)  # another for every process
+ADVICE = "make it a field, or compute it inside the function"
 
 
 class Reach:
@@ -38,6 +63,8 @@ class Reach:
         self.state: list[list[Any]] = []
         self._seen: set[int | tuple[int, str]] = set()
         self._packages = packages_of(pieces)
+        self.describe = Describer(users=self._is_users, folder=str(folder_of(pieces)))
+        self._written = Written(packages=self._packages, describe=Describer(**vars(self.describe) | {"reached": []}))
 
     def function(self, function: FunctionType, given: Collection[str] = (), *, is_piece: bool = False) -> None:
         """Walk a function; `given` are the parameters that always get a value."""
@@ -48,7 +75,8 @@ class Reach:
             if isinstance(content := _content_of(cell), FunctionType):
                 self.function(content)
         namespace, code = function.__globals__, function.__code__
-        if not is_users(namespace, self._packages):
+        generated = str(namespace.get("__name__")).startswith("namedtuple_")
+        if generated or not is_users(namespace, self._packages):
             return
         syntax = syntax_of(function)
         if (file := file_of(namespace)) is not None:
@@ -56,10 +84,11 @@ class Reach:
         else:
             self.sources.setdefault(f"{code.co_qualname}:{code.co_filename}", inspect.getsource(function).encode())
         if is_piece and len(definitions(syntax, code.co_qualname)) > 1:
-            self._note(namespace, code.co_qualname, code.co_firstlineno)
-        for name, value in other_defaults(function, syntax):
+            self.state.append([code.co_qualname, code.co_firstlineno])
+        for name, value, expression in defaults_of(function, syntax):
             if name not in given:
-                self._note(namespace, f"{code.co_qualname}({name}=…)", value)
+                fixed = partial(self._fixed_default, syntax, expression, value, namespace)
+                self._note_unless(fixed, namespace, f"{code.co_qualname}({name}=…)", value)
         self._globals(code, namespace)
 
     def owner(self, owner: type, *, is_piece: bool = False) -> None:
@@ -76,13 +105,26 @@ class Reach:
                 continue
             if function is not None and name not in GENERATED:  # of a decorator
                 self.function(function)
-            if _counts(name, value, is_piece=is_piece) and not fixed_attribute(owner, name, value, namespace):
-                self._note(namespace, f"{owner.__qualname__}.{name}", value)
+            elif isinstance(value, type):
+                self.owner(value)
+            if _counts(owner, name, value, is_piece=is_piece):
+                fixed = partial(self._written.fixed_attribute, owner, name, value, namespace, is_piece=is_piece)
+                self._note_unless(fixed, namespace, f"{owner.__qualname__}.{name}", value, must=is_piece)
+        for base in (*owner.__mro__[1:], type(owner)):
+            self.owner(base, is_piece=is_piece)
 
     def _globals(self, code: CodeType, namespace: Namespace) -> None:
         """Visit every global that a code reads, and what it reads of modules."""
+        file = file_of(namespace)
+        self._reader = f"{code.co_qualname} of {file.name}" if file else code.co_qualname
         of_codes = [list(dis.get_instructions(inner)) for inner in (code, *codes(code))]
         everything = {i.argval for some in of_codes for i in some if i.opname in (*ATTRIBUTE, "IMPORT_FROM")}
+        read = {name for inner in (code, *codes(code)) for name in inner.co_names}
+        texts = {c for inner in (code, *codes(code)) for c in inner.co_consts if isinstance(c, str)}
+        if read & BY_TEXT:  # getattr(module, "name")
+            everything |= texts
+        for text in sorted(texts) if read & IMPORTING else ():
+            self._imported(text, namespace, everything)
         for instructions in of_codes:
             for place, instruction in enumerate(instructions):
                 name = instruction.argval
@@ -95,11 +137,15 @@ class Reach:
                     self._imported(full_name, namespace, everything)
 
     def _imported(self, name: str, namespace: Namespace, attributes: Collection[str]) -> None:
-        """Visit what is read of a module that is imported only when the code runs."""
+        """Visit what is read of a module that is imported only when the code runs; it is not imported for that."""
         folder = (file_of(namespace) or Path.cwd() / "cell").parent
-        if name not in sys.modules and located(name, folder, self._packages) is not None:
-            with suppress(Exception):  # it is found only by a worker, or fails there too
-                importlib.import_module(name)
+        if name not in sys.modules and (file := located(name, folder, self._packages)) is not None:
+            with_imports(file, name.rpartition(".")[0], self._packages, self.sources)
+            for attribute, needs in unimported(file, attributes):
+                raise ValueError(
+                    f"{attribute} of {file.name} depends on {needs}, and {self._reader} imports it only when it runs:"
+                    " import it at the top of the file"
+                )
         if (module := sys.modules.get(name)) is not None:
             self._visit_module(module, attributes)
 
@@ -109,16 +155,12 @@ class Reach:
             self._visit_module(value, attributes)
             return
         if any(value is outside for outside in OUTSIDE):
-            raise ValueError(f"{name} is read by a method: what it depends on must be its fields")
+            raise ValueError(f"{name} is read by {self._reader}: what a method depends on must be its fields")
         if (id(namespace), name) in self._seen:
             return
         self._seen.add((id(namespace), name))
-        if not fixed(namespace, name, value, self._packages):
-            self._note(namespace, name, value)
-        if (function := function_of(value)) is not None:
-            self.function(function)
-        elif isinstance(value, type):
-            self.owner(value)
+        self._note_unless(partial(self._written.fixed, namespace, name, value), namespace, name, value)
+        self._inner(value)
 
     def _visit_module(self, module: ModuleType, attributes: Collection[str]) -> None:
         """Visit what a code may read of a module."""
@@ -132,28 +174,59 @@ class Reach:
         elif module not in (os, sys):
             return
         else:
-            attributes = {*attributes} & {"environ", "getenv", "argv"}
+            attributes = {*attributes} & {"environ", "environb", "getenv", "getenvb", "argv"}
         for attribute in sorted({*attributes} & namespace.keys()):
             if not attribute.startswith("__"):
                 self._visit(namespace, attribute, attributes)
 
-    def _note(self, namespace: Namespace, name: str, value: object) -> None:
-        """Add a value that the source does not fix to the state."""
-        file = Path(str(namespace.get("__file__", ""))).name
+    def _inner(self, value: object) -> None:
+        """Walk the user's functions and classes in a value."""
+        if (function := function_of(value)) is not None:
+            self.function(function)
+        with suppress(TypeError):
+            self.describe(value)
+        while self.describe.reached:
+            piece = self.describe.reached.pop()
+            self.owner(piece) if isinstance(piece, type) else self.function(piece)
+
+    def _is_users(self, name: str) -> bool:
+        module = sys.modules.get(name)
+        return is_users(vars(module) if module else {"__name__": name}, self._packages)
+
+    def _fixed_default(self, syntax: Syntax, expression: ast.expr | None, value: object, namespace: Namespace) -> bool:
+        return (
+            expression is not None
+            and self._written.follows(syntax, expression, namespace)
+            and self._written.has_value(syntax, expression, value, namespace)
+        )
+
+    def _note_unless(
+        self, fixed: Callable[[], bool], namespace: Namespace, name: str, value: object, *, must: bool = True
+    ) -> None:
+        """Add a value that the source does not fix to the state; if it cannot be told, it `must` be refused."""
+        file = file_of(namespace)
+        words = f"{name} of {file.name}" if file else name
         try:
-            self.state.append([file, name, described(value)])
-        except (TypeError, RecursionError):
-            of_file = f" of {file}" if file else ""
-            raise ValueError(
-                f"{name}{of_file} is a {type(value).__name__}: what a method reads must follow from its source, or be"
-                f" {PLAIN_WORDS}; parameters are fields of the method"
-            ) from None
+            if not fixed():
+                self.state.append([name, self.describe(value)])
+        except Volatile as error:
+            raise ValueError(f"{words} comes from {error}: every process has another; {ADVICE}") from None
+        except TypeError:
+            if must:
+                raise ValueError(
+                    f"{words} is a {type(value).__name__}, of which no key can be made: what a method reads must follow"
+                    f" from its source, or be data; {ADVICE}"
+                ) from None
 
 
-def _counts(name: str, value: object, *, is_piece: bool) -> bool:
+def _counts(owner: type, name: str, value: object, *, is_piece: bool) -> bool:
     """Whether an attribute of a class can change what a method does, and is not what Python makes of every class."""
-    if not is_piece:
-        return is_plain(value) and not name.startswith("_")
+    if not is_piece and (
+        name in (*MADE, *getattr(owner, "_fields", ()))
+        or issubclass(owner, enum.Enum)
+        or function_of(value) is not None
+    ):
+        return False
     return name not in GENERATED and (not name.startswith(("__", "_abc_")) or function_of(value) is not None)
 
 

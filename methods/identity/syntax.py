@@ -4,27 +4,14 @@ from __future__ import annotations
 import __future__
 
 import ast
-import builtins
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from types import CodeType
+from typing import Any
 
-# An expression follows from the source if it mentions nothing but literals, what the source defines, and these.
-PURE_BUILTINS = frozenset(vars(builtins)) - {
-    "open", "input", "__import__", "id", "hash", "globals", "locals", "vars", "dir", "eval", "exec", "compile",
-}  # fmt: skip
-PURE_MODULES = frozenset({
-    "__future__", "abc", "bench", "cmath", "collections", "contextlib", "copy", "dataclasses", "decimal", "enum",
-    "fractions", "functools", "itertools", "logging", "math", "numbers", "numpy", "operator", "re", "scipy",
-    "statistics", "string", "torch", "types", "typing", "typing_extensions",
-})  # fmt: skip
-IMPURE_ATTRIBUTES = frozenset({  # of the modules above: random numbers, files, the machine
-    "random", "rand", "randn", "randint", "randperm", "normal", "bernoulli", "multinomial", "rand_like", "randn_like",
-    "randint_like", "load", "loadtxt", "genfromtxt", "fromfile", "from_file", "memmap", "initial_seed", "seed", "cuda",
-    "get_num_threads", "get_rng_state", "hub",
-})  # fmt: skip
 FUTURE = sum({getattr(__future__, name).compiler_flag for name in __future__.all_feature_names} - {0, 0x10})
+Function = ast.FunctionDef | ast.AsyncFunctionDef
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 
@@ -46,43 +33,30 @@ class Syntax:
     tree: ast.Module
     bindings: dict[str, list[Binding]]  # of the file's own scope
     code: CodeType
-    _open: set[str] = field(default_factory=set)  # names that are being followed
+    known: dict[Any, Any] = field(default_factory=dict)  # what was found out of its nodes
 
-    def follows(self, node: ast.AST) -> bool:
-        """Whether the value of an expression, or all that a definition does, follows from the source alone."""
-        inner = list(ast.walk(node))
-        local = {n.id for n in inner if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
-        local |= {n.arg for n in inner if isinstance(n, ast.arg)} | {n.name for n in inner if isinstance(n, Definition)}
-        read = {n.id for n in inner if isinstance(n, ast.Name)} - local
-        imports = [binding for n in inner for _, binding in _bound_by(n) if binding.module]
-        attributes = {n.attr for n in inner if isinstance(n, ast.Attribute)}
-        return (
-            not attributes & IMPURE_ATTRIBUTES
-            and all(map(pure_import, imports))
-            and all(self._name_follows(name) for name in sorted(read))
-        )
+    @cached_property
+    def methods(self) -> dict[str, list[ast.AST]]:
+        """Name -> the methods of this name of any class."""
+        rows: dict[str, list[ast.AST]] = {}
+        for owner in (n for n in ast.walk(self.tree) if isinstance(n, ast.ClassDef)):
+            for node in owner.body:
+                if isinstance(node, Function):
+                    rows.setdefault(node.name, []).append(node)
+        return rows
 
-    def _name_follows(self, name: str) -> bool:
-        bindings = self.bindings.get(name)
-        if bindings is None:
-            return name in PURE_BUILTINS
-        node = bindings[0].node
-        if len(bindings) > 1 or node is None:
-            return False
-        if bindings[0].module:
-            return pure_import(bindings[0]) and bindings[0].imported not in IMPURE_ATTRIBUTES
-        if name in self._open:  # it mentions itself
-            return True
-        self._open.add(name)
-        try:
-            return self.follows(node)
-        finally:
-            self._open.remove(name)
+    @cached_property
+    def changing(self) -> frozenset[str]:
+        """The names that functions set, or whose values they change: at every call, perhaps."""
+        functions = [n for n in ast.walk(self.tree) if isinstance(n, Function)]
+        inner = [n for function in functions for n in ast.walk(function)]
+        declared = {name for n in inner if isinstance(n, ast.Global) for name in n.names}
+        return frozenset(declared.union(*map(changed, inner)))
 
-
-def pure_import(binding: Binding) -> bool:
-    """Whether an import is of a module whose values are the same everywhere."""
-    return binding.module.partition(".")[0] in PURE_MODULES
+    @cached_property
+    def touched(self) -> frozenset[str]:
+        """The names whose values any statement changes."""
+        return self.changing.union(*map(changed, ast.walk(self.tree)))
 
 
 @lru_cache(maxsize=256)
@@ -96,21 +70,21 @@ def parsed(source: bytes, file: str, flags: int = 0) -> Syntax:
 
 
 def bindings_of(scope: ast.Module | ast.ClassDef) -> dict[str, list[Binding]]:
-    """Every way in which the names of a scope are bound, or their values changed, outside of its functions."""
+    """Every way in which the names of a scope are bound, or their values changed, outside of its functions.
+
+    That a call changes one, as in CONFIG.update(a=1), is seen by its value.
+    """
     bindings: dict[str, list[Binding]] = {}
-    calls = []
     for node in _scope_nodes(scope):
-        for name, binding in _bound_by(node):
-            bindings.setdefault(name, []).append(binding)
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-            calls.append(_root(node.value.func))
-    for name in {name for n in ast.walk(scope) if isinstance(n, ast.Global) for name in n.names}:
-        bindings.setdefault(name, []).append(Binding(None))
-    for name in calls:  # SETTINGS.update(…), but not torch.manual_seed(…)
-        rows = bindings.get(name, [])
-        if rows and not rows[0].module and not isinstance(rows[0].node, Definition):
-            rows.append(Binding(None))
+        for name, binding in bound_by(node):
+            if not (isinstance(node, Function) and any(map(_is_overload, node.decorator_list))):
+                bindings.setdefault(name, []).append(binding)
     return bindings
+
+
+def _is_overload(decorator: ast.expr) -> bool:
+    """Whether a definition is for type checkers alone."""
+    return (decorator.attr if isinstance(decorator, ast.Attribute) else getattr(decorator, "id", "")) == "overload"
 
 
 def _scope_nodes(scope: ast.AST) -> Iterator[ast.AST]:
@@ -121,7 +95,7 @@ def _scope_nodes(scope: ast.AST) -> Iterator[ast.AST]:
             yield from _scope_nodes(child)
 
 
-def _bound_by(node: ast.AST) -> Iterator[tuple[str, Binding]]:
+def bound_by(node: ast.AST) -> Iterator[tuple[str, Binding]]:
     if isinstance(node, Definition):
         yield node.name, Binding(node)
     elif isinstance(node, ast.Import):
@@ -154,16 +128,27 @@ def _plain_targets(target: ast.AST) -> Iterator[str]:
             yield from _plain_targets(element)
 
 
+def changed(node: ast.AST) -> set[str]:
+    """The names whose values a statement changes: CONFIG["a"] = 1, CONFIG.update(a=1)."""
+    if isinstance(node, ast.Assign | ast.Delete):
+        return {name for target in node.targets for name in _changed(target)}
+    if isinstance(node, ast.AugAssign | ast.AnnAssign):
+        return set(_changed(node.target))
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Attribute):
+        return {root(node.value.func)} - {""}
+    return set()
+
+
 def _changed(target: ast.AST) -> Iterator[str]:
     """The name whose value a target is an element or an attribute of."""
     if isinstance(target, ast.Attribute | ast.Subscript):
-        yield _root(target)
+        yield root(target)
     elif isinstance(target, ast.Tuple | ast.List | ast.Starred):
         for element in ast.iter_child_nodes(target):
             yield from _changed(element)
 
 
-def _root(node: ast.AST) -> str:
+def root(node: ast.AST) -> str:
     while isinstance(node, ast.Attribute | ast.Subscript | ast.Call):
         node = node.func if isinstance(node, ast.Call) else node.value
     return node.id if isinstance(node, ast.Name) else ""

@@ -27,6 +27,7 @@ from bench.methods import GraSP, Method
 """
 SCORE = "def score(model, batches, loss, generator{}):\n    return {{n: abs(w) ** {} for n, w in model.items()}}\n"
 MINE = "METHODS = {'mine': Method(criterion=score, background='freeze')}\n"
+HELPERS = "import os, torch\nP = 1\nCFG = {}\nVARYING = float(os.environ['POWER'])\n"
 BAND = """@dataclass(frozen=True, kw_only=True)
 class Band(Method):
     criterion: str = "none"
@@ -141,6 +142,26 @@ def test_golden_run_keys_of_a_plug_in(tmp_path: Path) -> None:
         "    def parameters(self):\n        return {'temperature': self.temperature * self.extra}\n"
         "METHODS = {'mine': Mine()}\n",
         "METHODS = {}\nfor p in ('freeze', 'prune'):\n    pass\n" + SCORE.format("", "2") + MINE,
+        "from pathlib import Path\nHERE = Path(__file__).resolve().parent / os.path.dirname(__file__)\n"
+        "DEVICE = torch.device('cuda' if torch.cuda.is_available() else 'cpu')\nOLD = sys.version_info < (3, 12)\n"
+        "CORES = os.cpu_count()\n" + SCORE.format("", "(HERE, DEVICE, OLD, CORES)") + MINE,
+        "import json, threading, argparse\nA = argparse.Namespace(a=1)\nLOCK = threading.Lock()\nJ = json.loads('1')\n"
+        "from typing import NamedTuple, overload\nclass S(NamedTuple):\n    a: int = 1\nX = S()\n"
+        "@overload\ndef f(x: int): ...\ndef f(x): return x\ng = f\n" + SCORE.format("", "(A, LOCK, J, X, f, g)") + MINE,
+        "from tqdm import tqdm\nimport numpy as np, random\nnoise = lambda p: torch.rand_like(p)\n"
+        "def noisy(p, s): return random.random()\nn1 = functools.partial(noisy, s=1)\nT = {'a': noise, 'b': noisy}\n"
+        "class Scorer:\n    def f(self, p, g: np.random.RandomState):\n        return tqdm(torch.rand_like(p))\n"
+        "SC = Scorer()\n" + SCORE.format("", "(noise, n1, T, SC)") + MINE,
+        "def timed(f):\n    @functools.wraps(f)\n    def g(*a):\n        return f(*a), os.times()\n    return g\n"
+        "@timed\ndef h(p): return p\ndef make(k):\n    def g(p): return p * k\n    return g\nM = make(2)\n"
+        + SCORE.format("", "h(M(1))")
+        + MINE,
+        "def f0(): return 1\ndef f1(): return 1\n"
+        + "".join(f"def f{i}(): return f{i - 1}() + f{i - 2}()\n" for i in range(2, 60))
+        + "K = [f59]\nL0 = 0\n"
+        + "".join(f"L{i} = L{i - 1} + 1\n" for i in range(1, 700))
+        + SCORE.format("", "(K, L699)")
+        + MINE,
     ],
 )
 def test_what_follows_from_one_file_is_identified_by_its_bytes(lines: str, load: Load, tmp_path: Path) -> None:
@@ -192,12 +213,34 @@ def test_methods_of_one_file_that_differ_have_keys_that_differ(lines: str, load:
         "P = 1\nglobals()['P'] = float(os.environ['POWER'])\n" + SCORE.format("", "P") + MINE,
         "import helpers\nhelpers.P = float(os.environ['POWER'])\n" + SCORE.format("", "helpers.P") + MINE,
         "from helpers import *\n" + SCORE.format("", "VARYING") + MINE,
-        SCORE.format("", "VARYING").replace("    return", "    from helpers import VARYING\n    return") + MINE,
-        SCORE.format("", "h.VARYING").replace("    return", "    import helpers as h\n    return") + MINE,
         "import helpers\n" + SCORE.format("", "h.VARYING").replace("    return", "    h = helpers\n    return") + MINE,
         "if os.environ['POWER'] == '1':\n" + indented(SCORE.format("", 1)) + "else:\n"
         + indented(SCORE.format("", 2)) + MINE,
         "class H:\n    P = float(os.environ['POWER'])\n" + SCORE.format("", "H.P") + MINE,
+        "C = {}\ndef load():\n    C['a'] = float(os.environ['POWER'])\nload()\n" + SCORE.format("", "C['a']") + MINE,
+        "C = {}\ndef load():\n    C['a'] = os.environ['POWER']\nload()\nK = C['a']\n" + SCORE.format("", "K") + MINE,
+        "L = []\ndef load():\n    L.append(os.environ['POWER'])\nload()\n" + SCORE.format("", "L") + MINE,
+        "class O: pass\nC = O()\nsetattr(C, 'a', os.environ['POWER'])\n" + SCORE.format("", "C.a") + MINE,
+        "class O: pass\nC = O()\ndef set(c): c.a = os.environ['POWER']\nset(C)\n" + SCORE.format("", "C.a") + MINE,
+        "import helpers\nhelpers.CFG.update(a=os.environ['POWER'])\n" + SCORE.format("", "helpers.CFG") + MINE,
+        "from helpers import CFG\nCFG.update(a=os.environ['POWER'])\n" + SCORE.format("", "CFG") + MINE,
+        "import helpers\nhelpers.T = torch.tensor(int(os.environ['POWER']))\n" + SCORE.format("", "helpers.T") + MINE,
+        "import helpers\n" + SCORE.format("", "getattr(helpers, 'VARYING')") + MINE,
+        "class O:\n    t = None\nO.t = torch.tensor(int(os.environ['POWER']))\n" + SCORE.format("", "O.t") + MINE,
+        "class O:\n    _t = None\nO._t = os.environ['POWER']\n" + SCORE.format("", "O._t") + MINE,
+        "def helper(): pass\nhelper.k = os.environ['POWER']\n" + SCORE.format("", "helper.k") + MINE,
+        "P = os.environ['POWER']\nclass B:\n    def f(self): return P\nclass D(B): pass\n"
+        + SCORE.format("", "D().f()") + MINE,
+        "P = os.environ['POWER']\nclass B:\n    class C:\n        def f(self): return P\n"
+        + SCORE.format("", "B.C().f()") + MINE,
+        "P = os.environ['POWER']\nT = {'f': lambda p: p * P}\n" + SCORE.format("", "T['f'](1)") + MINE,
+        "import random\nrandom.seed(int(os.environ['POWER']))\nO = list(range(9))\nrandom.shuffle(O)\n"
+        + SCORE.format("", "O") + MINE,
+        "torch.manual_seed(int(os.environ['POWER']))\nN = torch.nn.Linear(3, 3)\n" + SCORE.format("", "N") + MINE,
+        "def made(p):\n    return lambda w: w ** p\nP = made(float(os.environ['POWER']))\n"
+        + SCORE.format("", "P(2)") + MINE,
+        BAND.format("") + "if os.environ['POWER'] == '1':\n    Band.select = lambda self, *a: {}\nelse:\n"
+        "    Band.select = lambda self, *a: {0}\nMETHODS = {'mine': Band()}\n",
         BAND.format("K = os.environ['POWER']") + "METHODS = {'mine': Band()}\n",
         BAND.format("K = 1") + "Band.K = os.environ['POWER']\nMETHODS = {'mine': Band()}\n",
     ],
@@ -205,12 +248,76 @@ def test_methods_of_one_file_that_differ_have_keys_that_differ(lines: str, load:
 def test_a_value_that_does_not_follow_from_the_source_is_part_of_the_key(
     lines: str, load: Load, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    helpers = "import os\nP = 1\nVARYING = float(os.environ['POWER'])\n"
     found = []
     for power in ("1", "2", "1"):
         monkeypatch.setenv("POWER", power)
-        found += keys(load(lines, helpers=helpers))
+        found += keys(load(lines, helpers=HELPERS))
     assert found[0] != found[1] and found[0] == found[2]
+
+
+def test_the_state_is_in_no_order_of_the_bytecode(load: Load, tmp_path: Path) -> None:
+    """Python 3.12 compiles a comprehension into its function, 3.11 does not."""
+    lines = "B = float('2')\nB += 0\nA = float('1')\nA += 0\n" + SCORE.format("", "A * B").replace("{{", "{")
+    method = load(lines.replace("    return", "    x = B\n    return") + MINE)["mine"]
+    content = (tmp_path / "mine.py").read_bytes() + b'\x00[["A",1.0],["B",2.0]]'
+    assert method.record()["source"] == hashlib.sha256(content).hexdigest()
+
+
+@pytest.mark.parametrize("value", [
+    "{'a', 'b'} | {1}", "torch.zeros(3)", "np.zeros(3)", "defaultdict(list)", "argparse.Namespace(b=HERE)",
+    "Path(HERE) / 'x'", "os.path.join(HERE, 'x')", "O()", "torch.nn.Linear(2, 2)", "torch.nn.CrossEntropyLoss()",
+    "torch.float32", "torch.device('cpu')", "Decimal(1)", "functools.partial(f, 1)", "(lambda x: x)", "E.A",
+    "[f, len, np.exp]", "re.compile('x')",
+    "threading.Lock()", "O().bound", "b'x'", "1j", "float('nan')", "np.float32(3)",
+])  # fmt: skip
+def test_what_is_set_twice_is_described_the_same_in_every_folder(value: str, tmp_path: Path) -> None:
+    """Nothing that a researcher writes is refused for being more than a number."""
+    lines = (
+        "import argparse, enum, re, threading\nimport numpy as np\nfrom collections import defaultdict\n"
+        "from decimal import Decimal\nfrom pathlib import Path\nHERE = os.path.dirname(os.path.abspath(__file__))\n"
+        "def f(x): pass\nclass E(enum.Enum): A = 1\nclass O:\n    def __init__(self): self.x = {HERE}\n"
+        "    def bound(self): pass\ntorch.manual_seed(0)\nV = None\nV = "
+    )
+    found = []
+    for number, of_value in enumerate((value, value, "'another'")):
+        file = tmp_path / str(number) / f"mine{number}.py"
+        file.parent.mkdir()
+        file.write_text(f"{HEAD}{lines}{of_value}\n" + SCORE.format("", "V") + MINE)
+        found += [Catalogue([str(file)])["mine"].record()["source"]]
+        assert found[-1] != hashlib.sha256(file.read_bytes()).hexdigest()
+    assert found[0] == found[1] != found[2]
+
+
+def test_what_a_criterion_changes_when_it_is_called_moves_no_key(load: Load) -> None:
+    lines = "N = 0\nSEEN = []\ndef score(*a, k=1):\n    global N\n    N += 1\n    SEEN.append(N)\n"
+    catalogue = load(lines + BAND.format("k: int = 1") + "METHODS = {'mine': Band(criterion=score)}\n")
+    before = run_key(catalogue.parse("mine:k=2")[1])
+    catalogue["mine"].criterion()  # type: ignore[operator,call-arg]
+    assert run_key(catalogue.parse("mine:k=2")[1]) == before
+    assert sys.modules[catalogue["mine"].criterion.__module__].N == 1  # type: ignore[union-attr]
+
+
+def test_nothing_is_imported_to_identify_a_method(load: Load) -> None:
+    lines = SCORE.format("", "P").replace("    return", "    from helpers import P\n    return")
+    assert load(lines + MINE, helpers="P = 1\n")["mine"].record()["source"]
+    assert "helpers" not in sys.modules
+
+
+def asserting(model: Any, *others: Any) -> Any:
+    """As pytest compiles it, it is not what this file says."""
+    assert model is not None
+    return {}
+
+
+def test_a_criterion_in_a_test_file() -> None:
+    source = Method(criterion=asserting, background="freeze").record()["source"]
+    assert source == hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+
+
+def test_an_attribute_is_compared_without_its_address(load: Load) -> None:
+    init = "    def __post_init__(self):\n        vars(self)['rng'] = np.random.RandomState(self.k)"
+    lines = "import numpy as np\n" + BAND.format(f"k: int = 1\n{init}")
+    assert load(lines + "METHODS = {'mine': Band()}\n")["mine"].record()["k"] == 1
 
 
 @pytest.mark.parametrize(
@@ -234,9 +341,14 @@ NO_FUNCTION = (
     "criterion {}: must be a named function that captures no variables, without decorator or attributes; parameters"
     " are fields of the method"
 )
-NO_SOURCE = (
-    "{} of mine.py is a {}: what a method reads must follow from its source, or be text, a finite number, true or"
-    " false, None or a tuple of these; parameters are fields of the method"
+NO_KEY = (
+    "{} of mine.py is a {}, of which no key can be made: what a method reads must follow from its source, or be data;"
+    " make it a field, or compute it inside the function"
+)
+VOLATILE = "{} of mine.py comes from {}: every process has another; make it a field, or compute it inside the function"
+LAZY = (
+    "VARYING of helpers.py depends on os.environ, and score of mine.py imports it only when it runs: import it at the"
+    " top of the file"
 )
 CLASS = """class C:
     def __init__(self, p):
@@ -269,24 +381,34 @@ CLASS = """class C:
             "exec('def score(*a): return {}')\n" + MINE,
             "score has no source: must be defined in a file or in the cell of a notebook",
         ),
-        ("P = torch.tensor(float(os.getcwd() > ''))\n" + SCORE.format("", "P") + MINE, NO_SOURCE.format("P", "Tensor")),
+        (
+            "P = torch.Generator()\nP.manual_seed(os.getppid())\n" + SCORE.format("", "P") + MINE,
+            NO_KEY.format("P", "Generator"),
+        ),
+        ("import time\nP = time.time()\n" + SCORE.format("", "P") + MINE, VOLATILE.format("P", "time")),
+        ("import uuid\nP = str(uuid.uuid4())\n" + SCORE.format("", "P") + MINE, VOLATILE.format("P", "uuid")),
+        (
+            "from tempfile import mkdtemp\nP = mkdtemp()\n" + SCORE.format("", "P") + MINE,
+            VOLATILE.format("P", "tempfile"),
+        ),
+        ("P = tuple({'a', 'b'})\n" + SCORE.format("", "P") + MINE, VOLATILE.format("P", "the order of a set")),
         (
             "def made(p):\n    return lambda w: w ** p\nP = made(os.getpid())\n" + SCORE.format("", "P(2)") + MINE,
-            NO_SOURCE.format("P", "function"),
+            VOLATILE.format("P", "os.getpid"),
+        ),
+        (SCORE.format("", "VARYING").replace("    return", "    from helpers import VARYING\n    return") + MINE, LAZY),
+        (SCORE.format("", "h.VARYING").replace("    return", "    import helpers as h\n    return") + MINE, LAZY),
+        (
+            "import importlib\n" + SCORE.format("", "importlib.import_module('helpers').VARYING") + MINE,
+            LAZY,
+        ),
+        (
+            SCORE.format("", "getattr(os, 'environ')") + MINE,
+            "environ is read by score of mine.py: what a method depends on must be its fields",
         ),
         (
             SCORE.format("", "float(os.environ['POWER'])") + MINE,
-            "environ is read by a method: what it depends on must be its fields",
-        ),
-        (
-            BAND.format("") + "Band.select = lambda self, *a: {}\nMETHODS = {'mine': Band()}\n",
-            NO_SOURCE.format("Band.select", "function"),
-        ),
-        (
-            BAND.format("")
-            + "for p in (1, 2):\n    class Sub(Band):\n        select = functools.partialmethod(Band.select, p)\n"
-            "METHODS = {'mine': Sub()}\n",
-            NO_SOURCE.format("Sub.select", "partialmethod"),
+            "environ is read by score of mine.py: what a method depends on must be its fields",
         ),
         (
             BAND.format("") + "METHODS = {'mine': Band()}\nobject.__setattr__(METHODS['mine'], 'power', 3)\n",
@@ -325,7 +447,7 @@ CLASS = """class C:
 )
 def test_what_no_key_can_tell_is_refused(lines: str, said: str, load: Load) -> None:
     with pytest.raises(ValueError) as error:
-        load(lines)
+        load(lines, helpers=HELPERS)
     prefix = (
         "plug-in 'mine.py': "
         if "named function" in said or "TypeError" in said
@@ -364,6 +486,32 @@ def test_cells_of_a_notebook_are_part_of_the_key() -> None:
         cell(2 * number + 1, f"def score(model, *a):\n    return {{n: {body} for n, w in model.items()}}\n", namespace)
         found.append(run_key(Method(criterion=namespace["score"], background="freeze")))
     assert len(set(found)) == 3 and found[0] == found[3]
+
+
+@pytest.mark.parametrize("value", [
+    "torch.relu", "math.sqrt", "torch.float32", "torch.device('cpu')", "torch.tensor(1e-8)", "{1, 2}", "dict(a=[1])",
+    "functools.partial(print, 1)", "lambda p: p", "torch.nn.CrossEntropyLoss()", "O()", "torch.no_grad()(len)",
+])  # fmt: skip
+def test_what_a_cell_of_a_notebook_may_hold(value: str) -> None:
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    cell(300, f"{HEAD}class O: pass\nV = {value}\n", namespace)
+    cell(301, SCORE.format("", "V"), namespace)
+    first = run_key(Method(criterion=namespace["score"], background="freeze"))
+    cell(302, "V = 'another'\n", namespace)
+    assert run_key(Method(criterion=namespace["score"], background="freeze")) != first
+
+
+def test_a_method_of_a_notebook_is_identified_again_for_a_sweep() -> None:
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    cell(310, HEAD + "K = 3\n", namespace)
+    cell(311, SCORE.format("", "K"), namespace)
+    mine = Method(criterion=namespace["score"], background="freeze")
+    sources = []
+    for k in (3, 5, 3):
+        cell(312, f"K = {k}\n", namespace)
+        Sweep(methods={"mine": mine}, rates=[], seeds=[], dense=False, classes=10, protocol={})
+        sources.append(mine.record()["source"])
+    assert sources[0] == sources[2] != sources[1]
 
 
 def test_a_class_of_a_notebook() -> None:
@@ -465,11 +613,11 @@ def test_a_field_is_set_by_the_types_it_declares(setting: str, expected: object,
 def test_a_name_must_be_one_that_the_command_line_and_the_tables_can_hold(name: str, load: Load) -> None:
     with pytest.raises(ValueError) as error:
         load(f"METHODS = {{{name}: Method(criterion='snip', scope='uniform', background='freeze')}}\n")
-    said = "of plug-in mine.py: its name must be 1 to 100 letters, digits, spaces or _ . + - / = @ ( )"
+    said = "of plug-in mine.py: its name must be 1 to 100 characters, none of , : | and no space at its ends"
     assert str(error.value).endswith(said) and "\n" not in str(error.value)
 
 
 def test_names_with_spaces_and_signs_are_taken(load: Load) -> None:
-    names = ["a b", "a=b", "größer", "x" * 100, "p(2)", "1e-3"]
+    names = ["a b", "a=b", "größer", "x" * 100, "p(2)", "1e-3", "band[0.5]", "top10%"]
     rows = ", ".join(f"{n!r}: Method(criterion='snip', scope='uniform', background='freeze')" for n in names)
-    assert list(load(f"METHODS = {{{rows}}}\n"))[-6:] == names
+    assert list(load(f"METHODS = {{{rows}}}\n"))[-8:] == names
