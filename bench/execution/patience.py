@@ -10,6 +10,7 @@ from pathlib import Path
 START_SECONDS = (
     100.0  # without a sign of progress; Ray itself gives up some steps after 30 s, and tries others for ever
 )
+MOST_SECONDS = 600.0  # with signs of it: workers that start and fail again and again show some
 LOOK_SECONDS = 2.0  # between two looks
 TICK = 0.01  # seconds, the least processor time that Linux counts
 
@@ -25,15 +26,14 @@ class Patience:
 
     def restart(self) -> None:
         """Set the clock back."""
-        self.began = time.monotonic()
+        self.began = self._first = time.monotonic()
 
     def is_over(self) -> bool:
-        """Whether START_SECONDS went by without a new sign."""
+        """Whether START_SECONDS went by without a new sign, or MOST_SECONDS in all."""
+        now = time.monotonic()
         if (signs := self._signs()) > self._most:
-            self._most = signs
-            self.restart()
-            return False
-        return time.monotonic() >= self.began + START_SECONDS
+            self._most, self.began = signs, now
+        return now >= min(self.began + START_SECONDS, self._first + MOST_SECONDS)
 
 
 def silence() -> str:
