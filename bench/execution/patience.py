@@ -30,10 +30,10 @@ class Patience:
 
     def is_over(self) -> bool:
         """Whether START_SECONDS went by without a new sign, or MOST_SECONDS in all."""
-        now = time.monotonic()
-        if (signs := self._signs()) > self._most:
-            self._most, self.began = signs, now
-        return now >= min(self.began + START_SECONDS, self._first + MOST_SECONDS)
+        now, signs = time.monotonic(), self._signs()
+        is_new, self._most = signs > self._most, max(signs, self._most)
+        self.began = now if is_new else self.began
+        return now >= self._first + MOST_SECONDS or (not is_new and now >= self.began + START_SECONDS)
 
 
 def silence() -> str:

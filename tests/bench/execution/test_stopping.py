@@ -43,6 +43,11 @@ def test_without_a_sign_a_start_is_waited_for() -> None:
     assert not clock.is_over()
 
 
+def test_new_signs_do_not_go_on_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "MOST_SECONDS", 0.0)
+    assert Patience(iter([1]).__next__).is_over()
+
+
 def test_a_kind_of_log_is_one_sign_however_often_it_comes(tmp_path: Path) -> None:
     before = signs_of(tmp_path)
     for name in ("raylet.out", "raylet.err", "worker-12ab-01000000-7.err", "worker-34cd-01000000-8.err", "old"):
