@@ -206,7 +206,7 @@ class Acts:
 
     @staticmethod
     def thread() -> None:
-        threading.Thread(target=time.sleep, args=(1.0,), daemon=True, name="left").start()
+        threading.Thread(target=time.sleep, args=(60.0,), daemon=True, name="left").start()
 
     @staticmethod
     def slow() -> None:

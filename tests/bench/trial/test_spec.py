@@ -146,3 +146,10 @@ def test_errors_name_the_value_and_what_it_must_be(fields_: dict[str, Any], mess
         spec(**fields_)
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_long_value_is_shown_in_part() -> None:
+    with pytest.raises(ValueError) as error:
+        spec(milestones=tuple(range(1, 1700)), schedule="step")
+    assert len(str(error.value)) < 200
+    assert str(error.value).endswith("…: must be rising fractions of the training, in (0, 1)")
