@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import torch
@@ -158,11 +159,11 @@ class Acts:
 
     @staticmethod
     def variables() -> None:
-        vars(os)["environ"].update({"OMP_NUM_THREADS": "7", "BENCH_LEFT": "1"})
+        mock.patch.dict("os.environ", {"OMP_NUM_THREADS": "7", "BENCH_LEFT": "1"}).start()
 
     @staticmethod
     def variable() -> None:
-        vars(os)["environ"].pop("PATH", "")
+        mock.patch.dict("os.environ", clear=True).start()
 
     @staticmethod
     def folder() -> None:

@@ -73,8 +73,8 @@ def alone() -> dict[str, Any]:
 
 
 @pytest.fixture
-def unchanged() -> Iterator[None]:
-    """The process is after the test what it was before."""
+def unchanged(alone: dict[str, Any]) -> Iterator[None]:
+    """The process is after the test what it was before, once a first training has loaded all libraries."""
     before, means, threads = values_of(_all_settings()), bindings(), {t.name for t in threading.enumerate()}
     yield
     now = values_of(_all_settings())
