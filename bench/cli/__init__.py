@@ -2,6 +2,8 @@
 
 cli                  the commands, and one-line errors
 requests             what each command is asked: frozen requests, whose fields are its options
+shell                the help in groups, values that are names, completion
+config               config files: reading, writing, precedence
 options              from a request's fields to click's options, and back
 protocol_options     the options of the protocol, and the fields of a trial that they give
 arguments            from requests to checked sweeps

@@ -10,8 +10,9 @@ import click
 
 from bench import names
 from bench.cli.arguments import on_device, read_sweep
+from bench.cli.config.command_text import command_text
+from bench.cli.config.config_text import print_config
 from bench.cli.execution_arguments import read_execution
-from bench.cli.options import command_text
 from bench.cli.requests.sweep import RunRequest
 from bench.execution.run import DestinationError, Plan, checked_data, open_destination, start_ray, train_missing
 from bench.messages import announced, counted, say, usage_errors
@@ -28,6 +29,8 @@ def run_sweep(request: RunRequest) -> int:
     """Train what the store lacks of a sweep. Returns 0, or 1 if a trial of the sweep failed or diverged."""
     with usage_errors():
         sweep = read_sweep(request)
+        if request.print_config:
+            return print_config(request, sweep)
         with announced(sweep.grid()):
             plan = _planned(request, sweep)
     if plan.destination.is_new and not request.dry_run:

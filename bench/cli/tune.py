@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from bench import names
 from bench.cli.arguments import on_device, read_sweep
+from bench.cli.config.command_text import command_text
+from bench.cli.config.config_text import print_config
 from bench.cli.execution_arguments import check_machine, read_gpus
-from bench.cli.options import command_text
 from bench.cli.requests.sweep import TuneRequest
 from bench.execution.run import checked_data
 from bench.messages import announced, counted, one_line, say, usage_errors
@@ -32,6 +33,8 @@ def run_tune(request: TuneRequest) -> int:
             raise ValueError(f"seeds {request.seeds}: must be first:last, or a comma list")
         sweep = read_sweep(request)
         search = read_search(request.search, request.budget, sweep.seeds, sweep.protocol)
+        if request.print_config:
+            return print_config(request, sweep)
         sweep = on_device(sweep, request.device)
         wanted = cells(sweep, search)
         counts = counted(len(wanted), "cell"), counted(search.budget, "candidate"), counted(len(search.seeds), "seed")
