@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Sequence
@@ -139,9 +140,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SweepError as error:
         _complain(str(error))
         return 1
-    except (click.Abort, KeyboardInterrupt):  # before RuntimeError, which Abort is one of
-        print("interrupted; the same command goes on from here", file=sys.stderr)
-        return 130
+    except (click.Abort, KeyboardInterrupt) as error:  # before RuntimeError, which Abort is one of
+        return _interrupted(error.__cause__ or error)
     except RuntimeError as error:
         if "home directory" not in str(error):
             raise
@@ -167,6 +167,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         return _complain(f"store {store_uri()}: {reason}{without_start(store_uri(), reason)}")
     return code if isinstance(code, int) else 0
+
+
+def _interrupted(error: BaseException) -> int:
+    """Say what an interrupt leaves behind; 130, or the end by SIGTERM if that is what it was."""
+    if sys.stderr.isatty():  # which has shown ^C
+        print("\r\x1b[K", end="", file=sys.stderr)
+    kept = "".join(f"; {note}" for note in getattr(error, "__notes__", ()))
+    say(f"interrupted{kept}; the same command goes on from here")
+    from bench.execution.events import Terminated
+
+    if isinstance(error, Terminated):
+        sys.stdout.flush()
+        os.kill(os.getpid(), signal.SIGTERM)
+    return 130
 
 
 def _drop_output() -> None:

@@ -95,7 +95,10 @@ def command_of(row: CommandRow) -> click.Command:
     """The command of a row."""
 
     def call(request: Any) -> int:
-        return int(resolve_name(row.action)(request))
+        try:
+            return int(resolve_name(row.action)(request))
+        except KeyboardInterrupt as error:
+            raise click.Abort from error  # at which click prints no empty line
 
     called = takes(row.request)(call)
     command = click.command(row.name, cls=GroupedCommand, section=row.section, help=row.help)

@@ -34,12 +34,12 @@ def read_config(path: Path, command: click.Command) -> dict[str, Any]:
         raise ValueError(f"config {path}: cannot be read: {error}") from error
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"config {path}: no TOML: {error}") from error
-    options = {option.long_name: option for option in config_options(command)}
+    by_name = {option.long_name: option for option in config_options(command)}
     values = {}
     for section, key, value in _items(content):
         where = f"config {path}, line {_line(text, section, key)}"
         try:
-            option = _option(section, key, options, str(command.name))
+            option = _option(section, key, by_name, str(command.name))
             if option.name in values:
                 raise ValueError(f"{key}: stands in two sections; must stand in one")
             values[str(option.name)] = _value(option, value)
@@ -76,15 +76,15 @@ def _line(text: str, section: str, key: str) -> int:
     return 1
 
 
-def _option(section: str, key: str, options: Mapping[str, GroupedOption], command: str) -> GroupedOption:
+def _option(section: str, key: str, by_name: Mapping[str, GroupedOption], command: str) -> GroupedOption:
     """The option that a key of a section names."""
-    if key in options:
-        option = options[key]
+    if key in by_name:
+        option = by_name[key]
         if section in ("", option.group):
             return option
         raise ValueError(f"{key} in section [{section}]: must be in section [{option.group}], or above all sections")
-    known = [name for name, option in options.items() if section in ("", option.group)]
-    close = get_close_matches(key, [*known, *options, *([] if section else SECTIONS)], n=1, cutoff=0.5)
+    known = [name for name, option in by_name.items() if section in ("", option.group)]
+    close = get_close_matches(key, [*known, *by_name, *([] if section else SECTIONS)], n=1, cutoff=0.5)
     hint = f"; did you mean {close[0]}?" if close else ""
     place = f" in section [{section}]" if section else ""
     raise ValueError(f"unknown key {shortened(key, 40)!r}{place}: must be a long option of `{command}`{hint}")

@@ -10,7 +10,9 @@ import pytest
 from rich.console import Console
 
 from bench import names
-from bench.cli.progress import Progress
+from bench.cli.progress.candidates import Candidates
+from bench.cli.progress.layout import State, Latest, counts, rendered
+from bench.cli.progress.trials import Progress
 from bench.execution.listeners import tell
 from bench.methods import Method
 from bench.trial.result import TrialResult
@@ -43,29 +45,29 @@ def clock() -> Clock:
 
 def shown(clock: Clock, trials: int, terminal: bool = False) -> Progress:
     console = Console(file=io.StringIO(), force_terminal=terminal, width=120)
-    return Progress([spec(seed) for seed in range(trials)], lambda method: "freeze", console, clock)
+    return Progress([spec(seed) for seed in range(trials)], lambda method: "freeze", "starting Ray…", console, clock)
 
 
 def lines(progress: Progress) -> list[str]:
-    assert isinstance(progress.console.file, io.StringIO)
-    return progress.console.file.getvalue().splitlines()
+    assert isinstance(progress.screen.console.file, io.StringIO)
+    return progress.screen.console.file.getvalue().splitlines()
 
 
 def test_counts_accuracy_and_time_left(clock: Clock) -> None:
     progress = shown(clock, 4)
     clock.now = 100.0  # Ray's start, which is no pace
-    assert progress.line() == "0/4 done"
+    assert progress.screen.line() == "0/4 done"
     progress.started(spec(0))
     progress.started(spec(1))
     progress.started(spec(1))  # again, after a lost worker
-    assert progress.line() == "0/4 done, 2 running"
+    assert progress.screen.line() == "0/4 done, 2 running"
     clock.now = 105.0
     progress.epoch(spec(0), 5, {names.VALIDATION_ACCURACY: 0.5})
     line = "0/4 done, 2 running | freeze 0.9 seed 0: 50.00% validation at epoch 5 | 0:00:35 left"
-    assert progress.line() == line
+    assert progress.screen.line() == line
     clock.now = 120.0
     progress.finished(spec(0), result(spec(0)))
-    assert progress.line() == "1/4 done, 1 running | freeze 0.9 seed 0: 97.22% test | 0:01:00 left"
+    assert progress.screen.line() == "1/4 done, 1 running | freeze 0.9 seed 0: 97.22% test | 0:01:00 left"
 
 
 def test_failures_are_counted_and_named(clock: Clock) -> None:

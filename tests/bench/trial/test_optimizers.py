@@ -22,7 +22,8 @@ def added(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_command_line_has_it() -> None:
     shown = protocol_help()
-    assert f"--optimizer [{'|'.join(UPDATES)}] Update the weights with this optimizer. [default: sgd]" in shown and "|sign]" in shown
+    assert f"--optimizer [{'|'.join(UPDATES)}] Update the weights with this optimizer. [default: sgd]" in shown
+    assert "|sign]" in shown
     assert "--lr FLOAT Begin with this learning rate. [default: 0.1 for sgd, 0.001 for sign; adam" in shown
     assert "Momentum of SGD; beta_1 of Adam and AdamW. " in shown
     assert "Use Nesterov momentum (sgd)." in shown
