@@ -9,7 +9,7 @@ import click
 
 from bench.cli.options import option
 from bench.cli.shell.groups import GroupedOption
-from bench.cli.shell.values import CommaList, Name
+from bench.cli.shell.values import CommaList, Name, OneOf
 from bench.trial.field_row import FieldRow
 from bench.trial.optimizers import default_lr
 from bench.trial.protocol import ROWS
@@ -51,7 +51,7 @@ def protocol_field(name: str) -> Any:
 
 def _type(row: FieldRow) -> Any:
     if row.choices:
-        return click.Choice([*(["auto"] if row.auto else []), *row.choices])
+        return OneOf([*(["auto"] if row.auto else []), *row.choices])
     if row.known:
         return Name(row.known)
     return CommaList() if row.read else type(row.default)

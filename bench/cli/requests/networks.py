@@ -10,7 +10,7 @@ import click
 from bench import names
 from bench.cli.options import argument, option
 from bench.cli.requests.shared import DATA_ROOT, FILE
-from bench.cli.shell.values import CommaList
+from bench.cli.shell.values import CommaList, OneOf
 
 NARROWER = names.VALUE_DTYPES[1:]
 
@@ -26,7 +26,7 @@ class ExportRequest:
         "Store the live weights in this type, and measure the accuracy that is left."
         "  [default: the type they were trained in]",
         group="what",
-        type=click.Choice(NARROWER),
+        type=OneOf(NARROWER),
     )
     data_root: Path | None = DATA_ROOT()
 

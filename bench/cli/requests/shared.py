@@ -9,7 +9,7 @@ import click
 
 from bench.cli.grammar import RATES_HELP
 from bench.cli.options import option
-from bench.cli.shell.values import CommaList, Name, datasets, models, rates
+from bench.cli.shell.values import CommaList, Name, OneOf, datasets, models, rates
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -34,7 +34,7 @@ DEVICE = partial(
     "--device",
     "Train on this device; auto takes cuda if there is one.",
     group="machine",
-    type=click.Choice(["auto", "cpu", "cuda"]),
+    type=OneOf(["auto", "cpu", "cuda"]),
     default="auto",
 )
 DATA_ROOT = partial(

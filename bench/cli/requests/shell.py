@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-import click
-
 from bench.cli.options import argument
+from bench.cli.shell.values import OneOf
 
 Shell = Literal["bash", "zsh", "fish"]
 
@@ -16,4 +15,4 @@ Shell = Literal["bash", "zsh", "fish"]
 class CompletionRequest:
     """The script for a shell."""
 
-    shell: Shell = argument(type=click.Choice(get_args(Shell)))
+    shell: Shell = argument(type=OneOf(get_args(Shell)))

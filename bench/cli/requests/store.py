@@ -12,7 +12,7 @@ import click
 from bench.cli.grammar import RATES_HELP
 from bench.cli.options import argument, option
 from bench.cli.requests.shared import FILE, PLUGINS
-from bench.cli.shell.values import CommaList, Name, methods, metrics, rates
+from bench.cli.shell.values import CommaList, Name, OneOf, methods, metrics, rates
 
 Format = Literal["github", "latex", "csv", "html", "json"]
 Test = Literal["t", "wilcoxon", "permutation"]
@@ -34,7 +34,7 @@ TEST = partial(
     "--test",
     "Test by the paired t test, exact Wilcoxon, or exact sign-flip permutation.",
     group="statistics",
-    type=click.Choice(get_args(Test)),
+    type=OneOf(get_args(Test)),
     default="t",
 )
 
@@ -60,7 +60,7 @@ class Compared(Filters):
         "--format",
         "Print in this format.",
         group="output",
-        type=click.Choice(get_args(Format)),
+        type=OneOf(get_args(Format)),
         default="github",
         before="name",
     )
@@ -140,7 +140,7 @@ class PowerRequest(Compared):
 class PlotRequest(Filters):
     """A figure of the store, into a file."""
 
-    kind: PlotKind = argument(type=click.Choice(get_args(PlotKind)))
+    kind: PlotKind = argument(type=OneOf(get_args(PlotKind)))
     output: Path = option(
         "--output",
         "Write this file, .png, .svg or .pdf.",
@@ -164,9 +164,9 @@ class PlotRequest(Filters):
 class ListRequest:
     """What there is."""
 
-    what: Listing = argument(type=click.Choice(get_args(Listing)))
+    what: Listing = argument(type=OneOf(get_args(Listing)))
     format: ListFormat = option(
-        "--format", "Print in this format.", group="output", type=click.Choice(get_args(ListFormat)), default="plain"
+        "--format", "Print in this format.", group="output", type=OneOf(get_args(ListFormat)), default="plain"
     )
     plugins: tuple[str, ...] = PLUGINS()
     name: str | None = option("--name", "List only the trials of this sweep.  [default: all]", group="what")

@@ -13,7 +13,7 @@ from bench.cli.grammar import SEEDS_HELP
 from bench.cli.options import option, values_of
 from bench.cli.protocol_options import protocol_options
 from bench.cli.requests.shared import DATA_ROOT, DATASET, DEVICE, MODEL, PLUGINS, RATES
-from bench.cli.shell.values import CommaList, methods
+from bench.cli.shell.values import CommaList, OneOf, methods
 from bench.execution.execution import Executor
 from bench.trial.search import SEARCH_HELP
 
@@ -76,7 +76,7 @@ class RunRequest(SweepRequest):
         "--executor",
         "Train with Ray Tune over the machine's cores, or one trial after another in this process.",
         group="machine",
-        type=click.Choice(get_args(Executor)),
+        type=OneOf(get_args(Executor)),
         default="ray",
     )
     max_retries: int | None = option(

@@ -10,6 +10,8 @@ from typing import Any, Literal, get_args
 
 import click
 
+from bench.messages import nearest, one_of
+
 # In this order in the help. The first five are also the sections of a config file.
 Group = Literal["what", "protocol", "machine", "store", "speed", "statistics", "output", "command"]
 HEADINGS: dict[str, str] = {
@@ -67,6 +69,20 @@ class SectionedGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """As click's, which sorts them."""
         return list(self.commands)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click's; an unknown name is told with the known ones."""
+        if args[0] not in self.commands and not ctx.resilient_parsing and args[0][:1].isalnum():
+            raise click.UsageError(nearest("command", args[0], list(self.commands)), ctx)
+        return super().resolve_command(ctx, args)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click's; without a command, it is told which there are."""
+        if not args and not ctx.resilient_parsing:
+            raise click.UsageError(f"no command: {one_of(list(self.commands))}; see `{ctx.command_path} --help`", ctx)
+        return super().parse_args(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """As click's, with a section for each heading, and the whole first sentence of every command."""

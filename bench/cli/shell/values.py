@@ -6,6 +6,8 @@ A user's own names are not known here, so that no value is refused: what reads t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from difflib import get_close_matches
+from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
@@ -60,6 +62,16 @@ def metrics() -> Iterable[str]:
     from bench.metrics import final
 
     return final()
+
+
+class OneOf(click.Choice[str]):
+    """One of a few words; any other is told with the nearest."""
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
+        """As click's, with the nearest."""
+        close = get_close_matches(str(value), list(self.choices), n=1, cutoff=0.5)
+        said = super().get_invalid_choice_message(value, ctx)
+        return f"{said.rstrip('.')}; did you mean {close[0]}?" if close else said
 
 
 class Name(click.ParamType):  # type: ignore[type-arg]

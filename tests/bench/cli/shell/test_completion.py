@@ -89,12 +89,9 @@ def test_bash_takes_the_script(tmp_path: Path) -> None:
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -m bench "$@"\n')
     program.chmod(0o755)
     script = subprocess.run([*COMMAND, "completion", "bash"], capture_output=True, text=True, env=environment())
-    asked = (
-        "COMP_WORDS=(freeze-or-prune run --preset snip-m); COMP_CWORD=3; _freeze_or_prune_completion freeze-or-prune"
-    )
-    code = (
-        f"{script.stdout}\n{words}; _freeze_or_prune_completion freeze-or-prune snip-m --preset; echo ${{COMPREPLY[@]}}"
-    )
+    words = "COMP_WORDS=(freeze-or-prune run --preset snip-m); COMP_CWORD=3"
+    call = "_freeze_or_prune_completion freeze-or-prune snip-m --preset"
+    code = f"{script.stdout}\n{words}; {call}; echo ${{COMPREPLY[@]}}"
     path = {**environment(), "PATH": f"{tmp_path}:/usr/bin:/bin"}
     done = subprocess.run(["bash", "--norc", "-c", code], capture_output=True, text=True, env=path, timeout=60)
     assert (done.stdout, done.stderr) == ("snip-mnist\n", "")
