@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -303,3 +304,10 @@ def test_one_more_option_is_one_more_key(tmp_path: Path) -> None:
 
     (tmp_path / "s.toml").write_text("[machine]\npatience = 3")
     assert read_config(tmp_path / "s.toml", command) == {"patience": 3}
+
+
+def test_the_page_shows_a_file_that_is_one(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[4] / "docs" / "command-line.md").read_text()
+    (file,) = re.findall(r"^```toml\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    request = read("run", "--config", saved(file))[1]
+    assert (request.seeds, request.protocol["epochs"], request.protocol["lr"]) == ("0:4", 60, 0.05)
