@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shlex
@@ -28,6 +29,7 @@ from bench.cli.presets import PRESETS
 from bench.cli.requests.sweep import RunRequest, SweepRequest, TuneRequest
 from bench.cli.shell.groups import SECTIONS, GroupedCommand, GroupedOption, grouped_options
 
+FOLDER, NUMBERS = tempfile.TemporaryDirectory(), itertools.count()
 REQUESTS: dict[str, type[SweepRequest]] = {"run": RunRequest, "tune": TuneRequest}
 
 
@@ -48,9 +50,10 @@ def keys(command: str, *arguments: str) -> list[str]:
 
 
 def saved(text: str) -> str:
-    with tempfile.NamedTemporaryFile("w", suffix=".toml", delete=False, encoding="utf-8") as file:
-        file.write(text)
-    return file.name
+    """The path of a file with this text."""
+    file = Path(FOLDER.name, f"{next(NUMBERS)}.toml")
+    file.write_text(text, encoding="utf-8")
+    return str(file)
 
 
 @pytest.mark.parametrize(
@@ -111,14 +114,11 @@ def test_every_combination_is_printed_and_read(given_options: dict[str, str], fl
     except ValueError:
         return  # no sweep: Adam without a learning rate, step without milestones, …
     file = saved(text := printed("run", *arguments))
-    try:
-        assert keys("run", "--config", file) == expected
-        assert printed("run", "--config", file) == text
-        context, _ = read("run", "--config", file, "--epochs", "3")
-        with context:
-            assert keys("run", *shlex.split(command_text())[4:]) == keys("run", "--config", file, "--epochs", "3")
-    finally:
-        Path(file).unlink()
+    assert keys("run", "--config", file) == expected
+    assert printed("run", "--config", file) == text
+    context, _ = read("run", "--config", file, "--epochs", "3")
+    with context:
+        assert keys("run", *shlex.split(command_text())[4:]) == keys("run", "--config", file, "--epochs", "3")
 
 
 def test_tune_has_one_too() -> None:
