@@ -18,11 +18,10 @@ Command = tuple[str, click.Command]
 
 def commands(group: click.Group, prefix: str = "") -> Iterator[Command]:
     """The commands of a group and of its groups: "run", "speed step"."""
-    for name, command in group.commands.items():
-        if isinstance(command, click.Group):
-            yield from commands(command, f"{name} ")
-        else:
-            yield prefix + name, command
+    groups = {name: command for name, command in group.commands.items() if isinstance(command, click.Group)}
+    yield from ((prefix + name, command) for name, command in group.commands.items() if name not in groups)
+    for name, inner in groups.items():
+        yield from commands(inner, f"{prefix}{name} ")
 
 
 def file_of(name: str) -> str:
@@ -32,7 +31,8 @@ def file_of(name: str) -> str:
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Put the pages of the commands into the navigation."""
     pages = [{name: file_of(name)} for name, _ in commands(cli)]
-    config.nav = [*(config.nav or []), {"Commands": pages}]
+    *before, measured = config.nav or []
+    config.nav = [*before, {"Commands": pages}, measured]
     return config
 
 
@@ -53,16 +53,16 @@ def page(name: str, command: click.Command) -> Iterator[str]:
     context = click.Context(command, info_name=f"python -m bench {name}")
     usage = " ".join(command.collect_usage_pieces(context))
     yield from (f"# {name}", "", command.help or "", "", "```sh", f"{context.command_path} {usage}", "```", "")
-    yield from ("| option | |", "|---|---|")
+    yield from ("| option | meaning |", "|---|---|")
     for parameter in command.get_params(context):
         if (record := parameter.get_help_record(context)) is not None:
-            yield f"| {code(record[0])} | {escaped(record[1])} |"
+            yield f"| {code(record[0])} | {prose(record[1])} |"
 
 
 def presets() -> Iterator[str]:
     """A table of every preset: its fields, and where each comes from."""
     for name, preset in PRESETS.items():
-        yield from (f"## {name}", "", f"{escaped(preset.source)}. {escaped(preset.note)}".rstrip(), "")
+        yield from (f"## {name}", "", f"{prose(preset.source)}. {prose(preset.note)}".rstrip(), "")
         yield from ("| field | value | from |", "|---|---|---|")
         yield from (f"| {field} | {code(str(value))} | {origin} |" for field, (value, origin) in preset.fields.items())
         yield ""
@@ -71,6 +71,11 @@ def presets() -> Iterator[str]:
 def code(words: str) -> str:
     """Words as code; a bar would end the cell of a table."""
     return f"<code>{escaped(words)}</code>" if "|" in words else f"`{words}`"
+
+
+def prose(words: str) -> str:
+    """Words with code between backticks, in a cell of a table."""
+    return "".join(code(part) if index % 2 else escaped(part) for index, part in enumerate(words.split("`")))
 
 
 def escaped(words: str) -> str:
