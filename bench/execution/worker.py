@@ -138,9 +138,8 @@ def plug_ins(packs: Sequence[Sequence[TrialSpec]], *functions: Callable[..., Any
 
 
 def _is_foreign(name: str) -> bool:
-    """Whether workers may lack a module. A library's never is: its classes would be others there than those they have."""
-    if (
-        name == "__main__" or getattr(sys.modules[name], "__file__", None) is None
-    ):  # __main__ is pickled by value anyway
+    """Whether workers may lack a module. A library's never is, or its classes would be others there than their own."""
+    module = sys.modules[name]
+    if name == "__main__" or getattr(module, "__file__", None) is None:  # what __main__ defines is pickled by value
         return False
-    return is_users(vars(sys.modules[name]), ())
+    return is_users(vars(module), ())
