@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import click
 from mkdocs.config.defaults import MkDocsConfig
@@ -11,6 +14,7 @@ from mkdocs.structure.pages import Page
 
 from bench.cli.cli import cli
 from bench.cli.presets import PRESETS
+from bench.cli.shell.groups import HEADINGS
 
 HERE = "<!-- every preset -->"
 Command = tuple[str, click.Command]
@@ -31,9 +35,19 @@ def file_of(name: str) -> str:
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Put the pages of the commands into the navigation."""
     pages = [{name: file_of(name)} for name, _ in commands(cli)]
-    *before, measured = config.nav or []
+    *before, measured = [part for part in map(partial(written, Path(config.docs_dir)), config.nav or []) if part]
     config.nav = [*before, {"Commands": pages}, measured]
     return config
+
+
+def written(folder: Path, entry: Any) -> Any:
+    """An entry of the navigation without the pages that nobody has written yet."""
+    if isinstance(entry, dict):
+        ((title, inner),) = entry.items()
+        return {title: rest} if (rest := written(folder, inner)) else None
+    if isinstance(entry, list):
+        return [part for part in (written(folder, part) for part in entry) if part]
+    return entry if (folder / entry).is_file() else None
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -49,14 +63,23 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 
 def page(name: str, command: click.Command) -> Iterator[str]:
-    """What `--help` says, its options as a table."""
+    """What `--help` says, with a table for each group of options."""
     context = click.Context(command, info_name=f"python -m bench {name}")
     usage = " ".join(command.collect_usage_pieces(context))
-    yield from (f"# {name}", "", command.help or "", "", "```sh", f"{context.command_path} {usage}", "```", "")
-    yield from ("| option | meaning |", "|---|---|")
+    yield from (f"# {name}", "", prose(command.help or ""), "", "```sh", f"{context.command_path} {usage}", "```", "")
+    for heading, records in groups(command, context).items():
+        yield from (f"## {heading}", "", "| option | meaning |", "|---|---|")
+        yield from (f"| {code(flags)} | {prose(meaning)} |" for flags, meaning in records)
+        yield ""
+
+
+def groups(command: click.Command, context: click.Context) -> dict[str, list[tuple[str, str]]]:
+    """Heading -> the options under it, each with its meaning, in the order of the help."""
+    records: dict[str, list[tuple[str, str]]] = {heading: [] for heading in HEADINGS.values()}
     for parameter in command.get_params(context):
         if (record := parameter.get_help_record(context)) is not None:
-            yield f"| {code(record[0])} | {prose(record[1])} |"
+            records[HEADINGS[getattr(parameter, "group", "command")]].append(record)
+    return {heading: options for heading, options in records.items() if options}
 
 
 def presets() -> Iterator[str]:
