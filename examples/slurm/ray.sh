@@ -21,9 +21,10 @@ read -r ip _ < <(srun --overlap --nodes=1 --ntasks=1 --nodelist="$head" hostname
 # Whoever reaches Ray's ports runs code as you, unless a token is asked for. It lies in a file that you alone can read.
 export RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH="$PWD/.ray-token-$SLURM_JOB_ID"
 (umask 077 && od -An -N32 -tx1 /dev/urandom | tr -d ' \n' > "$RAY_AUTH_TOKEN_PATH")
-trap 'kill $(jobs -p) 2> /dev/null; wait; rm -f "$RAY_AUTH_TOKEN_PATH"' EXIT
+folder="/tmp/ray-$SLURM_JOB_ID" # a short path: Ray's sockets lie there
+trap 'kill $(jobs -p) 2> /dev/null; wait; rm -f "$RAY_AUTH_TOKEN_PATH"; srun --overlap rm -rf "$folder"' EXIT
 
-options=(--block --temp-dir="${TMPDIR:-/tmp}/ray-$SLURM_JOB_ID" --num-cpus="$SLURM_CPUS_PER_TASK")
+options=(--block --temp-dir="$folder" --num-cpus="$SLURM_CPUS_PER_TASK")
 srun --overlap --nodes=1 --ntasks=1 --nodelist="$head" \
     ray start --head --node-ip-address="$ip" --port="$port" --include-dashboard=false "${options[@]}" &
 until ray status --address "$ip:$port" > /dev/null 2>&1; do sleep 2; kill -0 $!; done
