@@ -1,4 +1,4 @@
-"""Networks, optimizers and schedules of a plug-in: in the tables, in the run key by their source, replaced if edited."""
+"""Networks, optimizers and schedules of a plug-in: in the tables, in the run key by their source, replaced anew."""
 
 from __future__ import annotations
 
