@@ -72,6 +72,6 @@ def test_uv(tmp_path: Path) -> None:
     source, python = copy_to(tmp_path / "source"), str(tmp_path / "environment" / "bin" / "python")
     done(["uv", "venv", str(tmp_path / "environment")])
     done(["uv", "pip", "install", "--python", python, "--no-deps", str(source)], tmp_path)
-    done(["uv", "pip", "install", "--python", python, "click", "numpy"], tmp_path)
+    done(["uv", "pip", "install", "--python", python, "click", "numpy", "tabulate"], tmp_path)
     assert done([python, "-m", "bench", "--version"], tmp_path) == f"freeze-or-prune {__version__}\n"
     assert "random-freeze" in done([python, "-m", "bench", "list", "methods"], tmp_path)
