@@ -157,6 +157,8 @@ HEAVY = ("torch", "ray", "mlflow", "sklearn", "pandas", "matplotlib")
         "from bench.cli.cli import main; main(['--help'])",
         "from bench.cli.cli import main; main(['run', '--help'])",
         "from bench.cli.cli import main; main(['plot', '--help'])",
+        "from bench.cli.cli import main; main(['run', '--device', 'cpu', '--print-config'])",
+        "from bench.cli.cli import main; main(['completion', 'bash'])",
         "from bench.cli.cli import main; main(['speed', 'step', '--help'])",
         "from bench.cli.cli import main; main(['--version'])",
         "from bench.cli.cli import main; main(['list', 'methods'])",
