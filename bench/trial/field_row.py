@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import MISSING, dataclass, field, fields, replace
 from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
-from bench.messages import one_of, shortened
+from bench.messages import nearest, shortened
 
 T = TypeVar("T")
 # The clauses in which a caption states the protocol, in this order.
@@ -50,7 +50,7 @@ class FieldRow:
     def check(self, name: str, value: Any) -> None:
         """Raise ValueError if the value makes no sense."""
         if self.choices and value not in self.choices:
-            raise ValueError(f"{name} {value!r}: {one_of(self.choices)}")
+            raise ValueError(nearest(name, str(value), [*map(str, self.choices)]))
         if self.range and not self.range.test(value):
             raise ValueError(f"{name} {shortened(str(value), 100)}: must be {self.range.words.format(name)}")
 

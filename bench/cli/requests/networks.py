@@ -9,7 +9,7 @@ import click
 
 from bench import names
 from bench.cli.options import argument, option
-from bench.cli.requests.shared import DATA_ROOT, FILE
+from bench.cli.requests.shared import DATA_ROOT, FILE, PLUGINS
 from bench.cli.shell.values import CommaList, OneOf
 
 NARROWER = names.VALUE_DTYPES[1:]
@@ -29,6 +29,7 @@ class ExportRequest:
         type=OneOf(NARROWER),
     )
     data_root: Path | None = DATA_ROOT()
+    plugins: tuple[str, ...] = PLUGINS()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +38,7 @@ class VerifyRequest:
 
     file: Path = argument(type=click.Path(exists=True, dir_okay=False, path_type=Path))
     data_root: Path | None = DATA_ROOT()
+    plugins: tuple[str, ...] = PLUGINS()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,3 +54,4 @@ class NarrowRequest:
     )
     name: str | None = option("--name", "Take only the trials of this sweep.  [default: all]", group="what")
     data_root: Path | None = DATA_ROOT()
+    plugins: tuple[str, ...] = PLUGINS()

@@ -48,7 +48,8 @@ DATA_ROOT = partial(
 PLUGINS = partial(
     option,
     "--plugin",
-    "Add the METHODS table of this module or .py file; may be repeated.",
+    "Add the METHODS, MODELS, DATASETS, OPTIMIZERS and SCHEDULES of this module or .py file, whichever it has; may be"
+    " repeated.",
     group="what",
     type=click.Path(),
     default=(),
