@@ -208,7 +208,7 @@ def test_values_as_one_would_write_them() -> None:
         ("name = 2024-01-01", "line 1: name datetime.date(2024, 1, 1): must be text"),
         ("rates = [true]", "line 1: rates true: must be text, a number, or an array of these"),
         ("plugin = [1]", "line 1: plugin 1: must be text, or an array of it"),
-        ("precision = 'float23'", "line 1: unknown precision 'float23': must be one of float32, bfloat16, float64; did"),
+        ("precision = 'float23'", "line 1: unknown precision 'float23': must be one of float32, bfloat16, float64"),
         ("schedule = 'cosin'", "unknown schedule 'cosin': must be one of cosine, step, constant; did you mean cosine?"),
         ("epochs = {a = 1}", "line 1: epochs {'a': 1}: must be a whole number"),
         ("epochs 3", "no TOML: Expected '=' after a key in a key/value pair (at line 1"),
