@@ -158,6 +158,8 @@ HEAVY = ("torch", "ray", "mlflow", "sklearn", "pandas", "matplotlib")
         "from bench.cli.cli import main; main(['--help'])",
         "from bench.cli.cli import main; main(['run', '--help'])",
         "from bench.cli.cli import main; main(['plot', '--help'])",
+        "from bench.cli.cli import main; main(['run', '--device', 'cpu', '--print-config'])",
+        "from bench.cli.cli import main; main(['completion', 'bash'])",
         "from bench.cli.cli import main; main(['speed', 'step', '--help'])",
         "from bench.cli.cli import main; main(['--version'])",
         "from bench.cli.cli import main; main(['list', 'methods'])",
@@ -190,7 +192,7 @@ def test_the_grid_is_told_before_anything_heavy_is_imported(tmp_path: Path) -> N
 
 
 def test_the_driver_of_a_sweep_needs_no_torch() -> None:
-    code = "import bench.cli.run, bench.storage.mlflow_store, bench.execution.schedule, bench.cli.progress"
+    code = "import bench.cli.run, bench.storage.mlflow_store, bench.execution.schedule, bench.execution.progress"
     assert loaded(code, ("torch", "sklearn", "torchvision"), Path.cwd()) == "[]"
 
 

@@ -13,7 +13,7 @@ from bench import names
 from bench.cli.arguments import on_device, read_sweep
 from bench.cli.config.command_text import command_text
 from bench.cli.config.config_text import print_config
-from bench.cli.execution_arguments import read_execution, starting_ray
+from bench.cli.execution_arguments import read_execution
 from bench.cli.next_steps import say_after_run
 from bench.cli.requests.sweep import RunRequest
 from bench.execution.execution import Execution
@@ -45,7 +45,7 @@ def run_sweep(request: RunRequest) -> int:
     if request.dry_run:
         return _dry_run(missing, plan)
     with usage_errors(DestinationError):
-        results = train_missing(plan, missing, ended, partial(display, waiting=_waiting(plan.execution)))
+        results = train_missing(plan, missing, ended, partial(display, execution=plan.execution))
     _warn(plan.sweep, results)
     bad = {s: f"{names.DIVERGED}: {ended[s.run_key]}" for s in plan.trials if ended.get(s.run_key)}
     bad |= {s: f"{r.outcome}: {r.reason}" for s, r in results.items() if r.outcome != names.DONE}
@@ -86,18 +86,13 @@ def _dry_run(missing: Sequence[TrialSpec], plan: Plan) -> int:
 
 
 def display(
-    missing: Sequence[TrialSpec], name_of: Callable[[Method], str], waiting: str = ""
+    missing: Sequence[TrialSpec], name_of: Callable[[Method], str], execution: Execution | None = None
 ) -> AbstractContextManager[Listener]:
-    """What shows the progress of a sweep; `waiting` is said before its first trial starts."""
-    from bench.cli.progress.trials import Progress
+    """What shows the progress of a sweep."""
+    from bench.execution.progress.screen import awaited
+    from bench.execution.progress.trials import Progress
 
-    return Progress(missing, name_of, waiting)
-
-
-def _waiting(execution: Execution) -> str:
-    if execution.executor == "local":
-        return "importing torch, reading the data…"
-    return starting_ray(execution.address)
+    return Progress(missing, name_of, awaited(execution.executor, execution.address) if execution else "")
 
 
 def _warn(sweep: Sweep, results: Mapping[TrialSpec, TrialResult]) -> None:
