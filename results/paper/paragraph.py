@@ -40,10 +40,10 @@ def paragraph(analyses: Sequence[Analysis], cite: Cite) -> str:
 
 def _question(cells: Sequence[Cell], cite: Cite) -> Sentences:
     held = {
-        "freeze": f"kept at their initial values ({cite('freezing', sources.BACKGROUNDS['freeze'])})",
-        "prune": "set to zero (pruning)",
+        "freeze": lambda: f"kept at their initial values ({cite('freezing', sources.BACKGROUNDS['freeze'])})",
+        "prune": lambda: "set to zero (pruning)",
     }
-    used = [words for background, words in held.items() if any(cell.background == background for cell in cells)]
+    used = [words() for background, words in held.items() if any(cell.background == background for cell in cells)]
     if used:
         yield (
             "At a rate $q$, the fraction $1-q$ of the weights of all convolutional and linear layers is trained; the "
@@ -105,12 +105,12 @@ def _paired() -> Sentences:
 
 
 def _statistics(analyses: Sequence[Analysis], cite: Cite) -> Sentences:
-    tested = [analysis for analysis in analyses if any(c.n > 1 for c in analysis.primary.comparisons)]
+    tested = [analysis for analysis in analyses if any(c.n > 1 for c in analysis.shown_primary)]
     if not tested:
         yield "No difference of freezing and pruning was tested: no pair has two seeds in common."
         return
     view = tested[0].view
-    pairs = sorted({c.n for analysis in tested for c in analysis.primary.comparisons if c.n > 1})
+    pairs = sorted({c.n for analysis in tested for c in analysis.shown_primary if c.n > 1})
     families = sorted({len(analysis.primary.comparisons) for analysis in tested})
     number = str(pairs[0]) if len(pairs) == 1 else f"{pairs[0]} to {pairs[-1]}"
     per = " of each data set, network and protocol" if len(analyses) > 1 else ""
