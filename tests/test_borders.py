@@ -27,6 +27,7 @@ LOWEST = (
     "disk",
     "paging",
     "tags",
+    "references",
 )  # of the root; they import nothing of ours
 # The same of `bench.results`, which imports SHARED alone.
 RESULTS = ("frame", "statistics", "tables", "parts", "terminal", "paper", "plots", "page")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench import datasets, names
+from bench.execution.events import sigterm_interrupts
 from bench.execution.execution import Execution
 from bench.execution.listeners import Collected, tell
 from bench.methods import Method
@@ -120,7 +121,7 @@ def _train(
     plan: Plan, missing: Sequence[TrialSpec], recorder: Listener, display: Display
 ) -> dict[TrialSpec, TrialResult]:
     collected = Collected()
-    with display(missing, plan.sweep.name_of) as shown:
+    with sigterm_interrupts(), display(missing, plan.sweep.name_of) as shown:
         _execute(plan, missing, tell(recorder, collected, shown))
     return collected.results
 
