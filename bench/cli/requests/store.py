@@ -56,14 +56,6 @@ class Filters:
 class Compared(Filters):
     """A comparison of methods with a reference."""
 
-    format: Format = option(
-        "--format",
-        "Print in this format.",
-        group="output",
-        type=OneOf(get_args(Format)),
-        default="github",
-        before="name",
-    )
     reference: str = REFERENCE(before="name")
     alpha: float = option("--alpha", "Test at this level.", group="statistics", type=float, default=0.05, before="name")
     metric: str = option(
@@ -80,6 +72,27 @@ class Compared(Filters):
 class TableRequest(Compared):
     """The paper-style table."""
 
+    format: Format | None = option(
+        "--format",
+        "Print in this format.  [default: github; on a terminal, the answer and tables that fit it]",
+        group="output",
+        type=OneOf(get_args(Format)),
+        before="name",
+    )
+    full: bool = option(
+        "--full",
+        "Show everything: details on a terminal, and in every format sanity controls and published results.",
+        group="output",
+        default=False,
+        is_flag=True,
+        before="name",
+    )
+    part: str | None = option(
+        "--part",
+        "Print only this table: accuracy, pairs, difference, storage, compute or another; a wrong name lists all.",
+        group="output",
+        before="name",
+    )
     test: Test = TEST()
     margin: float | None = option(
         "--margin",
@@ -109,10 +122,15 @@ class TableRequest(Compared):
 
 @dataclass(frozen=True, kw_only=True)
 class ReportRequest:
-    """The whole store as one page."""
+    """The whole store as one page, or what a paper says of its methods."""
 
-    output: Path = option(
-        "--output", "Write this page, .html or .md.", group="output", short="-o", required=True, type=FILE
+    output: Path | None = option("--output", "Write this page, .html or .md.", group="output", short="-o", type=FILE)
+    cite: bool = option(
+        "--cite",
+        "Print a paragraph on the methods, as LaTeX, and the BibTeX of all it cites, instead of writing a page.",
+        group="output",
+        default=False,
+        is_flag=True,
     )
     reference: str = REFERENCE()
     test: Test = TEST()
@@ -123,6 +141,14 @@ class ReportRequest:
 class PowerRequest(Compared):
     """How many seeds a difference needs."""
 
+    format: Format = option(
+        "--format",
+        "Print in this format.",
+        group="output",
+        type=OneOf(get_args(Format)),
+        default="github",
+        before="name",
+    )
     difference: float | None = option(
         "--difference",
         "Find a difference of this size: percentage points of an accuracy, else the metric's own unit."
