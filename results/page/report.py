@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -17,6 +16,7 @@ from bench.results.statistics.analysis import Analysis, View, analyses
 from bench.results.statistics.shown_cells import crowded
 from bench.results.tables import formats, freeze_vs_prune, section_page
 from bench.results.tables.formats import Block, Bullets, Code, Heading, Paragraph, Picture
+from bench.results.tables.html_page.page import page
 from bench.results.tables.protocol import protocol
 
 PLOTS = {
@@ -95,11 +95,9 @@ def _picture(frame: pd.DataFrame, name: str, view: View, histories: Histories, s
         figure = plot(frame, name, replace(view, metric=METRICS[name][0], published=False), histories)
     except NothingToShowError:
         return None
-    from bench.results.plots.plot_page import written
+    from bench.results.plots.plot_page import svg
 
-    stream = io.BytesIO()
-    written(figure, stream)
-    return Picture(PLOTS[name], f"{stem}-{name}.svg", stream.getvalue())
+    return Picture(PLOTS[name], f"{stem}-{name}.svg", svg(figure))
 
 
 def _again(commands: Sequence[Command]) -> list[Block]:
@@ -108,4 +106,4 @@ def _again(commands: Sequence[Command]) -> list[Block]:
     return [Paragraph(introduction), Code(lines)] if lines else [Paragraph("The store names no command.")]
 
 
-FORMATS = {".html": formats.page, ".md": formats.github}
+FORMATS = {".html": page, ".md": formats.github}

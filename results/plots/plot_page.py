@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import matplotlib
 from matplotlib.artist import Artist
@@ -23,6 +24,7 @@ from bench.results.plots.plots import PAGE
 # Without the date that each format would write, the same data give the same bytes.
 METADATA: dict[str, dict[str, None]] = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
 DPI = 200
+DARK = "@media screen and (prefers-color-scheme: dark) { svg { filter: invert(0.93) hue-rotate(180deg) } }"
 Entry = tuple[Artist | tuple[Artist, ...], str]  # of the legend: what is drawn (a tuple: side by side), and its name
 GAP = 0.08  # inches between panels, legend, notes and the edges
 LETTERS = {"title": 84, "note": 118, "entry": 80}  # on a line that is PAGE wide
@@ -95,10 +97,12 @@ def _legend(figure: Figure, entries: Sequence[Entry]) -> Legend:
     return legend
 
 
-def written(figure: Figure, stream: BinaryIO) -> None:
-    """Write the figure to a stream as SVG."""
+def svg(figure: Figure) -> bytes:
+    """The figure as SVG, which is light on dark if whoever looks at it likes that."""
+    stream = io.BytesIO()
     with matplotlib.rc_context(RC):
         figure.savefig(stream, format="svg", metadata=METADATA[".svg"])
+    return stream.getvalue().replace(b"</style>", f"{DARK}</style>".encode(), 1)
 
 
 def write(figure: Figure, file: Path) -> None:
@@ -106,8 +110,11 @@ def write(figure: Figure, file: Path) -> None:
     unfinished = file.with_name(f".{file.name}.{os.getpid()}.part")
     suffix = file.suffix.lower()
     try:
-        with matplotlib.rc_context(RC):
-            figure.savefig(unfinished, format=suffix[1:], metadata=METADATA[suffix], dpi=DPI)
+        if suffix == ".svg":
+            unfinished.write_bytes(svg(figure))
+        else:
+            with matplotlib.rc_context(RC):
+                figure.savefig(unfinished, format=suffix[1:], metadata=METADATA[suffix], dpi=DPI)
         unfinished.replace(file)
     except OSError as error:
         raise ValueError(f"output {file}: cannot be written: {error.strerror}") from error

@@ -1,7 +1,7 @@
 """The tables, in words and numbers.
 
 tables             `render`: from the tidy frame to the table, in five formats
-formats            text blocks as GitHub Markdown, LaTeX and HTML
+formats            text blocks as GitHub Markdown and LaTeX
 section_page       one section: its blocks in reading order
 accuracy_tables    method × rate, and percent of dense
 freeze_vs_prune    every frozen method against the pruned one that chooses the same weights
@@ -18,5 +18,6 @@ tuned              the hyper-parameters that were chosen, and how
 published          published figures beside the store's
 rank_table         the section of the ranks
 power_table        the table of `bench power`
+html_page          text blocks as one HTML page
 export             cells and comparisons at full precision, as CSV and JSON
 """

@@ -22,6 +22,7 @@ from bench.results.tables import captions, formats
 from bench.results.tables.columns import PRIMARY, SECONDARY
 from bench.results.tables.export import finite
 from bench.results.tables.formats import Block, Grid, Heading, Paragraph
+from bench.results.tables.html_page.page import page
 
 PRUNED = "the pruned method that chooses the same weights"
 
@@ -231,6 +232,6 @@ FORMATS: dict[str, Callable[[Sequence[Analysis], Aim], str]] = {
     "github": lambda analyses, aim: formats.github(report(analyses, aim)),
     "latex": lambda analyses, aim: formats.latex(report(analyses, aim)),
     "csv": _csv,
-    "html": lambda analyses, aim: formats.page(report(analyses, aim)),
+    "html": lambda analyses, aim: page(report(analyses, aim)),
     "json": _json,
 }
