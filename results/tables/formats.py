@@ -43,12 +43,12 @@ Entry = str | Bold
 
 @dataclass(frozen=True)
 class Grid:
-    """A table. `notes`: what its reader may have to look up, and has after it, folded if the page can fold."""
+    """A table. `title`: what it is, in a line, if the caption says more: a page that can fold folds the caption."""
 
     caption: str
     headers: Sequence[str]
     rows: Sequence[Sequence[Entry]]
-    notes: Sequence[str] = ()
+    title: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,11 @@ class Code:
 class Picture:
     """A figure: `data` is its SVG, which an HTML page holds itself; `file` is its name beside a Markdown page.
 
-    `narrow`: the same as wide as a phone, if there is one.
+    `title`: what it is; `alt`: what is seen of it, for who does not see it; `narrow`: the same as wide as a phone, if
+    there is one.
     """
 
+    title: str
     alt: str
     file: str
     data: bytes
@@ -110,13 +112,13 @@ def _github(block: Block) -> str:
             return escape(text)
         case Bullets(items):
             return "\n".join(f"- {escape(item)}" for item in items)
-        case Grid(caption, headers, rows, notes):
+        case Grid(caption, headers, rows):
             drawn = _table(headers, rows, "github", escape, "**{}**")
-            return "\n\n".join([escape(caption), drawn, *map(escape, notes)])
+            return f"{escape(caption)}\n\n{drawn}"
         case Code(lines):
             return "\n".join(["```sh", *lines, "```"])
-        case Picture(alt, file):
-            return f"![{escape(alt)}]({quote(file)})"
+        case Picture(title, alt, file):
+            return f"![{escape(alt)}]({quote(file)})\n\n{escape(title)}"
         case Details(summary, inner):
             opened = f"<details><summary>{html.escape(summary)}</summary>"
             return "\n\n".join([opened, *map(_github, inner), "</details>"])
@@ -139,19 +141,18 @@ def _latex(block: Block) -> str:
         case Bullets(items):
             lines = "\n".join(f"  \\item {escape(item)}" for item in items)
             return f"\\begin{{itemize}}\n{lines}\n\\end{{itemize}}"
-        case Grid(caption, headers, rows, notes):
+        case Grid(caption, headers, rows):
             drawn = _table(headers, rows, "latex_raw", escape, "\\textbf{{{}}}")
             for rule in ("\\toprule", "\\midrule", "\\bottomrule"):
                 drawn = drawn.replace("\\hline", rule, 1)
             head = "\\begin{table}[htbp]\n\\centering\\footnotesize\\setlength{\\tabcolsep}{3pt}\n"
-            below = "".join(f"\\par {escape(note)}\n" for note in notes)
-            return f"{head}\\caption{{{escape(caption)}}}\n{drawn}\n{below}\\end{{table}}"
+            return f"{head}\\caption{{{escape(caption)}}}\n{drawn}\n\\end{{table}}"
         case Code(lines):
             return "\n".join(["\\begin{verbatim}", *lines, "\\end{verbatim}"])
         case Details(summary, inner):
             return "\n\n".join([f"\\paragraph{{{escape(summary)}}}", *map(_latex, inner)])
-        case Picture(alt, file):
-            return f"\\includegraphics[width=\\linewidth]{{{file}}}\n\n{escape(alt)}"
+        case Picture(title, _, file):
+            return f"\\includegraphics[width=\\linewidth]{{{file}}}\n\n{escape(title)}"
 
 
 def _table(headers: Sequence[str], rows: Sequence[Sequence[Entry]], style: str, escape: Escape, bold: str) -> str:

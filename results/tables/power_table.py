@@ -185,7 +185,8 @@ def _grid(analysis: Analysis, aim: Aim, table: str, comparisons: Sequence[Compar
     levels = {"plain": f"α = {aim.alpha:g}", "holm": f"α = {aim.alpha:g}/{m}"}
     rows = [_row(analysis, c, aim) for c in comparisons]
     texts = [[column.text(row) for column in columns] for row in rows]
-    return Grid(caption, [column.header.format(**levels) for column in columns], texts)
+    title = f"Seeds that a difference of {shown.number(aim.difference)}{unit} to {against} needs"
+    return Grid(caption, [column.header.format(**levels) for column in columns], texts, title)
 
 
 def _disconnected(comparisons: Sequence[Comparison]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -12,15 +12,16 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from bench.results.tables.formats import Block, Bold, Entry, Grid, Heading
 
 TITLE = "Freeze or prune?"
-DEEPEST = 3  # level of a heading in the contents
+DEEPEST, MANY = 3, 24  # level of a heading in the contents, which have no more than so many
 PAPER = 505.0  # points between the margins of an A4 page
-PRINTED, LETTER, PADDING = 9.0, 0.58, 0.9  # points of a printed letter; ems of its width and around an entry
+PRINTED, READABLE = 9.0, 6.5  # points of a printed letter: at most, and at least if it can be
+LETTER, PADDING = 0.58, 0.9  # ems of its width, and around an entry
 
 
 def page(blocks: Sequence[Block]) -> str:
     """A page of its own: no script, and nothing that it would have to fetch."""
     lead, rest = _lead(blocks)
-    headings = [block for block in rest if isinstance(block, Heading) and block.level <= DEEPEST]
+    headings = _contents([block for block in rest if isinstance(block, Heading)])
     title = next((block.text for block in blocks if isinstance(block, Heading)), TITLE)
     return (
         _environment()
@@ -34,6 +35,12 @@ def _lead(blocks: Sequence[Block]) -> tuple[Sequence[Block], Sequence[Block]]:
     starts = [index for index, block in enumerate(blocks) if isinstance(block, Heading)]
     first = starts[1] if len(starts) > 1 else len(blocks)
     return blocks[:first], blocks[first:]
+
+
+def _contents(headings: Sequence[Heading]) -> list[Heading]:
+    """Down to level DEEPEST, or one less if these are many."""
+    deepest = DEEPEST if sum(heading.level <= DEEPEST for heading in headings) <= MANY else DEEPEST - 1
+    return [heading for heading in headings if heading.level <= deepest]
 
 
 def _anchors(headings: Iterable[Heading]) -> dict[int, str]:
@@ -56,26 +63,45 @@ def _environment() -> Environment:
         "printed": printed_points,
         "data": lambda svg: f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}",
         "anchor": id,
+        "unbroken": unbroken,
     }
     environment.globals["style"] = (here / "style.css").read_text(encoding="utf-8")
     return environment
 
 
 def printed_points(grid: Grid) -> float:
-    """The size of letters at which the longest words of the columns stand side by side on a page.
+    """The size of letters in print: the largest up to PRINTED at which every entry stands on one line.
 
-    >>> printed_points(Grid("", ["rate"], [["0.9"]])), printed_points(Grid("", ["+10.25"] * 30, []))
-    (9.0, 3.8)
+    If that would be under READABLE, entries are broken between words; only if their longest words do not stand side
+    by side on a page even then, it is smaller still: no column is cut.
+
+    >>> printed_points(Grid("", ["rate"], [["0.9"]])), printed_points(Grid("", ["a b"] * 40, []))
+    (9.0, 6.5)
+    >>> printed_points(Grid("", ["+10.25 [+9.12, +13.54]"] * 30, []))
+    3.8
     """
-    ems = sum(LETTER * max(map(len, words)) + PADDING for words in _words(grid))
-    return min(PRINTED, int(10 * PAPER / ems) / 10)
+    whole, broken = (_points(_longest(grid, apart)) for apart in (False, True))
+    return min(PRINTED, broken, max(whole, READABLE))
 
 
-def _words(grid: Grid) -> Iterator[list[str]]:
-    """The words of each column."""
-    for index, header in enumerate(grid.headers):
-        entries = (row[index] for row in grid.rows)
-        yield [word for text in (header, *map(_text, entries)) for word in text.split()] or [""]
+def _points(letters: Sequence[int]) -> float:
+    """The size at which columns of so many letters fill a page."""
+    return int(10 * PAPER / sum(LETTER * number + PADDING for number in letters)) / 10
+
+
+def _longest(grid: Grid, apart: bool) -> list[int]:
+    """The letters of the longest entry of each column; of its longest word, if words may stand `apart`."""
+    columns = [[header, *(_text(row[index]) for row in grid.rows)] for index, header in enumerate(grid.headers)]
+    return [max(len(word) for text in texts for word in (_words(text) if apart else [text])) for texts in columns]
+
+
+def _words(text: str) -> list[str]:
+    return unbroken(text).split(" ") or [""]
+
+
+def unbroken(text: str) -> str:
+    """A text that no line ends in after a "<"."""
+    return text.replace("< ", "<\u00a0")
 
 
 def _text(entry: Entry) -> str:
