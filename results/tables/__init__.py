@@ -20,5 +20,6 @@ published          published figures beside the store's
 rank_table         the section of the ranks
 power_table        the table of `bench power`
 html_page          text blocks as one HTML page
-export             cells and comparisons at full precision, as CSV and JSON
+export             at full precision: cells as CSV; cells, comparisons and words as JSON
+schema             the JSON Schema of that JSON, a file a version
 """
