@@ -8,6 +8,7 @@ import sys
 import sysconfig
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -39,6 +40,7 @@ class Job:
 
     packs: Sequence[bytes]
     functions: bytes  # (train_epochs, load)
+    from_outside: bool  # whether a trial's method is code from outside
 
 
 @dataclass(frozen=True)
@@ -65,8 +67,7 @@ class Worker:
     def open(self, index: int) -> TrainingEvents:
         """Start training the pack at `index` from its first epoch."""
         self._index, self._training = -1, None
-        load_methods()
-        with kept([]):  # unpickling imports the modules of installed plug-ins
+        with self._guarded():
             self._forget()
             self._pack = pickle.loads(self.job.packs[index])
             train_epochs, load = pickle.loads(self.job.functions)
@@ -78,6 +79,15 @@ class Worker:
         training: TrainingEvents = train_epochs(self._pack, self._data, self._pack[0].device)
         self._index, self._training = index, training
         return training
+
+    def _guarded(self) -> AbstractContextManager[None]:
+        """What keeps the process as it is: loading data may run code from outside, and so may unpickling, which
+        imports the modules of installed plug-ins. Between packs of our own methods there is nothing to keep.
+        """
+        if self._data is not None and not self.job.from_outside:
+            return nullcontext()
+        load_methods()
+        return kept([])
 
     def _forget(self) -> None:
         """Let go of the last pack: a mode of torch that its plug-in never left ends now, not amid a training."""
