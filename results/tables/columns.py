@@ -156,11 +156,6 @@ def grid(title: str, caption: str, table: str, analysis: Analysis, comparisons: 
     return Grid(caption, [column.header for column in columns], rows, title)
 
 
-def value_names() -> list[str]:
-    """The names of all values of a comparison."""
-    return [name for column in COLUMNS for name in column.values]
-
-
 def values(analysis: Analysis, c: Comparison) -> dict[str, Any]:
     """All values of a comparison, at full precision."""
     return {name: value(analysis, c) for column in COLUMNS for name, value in column.values.items()}
