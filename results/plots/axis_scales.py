@@ -18,7 +18,7 @@ RATE_NOTE = "Rates: on a logarithmic scale of the share that is trained."
 ERROR_NOTE = "Accuracies: on a logarithmic scale of the error."
 TOP = 90.0  # per cent; means crowd at the top if most are at least that
 LEAST_ERROR = 1e-3  # per cent, beyond which the error scale goes on with 100 %
-STEPS = ((1, 2, 5), (1, 5), (1,))  # of a decade, that ticks stand at: many, fewer, fewest
+STEPS = ((1, 1.5, 2, 3, 5, 7), (1, 2, 5), (1, 5), (1,))  # of a decade, that ticks stand at: most, …, fewest
 TICKS = 7  # at most, on an error scale of a tall panel
 LINEAR = 1.0  # points around 0 drawn to scale; beyond, logarithmically
 PROPORTIONAL, MOST = 5.0, 130.0  # points: up to that all is drawn to scale; no mean is beyond 100
@@ -157,8 +157,10 @@ def signed(value: float, _: Any = None) -> str:
 
 
 def error_ticks(least: float, largest: float, ticks: int) -> list[float]:
-    """Errors between the two, falling: of 1, 2 and 5 in a decade, or fewer of them if that were too many.
+    """Errors between the two, falling: as many of a decade as do not make more ticks than that.
 
+    >>> error_ticks(0.5, 2.1, 7)
+    [2.0, 1.5, 1.0, 0.7, 0.5]
     >>> error_ticks(0.08, 2.1, 7), error_ticks(0.08, 90, 7), error_ticks(0.08, 90, 4)
     ([2.0, 1.0, 0.5, 0.2, 0.1], [50.0, 10.0, 5.0, 1.0, 0.5, 0.1], [10.0, 1.0, 0.1])
     """
@@ -166,7 +168,7 @@ def error_ticks(least: float, largest: float, ticks: int) -> list[float]:
     return next((errors for errors in every if len(errors) <= ticks), every[-1])
 
 
-def _errors(least: float, largest: float, steps: Iterable[int]) -> list[float]:
+def _errors(least: float, largest: float, steps: Iterable[float]) -> list[float]:
     decades = range(math.floor(math.log10(least)), math.ceil(math.log10(largest)) + 1)
     errors = (float(f"{step}e{decade}") for decade in decades for step in steps)
     return sorted((error for error in errors if least <= error <= largest), reverse=True)

@@ -55,7 +55,8 @@ def draw(excerpts: Sequence[Excerpt], styles: Mapping[str, Style], histories: Hi
     shown = excerpts[0].view.shown_metric
     log = not shown.is_accuracy
     curves = [_curves(excerpt, histories, log) for excerpt in drawn]
-    columns = across(2 if max(len(excerpt.rates) for excerpt in drawn) == 4 else COLUMNS)
+    rates = max(len(excerpt.rates) for excerpt in drawn)
+    columns = max(across(2 if rates == 4 else COLUMNS), 2 if rates > COLUMNS else 1)
     sizes = [(excerpt.section.title, max(1, len(excerpt.rates))) for excerpt in drawn]
     cut = False
     figure, blocks = page(sizes, columns=columns, height=HEIGHT)
