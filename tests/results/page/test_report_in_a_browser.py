@@ -27,7 +27,7 @@ const edge = document.querySelector("main").getBoundingClientRect().right + 1
 return [...document.querySelectorAll("table")].map(t => t.getBoundingClientRect().right - edge).filter(x => x > 0)
 """
 FOLDED = """
-return [...document.querySelectorAll("details > :not(summary)")].filter(e => !e.getBoundingClientRect().height).length
+return [...document.querySelectorAll("details > :not(summary)")].filter(e => !e.checkVisibility()).length
 """
 CONTRASTS = """
 const parts = text => text.match(/[\\d.]+/g).map(Number)
