@@ -28,7 +28,8 @@ LOWEST = (
     "paging",
     "tags",
 )  # of the root; they import nothing of ours
-RESULTS = ("frame", "statistics", "tables", "plots", "page")  # the same of `bench.results`, which imports SHARED alone
+# The same of `bench.results`, which imports SHARED alone.
+RESULTS = ("frame", "statistics", "tables", "parts", "terminal", "paper", "plots", "page")
 SHARED = {"bench.trial.protocol", *(f"bench.{name}" for name in LOWEST)}
 ONLY = {  # package -> the modules that may import it
     "ray": {f"bench.execution.{name}" for name in ("ray_process", "schedule", "stopping", "asha")},

@@ -54,11 +54,13 @@ def _family(analysis: Analysis, comparisons: Sequence[Comparison], family: str) 
 def _grid(
     analysis: Analysis, shown: Sequence[Comparison], caption: str, header: str, name: Callable[[Comparison], str]
 ) -> Grid:
+    several = len({c.n for c in shown}) > 1
+    number = [] if several else [f" n = {shown[0].n}."]
     rows = [
         [
             name(c),
             rate_text(c.rate),
-            str(c.n),
+            *([str(c.n)] if several else []),
             difference(analysis, c) if c.n else NONE,
             p_value(c.p_holm),
             p_value(c.p_equivalence_holm),
@@ -66,7 +68,8 @@ def _grid(
         ]
         for c in shown
     ]
-    return Grid(caption, [header, "rate", "n", "difference", "Holm p", "TOST", ""], rows)
+    headers = [header, "rate", *(["n"] if several else []), "difference", "Holm p", "TOST", ""]
+    return Grid("".join([caption, *number]), headers, rows)
 
 
 # Part -> its blocks in a paper, if they are others than on the page.

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 Histories = Callable[[Sequence[str], str], pd.DataFrame]
 SUFFIXES = (".png", ".svg", ".pdf")
-PAGE, COLUMN = 7.2, 3.5  # inches of a figure as wide as a page, and as a column of two or a phone
+WIDTHS = {"page": 7.2, "column": 3.5}  # inches of a figure; a column is also what a phone shows
+PAGE, COLUMN = WIDTHS.values()
 # Plot -> the metrics it can show, its default first.
 METRICS: dict[str, tuple[str, ...]] = {
     "gradients": (names.GRAD_NORM_LIVE, *(name for name in metrics.per_epoch() if name != names.GRAD_NORM_LIVE)),

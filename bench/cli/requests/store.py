@@ -16,6 +16,7 @@ from bench.cli.requests.shared import FILE, PLUGINS
 Format = Literal["github", "latex", "csv", "html", "json"]
 Test = Literal["t", "wilcoxon", "permutation"]
 PlotKind = Literal["difference", "accuracy", "gradients", "storage", "ranks"]
+PlotWidth = Literal["page", "column"]
 Listing = Literal["methods", "models", "datasets", "presets", "trials", "candidates"]
 ListFormat = Literal["plain", "github", "csv"]
 
@@ -43,7 +44,6 @@ class Filters:
 class Compared(Filters):
     """A comparison of methods with a reference."""
 
-    format: Format = option("--format", type=click.Choice(get_args(Format)), default="github", before="name")
     reference: str = REFERENCE(before="name")
     alpha: float = option("--alpha", "Level of the tests.", type=float, default=0.05, before="name")
     metric: str = option("--metric", "Metric in the cells.", default="test_accuracy", before="name")
@@ -53,6 +53,25 @@ class Compared(Filters):
 class TableRequest(Compared):
     """The paper-style table."""
 
+    format: Format | None = option(
+        "--format",
+        "Form of the tables.  [default: github; on a terminal, the answer and tables that fit it]",
+        type=click.Choice(get_args(Format)),
+        before="reference",
+    )
+    full: bool = option(
+        "--full",
+        "Everything: on a terminal also the details; in every format also sanity controls and published figures.",
+        default=False,
+        is_flag=True,
+        before="reference",
+    )
+    part: str | None = option(
+        "--part",
+        "Only this table, for a paper with --format latex: accuracy, pairs, difference, storage, compute, …; a wrong "
+        "name lists all.",
+        before="reference",
+    )
     test: Test = TEST()
     margin: float | None = option(
         "--margin",
@@ -77,10 +96,14 @@ class TableRequest(Compared):
 
 @dataclass(frozen=True, kw_only=True)
 class ReportRequest:
-    """The whole store as one page."""
+    """The whole store as one page, or what a paper says of its methods."""
 
-    output: Path = option(
-        "--output", "The page, .html or .md.", short="-o", required=True, type=click.Path(path_type=Path)
+    output: Path | None = option("--output", "The page, .html or .md.", short="-o", type=click.Path(path_type=Path))
+    cite: bool = option(
+        "--cite",
+        "Print a paragraph on the methods, as LaTeX, and the BibTeX of all it cites, instead of writing a page.",
+        default=False,
+        is_flag=True,
     )
     reference: str = REFERENCE()
     test: Test = TEST()
@@ -91,6 +114,7 @@ class ReportRequest:
 class PowerRequest(Compared):
     """How many seeds a difference needs."""
 
+    format: Format = option("--format", type=click.Choice(get_args(Format)), default="github", before="reference")
     difference: float | None = option(
         "--difference",
         "Difference to be found: percentage points of an accuracy, else the metric's own unit."
@@ -113,6 +137,13 @@ class PlotRequest(Filters):
         "--metric",
         "Metric over the rates, the epochs or the stored bytes."
         "  [default: test_accuracy; grad_norm_live for gradients]",
+        before="name",
+    )
+    width: PlotWidth = option(
+        "--width",
+        "As wide as a page (7.2 inches) or as a column of two (3.5), with letters of the same size.",
+        type=click.Choice(get_args(PlotWidth)),
+        default="page",
         before="name",
     )
 
