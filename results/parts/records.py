@@ -17,7 +17,6 @@ from bench.results.tables import columns
 from bench.results.tables.export import CELL, finite
 from bench.results.tables.formats import Bold, Bullets, Grid
 
-
 SCHEMA = "freeze-or-prune/part/1"
 
 

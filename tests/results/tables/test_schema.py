@@ -8,12 +8,14 @@ from typing import Any
 
 import jsonschema
 import pytest
-from rendered import render
+from rendered import render, view
 from trial_frames import METHODS, frame, small, trial
 
+from bench.results.parts import part_page
 from bench.results.tables import export
 
-SCHEMA = json.loads((Path(export.__file__).parent / "schema" / "table-1.json").read_text(encoding="utf-8"))
+FOLDER = Path(export.__file__).parent / "schema"
+SCHEMA, PART = (json.loads((FOLDER / name).read_text(encoding="utf-8")) for name in ("table-1.json", "part-1.json"))
 CONTROL = {**METHODS["snip"], "control": "shuffle"}
 TUNING = {"search": {"lr": [0.01, 1.0]}, "budget": 3, "seeds": [1000], "grace": 30, "factor": 3}
 
@@ -25,7 +27,10 @@ def controls() -> list[dict[str, Any]]:
 STORES: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
     "small": (small(), {}),
     "controls": (controls(), {"controls": True}),
-    "ranks": (small(), {"ranks": True}),
+    "ranks": (
+        [trial(m, q, s, 0.9 + s / 100) for m in ("freeze", "snip", "grasp") for q in ("0.9", "0.99") for s in range(3)],
+        {"ranks": True},
+    ),
     "tuned": ([{**row} for row in (trial("snip", "0.9", s, 0.9, tuning=TUNING) for s in range(2))], {}),
     "one seed": ([trial("snip", "0.9", 0, 0.9), trial("freeze", "0.9", 0, 0.91)], {"margin": None}),
     "near chance": ([trial(m, "0.9", s, 0.1 if s else 0.9) for m in ("snip", "freeze") for s in range(4)], {}),
@@ -51,6 +56,13 @@ def test_what_is_printed_is_what_the_schema_says(name: str) -> None:
     validator = jsonschema.Draft202012Validator(closed(SCHEMA))
     assert [f"{error.json_path}: {error.message}" for error in validator.iter_errors(printed)] == []
     assert printed["schema"] == SCHEMA["properties"]["schema"]["const"] == export.SCHEMA
+
+
+@pytest.mark.parametrize("name", ["accuracy", "difference", "reference", "storage", "collapse", "warnings"])
+def test_a_part_alone_has_a_schema_too(name: str) -> None:
+    made = part_page.render(frame(small()), view(), name, format="json")
+    errors = jsonschema.Draft202012Validator(closed(PART)).iter_errors(json.loads(made, parse_constant=pytest.fail))
+    assert [f"{error.json_path}: {error.message}" for error in errors] == []
 
 
 def test_the_schema_is_one_and_refuses_what_is_none() -> None:
