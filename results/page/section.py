@@ -45,7 +45,7 @@ def _training(analysis: Analysis, varying: Collection[str]) -> Iterator[Block]:
 
 def _questions(analysis: Analysis) -> Iterator[tuple[str, list[Block]]]:
     """Heading and blocks of each question that the section has an answer to."""
-    yield "Freeze or prune", _folding(list(freeze_vs_prune.blocks(analysis)), "What these tests can show")
+    yield "Freeze or prune", _freeze_or_prune(analysis)
     yield "Accuracy" if analysis.view.shown_metric.is_accuracy else "Figures", list(_figures(analysis))
     reference = f"Every method against {analysis.reference}" if analysis.reference else "Against the reference"
     yield reference, _reference(analysis)
@@ -55,6 +55,13 @@ def _questions(analysis: Analysis) -> Iterator[tuple[str, list[Block]]]:
         "Storage and computation",
         [grid for grid in (costs.collapse(analysis), costs.stored(analysis), costs.computed(analysis)) if grid],
     )
+
+
+def _freeze_or_prune(analysis: Analysis) -> list[Block]:
+    """The tables of the pairs; before them, if the pairs are many, how many have which verdict."""
+    tables = _folding(list(freeze_vs_prune.blocks(analysis)), "What these tests can show")
+    many = len(analysis.primary.comparisons) > freeze_vs_prune.MANY
+    return [Bullets(freeze_vs_prune.answer(analysis)), *tables] if many and tables else tables
 
 
 def _figures(analysis: Analysis) -> Iterator[Block]:

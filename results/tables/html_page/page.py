@@ -78,7 +78,7 @@ def printed_points(grid: Grid) -> float:
     >>> printed_points(Grid("", ["rate"], [["0.9"]])), printed_points(Grid("", ["a b"] * 40, []))
     (9.0, 6.5)
     >>> printed_points(Grid("", ["+10.25 [+9.12, +13.54]"] * 30, []))
-    3.8
+    3.3
     """
     whole, broken = (_points(_longest(grid, apart)) for apart in (False, True))
     return min(PRINTED, broken, max(whole, READABLE))
