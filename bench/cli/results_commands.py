@@ -151,7 +151,7 @@ def write_plot(request: PlotRequest) -> int:
     """Draw the store's figures into the file of `--output`."""
     file = request.output
     with usage_errors():
-        from bench.results.plots.plots import METRICS, check_suffix, plot, unsuitable
+        from bench.results.plots.plots import METRICS, WIDTHS, check_suffix, plot, unsuitable
 
         check_suffix(file)
         check_output(f"output {file}", file)
@@ -163,7 +163,7 @@ def write_plot(request: PlotRequest) -> int:
         from bench.results.statistics.analysis import View
 
         view = View(metric=request.metric or METRICS[request.kind][0], **filters, classes=_classes(frame))
-        figure = plot(frame, request.kind, view, partial(histories, existing_store()))
+        figure = plot(frame, request.kind, view, partial(histories, existing_store()), width=WIDTHS[request.width])
         from bench.results.plots.plot_page import write
 
         write(figure, file)

@@ -17,6 +17,7 @@ from bench.cli.shell.values import CommaList, Name, OneOf, methods, metrics, rat
 Format = Literal["github", "latex", "csv", "html", "json"]
 Test = Literal["t", "wilcoxon", "permutation"]
 PlotKind = Literal["difference", "accuracy", "gradients", "storage", "ranks"]
+PlotWidth = Literal["page", "column"]
 Listing = Literal["methods", "models", "datasets", "presets", "trials", "candidates"]
 ListFormat = Literal["plain", "github", "csv"]
 
@@ -182,6 +183,13 @@ class PlotRequest(Filters):
         "  [default: test_accuracy; grad_norm_live for gradients]",
         group="what",
         type=Name(metrics),
+        before="name",
+    )
+    width: PlotWidth = option(
+        "--width",
+        "As wide as a page (7.2 inches) or as a column of two (3.5), with letters of the same size.",
+        type=click.Choice(get_args(PlotWidth)),
+        default="page",
         before="name",
     )
 
