@@ -52,7 +52,7 @@ class DatasetRow:
         return key_of({"arrays": content})
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)  # each is another one, whatever its value
 class ArraySource:
     """A data set of a plug-in: what is known of it follows once it is read."""
 

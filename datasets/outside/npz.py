@@ -31,9 +31,10 @@ def read(name: str, path: Path) -> Given:
     """The arrays in the file."""
     wanted = {*NAMES, *KERAS, "layout"}
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise DataError(f"data set {name}: {path} has one array: must be an .npz file of several")
+        file = np.load(path, allow_pickle=False)
+        if not isinstance(file, np.lib.npyio.NpzFile):
+            raise DataError(f"data set {name}: {path} has one array: must be an .npz file of several")
+        with file:
             return named(name, {key: file[key] if key in wanted else None for key in file.files})
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         if isinstance(error, DataError):

@@ -53,16 +53,27 @@ def _class(name: str, place: str) -> Any:
 
 def _switch(owner: Any) -> str:
     """The argument that chooses training or test images; "" if there is none."""
-    parameters = inspect.signature(owner).parameters if inspect.isclass(owner) else {}
+    parameters = _parameters(owner) if inspect.isclass(owner) else []
     return next((name for name in ("train", "split") if name in parameters and "root" in parameters), "")
+
+
+def _parameters(owner: Any) -> list[str]:
+    """What the class can be called with, also what it passes on to its base."""
+    names: dict[str, None] = {}
+    for c in owner.__mro__:
+        parameters = inspect.signature(c.__init__).parameters
+        names |= dict.fromkeys(name for name, p in parameters.items() if p.kind is not p.VAR_KEYWORD)
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+            break
+    return [name for name in names if name not in ("self", "args")]
 
 
 def _split(name: str, owner: Any, parsed: Parsed, root: Path, split: str) -> Any:
     switch = _switch(owner)
     if (taken := {"root", "download", switch} & parsed.settings.keys()) or "transform" in " ".join(parsed.settings):
         raise DataError(f"data set {name}: field {min(taken or {'transform'})}: must be left out, it is set here")
-    if lacking := parsed.settings.keys() - inspect.signature(owner).parameters.keys():
-        raise DataError(f"data set {name}: {nearest('field', min(lacking), list(inspect.signature(owner).parameters))}")
+    if lacking := parsed.settings.keys() - {*_parameters(owner)}:
+        raise DataError(f"data set {name}: {nearest('field', min(lacking), _parameters(owner))}")
     settings: Mapping[str, Any] = {**parsed.settings, switch: SPLITS[split][switch]}
     try:
         return owner(str(root), **settings)
@@ -74,7 +85,7 @@ def _split(name: str, owner: Any, parsed: Parsed, root: Path, split: str) -> Any
 
 
 def _downloads(owner: Any) -> bool:
-    return "download" in inspect.signature(owner).parameters
+    return "download" in _parameters(owner)
 
 
 def _whole(split: str, items: Any) -> dict[str, Any]:
