@@ -28,6 +28,7 @@ LOWEST = (
     "paging",
     "tags",
     "references",
+    "search_path",
 )  # of the root; they import nothing of ours
 # The same of `bench.results`, which imports SHARED alone.
 RESULTS = ("frame", "statistics", "tables", "parts", "terminal", "paper", "plots", "page")

@@ -49,7 +49,7 @@ def print_table(request: TableRequest) -> int:
             published=request.published or request.part == "published" or (request.full and is_primary),
             controls=request.controls or request.part == "controls" or request.full,
             classes=_classes(frame),
-            test_images={name: row.test for name, row in datasets.DATASETS.items()},
+            test_images={name: row.test for name, row in datasets.known_rows().items()},
         )
         write = _table_writer(request, frame, view)
     write()
@@ -101,7 +101,7 @@ def write_report(request: ReportRequest) -> int:
             controls=True,
             published=True,
             classes=_classes(frame),
-            test_images={name: row.test for name, row in datasets.DATASETS.items()},
+            test_images={name: row.test for name, row in datasets.known_rows().items()},
         )
         blocks = report(frame, view, partial(histories, uri), commands(uri), file.stem)
     if file.suffix.lower() == ".md":
@@ -183,7 +183,7 @@ def _classes(frame: pd.DataFrame) -> dict[str, int]:
     """Data set -> number of classes, of those we know and those in the store."""
     stored = frame.dropna(subset=names.CLASSES).groupby("dataset")[names.CLASSES].first()
     return {
-        **{name: row.classes for name, row in datasets.DATASETS.items()},
+        **{name: row.classes for name, row in datasets.known_rows().items()},
         **{str(name): int(classes) for name, classes in stored.items()},
     }
 
