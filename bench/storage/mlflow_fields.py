@@ -7,6 +7,7 @@ from typing import Any
 
 from bench import names
 from bench.canonical import canonical_json, group_key_of
+from bench.mlflow_metrics import CONSTANTS, stored_name
 from bench.storage.entry import Entry
 from bench.trial.result import TrialResult
 
@@ -17,8 +18,10 @@ def run_name(spec: Mapping[str, Any], method: str) -> str:
 
 
 def parameters(entry: Entry) -> dict[str, str]:
-    """The method's name and every field of the spec, a nested one as `method.criterion`."""
-    return {"method": entry.method, **dict(_flat("", entry.spec))}
+    """The method's name, every field of the spec, a nested one as `method.criterion`, and the network's constants."""
+    figures = entry.result.metrics
+    constants = {name: f"{figures[name]:.15g}" for name in CONSTANTS if name in figures}
+    return {**constants, "method": entry.method, **dict(_flat("", entry.spec))}
 
 
 def _flat(prefix: str, record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -50,5 +53,6 @@ def points(result: TrialResult) -> Iterator[tuple[str, float, int, int]]:
     last = max(len(result.epochs) - 1, 1)
     for epoch, figures in enumerate(result.epochs):
         moment = result.started + (result.ended - result.started) * epoch / last
-        yield from ((name, value, int(moment * 1000), epoch) for name, value in figures.items())
-    yield from ((name, value, int(result.ended * 1000), 0) for name, value in result.metrics.items())
+        yield from ((stored_name(name), value, int(moment * 1000), epoch) for name, value in figures.items())
+    final = {name: value for name, value in result.metrics.items() if name not in CONSTANTS}
+    yield from ((stored_name(name), value, int(result.ended * 1000), 0) for name, value in final.items())

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 # No usage reports, and no address on stdout for every run a server stores.
@@ -26,6 +27,7 @@ from mlflow.exceptions import MlflowException
 
 from bench import names
 from bench.messages import said_if_slow, shortened, store_error
+from bench.mlflow_metrics import stored_figures, stored_name
 from bench.paging import address, paged, without_collector
 from bench.storage import database
 from bench.storage.store_check import creating, exists
@@ -148,9 +150,10 @@ class Store:
         for start in range(first, len(metrics), BATCH):
             self._client.log_batch(run, metrics=metrics[start : start + BATCH])
 
-    def metrics(self, run: str) -> dict[str, float]:
-        """The last value of each metric of a run."""
-        return dict(self._client.get_run(run).data.metrics)
+    def figures(self, run: str) -> dict[str, Any]:
+        """The figures of a trial's run, of an epoch the last ones; see `stored_figures`."""
+        data = self._client.get_run(run).data
+        return stored_figures(data.metrics, data.params)
 
     def tags(self, run: str) -> dict[str, str]:
         """The tags of a run, those that were split as one."""
@@ -160,7 +163,7 @@ class Store:
     def measured(self, run: str, figures: Mapping[str, float]) -> None:
         """Add figures to a run that has ended."""
         now = int(time.time() * 1000)
-        self.log(run, {}, [(name, value, now, 0) for name, value in figures.items()])
+        self.log(run, {}, [(stored_name(name), value, now, 0) for name, value in figures.items()])
 
     def tag(self, run: str, name: str, value: str) -> None:
         """Set one tag."""
