@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -10,6 +11,9 @@ from bench.canonical import canonical_json, group_key_of
 from bench.mlflow_metrics import CONSTANTS, stored_name
 from bench.storage.entry import Entry
 from bench.trial.result import TrialResult
+
+SOURCE_NAME, SOURCE_TYPE, USER = "mlflow.source.name", "mlflow.source.type", "mlflow.user"  # MLflow's tags
+DIGEST_LENGTH = 32  # of a data set; a store takes 36 characters
 
 
 def run_name(spec: Mapping[str, Any], method: str) -> str:
@@ -46,6 +50,24 @@ def tags(entry: Entry) -> dict[str, str]:
     if entry.result.reason:
         values[names.REASON] = entry.result.reason
     return values
+
+
+def data_set(spec: Mapping[str, Any]) -> tuple[str, str]:
+    """The name of the trial's data set, and of its content hash what MLflow takes as a digest.
+
+    >>> data_set({"dataset": "digits", "data_hash": "10735b43ecf1019cc37203e34f52d8e53626"})
+    ('digits', '10735b43ecf1019cc37203e34f52d8e5')
+    """
+    return str(spec["dataset"]), str(spec.get("data_hash", ""))[:DIGEST_LENGTH]
+
+
+def origin() -> dict[str, str]:
+    """MLflow's own tags of who stored a run, and by which program."""
+    tags = {SOURCE_NAME: "freeze-or-prune", SOURCE_TYPE: "LOCAL"}
+    try:
+        return {**tags, USER: getpass.getuser()}
+    except (OSError, KeyError):  # a user without a name, as in a container
+        return tags
 
 
 def points(result: TrialResult) -> Iterator[tuple[str, float, int, int]]:

@@ -6,6 +6,7 @@ Of `bench` outside `results`, the only file that imports mlflow.
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import os
 import tempfile
@@ -22,7 +23,7 @@ os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 
 import mlflow
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, RunTag
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
 from bench import names
@@ -30,6 +31,7 @@ from bench.messages import said_if_slow, shortened, store_error
 from bench.mlflow_metrics import stored_figures, stored_name
 from bench.paging import address, paged, without_collector
 from bench.storage import database
+from bench.storage.mlflow_pages import DESCRIPTION, experiment_tags
 from bench.storage.store_check import creating, exists
 from bench.storage.store_uri import SERVERS, absolute, given, local_path
 from bench.tags import is_piece, split, whole
@@ -39,6 +41,7 @@ BATCH = 1000  # entities MLflow takes in one call, parameters and metrics togeth
 PARAMS = 100  # of these, parameters
 PAGE = 1000  # runs a search returns at once
 NAME_LENGTH = 250  # of a run
+DATA_CONTEXT = "mlflow.data.context"  # MLflow's tag of an input
 PARAM_LENGTH = 6000  # of a parameter's value
 # A server that starts again is asked three times; one that is silent, for less than two minutes in all.
 PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": str(database.SERVER_SECONDS)}
@@ -76,6 +79,16 @@ def failures(uri: str) -> set[tuple[str, str]]:
 
 def _tagged(uri: str, tag: str, status: str) -> list[tuple[str, str]]:
     return Store(uri).tagged(tag, status) if exists(uri) else []
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredSweep:
+    """A sweep of the store, as its pages show it."""
+
+    name: str
+    experiment: str
+    tags: Mapping[str, str]  # of the experiment
+    described: str | None  # the latest of its runs that says what came out
 
 
 @dataclass(frozen=True)
@@ -121,15 +134,33 @@ class Store:
             path = local_path(self.uri)
             # MLflow's own default depends on the working folder. A server knows where to put artefacts.
             location = (path.parent / "mlruns" / quote(name, safe="")).as_uri() if path else None
+            tags = experiment_tags()
             try:
-                return str(self._client.create_experiment(name, artifact_location=location))
+                return str(self._client.create_experiment(name, artifact_location=location, tags=tags))
             except MlflowException:  # perhaps another process was faster
                 experiment = self._client.get_experiment_by_name(name)
                 if experiment is None:
                     raise
         if experiment.lifecycle_stage != "active":
             raise ValueError(f"name {name}: deleted in the store {self.uri}; restore it there, or use another name")
+        for tag, value in experiment_tags().items():
+            if tag not in experiment.tags:  # of an earlier version
+                self._client.set_experiment_tag(experiment.experiment_id, tag, value)
         return str(experiment.experiment_id)
+
+    def sweeps(self) -> list[StoredSweep]:
+        """Those whose experiment is not deleted, the latest first."""
+        experiments = {e.experiment_id: e for e in paged(self._client.search_experiments, max_results=PAGE)}
+        query = {"filter_string": f"tags.`{names.KIND}` = '{names.SWEEP}'", "max_results": PAGE}
+        order = ["attributes.start_time DESC"]
+        runs: dict[str, str | None] = {}
+        for run in paged(self._client.search_runs, experiment_ids=list(experiments), order_by=order, **query):
+            described = run.info.run_id if DESCRIPTION in run.data.tags else None
+            runs[run.info.experiment_id] = runs.get(run.info.experiment_id) or described
+        return [
+            StoredSweep(name=experiments[i].name, experiment=i, tags=experiments[i].tags, described=described)
+            for i, described in runs.items()
+        ]
 
     def create(self, experiment: str, name: str, tags: Mapping[str, str], started: float) -> Run:
         """A new run, begun at the Unix time `started`."""
@@ -149,6 +180,11 @@ class Store:
             self._client.log_batch(run, params=shown[start : start + PARAMS])
         for start in range(first, len(metrics), BATCH):
             self._client.log_batch(run, metrics=metrics[start : start + BATCH])
+
+    def input(self, run: str, name: str, digest: str) -> None:
+        """Name the data set that the run was trained on; its content stays where it is."""
+        data = Dataset(name, digest, "local", json.dumps({"uri": name}))
+        self._client.log_inputs(run, [DatasetInput(data, [InputTag(DATA_CONTEXT, "training")])])
 
     def figures(self, run: str) -> dict[str, Any]:
         """The figures of a trial's run, of an epoch the last ones; see `stored_figures`."""

@@ -141,5 +141,6 @@ class ImportRequest:
 class UiRequest:
     """MLflow's pages on the store."""
 
-    host: str = option("--host", default="127.0.0.1")
-    port: int = option("--port", type=int, default=5000)
+    name: str | None = option("--name", "Say where the runs of this sweep are.  [default: of every sweep]")
+    host: str = option("--host", "Where to listen; 0.0.0.0: on every network of this machine.", default="127.0.0.1")
+    port: int = option("--port", "Port to listen at.", type=int, default=5000)
