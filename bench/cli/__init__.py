@@ -12,6 +12,7 @@ tune                 the `tune` command
 dry_run              `run --dry-run`: what a sweep would take, from a short calibration
 progress             what a sweep shows while it runs, on stderr
 presets              the protocols of the papers, each field labelled with its origin
+sweep_page           the answer of a sweep on its page in MLflow, with table, plots and report
 results_commands     table, report, power, plot: what shows the store
 store_commands       import, ui: the store itself
 list_command         the `list` command

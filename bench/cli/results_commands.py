@@ -43,7 +43,7 @@ def print_table(request: TableRequest) -> int:
             **filters,
             published=request.published,
             controls=request.controls,
-            classes=_classes(frame),
+            classes=classes_of(frame),
             test_images={name: row.test for name, row in datasets.DATASETS.items()},
         )
         table = render(frame, view, format=request.format, ranks=request.ranks)
@@ -72,7 +72,7 @@ def write_report(request: ReportRequest) -> int:
             sweeps=[request.name] if request.name else [],
             controls=True,
             published=True,
-            classes=_classes(frame),
+            classes=classes_of(frame),
             test_images={name: row.test for name, row in datasets.DATASETS.items()},
         )
         blocks = report(frame, view, partial(histories, uri), commands(uri), file.stem)
@@ -119,7 +119,7 @@ def write_plot(request: PlotRequest) -> int:
         from bench.results.frame.history import histories
         from bench.results.statistics.analysis import View
 
-        view = View(metric=request.metric or METRICS[request.kind][0], **filters, classes=_classes(frame))
+        view = View(metric=request.metric or METRICS[request.kind][0], **filters, classes=classes_of(frame))
         figure = plot(frame, request.kind, view, partial(histories, existing_store()))
         from bench.results.plots.plot_page import write
 
@@ -136,7 +136,7 @@ def _filters(filters: Filters) -> dict[str, Any]:
     }
 
 
-def _classes(frame: pd.DataFrame) -> dict[str, int]:
+def classes_of(frame: pd.DataFrame) -> dict[str, int]:
     """Data set -> number of classes, of those we know and those in the store."""
     stored = frame.dropna(subset=names.CLASSES).groupby("dataset")[names.CLASSES].first()
     return {

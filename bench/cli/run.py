@@ -13,6 +13,7 @@ from bench.cli.arguments import on_device, read_sweep
 from bench.cli.execution_arguments import read_execution
 from bench.cli.options import command_text
 from bench.cli.requests.sweep import RunRequest
+from bench.cli.sweep_page import describe
 from bench.execution.run import DestinationError, Plan, checked_data, open_destination, start_ray, train_missing
 from bench.messages import announced, counted, say, usage_errors
 from bench.methods import Method
@@ -41,6 +42,8 @@ def run_sweep(request: RunRequest) -> int:
     with usage_errors(DestinationError):
         results = train_missing(plan, missing, ended, display)
     _warn(plan.sweep, results)
+    if isinstance(plan.destination, StoreDestination):
+        describe(plan.destination.uri, plan.name, changed=bool(results))
     bad = {s: f"{names.DIVERGED}: {ended[s.run_key]}" for s in plan.trials if ended.get(s.run_key)}
     bad |= {s: f"{r.outcome}: {r.reason}" for s, r in results.items() if r.outcome != names.DONE}
     return _verdict(plan.sweep, bad)

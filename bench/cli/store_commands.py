@@ -42,12 +42,14 @@ def import_trials(request: ImportRequest) -> int:
         from bench.storage.offline_import import ALREADY_STORED, LINKED, STORED, import_entries
 
         counts = import_entries(folder, uri)
+        from bench.cli.sweep_page import describe_changed
     total = counts.total()
     if counts[ALREADY_STORED] == total:
         say(f"nothing to import: the store {uri} has all {total} trials of {folder}")
     else:
         outcomes = ", ".join(f"{counts[outcome]} {outcome}" for outcome in (STORED, LINKED, ALREADY_STORED))
         say(f"{total} trials of {folder}: {outcomes}; store {uri}")
+        describe_changed(uri)
     return 0
 
 

@@ -88,7 +88,8 @@ class StoredSweep:
     name: str
     experiment: str
     tags: Mapping[str, str]  # of the experiment
-    described: str | None  # the latest of its runs that says what came out
+    latest: str  # of its runs: a command makes one
+    described: str | None  # the latest of them that says what came out
 
 
 @dataclass(frozen=True)
@@ -153,14 +154,14 @@ class Store:
         experiments = {e.experiment_id: e for e in paged(self._client.search_experiments, max_results=PAGE)}
         query = {"filter_string": f"tags.`{names.KIND}` = '{names.SWEEP}'", "max_results": PAGE}
         order = ["attributes.start_time DESC"]
-        runs: dict[str, str | None] = {}
+        runs: dict[str, list[mlflow.entities.Run]] = {}
         for run in paged(self._client.search_runs, experiment_ids=list(experiments), order_by=order, **query):
-            described = run.info.run_id if DESCRIPTION in run.data.tags else None
-            runs[run.info.experiment_id] = runs.get(run.info.experiment_id) or described
-        return [
-            StoredSweep(name=experiments[i].name, experiment=i, tags=experiments[i].tags, described=described)
-            for i, described in runs.items()
-        ]
+            runs.setdefault(run.info.experiment_id, []).append(run)
+        return [_stored_sweep(experiments[experiment], of_sweep) for experiment, of_sweep in runs.items()]
+
+    def run(self, run: str) -> Run:
+        """A run that is in the store."""
+        return Run(run, local_path(self._client.get_run(run).info.artifact_uri))
 
     def create(self, experiment: str, name: str, tags: Mapping[str, str], started: float) -> Run:
         """A new run, begun at the Unix time `started`."""
@@ -231,6 +232,18 @@ class Store:
     def end(self, run: str, status: str, ended: float | None = None) -> None:
         """Set the run's last status, reached at the Unix time `ended`, or now."""
         self._client.set_terminated(run, status, int((time.time() if ended is None else ended) * 1000))
+
+
+def _stored_sweep(experiment: mlflow.entities.Experiment, runs: Sequence[mlflow.entities.Run]) -> StoredSweep:
+    """The sweep of these runs, the latest first."""
+    described = (run.info.run_id for run in runs if DESCRIPTION in run.data.tags)
+    return StoredSweep(
+        name=experiment.name,
+        experiment=experiment.experiment_id,
+        tags=experiment.tags,
+        latest=runs[0].info.run_id,
+        described=next(described, None),
+    )
 
 
 def _opened(uri: str) -> MlflowClient:

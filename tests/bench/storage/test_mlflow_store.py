@@ -23,6 +23,7 @@ from bench import metrics, names
 from bench.canonical import canonical_json
 from bench.cli.cli import main
 from bench.methods import Method
+from bench.mlflow_metrics import stored_name
 from bench.storage import mlflow_store, mlflow_ui, offline_folder, store_check
 from bench.storage.entry import check_name
 from bench.storage.offline_import import ALREADY_STORED, STORED, import_entries
