@@ -35,7 +35,8 @@ ONLY = {  # package -> the modules that may import it
     "ray": {f"bench.execution.{name}" for name in ("ray_process", "schedule", "stopping", "asha")},
     "optuna": {"bench.execution.asha"},
     "mlflow": {"bench.storage.mlflow_store", "bench.results.frame.collect", "bench.results.frame.history"},
-    "bench.results": {"bench.cli.results_commands", "bench.cli.sweep_page"},
+    "wandb": {"bench.storage.tracking.wandb_runs"},
+    "bench.results": {"bench.cli.results_commands", "bench.cli.tracking.sweep_page"},
 }
 MOST = 20  # modules of a folder
 NOT_INSTALLED = {"bench.results": {"reports"}}  # folders that only a checkout has

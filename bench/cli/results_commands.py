@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bench import datasets, names
+from bench import datasets
+from bench.cli.classes import classes_of
 from bench.cli.grammar import parse_rates
 from bench.cli.requests.store import Filters, PlotRequest, PowerRequest, ReportRequest, TableRequest
 from bench.cli.store_commands import existing_store
@@ -133,15 +134,6 @@ def _filters(filters: Filters) -> dict[str, Any]:
         "sweeps": [filters.name] if filters.name else [],
         "methods": [m.strip() for m in filters.methods.split(",")] if filters.methods else [],
         "rates": parse_rates(filters.rates) if filters.rates else [],
-    }
-
-
-def classes_of(frame: pd.DataFrame) -> dict[str, int]:
-    """Data set -> number of classes, of those we know and those in the store."""
-    stored = frame.dropna(subset=names.CLASSES).groupby("dataset")[names.CLASSES].first()
-    return {
-        **{name: row.classes for name, row in datasets.DATASETS.items()},
-        **{str(name): int(classes) for name, classes in stored.items()},
     }
 
 

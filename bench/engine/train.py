@@ -12,7 +12,7 @@ from bench.datasets.loader import Resident
 from bench.engine.measures.moment import is_measured
 from bench.engine.member import Diverged, Epoch, Member
 from bench.engine.setup.memory import free_bytes, is_out_of_memory, peak_bytes, release, reset_peak
-from bench.engine.setup.precision import Arithmetic, seed_generators, settings
+from bench.engine.setup.precision import Arithmetic, is_foreign, seed_generators, settings
 from bench.engine.setup.prepare import residents
 from bench.engine.steps.batched_networks import trial_bytes
 from bench.engine.steps.learning_rate import learning_rate
@@ -183,8 +183,9 @@ class Training:
         yield from self._finish()
 
     def _seed(self, epoch: int) -> None:
-        """What a network draws from global generators, as for dropout, follows from the first trial's seed."""
-        seed_generators(stream(self._spec.seed, "global", str(epoch)))
+        """What a network or a metric draws from global generators follows from the first trial's seed. Ours: none."""
+        if is_foreign(self._spec.model) or is_measured("epoch"):
+            seed_generators(stream(self._spec.seed, "global", str(epoch)))
 
     def _save(self) -> None:
         """Write a checkpoint of each trial, if the last ones are old enough."""

@@ -54,7 +54,8 @@ def run(
     )
     for module in plug_ins(packs, train_epochs, load):
         cloudpickle.register_pickle_by_value(module)  # type: ignore[no-untyped-call]
-    job = Job([dumps(list(pack)) for pack in packs], dumps((train_epochs, load)))
+    from_outside = any(spec.method.source for pack in packs for spec in pack)
+    job = Job([dumps(list(pack)) for pack in packs], dumps((train_epochs, load)), from_outside)
     trainable = tune.with_resources(
         tune.with_parameters(_Trainable, job=job), {"cpu": cpus_per_trial, "gpu": gpus_per_trial}
     )

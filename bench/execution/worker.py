@@ -8,6 +8,7 @@ import sys
 import sysconfig
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -39,13 +40,14 @@ class Job:
 
     packs: Sequence[bytes]
     functions: bytes  # (train_epochs, load)
+    from_outside: bool  # whether a trial's method is code from outside
 
 
 @dataclass(frozen=True)
 class Report:
     """What happened in a pack since its last report."""
 
-    epochs: Mapping[int, tuple[int, Mapping[str, float]]]  # position in the pack -> the latest epoch and its figures
+    epochs: Sequence[tuple[int, int, Mapping[str, float]]]  # position in the pack, epoch, its figures; in their order
     results: Sequence[TrialResult]  # of the trials that ended
     done: bool = False  # whether this is the pack's last report
     reason: str = ""  # one line, if the pack ended before all its trials did
@@ -65,8 +67,7 @@ class Worker:
     def open(self, index: int) -> TrainingEvents:
         """Start training the pack at `index` from its first epoch."""
         self._index, self._training = -1, None
-        load_methods()
-        with kept([]):  # unpickling imports the modules of installed plug-ins
+        with self._guarded():
             self._forget()
             self._pack = pickle.loads(self.job.packs[index])
             train_epochs, load = pickle.loads(self.job.functions)
@@ -79,6 +80,15 @@ class Worker:
         self._index, self._training = index, training
         return training
 
+    def _guarded(self) -> AbstractContextManager[None]:
+        """What keeps the process as it is: loading data may run code from outside, and so may unpickling, which
+        imports the modules of installed plug-ins. Between packs of our own methods there is nothing to keep.
+        """
+        if self._data is not None and not self.job.from_outside:
+            return nullcontext()
+        load_methods()
+        return kept([])
+
     def _forget(self) -> None:
         """Let go of the last pack: a mode of torch that its plug-in never left ends now, not amid a training."""
         self._pack = []
@@ -88,7 +98,7 @@ class Worker:
 
     def train(self, index: int) -> Report:
         """Train the pack at `index` for REPORT_SECONDS: a new one from its start, the open one from where it is."""
-        epochs: dict[int, tuple[int, Mapping[str, float]]] = {}
+        epochs: list[tuple[int, int, Mapping[str, float]]] = []
         results: list[TrialResult] = []
         deadline = time.monotonic() + REPORT_SECONDS
         try:
@@ -99,7 +109,7 @@ class Worker:
                     results.append(event)
                     self._changed |= names.CHANGED in event.tags
                 else:
-                    epochs[self._pack.index(event.spec)] = (event.epoch, dict(event.figures))
+                    epochs.append((self._pack.index(event.spec), event.epoch, dict(event.figures)))
         except StopIteration:
             self._training = None
             return Report(epochs, results, done=True)

@@ -9,6 +9,7 @@ mlflow_fields   a finished trial as MLflow's parameters, tags and metrics
 mlflow_pages    what MLflow's pages are told of a sweep: its kind, its columns; and their addresses
 mlflow_ui       MLflow's pages on a store, in a child process
 recorder        the one writer of a sweep's results
+tracking        what is written beside the store or the folder: tables, runs elsewhere
 write_queue     one writer thread: results leave the critical path, and none is lost silently
 entry           a finished trial, as one line of JSON until it is stored
 offline_folder  finished trials as files, without MLflow

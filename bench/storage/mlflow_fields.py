@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import getpass
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bench import names
 from bench.canonical import canonical_json, group_key_of
-from bench.mlflow_metrics import CONSTANTS, stored_name
+from bench.metrics import final
+from bench.mlflow_metrics import CONSTANTS, stored_figures, stored_name
 from bench.storage.entry import Entry
+from bench.tags import whole
 from bench.trial.result import TrialResult
 
 SOURCE_NAME, SOURCE_TYPE, USER = "mlflow.source.name", "mlflow.source.type", "mlflow.user"  # MLflow's tags
@@ -78,3 +81,24 @@ def points(result: TrialResult) -> Iterator[tuple[str, float, int, int]]:
         yield from ((stored_name(name), value, int(moment * 1000), epoch) for name, value in figures.items())
     final = {name: value for name, value in result.metrics.items() if name not in CONSTANTS}
     yield from ((stored_name(name), value, int(result.ended * 1000), 0) for name, value in final.items())
+
+
+def entry(run: Any, curves: Mapping[str, Mapping[int, float]]) -> Entry:
+    """The entry of a finished trial's run.
+
+    Args: curves: of each figure of an epoch, epoch -> value.
+    """
+    tags = run.data.tags
+    figures = stored_figures(run.data.metrics, run.data.params)
+    last = max((epoch for curve in curves.values() for epoch in curve), default=-1)
+    result = TrialResult(
+        run_key=tags[names.RUN_KEY],
+        outcome=tags.get(names.OUTCOME, names.DONE),
+        reason=whole(tags, names.REASON),
+        metrics={name: float(figures[name]) for name in final() if name in figures},
+        epochs=[{name: curve[e] for name, curve in curves.items() if e in curve} for e in range(last + 1)],
+        started=run.info.start_time / 1000,
+        ended=(run.info.end_time or run.info.start_time) / 1000,
+    )
+    spec = json.loads(whole(tags, names.SPEC))
+    return Entry(sweep="", command="", method=whole(tags, names.METHOD), spec=spec, result=result)

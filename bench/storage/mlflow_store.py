@@ -28,9 +28,11 @@ from mlflow.exceptions import MlflowException
 
 from bench import names
 from bench.messages import said_if_slow, shortened, store_error
+from bench.metrics import per_epoch
 from bench.mlflow_metrics import stored_figures, stored_name
 from bench.paging import address, paged, without_collector
-from bench.storage import database
+from bench.storage import database, mlflow_fields
+from bench.storage.entry import Entry
 from bench.storage.mlflow_pages import DESCRIPTION, experiment_tags
 from bench.storage.store_check import creating, exists
 from bench.storage.store_uri import SERVERS, absolute, given, local_path
@@ -196,6 +198,18 @@ class Store:
         """The tags of a run, those that were split as one."""
         tags = self._client.get_run(run).data.tags
         return {name: whole(tags, name) for name in tags if not is_piece(tags, name)}
+
+    def entry(self, run: str) -> Entry:
+        """A trial that is done, as it was stored; without its network, and without where it ran."""
+        stored = self._client.get_run(run)
+        figures = {**stored.data.metrics, **stored.data.params}
+        curves = {n: self._curve(run, n) for n in per_epoch() if {stored_name(n), n} & figures.keys()}
+        return mlflow_fields.entry(stored, curves)
+
+    def _curve(self, run: str, name: str) -> dict[int, float]:
+        """Epoch -> value of a figure, whatever version stored it."""
+        points = self._client.get_metric_history(run, stored_name(name)) or self._client.get_metric_history(run, name)
+        return {point.step: point.value for point in sorted(points, key=lambda point: point.timestamp)}
 
     def measured(self, run: str, figures: Mapping[str, float]) -> None:
         """Add figures to a run that has ended."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import MISSING, dataclass, field, fields, replace
 from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
@@ -35,6 +35,8 @@ class FieldRow:
     # On the command line.
     flag: str = ""  # as "--epochs", or "--tf32/--no-tf32"; "" = no option of the protocol
     help: str | Callable[[], str] = ""
+    known: Callable[[], Iterable[str]] | None = None  # the names that a shell completes, if it is a name of a table
+    group: Literal["protocol", "speed"] = "protocol"  # under which the help shows it
     read: Callable[[str], Any] | None = None  # from the option's text to the value
     auto: bool = False  # it may be "auto", and is by default: each trial's value follows from its other fields
     unset: bool = False  # its option has no default, since that depends on the owner

@@ -59,7 +59,7 @@ class Arithmetic:
 @contextmanager
 def settings(spec: TrialSpec) -> Iterator[Arithmetic]:
     """The process-wide settings of a spec, whatever they were before; restored afterwards, generators too."""
-    foreign = _is_foreign(spec.model)
+    foreign = is_foreign(spec.model)
     generators = [setting for setting in process_settings() if foreign or not setting.told]
     before = Arithmetic([*TORCH[len(ARITHMETIC) :], *generators], functions=foreign)
     try:
@@ -73,7 +73,7 @@ def settings(spec: TrialSpec) -> Iterator[Arithmetic]:
         before.put_back()
 
 
-def _is_foreign(model: str) -> bool:
+def is_foreign(model: str) -> bool:
     """Whether code from outside builds that network."""
     return model in MODELS and not MODELS[model].build.startswith("bench.")
 

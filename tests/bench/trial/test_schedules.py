@@ -43,7 +43,7 @@ def test_a_field_of_its_own_has_no_default_on_the_command_line(monkeypatch: pyte
 
 def test_the_command_line_has_it() -> None:
     shown = protocol_help()
-    assert f"--schedule [{'|'.join(SCHEDULES)}] Learning rate over the steps. [default: cosine]" in shown
+    assert f"--schedule [{'|'.join(SCHEDULES)}] Change the learning rate over the steps by this schedule." in shown
     assert "|linear|decay]" in shown
     assert read_protocol({"schedule": "linear"})["schedule"] == "linear"
     assert read_protocol({"schedule": "decay", "gamma": 0.5})["gamma"] == 0.5

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from bench.cli.results_commands import classes_of
+from bench.cli.classes import classes_of
 from bench.datasets import DATASETS
 from bench.messages import one_line, say, shortened
 from bench.storage.mlflow_pages import DESCRIPTION
