@@ -223,6 +223,9 @@ class ImportRequest:
 class UiRequest:
     """MLflow's pages on the store."""
 
+    name: str | None = option(
+        "--name", "Say where the runs of this sweep are.  [default: of every sweep]", group="what"
+    )
     host: str = option(
         "--host", "Serve at this address; 0.0.0.0 lets other machines in.", group="machine", default="127.0.0.1"
     )
