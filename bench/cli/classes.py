@@ -1,4 +1,4 @@
-"""How many classes a data set has, which says what chance is."""
+"""How many classes a data set has, which says what chance is, and how many test images."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bench import names
 from bench.cli.classes import classes_of, test_sizes
 from bench.cli.grammar import parse_rates
 from bench.cli.requests.store import Filters, PlotRequest, PowerRequest, ReportRequest, TableRequest
@@ -120,7 +121,7 @@ def _print_citation(request: ReportRequest) -> int:
 
         _check_reference(request.reference, set(frame["method"]))
         sweeps = [request.name] if request.name else []
-        view = View(reference=request.reference, test=request.test, sweeps=sweeps, classes=_classes(frame))
+        view = View(reference=request.reference, test=request.test, sweeps=sweeps, classes=classes_of(frame))
         printed = citation(frame, view)
     click.echo(printed.rstrip("\n"))
     return 0
