@@ -17,6 +17,7 @@ from bench.cli.shell.values import CommaList, Name, OneOf, methods, metrics, rat
 Format = Literal["github", "latex", "csv", "html", "json"]
 Test = Literal["t", "wilcoxon", "permutation"]
 PlotKind = Literal["difference", "accuracy", "gradients", "storage", "ranks"]
+PlotWidth = Literal["page", "column"]
 Listing = Literal["methods", "models", "datasets", "presets", "trials", "candidates"]
 ListFormat = Literal["plain", "github", "csv"]
 
@@ -56,14 +57,6 @@ class Filters:
 class Compared(Filters):
     """A comparison of methods with a reference."""
 
-    format: Format = option(
-        "--format",
-        "Print in this format.",
-        group="output",
-        type=OneOf(get_args(Format)),
-        default="github",
-        before="name",
-    )
     reference: str = REFERENCE(before="name")
     alpha: float = option("--alpha", "Test at this level.", group="statistics", type=float, default=0.05, before="name")
     metric: str = option(
@@ -80,6 +73,27 @@ class Compared(Filters):
 class TableRequest(Compared):
     """The paper-style table."""
 
+    format: Format | None = option(
+        "--format",
+        "Print in this format.  [default: github; on a terminal, the answer and tables that fit it]",
+        group="output",
+        type=OneOf(get_args(Format)),
+        before="name",
+    )
+    full: bool = option(
+        "--full",
+        "Show everything: details on a terminal, and in every format sanity controls and published results.",
+        group="output",
+        default=False,
+        is_flag=True,
+        before="name",
+    )
+    part: str | None = option(
+        "--part",
+        "Print only this table: accuracy, pairs, difference, storage, compute or another; a wrong name lists all.",
+        group="output",
+        before="name",
+    )
     test: Test = TEST()
     margin: float | None = option(
         "--margin",
@@ -109,10 +123,15 @@ class TableRequest(Compared):
 
 @dataclass(frozen=True, kw_only=True)
 class ReportRequest:
-    """The whole store as one page."""
+    """The whole store as one page, or what a paper says of its methods."""
 
-    output: Path = option(
-        "--output", "Write this page, .html or .md.", group="output", short="-o", required=True, type=FILE
+    output: Path | None = option("--output", "Write this page, .html or .md.", group="output", short="-o", type=FILE)
+    cite: bool = option(
+        "--cite",
+        "Print a paragraph on the methods, as LaTeX, and the BibTeX of all it cites, instead of writing a page.",
+        group="output",
+        default=False,
+        is_flag=True,
     )
     reference: str = REFERENCE()
     test: Test = TEST()
@@ -123,6 +142,14 @@ class ReportRequest:
 class PowerRequest(Compared):
     """How many seeds a difference needs."""
 
+    format: Format = option(
+        "--format",
+        "Print in this format.",
+        group="output",
+        type=OneOf(get_args(Format)),
+        default="github",
+        before="name",
+    )
     difference: float | None = option(
         "--difference",
         "Find a difference of this size: percentage points of an accuracy, else the metric's own unit."
@@ -158,6 +185,13 @@ class PlotRequest(Filters):
         type=Name(metrics),
         before="name",
     )
+    width: PlotWidth = option(
+        "--width",
+        "As wide as a page (7.2 inches) or as a column of two (3.5), with letters of the same size.",
+        type=click.Choice(get_args(PlotWidth)),
+        default="page",
+        before="name",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,6 +223,9 @@ class ImportRequest:
 class UiRequest:
     """MLflow's pages on the store."""
 
+    name: str | None = option(
+        "--name", "Say where the runs of this sweep are.  [default: of every sweep]", group="what"
+    )
     host: str = option(
         "--host", "Serve at this address; 0.0.0.0 lets other machines in.", group="machine", default="127.0.0.1"
     )

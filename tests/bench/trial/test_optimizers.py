@@ -40,9 +40,7 @@ def test_its_learning_rate_is_no_other_optimizers() -> None:
 def test_the_spec_knows_it() -> None:
     assert spec(optimizer="sign").record()["optimizer"] == "sign"
     assert spec(optimizer="sign").run_key != spec().run_key
-    with pytest.raises(
-        ValueError, match=f"^unknown optimizer 'lamb': must be one of {', '.join(UPDATES)}; did you mean"
-    ):
+    with pytest.raises(ValueError, match=f"^unknown optimizer 'lamb': must be one of {', '.join(UPDATES)}; did"):
         spec(optimizer="lamb")
     with pytest.raises(ValueError, match=r"^nesterov with sign, momentum 0\.9: must be sgd with momentum > 0$"):
         spec(optimizer="sign", nesterov=True)

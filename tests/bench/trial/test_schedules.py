@@ -68,9 +68,7 @@ def test_a_field_of_other_schedules_is_an_error(given: dict[str, object], messag
 
 def test_the_spec_knows_it() -> None:
     assert len({spec(schedule=name).run_key for name in ("cosine", "constant", "linear", "decay")}) == 4
-    with pytest.raises(
-        ValueError, match=f"^unknown schedule 'line': must be one of {', '.join(SCHEDULES)}; did you mean"
-    ):
+    with pytest.raises(ValueError, match=f"^unknown schedule 'line': must be one of {', '.join(SCHEDULES)}; did"):
         spec(schedule="line")
     with pytest.raises(ValueError, match="with schedule linear: the schedule must be step"):
         spec(schedule="linear", milestones=(0.5,))
