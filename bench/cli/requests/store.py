@@ -187,8 +187,9 @@ class PlotRequest(Filters):
     )
     width: PlotWidth = option(
         "--width",
-        "As wide as a page (7.2 inches) or as a column of two (3.5), with letters of the same size.",
-        type=click.Choice(get_args(PlotWidth)),
+        "Draw it as wide as a page (7.2 inches) or as a column of two (3.5), with letters of the same size.",
+        group="output",
+        type=OneOf(get_args(PlotWidth)),
         default="page",
         before="name",
     )
