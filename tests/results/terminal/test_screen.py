@@ -67,6 +67,15 @@ def test_the_answer_is_first_and_every_pair_is_there_with_its_rates() -> None:
     assert words(made).endswith(words(MORE))
 
 
+def test_an_interval_stays_on_one_line() -> None:
+    (analysis,) = analyses(frame(small()), view())
+    intervals = [part + "]" for line in answer_of([analysis]) for part in re.findall(r"\[[^\]]*", line)]
+    assert len(intervals) == 2
+    for width in range(40, 81):
+        lines = shown(small(), width).splitlines()
+        assert all(any(interval in line for line in lines) for interval in intervals), width
+
+
 def test_a_wide_terminal_has_more_columns() -> None:
     assert "TOST Holm p" not in shown(small(), 80) and "TOST Holm p" in shown(small(), 200)
     assert "higher ↑, equivalent ≈ †2" in shown(small(), 200) and "↑ ≈ †2" in shown(small(), 80)
