@@ -107,10 +107,20 @@ def _named(entry: Entry) -> dict[str, Any]:
 
 def _trial(entry: Entry) -> dict[str, Any]:
     result = entry.result
-    words = {"outcome": result.outcome, "reason": result.reason, "started": result.started, "ended": result.ended}
+    words = {
+        "outcome": result.outcome,
+        "reason": result.reason,
+        "started": _whole_ms(result.started),
+        "ended": _whole_ms(result.ended),
+    }
     of_spec = {name: entry.spec[name] for name in ("dataset", "model")}
     return {**_named(entry), **of_spec, **words, **result.metrics, "spec": canonical_json(entry.spec)}
 
 
 def _epochs(entry: Entry) -> list[dict[str, Any]]:
     return [{**_named(entry), "epoch": epoch, **figures} for epoch, figures in enumerate(entry.result.epochs)]
+
+
+def _whole_ms(seconds: float) -> float:
+    """As a store keeps a time, so that a row is the same whether it is written now or from the store."""
+    return int(seconds * 1000) / 1000
