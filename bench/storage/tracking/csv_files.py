@@ -41,7 +41,7 @@ class CsvFiles:
         """Make the files, or mend them after a crash: each row whole, the columns of this version, whole trials."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with self._locked():
-            trials = [row for row in self._rows(TRIALS) if row.get("spec")]  # the last column: the row is whole
+            trials = self._rows(TRIALS)
             keys = {row[KEY] for row in trials}
             self._mend(TRIALS, trials)
             self._mend(EPOCHS, [row for row in self._rows(EPOCHS) if row[KEY] in keys])
@@ -67,11 +67,10 @@ class CsvFiles:
         return self._keys
 
     def _rows(self, file: str) -> list[dict[str, str]]:
+        """The whole rows of a file: a crash may have left half of the last one."""
         path = self.folder / file
-        if not path.exists():
-            return []
-        with path.open(newline="", encoding="utf-8") as stream:
-            return list(csv.DictReader(stream, restval=""))
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        return list(csv.DictReader(io.StringIO(text[: text.rfind("\n") + 1]), restval=""))
 
     def _mend(self, file: str, rows: Sequence[Mapping[str, str]]) -> None:
         """Write the file if it is not what these rows make; a column of another version stays."""
