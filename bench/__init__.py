@@ -2,11 +2,13 @@
 
 names        the names under which a trial is stored: the one list shared by the writers and `bench.results`
 metrics      the figures of a trial, a row each: how it is shown, when and by what it is computed; shared likewise
+mlflow_metrics  the names of these figures in MLflow, by group; those of earlier versions are read alike
 messages     what is said on stderr, errors of one line, and words that many messages share
 canonical    one text of a record, and its key
 disk         files written whole, and locks between processes
 paging       what a search of MLflow gives page by page
 tags         values of any length as tags of a run
+references   a function, or "module:function" that names one
 search_path  where Python looks for modules
 __main__     `python -m bench`
 methods      (beside this folder) which weights are trained, and what the others hold

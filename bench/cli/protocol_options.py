@@ -8,10 +8,20 @@ from typing import Any
 import click
 
 from bench.cli.options import option
+from bench.cli.shell.groups import GroupedOption
+from bench.cli.shell.values import CommaList, Name, OneOf
 from bench.trial.field_row import FieldRow
 from bench.trial.optimizers import default_lr
 from bench.trial.protocol import ROWS
 from bench.trial.schedules import schedules_with
+
+
+class _NameOfTable(Name):
+    """A name of a table that a plug-in may add to: it is looked up once the plug-ins are loaded."""
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        """The names of the table, as of a choice."""
+        return f"[{'|'.join(self.known())}]"
 
 
 def protocol_options() -> list[Any]:
@@ -25,6 +35,8 @@ def protocol_option(name: str) -> Any:
     return click.option(
         row.flag,
         name,
+        cls=GroupedOption,
+        group=row.group,
         type=_type(row),
         is_flag=isinstance(row.default, bool),
         default=_default(name),
@@ -37,14 +49,22 @@ def protocol_field(name: str) -> Any:
     """A field of a request that is this field of the protocol."""
     row = ROWS[name]
     return option(
-        row.flag, row.help if isinstance(row.help, str) else row.help(), type=_type(row), default=_default(name)
+        row.flag,
+        row.help if isinstance(row.help, str) else row.help(),
+        group=row.group,
+        type=_type(row),
+        default=_default(name),
     )
 
 
 def _type(row: FieldRow) -> Any:
+    if isinstance(row.choices, Mapping):
+        return _NameOfTable(row.choices.keys)
     if row.choices:
-        return click.Choice([*(["auto"] if row.auto else []), *row.choices])
-    return str if row.read else type(row.default)
+        return OneOf([*(["auto"] if row.auto else []), *row.choices])
+    if row.known:
+        return Name(row.known)
+    return CommaList() if row.read else type(row.default)
 
 
 def _default(name: str) -> Any:
@@ -66,6 +86,9 @@ def read_protocol(values: Mapping[str, Any]) -> dict[str, Any]:
     given = {name: values[name] for name, row in rows.items() if _is_given(row, values.get(name))}
     defaults = {name: _default(name) for name in rows if not _is_unset(name)}
     fields = defaults | {name: read(value) if (read := rows[name].read) else value for name, value in given.items()}
+    for name, value in fields.items():
+        if isinstance(rows[name].choices, Mapping):
+            rows[name].check(name, value)
     for name in given:
         if (schedules := schedules_with(name)) and fields["schedule"] not in schedules:
             raise ValueError(

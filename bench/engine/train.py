@@ -12,13 +12,14 @@ from bench.datasets.loader import Resident
 from bench.engine.measures.moment import is_measured
 from bench.engine.member import Diverged, Epoch, Member
 from bench.engine.setup.memory import free_bytes, is_out_of_memory, peak_bytes, release, reset_peak
-from bench.engine.setup.precision import Arithmetic, is_foreign, seed_generators, settings
+from bench.engine.setup.precision import Arithmetic, seed_generators, settings
 from bench.engine.setup.prepare import residents
 from bench.engine.steps.batched_networks import trial_bytes
 from bench.engine.steps.learning_rate import learning_rate
 from bench.engine.trainers import trainer_of
 from bench.messages import one_line
 from bench.storage.checkpoint import Checkpoints
+from bench.trial.outside import all_ours
 from bench.trial.packs import packs_of, parts
 from bench.trial.result import TrialResult
 from bench.trial.spec import TrialSpec
@@ -184,7 +185,7 @@ class Training:
 
     def _seed(self, epoch: int) -> None:
         """What a network or a metric draws from global generators follows from the first trial's seed. Ours: none."""
-        if is_foreign(self._spec.model) or is_measured("epoch"):
+        if not all_ours(vars(self._spec)) or is_measured("epoch"):
             seed_generators(stream(self._spec.seed, "global", str(epoch)))
 
     def _save(self) -> None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench import names
 from bench.messages import one_line
+from bench.trial.outside import rows_from_outside, take
 from bench.trial.result import TrialResult
 from bench.trial.spec import TrialSpec
 from bench.user_code.guard import kept, load_methods
@@ -40,14 +41,15 @@ class Job:
 
     packs: Sequence[bytes]
     functions: bytes  # (train_epochs, load)
-    from_outside: bool  # whether a trial's method is code from outside
+    from_outside: bool  # whether code of a trial is from outside
+    rows: bytes  # those from outside that the trials use (`bench.trial.outside`), a list
 
 
 @dataclass(frozen=True)
 class Report:
     """What happened in a pack since its last report."""
 
-    epochs: Mapping[int, tuple[int, Mapping[str, float]]]  # position in the pack -> the latest epoch and its figures
+    epochs: Sequence[tuple[int, int, Mapping[str, float]]]  # position in the pack, epoch, its figures; in their order
     results: Sequence[TrialResult]  # of the trials that ended
     done: bool = False  # whether this is the pack's last report
     reason: str = ""  # one line, if the pack ended before all its trials did
@@ -63,12 +65,14 @@ class Worker:
     _training: TrainingEvents | None = None
     _index: int = -1  # of the open pack
     _changed: bool = False  # whether a plug-in of it changed the process
+    _has_rows: bool = False  # whether the tables of this process have the job's rows
 
     def open(self, index: int) -> TrainingEvents:
         """Start training the pack at `index` from its first epoch."""
         self._index, self._training = -1, None
         with self._guarded():
             self._forget()
+            self._take_rows()
             self._pack = pickle.loads(self.job.packs[index])
             train_epochs, load = pickle.loads(self.job.functions)
             if self._data is None:
@@ -79,6 +83,12 @@ class Worker:
         training: TrainingEvents = train_epochs(self._pack, self._data, self._pack[0].device)
         self._index, self._training = index, training
         return training
+
+    def _take_rows(self) -> None:
+        """Put the rows of plug-ins into the tables, before anything else is looked up there."""
+        if not self._has_rows:
+            take(pickle.loads(self.job.rows))
+            self._has_rows = True
 
     def _guarded(self) -> AbstractContextManager[None]:
         """What keeps the process as it is: loading data may run code from outside, and so may unpickling, which
@@ -98,7 +108,7 @@ class Worker:
 
     def train(self, index: int) -> Report:
         """Train the pack at `index` for REPORT_SECONDS: a new one from its start, the open one from where it is."""
-        epochs: dict[int, tuple[int, Mapping[str, float]]] = {}
+        epochs: list[tuple[int, int, Mapping[str, float]]] = []
         results: list[TrialResult] = []
         deadline = time.monotonic() + REPORT_SECONDS
         try:
@@ -109,7 +119,7 @@ class Worker:
                     results.append(event)
                     self._changed |= names.CHANGED in event.tags
                 else:
-                    epochs[self._pack.index(event.spec)] = (event.epoch, dict(event.figures))
+                    epochs.append((self._pack.index(event.spec), event.epoch, dict(event.figures)))
         except StopIteration:
             self._training = None
             return Report(epochs, results, done=True)
@@ -129,11 +139,13 @@ def engine(
 
 
 def plug_ins(packs: Sequence[Sequence[TrialSpec]], *functions: Callable[..., Any]) -> list[ModuleType]:
-    """The modules of plug-in methods, criteria and functions: a worker may be unable to import them."""
+    """The modules of plug-in methods, criteria, rows and functions: a worker may be unable to import them."""
     methods = [spec.method for pack in packs for spec in pack]
     classes_and_functions: set[Any] = {c for method in {type(m) for m in methods} for c in method.__mro__}
     classes_and_functions |= {m.criterion for m in methods if callable(m.criterion)}
     classes_and_functions |= {f.func if isinstance(f, partial) else f for f in functions}
+    rows = rows_from_outside(spec for pack in packs for spec in pack)
+    classes_and_functions |= {code for row in rows for code in row.code()}
     modules = sorted({c.__module__ for c in classes_and_functions})
     return [sys.modules[name] for name in modules if _is_foreign(name)]
 

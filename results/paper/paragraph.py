@@ -39,7 +39,7 @@ def paragraph(analyses: Sequence[Analysis], cite: Cite) -> str:
 
 
 def _question(cells: Sequence[Cell], cite: Cite) -> Sentences:
-    held = {
+    held: dict[str, Callable[[], str]] = {
         "freeze": lambda: f"kept at their initial values ({cite('freezing', sources.BACKGROUNDS['freeze'])})",
         "prune": lambda: "set to zero (pruning)",
     }
@@ -71,7 +71,7 @@ def _trained(analysis: Analysis, cite: Cite) -> Sentences:
         "optimizer": ("optimizer", sources.OPTIMIZERS),
         "schedule": ("learning-rate schedule", sources.SCHEDULES),
     }
-    known = {noun: table.get(fields.get(name), ()) for name, (noun, table) in tables.items()}
+    known = {noun: table.get(str(fields.get(name)), ()) for name, (noun, table) in tables.items()}
     if cited := [cite(noun, keys) for noun, keys in known.items() if keys]:
         yield f"Sources: {', '.join(cited)}."
     if searched(fields):

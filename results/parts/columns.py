@@ -12,9 +12,9 @@ from bench.results.tables.formats import Bold, Entry
 
 NUMBER = re.compile(r"([+−×]?)([\d,]+(?:\.\d+)?)(?: ± ([\d,]+(?:\.\d+)?))?((?:\s.*)?)$")
 # Widths in points at 8 points, Computer Modern: of a digit and most letters, of others, and between two columns.
-LETTER, GAP, SLACK = 4.25, 5.0, 1.03
+LETTER, GAP = 4.25, 5.0
 WIDTHS = {
-    **dict.fromkeys("ijlI.,;:'|![]() ", 2.9),
+    **dict.fromkeys("ijlI.,;:'|![]() ", 2.6),
     **dict.fromkeys("mMwW%", 7.2),
     **dict.fromkeys("ABCDEFGHJKLNOPQRSTUVXYZ&", 6.1),
     **dict.fromkeys("±−+×≈<>≤≥", 6.9),
@@ -80,7 +80,7 @@ def column(header: str, entries: Sequence[Entry], *, first: bool = False) -> Col
 
 
 def _width(text: str) -> float:
-    return SLACK * sum(WIDTHS.get(letter, LETTER) for letter in text)
+    return sum(WIDTHS.get(letter, LETTER) for letter in text)
 
 
 def _lines(header: str, widest: float) -> list[str]:

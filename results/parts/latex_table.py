@@ -20,8 +20,8 @@ NEEDS = r"% needs \usepackage{array,booktabs,siunitx}"
 SMALL = 0.88  # letters of 7 points to those of 8
 EIGHT, SEVEN = r"\fontsize{8}{9.5}\selectfont", r"\fontsize{7}{8.5}\selectfont"  # whatever the size of the class
 SETUP = (
-    r"\sisetup{separate-uncertainty=true, retain-explicit-plus=true, detect-weight=true, "
-    r"group-separator={,}, group-minimum-digits=4}"
+    r"\sisetup{separate-uncertainty=true, retain-explicit-plus=true, retain-zero-uncertainty=true, "
+    r"detect-weight=true, group-separator={,}, group-minimum-digits=4}"
 )
 
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from bench.metrics import NONE
 from bench.results.frame.words import p_value, rate_text
 from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.comparisons import Comparison
 from bench.results.tables import captions
 from bench.results.tables.answer import pairs
-from bench.results.tables.columns import difference
 from bench.results.tables.formats import Block, Grid, Paragraph
 from bench.results.tables.reach import pair_counts, reach
 
@@ -61,7 +59,7 @@ def _grid(
             name(c),
             rate_text(c.rate),
             *([str(c.n)] if several else []),
-            difference(analysis, c) if c.n else NONE,
+            pairs.short(analysis, c),
             p_value(c.p_holm),
             p_value(c.p_equivalence_holm),
             pairs.marks(analysis, c),

@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from rich import box
 from rich.cells import cell_len
-from rich.table import Table, box
+from rich.table import Table
 from rich.text import Text
 
 from bench.results.parts.columns import chunks, keys

@@ -55,7 +55,7 @@ def test_names_and_filters_are_those_of_the_command_line() -> None:
 def test_the_difference_has_marks_and_its_numbers_are_columns_of_siunitx() -> None:
     made = latex("difference", small())
     assert "{criterion} & {rate}" not in made and "S[table-format=+1.2, table-space-text-post=" in made
-    assert "SNIP & 0.9 & +1.95 {\\,{[}+1.85, +2.05{]}} & {$<$ 0.001} & 1.000 & $\\uparrow$ \\\\" in made
+    assert "SNIP & 0.9 & +1.95 {\\,{[}1.85, 2.05{]}} & {$<$ 0.001} & 1.000 & $\\uparrow$ \\\\" in made
 
 
 def test_a_narrow_table_takes_one_column_and_a_wide_one_two() -> None:
