@@ -34,7 +34,9 @@ def bench(folder: Path, command: str) -> None:
 
 def save(picture: Image.Image, name: str) -> None:
     """As a small PNG."""
-    picture.convert("RGB").quantize(COLOURS, method=Image.Quantize.FASTOCTREE).save(FOLDER / f"report-{name}.png", optimize=True)
+    picture.convert("RGB").quantize(COLOURS, method=Image.Quantize.FASTOCTREE).save(
+        FOLDER / f"report-{name}.png", optimize=True
+    )
 
 
 def first_pages(pdf: bytes, folder: Path) -> Image.Image:
