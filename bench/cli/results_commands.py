@@ -152,7 +152,8 @@ def write_plot(request: PlotRequest) -> int:
     """Draw the store's figures into the file of `--output`."""
     file = request.output
     with usage_errors():
-        from bench.results.plots.plots import METRICS, WIDTHS, check_suffix, plot, unsuitable
+        from bench.results.plots.plots import METRICS, check_suffix, plot, unsuitable
+        from bench.results.plots.widths import WIDTHS
 
         check_suffix(file)
         check_output(f"output {file}", file)
