@@ -17,6 +17,7 @@ from bench.cli.presets import PRESETS
 from bench.cli.shell.groups import HEADINGS
 
 HERE = "<!-- every preset -->"
+LINKS = {"](../results/reports/": "](reports/", "](../CITATION.cff": "](CITATION.cff"}  # by links in docs/
 Command = tuple[str, click.Command]
 
 
@@ -58,8 +59,11 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Put the presets where a page asks for them."""
-    return markdown.replace(HERE, "\n".join(presets())) if HERE in markdown else markdown
+    """Put the presets where a page asks for them, and lead to files outside of docs/ where they are on the site."""
+    markdown = markdown.replace(HERE, "\n".join(presets())) if HERE in markdown else markdown
+    for in_the_source, on_the_site in LINKS.items():
+        markdown = markdown.replace(in_the_source, on_the_site)
+    return markdown
 
 
 def page(name: str, command: click.Command) -> Iterator[str]:
@@ -78,7 +82,7 @@ def groups(command: click.Command, context: click.Context) -> dict[str, list[tup
     records: dict[str, list[tuple[str, str]]] = {heading: [] for heading in HEADINGS.values()}
     for parameter in command.get_params(context):
         if (record := parameter.get_help_record(context)) is not None:
-            records[HEADINGS[getattr(parameter, "group", "command")]].append(record)
+            records.setdefault(HEADINGS.get(getattr(parameter, "group", "command"), "Options"), []).append(record)
     return {heading: options for heading, options in records.items() if options}
 
 
