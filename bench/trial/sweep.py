@@ -16,6 +16,7 @@ from bench.messages import counted, nearest
 from bench.methods import METHODS, Dense, Method
 from bench.methods.identity.identify import identify
 from bench.models import INITIALISERS, MODELS
+from bench.trial.optimizers import UPDATES
 from bench.trial.pack_kind import resolve_pack
 from bench.trial.spec import TrialSpec
 from bench.trial.step_kind import resolve_step
@@ -78,7 +79,9 @@ class Sweep:
         """The kinds of pack and step of a trial."""
         protocol = self.protocol
         device, shapes = protocol.get("device", "cpu"), MODELS[protocol["model"]].layers(self.classes, self.image_shape)
-        pack = resolve_pack(protocol["pack"], device=device, shapes=shapes)
+        batched = UPDATES[protocol.get("optimizer", TrialSpec.optimizer)].batched
+        asked = "single" if protocol["pack"] == "auto" and not batched else protocol["pack"]
+        pack = resolve_pack(asked, device=device, shapes=shapes)
         step = resolve_step(
             protocol["step"],
             device=device,
