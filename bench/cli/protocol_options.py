@@ -14,6 +14,19 @@ from bench.trial.protocol import ROWS
 from bench.trial.schedules import schedules_with
 
 
+class _Open(click.ParamType):  # type: ignore[type-arg]
+    """A name of a table that a plug-in may add to: it is looked up once the plug-ins are loaded."""
+
+    name = "text"
+
+    def __init__(self, table: Mapping[str, Any]) -> None:
+        self.table = table
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        """The names of the table, as of a choice."""
+        return f"[{'|'.join(self.table)}]"
+
+
 def protocol_options() -> list[Any]:
     """An option for every field that has one, in the order of the protocol."""
     return [protocol_option(name) for name, row in ROWS.items() if row.flag]
@@ -42,6 +55,8 @@ def protocol_field(name: str) -> Any:
 
 
 def _type(row: FieldRow) -> Any:
+    if isinstance(row.choices, Mapping):
+        return _Open(row.choices)
     if row.choices:
         return click.Choice([*(["auto"] if row.auto else []), *row.choices])
     return str if row.read else type(row.default)
@@ -66,6 +81,9 @@ def read_protocol(values: Mapping[str, Any]) -> dict[str, Any]:
     given = {name: values[name] for name, row in rows.items() if _is_given(row, values.get(name))}
     defaults = {name: _default(name) for name in rows if not _is_unset(name)}
     fields = defaults | {name: read(value) if (read := rows[name].read) else value for name, value in given.items()}
+    for name, value in fields.items():
+        if isinstance(rows[name].choices, Mapping):
+            rows[name].check(name, value)
     for name in given:
         if (schedules := schedules_with(name)) and fields["schedule"] not in schedules:
             raise ValueError(

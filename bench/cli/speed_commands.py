@@ -28,6 +28,7 @@ from bench.execution.run import checked_data
 from bench.messages import nearest, usage_errors
 from bench.methods import Dense
 from bench.storage.store_uri import check_output
+from bench.trial.plugins import Catalogue, take_installed
 from bench.trial.protocol import Precision
 from bench.trial.spec import TrialSpec
 from bench.trial.sweep import Sweep
@@ -150,14 +151,16 @@ def _sweep(request: MethodsRequest, fields: Mapping[str, Any], seeds: int = 1) -
         "step": "auto",
         **fields,
     }
+    catalogue = Catalogue(request.plugins)
+    take_installed({"dataset": request.dataset, "model": request.model})
     return sweep_of(
+        catalogue=catalogue,
         methods=request.methods,
         rates=request.rates,
         seeds=str(seeds),
         dense=True,
         dataset=request.dataset,
         model=request.model,
-        plugins=(),
         protocol=protocol,
     )
 
