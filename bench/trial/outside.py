@@ -87,7 +87,7 @@ def origin_of(table: str, name: str) -> str:
 def all_ours(fields: Mapping[str, Any]) -> bool:
     """Whether no code from outside builds the network of these fields of a trial, or updates its weights."""
     rows = ((table, table.rows.get(fields[table.field])) for table in TABLES.values() if table.noun != "data set")
-    return all(row is None or is_ours(table.code(row)) for table, row in rows)
+    return all(row is None or (is_ours(table.code(row)) and not table.fingerprint(row)) for table, row in rows)
 
 
 def sources_of(fields: Mapping[str, Any]) -> Sources:

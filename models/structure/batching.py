@@ -12,7 +12,7 @@ from torch.func import functional_call, vmap
 
 from bench.messages import one_line
 from bench.models.structure.stand_ins import StandIn, replaceable, twin
-from bench.models.structure.values import example, vary
+from bench.models.structure.values import example, is_close, vary
 
 NETWORKS = 2
 
@@ -30,7 +30,7 @@ def no_batching(model: nn.Module, image_shape: tuple[int, ...], layout: torch.me
             together.square().sum().backward()  # type: ignore[no-untyped-call]
     except Exception as error:
         return one_line(error)
-    return "" if torch.allclose(alone, together, rtol=1e-8, atol=1e-8) else "it computes otherwise in a pack"
+    return "" if is_close(alone, together) else "it computes otherwise in a pack"
 
 
 def _network(model: nn.Module, seed: int) -> nn.Module:
@@ -43,8 +43,9 @@ def _together(networks: Sequence[nn.Module], images: Tensor) -> Tensor:
     """The logits [P, images, classes], with stand-ins for the convolutions that a pack may compute in another way."""
     first = networks[0]
     convolutions = [layer for layer in replaceable(first).values() if isinstance(layer, nn.Conv2d)]
-    parameters, buffers = _stacked([dict(n.named_parameters()) for n in networks]), _stacked(
-        [dict(n.named_buffers()) for n in networks]
+    parameters, buffers = (
+        _stacked([dict(n.named_parameters()) for n in networks]),
+        _stacked([dict(n.named_buffers()) for n in networks]),
     )
     skeleton = copy.deepcopy(twin(first, {id(layer): Unfolded(layer) for layer in convolutions}))
 

@@ -48,7 +48,9 @@ def random_parameters(first: nn.Module, network: Network) -> frozenset[str]:
     others = dict(tensors_of(second))
     different = {name for name, tensor in tensors_of(first) if not _equal(tensor, others[name])}
     if buffers := sorted(different - parameters.keys()):
-        raise ValueError(f"buffer {buffers[0]}: has other values at each construction; must be the same, or a parameter")
+        raise ValueError(
+            f"buffer {buffers[0]}: has other values at each construction; must be the same, or a parameter"
+        )
     return frozenset(different)
 
 

@@ -71,3 +71,9 @@ def tensors_of(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
     """All parameters and buffers, each once."""
     yield from model.named_parameters()
     yield from model.named_buffers()
+
+
+def changing_buffers(model: nn.Module) -> dict[str, Tensor]:
+    """The buffers that training may change: the statistics of normalisation layers, and single numbers."""
+    statistics = {id(b) for m in model.modules() if isinstance(m, _NormBase) for b in m.buffers(recurse=False)}
+    return {name: b for name, b in model.named_buffers() if id(b) in statistics or b.numel() == 1}

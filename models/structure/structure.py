@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 
 import torch
 from torch import nn
@@ -70,7 +70,6 @@ class Structure:
         return {name: shapes[name] for name in dict.fromkeys(layer.weight for layer in self.layers) if name}
 
 
-@cache
 def structure_of(build: Reference, image_shape: Shape, classes: int) -> Structure:
     """What is found of the network.
 
@@ -137,13 +136,10 @@ def _head(layers: tuple[Layer, ...], found: OnePass, classes: int) -> str:
     return last if last and shapes[last][0] == classes else ""
 
 
-@cache
-def no_pack(build: Reference, image_shape: Shape, classes: int) -> str:
+def no_pack(structure: Structure, build: Reference, image_shape: Shape, classes: int) -> str:
     """Why networks like this one cannot be trained in one batched step; "" if they can."""
-    structure = structure_of(build, image_shape, classes)
     if structure.is_random:
         return "it draws random numbers in training, which would depend on the other trials of the pack"
     layout = torch.channels_last if structure.channels_last else torch.contiguous_format
     with seeded(0):
-        model = built(build, classes, image_shape)
-        return no_batching(model, image_shape, layout)
+        return no_batching(built(build, classes, image_shape), image_shape, layout)

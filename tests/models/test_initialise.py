@@ -179,5 +179,7 @@ def test_unknown_initialiser() -> None:
 
 
 def test_a_parameter_without_a_rule_is_an_error() -> None:
-    with pytest.raises(ValueError, match=r"^layer 1 \(LSTM\): no rule for the initial values of its weight_ih_l0, which"):
+    with pytest.raises(
+        ValueError, match=r"^layer 1 \(LSTM\): no rule for the initial values of its weight_ih_l0, which"
+    ):
         initialised(nn.Sequential(nn.Linear(2, 2), nn.LSTM(2, 2)), "normal")

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from bench.datasets.images import ImageData
 
 IMAGE, CLASSES = (3, 8, 8), 5
 PIXELS = 3 * 8 * 8
@@ -168,10 +171,10 @@ class Counting(nn.Linear):
         return super().forward(x) * self.calls
 
 
-def with_buffer(buffer: Tensor, calls: Callable[[Any, Tensor], Any]) -> Callable[[int], nn.Module]:
+def with_buffer(buffer: Callable[[], Tensor], calls: Callable[[Any, Tensor], Any]) -> Callable[[int], nn.Module]:
     def build(classes: int) -> nn.Module:
         network = Written(calls, head=nn.Linear(PIXELS, classes))
-        network.register_buffer("noted", buffer() if callable(buffer) else buffer.clone())
+        network.register_buffer("noted", buffer())
         return network
 
     return build
@@ -184,7 +187,9 @@ def counted(n: Any, x: Tensor) -> Tensor:
 
 
 def shared_memory(classes: int) -> nn.Module:
-    network = nn.Sequential(nn.Flatten(), nn.Linear(PIXELS, PIXELS), nn.Linear(PIXELS, PIXELS), nn.Linear(PIXELS, classes))
+    network = nn.Sequential(
+        nn.Flatten(), nn.Linear(PIXELS, PIXELS), nn.Linear(PIXELS, PIXELS), nn.Linear(PIXELS, classes)
+    )
     network[2].weight = nn.Parameter(network[1].weight.data)
     return network
 
@@ -215,44 +220,90 @@ def standardised(classes: int) -> nn.Module:
 
 
 REFUSED: dict[str, tuple[Callable[[int], nn.Module], str]] = {
-    "weight norm": (weight_norm, "layer 1 (ParametrizedLinear): its weight is computed from other tensors, as by weight "
-                    "norm; must be a parameter"),
-    "standardised weight": (standardised, "layer head (Linear): its weight enters mean.dim; must enter products only, as "
-                            "it is"),
-    "lazy layer": (lambda c: nn.Sequential(nn.Flatten(), nn.LazyLinear(c)),
-                   "layer 1 (LazyLinear): has no shape before it is run; must be given its sizes"),
-    "parameter without gradient": (unused, "parameter spare.weight (and 1 more): gets no gradient; the logits must depend "
-                                   "on every parameter"),
-    "layer not to be trained": (partly_frozen, "parameter 1.weight: must be of real numbers and require a gradient, or be "
-                                "a buffer"),
-    "auxiliary outputs": (with_outputs(lambda y: (y, y)), "its output is a tuple: must be one tensor of logits [images, 5],"
-                          " in training too"),
-    "output of a dict": (with_outputs(lambda y: {"logits": y}), "its output is a dict: must be one tensor of logits "
-                         "[images, 5], in training too"),
-    "logits in four dimensions": (with_outputs(lambda y: y[..., None, None]), "its output for 2 images is float32 (2, 5, 1,"
-                                  " 1): must be one tensor of logits [images, 5], in training too"),
-    "LSTM": (lambda c: Written(lambda n, x: n.head(n.rows(x.flatten(2))[0][:, -1]), rows=nn.LSTM(64, 8, batch_first=True),
-                               head=nn.Linear(8, c)),
-             "layer rows (LSTM): no rule for the initial values of its weight_ih_l0, which are random"),
+    "weight norm": (
+        weight_norm,
+        "layer 1 (ParametrizedLinear): its weight is computed from other tensors, as by weight norm; must be a parameter",
+    ),
+    "standardised weight": (
+        standardised,
+        "layer head (Linear): its weight enters sub.Tensor; must enter products only, as it is",
+    ),
+    "lazy layer": (
+        lambda c: nn.Sequential(nn.Flatten(), nn.LazyLinear(c)),
+        "layer 1 (LazyLinear): has no shape before it is run; must be given its sizes",
+    ),
+    "parameter without gradient": (
+        unused,
+        "parameter spare.weight (and 1 more): gets no gradient; the logits must depend on every parameter",
+    ),
+    "layer not to be trained": (
+        partly_frozen,
+        "parameter 1.weight: must be of real numbers and require a gradient, or be a buffer",
+    ),
+    "auxiliary outputs": (
+        with_outputs(lambda y: (y, y)),
+        "its output is a tuple: must be one tensor of logits [images, 5], in training too",
+    ),
+    "output of a dict": (
+        with_outputs(lambda y: {"logits": y}),
+        "its output is a dict: must be one tensor of logits [images, 5], in training too",
+    ),
+    "logits in four dimensions": (
+        with_outputs(lambda y: y[..., None, None]),
+        "its output for 2 images is float32 (2, 5, 1, 1): must be one tensor of logits [images, 5], in training too",
+    ),
+    "LSTM": (
+        lambda c: Written(
+            lambda n, x: n.head(n.rows(x.flatten(2))[0][:, -1]),
+            rows=nn.LSTM(64, 8, batch_first=True), head=nn.Linear(8, c),
+        ),
+        "layer rows (LSTM): no rule for the initial values of its weight_ih_l0, which are random",
+    ),
     "statistics of the batch alone": (
-        lambda c: nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4, track_running_stats=False), nn.Flatten(),
-                                nn.Linear(144, c)),
-        "layer 1 (BatchNorm2d): keeps no running statistics, so that logits depend on the batch; must track them"),
+        lambda c: nn.Sequential(
+            nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4, track_running_stats=False), nn.Flatten(), nn.Linear(144, c)
+        ),
+        "layer 1 (BatchNorm2d): keeps no running statistics, so that logits depend on the batch; must track them",
+    ),
     "images that see each other": (
         lambda c: Written(lambda n, x: n.head((x - x.mean(0)).flatten(1)), head=nn.Linear(PIXELS, c)),
-        "in evaluation the logits of an image depend on the other images; must be its own"),
-    "noise in evaluation": (with_outputs(lambda y: y + torch.randn_like(y)),
-                            "draws random numbers in evaluation; must do so in training only"),
-    "counter in Python": (lambda c: nn.Sequential(nn.Flatten(), Counting(PIXELS, c)),
-                          "gives other logits for the same images, weights and seeds; must keep no state of its own"),
-    "random buffer": (with_buffer(lambda: torch.randn(3), lambda n, x: n.head(x.flatten(1)) + n.noted.sum()),  # type: ignore[arg-type]
-                      "buffer noted: has other values at each construction; must be the same, or a parameter"),
-    "buffer that changes": (with_buffer(torch.zeros(3), counted), "noted: changes as the network is applied; only "
-                            "statistics of layers and counters may"),
+        "in evaluation the logits of an image depend on the other images; must be its own",
+    ),
+    "noise in evaluation": (
+        with_outputs(lambda y: y + torch.randn_like(y)),
+        "draws random numbers in evaluation; must do so in training only",
+    ),
+    "counter in Python": (
+        lambda c: nn.Sequential(nn.Flatten(), Counting(PIXELS, c)),
+        "gives other logits for the same images, weights and seeds; must keep no state of its own",
+    ),
+    "random buffer": (
+        with_buffer(lambda: torch.randn(3), lambda n, x: n.head(x.flatten(1)) + n.noted.sum()),
+        "buffer noted: has other values at each construction; must be the same, or a parameter",
+    ),
+    "buffer that changes": (
+        with_buffer(lambda: torch.zeros(3), counted),
+        "noted: changes as the network is applied; only statistics of layers and counters may",
+    ),
     "shared memory": (shared_memory, "2.weight shares memory with 1.weight: must be the same parameter, or a copy"),
-    "transposed with groups": (lambda c: convolutional(nn.ConvTranspose2d(3, 6, 2, stride=2, groups=3), 6, 16, c),
-                               "layer 0 (ConvTranspose2d): transposed with groups; must have as many inputs as outputs, or "
-                               "the weight's shape tells no fan-in"),
-    "no weight": (lambda c: nn.Sequential(nn.Flatten(), nn.LayerNorm(PIXELS), nn.AdaptiveAvgPool1d(c)),
-                  "no Conv or Linear layer: there must be one at least, whose weights are trained or not"),
+    "transposed with groups": (
+        lambda c: convolutional(nn.ConvTranspose2d(3, 6, 2, stride=2, groups=3), 6, 16, c),
+        "layer 0 (ConvTranspose2d): transposed with groups; must have as many inputs as outputs, or the weight's shape "
+        "tells no fan-in",
+    ),
+    "no weight": (
+        lambda c: nn.Sequential(nn.Flatten(), nn.LayerNorm(PIXELS), nn.AdaptiveAvgPool1d(c)),
+        "no Conv or Linear layer: there must be one at least, whose weights are trained or not",
+    ),
 }  # fmt: skip
+
+
+def images(train: int = 160, test: int = 20) -> ImageData:
+    """Noise of 3 × 8 × 8 pixels."""
+    random = np.random.RandomState(0)
+    pixels = torch.from_numpy(random.randint(0, 256, (train + test, *IMAGE), np.uint8))
+    labels = torch.arange(train + test) % CLASSES
+    return ImageData(
+        name="odd", classes=CLASSES, train_images=pixels[:train], train_labels=labels[:train],
+        test_images=pixels[train:], test_labels=labels[train:], mean=(0.5,) * 3, std=(0.29,) * 3,
+    )  # fmt: skip

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from small_trials import images, spec
+from stepping import difference, steps
 from torch import Tensor, nn
 
 from bench import metrics, names
@@ -32,26 +33,6 @@ OPTIMIZERS: dict[str, dict[str, Any]] = {
     "nesterov": {"lr": 0.02, "nesterov": True},
     **{name: {"optimizer": name, "lr": 0.001} for name in UPDATES if name != "sgd"},
 }
-
-
-def steps(trial: Trial, s: TrialSpec, n: int, batch: int = 10) -> dict[str, Tensor]:
-    """The state of the trial's model after n steps."""
-    apply_background(trial.model, trial.masks, s)
-    network = network_of(s, trial)
-    optimizer = LiveOptimizer(trial.model, trial.masks, s, network.values)
-    random = torch.Generator().manual_seed(1)
-    while n > 0:
-        order = torch.randperm(len(trial.train_indices), generator=random)[: n * batch]
-        for loss, _ in network.losses(order, batch, None):
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step(s.lr)
-            n -= 1
-    network.write_back()
-    return {name: value.clone() for name, value in trial.model.state_dict().items()}
-
-
-def difference(one: dict[str, Tensor], other: dict[str, Tensor]) -> float:
-    return max(float((one[name] - other[name]).abs().max()) for name in one)
 
 
 @pytest.mark.parametrize(("precision", "count", "tolerance"), AGREEMENT)
