@@ -63,7 +63,7 @@ def _schedule_row(name: str, value: Any) -> ScheduleRow:
 
 def _callable(value: Any, row: type[Any], called: str, arguments: int = 1) -> Callable[..., Any]:
     """The value, if it can be called so."""
-    must = f"must be a {row.__name__}, or a function or class {called}"
+    must = f"must be {'an' if row is OptimizerRow else 'a'} {row.__name__}, or a function or class {called}"
     if not callable(value):
         raise ValueError(f"{type(value).__name__}: {must}")
     function: Callable[..., Any] = value
