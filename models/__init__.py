@@ -153,7 +153,7 @@ def build(name: str, classes: int, image_shape: tuple[int, ...] | None = None) -
 
     Args:   image_shape: (C, H, W) of the data set; by default the row's.
 
-    Raises: ValueError if `name` is unknown, or if the network is from outside and is refused (`bench.models.structure`).
+    Raises: ValueError if `name` is unknown, or the network is from outside and refused (`bench.models.structure`).
     """
     if name not in MODELS:
         raise ValueError(nearest("model", name, list(MODELS)))

@@ -104,7 +104,7 @@ def _embedding(layer: nn.Embedding, parameter: Tensor, generator: np.random.Rand
 
 
 def _drawn(function: Initialiser, layer: nn.Module, parameter: Tensor, generator: np.random.RandomState) -> None:
-    """A weight [out, in, *kernel]; that of a transposed convolution lies as [in, out, *kernel], each group by itself."""
+    """A weight [out, in, *kernel]; of a transposed convolution it lies as [in, out, *kernel], each group by itself."""
     if not isinstance(layer, _ConvTransposeNd):
         _set(parameter, function(generator, tuple(parameter.shape)))
         return

@@ -1,11 +1,12 @@
-"""The networks that a trial can name beyond MODELS: those of libraries; and what is found of one from outside. No torch.
+"""The networks of libraries, which a trial can name too; and what is found of a network from outside. No torch.
 
-What code from outside changes of the process while it is looked at is put back.
+What code from outside changes of the process while it is inspected is put back.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -13,8 +14,9 @@ from typing import TYPE_CHECKING, TypeVar
 from bench.messages import nearest, say
 from bench.models import MODELS, ModelRow
 from bench.models.libraries import LIBRARIES, is_of_library, library_row
+from bench.references import Reference
 from bench.trial.loading import errors_of_fields
-from bench.trial.outside import Outside, take
+from bench.trial.outside import Outside, instead, outside_row, take
 from bench.user_code.guard import kept, load_methods, seed_globals
 
 if TYPE_CHECKING:
@@ -37,11 +39,17 @@ def row_of(model: str, classes: int, image_shape: Shape) -> ModelRow:
             row = replace(row, fingerprint=source)
             take([Outside(table="MODELS", name=model, row=row, origin=model.partition(":")[0], source=source)])
     if model not in MODELS:
-        prefixes = ", ".join(f"{library}:NAME" for library in LIBRARIES)
-        raise ValueError(
-            nearest("model", model, list(MODELS)).replace("must be one of ", f"must be {prefixes} or one of ")
-        )
+        raise ValueError(nearest("model", model, [*MODELS, *(f"{library}:NAME" for library in LIBRARIES)]))
     return MODELS[model]
+
+
+def built_by(model: str, build: Reference) -> AbstractContextManager[None]:
+    """Within it, this is what builds the network that MODELS has under that name.
+
+    Raises: ValueError in one line if its source cannot be told.
+    """
+    with errors_of_fields(f"model {model!r}"):
+        return instead(outside_row("MODELS", model, build, ""))
 
 
 def _fingerprint(row: ModelRow, classes: int, image_shape: Shape) -> str:

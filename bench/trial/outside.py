@@ -6,7 +6,8 @@ another process must hold the same source under the name: `check_sources`. No to
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,6 +72,22 @@ def take(rows: Iterable[Outside]) -> None:
     for row in rows:
         TABLES[row.table].rows[row.name] = row.row
         _rows[row.table, row.name] = row
+
+
+@contextmanager
+def instead(row: Outside) -> Iterator[None]:
+    """Within it, the row is in its table, whatever was there under its name; that is put back."""
+    key, rows = (row.table, row.name), TABLES[row.table].rows
+    before, outside = rows.get(row.name), _rows.get(key)
+    take([row])
+    try:
+        yield
+    finally:
+        del rows[row.name], _rows[key]
+        if before is not None:
+            rows[row.name] = before
+        if outside is not None:
+            _rows[key] = outside
 
 
 def rows_from_outside(specs: Iterable[Any]) -> list[Outside]:

@@ -62,6 +62,7 @@ class Unfolded(StandIn):
 
     def __init__(self, layer: nn.Conv2d) -> None:
         super().__init__(layer)
+        assert not isinstance(layer.padding, str)  # such a convolution is not replaceable
         self.weight, self.bias, self.geometry = layer.weight, layer.bias, (layer.stride, layer.padding, layer.dilation)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ def names_of(model: nn.Module) -> dict[int, str]:
     return {id(parameter): name for name, parameter in model.named_parameters()}
 
 
-def weights_of(model: nn.Module) -> dict[str, nn.Parameter]:
+def weights_of(model: nn.Module) -> dict[str, Tensor]:
     """The weights of Conv and Linear layers by first name, in the model's order; `bench.methods.maskable` as well."""
     names = names_of(model)
     weights = (module.weight for module in model.modules() if isinstance(module, WEIGHTED))

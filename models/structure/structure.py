@@ -1,4 +1,4 @@
-"""Structure: what is found of a network from outside, once for each network, shape of the images and number of classes."""
+"""Structure: all that is found of a network from outside, for images of one shape and a number of classes."""
 
 from __future__ import annotations
 

@@ -29,11 +29,11 @@ class Use:
     other: str = ""  # an operation that is neither a product nor a view
 
 
-class WeightUse(TorchDispatchMode):
+class WeightUse(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Within it, the uses of a model's parameters are noted, by name, in the order of their first use."""
 
     def __init__(self, model: nn.Module) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.uses: dict[str, Use] = {}
         self._names = {p.untyped_storage()._cdata: name for name, p in model.named_parameters()}
         self._copies: list[Tensor] = []  # kept, so that no other tensor gets their place
@@ -77,7 +77,8 @@ def uses_of(model: nn.Module, image_shape: tuple[int, ...]) -> dict[str, Use]:
     x = torch.zeros(1, *image_shape, dtype=like.dtype, device=like.device)
     try:
         # With gradients, as in training: without them an encoder of torch's transformers computes by other operations.
-        with torch.enable_grad(), WeightUse(model) as seen:
+        seen = WeightUse(model)
+        with torch.enable_grad(), seen:
             model.eval()(x)
     finally:
         model.train(training)

@@ -37,7 +37,8 @@ def convolutional(first: nn.Module, channels: int, side: int, classes: int) -> n
 def tied(classes: int) -> nn.Module:
     network = Written(
         lambda n, x: n.head(n.second(torch.relu(n.first(torch.relu(n.stem(x.flatten(1))))))),
-        stem=nn.Linear(PIXELS, 110), first=nn.Linear(110, 110), second=nn.Linear(110, 110), head=nn.Linear(110, classes),
+        stem=nn.Linear(PIXELS, 110), first=nn.Linear(110, 110), second=nn.Linear(110, 110),
+        head=nn.Linear(110, classes),
     )  # fmt: skip
     network.second.weight = network.first.weight
     return network
@@ -120,7 +121,7 @@ def tokens(classes: int) -> nn.Module:
 def embedded(classes: int) -> nn.Module:
     """The brightness of a pixel, in four steps, is looked up."""
     return Written(
-        lambda n, x: n.head(n.table(((x.flatten(1) > 0).long() + 2 * (x.flatten(1) > 1).long())).flatten(1)),
+        lambda n, x: n.head(n.table((x.flatten(1) > 0).long() + 2 * (x.flatten(1) > 1).long()).flatten(1)),
         table=nn.Embedding(4, 3), head=nn.Linear(PIXELS * 3, classes),
     )  # fmt: skip
 
@@ -222,7 +223,8 @@ def standardised(classes: int) -> nn.Module:
 REFUSED: dict[str, tuple[Callable[[int], nn.Module], str]] = {
     "weight norm": (
         weight_norm,
-        "layer 1 (ParametrizedLinear): its weight is computed from other tensors, as by weight norm; must be a parameter",
+        "layer 1 (ParametrizedLinear): its weight is computed from other tensors, as by weight norm; must be a "
+        "parameter",
     ),
     "standardised weight": (
         standardised,

@@ -21,7 +21,6 @@ from bench import names
 from bench.engine.measures.moment import Moment
 from bench.methods.maskable import maskable
 
-
 # By the name of a function of torch: what hands a value on whatever it is, as far as paths go.
 SAME = {
     "relu", "relu_", "relu6", "leaky_relu", "leaky_relu_", "elu", "elu_", "selu", "celu", "gelu", "silu", "mish",
@@ -55,9 +54,9 @@ def unconnected(moment: Moment) -> dict[str, float]:
 def disconnected(model: nn.Module, masks: Mapping[str, Tensor], image_shape: tuple[int, ...]) -> int:
     """The number of live weights that lie on no path of live weights from an input value to a logit.
 
-    A copy of the network in float64 computes with the masks for weights, on an image of ones. Biases are 0; normalisation
-    and activations pass values on, pooling takes the mean: nothing is negative, so nothing cancels, and the derivative of the logits'
-    sum with respect to a live weight is positive exactly if it lies on a path.
+    A copy of the network in float64 computes with the masks for weights, on an image of ones. Biases are 0;
+    normalisation and activations pass values on, pooling takes the mean: nothing is negative, so nothing cancels, and
+    the derivative of the logits' sum with respect to a live weight is positive exactly if it lies on a path.
 
     Raises: UnknownOperation if the network computes with another function.
     """

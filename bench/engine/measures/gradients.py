@@ -1,7 +1,8 @@
 """Gradient norms on a fixed probe: whole network and per layer.
 
 With g = ∂L/∂w of the cross-entropy at the effective weights and m the mask: ‖g‖₂, ‖m·g‖₂ and the mean |g_j| over all
-maskable and over the live weights. BatchNorm uses batch statistics; its buffers stay as they are. Dropout is off. P networks.
+maskable and over the live weights. BatchNorm uses batch statistics; its buffers stay as they are. Dropout is off.
+P networks.
 
 Effective gradient flow (Tessera et al. 2021, arXiv:2102.01670), of the whole network: EGF_p = (1/L) Σ_l ‖m_l·g_l‖_p/k_l
 over the L layers that have k_l > 0 live weights. Departs from the paper: the formula is ours, after its description.

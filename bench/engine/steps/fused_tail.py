@@ -107,7 +107,7 @@ def _traced(model: nn.Module) -> fx.Graph | None:
 
 
 def _state(model: nn.Module) -> list[object]:
-    """What a call of the model could change of it, as far as it can be compared: numbers, texts, versions of tensors."""
+    """What a call could change of the model, as far as it can be compared: numbers, texts, versions of tensors."""
     plain = [
         (n, k, v) for n, m in model.named_modules() for k, v in vars(m).items() if isinstance(v, int | float | str)
     ]

@@ -12,15 +12,13 @@ from torch import Tensor, nn
 
 from bench import metrics, names
 from bench.engine.setup.background import apply_background
-from bench.engine.setup.prepare import Trial, prepare
-from bench.engine.steps.live_optimizer import LiveOptimizer
+from bench.engine.setup.prepare import prepare
 from bench.engine.steps.network import network_of
 from bench.engine.steps.sparse_network import LayerInput, SparseNetwork, inputs_of
 from bench.engine.train import train
 from bench.methods.maskable import maskable
 from bench.models.structure.stand_ins import replaceable
 from bench.trial.optimizers import UPDATES
-from bench.trial.spec import TrialSpec
 
 DATA = images()
 AGREEMENT = [  # precision, steps, and how near
