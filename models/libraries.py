@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench.models.row import ModelRow
 from bench.models.shapes import Shape
@@ -70,8 +70,8 @@ def _timm_network(name: str, classes: int, image_shape: Shape) -> nn.Module:
 
     channels, *sides = image_shape
     fixed = timm.get_pretrained_cfg(name).fixed_input_size
-    size = {"img_size": tuple(sides)} if fixed else {}
-    network: nn.Module = timm.create_model(name, pretrained=False, num_classes=classes, in_chans=channels, **size)
+    settings: dict[str, Any] = {"num_classes": classes, "in_chans": channels}
+    network: nn.Module = timm.create_model(name, **settings, **({"img_size": tuple(sides)} if fixed else {}))
     return network
 
 

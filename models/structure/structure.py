@@ -47,6 +47,7 @@ class Structure:
     random: frozenset[str]  # parameters that the construction draws at random
     channels_last: bool  # the layout of its images
     is_random: bool  # whether it draws random numbers in training
+    needs_two: bool  # whether a batch of one image cannot be trained on
     on: str  # the device of the inspection, and why if it is not meta
 
     @property
@@ -94,6 +95,7 @@ def structure_of(build: Reference, image_shape: Shape, classes: int) -> Structur
         random=random,
         channels_last=values.channels_last,
         is_random=values.is_random,
+        needs_two=values.needs_two,
         on=on,
     )
 

@@ -22,6 +22,7 @@ class Values:
 
     channels_last: bool  # whether it computes with images whose channels come last
     is_random: bool  # whether it draws random numbers in training, as dropout does
+    needs_two: bool  # whether one image alone cannot be trained on, as BatchNorm of one value per channel cannot
 
 
 def values_of(model: nn.Module, image_shape: tuple[int, ...]) -> Values:
@@ -41,7 +42,7 @@ def values_of(model: nn.Module, image_shape: tuple[int, ...]) -> Values:
     with torch.no_grad(), seeded(0):
         is_random = _check_training(model, x)
         _check_evaluation(model, x)
-    return Values(channels_last=channels_last, is_random=is_random)
+    return Values(channels_last=channels_last, is_random=is_random, needs_two=not _runs(model, x[:1]))
 
 
 @torch.no_grad()
@@ -62,11 +63,11 @@ def example(image_shape: tuple[int, ...]) -> Tensor:
 
 
 def _runs(model: nn.Module, x: Tensor) -> bool:
-    """Whether the layout of the images suits the network: `view` refuses channels that come last."""
+    """Whether it can be trained on these images: `view` refuses channels that come last in memory."""
     try:
         with torch.no_grad(), seeded(0):
             copy.deepcopy(model).train()(x)
-    except RuntimeError:
+    except (RuntimeError, ValueError):
         return False
     return True
 
