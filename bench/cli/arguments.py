@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
 from math import floor
+from pathlib import Path
 from typing import Any
 
 from bench.cli.grammar import parse_rates, parse_seeds
@@ -34,6 +35,7 @@ def read_sweep(request: SweepRequest) -> Sweep:
         dense=request.dense,
         dataset=request.dataset,
         model=request.model,
+        data_root=request.data_root,
         protocol={**read_protocol(request.protocol), "threads": request.cpus_per_trial},
     )
 
@@ -47,6 +49,7 @@ def sweep_of(
     dense: bool,
     dataset: str,
     model: str | None,
+    data_root: Path | None = None,
     protocol: Mapping[str, Any],
 ) -> Sweep:
     """The sweep that these options mean, on the CPU.
@@ -54,8 +57,8 @@ def sweep_of(
     Args: catalogue: what the user can name.
           protocol: fields of TrialSpec; those left out have the default protocol's values.
     """
-    names = data_and_model(dataset, model, protocol.get("initialiser", TrialSpec.initialiser))
-    data = row_of(dataset)
+    names = data_and_model(dataset, model, protocol.get("initialiser", TrialSpec.initialiser), data_root)
+    data = row_of(dataset, data_root)
     sweep = Sweep(
         methods=dict(catalogue.parse(method.strip()) for method in methods.split(",")),
         rates=parse_rates(rates),

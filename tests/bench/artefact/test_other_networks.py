@@ -14,6 +14,7 @@ from bench.artefact.artefact import read
 from bench.engine.train import train
 from bench.models import MODELS, ModelRow
 from bench.trial.plugins import Catalogue
+from bench.trial.sources import SOURCES
 
 SMALL = {"model": "odd", "batch_size": 20, "criterion_per_class": 2, "lr": 0.01, "validation_fraction": 0.25}
 FILE = """
@@ -68,6 +69,7 @@ def stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (result,) = train([spec("freeze", "0.9", **SMALL)], images(), "cpu")
     del MODELS["odd"]
     monkeypatch.setattr("bench.trial.outside._rows", {})
+    del SOURCES["model", "odd"]
     file = tmp_path / "network.frz"
     file.write_bytes(result.artefact)
     return file
@@ -84,7 +86,7 @@ def test_the_plug_in_must_be_given_and_be_the_same(stored: Path) -> None:
         with pytest.raises(ValueError, match=r"network.frz: model 'odd': its source must be that of the trial, "):
             load(stored, plugins=[str(plugin)])
     finally:
-        MODELS.pop("odd", None)
+        MODELS.pop("odd", None), SOURCES.pop(("model", "odd"), None)
 
 
 def test_what_builds_it_can_be_given(stored: Path) -> None:
