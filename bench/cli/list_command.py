@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bench.cli.listing import LISTINGS, Rows, as_text
-from bench.cli.network_listing import network_rows
+from bench.cli.networks.network_listing import network_rows
 from bench.cli.requests.store import ListRequest
 from bench.messages import nearest, usage_errors
 

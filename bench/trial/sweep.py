@@ -19,6 +19,7 @@ from bench.methods.identity.identify import identify
 from bench.models import INITIALISERS, MODELS
 from bench.trial import networks
 from bench.trial.networks import no_pack, structure_of
+from bench.trial.optimizers import UPDATES
 from bench.trial.pack_kind import resolve_pack
 from bench.trial.spec import TrialSpec
 from bench.trial.step_kind import resolve_step
@@ -82,7 +83,9 @@ class Sweep:
         protocol, network = self.protocol, (self.protocol["model"], self.classes, self.image_shape)
         structure = structure_of(*network)
         device, shapes = protocol.get("device", "cpu"), MODELS[protocol["model"]].layers(self.classes, self.image_shape)
-        pack = resolve_pack(protocol["pack"], device=device, shapes=shapes, obstacle=partial(no_pack, *network))
+        batched = UPDATES[protocol.get("optimizer", TrialSpec.optimizer)].batched
+        asked = "single" if protocol["pack"] == "auto" and not batched else protocol["pack"]
+        pack = resolve_pack(asked, device=device, shapes=shapes, obstacle=partial(no_pack, *network))
         step = resolve_step(
             protocol["step"],
             device=device,

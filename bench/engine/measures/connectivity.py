@@ -35,7 +35,10 @@ LINEAR = {
     "chunk", "split", "avg_pool1d", "avg_pool2d", "avg_pool3d", "adaptive_avg_pool1d", "adaptive_avg_pool2d",
     "adaptive_avg_pool3d", "__get__", "size", "dim", "__len__", "pixel_shuffle", "clone", "t", "swapaxes", "movedim",
 }  # fmt: skip
-MEANS: Mapping[str, Callable[..., Any]] = {"max_pool2d": functional.avg_pool2d, "adaptive_max_pool2d": functional.adaptive_avg_pool2d}
+MEANS: Mapping[str, Callable[..., Any]] = {
+    "max_pool2d": functional.avg_pool2d,
+    "adaptive_max_pool2d": functional.adaptive_avg_pool2d,
+}
 
 
 class UnknownOperation(Exception):
