@@ -15,6 +15,7 @@ from bench.cli.protocol_options import read_protocol
 from bench.cli.requests.sweep import SweepRequest
 from bench.datasets import DatasetRow, row_of
 from bench.datasets.counts import validation_count
+from bench.trial.networks import structure_of
 from bench.trial.plugins import Catalogue, take_installed
 from bench.trial.spec import TrialSpec
 from bench.trial.sweep import Sweep, data_and_model
@@ -71,6 +72,7 @@ def sweep_of(
     if not trials:
         raise ValueError(f"methods {methods!r} at rates {rates!r} with --no-dense: no trial is left")
     _check_sizes(data, trials[0])
+    _check_last_batch(data, trials[0])
     return sweep
 
 
@@ -85,6 +87,17 @@ def _check_sizes(data: DatasetRow, spec: TrialSpec) -> None:
     if per_class > left:
         raise ValueError(
             f"criterion-per-class {per_class}: must be at most {left}, the smallest class's training images"
+        )
+
+
+def _check_last_batch(data: DatasetRow, spec: TrialSpec) -> None:
+    """Whether the last batch of an epoch is one that the network can be trained on."""
+    images = data.train - validation_count(data.train, spec.validation_fraction)
+    structure = structure_of(spec.model, data.classes, data.image_shape)
+    if images % spec.batch_size == 1 and structure is not None and structure.needs_two:
+        raise ValueError(
+            f"batch-size {spec.batch_size}: leaves 1 of {images} training images for the last batch, and model "
+            f"{spec.model!r} needs 2; must be another size"
         )
 
 
