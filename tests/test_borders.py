@@ -189,7 +189,7 @@ def test_the_grid_is_told_before_anything_heavy_is_imported(tmp_path: Path) -> N
 
 
 def test_the_driver_of_a_sweep_needs_no_torch() -> None:
-    code = "import bench.cli.run, bench.storage.mlflow_store, bench.execution.schedule, bench.cli.progress"
+    code = "import bench.cli.run, bench.storage.mlflow_store, bench.execution.schedule, bench.execution.progress"
     assert loaded(code, ("torch", "sklearn", "torchvision"), Path.cwd()) == "[]"
 
 

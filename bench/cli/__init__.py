@@ -5,12 +5,9 @@ requests             what each command is asked: frozen requests, whose fields a
 options              from a request's fields to click's options, and back
 protocol_options     the options of the protocol, and the fields of a trial that they give
 arguments            from requests to checked sweeps
-execution_arguments  from requests to where and how trials run
-grammar              the small languages: rates and seeds
 run                  the `run` command
 tune                 the `tune` command
 dry_run              `run --dry-run`: what a sweep would take, from a short calibration
-progress             what a sweep shows while it runs, on stderr
 presets              the protocols of the papers, each field labelled with its origin
 results_commands     table, report, power, plot: what shows the store
 store_commands       import, ui: the store itself

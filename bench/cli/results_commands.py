@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bench import datasets, names
-from bench.cli.grammar import parse_rates
 from bench.cli.requests.store import Filters, PlotRequest, PowerRequest, ReportRequest, TableRequest
 from bench.cli.store_commands import existing_store
 from bench.disk import write_whole
 from bench.messages import nearest, one_of, usage_errors
 from bench.storage.store_uri import check_output
+from bench.trial.grammar import parse_rates
 from bench.trial.plugins import Catalogue
 
 if TYPE_CHECKING:

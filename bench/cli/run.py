@@ -9,16 +9,17 @@ from contextlib import AbstractContextManager
 import click
 
 from bench import names
-from bench.cli.arguments import on_device, read_sweep
-from bench.cli.execution_arguments import read_execution
+from bench.cli.arguments import read_sweep
 from bench.cli.options import command_text
 from bench.cli.requests.sweep import RunRequest
+from bench.execution.machine import read_execution
 from bench.execution.run import DestinationError, Plan, checked_data, open_destination, start_ray, train_missing
 from bench.messages import announced, counted, say, usage_errors
 from bench.methods import Method
 from bench.storage.choices import with_choices
 from bench.storage.destinations import FolderDestination, StoreDestination
 from bench.storage.entry import check_new_name
+from bench.trial.checked_sweep import on_device
 from bench.trial.result import Listener, TrialResult
 from bench.trial.spec import TrialSpec
 from bench.trial.sweep import Sweep
@@ -49,7 +50,16 @@ def run_sweep(request: RunRequest) -> int:
 def _planned(request: RunRequest, sweep: Sweep) -> Plan:
     """What is to be done, all of it checked; writes nothing except the data set, if it is missing."""
     sweep = on_device(sweep, request.device)
-    execution = read_execution(request, sweep.protocol["device"])
+    execution = read_execution(
+        executor=request.executor,
+        device=sweep.protocol["device"],
+        cpus_per_trial=request.cpus_per_trial,
+        gpus_per_trial=request.gpus_per_trial,
+        address=request.address,
+        max_retries=request.max_retries,
+        storage=request.storage,
+        offline=request.offline is not None,
+    )
     name = request.name or sweep.default_name
     check_new_name(name)
     destination = StoreDestination() if request.offline is None else FolderDestination(request.offline)
@@ -79,7 +89,7 @@ def _dry_run(missing: Sequence[TrialSpec], plan: Plan) -> int:
 
 def display(missing: Sequence[TrialSpec], name_of: Callable[[Method], str]) -> AbstractContextManager[Listener]:
     """What shows the progress of a sweep."""
-    from bench.cli.progress import Progress
+    from bench.execution.progress import Progress
 
     return Progress(missing, name_of)
 

@@ -7,15 +7,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bench import names
-from bench.cli.arguments import on_device, read_sweep
-from bench.cli.execution_arguments import check_machine, read_gpus
+from bench.cli.arguments import read_sweep
 from bench.cli.options import command_text
 from bench.cli.requests.sweep import TuneRequest
+from bench.execution.machine import check_machine, read_gpus
 from bench.execution.run import checked_data
 from bench.messages import announced, counted, one_line, say, usage_errors
 from bench.storage.choices import cells, choices, store_choice
 from bench.storage.destinations import StoreDestination
 from bench.storage.entry import check_new_name
+from bench.trial.checked_sweep import on_device
 from bench.trial.result import SweepError
 from bench.trial.search import read_search
 from bench.trial.spec import TrialSpec
@@ -36,8 +37,8 @@ def run_tune(request: TuneRequest) -> int:
         wanted = cells(sweep, search)
         counts = counted(len(wanted), "cell"), counted(search.budget, "candidate"), counted(len(search.seeds), "seed")
         with announced(f"{' × '.join(counts)}: {search.label}"):
-            check_machine(request)
-            gpus = read_gpus(request, wanted[0].device)
+            check_machine(request.cpus_per_trial, request.address)
+            gpus = read_gpus(request.gpus_per_trial, wanted[0].device)
             name = request.name or sweep.default_name
             check_new_name(name)
             destination = StoreDestination()

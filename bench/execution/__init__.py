@@ -1,6 +1,8 @@
 """Where trials run: Ray, or this process.
 
 execution    where and how trials run: nothing in it changes a number
+machine      the same, checked: a cluster that answers, cores and GPUs that there are, a folder for checkpoints
+progress     what a sweep shows while it runs, on stderr
 run          a sweep's missing trials, trained: Ray or not, checkpoints, the recorder told
 schedule     packs of trials on Ray Tune, workers reused
 worker       what a worker of the schedule does; knows nothing of Ray

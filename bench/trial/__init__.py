@@ -1,16 +1,19 @@
 """What a trial is, and its identity. No torch.
 
-spec        TrialSpec: one trial, completely described; run key and group key
-protocol    how a trial is trained: one row per field, which everything else reads
-field_row   what such a row says: range, option, words, …
-optimizers  UPDATES: everything that is said of an optimizer, in one row
-schedules   SCHEDULES: everything that is said of a learning-rate schedule, in one row
-sweep       methods × rates × seeds of one protocol, as a list of trials
-search      what `tune` looks for and how hard
-step_kind   dense or sparse step, of a trial and of each layer: a fixed function of rate and shapes
-pack_kind   how a trial is trained with others: by itself, or batched in one of two ways
-packs       which trials are trained together
-streams     one 32-bit seed per trial, one independent random stream per purpose
-result      what a trial leaves behind, and the events on its way there
-plugins     the methods a user can name: METHODS, installed plug-ins, --plugin files
+spec             TrialSpec: one trial, completely described; run key and group key
+protocol         how a trial is trained: one row per field, which everything else reads
+field_row        what such a row says: range, option, words, …
+optimizers       UPDATES: everything that is said of an optimizer, in one row
+schedules        SCHEDULES: everything that is said of a learning-rate schedule, in one row
+sweep            methods × rates × seeds of one protocol, as a list of trials
+checked_sweep    a sweep whose first trial is checked, on a device that there is
+grammar          the small languages: rates and seeds
+protocol_values  from the values that were given to all fields of a protocol
+search           what `tune` looks for and how hard
+step_kind        dense or sparse step, of a trial and of each layer: a fixed function of rate and shapes
+pack_kind        how a trial is trained with others: by itself, or batched in one of two ways
+packs            which trials are trained together
+streams          one 32-bit seed per trial, one independent random stream per purpose
+result           what a trial leaves behind, and the events on its way there
+plugins          the methods a user can name: METHODS, installed plug-ins, --plugin files
 """

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from bench.cli.grammar import RATES_HELP
 from bench.cli.options import option
+from bench.trial.grammar import RATES_HELP
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 

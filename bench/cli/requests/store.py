@@ -9,9 +9,9 @@ from typing import Literal, get_args
 
 import click
 
-from bench.cli.grammar import RATES_HELP
 from bench.cli.options import argument, option
 from bench.cli.requests.shared import FILE, PLUGINS
+from bench.trial.grammar import RATES_HELP
 
 Format = Literal["github", "latex", "csv", "html", "json"]
 Test = Literal["t", "wilcoxon", "permutation"]

@@ -9,11 +9,11 @@ from typing import Any, get_args
 
 import click
 
-from bench.cli.grammar import SEEDS_HELP
 from bench.cli.options import option, values_of
 from bench.cli.protocol_options import protocol_options
 from bench.cli.requests.shared import DATA_ROOT, DATASET, DEVICE, MODEL, PLUGINS, RATES
 from bench.execution.execution import Executor
+from bench.trial.grammar import SEEDS_HELP
 from bench.trial.search import SEARCH_HELP
 
 

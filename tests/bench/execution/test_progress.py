@@ -10,8 +10,8 @@ import pytest
 from rich.console import Console
 
 from bench import names
-from bench.cli.progress import Progress
 from bench.execution.listeners import tell
+from bench.execution.progress import Progress
 from bench.methods import Method
 from bench.trial.result import TrialResult
 from bench.trial.spec import TrialSpec
