@@ -4,6 +4,7 @@ tables             `render`: from the tidy frame to the table, in five formats
 formats            text blocks as GitHub Markdown, LaTeX and HTML
 section_page       one section: its blocks in reading order
 accuracy_tables    method × rate, and percent of dense
+answer             the answer, in the sentences a person says
 freeze_vs_prune    every frozen method against the pruned one that chooses the same weights
 against_reference  every other method against the reference
 columns            the columns of every table of comparisons, a row each, in words and values
