@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
 import click
 
-from bench import names
 from bench.cli.arguments import read_sweep
 from bench.cli.options import command_text
 from bench.cli.requests.sweep import RunRequest
 from bench.execution.machine import read_execution
+from bench.execution.outcomes import not_done, remarks
 from bench.execution.run import DestinationError, Plan, checked_data, open_destination, start_ray, train_missing
-from bench.messages import announced, counted, say, usage_errors
+from bench.messages import announced, say, usage_errors
 from bench.methods import Method
 from bench.storage.choices import with_choices
 from bench.storage.destinations import FolderDestination, StoreDestination
 from bench.storage.entry import check_new_name
 from bench.trial.checked_sweep import on_device
-from bench.trial.result import Listener, TrialResult
+from bench.trial.result import Listener
 from bench.trial.spec import TrialSpec
 from bench.trial.sweep import Sweep
 
@@ -41,10 +40,12 @@ def run_sweep(request: RunRequest) -> int:
         return _dry_run(missing, plan)
     with usage_errors(DestinationError):
         results = train_missing(plan, missing, ended, display)
-    _warn(plan.sweep, results)
-    bad = {s: f"{names.DIVERGED}: {ended[s.run_key]}" for s in plan.trials if ended.get(s.run_key)}
-    bad |= {s: f"{r.outcome}: {r.reason}" for s, r in results.items() if r.outcome != names.DONE}
-    return _verdict(plan.sweep, bad)
+    for remark in remarks(plan.sweep, results):
+        say(f"warning: {remark}")
+    lines = not_done(plan.sweep, plan.trials, ended, results)
+    for line in lines:
+        say(line)
+    return 1 if lines else 0
 
 
 def _planned(request: RunRequest, sweep: Sweep) -> Plan:
@@ -92,22 +93,3 @@ def display(missing: Sequence[TrialSpec], name_of: Callable[[Method], str]) -> A
     from bench.execution.progress import Progress
 
     return Progress(missing, name_of)
-
-
-def _warn(sweep: Sweep, results: Mapping[TrialSpec, TrialResult]) -> None:
-    """Say what is stored, and yet worth a word."""
-    if unsaved := [r.tags[names.UNSAVED] for r in results.values() if names.UNSAVED in r.tags]:
-        say(f"warning: {len(unsaved)} trials could not write their checkpoints: {unsaved[0]}")
-    tagged = ((sweep.name_of(s.method), r.tags[names.CHANGED]) for s, r in results.items() if names.CHANGED in r.tags)
-    for (method, words), trials in Counter(tagged).items():
-        say(f"warning: {method} changed {words} while it chose its weights; put back: {counted(trials, 'trial')}")
-
-
-def _verdict(sweep: Sweep, bad: Mapping[TrialSpec, str]) -> int:
-    """Name the trials of the sweep that did not end well, now or before, by reason; the exit code."""
-    by_reason: dict[str, list[str]] = {}
-    for spec, reason in bad.items():
-        by_reason.setdefault(reason, []).append(f"{sweep.name_of(spec.method)} {spec.rate} seed {spec.seed}")
-    for reason, trials in by_reason.items():
-        say(f"{reason}: {len(trials)} of the sweep's trials: {', '.join(trials)}")
-    return 1 if bad else 0

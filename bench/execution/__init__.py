@@ -4,6 +4,7 @@ execution    where and how trials run: nothing in it changes a number
 machine      the same, checked: a cluster that answers, cores and GPUs that there are, a folder for checkpoints
 progress     what a sweep shows while it runs, on stderr
 run          a sweep's missing trials, trained: Ray or not, checkpoints, the recorder told
+outcomes     what is said of a sweep whose trials have ended
 schedule     packs of trials on Ray Tune, workers reused
 worker       what a worker of the schedule does; knows nothing of Ray
 events       from a schedule's reports to the listener's events; signals handled between two of them
