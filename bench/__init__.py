@@ -7,6 +7,7 @@ canonical    one text of a record, and its key
 disk         files written whole, and locks between processes
 paging       what a search of MLflow gives page by page
 tags         values of any length as tags of a run
+references   a function, or "module:function" that names one
 search_path  where Python looks for modules
 __main__     `python -m bench`
 methods      (beside this folder) which weights are trained, and what the others hold

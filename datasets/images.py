@@ -42,6 +42,11 @@ class ImageData:
         check_classes(self.name, self.train_labels.cpu().numpy(), self.classes)
         check_statistics(self.name, self.mean, self.std, channels=self.train_images.shape[1])
 
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """(C, H, W)."""
+        return tuple(self.train_images.shape[1:])
+
 
 def _check_split(subject: str, images: Tensor, labels: Tensor, image_shape: torch.Size) -> None:
     if images.dtype != torch.uint8 or images.ndim != 4:

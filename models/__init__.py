@@ -8,6 +8,7 @@ vgg           VGG networks for 32 × 32 images
 resnet        residual networks for small images
 wide_resnet   wide residual networks
 mobilenet     MobileNet v1
+factory       calling what builds a network
 row           ModelRow: what is known of a network before it is built
 shapes        the shape of every parameter: from `shapes.json`, else from the network itself
 __main__      `python -m bench.models`: write `shapes.json` anew
@@ -17,7 +18,6 @@ initialise    a network's initial weights, and the checksum that pins them
 
 from __future__ import annotations
 
-from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
 from bench.messages import nearest
@@ -144,10 +144,12 @@ MODELS: dict[str, ModelRow] = {
 }
 
 
-def build(name: str, classes: int) -> nn.Module:
+def build(name: str, classes: int, image_shape: tuple[int, ...] | None = None) -> nn.Module:
     """A new network of MODELS for that number of classes, on the CPU, in float32; torch's random state stays as it was.
 
     Its weights are torch's own random defaults: `bench.models.initialise.initialise` gives the reproducible ones.
+
+    Args:   image_shape: (C, H, W) of the data set; by default the row's.
 
     Raises: ValueError if `name` is unknown.
     """
@@ -156,8 +158,7 @@ def build(name: str, classes: int) -> nn.Module:
     import torch
 
     with torch.random.fork_rng(devices=[]):
-        model: nn.Module = resolve_name(MODELS[name].build)(classes)
-    return model
+        return MODELS[name].network(classes, image_shape)
 
 
 if __name__ != "bench.models":  # found as a folder of the checkout

@@ -4,37 +4,58 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
+from typing import TYPE_CHECKING
 
+from bench.models.factory import built
 from bench.models.shapes import Shape, Shapes, shapes_of
+from bench.references import Reference
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelRow:
     """One network, for any number of classes."""
 
-    build: str  # "module:function", called with the number of classes
-    image_shape: Shape  # (C, H, W)
+    # "module:function" or the function, called with the number of classes, and with the shape of the images if it takes
+    # that too (`bench.models.factory`).
+    build: Reference
+    image_shape: Shape | None = None  # (C, H, W); None = that of the data set, whatever it is
     larger: bool = False  # takes larger images as well
     note: str = ""  # one line for the listing
+    fingerprint: str = ""  # what tells this network from others, instead of its source: of one from a library
 
-    def shapes(self, classes: int) -> Shapes:
-        """The shape of every parameter by name, in the order in which the layers run."""
-        return shapes_of(self.build, self.image_shape, classes)
+    def network(self, classes: int, image_shape: Shape | None = None) -> nn.Module:
+        """The network for images of that shape, by default of the row's; torch's random state may be changed."""
+        return built(self.build, classes, image_shape or self.image_shape)
 
-    def layers(self, classes: int) -> Shapes:
+    def shapes(self, classes: int, image_shape: Shape | None = None) -> Shapes:
+        """The shape of every parameter by name, in the order in which the layers run on images of that shape.
+
+        Args: image_shape: by default the row's.
+        """
+        shape = image_shape or self.image_shape
+        if shape is None:
+            raise ValueError("image_shape None: must be the shape of a data set's images, since the network takes any")
+        return shapes_of(self.build, shape, classes)
+
+    def layers(self, classes: int, image_shape: Shape | None = None) -> Shapes:
         """The weights of Conv and Linear layers."""
-        return {name: shape for name, shape in self.shapes(classes).items() if len(shape) > 1}
+        return {name: shape for name, shape in self.shapes(classes, image_shape).items() if len(shape) > 1}
 
-    def maskable(self, classes: int) -> int:
+    def maskable(self, classes: int, image_shape: Shape | None = None) -> int:
         """The number of weights of Conv and Linear layers."""
-        return sum(map(prod, self.layers(classes).values()))
+        return sum(map(prod, self.layers(classes, image_shape).values()))
 
-    def parameters(self, classes: int) -> int:
+    def parameters(self, classes: int, image_shape: Shape | None = None) -> int:
         """The number of all parameters."""
-        return sum(map(prod, self.shapes(classes).values()))
+        return sum(map(prod, self.shapes(classes, image_shape).values()))
 
     def takes(self, image_shape: Shape) -> bool:
         """Whether the network can be applied to images of that shape."""
+        if self.image_shape is None:
+            return True
         if not self.larger:
             return image_shape == self.image_shape
         (channels, *least), (image_channels, *sides) = self.image_shape, image_shape

@@ -11,7 +11,9 @@ import json
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from pkgutil import resolve_name
+
+from bench.models.factory import built
+from bench.references import Reference
 
 Shape = tuple[int, ...]
 Shapes = Mapping[str, Shape]  # parameter name -> shape
@@ -23,24 +25,23 @@ TRIED = (10, 1_009, 1_013)  # numbers of classes; the last two are the size of n
 
 
 @cache
-def shapes_of(build: str, image_shape: Shape, classes: int) -> Shapes:
-    """The shapes of the network that `build` ("module:function") gives for that number of classes."""
-    pattern = _stored().get(build)
+def shapes_of(build: Reference, image_shape: Shape, classes: int) -> Shapes:
+    """The shapes of the network that `build` gives for that number of classes."""
+    pattern = _stored().get(build) if isinstance(build, str) else None
     return built_shapes(build, image_shape, classes) if pattern is None else _filled(pattern, classes)
 
 
-def built_shapes(build: str, image_shape: Shape, classes: int) -> Shapes:
+def built_shapes(build: Reference, image_shape: Shape, classes: int) -> Shapes:
     """The shapes, from the network built and applied to one image on the meta device.
 
     A parameter of no layer that ran stands behind the others; one that two layers share has its first name.
     """
     import torch
-    from torch import nn
 
     with torch.random.fork_rng(devices=[]), torch.device("meta"):
-        model: nn.Module = resolve_name(build)(classes)
+        model = built(build, classes, image_shape)
     names = {id(parameter): name for name, parameter in model.named_parameters()}
-    ran: list[nn.Module] = []
+    ran: list[torch.nn.Module] = []
     for module in model.modules():
         module.register_forward_pre_hook(lambda module, _: ran.append(module))
     with torch.no_grad():

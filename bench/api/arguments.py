@@ -17,7 +17,7 @@ from bench.methods import Method
 from bench.trial.field_row import FieldRow
 from bench.trial.grammar import RATES_HELP, SEEDS_HELP, parse_rates, parse_seeds
 from bench.trial.plugins import Catalogue
-from bench.trial.plugins import _check as check_method
+from bench.trial.plugins import check_method
 from bench.trial.protocol import ROWS
 from bench.trial.protocol_values import with_defaults
 
@@ -163,8 +163,8 @@ def _value(name: str, value: object, row: FieldRow) -> Any:
 
 
 def _numbers(name: str, values: object) -> tuple[float, ...]:
-    listed = list(values) if isinstance(values, Iterable) else [None]
-    if not all(isinstance(value, Real) for value in listed):
+    listed: list[Any] = list(values) if isinstance(values, Iterable) else []
+    if not listed or not all(isinstance(value, Real) for value in listed):
         raise ValueError(f"{name} {_shown(values)}: must be numbers")
     return tuple(float(value) for value in listed)
 

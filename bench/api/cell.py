@@ -48,7 +48,7 @@ class CellProgress:
     def __enter__(self) -> CellProgress:
         from IPython.display import display
 
-        self._handle = display(self._content(), raw=True, display_id=True)
+        self._handle = display(self._content(), raw=True, display_id=True)  # type: ignore[no-untyped-call]
         return self
 
     def __exit__(

@@ -33,6 +33,7 @@ from bench.methods.controls import CONTROLS
 from bench.methods.maskable import maskable
 from bench.models.initialise import checksum
 from bench.models.initialisers import INITIALISERS
+from bench.trial.outside import Sources, check_sources
 
 MESSAGE_LENGTH = 400
 BYTES_PER_PARAMETER = 16  # at most; BatchNorm's statistics included
@@ -71,7 +72,7 @@ def _check_size(path: Path) -> None:
     """Check, before reading a file, that it has the bytes its header declares, and no more than its network needs."""
     with path.open("rb") as file:
         header, size = declared(file.read(BEGINNING))
-    parameters = _row("model", header.spec.model, models.MODELS).parameters(header.classes)
+    parameters = _row("model", header.spec.model, models.MODELS).parameters(header.classes, tuple(header.image_shape))
     if sum(header.parts) > OVERHEAD_BYTES + BYTES_PER_PARAMETER * parameters:
         raise ValueError(f"parts of {sum(header.parts)} bytes: more than {parameters} parameters need")
     if size != (actual := path.stat().st_size):
@@ -144,13 +145,14 @@ def _read(data: bytes) -> Artefact:
     header, (mask_part, live_part, other_part) = unseal(data)
     spec = header.spec
     row = _row("model", spec.model, models.MODELS)
+    check_sources({"model": spec.model}, _sources(spec), ["model"])
     dtype = _row("precision", spec.precision, DTYPES)
     value_type = _row("value type", header.value_type, VALUE_TYPES)
     if not row.takes(tuple(header.image_shape)):
         raise ValueError(f"images {header.image_shape}: {spec.model} takes others")
-    if len(header.live) != (layers := len(row.layers(header.classes))):
+    if len(header.live) != (layers := len(row.layers(header.classes, tuple(header.image_shape)))):
         raise ValueError(f"live weights of {len(header.live)} layers: {spec.model} has {layers}")
-    model = models.build(spec.model, header.classes).to(dtype).eval()
+    model = models.build(spec.model, header.classes, tuple(header.image_shape)).to(dtype).eval()
     weights = maskable(model)
     sizes = {name: (w.numel(), k) for (name, w), k in zip(weights.items(), header.live, strict=True)}
     masks = {
@@ -164,6 +166,12 @@ def _read(data: bytes) -> Artefact:
     _check("mask", header.sha256.mask, mask_checksum(masks))
     _check("weights", header.sha256.weights, checksum(model))
     return Artefact(header, model, masks)
+
+
+def _sources(spec: SpecRecord) -> Sources:
+    """The sources of what the trial had from outside."""
+    recorded = (spec.model_extra or {}).get("sources")
+    return tuple(sorted(recorded.items())) if isinstance(recorded, dict) else ()
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from bench.cli.protocol_options import read_protocol
@@ -10,7 +10,7 @@ from bench.cli.requests.sweep import SweepRequest
 from bench.datasets import row_of
 from bench.trial.checked_sweep import checked_sweep
 from bench.trial.grammar import parse_rates, parse_seeds
-from bench.trial.plugins import Catalogue
+from bench.trial.plugins import Catalogue, take_installed
 from bench.trial.spec import TrialSpec
 from bench.trial.sweep import Sweep, data_and_model
 
@@ -19,35 +19,37 @@ def read_sweep(request: SweepRequest) -> Sweep:
     """The sweep of a request on the CPU, its first trial checked: all others differ in method, rate and seed."""
     if request.cpus_per_trial < 1:
         raise ValueError(f"cpus-per-trial {request.cpus_per_trial}: must be a whole number >= 1")
+    catalogue = Catalogue(request.plugins)
+    take_installed({**request.protocol, "dataset": request.dataset, "model": request.model})
     return sweep_of(
+        catalogue=catalogue,
         methods=request.methods,
         rates=request.rates,
         seeds=request.seeds,
         dense=request.dense,
         dataset=request.dataset,
         model=request.model,
-        plugins=request.plugins,
         protocol={**read_protocol(request.protocol), "threads": request.cpus_per_trial},
     )
 
 
 def sweep_of(
     *,
+    catalogue: Catalogue,
     methods: str,
     rates: str,
     seeds: str,
     dense: bool,
     dataset: str,
     model: str | None,
-    plugins: Sequence[str],
     protocol: Mapping[str, Any],
 ) -> Sweep:
     """The sweep that these options mean, on the CPU.
 
-    Args: protocol: fields of TrialSpec; those left out have the default protocol's values.
+    Args: catalogue: what the user can name.
+          protocol: fields of TrialSpec; those left out have the default protocol's values.
     """
     names = data_and_model(dataset, model, protocol.get("initialiser", TrialSpec.initialiser))
-    catalogue = Catalogue(plugins)
     return checked_sweep(
         methods=dict(catalogue.parse(method.strip()) for method in methods.split(",")),
         rates=parse_rates(rates),

@@ -13,13 +13,15 @@ from bench.messages import nearest, usage_errors
 if TYPE_CHECKING:
     import pandas as pd
 
+WITH_PLUGINS = ("methods", "models", "datasets")
+
 
 def print_list(request: ListRequest) -> int:
     """Print one of the listings on stdout."""
     what = request.what
     with usage_errors():
-        if request.plugins and what != "methods":
-            raise ValueError(f"--plugin with list {what}: must be with list methods")
+        if request.plugins and what not in WITH_PLUGINS:
+            raise ValueError(f"--plugin with list {what}: must be with list {', '.join(WITH_PLUGINS)}")
         for option in ("columns", "name"):
             if getattr(request, option) and what != "trials":
                 raise ValueError(f"--{option} with list {what}: must be with list trials")

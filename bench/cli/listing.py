@@ -11,8 +11,8 @@ from bench.cli.presets import PRESETS
 from bench.cli.presets import rows as fields_of_presets
 from bench.datasets import DATASETS
 from bench.methods import Method
-from bench.models import MODELS
-from bench.trial.plugins import Catalogue
+from bench.models import MODELS, ModelRow
+from bench.trial.plugins import Catalogue, installed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,22 +51,28 @@ def _method(catalogue: Catalogue, name: str, row: Any) -> dict[str, Any]:
 
 
 def models(plugins: Sequence[str]) -> Rows:
-    """One row per model, with its numbers of parameters for ten classes."""
-    return [
-        {
-            "name": name,
-            "image": f"{'x'.join(map(str, row.image_shape))}{' and larger' if row.larger else ''}",
-            "parameters": row.parameters(CLASSES),
-            "maskable": row.maskable(CLASSES),
-            "note": row.note,
-        }
-        for name, row in MODELS.items()
-    ]
+    """One row per model, with its parameters for ten classes; an installed plug-in is named, not imported."""
+    Catalogue(plugins)
+    offered = ({"name": n, "image": "", "note": f"plug-in {origin}"} for n, origin in installed("MODELS").items())
+    rows = [_model(name, row) for name, row in MODELS.items()]
+    return [*rows, *({**dict.fromkeys(rows[0], ""), **row} for row in offered if row["name"] not in MODELS)]
+
+
+def _model(name: str, row: ModelRow) -> dict[str, Any]:
+    shape = row.image_shape
+    return {
+        "name": name,
+        "image": f"{'x'.join(map(str, shape))}{' and larger' if row.larger else ''}" if shape else "any",
+        "parameters": row.parameters(CLASSES) if shape else "",
+        "maskable": row.maskable(CLASSES) if shape else "",
+        "note": row.note,
+    }
 
 
 def data_sets(plugins: Sequence[str]) -> Rows:
-    """One row per data set."""
-    return [
+    """One row per data set; an installed plug-in is named, not imported."""
+    Catalogue(plugins)
+    rows = [
         {
             "name": name,
             "image": "x".join(map(str, row.image_shape)),
@@ -78,6 +84,8 @@ def data_sets(plugins: Sequence[str]) -> Rows:
         }
         for name, row in DATASETS.items()
     ]
+    offered = ({"name": n, "note": f"plug-in {origin}"} for n, origin in installed("DATASETS").items())
+    return [*rows, *({**dict.fromkeys(rows[0], ""), **row} for row in offered if row["name"] not in DATASETS)]
 
 
 def presets(plugins: Sequence[str]) -> Rows:

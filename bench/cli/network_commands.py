@@ -20,6 +20,7 @@ from bench.disk import absolute, write_whole
 from bench.messages import one_of, say, usage_errors
 from bench.storage.mlflow_store import Store
 from bench.storage.store_uri import check_output
+from bench.trial.plugins import Catalogue
 
 SHORTEST = 4  # characters of a run or run key that name a trial
 
@@ -30,6 +31,9 @@ def export(request: ExportRequest) -> int:
         file = absolute(request.output).resolve()
         if request.data_root is not None and not request.value_dtype:
             raise ValueError("--data-root without --value-dtype: must be with it, to measure the accuracy")
+        if request.plugins and not request.value_dtype:
+            raise ValueError("--plugin without --value-dtype: must be with it, to rebuild the network")
+        Catalogue(request.plugins)
         check_output(f"output {request.output}", file)
         store = Store(existing_store())
         data = _network(store, _run(store, request.run))
@@ -81,6 +85,7 @@ def narrow(request: NarrowRequest) -> int:
         for dtype in dtypes:
             if dtype not in NARROWER:
                 raise ValueError(f"value-dtype {dtype!r}: {one_of(NARROWER)}")
+        Catalogue(request.plugins)
         store = Store(existing_store())
         runs = _lacking(store, dtypes, request.name)
     images: dict[tuple[str, ...], Resident] = {}

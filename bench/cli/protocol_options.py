@@ -13,6 +13,19 @@ from bench.trial.protocol import ROWS
 from bench.trial.protocol_values import default_of, is_unset, with_defaults
 
 
+class _Open(click.ParamType):  # type: ignore[type-arg]
+    """A name of a table that a plug-in may add to: it is looked up once the plug-ins are loaded."""
+
+    name = "text"
+
+    def __init__(self, table: Mapping[str, Any]) -> None:
+        self.table = table
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        """The names of the table, as of a choice."""
+        return f"[{'|'.join(self.table)}]"
+
+
 def protocol_options() -> list[Any]:
     """An option for every field that has one, in the order of the protocol."""
     return [protocol_option(name) for name, row in ROWS.items() if row.flag]
@@ -41,6 +54,8 @@ def protocol_field(name: str) -> Any:
 
 
 def _type(row: FieldRow) -> Any:
+    if isinstance(row.choices, Mapping):
+        return _Open(row.choices)
     if row.choices:
         return click.Choice([*(["auto"] if row.auto else []), *row.choices])
     return str if row.read else type(row.default)

@@ -29,6 +29,7 @@ from bench.methods import Dense
 from bench.storage.store_uri import check_output
 from bench.trial.checked_sweep import on_device
 from bench.trial.grammar import parse_rates
+from bench.trial.plugins import Catalogue, take_installed
 from bench.trial.protocol import Precision
 from bench.trial.spec import TrialSpec
 from bench.trial.sweep import Sweep
@@ -151,14 +152,16 @@ def _sweep(request: MethodsRequest, fields: Mapping[str, Any], seeds: int = 1) -
         "step": "auto",
         **fields,
     }
+    catalogue = Catalogue(request.plugins)
+    take_installed({"dataset": request.dataset, "model": request.model})
     return sweep_of(
+        catalogue=catalogue,
         methods=request.methods,
         rates=request.rates,
         seeds=str(seeds),
         dense=True,
         dataset=request.dataset,
         model=request.model,
-        plugins=(),
         protocol=protocol,
     )
 

@@ -13,8 +13,9 @@ from bench.artefact.narrow import accuracy_of, data_of, images_of
 from bench.canonical import key_of
 from bench.cli.requests.networks import VerifyRequest
 from bench.engine.setup.checksums import IMAGES, logits_checksum
-from bench.messages import say
+from bench.messages import say, usage_errors
 from bench.models import MODELS
+from bench.trial.plugins import Catalogue
 
 NATIVE = {"float32": "float32", "bfloat16": "float32", "float64": "float64"}  # precision -> type of the weights
 
@@ -22,6 +23,8 @@ NATIVE = {"float32": "float32", "bfloat16": "float32", "float64": "float64"}  # 
 def verify(request: VerifyRequest) -> int:
     """Rebuild a stored network and compare it with what was recorded; 1 if it differs."""
     file = request.file
+    with usage_errors():
+        Catalogue(request.plugins)
     try:
         network = open_artefact(file)
     except ValueError as error:
@@ -47,7 +50,7 @@ def _facts(network: Artefact, data: bytes) -> Iterator[tuple[str, str]]:
     header, bytes_of, spec = network.header, sizes(data), network.header.spec
     record, extra = spec.model_dump(), spec.model_extra or {}
     total_bytes = sum(p.nbytes for p in network.model.parameters())
-    everything = MODELS[spec.model].parameters(header.classes)
+    everything = MODELS[spec.model].parameters(header.classes, tuple(header.image_shape))
     stored = everything - sum(int((~mask).sum()) for mask in network.masks.values())
     yield "trial", f"{extra.get('dataset')} · {spec.model} · rate {extra.get('rate')} · seed {spec.seed}"
     yield "method", f"{spec.method.background}, criterion {(spec.method.model_extra or {}).get('criterion')}"

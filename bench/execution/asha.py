@@ -23,6 +23,7 @@ from bench.execution.schedule import dumps, fit, loss, slots
 from bench.execution.stopping import Stop
 from bench.execution.worker import Load, plug_ins
 from bench.search_path import checkout_last
+from bench.trial.outside import rows_from_outside, take
 from bench.trial.result import Tried
 from bench.trial.search import Search
 from bench.trial.spec import TrialSpec
@@ -62,7 +63,7 @@ def run(
     for module in plug_ins([cells], load):
         cloudpickle.register_pickle_by_value(module)  # type: ignore[no-untyped-call]
     trainable = tune.with_resources(
-        tune.with_parameters(_Trainable, job=dumps((list(cells), search, load))),
+        tune.with_parameters(_Trainable, job=dumps((rows_from_outside(cells), dumps((list(cells), search, load))))),
         {"cpu": cpus_per_trial, "gpu": gpus_per_trial},
     )
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -84,7 +85,9 @@ class _Trainable(tune.Trainable):
 
     def setup(self, config: dict[str, Any], job: bytes = b"") -> None:
         checkout_last()
-        self._cells, self._search, self._load = pickle.loads(job)
+        rows, inner = pickle.loads(job)
+        take(rows)
+        self._cells, self._search, self._load = pickle.loads(inner)
         self._data: ImageData | None = None
         self._candidate: Candidate | None = None
 

@@ -24,6 +24,7 @@ from bench.execution.stopping import FirstWorker, Stop
 from bench.execution.worker import Job, Load, TrainEpochs, Worker, plug_ins
 from bench.messages import one_line
 from bench.search_path import checkout_last
+from bench.trial.outside import rows_from_outside
 from bench.trial.result import Listener, SweepError
 from bench.trial.spec import TrialSpec
 
@@ -54,7 +55,8 @@ def run(
     )
     for module in plug_ins(packs, train_epochs, load):
         cloudpickle.register_pickle_by_value(module)  # type: ignore[no-untyped-call]
-    job = Job([dumps(list(pack)) for pack in packs], dumps((train_epochs, load)))
+    rows = rows_from_outside(spec for pack in packs for spec in pack)
+    job = Job([dumps(list(pack)) for pack in packs], dumps((train_epochs, load)), dumps(rows) if rows else b"")
     trainable = tune.with_resources(
         tune.with_parameters(_Trainable, job=job), {"cpu": cpus_per_trial, "gpu": gpus_per_trial}
     )

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench import names
 from bench.messages import one_line
+from bench.trial.outside import rows_from_outside, take
 from bench.trial.result import TrialResult
 from bench.trial.spec import TrialSpec
 from bench.user_code.guard import kept, load_methods
@@ -39,6 +40,7 @@ class Job:
 
     packs: Sequence[bytes]
     functions: bytes  # (train_epochs, load)
+    outside: bytes = b""  # the rows of plug-ins that the packs use (`bench.trial.outside`); empty if there are none
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ class Worker:
     _training: TrainingEvents | None = None
     _index: int = -1  # of the open pack
     _changed: bool = False  # whether a plug-in of it changed the process
+    _has_rows: bool = False  # whether the tables of this process have the job's rows
 
     def open(self, index: int) -> TrainingEvents:
         """Start training the pack at `index` from its first epoch."""
@@ -68,6 +71,7 @@ class Worker:
         load_methods()
         with kept([]):  # unpickling imports the modules of installed plug-ins
             self._forget()
+            self._take_rows()
             self._pack = pickle.loads(self.job.packs[index])
             train_epochs, load = pickle.loads(self.job.functions)
             if self._data is None:
@@ -78,6 +82,12 @@ class Worker:
         training: TrainingEvents = train_epochs(self._pack, self._data, self._pack[0].device)
         self._index, self._training = index, training
         return training
+
+    def _take_rows(self) -> None:
+        """Put the rows of plug-ins into the tables, before anything else is looked up there."""
+        if self.job.outside and not self._has_rows:
+            take(pickle.loads(self.job.outside))
+            self._has_rows = True
 
     def _forget(self) -> None:
         """Let go of the last pack: a mode of torch that its plug-in never left ends now, not amid a training."""
@@ -119,11 +129,13 @@ def engine(
 
 
 def plug_ins(packs: Sequence[Sequence[TrialSpec]], *functions: Callable[..., Any]) -> list[ModuleType]:
-    """The modules of plug-in methods, criteria and functions: a worker may be unable to import them."""
+    """The modules of plug-in methods, criteria, rows and functions: a worker may be unable to import them."""
     methods = [spec.method for pack in packs for spec in pack]
     classes_and_functions: set[Any] = {c for method in {type(m) for m in methods} for c in method.__mro__}
     classes_and_functions |= {m.criterion for m in methods if callable(m.criterion)}
     classes_and_functions |= {f.func if isinstance(f, partial) else f for f in functions}
+    rows = rows_from_outside(spec for pack in packs for spec in pack)
+    classes_and_functions |= {code for row in rows for code in row.code()}
     modules = sorted({c.__module__ for c in classes_and_functions})
     return [sys.modules[name] for name in modules if _is_foreign(name)]
 

@@ -77,7 +77,7 @@ def contenders(
         variants.append(Contender(name, f"dense step, {precision}", narrowed, macs[0], endless_steps(narrowed, trial)))
     if not spec.rate:
         variants += data_paths(name, spec, trial, data)
-    for size, pack in product(packs, packs_of(spec, data.classes)):
+    for size, pack in product(packs, packs_of(spec, data)):
         steps = pack_steps(replace(spec, step="dense", pack=pack), data, size)
         variants.append(Contender(name, f"pack of {size}, {pack}", spec, macs[0], steps, trials=size))
     for size in packs if spec.device == "cuda" else ():
@@ -102,9 +102,9 @@ def resident_batches(spec: TrialSpec, trial: Trial) -> Iterator[int]:
             yield len(y)
 
 
-def packs_of(spec: TrialSpec, classes: int) -> list[Pack]:
+def packs_of(spec: TrialSpec, data: ImageData) -> list[Pack]:
     """The kinds of batched step of a spec's network."""
-    shapes = MODELS[spec.model].layers(classes)
+    shapes = MODELS[spec.model].layers(data.classes, data.image_shape)
     return list(dict.fromkeys(resolve_pack(pack, device=spec.device, shapes=shapes) for pack in ("vmap", "unfold")))
 
 

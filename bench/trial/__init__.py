@@ -15,5 +15,7 @@ pack_kind        how a trial is trained with others: by itself, or batched in on
 packs            which trials are trained together
 streams          one 32-bit seed per trial, one independent random stream per purpose
 result           what a trial leaves behind, and the events on its way there
-plugins          the methods a user can name: METHODS, installed plug-ins, --plugin files
+tables           the tables that a plug-in can add to, methods aside
+outside          the rows of these tables that come from outside, and their sources
+plugins          what a user can name: METHODS and the tables with what plug-ins add
 """

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bench.references import Reference
+
 LR = 0.1  # of SGD, and so of the default protocol
 
 
@@ -16,14 +18,14 @@ class OptimizerRow:
     """One optimizer."""
 
     words: str  # its name in a text
-    rule: str  # reference of an `Update`, as "module:name"
+    rule: Reference  # of an `Update` (`bench.engine.steps.updates`): "module:name", or the class or function itself
     momentum: str = ""  # "" = it has none; else what the protocol's `momentum` is for it
     lr: float | None = None  # if none is given; None = one must be given
     nesterov: bool = False  # whether it has Nesterov momentum
     follows_gradient: bool = False  # its first step is the live gradient times a number: `names.PREDICTED_DECREASE`
 
 
-UPDATES = {
+UPDATES: dict[str, OptimizerRow] = {
     "sgd": OptimizerRow(
         words="SGD",
         rule="bench.engine.steps.updates:Sgd",

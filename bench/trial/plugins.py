@@ -1,34 +1,31 @@
-"""The methods a user can name: METHODS, the installed plug-ins, and the modules given with --plugin.
+"""What a user can name: METHODS and the other tables, what installed plug-ins add, and the modules given with --plugin.
 
 A plug-in registers in one line. An installed package: an entry point of group "bench.methods", whose value is a
-`Method` or a callable that makes one. A local file: a module-level METHODS of name -> `Method`.
+`Method` or a callable that makes one; or of "bench.models", "bench.datasets", "bench.optimizers" or "bench.schedules".
+A local file: module-level dicts, METHODS of name -> `Method`, or those of `bench.trial.tables`.
 """
 
 from __future__ import annotations
 
-import hashlib
-import importlib
-import importlib.util
 import re
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import Field, fields, replace
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
-from pathlib import Path
 from types import ModuleType
 from typing import Any, get_args
 
 from bench.canonical import canonical_json
-from bench.messages import explained, nearest, one_line, say
+from bench.messages import nearest
 from bench.methods import METHODS, Method
 from bench.methods.identity.identify import identify
-from bench.search_path import checkout_last
-from bench.user_code.guard import Ended, kept, load_methods, not_ending, seed_globals
+from bench.trial.loading import errors_of_fields, guarded, load
+from bench.trial.outside import Outside, add, outside_row
+from bench.trial.tables import TABLES
 
 GROUP = "bench.methods"
-# Of a method: a comma list names them, a colon sets a field, a bar ends the cell of a table.
+# Of a method, and of a row: a comma list names them, a colon sets a field, a bar ends the cell of a table.
 NAME = re.compile(r"(?!\s)[^,:|\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{1,100}(?<!\s)")
 # Type of a field -> how its value is read, and what it must be; in the order in which they are tried.
 READERS: Mapping[type, tuple[Callable[[str], Any], str]] = {
@@ -48,8 +45,7 @@ class Catalogue(Mapping[str, Method]):
         for point in entry_points(group=GROUP):
             self._add(point.name, point, point.value)
         for plugin in plugins:
-            for name, method in _rows(plugin).items():
-                _check(name, method, f"method {name!a} of plug-in {plugin}")
+            for name, method in _plug_in(plugin).items():
                 self._add(name, method, plugin)
 
     def _add(self, name: str, row: Method | EntryPoint, origin: str) -> None:
@@ -62,10 +58,10 @@ class Catalogue(Mapping[str, Method]):
             raise ValueError(nearest("method", name, list(self.rows)))
         row = self.rows[name]
         if not isinstance(row, Method):  # an entry point, perhaps of the backport's class
-            row = _guarded(name, partial(_loaded, row))
+            row = guarded(name, partial(_loaded, row))
             if not isinstance(row, Method):
                 raise ValueError(f"plug-in {name!r} gives {type(row).__name__}: must be a bench.methods.Method")
-            _check(name, row, f"plug-in {name!a}")
+            check_method(name, row, f"plug-in {name!a}")
             self.rows[name] = row
         return row
 
@@ -84,7 +80,7 @@ class Catalogue(Mapping[str, Method]):
         method = self[name]
         for setting in settings:
             method = _set(method, setting, described)
-        _check(name, method, f"method {described!r}")
+        check_method(name, method, f"method {described!r}")
         return self.name_of(method, described), method
 
     def name_of(self, method: Method, otherwise: str) -> str:
@@ -99,48 +95,16 @@ def _loaded(point: EntryPoint) -> Any:
     return loaded if isinstance(loaded, Method) else loaded()
 
 
-def _guarded(plugin: str, load: Callable[[], Any]) -> Any:
-    """What `load` returns; what it changes of the process is put back and named, or later trials computed with it."""
-    load_methods()
-    changed: list[str] = []
-    with _one_line_of(f"plug-in {plugin!r}"), kept(changed):
-        seed_globals(0)  # what it draws as it is loaded is part of its identity
-        loaded = load()
-    if changed:
-        say(f"warning: plug-in {plugin!r} changes {', '.join(changed)}; put back")
-    return loaded
-
-
-@contextmanager
-def _one_line_of(origin: str) -> Iterator[None]:
-    """Whatever a plug-in's own code raises in here is the user's to read: a ValueError of one line."""
-    try:
-        with not_ending():
-            yield
-    except Ended as error:
-        raise ValueError(f"{origin}: {error}") from error
-    except Exception as error:
-        raise ValueError(f"{origin}: {one_line(error)}") from error
-
-
-@contextmanager
-def _errors_of_fields(origin: str) -> Iterator[None]:
-    """As `_one_line_of`, for checks of fields: a ValueError there says by itself what is wrong."""
-    try:
-        with _one_line_of(origin):
-            yield
-    except ValueError as error:
-        if not isinstance(error.__cause__, ValueError):
-            raise
-        raise ValueError(f"{origin}: {explained(error.__cause__)}") from error.__cause__
-
-
-def _check(name: object, method: Method, origin: str) -> None:
+def check_method(name: object, method: Method, origin: str) -> None:
     """Raise ValueError, which names the origin, if the command line cannot name a method, or its key not tell it."""
+    _check_name(name, origin)
+    with errors_of_fields(origin):
+        identify(method)
+
+
+def _check_name(name: object, origin: str) -> None:
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise ValueError(f"{origin}: its name must be 1 to 100 characters, none of , : | and no space at its ends")
-    with _errors_of_fields(origin):
-        identify(method)
 
 
 def _set(method: Method, setting: str, described: str) -> Method:
@@ -153,7 +117,7 @@ def _set(method: Method, setting: str, described: str) -> Method:
     if not readings:
         words = " or ".join(READERS[of_field][1] for of_field in types[name])
         raise ValueError(f"method {described!r}: {name} {value!r}: must be {words}")
-    with _errors_of_fields(f"method {described!r}"):
+    with errors_of_fields(f"method {described!r}"):
         return replace(method, **{name: readings[0]})
 
 
@@ -176,37 +140,56 @@ def _types(method: Method, field: Field[Any]) -> list[type]:
     return [of_field for of_field in READERS if of_field in {*members, type(getattr(method, field.name))}]
 
 
-def _rows(plugin: str) -> dict[str, Method]:
-    """The METHODS of a module named by a dotted name or by the path of its file."""
-    module = _load(plugin)
-    rows = getattr(module, "METHODS", None)
-    if type(rows) is not dict or not all(isinstance(row, Method) for row in rows.values()):
-        raise ValueError(f"plug-in {plugin!r}: must have METHODS, a module-level dict of name -> bench.methods.Method")
-    return rows
+def _plug_in(plugin: str) -> Mapping[str, Method]:
+    """The METHODS of a plug-in, whose other rows are added to the tables; nothing is added before all is checked."""
+    module = load(plugin)
+    tables = _tables_of(plugin, module)
+    methods: Mapping[str, Method] = tables.pop("METHODS", {})
+    for name, method in methods.items():
+        check_method(name, method, f"method {name!a} of plug-in {plugin}")
+    rows = [_row(table, name, value, plugin, module) for table, of in tables.items() for name, value in of.items()]
+    with errors_of_fields(f"plug-in {plugin!r}"):
+        add(rows, module.__name__)
+    return methods
 
 
-def _load(plugin: str) -> ModuleType:
-    path = Path(plugin)
-    if path.suffix != ".py":
-        folder = str(Path.cwd())
-        sys.path.insert(0, folder)  # a module beside the user, as `python -m` would find it
-        checkout_last()
-        try:
-            imported: ModuleType = _guarded(plugin, partial(importlib.import_module, plugin))
-            return imported
-        finally:
-            sys.path.remove(folder)
-    if not path.is_file():
-        raise ValueError(f"plug-in {plugin!r}: no such file")
-    name = _module_name(path)
-    spec = importlib.util.spec_from_file_location(name, path.resolve())
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    _guarded(plugin, partial(spec.loader.exec_module, module))
-    return module
+def _tables_of(plugin: str, module: ModuleType) -> dict[str, dict[Any, Any]]:
+    """The tables of a plug-in's module by name. Raises ValueError if there is none, or if one is no such table."""
+    tables = {name: rows for name in ("METHODS", *TABLES) if (rows := vars(module).get(name)) is not None}
+    if not tables:
+        names = f"METHODS, {', '.join([*TABLES][:-1])} or {[*TABLES][-1]}"
+        raise ValueError(f"plug-in {plugin!r}: must have {names}, a module-level dict each")
+    for name, rows in tables.items():
+        if type(rows) is not dict:
+            raise ValueError(f"plug-in {plugin!r}: {name} is {type(rows).__name__}: must be a dict of name -> row")
+    if not all(isinstance(method, Method) for method in tables.get("METHODS", {}).values()):
+        raise ValueError(f"plug-in {plugin!r}: METHODS must be a module-level dict of name -> bench.methods.Method")
+    return tables
 
 
-def _module_name(path: Path) -> str:
-    """A module's name of its own for every file: another file of that stem, or an installed module, has another."""
-    return f"bench_plugin_{path.stem}_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]}"
+def _row(table: str, name: object, value: object, plugin: str, module: ModuleType) -> Outside:
+    subject = f"{TABLES[table].noun} {name!a} of plug-in {plugin}"
+    _check_name(name, subject)
+    with errors_of_fields(subject):
+        return outside_row(table, str(name), value, module.__name__)
+
+
+def take_installed(fields: Mapping[str, Any]) -> None:
+    """Load what these fields of a trial name and an installed package offers, which is imported only now.
+
+    Raises: ValueError in one line if it cannot be loaded, or is not what its table holds.
+    """
+    for table, row in TABLES.items():
+        name = fields.get(row.field)
+        for point in entry_points(group=row.group):
+            if point.name == name and name not in row.rows:
+                subject = f"plug-in {name!r}"
+                _check_name(name, subject)
+                value = guarded(name, point.load)
+                with errors_of_fields(subject):
+                    add([outside_row(table, name, value, point.value)], point.value)
+
+
+def installed(table: str) -> dict[str, str]:
+    """What installed packages offer for a table: name -> where it is; nothing of it is imported."""
+    return {point.name: point.value for point in entry_points(group=TABLES[table].group)}

@@ -26,6 +26,9 @@ def with_defaults(given: Mapping[str, Any]) -> dict[str, Any]:
     Raises: ValueError if a field of another schedule is given, or no learning rate though the optimizer needs one.
     """
     fields = {name: default_of(name) for name, row in ROWS.items() if row.flag and not is_unset(name)} | dict(given)
+    for name, value in fields.items():
+        if isinstance(ROWS[name].choices, Mapping):  # a table that a plug-in may add to
+            ROWS[name].check(name, value)
     for name in given:
         if (schedules := schedules_with(name)) and fields["schedule"] not in schedules:
             must = f"the schedule must be {' or '.join(schedules)}"

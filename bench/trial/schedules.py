@@ -41,11 +41,13 @@ def at_milestones(fields: Fields, step: int, steps: int, warmup: int) -> float:
     return float(fields.gamma**passed)
 
 
-SCHEDULES = {
+SCHEDULES: dict[str, ScheduleRow] = {
     "cosine": ScheduleRow(words="cosine schedule", factor=cosine),
     "step": ScheduleRow(words="step schedule", factor=at_milestones, fields=("milestones", "gamma")),
     "constant": ScheduleRow(words="constant schedule", factor=constant),
 }
+
+OWN_FIELDS = {field for row in SCHEDULES.values() for field in row.fields}  # of the protocol, not of every schedule
 
 
 def schedule_words(name: str) -> str:

@@ -9,8 +9,9 @@ from typing import Any
 from bench.canonical import group_key_of, key_of
 from bench.methods import METHODS, Dense, Method
 from bench.methods.identity.identify import identify
-from bench.trial.field_row import Range, row, rows_of, says
+from bench.trial.field_row import KEY, FieldRow, Range, row, rows_of, says
 from bench.trial.optimizers import UPDATES, with_nesterov
+from bench.trial.outside import Sources, sources_of
 from bench.trial.protocol import Protocol
 from bench.trial.schedules import schedules_with
 from bench.trial.search import Search
@@ -33,6 +34,8 @@ class TrialSpec(Protocol):
     # 32 bits; methods at one seed share init, split, order and criterion sample.
     seed: int = field(metadata=says(range=Range(f"0 <= {{}} < {SEED_LIMIT}", lambda v: 0 <= v < SEED_LIMIT)))
     tuning: Search | None = row(None, later=True)  # how its searched fields were chosen; None = they are as given
+    # (field, SHA-256) of what is from outside: where no name tells it, its source does. It follows from the names.
+    sources: Sources = field(default=(), init=False, metadata={KEY: FieldRow(default=(), later=True)})
     engine: int = ENGINE
 
     def __post_init__(self) -> None:
@@ -43,6 +46,7 @@ class TrialSpec(Protocol):
         if self.rate == 0:  # any method at rate 0 is dense training, one trial under one key
             object.__setattr__(self, "method", METHODS["dense"])
         _check(self)
+        object.__setattr__(self, "sources", sources_of(vars(self)))
 
     def record(self) -> dict[str, Any]:
         """Every field as plain JSON values, without later ones at their default; an alias is the same trial."""
@@ -53,6 +57,7 @@ class TrialSpec(Protocol):
             "method": self.method.record(),
             "rate": format(self.rate.normalize(), "f"),
             **({"tuning": self.tuning.record()} if self.tuning else {}),
+            **({"sources": dict(self.sources)} if self.sources else {}),
         }
 
     @property

@@ -29,6 +29,7 @@ class Sweep:
     seeds: Sequence[int]
     dense: bool  # train the dense baseline too
     classes: int  # of the data set
+    image_shape: tuple[int, ...] | None = None  # of the data set; None = that of the model's row
     protocol: Mapping[str, Any]  # the other fields of TrialSpec; `step` and `pack` may be "auto"
     chosen: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # cell key -> values that `tune` chose
 
@@ -75,7 +76,7 @@ class Sweep:
     def _resolved(self, method: Method, rate: Decimal) -> dict[str, str]:
         """The kinds of pack and step of a trial."""
         protocol = self.protocol
-        device, shapes = protocol.get("device", "cpu"), MODELS[protocol["model"]].layers(self.classes)
+        device, shapes = protocol.get("device", "cpu"), MODELS[protocol["model"]].layers(self.classes, self.image_shape)
         pack = resolve_pack(protocol["pack"], device=device, shapes=shapes)
         step = resolve_step(
             protocol["step"],
@@ -99,8 +100,8 @@ def _sweep_name(dataset: str, model: str) -> str:
     >>> _sweep_name("folder:my data (v2)@64", "resnet20"), len(_sweep_name("folder:" + 255 * "x", "resnet20"))
     ('folder:my data -v2--64-resnet20', 200)
     """
-    legal = re.sub(f"[^{names.SWEEP_NAME_CHARACTERS}]", "-", dataset)
-    return f"{legal[: names.SWEEP_NAME_LONGEST - len(model) - 1]}-{model}"
+    data, network = (re.sub(f"[^{names.SWEEP_NAME_CHARACTERS}]", "-", name) for name in (dataset, model))
+    return f"{data[: names.SWEEP_NAME_LONGEST - len(network) - 1]}-{network}"
 
 
 def data_and_model(dataset: str, model: str | None, initialiser: str) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 identify     the one check of a method that enters a sweep, and the hash of its source
 plain        the values that canonical JSON keeps
+code         the hash of the source of other code from outside
 reach        what the code of a method reads, and what of that does not follow from its source
 written      whether a value is what the source says
 draws        evaluating without a trace in the random generators

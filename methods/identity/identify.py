@@ -114,20 +114,26 @@ def source_of(method: Method) -> str:
     pieces = [p for p in pieces if foreign(p)]
     if not pieces:
         return ""
-    sources = list(dict.fromkeys(map(_source, pieces)))
+    sources = list(dict.fromkeys(map(lines_of, pieces)))
     reach = Reach(pieces)
     for piece in pieces:
         if isinstance(piece, FunctionType):
             reach.function(piece, method.parameters(), is_piece=True)
         else:
             reach.owner(piece, is_piece=True)
-    sources += sorted(source for source in {*reach.sources.values()} if source not in sources)
+    return hash_of(sources, reach)
+
+
+def hash_of(sources: list[bytes], reach: Reach) -> str:
+    """SHA-256 of these sources, of those that were reached from them, and of the state."""
+    sources = [*sources, *sorted(source for source in {*reach.sources.values()} if source not in sources)]
     state = sorted({_json(row) for row in reach.state})  # in no order of Python's bytecode
     sources += [f"[{','.join(state)}]".encode()] if state else []
     return hashlib.sha256(b"\x00".join(sources)).hexdigest()
 
 
-def _source(piece: Any) -> bytes:
+def lines_of(piece: Any) -> bytes:
+    """The file that a class or function is in, or its own lines."""
     try:
         return Path(inspect.getfile(piece)).read_bytes()
     except (TypeError, OSError):  # defined in a notebook or at a prompt: no file, but perhaps its own lines

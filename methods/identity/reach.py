@@ -14,7 +14,7 @@ from functools import partial
 from itertools import takewhile
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from bench.methods.identity.described import Describer
 from bench.methods.identity.files import (
@@ -49,7 +49,19 @@ MADE = (
 BY_TEXT = {"getattr", "attrgetter", "vars", "__dict__"}
 IMPORTING = {"import_module", "__import__"}
 OUTSIDE = (os.environ, os.environb, os.getenv, os.getenvb, sys.argv)  # another for every process
-ADVICE = "make it a field, or compute it inside the function"
+
+
+class Words(NamedTuple):
+    """How errors speak of what is walked."""
+
+    reader: str
+    outside: str  # of what another process has otherwise
+    advice: str
+
+
+OF_METHOD = Words(
+    "a method", "what a method depends on must be its fields", "make it a field, or compute it inside the function"
+)
 
 
 class Reach:
@@ -58,12 +70,13 @@ class Reach:
     A value is noted if another run of the same source could find another one there.
     """
 
-    def __init__(self, pieces: Sequence[Any]) -> None:
+    def __init__(self, pieces: Sequence[Any], words: Words = OF_METHOD) -> None:
+        self._words = words
         self.sources: dict[str, bytes] = {}  # file, or name of what is in none -> content
         self.state: list[list[Any]] = []
         self._seen: set[int | tuple[int, str]] = set()
         self._packages = packages_of(pieces)
-        self.describe = Describer(users=self._is_users, folder=str(folder_of(pieces)))
+        self.describe = Describer(users=self.is_users, folder=str(folder_of(pieces)))
         self._written = Written(packages=self._packages, describe=Describer(**vars(self.describe) | {"reached": []}))
 
     def function(self, function: FunctionType, given: Collection[str] = (), *, is_piece: bool = False) -> None:
@@ -155,7 +168,7 @@ class Reach:
             self._visit_module(value, attributes)
             return
         if any(value is outside for outside in OUTSIDE):
-            raise ValueError(f"{name} is read by {self._reader}: what a method depends on must be its fields")
+            raise ValueError(f"{name} is read by {self._reader}: {self._words.outside}")
         if (id(namespace), name) in self._seen:
             return
         self._seen.add((id(namespace), name))
@@ -179,6 +192,11 @@ class Reach:
             if not attribute.startswith("__"):
                 self._visit(namespace, attribute, attributes)
 
+    def whole(self, value: object) -> None:
+        """Note a value as a whole, and walk the user's functions and classes in it."""
+        self._note_unless(lambda: False, {}, "it", value)
+        self._inner(value)
+
     def _inner(self, value: object) -> None:
         """Walk the user's functions and classes in a value."""
         if (function := function_of(value)) is not None:
@@ -189,7 +207,8 @@ class Reach:
             piece = self.describe.reached.pop()
             self.owner(piece) if isinstance(piece, type) else self.function(piece)
 
-    def _is_users(self, name: str) -> bool:
+    def is_users(self, name: str) -> bool:
+        """Whether a module of this name is the user's."""
         module = sys.modules.get(name)
         return is_users(vars(module) if module else {"__name__": name}, self._packages)
 
@@ -210,12 +229,12 @@ class Reach:
             if not fixed():
                 self.state.append([name, self.describe(value)])
         except Volatile as error:
-            raise ValueError(f"{words} comes from {error}: every process has another; {ADVICE}") from None
+            raise ValueError(f"{words} comes from {error}: every process has another; {self._words.advice}") from None
         except TypeError:
             if must:
                 raise ValueError(
-                    f"{words} is a {type(value).__name__}, of which no key can be made: what a method reads must follow"
-                    f" from its source, or be data; {ADVICE}"
+                    f"{words} is a {type(value).__name__}, of which no key can be made: what {self._words.reader} reads"
+                    f" must follow from its source, or be data; {self._words.advice}"
                 ) from None
 
 

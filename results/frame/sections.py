@@ -36,7 +36,7 @@ class Section:
     @property
     def title(self) -> str:
         """`dataset · model`, and the fields that differ with their values."""
-        differs = (_tuning(value) if name == "tuning" else f"{name} = {value}" for name, value in self.differs.items())
+        differs = (SHOWN[name](value) if name in SHOWN else f"{name} = {value}" for name, value in self.differs.items())
         return " · ".join([self.dataset, self.model, *differs])
 
     @property
@@ -109,6 +109,16 @@ def _tuning(value: Mapping[str, Any] | str) -> str:
     bounds = ", ".join(f"{low:g}:{high:g}" for _, (low, high) in sorted(value["search"].items()))
     seeds = ", ".join(map(str, value["seeds"]))
     return f"{', '.join(sorted(value['search']))} tuned ({bounds}, budget {value['budget']}, seeds {seeds})"
+
+
+def _sources(value: Mapping[str, str] | str) -> str:
+    """own model 1a2b3c4d5e6f, own schedule 0a1b2c3d4e5f; each with the beginning of the hash of its source"""
+    if isinstance(value, str):
+        return "nothing from outside"
+    return ", ".join(f"own {field} {source[:12]}" for field, source in sorted(value.items()))
+
+
+SHOWN: Mapping[str, Callable[[Any], str]] = {"tuning": _tuning, "sources": _sources}  # field that differs -> its words
 
 
 def _section(

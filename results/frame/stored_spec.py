@@ -99,4 +99,5 @@ CHECKS: Mapping[str, Callable[[Any], bool]] = {
     "rate": _is_rate,
     "seed": _is_seed,
     "tuning": _is_search,
+    "sources": lambda value: isinstance(value, dict) and all(map(_is_text, value.values())),
 }

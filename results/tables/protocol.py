@@ -16,6 +16,7 @@ ARITHMETIC = "arithmetic"  # the clause that is told without commas
 OTHERS: dict[str, Callable[[Any], str]] = {
     "tuning": lambda v: f"{' and '.join(HYPERPARAMETERS.get(name, name) for name in v['search'])} tuned, see below",
     "data_hash": lambda v: f"data {v[:12]}",
+    "sources": lambda v: " and ".join(f"own {name} (source {source[:12]})" for name, source in sorted(v.items())),
 }
 VERSIONS = {"bench.python": "Python", "bench.torch": "torch", "bench.numpy": "numpy"}
 

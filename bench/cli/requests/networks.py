@@ -9,7 +9,7 @@ import click
 
 from bench import names
 from bench.cli.options import argument, option
-from bench.cli.requests.shared import DATA_ROOT, FILE
+from bench.cli.requests.shared import DATA_ROOT, FILE, PLUGINS
 
 NARROWER = names.VALUE_DTYPES[1:]
 
@@ -26,6 +26,7 @@ class ExportRequest:
         type=click.Choice(NARROWER),
     )
     data_root: Path | None = DATA_ROOT()
+    plugins: tuple[str, ...] = PLUGINS()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +35,7 @@ class VerifyRequest:
 
     file: Path = argument(type=click.Path(exists=True, dir_okay=False, path_type=Path))
     data_root: Path | None = DATA_ROOT()
+    plugins: tuple[str, ...] = PLUGINS()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,3 +45,4 @@ class NarrowRequest:
     value_dtype: str = option("--value-dtype", "Types of the values, comma list.", default=",".join(NARROWER))
     name: str | None = option("--name", "Only the trials of this sweep.")
     data_root: Path | None = DATA_ROOT()
+    plugins: tuple[str, ...] = PLUGINS()

@@ -24,5 +24,9 @@ DEVICE = partial(
 )
 DATA_ROOT = partial(option, "--data-root", "Folder of the data sets.", type=click.Path(path_type=Path))
 PLUGINS = partial(
-    option, "--plugin", "Module or .py file with a METHODS table; may be repeated.", default=(), multiple=True
+    option,
+    "--plugin",
+    "Module or .py file with METHODS, MODELS, DATASETS, OPTIMIZERS or SCHEDULES, a table each; may be repeated.",
+    default=(),
+    multiple=True,
 )

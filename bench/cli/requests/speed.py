@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench.cli.options import option
 from bench.cli.protocol_options import protocol_field
-from bench.cli.requests.shared import DATA_ROOT, DATASET, DEVICE, FILE, MODEL, RATES
+from bench.cli.requests.shared import DATA_ROOT, DATASET, DEVICE, FILE, MODEL, PLUGINS, RATES
 from bench.methods import METHODS
 from bench.trial.protocol import Augmentation
 
@@ -24,6 +24,7 @@ class MethodsRequest:
     rates: str = RATES(default="0.99")
     dataset: str = DATASET()
     model: str | None = MODEL()
+    plugins: tuple[str, ...] = PLUGINS()
 
 
 @dataclass(frozen=True, kw_only=True)

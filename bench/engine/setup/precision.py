@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
-from bench.models import MODELS
+from bench.trial.outside import all_ours
 from bench.trial.spec import TrialSpec
 from bench.trial.streams import SEED_LIMIT
 from bench.user_code.bindings import bindings, replaced
@@ -59,7 +59,7 @@ class Arithmetic:
 @contextmanager
 def settings(spec: TrialSpec) -> Iterator[Arithmetic]:
     """The process-wide settings of a spec, whatever they were before; restored afterwards, generators too."""
-    foreign = _is_foreign(spec.model)
+    foreign = not all_ours(vars(spec))
     generators = [setting for setting in process_settings() if foreign or not setting.told]
     before = Arithmetic([*TORCH[len(ARITHMETIC) :], *generators], functions=foreign)
     try:
@@ -71,11 +71,6 @@ def settings(spec: TrialSpec) -> Iterator[Arithmetic]:
         yield Arithmetic(told, functions=foreign)
     finally:
         before.put_back()
-
-
-def _is_foreign(model: str) -> bool:
-    """Whether code from outside builds that network."""
-    return model in MODELS and not MODELS[model].build.startswith("bench.")
 
 
 def seed_generators(stream: np.random.RandomState) -> None:

@@ -25,6 +25,7 @@ from bench.methods.counts import live_count
 from bench.methods.maskable import maskable
 from bench.models.initialise import checksum
 from bench.storage.checkpoint import Checkpoint
+from bench.trial.outside import check_sources
 from bench.trial.spec import TrialSpec
 from bench.trial.streams import stream
 from bench.user_code.guard import apart
@@ -58,7 +59,8 @@ def prepare(spec: TrialSpec, data: ImageData, device: str, images: tuple[Residen
 
     Args: images: the `residents` of the data, if trials share them.
     """
-    model = initial_model(spec, data.classes)
+    check_sources(vars(spec), spec.sources)
+    model = initial_model(spec, data.classes, data.image_shape)
     init_sha256 = checksum(model)
     model = model.to(device)
     split, sample = indices(spec, data)
@@ -78,7 +80,8 @@ def prepare_again(
     spec: TrialSpec, data: ImageData, device: str, images: tuple[Resident, Resident], checkpoint: Checkpoint
 ) -> Trial:
     """Set a trial up at its checkpoint: nothing is initialised or scored again."""
-    model = models.build(spec.model, data.classes).to(DTYPES[spec.precision])
+    check_sources(vars(spec), spec.sources)
+    model = models.build(spec.model, data.classes, data.image_shape).to(DTYPES[spec.precision])
     model.load_state_dict(checkpoint.model)
     masks = {name: checkpoint.masks[name].to(device) for name in maskable(model)}
     split, _ = indices(spec, data)
@@ -129,9 +132,9 @@ def criterion_batch(spec: TrialSpec, data: ImageData, sample: Tensor, device: st
     return Resident(images, labels, data.mean, data.std, device=device, dtype=dtype).batch(torch.arange(len(labels)))
 
 
-def initial_model(spec: TrialSpec, classes: int) -> nn.Module:
-    """The network at its initial weights, on the CPU."""
-    model = models.build(spec.model, classes).to(DTYPES[spec.precision])
+def initial_model(spec: TrialSpec, classes: int, image_shape: tuple[int, ...] | None = None) -> nn.Module:
+    """The network at its initial weights, on the CPU; by default for images of the shape that its row names."""
+    model = models.build(spec.model, classes, image_shape).to(DTYPES[spec.precision])
     draw(model, spec)
     return model
 
@@ -194,6 +197,7 @@ def resident(model: str, precision: str, data: ImageData, device: str, images: T
 
     Channels last for convolutional networks: about twice as fast on a CPU, and what tensor cores need.
     """
-    convolutional = any(len(shape) == 4 for shape in models.MODELS[model].layers(data.classes).values())
+    weights = models.MODELS[model].layers(data.classes, data.image_shape)
+    convolutional = any(len(shape) == 4 for shape in weights.values())
     layout = torch.channels_last if convolutional else torch.contiguous_format
     return Resident(images, labels, data.mean, data.std, device=device, dtype=DTYPES[precision], memory_format=layout)

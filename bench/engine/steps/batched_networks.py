@@ -72,7 +72,7 @@ def trial_bytes(spec: TrialSpec, image_shape: tuple[int, ...], classes: int) -> 
     """Bytes that one trial adds to a pack: what a forward pass on a batch, or on the probe, saves for its backward
     pass, doubled for the latter's own, and eight copies of the parameters (weights, gradients, masks, indices, state).
     """
-    model = models.build(spec.model, classes).to(DTYPES[spec.precision])
+    model = models.build(spec.model, classes, image_shape).to(DTYPES[spec.precision])
     images = max(spec.batch_size, PROBE)
     x = torch.zeros(1, images, *image_shape, dtype=DTYPES[spec.precision])
     labels = torch.zeros(1, images, dtype=torch.int64)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from pkgutil import resolve_name
 from typing import Protocol
 
 import torch
@@ -17,6 +16,7 @@ from torch.optim.adam import adam
 from torch.optim.adamw import adamw
 from torch.optim.sgd import sgd
 
+from bench.references import resolved
 from bench.trial.optimizers import UPDATES
 from bench.trial.spec import TrialSpec
 
@@ -106,5 +106,4 @@ AdamW = partial(Adam, function=adamw)
 
 def update_rule(optimizer: str) -> Callable[[TrialSpec, Sequence[Tensor], float], Update]:
     """What makes the update of a group of tensors from the spec, the tensors and their weight decay."""
-    rule: Callable[[TrialSpec, Sequence[Tensor], float], Update] = resolve_name(UPDATES[optimizer].rule)
-    return rule
+    return resolved(UPDATES[optimizer].rule)

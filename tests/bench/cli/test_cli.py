@@ -152,7 +152,8 @@ def test_a_model_must_fit_the_data(
         ("def broken(:", "SyntaxError"),
         ("import not_there", "ModuleNotFoundError: No module named 'not_there'"),
         ("METHODS = {'mine': 3}", "dict of name -> bench.methods.Method"),
-        ("", "must have METHODS, a module-level"),
+        ("", "must have METHODS, MODELS, DATASETS, OPTIMIZERS or SCHEDULES, a module-level dict each"),
+        ("MODELS = [3]", "MODELS is list: must be a dict of name -> row"),
     ],
 )
 def test_a_broken_plugin(
