@@ -16,8 +16,7 @@ from bench.messages import nearest, shortened
 from bench.methods import Method
 from bench.trial.field_row import FieldRow
 from bench.trial.grammar import RATES_HELP, SEEDS_HELP, parse_rates, parse_seeds
-from bench.trial.plugins import Catalogue
-from bench.trial.plugins import check_method
+from bench.trial.plugins import Catalogue, check_method
 from bench.trial.protocol import ROWS
 from bench.trial.protocol_values import with_defaults
 

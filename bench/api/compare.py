@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from inspect import signature
 from os import PathLike
 from pathlib import Path
@@ -14,6 +14,7 @@ from bench.api import cell
 from bench.api.arguments import Methods, Rates, Seeds, methods_of, protocol_of, rates_of, seeds_of
 from bench.api.command import call_text
 from bench.api.comparison import Comparison, comparison_of
+from bench.api.outside import named
 from bench.api.process import settings_kept, store_errors
 from bench.api.stored import address_of
 from bench.execution.execution import Executor
@@ -24,11 +25,12 @@ from bench.messages import one_of
 from bench.storage.destinations import StoreDestination
 from bench.storage.entry import check_new_name
 from bench.trial.checked_sweep import checked_sweep, on_device
-from bench.trial.plugins import Catalogue
+from bench.trial.plugins import Catalogue, take_installed
 from bench.trial.sweep import Sweep, data_and_model
 from bench.user_code.guard import load_methods
 
 EXECUTORS = ("local", "ray")
+OBJECTS = {"OPTIMIZERS": "optimizer", "SCHEDULES": "schedule"}  # fields of the protocol that may be objects
 
 
 def compare(
@@ -37,7 +39,7 @@ def compare(
     rates: Rates = "0.9:0.995",
     seeds: Seeds = 5,
     data: str = "digits",
-    model: str | None = None,
+    model: str | Callable[..., Any] | None = None,
     dense: bool = True,
     name: str | None = None,
     store: str | PathLike[str] | None = None,
@@ -64,7 +66,8 @@ def compare(
         rates: the fraction not trained: "0.9:0.995", "0.9,0.99", or numbers.
         seeds: how many, "3:8", or several whole numbers.
         data: a data set by its name, or `folder:PATH`.
-        model: a network by its name; by default the data set's own.
+        model: a network by its name, or a function or class that makes one, called with the number of classes, and with
+            the shape of the images if it takes that too; by default the data set's own.
         dense: whether to train the dense baseline too.
         name: of the sweep in the store; by default data set and network.
         store: an address as `sqlite:///FILE` or `http://HOST:5000`, or a folder, whose `mlflow.db` is meant. None: the
@@ -95,7 +98,10 @@ def compare(
         raise ValueError(f"executor {executor!r}: {one_of(EXECUTORS)}")
     with settings_kept():
         catalogue = Catalogue(plugins)
-        fields = {**protocol_of(protocol, signature(compare).parameters), "threads": cpus_per_trial}
+        model = named("MODELS", model)
+        objects = {field: named(table, protocol.get(field)) for table, field in OBJECTS.items()}
+        fields = {**protocol_of({**protocol, **objects}, signature(compare).parameters), "threads": cpus_per_trial}
+        take_installed({**fields, "dataset": data, "model": model})
         sweep = checked_sweep(
             methods=methods_of(methods, catalogue),
             rates=rates_of(rates),

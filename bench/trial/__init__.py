@@ -17,5 +17,6 @@ streams          one 32-bit seed per trial, one independent random stream per pu
 result           what a trial leaves behind, and the events on its way there
 tables           the tables that a plug-in can add to, methods aside
 outside          the rows of these tables that come from outside, and their sources
+loading          the code of plug-ins, loaded: --plugin files, installed packages
 plugins          what a user can name: METHODS and the tables with what plug-ins add
 """

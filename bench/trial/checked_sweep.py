@@ -30,7 +30,15 @@ def checked_sweep(
 
     Args: protocol: the other fields of TrialSpec, those of `data_and_model` among them.
     """
-    sweep = Sweep(methods=methods, rates=rates, seeds=seeds, dense=dense, classes=data.classes, protocol=dict(protocol))
+    sweep = Sweep(
+        methods=methods,
+        rates=rates,
+        seeds=seeds,
+        dense=dense,
+        classes=data.classes,
+        image_shape=data.image_shape,
+        protocol=protocol,
+    )
     trials = sweep.trials()
     if not trials:
         raise ValueError(f"methods {', '.join(methods)} without the dense baseline: no trial is left")

@@ -97,12 +97,12 @@ def _loaded(point: EntryPoint) -> Any:
 
 def check_method(name: object, method: Method, origin: str) -> None:
     """Raise ValueError, which names the origin, if the command line cannot name a method, or its key not tell it."""
-    _check_name(name, origin)
+    check_name(name, origin)
     with errors_of_fields(origin):
         identify(method)
 
 
-def _check_name(name: object, origin: str) -> None:
+def check_name(name: object, origin: str) -> None:
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise ValueError(f"{origin}: its name must be 1 to 100 characters, none of , : | and no space at its ends")
 
@@ -169,7 +169,7 @@ def _tables_of(plugin: str, module: ModuleType) -> dict[str, dict[Any, Any]]:
 
 def _row(table: str, name: object, value: object, plugin: str, module: ModuleType) -> Outside:
     subject = f"{TABLES[table].noun} {name!a} of plug-in {plugin}"
-    _check_name(name, subject)
+    check_name(name, subject)
     with errors_of_fields(subject):
         return outside_row(table, str(name), value, module.__name__)
 
@@ -184,7 +184,7 @@ def take_installed(fields: Mapping[str, Any]) -> None:
         for point in entry_points(group=row.group):
             if point.name == name and name not in row.rows:
                 subject = f"plug-in {name!r}"
-                _check_name(name, subject)
+                check_name(name, subject)
                 value = guarded(name, point.load)
                 with errors_of_fields(subject):
                     add([outside_row(table, name, value, point.value)], point.value)
