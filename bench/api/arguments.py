@@ -39,8 +39,7 @@ def methods_of(methods: Methods, catalogue: Catalogue) -> dict[str, Method]:
     if isinstance(methods, Mapping):
         pairs = [_named(name, method) for name, method in methods.items()]
     else:
-        listed = methods.split(",") if isinstance(methods, str) else methods
-        several = [listed] if isinstance(listed, Method) or callable(listed) else list(listed)
+        several = [methods] if isinstance(methods, str | Method) or callable(methods) else list(methods)
         pairs = [pair for one in several for pair in _pairs(one, catalogue)]
     if not pairs:
         raise ValueError("methods: must name at least one")
@@ -50,15 +49,12 @@ def methods_of(methods: Methods, catalogue: Catalogue) -> dict[str, Method]:
 def _pairs(method: OneMethod, catalogue: Catalogue) -> list[tuple[str, Method]]:
     """What one entry of a list means."""
     if isinstance(method, str):
-        return [catalogue.parse(method.strip())]
+        return [catalogue.parse(name.strip()) for name in method.split(",")]
     if isinstance(method, Method):
         return [_named(catalogue.name_of(method, _described(method)), method)]
     if isinstance(method, FunctionType):
-        return [
-            _named(_described(each), each)
-            for background in ("freeze", "prune")
-            for each in [_composed(method, background)]
-        ]
+        both = (_composed(method, background) for background in ("freeze", "prune"))
+        return [_named(_described(each), each) for each in both]
     raise ValueError(f"method {_shown(method)}: must be a name, a bench.methods.Method or the function of a criterion")
 
 
