@@ -23,7 +23,6 @@ CHOICES = {
 }
 # Methods that papers name; any other of ours is what chooses the weights and what the others hold.
 METHODS = {
-    "dense": "Dense",
     "freeze": "FreezeNet",
     "snip-freeze": "FreezeNet",
     "random-freeze": "Random freezing",

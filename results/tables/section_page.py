@@ -62,14 +62,15 @@ def _tables(analysis: Analysis, answered: bool) -> Iterator[Block]:
     if analysis.view.controls:
         yield controls(analysis) or Paragraph("No sanity control of a shown method is in the store.")
     if analysis.view.published:
-        yield from _published(analysis)
+        yield from published_blocks(analysis)
     if collapsing := costs.collapse(analysis):
         yield collapsing
     yield costs.stored(analysis)
     yield costs.computed(analysis)
 
 
-def _published(analysis: Analysis) -> Iterator[Block]:
+def published_blocks(analysis: Analysis) -> Iterator[Block]:
+    """The published figures beside those shown, and what tells their protocols from these."""
     if published.matches(analysis):
         yield published.grid(analysis)
         yield Bullets(published.protocols(analysis))
