@@ -41,7 +41,7 @@ class CellProgress:
     """The line of `Progress` below a notebook's cell."""
 
     def __init__(self, planned: Sequence[TrialSpec], name_of: Callable[[Method], str]) -> None:
-        self._progress = Progress(planned, name_of, Console(file=io.StringIO()))
+        self._progress = Progress(planned, name_of, Console(file=io.StringIO(), force_jupyter=False))
         self._shown = 0.0
         self._handle: Any = None
 

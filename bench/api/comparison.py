@@ -124,13 +124,21 @@ class Comparison:
         return self.answer
 
     def _repr_markdown_(self) -> str:
-        return "\n".join(f"- {line}" for line in self.answer.splitlines()) + f"\n\n{self._counts}"
+        from bench.results.tables import formats
+
+        return formats.github(self._summary)
 
     def _repr_html_(self) -> str:
-        from html import escape
+        from bench.results.tables import formats
 
-        lines = "".join(f"<li>{escape(line)}</li>" for line in self.answer.splitlines())
-        return f"<ul>{lines}</ul><p>{escape(self._counts)}</p>"
+        return formats.fragment(self._summary)
+
+    @property
+    def _summary(self) -> list[Any]:
+        from bench.results.tables.answer.summary import summary
+        from bench.results.tables.formats import Paragraph
+
+        return [*summary(self.stored, self._view()), Paragraph(self._counts)]
 
     @property
     def _counts(self) -> str:

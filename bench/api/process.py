@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,6 +20,8 @@ def settings_kept() -> Iterator[None]:
     """Put back the settings of Python, NumPy and torch, and the loggers that were there before."""
     levels = {logger: _level(logger) for logger in _loggers()}
     with guard.settings_kept():
+        # What MLflow's libraries say in a notebook without ipywidgets, of which nothing here makes use.
+        warnings.filterwarnings("ignore", "IProgress not found")
         try:
             yield
         finally:

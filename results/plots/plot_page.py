@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import textwrap
 from collections.abc import Sequence
@@ -21,10 +22,20 @@ from bench.results.plots.plot_style import RC, SMALL, WIDTH
 
 # Without the date that each format would write, the same data give the same bytes.
 METADATA: dict[str, dict[str, None]] = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
-DPI = 200
+DPI, SCREEN_DPI = 200, 100
 Entry = tuple[Artist | tuple[Artist, ...], str]  # of the legend: what is drawn (a tuple: side by side), and its name
 GAP = 0.08  # inches between panels, legend, notes and the edges
 LETTERS = {"title": 84, "note": 118, "entry": 80}  # on a line that is WIDTH wide
+
+
+class Page(Figure):
+    """A figure that a notebook shows, whether pyplot is there or not."""
+
+    def _repr_png_(self) -> bytes:
+        stream = io.BytesIO()
+        with matplotlib.rc_context(RC):
+            self.savefig(stream, format="png", dpi=SCREEN_DPI)
+        return stream.getvalue()
 
 
 def page(blocks: Sequence[tuple[str, int]], *, columns: int, height: float) -> tuple[Figure, list[list[Axes]]]:
@@ -33,7 +44,7 @@ def page(blocks: Sequence[tuple[str, int]], *, columns: int, height: float) -> t
     Panels of a block share their axes; `height` is that of a panel, in inches.
     """
     rows = [-(-panels // columns) for _, panels in blocks]
-    figure = Figure(figsize=(WIDTH, sum(rows) * height), layout="constrained")
+    figure = Page(figsize=(WIDTH, sum(rows) * height), layout="constrained")
     FigureCanvasAgg(figure)
     subfigures = figure.subfigures(len(blocks), 1, squeeze=False, height_ratios=rows)[:, 0]
     axes_of_blocks = []

@@ -142,8 +142,12 @@ def _latex(block: Block) -> str:
 def page(blocks: Sequence[Block]) -> str:
     """One self-contained HTML page, every text escaped."""
     head = f'<meta charset="utf-8"><title>Freeze or prune?</title><style>{STYLE}</style>'
-    body = "\n".join(_html(block) for block in blocks)
-    return f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head>\n<body>\n{body}\n</body></html>\n'
+    return f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head>\n<body>\n{fragment(blocks)}\n</body></html>\n'
+
+
+def fragment(blocks: Sequence[Block]) -> str:
+    """HTML that stands in a page of somebody else's, as below the cell of a notebook."""
+    return "\n".join(_html(block) for block in blocks)
 
 
 def _html(block: Block) -> str:
