@@ -12,6 +12,7 @@ from typing import Any
 from bench import datasets
 from bench.api import cell
 from bench.api.arguments import Methods, Rates, Seeds, methods_of, protocol_of, rates_of, seeds_of
+from bench.api.arrays import Pair, named_arrays
 from bench.api.command import call_text
 from bench.api.comparison import Comparison, comparison_of
 from bench.api.outside import named
@@ -38,7 +39,7 @@ def compare(
     methods: Methods = "freeze,snip",
     rates: Rates = "0.9:0.995",
     seeds: Seeds = 5,
-    data: str = "digits",
+    data: str | Pair | Mapping[str, Pair] = "digits",
     model: str | Callable[..., Any] | None = None,
     dense: bool = True,
     name: str | None = None,
@@ -65,7 +66,8 @@ def compare(
             (a function: `freeze` and `prune` of it), or a mapping of name -> `Method`.
         rates: the fraction not trained: "0.9:0.995", "0.9,0.99", or numbers.
         seeds: how many, "3:8", or several whole numbers.
-        data: a data set by its name, or `folder:PATH`.
+        data: a data set by its name, or `folder:PATH`; or arrays, ((x_train, y_train), (x_test, y_test)) of uint8 images
+            and labels from 0; or a mapping of one name to these.
         model: a network by its name, or a function or class that makes one, called with the number of classes, and with
             the shape of the images if it takes that too; by default the data set's own.
         dense: whether to train the dense baseline too.
@@ -98,7 +100,7 @@ def compare(
         raise ValueError(f"executor {executor!r}: {one_of(EXECUTORS)}")
     with settings_kept():
         catalogue = Catalogue(plugins)
-        model = named("MODELS", model)
+        model, data = named("MODELS", model), data if isinstance(data, str) else named_arrays(data)
         objects = {field: named(table, protocol.get(field)) for table, field in OBJECTS.items()}
         fields = {**protocol_of({**protocol, **objects}, signature(compare).parameters), "threads": cpus_per_trial}
         take_installed({**fields, "dataset": data, "model": model})
@@ -111,14 +113,14 @@ def compare(
             protocol={**fields, **data_and_model(data, model, fields["initialiser"])},
         )
         sweep = on_device(sweep, device)
-        plan = _plan(sweep, asked)
+        plan = _plan(sweep, data, asked)
         lines, comparison = _carried_out(plan, progress)
     for line in lines:
         warnings.warn(line, RuntimeWarning, stacklevel=2)
     return comparison
 
 
-def _plan(sweep: Sweep, asked: Mapping[str, Any]) -> Plan:
+def _plan(sweep: Sweep, data: str, asked: Mapping[str, Any]) -> Plan:
     """What is to be done, all of it checked; writes nothing except the data set, if it is missing."""
     machine = ("executor", "cpus_per_trial", "gpus_per_trial", "address", "max_retries", "storage")
     execution = read_execution(device=sweep.protocol["device"], **{option: asked[option] for option in machine})
@@ -127,7 +129,7 @@ def _plan(sweep: Sweep, asked: Mapping[str, Any]) -> Plan:
     return Plan(
         sweep=sweep,
         trials=sweep.trials(),
-        load=checked_data(asked["data"], None if root is None else Path(root).expanduser(), asked["address"]),
+        load=checked_data(data, None if root is None else Path(root).expanduser(), asked["address"]),
         execution=execution,
         destination=StoreDestination(address_of(asked["store"])),
         name=name,
