@@ -28,6 +28,7 @@ LOWEST = (
     "paging",
     "tags",
     "references",
+    "search_path",
 )  # of the root; they import nothing of ours
 RESULTS = ("frame", "statistics", "tables", "plots", "page")  # the same of `bench.results`, which imports SHARED alone
 SHARED = {"bench.trial.protocol", *(f"bench.{name}" for name in LOWEST)}

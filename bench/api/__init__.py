@@ -3,7 +3,6 @@
 compare     `compare`: train what a store lacks of a comparison
 arguments   from Python's values to methods, rates, seeds and the fields of a protocol
 outside     networks, data sets, optimizers and schedules that are objects, under a name
-arrays      a data set that is a pair of arrays, as a file that every process can load
 command     a call of `compare` as a line of Python
 comparison  what `compare` returns: frame, curves, answer, tables, plots
 stored      what a store holds: its address, its frame

@@ -12,12 +12,12 @@ from typing import Any
 from bench import datasets
 from bench.api import cell
 from bench.api.arguments import Methods, Rates, Seeds, methods_of, protocol_of, rates_of, seeds_of
-from bench.api.arrays import Pair, named_arrays
 from bench.api.command import call_text
 from bench.api.comparison import Comparison, comparison_of
-from bench.api.outside import named
+from bench.api.outside import named, named_data
 from bench.api.process import settings_kept, store_errors
 from bench.api.stored import address_of
+from bench.execution.checked_sweep import checked_sweep, on_device
 from bench.execution.execution import Executor
 from bench.execution.machine import read_execution
 from bench.execution.outcomes import not_done, remarks
@@ -25,7 +25,6 @@ from bench.execution.run import Plan, checked_data, open_destination, train_miss
 from bench.messages import one_of
 from bench.storage.destinations import StoreDestination
 from bench.storage.entry import check_new_name
-from bench.trial.checked_sweep import checked_sweep, on_device
 from bench.trial.plugins import Catalogue, take_installed
 from bench.trial.sweep import Sweep, data_and_model
 from bench.user_code.guard import load_methods
@@ -39,7 +38,7 @@ def compare(
     methods: Methods = "freeze,snip",
     rates: Rates = "0.9:0.995",
     seeds: Seeds = 5,
-    data: str | Pair | Mapping[str, Pair] = "digits",
+    data: Any = "digits",
     model: str | Callable[..., Any] | None = None,
     dense: bool = True,
     name: str | None = None,
@@ -66,8 +65,8 @@ def compare(
             (a function: `freeze` and `prune` of it), or a mapping of name -> `Method`.
         rates: the fraction not trained: "0.9:0.995", "0.9,0.99", or numbers.
         seeds: how many, "3:8", or several whole numbers.
-        data: a data set by its name, or `folder:PATH`; or arrays, ((x_train, y_train), (x_test, y_test)) of uint8 images
-            and labels from 0; or a mapping of one name to these.
+        data: a data set by its name, as on the command line; arrays, ((x_train, y_train), (x_test, y_test)), images of
+            uint8 and labels from 0; two data sets of torch's; an `ImageData`; or a mapping of one name to one of these.
         model: a network by its name, or a function or class that makes one, called with the number of classes, and with
             the shape of the images if it takes that too; by default the data set's own.
         dense: whether to train the dense baseline too.
@@ -100,36 +99,37 @@ def compare(
         raise ValueError(f"executor {executor!r}: {one_of(EXECUTORS)}")
     with settings_kept():
         catalogue = Catalogue(plugins)
-        model, data = named("MODELS", model), data if isinstance(data, str) else named_arrays(data)
+        model, data = named("MODELS", model), named_data(data)
         objects = {field: named(table, protocol.get(field)) for table, field in OBJECTS.items()}
         fields = {**protocol_of({**protocol, **objects}, signature(compare).parameters), "threads": cpus_per_trial}
         take_installed({**fields, "dataset": data, "model": model})
+        root = None if data_root is None else Path(data_root).expanduser()
         sweep = checked_sweep(
             methods=methods_of(methods, catalogue),
             rates=rates_of(rates),
             seeds=seeds_of(seeds),
             dense=dense,
-            data=datasets.row_of(data),
-            protocol={**fields, **data_and_model(data, model, fields["initialiser"])},
+            data=datasets.row_of(data, root),
+            protocol={**fields, **data_and_model(data, model, fields["initialiser"], root)},
         )
         sweep = on_device(sweep, device)
-        plan = _plan(sweep, data, asked)
+        plan = _plan(sweep, data, root, asked)
         lines, comparison = _carried_out(plan, progress)
     for line in lines:
         warnings.warn(line, RuntimeWarning, stacklevel=2)
     return comparison
 
 
-def _plan(sweep: Sweep, data: str, asked: Mapping[str, Any]) -> Plan:
+def _plan(sweep: Sweep, data: str, root: Path | None, asked: Mapping[str, Any]) -> Plan:
     """What is to be done, all of it checked; writes nothing except the data set, if it is missing."""
     machine = ("executor", "cpus_per_trial", "gpus_per_trial", "address", "max_retries", "storage")
     execution = read_execution(device=sweep.protocol["device"], **{option: asked[option] for option in machine})
-    name, root = asked["name"] or sweep.default_name, asked["data_root"]
+    name = asked["name"] or sweep.default_name
     check_new_name(name)
     return Plan(
         sweep=sweep,
         trials=sweep.trials(),
-        load=checked_data(data, None if root is None else Path(root).expanduser(), asked["address"]),
+        load=checked_data(data, root, asked["address"]),
         execution=execution,
         destination=StoreDestination(address_of(asked["store"])),
         name=name,

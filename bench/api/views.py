@@ -37,7 +37,7 @@ def view_of(frame: pd.DataFrame, *, reference: str, margin: float | None = None,
         reference=reference,
         margin=None if margin is None else margin / shown.factor,
         classes=classes(frame),
-        test_images={name: row.test for name, row in datasets.DATASETS.items()},
+        test_images={name: row.test for name, row in datasets.known_rows().items()},
         **settings,
     )
 
@@ -65,7 +65,7 @@ def classes(frame: pd.DataFrame) -> dict[str, int]:
     """Data set -> number of classes, of those we know and those in the store."""
     stored = frame.dropna(subset=names.CLASSES).groupby("dataset")[names.CLASSES].first()
     return {
-        **{name: row.classes for name, row in datasets.DATASETS.items()},
+        **{name: row.classes for name, row in datasets.known_rows().items()},
         **{str(name): int(classes) for name, classes in stored.items()},
     }
 

@@ -33,7 +33,7 @@ from bench.methods.controls import CONTROLS
 from bench.methods.maskable import maskable
 from bench.models.initialise import checksum
 from bench.models.initialisers import INITIALISERS
-from bench.trial.outside import Sources, check_sources
+from bench.trial.sources import Sources, check_sources
 
 MESSAGE_LENGTH = 400
 BYTES_PER_PARAMETER = 16  # at most; BatchNorm's statistics included

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from bench.cli.protocol_options import read_protocol
 from bench.cli.requests.sweep import SweepRequest
 from bench.datasets import row_of
-from bench.trial.checked_sweep import checked_sweep
+from bench.execution.checked_sweep import checked_sweep
 from bench.trial.grammar import parse_rates, parse_seeds
 from bench.trial.plugins import Catalogue, take_installed
 from bench.trial.spec import TrialSpec
@@ -29,6 +30,7 @@ def read_sweep(request: SweepRequest) -> Sweep:
         dense=request.dense,
         dataset=request.dataset,
         model=request.model,
+        data_root=request.data_root,
         protocol={**read_protocol(request.protocol), "threads": request.cpus_per_trial},
     )
 
@@ -42,6 +44,7 @@ def sweep_of(
     dense: bool,
     dataset: str,
     model: str | None,
+    data_root: Path | None = None,
     protocol: Mapping[str, Any],
 ) -> Sweep:
     """The sweep that these options mean, on the CPU.
@@ -49,12 +52,12 @@ def sweep_of(
     Args: catalogue: what the user can name.
           protocol: fields of TrialSpec; those left out have the default protocol's values.
     """
-    names = data_and_model(dataset, model, protocol.get("initialiser", TrialSpec.initialiser))
+    names = data_and_model(dataset, model, protocol.get("initialiser", TrialSpec.initialiser), data_root)
     return checked_sweep(
         methods=dict(catalogue.parse(method.strip()) for method in methods.split(",")),
         rates=parse_rates(rates),
         seeds=parse_seeds(seeds),
         dense=dense,
-        data=row_of(dataset),
+        data=row_of(dataset, data_root),
         protocol={**protocol, **names},
     )

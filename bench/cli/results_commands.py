@@ -44,7 +44,7 @@ def print_table(request: TableRequest) -> int:
             published=request.published,
             controls=request.controls,
             classes=_classes(frame),
-            test_images={name: row.test for name, row in datasets.DATASETS.items()},
+            test_images={name: row.test for name, row in datasets.known_rows().items()},
         )
         table = render(frame, view, format=request.format, ranks=request.ranks)
     click.echo(table.rstrip("\n"))
@@ -73,7 +73,7 @@ def write_report(request: ReportRequest) -> int:
             controls=True,
             published=True,
             classes=_classes(frame),
-            test_images={name: row.test for name, row in datasets.DATASETS.items()},
+            test_images={name: row.test for name, row in datasets.known_rows().items()},
         )
         blocks = report(frame, view, partial(histories, uri), commands(uri), file.stem)
     if file.suffix.lower() == ".md":
@@ -140,7 +140,7 @@ def _classes(frame: pd.DataFrame) -> dict[str, int]:
     """Data set -> number of classes, of those we know and those in the store."""
     stored = frame.dropna(subset=names.CLASSES).groupby("dataset")[names.CLASSES].first()
     return {
-        **{name: row.classes for name, row in datasets.DATASETS.items()},
+        **{name: row.classes for name, row in datasets.known_rows().items()},
         **{str(name): int(classes) for name, classes in stored.items()},
     }
 

@@ -10,6 +10,7 @@ import click
 from bench.cli.arguments import read_sweep
 from bench.cli.options import command_text
 from bench.cli.requests.sweep import RunRequest
+from bench.execution.checked_sweep import on_device
 from bench.execution.machine import read_execution
 from bench.execution.outcomes import not_done, remarks
 from bench.execution.run import DestinationError, Plan, checked_data, open_destination, start_ray, train_missing
@@ -18,7 +19,6 @@ from bench.methods import Method
 from bench.storage.choices import with_choices
 from bench.storage.destinations import FolderDestination, StoreDestination
 from bench.storage.entry import check_new_name
-from bench.trial.checked_sweep import on_device
 from bench.trial.result import Listener
 from bench.trial.spec import TrialSpec
 from bench.trial.sweep import Sweep

@@ -23,11 +23,11 @@ from bench.cli.requests.speed import (
 )
 from bench.cli.run import display
 from bench.disk import write_whole
+from bench.execution.checked_sweep import on_device
 from bench.execution.run import checked_data
 from bench.messages import nearest, usage_errors
 from bench.methods import Dense
 from bench.storage.store_uri import check_output
-from bench.trial.checked_sweep import on_device
 from bench.trial.grammar import parse_rates
 from bench.trial.plugins import Catalogue, take_installed
 from bench.trial.protocol import Precision
@@ -45,7 +45,7 @@ def time_steps(request: StepRequest) -> int:
         _check_file(request.json)
         packs, precisions = _sizes(request.packs), _precisions(request.precisions)
         fields = {"batch_size": request.batch_size, "augmentation": request.augmentation}
-        sweep = on_device(_sweep(request, fields), request.device)
+        sweep = on_device(_sweep(request, fields, data_root=request.data_root), request.device)
         load = checked_data(request.dataset, request.data_root)
     from bench.speed.step import as_table, measure
 
@@ -59,13 +59,13 @@ def time_trials(request: TrialsRequest) -> int:
         _check_counts(rounds=request.rounds)
         _check_file(request.json)
         fields = {"batch_size": request.batch_size, "augmentation": request.augmentation, "epochs": request.epochs}
-        sweep = _sweep(request, fields, seeds=SEEDS_PER_CORE * (os.cpu_count() or 1))
+        sweep = _sweep(request, fields, seeds=SEEDS_PER_CORE * (os.cpu_count() or 1), data_root=request.data_root)
         load = checked_data(request.dataset, request.data_root)
     from bench.speed.timed_run import timed_run
     from bench.speed.trials import as_table, measure
 
     check = partial(checked_data, request.dataset, datasets.data_root(request.data_root))
-    timed, images = partial(timed_run, sweep, check, display), datasets.row_of(request.dataset).train
+    timed, images = partial(timed_run, sweep, check, display), datasets.row_of(request.dataset, request.data_root).train
     return _print(measure(sweep, load, timed, images, request.rounds), as_table, request.json)
 
 
@@ -143,7 +143,7 @@ def _precisions(precisions: str) -> list[Precision]:
     return cast("list[Precision]", asked)
 
 
-def _sweep(request: MethodsRequest, fields: Mapping[str, Any], seeds: int = 1) -> Sweep:
+def _sweep(request: MethodsRequest, fields: Mapping[str, Any], seeds: int = 1, data_root: Path | None = None) -> Sweep:
     """The trials to measure, the dense one too: the default protocol except these fields, each trial by itself."""
     protocol = {
         "lr": 0.01,  # a large step can diverge, and arithmetic on NaN or denormal numbers takes another time
@@ -162,6 +162,7 @@ def _sweep(request: MethodsRequest, fields: Mapping[str, Any], seeds: int = 1) -
         dense=True,
         dataset=request.dataset,
         model=request.model,
+        data_root=data_root,
         protocol=protocol,
     )
 

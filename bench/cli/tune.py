@@ -10,13 +10,13 @@ from bench import names
 from bench.cli.arguments import read_sweep
 from bench.cli.options import command_text
 from bench.cli.requests.sweep import TuneRequest
+from bench.execution.checked_sweep import on_device
 from bench.execution.machine import check_machine, read_gpus
 from bench.execution.run import checked_data
 from bench.messages import announced, counted, one_line, say, usage_errors
 from bench.storage.choices import cells, choices, store_choice
 from bench.storage.destinations import StoreDestination
 from bench.storage.entry import check_new_name
-from bench.trial.checked_sweep import on_device
 from bench.trial.result import SweepError
 from bench.trial.search import read_search
 from bench.trial.spec import TrialSpec

@@ -19,6 +19,7 @@ from bench.engine.steps.learning_rate import learning_rate
 from bench.engine.trainers import trainer_of
 from bench.messages import one_line
 from bench.storage.checkpoint import Checkpoints
+from bench.trial.outside import all_ours
 from bench.trial.packs import packs_of, parts
 from bench.trial.result import TrialResult
 from bench.trial.spec import TrialSpec
@@ -183,8 +184,9 @@ class Training:
         yield from self._finish()
 
     def _seed(self, epoch: int) -> None:
-        """What a network draws from global generators, as for dropout, follows from the first trial's seed."""
-        seed_generators(stream(self._spec.seed, "global", str(epoch)))
+        """What a network or a metric draws from global generators follows from the first trial's seed. Ours: none."""
+        if not all_ours(vars(self._spec)) or is_measured("epoch"):
+            seed_generators(stream(self._spec.seed, "global", str(epoch)))
 
     def _save(self) -> None:
         """Write a checkpoint of each trial, if the last ones are old enough."""

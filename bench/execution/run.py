@@ -71,7 +71,7 @@ def checked_data(name: str, data_root: Path | None, address: str | None = None) 
     datasets.fetch(name, root)
     datasets.check(name, root)
     theirs = None if address and data_root is None else root
-    return partial(datasets.load, datasets.absolute(name), theirs)
+    return partial(datasets.load, datasets.absolute(name), theirs, datasets.row_of(name, root).content_hash)
 
 
 def start_ray(execution: Execution) -> None:

@@ -56,7 +56,8 @@ def run(
     for module in plug_ins(packs, train_epochs, load):
         cloudpickle.register_pickle_by_value(module)  # type: ignore[no-untyped-call]
     rows = rows_from_outside(spec for pack in packs for spec in pack)
-    job = Job([dumps(list(pack)) for pack in packs], dumps((train_epochs, load)), dumps(rows) if rows else b"")
+    from_outside = bool(rows) or any(spec.method.source for pack in packs for spec in pack)
+    job = Job([dumps(list(pack)) for pack in packs], dumps((train_epochs, load)), from_outside, dumps(rows))
     trainable = tune.with_resources(
         tune.with_parameters(_Trainable, job=job), {"cpu": cpus_per_trial, "gpu": gpus_per_trial}
     )

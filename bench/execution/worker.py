@@ -8,6 +8,7 @@ import sys
 import sysconfig
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -40,7 +41,8 @@ class Job:
 
     packs: Sequence[bytes]
     functions: bytes  # (train_epochs, load)
-    outside: bytes = b""  # the rows of plug-ins that the packs use (`bench.trial.outside`); empty if there are none
+    from_outside: bool  # whether code of a trial is from outside
+    rows: bytes  # those from outside that the trials use (`bench.trial.outside`), a list
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,7 @@ class Worker:
     def open(self, index: int) -> TrainingEvents:
         """Start training the pack at `index` from its first epoch."""
         self._index, self._training = -1, None
-        load_methods()
-        with kept([]):  # unpickling imports the modules of installed plug-ins
+        with self._guarded():
             self._forget()
             self._take_rows()
             self._pack = pickle.loads(self.job.packs[index])
@@ -85,9 +86,18 @@ class Worker:
 
     def _take_rows(self) -> None:
         """Put the rows of plug-ins into the tables, before anything else is looked up there."""
-        if self.job.outside and not self._has_rows:
-            take(pickle.loads(self.job.outside))
+        if not self._has_rows:
+            take(pickle.loads(self.job.rows))
             self._has_rows = True
+
+    def _guarded(self) -> AbstractContextManager[None]:
+        """What keeps the process as it is: loading data may run code from outside, and so may unpickling, which
+        imports the modules of installed plug-ins. Between packs of our own methods there is nothing to keep.
+        """
+        if self._data is not None and not self.job.from_outside:
+            return nullcontext()
+        load_methods()
+        return kept([])
 
     def _forget(self) -> None:
         """Let go of the last pack: a mode of torch that its plug-in never left ends now, not amid a training."""

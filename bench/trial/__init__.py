@@ -6,7 +6,6 @@ field_row        what such a row says: range, option, words, …
 optimizers       UPDATES: everything that is said of an optimizer, in one row
 schedules        SCHEDULES: everything that is said of a learning-rate schedule, in one row
 sweep            methods × rates × seeds of one protocol, as a list of trials
-checked_sweep    a sweep whose first trial is checked, on a device that there is
 grammar          the small languages: rates and seeds
 protocol_values  from the values that were given to all fields of a protocol
 search           what `tune` looks for and how hard
@@ -16,7 +15,8 @@ packs            which trials are trained together
 streams          one 32-bit seed per trial, one independent random stream per purpose
 result           what a trial leaves behind, and the events on its way there
 tables           the tables that a plug-in can add to, methods aside
-outside          the rows of these tables that come from outside, and their sources
+outside          the rows of these tables that come from outside: added, replaced, sent to workers
+sources          what tells two rows of one name apart, as it enters the run key
 loading          the code of plug-ins, loaded: --plugin files, installed packages
 plugins          what a user can name: METHODS and the tables with what plug-ins add
 """

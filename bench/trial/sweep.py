@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from bench import names
@@ -104,12 +105,12 @@ def _sweep_name(dataset: str, model: str) -> str:
     return f"{data[: names.SWEEP_NAME_LONGEST - len(network) - 1]}-{network}"
 
 
-def data_and_model(dataset: str, model: str | None, initialiser: str) -> dict[str, str]:
+def data_and_model(dataset: str, model: str | None, initialiser: str, data_root: Path | None = None) -> dict[str, str]:
     """The checked names of data set, model and initialiser, with the content hash of the data.
 
     Raises ValueError if a name is unknown or the model does not fit the data's shape.
     """
-    data = row_of(dataset)
+    data = row_of(dataset, data_root)
     if initialiser not in INITIALISERS:
         raise ValueError(nearest("initialiser", initialiser, list(INITIALISERS)))
     model = data.default_model if model is None else model

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import Signature, signature
 from typing import Any
 
-from bench.datasets import DATASETS, DatasetRow
+from bench.datasets import DATASETS, ArraySource
+from bench.datasets.outside.objects import source_of
 from bench.models import MODELS, ModelRow
 from bench.references import Reference
 from bench.trial.optimizers import UPDATES, OptimizerRow
@@ -40,10 +41,8 @@ def _model_row(name: str, value: Any) -> ModelRow:
     return ModelRow(build=_callable(value, ModelRow, MODEL_CALLED))
 
 
-def _dataset_row(name: str, value: Any) -> DatasetRow:
-    if isinstance(value, DatasetRow):
-        return value
-    raise ValueError(f"{type(value).__name__}: must be a DatasetRow")
+def _dataset_row(name: str, value: Any) -> ArraySource:
+    return replace(source_of(value), guard="bench.trial.loading:guarded")
 
 
 def _optimizer_row(name: str, value: Any) -> OptimizerRow:
@@ -63,7 +62,7 @@ def _schedule_row(name: str, value: Any) -> ScheduleRow:
 
 def _callable(value: Any, row: type[Any], called: str, arguments: int = 1) -> Callable[..., Any]:
     """The value, if it can be called so."""
-    must = f"must be a {row.__name__}, or a function or class {called}"
+    must = f"must be {'an' if row is OptimizerRow else 'a'} {row.__name__}, or a function or class {called}"
     if not callable(value):
         raise ValueError(f"{type(value).__name__}: {must}")
     function: Callable[..., Any] = value
@@ -96,7 +95,7 @@ TABLES = {  # the name of a module-level dict of a plug-in -> its table
     ),
     "DATASETS": Table(
         noun="data set", field="dataset", group="bench.datasets", rows=DATASETS, row_of=_dataset_row,
-        code=lambda row: row.load,
+        code=lambda row: row.value if callable(row.value) else type(row.value),
     ),
     "OPTIMIZERS": Table(
         noun="optimizer", field="optimizer", group="bench.optimizers", rows=UPDATES, row_of=_optimizer_row,

@@ -13,7 +13,12 @@ from bench.trial.grammar import RATES_HELP
 FILE = click.Path(path_type=Path, dir_okay=False)
 
 RATES = partial(option, "--rates", f"Fraction not trained: {RATES_HELP}.")
-DATASET = partial(option, "--dataset", "Data set: see `list datasets`, or folder:PATH.", default="digits")
+DATASET = partial(
+    option,
+    "--dataset",
+    "Data set: see `list datasets`, or folder:PATH, npz:PATH, torchvision:NAME, hf:NAME.",
+    default="digits",
+)
 MODEL = partial(option, "--model", "Network; see `list models`.  [default: the data set's own]")
 DEVICE = partial(
     option,

@@ -12,9 +12,12 @@ from typing import Any
 
 from bench.datasets import DatasetRow
 from bench.datasets.counts import validation_count
+from bench.messages import one_of
 from bench.methods import Method
 from bench.trial.spec import TrialSpec
 from bench.trial.sweep import Sweep
+
+DEVICES = ("auto", "cpu", "cuda")
 
 
 def checked_sweep(
@@ -62,6 +65,8 @@ def _check_sizes(data: DatasetRow, spec: TrialSpec) -> None:
 
 def on_device(sweep: Sweep, name: str) -> Sweep:
     """The sweep on the device of that name, "auto" being what there is."""
+    if name not in DEVICES:
+        raise ValueError(f"device {name!r}: {one_of(DEVICES)}")
     device = _device(name)
     if sweep.protocol.get("tf32") and device != "cuda":
         raise ValueError("tf32 on the cpu: the device must be cuda")
