@@ -154,7 +154,7 @@ def comparison_of(plan: Plan) -> Comparison:
     uri = plan.destination.uri  # type: ignore[attr-defined]
     called = {canonical_json(spec.method.record()): plan.sweep.name_of(spec.method) for spec in plan.trials}
     whole = collect(uri)
-    whole["method"] = whole["spec.method"].map(called).fillna(whole["method"])
+    whole["method"] = whole["spec.method"].map(called).fillna(whole["method"]).astype(object)
     keys = set(plan.run_keys)
     alike = [key for s in sections(whole) if keys & set(of := s.frame["run_key"]) for key in of]
     return Comparison(

@@ -82,15 +82,6 @@ def test_the_command_line_trains_the_same_trials(
     assert main(["run", *COMMAND]) == 0
     other = bench.frame()
     numbers = ["run_key", "method", "seed", "weights_sha256", "mask_sha256", "test_accuracy", "stored_parameters"]
-        "run_key",
-        "method",
-        "rate",
-        "seed",
-        "weights_sha256",
-        "mask_sha256",
-        "test_accuracy",
-        "stored_parameters",
-    ]
     pd.testing.assert_frame_equal(comparison.frame[numbers], other[numbers])
 
     before = runs(tmp_path)
