@@ -7,6 +7,7 @@ command     a call of `compare` as a line of Python
 comparison  what `compare` returns: frame, curves, answer, tables, plots
 stored      what a store holds: its address, its frame
 views       what tables and plots show of a frame
+classes     of each data set: how many classes and test images it has
 process     the process as it was before
 cell        the progress of a sweep below the cell of a notebook
 """

@@ -7,13 +7,17 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from types import TracebackType
 from typing import Any
 
 from rich.console import Console
 
+from bench.execution.execution import Execution
 from bench.execution.listeners import Collected
-from bench.execution.progress import Progress
+from bench.execution.progress.screen import awaited
+from bench.execution.progress.trials import Progress
+from bench.execution.run import Display
 from bench.methods import Method
 from bench.trial.result import Listener, TrialResult
 from bench.trial.spec import TrialSpec
@@ -21,9 +25,11 @@ from bench.trial.spec import TrialSpec
 SECONDS = 0.2  # between two changes of the line
 
 
-def display(missing: Sequence[TrialSpec], name_of: Callable[[Method], str]) -> AbstractContextManager[Listener]:
+def display_of(execution: Execution) -> Display:
     """What shows the progress of a sweep here."""
-    return CellProgress(missing, name_of) if in_notebook() else Progress(missing, name_of)
+    if in_notebook():
+        return CellProgress
+    return partial(Progress, waiting=awaited(execution.executor, execution.address))
 
 
 def silent(missing: Sequence[TrialSpec], name_of: Callable[[Method], str]) -> AbstractContextManager[Listener]:
@@ -41,7 +47,7 @@ class CellProgress:
     """The line of `Progress` below a notebook's cell."""
 
     def __init__(self, planned: Sequence[TrialSpec], name_of: Callable[[Method], str]) -> None:
-        self._progress = Progress(planned, name_of, Console(file=io.StringIO(), force_jupyter=False))
+        self._progress = Progress(planned, name_of, console=Console(file=io.StringIO(), force_jupyter=False))
         self._shown = 0.0
         self._handle: Any = None
 
@@ -54,6 +60,7 @@ class CellProgress:
     def __exit__(
         self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._progress.__exit__(error_type, error, trace)
         self._show()
 
     def started(self, spec: TrialSpec) -> None:
@@ -72,7 +79,7 @@ class CellProgress:
         self._show(SECONDS)
 
     def _content(self) -> dict[str, str]:
-        return {"text/plain": self._progress.line()}
+        return {"text/plain": self._progress.screen.line()}
 
     def _show(self, pause: float = 0.0) -> None:
         """Change the line if the last change is at least `pause` seconds old."""

@@ -145,6 +145,6 @@ def _carried_out(plan: Plan, progress: bool) -> tuple[list[str], Comparison]:
         if missing:
             load_methods()  # torch among them, whose settings are put back only if it is there before
         with settings_kept():
-            results = train_missing(plan, missing, ended, cell.display if progress else cell.silent)
+            results = train_missing(plan, missing, ended, cell.display_of(plan.execution) if progress else cell.silent)
         lines = [*remarks(plan.sweep, results), *not_done(plan.sweep, plan.trials, ended, results)]
         return lines, comparison_of(plan)

@@ -71,6 +71,7 @@ class Comparison:
         self,
         *,
         format: Format = "github",
+        part: str | None = None,
         reference: str | None = None,
         metric: str = "test_accuracy",
         test: Test = "t",
@@ -82,6 +83,7 @@ class Comparison:
         """The table, as `python -m bench table` prints it.
 
         Args:   format: "github", "latex", "csv", "html" or "json".
+                part: one table alone, as "accuracy" or "difference"; None: all of them.
                 reference: the method the others are tested against; by default `self.reference`.
                 metric: of the cells. test: paired t test, exact Wilcoxon or exact sign-flip permutation.
                 alpha: level of the tests.
@@ -89,13 +91,16 @@ class Comparison:
                 controls: whether to show sanity controls. published: whether to show published results beside these.
         Raises: ValueError in one line for a choice that the store does not have.
         """
-        from bench.results.tables.tables import render
+        from bench.results.parts import part_page
+        from bench.results.tables import tables
 
         view = self._view(
             reference=reference or self.reference, metric=metric, test=test, alpha=alpha, margin=margin,
-            controls=controls, published=published,
+            controls=controls or part == "controls", published=published or part == "published",
         )  # fmt: skip
-        return render(self.stored, view, format=format)
+        if part is None:
+            return tables.render(self.stored, view, format=format)
+        return part_page.render(self.stored, view, part, format=format)
 
     def plot(self, kind: PlotKind = "difference", *, metric: str | None = None) -> Figure:
         """The figure, as `python -m bench plot` draws it; a notebook shows it, `savefig` writes it.
@@ -129,9 +134,9 @@ class Comparison:
         return formats.github(self._summary)
 
     def _repr_html_(self) -> str:
-        from bench.results.tables import formats
+        from bench.results.tables.html_page.fragment import fragment
 
-        return formats.fragment(self._summary)
+        return fragment(self._summary)
 
     @property
     def _summary(self) -> list[Any]:

@@ -6,7 +6,8 @@ from collections.abc import Collection
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from bench import datasets, names
+from bench import names
+from bench.api.classes import classes_of, test_sizes
 from bench.messages import nearest
 from bench.trial.plugins import Catalogue
 
@@ -36,8 +37,8 @@ def view_of(frame: pd.DataFrame, *, reference: str, margin: float | None = None,
     return View(
         reference=reference,
         margin=None if margin is None else margin / shown.factor,
-        classes=classes(frame),
-        test_images={name: row.test for name, row in datasets.known_rows().items()},
+        classes=classes_of(frame),
+        test_images=test_sizes(),
         **settings,
     )
 
@@ -50,24 +51,13 @@ def plot_view(
 
     Raises: ValueError in one line for a choice that is none.
     """
-    from bench.results.frame.errors import unknown
-    from bench.results.plots.plots import METRICS, unsuitable
+    from bench.results.plots.plots import METRICS, check_metric
     from bench.results.statistics.analysis import View
 
-    if kind not in METRICS:
-        raise unknown("plot", kind, METRICS)
-    if metric is not None and metric not in METRICS[kind]:
-        raise unsuitable(kind, metric)
-    return View(metric=metric or METRICS[kind][0], sweeps=sweeps, methods=methods, rates=rates, classes=classes(frame))
-
-
-def classes(frame: pd.DataFrame) -> dict[str, int]:
-    """Data set -> number of classes, of those we know and those in the store."""
-    stored = frame.dropna(subset=names.CLASSES).groupby("dataset")[names.CLASSES].first()
-    return {
-        **{name: row.classes for name, row in datasets.known_rows().items()},
-        **{str(name): int(classes) for name, classes in stored.items()},
-    }
+    check_metric(kind, metric)
+    return View(
+        metric=metric or METRICS[kind][0], sweeps=sweeps, methods=methods, rates=rates, classes=classes_of(frame)
+    )
 
 
 def check_reference(name: str, stored: set[str]) -> None:

@@ -8,22 +8,19 @@ from typing import Any
 import click
 
 from bench.cli.options import option
+from bench.cli.shell.groups import GroupedOption
+from bench.cli.shell.values import CommaList, Name, OneOf
 from bench.trial.field_row import FieldRow
 from bench.trial.protocol import ROWS
 from bench.trial.protocol_values import default_of, is_unset, with_defaults
 
 
-class _Open(click.ParamType):  # type: ignore[type-arg]
+class _NameOfTable(Name):
     """A name of a table that a plug-in may add to: it is looked up once the plug-ins are loaded."""
-
-    name = "text"
-
-    def __init__(self, table: Mapping[str, Any]) -> None:
-        self.table = table
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
         """The names of the table, as of a choice."""
-        return f"[{'|'.join(self.table)}]"
+        return f"[{'|'.join(self.known())}]"
 
 
 def protocol_options() -> list[Any]:
@@ -37,6 +34,8 @@ def protocol_option(name: str) -> Any:
     return click.option(
         row.flag,
         name,
+        cls=GroupedOption,
+        group=row.group,
         type=_type(row),
         is_flag=isinstance(row.default, bool),
         default=default_of(name),
@@ -49,16 +48,22 @@ def protocol_field(name: str) -> Any:
     """A field of a request that is this field of the protocol."""
     row = ROWS[name]
     return option(
-        row.flag, row.help if isinstance(row.help, str) else row.help(), type=_type(row), default=default_of(name)
+        row.flag,
+        row.help if isinstance(row.help, str) else row.help(),
+        group=row.group,
+        type=_type(row),
+        default=default_of(name),
     )
 
 
 def _type(row: FieldRow) -> Any:
     if isinstance(row.choices, Mapping):
-        return _Open(row.choices)
+        return _NameOfTable(row.choices.keys)
     if row.choices:
-        return click.Choice([*(["auto"] if row.auto else []), *row.choices])
-    return str if row.read else type(row.default)
+        return OneOf([*(["auto"] if row.auto else []), *row.choices])
+    if row.known:
+        return Name(row.known)
+    return CommaList() if row.read else type(row.default)
 
 
 def read_protocol(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 
 import click
 
 from bench.cli.arguments import read_sweep
-from bench.cli.options import command_text
+from bench.cli.config.command_text import command_text
+from bench.cli.config.config_text import print_config
+from bench.cli.next_steps import say_after_run
 from bench.cli.requests.sweep import RunRequest
+from bench.cli.tracking.sweep_page import describe
+from bench.cli.tracking.trackers import read_tracking, say_where, with_trackers
 from bench.execution.checked_sweep import on_device
+from bench.execution.execution import Execution
 from bench.execution.machine import read_execution
 from bench.execution.outcomes import not_done, remarks
 from bench.execution.run import DestinationError, Plan, checked_data, open_destination, start_ray, train_missing
@@ -28,6 +34,8 @@ def run_sweep(request: RunRequest) -> int:
     """Train what the store lacks of a sweep. Returns 0, or 1 if a trial of the sweep failed or diverged."""
     with usage_errors():
         sweep = read_sweep(request)
+        if request.print_config:
+            return print_config(request, sweep)
         with announced(sweep.grid()):
             plan = _planned(request, sweep)
     if plan.destination.is_new and not request.dry_run:
@@ -39,17 +47,22 @@ def run_sweep(request: RunRequest) -> int:
     if request.dry_run:
         return _dry_run(missing, plan)
     with usage_errors(DestinationError):
-        results = train_missing(plan, missing, ended, display)
+        results = train_missing(plan, missing, ended, partial(display, execution=plan.execution))
     for remark in remarks(plan.sweep, results):
         say(f"warning: {remark}")
+    say_where(plan)
+    if isinstance(plan.destination, StoreDestination):
+        describe(plan.destination.uri, plan.name, changed=bool(results))
     lines = not_done(plan.sweep, plan.trials, ended, results)
     for line in lines:
         say(line)
+    say_after_run(request, {line.partition(":")[0] for line in lines})
     return 1 if lines else 0
 
 
 def _planned(request: RunRequest, sweep: Sweep) -> Plan:
     """What is to be done, all of it checked; writes nothing except the data set, if it is missing."""
+    tracking = read_tracking(request)
     sweep = on_device(sweep, request.device)
     execution = read_execution(
         executor=request.executor,
@@ -66,7 +79,7 @@ def _planned(request: RunRequest, sweep: Sweep) -> Plan:
     destination = StoreDestination() if request.offline is None else FolderDestination(request.offline)
     if request.tuned is not None:
         sweep = with_choices(sweep, request.tuned, destination)
-    return Plan(
+    plan = Plan(
         sweep=sweep,
         trials=sweep.trials(),
         load=checked_data(request.dataset, request.data_root, request.address),
@@ -75,6 +88,7 @@ def _planned(request: RunRequest, sweep: Sweep) -> Plan:
         name=name,
         command=command_text(),
     )
+    return with_trackers(plan, tracking)
 
 
 def _dry_run(missing: Sequence[TrialSpec], plan: Plan) -> int:
@@ -88,8 +102,11 @@ def _dry_run(missing: Sequence[TrialSpec], plan: Plan) -> int:
     return 0
 
 
-def display(missing: Sequence[TrialSpec], name_of: Callable[[Method], str]) -> AbstractContextManager[Listener]:
+def display(
+    missing: Sequence[TrialSpec], name_of: Callable[[Method], str], execution: Execution | None = None
+) -> AbstractContextManager[Listener]:
     """What shows the progress of a sweep."""
-    from bench.execution.progress import Progress
+    from bench.execution.progress.screen import awaited
+    from bench.execution.progress.trials import Progress
 
-    return Progress(missing, name_of)
+    return Progress(missing, name_of, awaited(execution.executor, execution.address) if execution else "")

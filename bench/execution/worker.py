@@ -49,7 +49,7 @@ class Job:
 class Report:
     """What happened in a pack since its last report."""
 
-    epochs: Mapping[int, tuple[int, Mapping[str, float]]]  # position in the pack -> the latest epoch and its figures
+    epochs: Sequence[tuple[int, int, Mapping[str, float]]]  # position in the pack, epoch, its figures; in their order
     results: Sequence[TrialResult]  # of the trials that ended
     done: bool = False  # whether this is the pack's last report
     reason: str = ""  # one line, if the pack ended before all its trials did
@@ -108,7 +108,7 @@ class Worker:
 
     def train(self, index: int) -> Report:
         """Train the pack at `index` for REPORT_SECONDS: a new one from its start, the open one from where it is."""
-        epochs: dict[int, tuple[int, Mapping[str, float]]] = {}
+        epochs: list[tuple[int, int, Mapping[str, float]]] = []
         results: list[TrialResult] = []
         deadline = time.monotonic() + REPORT_SECONDS
         try:
@@ -119,7 +119,7 @@ class Worker:
                     results.append(event)
                     self._changed |= names.CHANGED in event.tags
                 else:
-                    epochs[self._pack.index(event.spec)] = (event.epoch, dict(event.figures))
+                    epochs.append((self._pack.index(event.spec), event.epoch, dict(event.figures)))
         except StopIteration:
             self._training = None
             return Report(epochs, results, done=True)

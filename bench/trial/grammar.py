@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
+from itertools import pairwise
 
 from bench.trial.streams import SEED_LIMIT
 
@@ -61,6 +63,17 @@ def parse_seeds(seeds: str) -> list[int]:
     if ":" in seeds:
         return _seeds(seeds, complaint)
     return list(range(_whole(seeds, 1, 1_000_000, complaint)))
+
+
+def seeds_text(seeds: Sequence[int]) -> str:
+    """The text that `parse_seeds` reads as these seeds, which rise.
+
+    >>> seeds_text([0, 1, 2, 7]), seeds_text([4])
+    ('0:2,7', '4:4')
+    """
+    breaks = [index for index in range(1, len(seeds)) if seeds[index] != seeds[index - 1] + 1]
+    runs = [seeds[first:end] for first, end in pairwise([0, *breaks, len(seeds)])]
+    return ",".join(f"{run[0]}:{run[-1]}" if len(run) > 1 or len(runs) == 1 else str(run[0]) for run in runs)
 
 
 def _seeds(item: str, complaint: str) -> list[int]:

@@ -12,13 +12,14 @@ from bench.results.tables.formats import Bold, Entry
 
 NUMBER = re.compile(r"([+−×]?)([\d,]+(?:\.\d+)?)(?: ± ([\d,]+(?:\.\d+)?))?((?:\s.*)?)$")
 # Widths in points at 8 points, Computer Modern: of a digit and most letters, of others, and between two columns.
-LETTER, GAP, SLACK = 4.25, 6.0, 1.03
+LETTER, GAP = 4.25, 5.0
 WIDTHS = {
-    **dict.fromkeys("ijlI.,;:'|![]() ", 2.9),
+    **dict.fromkeys("ijlI.,;:'|![]() ", 2.6),
     **dict.fromkeys("mMwW%", 7.2),
     **dict.fromkeys("ABCDEFGHJKLNOPQRSTUVXYZ&", 6.1),
     **dict.fromkeys("±−+×≈<>≤≥", 6.9),
 }
+KEYS = ("criterion", "frozen", "pruned", "method", "control", "rate")  # headers of columns that say what a row is about
 LONG = 110.0  # of a name that stays on one line
 TALL = 40.0  # of a header that stays on one line
 
@@ -64,21 +65,22 @@ def column(header: str, entries: Sequence[Entry], *, first: bool = False) -> Col
         specification = f">{{\\raggedright\\arraybackslash}}p{{{LONG:.0f}pt}}"
         broken = [_broken(text) for text in texts]
         return Column(specification=specification, header=head, width=LONG + GAP, entries=broken)
-    if any(numbers) and all(number or _is_no_number(text) for number, text in zip(numbers, texts, strict=True)):
+    others = [text for number, text in zip(numbers, texts, strict=True) if number is None]
+    if any(numbers) and all(text.startswith((NONE, "<")) for text in others):
         drawn = [n.latex if n else f"{{{escaped(text)}}}" for n, text in zip(numbers, texts, strict=True)]
         known = [number for number in numbers if number]
         return Column(
             specification=_specification(known), header=f"{{{head}}}", entries=drawn,
             width=max(least, widest, _number_width(known)) + GAP,
         )  # fmt: skip
-    specification = "r" if all(map(_is_no_number, texts)) and not first else "l"
+    specification = "r" if all(map(_is_range, texts)) and not first else "l"
     return Column(
         specification=specification, header=head, entries=list(map(escaped, texts)), width=max(least, widest) + GAP
     )
 
 
 def _width(text: str) -> float:
-    return SLACK * sum(WIDTHS.get(letter, LETTER) for letter in text)
+    return sum(WIDTHS.get(letter, LETTER) for letter in text)
 
 
 def _lines(header: str, widest: float) -> list[str]:
@@ -106,9 +108,9 @@ def _number(entry: Entry) -> Number | None:
     )
 
 
-def _is_no_number(text: str) -> bool:
-    """Whether the text may stand in a column of numbers: nothing, a bound, a range."""
-    return text.startswith((NONE, "<")) or bool(re.match(r"×?[\d,.]+(–[\d,.]+)?( %)?$", text))
+def _is_range(text: str) -> bool:
+    """Whether the text stands well to the right: nothing, a number or a range of numbers."""
+    return text == NONE or bool(re.match(r"×?[\d,.]+(–[\d,.]+)?( %)?$", text))
 
 
 def _after(text: str) -> str:
@@ -146,17 +148,23 @@ def _broken(text: str) -> str:
     return r"\allowbreak{}".join(escaped(text[i : i + 8]) for i in range(0, len(text), 8))
 
 
-def chunks(widths: Sequence[float], width: float, gap: float = 0) -> list[list[int]]:
-    """The columns of each table: the first in all, the others in order, as many as fit; one at least.
+def keys(headers: Sequence[str]) -> int:
+    """How many columns at the left say what a row is about: they stand in every table that a wide one is split into."""
+    return max(1, next((i for i, header in enumerate(headers) if header not in KEYS), 1))
 
-    >>> chunks([5, 10, 10, 10], 29, gap=2), chunks([5, 10], 4)
-    ([[0, 1, 2], [0, 3]], [[0, 1]])
+
+def chunks(widths: Sequence[float], width: float, *, keys: int = 1, gap: float = 0) -> list[list[int]]:
+    """The columns of each table: the first `keys` in all, the others in order, as many as fit; one at least.
+
+    >>> chunks([5, 10, 10, 10], 29, gap=2), chunks([5, 10], 4), chunks([1, 1, 8, 8], 10, keys=2)
+    ([[0, 1, 2], [0, 3]], [[0, 1]], [[0, 1, 2], [0, 1, 3]])
     """
-    taken, used = [[0]], widths[0]
-    for i, needed in enumerate(widths[1:], 1):
-        if used + gap + needed > width and len(taken[-1]) > 1:
-            taken.append([0])
-            used = widths[0]
+    taken, used = [list(range(keys))], sum(widths[:keys]) + gap * (keys - 1)
+    first = used
+    for i, needed in enumerate(widths[keys:], keys):
+        if used + gap + needed > width and len(taken[-1]) > keys:
+            taken.append(list(range(keys)))
+            used = first
         taken[-1].append(i)
         used += gap + needed
     return taken

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from bench.results.parts.columns import Column, chunks, column
+from bench.results.parts.columns import Column, chunks, column, keys
 from bench.results.parts.latex_words import breakable, network_and_data, slug
 from bench.results.parts.paper_grids import GRIDS
 from bench.results.parts.parts import PARTS
 from bench.results.statistics.analysis import Analysis
-from bench.results.tables import formats
 from bench.results.tables.formats import Block, Bullets, Grid, Heading, Paragraph
 
 ONE_COLUMN, PAGE = 229.0, 345.0  # points: \columnwidth of a two-column, \textwidth of a one-column article
 NEEDS = r"% needs \usepackage{array,booktabs,siunitx}"
-SMALL = 0.88  # \\scriptsize to \\footnotesize
+SMALL = 0.88  # letters of 7 points to those of 8
+EIGHT, SEVEN = r"\fontsize{8}{9.5}\selectfont", r"\fontsize{7}{8.5}\selectfont"  # whatever the size of the class
 SETUP = (
-    r"\sisetup{separate-uncertainty=true, retain-explicit-plus=true, detect-weight=true, "
-    r"group-separator={,}, group-minimum-digits=4}"
+    r"\sisetup{separate-uncertainty=true, retain-explicit-plus=true, retain-zero-uncertainty=true, "
+    r"detect-weight=true, group-separator={,}, group-minimum-digits=4}"
 )
 
 
@@ -30,7 +30,7 @@ def document(analyses: Sequence[Analysis], name: str) -> str:
     slugs: dict[str, int] = {}
     tables = [NEEDS]
     if not any(True for analysis in analyses for _ in _grids(analysis, name)):
-        return formats.latex([block for analysis in analyses for block in PARTS[name].blocks(analysis)])
+        return "\n\n".join(_listed(analysis, name) for analysis in analyses) + "\n"
     for analysis in analyses:
         for number, (grid, notes) in enumerate(_grids(analysis, name)):
             label = f"tab:{slug(f'{analysis.section.dataset} {analysis.section.model}')}-{name}"
@@ -39,6 +39,14 @@ def document(analyses: Sequence[Analysis], name: str) -> str:
             title = _title(analysis, name) if number == 0 else f"{_title(analysis, name)} (continued)"
             tables.append(_table(grid, notes, title, f"{label}{suffix}"))
     return "\n\n".join(tables) + "\n"
+
+
+def _listed(analysis: Analysis, name: str) -> str:
+    """A part without a table, under its title."""
+    items = [f"\\item {breakable(line)}" for line in _until_next(list(PARTS[name].blocks(analysis)))]
+    return "\n".join(
+        [r"{\raggedright", breakable(_title(analysis, name)), r"\begin{itemize}", *items, r"\end{itemize}}"]
+    )
 
 
 def _title(analysis: Analysis, name: str) -> str:
@@ -55,7 +63,7 @@ def _grids(analysis: Analysis, name: str) -> Iterator[tuple[Grid, list[str]]]:
     blocks = list((GRIDS.get(name) or PARTS[name].blocks)(analysis))
     for i, block in enumerate(blocks):
         if isinstance(block, Grid):
-            yield block, [block.caption, *_until_next(blocks[i + 1 :])]
+            yield block, [block.caption.removeprefix(f"{PARTS[name].title}. "), *_until_next(blocks[i + 1 :])]
 
 
 def _until_next(blocks: Sequence[Block]) -> Iterator[str]:
@@ -74,10 +82,10 @@ def _table(grid: Grid, notes: Sequence[str], title: str, label: str) -> str:
     width = sum(c.width for c in columns)
     floating = "table*" if SMALL * width > ONE_COLUMN else "table"
     small = width > (ONE_COLUMN if floating == "table" else PAGE)
-    chosen = chunks([c.width for c in columns], PAGE / SMALL)
+    chosen = chunks([c.width for c in columns], PAGE / SMALL, keys=keys(grid.headers))
     lines = [
         f"\\begin{{{floating}}}[tbp]",
-        f"\\centering\\{'scriptsize' if small else 'footnotesize'}\\setlength{{\\tabcolsep}}{{3pt}}",
+        rf"\centering{SEVEN if small else EIGHT}\setlength{{\tabcolsep}}{{2.5pt}}",
         r"\setlength{\belowcaptionskip}{4pt}",
         SETUP,
         f"\\caption{{{breakable(title)}}}",
@@ -111,4 +119,9 @@ def _notes(notes: Sequence[str]) -> list[str]:
     text = " ".join(breakable(note) for note in notes if note)
     if not text:
         return []
-    return [r"\par\smallskip", r"\begin{minipage}{\linewidth}\scriptsize\raggedright", text, r"\end{minipage}"]
+    return [
+        r"\par\smallskip",
+        r"\begin{minipage}{\linewidth}\fontsize{7}{8.5}\selectfont\raggedright",
+        text,
+        r"\end{minipage}",
+    ]

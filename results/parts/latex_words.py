@@ -11,7 +11,7 @@ from bench.results.tables.formats import LATEX
 # Quotation marks and bars print as something else in the usual fonts.
 WORDS = {**LATEX, "|": r"\textbar{}", '"': "''", "`": r"\textasciigrave{}", "’": "'"}
 LATIN = re.compile("[\u00a0-\u00ff]")  # letters that LaTeX reads as they stand
-LONGEST = 16  # letters of a word without a place to break it
+LONGEST, PIECE = 24, 8  # letters of a word that is not broken, and of the pieces of a longer one
 
 
 def escaped(text: str) -> str:
@@ -32,12 +32,14 @@ def _letter(letter: str) -> str:
 
 
 def breakable(text: str) -> str:
-    """The text as LaTeX in running words: a long word without a blank may be broken anywhere after LONGEST letters."""
+    """The text as LaTeX in running words: a word of more than LONGEST letters may be broken after every PIECE."""
     return " ".join(_breakable(word) for word in text.split())
 
 
 def _breakable(word: str) -> str:
-    pieces = [word[i : i + LONGEST] for i in range(0, len(word), LONGEST)]
+    if len(word) <= LONGEST:
+        return escaped(word)
+    pieces = [word[i : i + PIECE] for i in range(0, len(word), PIECE)]
     return r"\allowbreak{}".join(map(escaped, pieces))
 
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from bench.metrics import NONE
 from bench.results.frame.words import p_value, rate_text
 from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.comparisons import Comparison
 from bench.results.tables import captions
 from bench.results.tables.answer import pairs
-from bench.results.tables.columns import difference
 from bench.results.tables.formats import Block, Grid, Paragraph
 from bench.results.tables.reach import pair_counts, reach
 
@@ -54,19 +52,22 @@ def _family(analysis: Analysis, comparisons: Sequence[Comparison], family: str) 
 def _grid(
     analysis: Analysis, shown: Sequence[Comparison], caption: str, header: str, name: Callable[[Comparison], str]
 ) -> Grid:
+    several = len({c.n for c in shown}) > 1
+    number = [] if several else [f" n = {shown[0].n}."]
     rows = [
         [
             name(c),
             rate_text(c.rate),
-            str(c.n),
-            difference(analysis, c) if c.n else NONE,
+            *([str(c.n)] if several else []),
+            pairs.short(analysis, c),
             p_value(c.p_holm),
             p_value(c.p_equivalence_holm),
             pairs.marks(analysis, c),
         ]
         for c in shown
     ]
-    return Grid(caption, [header, "rate", "n", "difference", "Holm p", "TOST", ""], rows)
+    headers = [header, "rate", *(["n"] if several else []), "difference", "Holm p", "TOST", ""]
+    return Grid("".join([caption, *number]), headers, rows)
 
 
 # Part -> its blocks in a paper, if they are others than on the page.

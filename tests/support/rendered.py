@@ -28,7 +28,12 @@ def power(frame: pd.DataFrame, aim: Aim, format: str = "github", **options: Any)
 
 
 def plot(
-    frame: pd.DataFrame, name: str, histories: Callable[..., pd.DataFrame], metric: str | None = None, **options: Any
+    frame: pd.DataFrame,
+    name: str,
+    histories: Callable[..., pd.DataFrame],
+    metric: str | None = None,
+    width: float = plots.PAGE,
+    **options: Any,
 ) -> Figure:
     metric = metric or plots.METRICS.get(name, ("test_accuracy",))[0]
-    return plots.plot(frame, name, view(metric=metric, **options), histories)
+    return plots.plot(frame, name, view(metric=metric, **options), histories, width=width)

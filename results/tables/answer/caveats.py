@@ -9,13 +9,14 @@ from bench import names
 from bench.messages import counted
 from bench.results.frame.display_names import BACKGROUNDS
 from bench.results.frame.words import rate_text
-from bench.results.statistics.analysis import CHANCE, CONNECTED, Analysis
+from bench.results.statistics.analysis import CHANCE, CONNECTED, TRAINED, Analysis
 from bench.results.statistics.comparisons import Comparison
 from bench.results.tables.answer.verdicts import HIGHER, LOWER, rates, verdict_of
 from bench.results.tables.marks import DOUBTS
 
 # A verdict over other seeds, as the end of "without them …".
 AGAIN = {**dict.fromkeys(HIGHER, "freezing is higher"), **dict.fromkeys(LOWER, "pruning is higher")}
+NOTHING = "no difference is established"
 LOST = {names.DIVERGED: "diverged", names.FAILED: "failed", "no figure": "without the figure"}
 
 
@@ -58,7 +59,7 @@ def _otherwise(analysis: Analysis, c: Comparison, variant: str, words: str) -> s
     verdict = verdict_of(analysis, again)
     if verdict == verdict_of(analysis, c):
         return f" ({words}{' them' if variant == CONNECTED else ''}: the same verdict)"
-    said = AGAIN.get(verdict, "no difference is established")
+    said = AGAIN.get(verdict, NOTHING)
     return f" ({words}{' them' if variant == CONNECTED else ''}: {said})"
 
 
@@ -67,4 +68,16 @@ def _near_chance(analysis: Analysis, pair: Sequence[Comparison], every: Sequence
     for doubt, (_, words) in DOUBTS.items():
         if doubtful := [c.rate for c in pair if doubt in analysis.doubts[c.sides]]:
             clauses.append(f"at {rates(doubtful, every)} {words}")
-    return clauses
+    return [*clauses, *_without_near_chance(analysis, pair, every)]
+
+
+def _without_near_chance(analysis: Analysis, pair: Sequence[Comparison], every: Sequence[Decimal]) -> list[str]:
+    """The verdicts that are others without the seeds near chance."""
+    again = {c.sides: c for c in analysis.primary.variants.get(TRAINED, [])}
+    others: dict[str, list[Decimal]] = {}
+    for c in pair:
+        other = again.get(c.sides, c)
+        verdict = verdict_of(analysis, other)
+        if other.seeds != c.seeds and verdict != verdict_of(analysis, c):
+            others.setdefault(AGAIN.get(verdict, NOTHING), []).append(c.rate)
+    return [f"without the seeds near chance {words} at {rates(changed, every)}" for words, changed in others.items()]

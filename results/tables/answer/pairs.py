@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -44,7 +45,10 @@ COLUMNS = (
     PairColumn(header="freeze", text=lambda analysis, c: _figure(analysis, c.sides[0])),
     PairColumn(header="prune", text=lambda analysis, c: _figure(analysis, c.sides[1])),
     PairColumn(header="pairs", text=lambda _, c: str(c.n), narrow=False),
-    PairColumn(header="freeze − prune", text=lambda analysis, c: difference(analysis, c) if c.n else NONE),
+    PairColumn(header="freeze − prune", text=lambda analysis, c: short(analysis, c), wide=False),
+    PairColumn(
+        header="freeze − prune", text=lambda analysis, c: difference(analysis, c) if c.n else NONE, narrow=False
+    ),
     PairColumn(header="Holm p", text=lambda _, c: p_value(c.p_holm), narrow=False),
     PairColumn(header="TOST Holm p", text=lambda _, c: p_value(c.p_equivalence_holm), narrow=False),
     PairColumn(header="", text=lambda analysis, c: marks(analysis, c), wide=False),
@@ -55,6 +59,13 @@ COLUMNS = (
     ),
 )
 MARKS = "↑ freezing higher, ↓ pruning higher, ≈ equivalent."
+
+
+def short(analysis: Analysis, c: Comparison) -> str:
+    """The mean difference with its 95 % t interval, no plus in it: +0.50 [−0.10, 1.10]"""
+    number, ends = analysis.view.shown_metric.number, (c.interval.low, c.interval.high)
+    interval = "" if any(map(math.isnan, ends)) else f" [{number(ends[0])}, {number(ends[1])}]"
+    return f"{number(c.difference, '+')}{interval}"
 
 
 def marks(analysis: Analysis, c: Comparison) -> str:

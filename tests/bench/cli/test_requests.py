@@ -18,14 +18,14 @@ import bench
 from bench import __version__
 from bench.cli.cli import cli, main
 from bench.cli.options import argument, option, takes
-from bench.cli.requests import networks, speed, store, sweep
+from bench.cli.requests import networks, shell, speed, store, sweep
 from bench.cli.requests.store import PowerRequest, TableRequest
 from bench.cli.requests.sweep import RunRequest, TuneRequest
 
 BORDER = ("cli/options.py", "cli/protocol_options.py")
 REQUESTS = [
     value
-    for module in (sweep, store, networks, speed)
+    for module in (sweep, store, networks, speed, shell)
     for value in vars(module).values()
     if dataclasses.is_dataclass(value) and isinstance(value, type)
 ]

@@ -23,6 +23,7 @@ from bench import metrics, names
 from bench.canonical import canonical_json
 from bench.cli.cli import main
 from bench.methods import Method
+from bench.mlflow_metrics import stored_name
 from bench.storage import mlflow_store, mlflow_ui, offline_folder, store_check
 from bench.storage.entry import check_name
 from bench.storage.offline_import import ALREADY_STORED, STORED, import_entries
@@ -110,8 +111,8 @@ def test_a_trial_as_it_is_stored(uri: str, tmp_path: Path) -> None:
     assert run.data.params["method.criterion"] == "random"
     assert run.data.params["rate"] == "0.99"
     assert len(run.data.params) == len(spec(3).record()) + len(spec(3).method.record())
-    assert run.data.metrics[names.TEST_ACCURACY] == 0.5
-    history = MlflowClient(uri).get_metric_history(run.info.run_id, names.VALIDATION_ACCURACY)
+    assert run.data.metrics[stored_name(names.TEST_ACCURACY)] == 0.5
+    history = MlflowClient(uri).get_metric_history(run.info.run_id, stored_name(names.VALIDATION_ACCURACY))
     assert [(m.step, m.timestamp) for m in history] == [(0, 1_000_000), (1, 1_001_000), (2, 1_002_000)]
     path = tmp_path / "mlruns" / "sweep" / run.info.run_id / "artifacts" / names.LAYERS_FILE
     assert json.loads(path.read_text()) == result(spec(3)).layers
@@ -199,7 +200,7 @@ def test_long_values_and_many_points(uri: str) -> None:
     assert whole(stored[names.FAILED].data.tags, names.REASON) == f"{'x' * 20_000} the end"
     assert mlflow_store.failures(uri) == {(spec(0).run_key, f"{'x' * 20_000} the end")}
     client = MlflowClient(uri)
-    assert len(client.get_metric_history(stored[names.DONE].info.run_id, names.TRAIN_LOSS)) == 400
+    assert len(client.get_metric_history(stored[names.DONE].info.run_id, stored_name(names.TRAIN_LOSS))) == 400
 
 
 def test_a_store_that_is_gone_loses_nothing(
@@ -254,7 +255,7 @@ def test_a_write_that_fails_once_is_repeated_without_a_second_run(uri: str, monk
         writer.finished(spec(0), result(spec(0)))
     (run,) = runs(uri, "sweep", names.TRIAL)
     assert run.info.status == "FINISHED"
-    assert len(MlflowClient(uri).get_metric_history(run.info.run_id, names.GRAD_NORM_ALL)) == 3
+    assert len(MlflowClient(uri).get_metric_history(run.info.run_id, stored_name(names.GRAD_NORM_ALL))) == 3
 
 
 PARALLEL = """

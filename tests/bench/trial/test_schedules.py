@@ -43,7 +43,7 @@ def test_a_field_of_its_own_has_no_default_on_the_command_line(monkeypatch: pyte
 
 def test_the_command_line_has_it() -> None:
     shown = protocol_help()
-    assert f"--schedule [{'|'.join(SCHEDULES)}] Learning rate over the steps. [default: cosine]" in shown
+    assert f"--schedule [{'|'.join(SCHEDULES)}] Change the learning rate over the steps by this schedule." in shown
     assert "|linear|decay]" in shown
     assert read_protocol({"schedule": "linear"})["schedule"] == "linear"
     assert read_protocol({"schedule": "decay", "gamma": 0.5})["gamma"] == 0.5
@@ -68,7 +68,7 @@ def test_a_field_of_other_schedules_is_an_error(given: dict[str, object], messag
 
 def test_the_spec_knows_it() -> None:
     assert len({spec(schedule=name).run_key for name in ("cosine", "constant", "linear", "decay")}) == 4
-    with pytest.raises(ValueError, match=f"^schedule 'line': must be one of {', '.join(SCHEDULES)}$"):
+    with pytest.raises(ValueError, match=f"^unknown schedule 'line': must be one of {', '.join(SCHEDULES)}; did"):
         spec(schedule="line")
     with pytest.raises(ValueError, match="with schedule linear: the schedule must be step"):
         spec(schedule="linear", milestones=(0.5,))

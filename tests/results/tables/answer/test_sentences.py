@@ -154,7 +154,7 @@ def test_a_side_that_is_wholly_at_chance_is_named() -> None:
 def test_a_mixture_is_named() -> None:
     rows = pair("0.9", 3.0, 0.5)
     rows[0] = trial("snip", "0.9", 0, 0.1)
-    assert said(rows)[0].endswith(f"But at 0.9 {CUT}.")
+    assert said(rows)[0].endswith(f"But at 0.9 {CUT}; without the seeds near chance freezing is higher at 0.9.")
 
 
 def test_other_figures_have_their_words_unit_and_direction() -> None:
