@@ -99,10 +99,10 @@ def compare(
         raise ValueError(f"executor {executor!r}: {one_of(EXECUTORS)}")
     with settings_kept():
         catalogue = Catalogue(plugins)
-        model, data = named("MODELS", model), named_data(data)
+        network, data = named("MODELS", model), named_data(data)
         objects = {field: named(table, protocol.get(field)) for table, field in OBJECTS.items()}
         fields = {**protocol_of({**protocol, **objects}, signature(compare).parameters), "threads": cpus_per_trial}
-        take_installed({**fields, "dataset": data, "model": model})
+        take_installed({**fields, "dataset": data, "model": network})
         root = None if data_root is None else Path(data_root).expanduser()
         sweep = checked_sweep(
             methods=methods_of(methods, catalogue),
@@ -110,7 +110,7 @@ def compare(
             seeds=seeds_of(seeds),
             dense=dense,
             data=datasets.row_of(data, root),
-            protocol={**fields, **data_and_model(data, model, fields["initialiser"], root)},
+            protocol={**fields, **data_and_model(data, network, fields["initialiser"], root)},
         )
         sweep = on_device(sweep, device)
         plan = _plan(sweep, data, root, asked)

@@ -21,9 +21,7 @@ def _html(block: Block) -> str:
             return "<ul>" + "".join(f"<li>{escape(item)}</li>" for item in items) + "</ul>"
         case Grid():
             head = "".join(f"<th>{escape(header)}</th>" for header in block.headers)
-            rows = "".join(
-                "<tr>" + "".join(f"<td>{_entry(entry)}</td>" for entry in row) + "</tr>" for row in block.rows
-            )
+            rows = "".join("<tr>" + "".join(map(_cell, row)) + "</tr>" for row in block.rows)
             return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>\n<p>{escape(block.caption)}</p>"
     raise TypeError(f"{type(block).__name__}: must be bullets, a paragraph or a table")
 
