@@ -69,9 +69,10 @@ def _timm_network(name: str, classes: int, image_shape: Shape) -> nn.Module:
     import timm
 
     channels, *sides = image_shape
-    fixed = timm.get_pretrained_cfg(name).fixed_input_size
+    configuration: Any = timm.get_pretrained_cfg(name)
     settings: dict[str, Any] = {"num_classes": classes, "in_chans": channels}
-    network: nn.Module = timm.create_model(name, **settings, **({"img_size": tuple(sides)} if fixed else {}))
+    settings |= {"img_size": tuple(sides)} if configuration.fixed_input_size else {}
+    network: nn.Module = timm.create_model(name, **settings)
     return network
 
 

@@ -39,6 +39,14 @@ def unsuitable(name: str, metric: str) -> ValueError:
     return unknown(f"metric of plot {name}", metric, METRICS[name])
 
 
+def check_metric(name: str, metric: str | None) -> None:
+    """Raise ValueError if there is no such plot, or if it cannot show the metric; None is its default."""
+    if name not in METRICS:
+        raise unknown("plot", name, METRICS)
+    if metric is not None and metric not in METRICS[name]:
+        raise unknown(f"metric of plot {name}", metric, METRICS[name])
+
+
 def check_suffix(file: Path) -> None:
     """Raise ValueError unless the file's suffix names a format."""
     if file.suffix.lower() not in SUFFIXES:

@@ -9,10 +9,10 @@ from typing import Literal, get_args
 
 import click
 
-from bench.cli.grammar import RATES_HELP
 from bench.cli.options import argument, option
 from bench.cli.requests.shared import FILE, PLUGINS
 from bench.cli.shell.values import CommaList, Name, OneOf, methods, metrics, rates
+from bench.trial.grammar import RATES_HELP
 
 Format = Literal["github", "latex", "csv", "html", "json"]
 Test = Literal["t", "wilcoxon", "permutation"]
