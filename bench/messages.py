@@ -173,7 +173,8 @@ def nearest(noun: str, name: str, known: Sequence[str]) -> str:
     >>> nearest("method", "frezee", ["dense", "freeze"])
     "unknown method 'frezee': must be one of dense, freeze; did you mean freeze?"
     """
-    return unknown(noun, name, known, get_close_matches(name, known, n=1, cutoff=0.5))
+    same = [other for other in known if other.lower() == name.lower()]
+    return unknown(noun, name, known, same or get_close_matches(name, known, n=1, cutoff=0.5))
 
 
 def unknown(noun: str, name: str, known: Sequence[str], close: Sequence[str]) -> str:

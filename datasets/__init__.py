@@ -3,14 +3,15 @@
 A row is a name, a lazy reference and the metadata that checks need. Imports no torch. To add a data set: its function
 in a file of this folder, and its row.
 
-row         DatasetRow: what is known of a data set before it is read
+row         DatasetRow, what is known of a data set before it is read, and ArraySource
 images      ImageData: a data set in memory, as uint8
 digits      scikit-learn's handwritten digits, up-sampled
 idx         MNIST and its like, from gzipped IDX files
 cifar       CIFAR-10, CIFAR-100 and SVHN
 folder      a tree of image files as a data set
 pictures    image files, decoded with Pillow
-names       `folder:PATH` and `folder:PATH@SIDE`
+names       KINDS: what a prefix stands for, as `folder:PATH`
+outside     data sets from outside as arrays
 roots       the data root and the cache folder
 download    downloading what is missing
 files       the files of a data set: which are missing, and their bytes, checked
@@ -33,18 +34,33 @@ from typing import TYPE_CHECKING
 
 from bench.datasets.errors import DataError
 from bench.datasets.files import files_to_read, read_all
-from bench.datasets.names import PREFIX, absolute, label
+from bench.datasets.names import KINDS, absolute, kind_of, label
 from bench.datasets.roots import data_root, folder_of
-from bench.datasets.row import DatasetRow
+from bench.datasets.row import ArraySource, DatasetRow
 from bench.messages import nearest
+from bench.references import resolved
 
 if TYPE_CHECKING:
     from bench.datasets.images import ImageData
 
-__all__ = ["DATASETS", "DataError", "DatasetRow", "absolute", "check", "data_root", "fetch", "label", "load", "row_of"]
+__all__ = [
+    "DATASETS",
+    "KINDS",
+    "ArraySource",
+    "DataError",
+    "DatasetRow",
+    "absolute",
+    "check",
+    "data_root",
+    "fetch",
+    "known_rows",
+    "label",
+    "load",
+    "row_of",
+]
 
 
-DATASETS: dict[str, DatasetRow] = {
+DATASETS: dict[str, DatasetRow | ArraySource] = {
     "digits": DatasetRow(
         load="bench.datasets.digits:load",
         image_shape=(1, 28, 28),
@@ -153,19 +169,27 @@ DATASETS: dict[str, DatasetRow] = {
 }
 
 
-def load(name: str, root: Path | None = None) -> ImageData:
+def load(name: str, root: Path | None = None, content_hash: str = "") -> ImageData:
     """Read a data set, checking its files; downloads nothing, and writes only to the cache of decoded arrays.
 
-    Args:    name: of DATASETS. root: the data root; None = `data_root(None)`.
-    Raises:  DataError if `name` is unknown, a file is missing or corrupted, or what it holds is not what its row says
-             or cannot be trained on: one line naming it.
+    Args:    name: of DATASETS, or of a kind of KINDS. root: the data root; None = `data_root(None)`.
+             content_hash: what it must have; "" = any.
+    Raises:  DataError if `name` is unknown, a file is missing or corrupted, or what it holds is not what its row says,
+             or is wanted, or cannot be trained on: one line naming it.
     """
     from bench.datasets.images import check_row
+    from bench.datasets.outside.kept import kept
 
-    row = row_of(name)
-    data: ImageData = resolve_name(row.load)(name, row, folder_of(name, row, root))
-    check_row(name, row, data)
-    return data
+    if content_hash and (data := kept(name, content_hash)) is not None:
+        return data
+    row = row_of(name, root)
+    if content_hash and row.content_hash != content_hash:
+        raise DataError(
+            f"data set {label(name)}: content {row.content_hash[:12]}: must be {content_hash[:12]}, that of the trials"
+        )
+    read: ImageData = resolved(row.load)(name, row, folder_of(name, row, root))
+    check_row(name, row, read)
+    return read
 
 
 def check(name: str, root: Path | None = None) -> None:
@@ -175,7 +199,9 @@ def check(name: str, root: Path | None = None) -> None:
     `decode` that no test holds, once for the same files.
     Raises: DataError as `load` does.
     """
-    row = row_of(name)
+    row = row_of(name, root)
+    if row.content:  # checked as it was read
+        return
     folder = folder_of(name, row, root)
     if row.decode:
         from bench.datasets.cache.decoded import prepare
@@ -202,28 +228,39 @@ def fetch(name: str, root: Path | None = None) -> None:
 
     Raises: DataError if `name` is unknown or a file cannot be had: one line naming the files expected there.
     """
-    if name.startswith(PREFIX):  # nothing to download: `check` says what is missing
+    if kind_of(name):  # nothing is downloaded: `check` says what is missing
         return
-    row = row_of(name)
-    if row.source:
+    row = known_rows().get(name)
+    if row is None and name not in DATASETS:
+        row_of(name)  # raises
+    if row is not None and row.source:
         from bench.datasets.download import download_missing
 
         download_missing(name, row, data_root(root))
 
 
-def row_of(name: str) -> DatasetRow:
-    """What is known of a data set by its name: of DATASETS, or `folder:PATH` or `folder:PATH@SIDE` (see `folder`).
+def row_of(name: str, root: Path | None = None) -> DatasetRow:
+    """What is known of a data set by its name: of DATASETS, or with a prefix of KINDS, as `folder:PATH`.
 
-    Raises: DataError if `name` is unknown, or the folder is not laid out as a data set.
+    Args:   root: the data root; None = `data_root(None)`.
+    Raises: DataError if `name` is unknown, or what is there is no data set that can be trained on.
     """
-    if name.startswith(PREFIX):
-        from bench.datasets import folder
+    if (kind := kind_of(name)) is not None:
+        row: DatasetRow = resolve_name(kind.row)(name, root)
+        return row
+    known = DATASETS.get(name)
+    if isinstance(known, ArraySource):
+        from bench.datasets.outside.objects import row_of_source
 
-        return folder.row(name)
-    row = DATASETS.get(name)
-    if row is None:
-        raise DataError(nearest("data set", name, [*DATASETS, f"{PREFIX}PATH"]))
-    return row
+        return row_of_source(name, known, root)
+    if known is None:
+        raise DataError(nearest("data set", name, [*DATASETS, *(f"{prefix}:…" for prefix in KINDS)]))
+    return known
+
+
+def known_rows() -> dict[str, DatasetRow]:
+    """The rows of DATASETS that need not be read to be known."""
+    return {name: row for name, row in DATASETS.items() if isinstance(row, DatasetRow)}
 
 
 if __name__ != "bench.datasets":  # found as a folder of the checkout

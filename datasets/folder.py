@@ -24,13 +24,14 @@ NAMED = 3  # classes in an error
 ANNOTATIONS = "val/val_annotations.txt"  # a line per image: its name, its class and more, between tabs
 
 
-def row(name: str) -> DatasetRow:
+def row(name: str, root: Path | None = None) -> DatasetRow:
     """The row of `folder:PATH`: what lies there. With @SIDE every image is resized and cropped to SIDE × SIDE pixels.
 
     The content hash covers the files' names below PATH and their contents, and SIDE; not PATH itself.
     Raises: DataError if the tree does not have the layout above: one line saying what is missing.
     """
-    folder, side = parse(name)
+    parsed = parse(name)
+    folder, side = parsed.path or Path(), parsed.side
     classes = _classes(folder, "train")
     if not classes:
         raise DataError(f"data set {name!r}: {folder / 'train'} has no folder of a class")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from bench.datasets.cache.array_folder import DecodedArrays
 from bench.datasets.cache.decoded import decoded
 from bench.datasets.checks import check_classes, check_counts, check_range, check_statistics
 from bench.datasets.errors import DataError
@@ -84,11 +85,15 @@ def load(name: str, row: DatasetRow, root: Path) -> ImageData:
 
     Raises: DataError if a file is missing or corrupted, or does not hold what `row` says.
     """
-    stored = decoded(name, row, root)
+    return of_arrays(name, row.classes, decoded(name, row, root))
+
+
+def of_arrays(name: str, classes: int, stored: DecodedArrays) -> ImageData:
+    """The arrays as a data set."""
     arrays = {key: torch.from_numpy(array) for key, array in stored.arrays.items()}
     return ImageData(
         name=name,
-        classes=row.classes,
+        classes=classes,
         train_images=arrays["train_images"].permute(0, 3, 1, 2),
         train_labels=arrays["train_labels"],
         test_images=arrays["test_images"].permute(0, 3, 1, 2),

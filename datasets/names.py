@@ -1,46 +1,125 @@
-"""The names of data sets that are folders: `folder:PATH` or `folder:PATH@SIDE`. Imports no torch."""
+"""Data sets whose name says where they are: `folder:PATH`, `npz:PATH`, `torchvision:NAME`, `hf:NAME`. Imports no torch.
+
+A name is PREFIX:PLACE, perhaps with settings (`:field=value`) and a side (`@64`). KINDS is the one table of prefixes.
+"""
 
 from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bench.datasets.errors import DataError
 from bench.disk import absolute as home_resolved
+from bench.messages import nearest
 
-PREFIX = "folder:"
+SIDE = "SIDE 1 to 9999 resizes and crops every image"
 
 
-def parse(name: str) -> tuple[Path, int]:
-    """The absolute folder and the SIDE of `folder:PATH` or `folder:PATH@SIDE`; 0 = no SIDE.
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """What stands behind a prefix."""
 
-    Raises: DataError if PATH is no folder.
+    row: str  # "module:function", called with the name and the data root, that gives the DatasetRow
+    form: str  # how a name is written, in a message
+    note: str  # one line for the listing
+    is_place: Callable[[Path], bool] | None = None  # whether a path is one; None = PLACE is no path
+    only_paths: bool = True  # whether PLACE must be such a path; if not, another PLACE is a name
+    settings: tuple[str, ...] | None = ()  # that a name can have; None = any
+    side: bool = True  # whether it can have @SIDE
+
+
+KINDS: Mapping[str, Kind] = {
+    "folder": Kind(
+        row="bench.datasets.folder:row", is_place=Path.is_dir,
+        form="folder:PATH or folder:PATH@SIDE, PATH a folder, SIDE 1 to 9999",
+        note="a folder of image files: train/ and test/ or val/, in each a folder per class",
+    ),
+    "npz": Kind(
+        row="bench.datasets.outside.npz:row", is_place=Path.is_file, side=False,
+        form="npz:PATH, PATH a file",
+        note="a file of NumPy's with train_images, train_labels, test_images and test_labels, uint8 images",
+    ),
+    "torchvision": Kind(
+        row="bench.datasets.outside.torchvision_class:row", settings=None,
+        form=f"torchvision:NAME, torchvision:NAME:field=value or torchvision:NAME@SIDE; {SIDE}",
+        note="a class of torchvision.datasets, of what lies under the data root",
+    ),
+    "hf": Kind(
+        row="bench.datasets.outside.hugging_face:row", is_place=Path.is_dir, only_paths=False,
+        settings=("config", "image", "label", "train", "test"),
+        form=f"hf:NAME, hf:NAME:field=value or hf:NAME@SIDE; {SIDE}",
+        note="a data set of Hugging Face that is in its cache, or one that save_to_disk wrote",
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parsed:
+    """A name, taken apart; its path is absolute if it has one."""
+
+    prefix: str
+    place: str
+    path: Path | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
+    side: int = 0  # 0 = as the images are
+
+    def __str__(self) -> str:
+        place = self.place if self.path is None else str(self.path)
+        settings = "".join(f":{name}={value}" for name, value in self.settings.items())
+        return f"{self.prefix}:{place}{settings}{f'@{self.side}' if self.side else ''}"
+
+
+def kind_of(name: str) -> Kind | None:
+    """What stands behind the name's prefix; None if it has none of KINDS."""
+    prefix, colon, _ = name.partition(":")
+    return KINDS.get(prefix) if colon else None
+
+
+def parse(name: str) -> Parsed:
+    """Take a name of a kind of KINDS apart.
+
+    Raises: DataError if it is not written as its kind is, or its path is none.
     """
-    match = re.fullmatch(r"folder:(.+?)(?:@([1-9]\d{0,3}))?", name, re.DOTALL)
-    if match:
-        folder = Path(os.path.normpath(home_resolved(Path(match[1]))))  # without "..": the last component is a name
-        if folder.is_dir():
-            return folder, int(match[2] or 0)
-    raise DataError(f"data set {name!r}: must be folder:PATH or folder:PATH@SIDE, PATH a folder, SIDE 1 to 9999")
+    prefix, _, rest = name.partition(":")
+    kind = KINDS[prefix]
+    wrong = DataError(f"data set {name!r}: must be {kind.form}")
+    match = re.fullmatch(r"(.+?)(?:@([1-9]\d{0,3}))?" if kind.side else "(.+)()?", rest, re.DOTALL)
+    if match is None:
+        raise wrong
+    place, *settings = re.split(r":(?=\w+=)", match[1]) if kind.settings != () else [match[1]]
+    pairs = dict(setting.split("=", 1) for setting in settings)
+    for setting in pairs if kind.settings is not None else ():
+        if setting not in kind.settings:  # type: ignore[operator]
+            raise DataError(f"data set {name!r}: {nearest('field', setting, list(kind.settings or ()))}")
+    path = _path(kind, place)
+    if not place or (path is None and kind.is_place is not None and kind.only_paths):
+        raise wrong
+    return Parsed(prefix=prefix, place=place, path=path, settings=pairs, side=int(match[2] or 0))
+
+
+def _path(kind: Kind, place: str) -> Path | None:
+    """The absolute path that the place is, if it is one of the kind's."""
+    if kind.is_place is None or not place:
+        return None
+    path = Path(os.path.normpath(home_resolved(Path(place))))  # without "..": the last component is a name
+    return path if kind.is_place(path) else None
 
 
 def absolute(name: str) -> str:
-    """The same name for a process that works elsewhere: of `folder:PATH` with PATH absolute."""
-    return _named(*parse(name)) if name.startswith(PREFIX) else name
+    """The same name for a process that works elsewhere: with its path, if it has one, absolute."""
+    return str(parse(name)) if kind_of(name) else name
 
 
 def label(name: str) -> str:
-    """What a trial calls the data set: of `folder:PATH` only the last component of PATH, wherever that lies.
+    """What a trial calls the data set: of a path only the last component, wherever that lies.
 
     >>> label("folder:/usr/../usr@64"), label("mnist")
     ('folder:usr@64', 'mnist')
     """
-    if not name.startswith(PREFIX):
+    if not kind_of(name):
         return name
-    folder, side = parse(name)
-    return _named(Path(folder.name), side)
-
-
-def _named(folder: Path, side: int) -> str:
-    return f"{PREFIX}{folder}{f'@{side}' if side else ''}"
+    parsed = parse(name)
+    return str(parsed if parsed.path is None else replace(parsed, path=Path(parsed.path.name)))

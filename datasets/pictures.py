@@ -77,7 +77,7 @@ def size_of(path: Path) -> tuple[int, int]:
 
     Raises: DataError if it is no image, or one that would not survive the conversion to RGB.
     """
-    with _opened(path, path.read_bytes()) as image:
+    with opened(path, path.read_bytes()) as image:
         return image.height, image.width
 
 
@@ -88,20 +88,10 @@ def pixels_of(path: Path, content: bytes, row: DatasetRow) -> NDArray[np.uint8]:
             that `row` says.
     """
     _, height, width = row.image_shape
-    with _opened(path, content) as image:
-        try:
-            with warnings.catch_warnings():  # that a palette's transparency is dropped, as documented above
-                warnings.filterwarnings("ignore", "Palette images with Transparency", UserWarning)
-                colours = image.convert("RGB")
-        except DAMAGED as error:
-            raise DataError(f"{path}: cannot be decoded: {error}") from error
-        if image.mode not in PLAIN and _is_constant(colours) and not _is_constant(image):
-            raise DataError(
-                f"{path}: mode {image.mode}: its pixels differ in transparency or palette index alone, all are of one"
-                " colour: must differ in colour; save as RGB what it is to show"
-            )
+    with opened(path, content) as image:
+        colours = _rgb(str(path), image)
     if row.side:
-        colours = ImageOps.fit(colours, (width, height), method=Image.Resampling.BILINEAR)
+        colours = fitted(colours, (width, height))
     if colours.size != (width, height):
         raise DataError(
             f"{path}: {colours.width}x{colours.height} pixels, the first image {width}x{height}: must be of one size;"
@@ -110,7 +100,46 @@ def pixels_of(path: Path, content: bytes, row: DatasetRow) -> NDArray[np.uint8]:
     return np.asarray(colours)
 
 
-def _opened(path: Path, content: bytes) -> Image.Image:
+def colours_of(subject: str, image: Image.Image) -> Image.Image:
+    """An image in RGB.
+
+    Raises: DataError if it would not survive the conversion.
+    """
+    try:
+        fault = _fault(image)
+    except DAMAGED as error:
+        raise DataError(f"{subject}: no image that Pillow can read") from error
+    if fault:
+        raise DataError(f"{subject}: {fault}")
+    return _rgb(subject, image)
+
+
+def fitted(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """The image resized and cropped to (width, height), if it is not of that size."""
+    return ImageOps.fit(image, size, method=Image.Resampling.BILINEAR)
+
+
+def _rgb(subject: str, image: Image.Image) -> Image.Image:
+    """The image in RGB, once its header is found to be right."""
+    try:
+        with warnings.catch_warnings():  # that a palette's transparency is dropped, as documented above
+            warnings.filterwarnings("ignore", "Palette images with Transparency", UserWarning)
+            colours = image.convert("RGB")
+    except DAMAGED as error:
+        raise DataError(f"{subject}: cannot be decoded: {error}") from error
+    if image.mode not in PLAIN and _is_constant(colours) and not _is_constant(image):
+        raise DataError(
+            f"{subject}: mode {image.mode}: its pixels differ in transparency or palette index alone, all are of one"
+            " colour: must differ in colour; save as RGB what it is to show"
+        )
+    return colours
+
+
+def opened(path: Path | str, content: bytes) -> Image.Image:
+    """The image of a file with that content.
+
+    Raises: DataError if it is none, or one that would not survive the conversion to RGB.
+    """
     try:
         image = Image.open(io.BytesIO(content))
         fault = _fault(image)

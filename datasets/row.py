@@ -1,4 +1,4 @@
-"""DatasetRow: what is known of a data set before it is read. Imports no torch."""
+"""DatasetRow: what is known of a data set before it is read; ArraySource: one that is read first. Imports no torch."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bench.canonical import key_of
+from bench.references import Reference
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,15 +29,35 @@ class DatasetRow:
     package: str = ""  # the files come with this package; "" = they do not
     folder: str = ""  # the files lie in this folder; "" = under the data root
     source: str = ""  # "module:class" of torchvision that knows the files' addresses; "" = never downloaded
-    load: str = "bench.datasets.images:load"  # "module:function", called with (name, row, root); by default of `decode`
+    # "module:function" or the function, called with (name, row, root); by default of `decode`.
+    load: Reference = "bench.datasets.images:load"
     decode: str = ""  # "module:function" that fills arrays which are then kept in the cache; "" = read anew each time
     side: int = 0  # pixels that every image is resized and cropped to; 0 = left as it is
     version: int = 1  # of our processing of the files: raise it whenever the arrays change
     note: str = ""  # one line for the listing
+    content: str = ""  # SHA-256 of the arrays themselves, of a data set from outside; no files tell it
 
     @property
     def content_hash(self) -> str:
         """SHA-256 that changes whenever the arrays may: over the files' names and md5s, side and our version."""
+        if self.content:
+            return self.hash_of_content(self.content)
         record: dict[str, Any] = {"files": dict(self.files), "version": self.version}
         record |= {"side": self.side} if self.side else {}
         return key_of(record)
+
+    @staticmethod
+    def hash_of_content(content: str) -> str:
+        """The content hash of a row with that content."""
+        return key_of({"arrays": content})
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)  # each is another one, whatever its value
+class ArraySource:
+    """A data set of a plug-in: what is known of it follows once it is read."""
+
+    value: Any  # a function or class, or what it gives: `bench.datasets.outside.objects`
+    default_model: str = ""  # "" = one that takes such images
+    note: str = ""  # one line for the listing
+    # Called with the name and a function, which it calls: what guards the process while the user's code runs.
+    guard: Reference = "bench.datasets.outside.objects:unguarded"

@@ -59,7 +59,6 @@ def data_of(artefact: Artefact, root: Path | None) -> ImageData:
     record = artefact.header.spec.model_extra or {}
     name, folder = str(record.get("dataset")), datasets.data_root(root)
     datasets.fetch(name, folder)
-    data = datasets.load(name, folder)
-    if datasets.row_of(name).content_hash != record.get("data_hash"):
+    if datasets.row_of(name, folder).content_hash != record.get("data_hash"):
         raise ValueError(f"data set {name}: not the version that the trial was trained on")
-    return data
+    return datasets.load(name, folder)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
 from math import floor
+from pathlib import Path
 from typing import Any
 
 from bench.cli.grammar import parse_rates, parse_seeds
@@ -14,6 +15,7 @@ from bench.cli.protocol_options import read_protocol
 from bench.cli.requests.sweep import SweepRequest
 from bench.datasets import DatasetRow, row_of
 from bench.datasets.counts import validation_count
+from bench.trial.networks import structure_of
 from bench.trial.plugins import Catalogue, take_installed
 from bench.trial.spec import TrialSpec
 from bench.trial.sweep import Sweep, data_and_model
@@ -33,6 +35,7 @@ def read_sweep(request: SweepRequest) -> Sweep:
         dense=request.dense,
         dataset=request.dataset,
         model=request.model,
+        data_root=request.data_root,
         protocol={**read_protocol(request.protocol), "threads": request.cpus_per_trial},
     )
 
@@ -46,6 +49,7 @@ def sweep_of(
     dense: bool,
     dataset: str,
     model: str | None,
+    data_root: Path | None = None,
     protocol: Mapping[str, Any],
 ) -> Sweep:
     """The sweep that these options mean, on the CPU.
@@ -53,8 +57,8 @@ def sweep_of(
     Args: catalogue: what the user can name.
           protocol: fields of TrialSpec; those left out have the default protocol's values.
     """
-    names = data_and_model(dataset, model, protocol.get("initialiser", TrialSpec.initialiser))
-    data = row_of(dataset)
+    names = data_and_model(dataset, model, protocol.get("initialiser", TrialSpec.initialiser), data_root)
+    data = row_of(dataset, data_root)
     sweep = Sweep(
         methods=dict(catalogue.parse(method.strip()) for method in methods.split(",")),
         rates=parse_rates(rates),
@@ -68,6 +72,7 @@ def sweep_of(
     if not trials:
         raise ValueError(f"methods {methods!r} at rates {rates!r} with --no-dense: no trial is left")
     _check_sizes(data, trials[0])
+    _check_last_batch(data, trials[0])
     return sweep
 
 
@@ -82,6 +87,17 @@ def _check_sizes(data: DatasetRow, spec: TrialSpec) -> None:
     if per_class > left:
         raise ValueError(
             f"criterion-per-class {per_class}: must be at most {left}, the smallest class's training images"
+        )
+
+
+def _check_last_batch(data: DatasetRow, spec: TrialSpec) -> None:
+    """Whether the last batch of an epoch is one that the network can be trained on."""
+    images = data.train - validation_count(data.train, spec.validation_fraction)
+    structure = structure_of(spec.model, data.classes, data.image_shape)
+    if images % spec.batch_size == 1 and structure is not None and structure.needs_two:
+        raise ValueError(
+            f"batch-size {spec.batch_size}: leaves 1 of {images} training images for the last batch, and model "
+            f"{spec.model!r} needs 2; must be another size"
         )
 
 

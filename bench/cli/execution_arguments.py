@@ -41,11 +41,6 @@ def read_execution(request: RunRequest, device: str) -> Execution:
     )
 
 
-def starting_ray(address: str | None) -> str:
-    """What is waited for until Ray trains."""
-    return "starting Ray…" if address is None else f"joining the Ray cluster at {address}…"
-
-
 def check_machine(request: SweepRequest) -> None:
     """Raise ValueError if Ray finds too few cores here for a trial, or no cluster at the address."""
     cpus, cores = request.cpus_per_trial, os.cpu_count() or 1

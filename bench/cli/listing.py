@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.cli.presets import PRESETS
 from bench.cli.presets import rows as fields_of_presets
-from bench.datasets import DATASETS
+from bench.datasets import DATASETS, KINDS, ArraySource, DatasetRow
 from bench.methods import Method
 from bench.models import MODELS, ModelRow
 from bench.trial.plugins import Catalogue, installed
@@ -70,22 +70,25 @@ def _model(name: str, row: ModelRow) -> dict[str, Any]:
 
 
 def data_sets(plugins: Sequence[str]) -> Rows:
-    """One row per data set; an installed plug-in is named, not imported."""
+    """One row per data set, and per kind of name; an installed plug-in is named, not imported."""
     Catalogue(plugins)
-    rows = [
-        {
-            "name": name,
-            "image": "x".join(map(str, row.image_shape)),
-            "classes": row.classes,
-            "train": row.train,
-            "test": row.test,
-            "default model": row.default_model,
-            "note": row.note,
-        }
-        for name, row in DATASETS.items()
-    ]
-    offered = ({"name": n, "note": f"plug-in {origin}"} for n, origin in installed("DATASETS").items())
-    return [*rows, *({**dict.fromkeys(rows[0], ""), **row} for row in offered if row["name"] not in DATASETS)]
+    rows = [_data_set(name, row) for name, row in DATASETS.items()]
+    offered = {name: f"plug-in {origin}" for name, origin in installed("DATASETS").items() if name not in DATASETS}
+    notes = {**offered, **{kind.form.split(",")[0].split(" or ")[0]: kind.note for kind in KINDS.values()}}
+    return [*rows, *({**dict.fromkeys(rows[0], ""), "name": name, "note": note} for name, note in notes.items())]
+
+
+def _data_set(name: str, row: DatasetRow | ArraySource) -> dict[str, Any]:
+    known = row if isinstance(row, DatasetRow) else None
+    return {
+        "name": name,
+        "image": "x".join(map(str, known.image_shape)) if known else "",
+        "classes": known.classes if known else "",
+        "train": known.train if known else "",
+        "test": known.test if known else "",
+        "default model": row.default_model,
+        "note": row.note,
+    }
 
 
 def presets(plugins: Sequence[str]) -> Rows:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bench import datasets, names
+from bench import names
+from bench.cli.classes import classes_of, test_sizes
 from bench.cli.grammar import parse_rates
 from bench.cli.requests.store import Filters, PlotRequest, PowerRequest, ReportRequest, TableRequest
 from bench.cli.store_commands import existing_store
@@ -48,8 +49,8 @@ def print_table(request: TableRequest) -> int:
             **filters,
             published=request.published or request.part == "published" or (request.full and is_primary),
             controls=request.controls or request.part == "controls" or request.full,
-            classes=_classes(frame),
-            test_images={name: row.test for name, row in datasets.DATASETS.items()},
+            classes=classes_of(frame),
+            test_images=test_sizes(),
         )
         write = _table_writer(request, frame, view)
     write()
@@ -100,8 +101,8 @@ def write_report(request: ReportRequest) -> int:
             sweeps=[request.name] if request.name else [],
             controls=True,
             published=True,
-            classes=_classes(frame),
-            test_images={name: row.test for name, row in datasets.DATASETS.items()},
+            classes=classes_of(frame),
+            test_images=test_sizes(),
         )
         blocks = report(frame, view, partial(histories, uri), commands(uri), file.stem)
     if file.suffix.lower() == ".md":
@@ -120,7 +121,7 @@ def _print_citation(request: ReportRequest) -> int:
 
         _check_reference(request.reference, set(frame["method"]))
         sweeps = [request.name] if request.name else []
-        view = View(reference=request.reference, test=request.test, sweeps=sweeps, classes=_classes(frame))
+        view = View(reference=request.reference, test=request.test, sweeps=sweeps, classes=classes_of(frame))
         printed = citation(frame, view)
     click.echo(printed.rstrip("\n"))
     return 0
@@ -152,6 +153,7 @@ def write_plot(request: PlotRequest) -> int:
     file = request.output
     with usage_errors():
         from bench.results.plots.plots import METRICS, check_suffix, plot, unsuitable
+        from bench.results.plots.widths import WIDTHS
 
         check_suffix(file)
         check_output(f"output {file}", file)
@@ -162,8 +164,8 @@ def write_plot(request: PlotRequest) -> int:
         from bench.results.frame.history import histories
         from bench.results.statistics.analysis import View
 
-        view = View(metric=request.metric or METRICS[request.kind][0], **filters, classes=_classes(frame))
-        figure = plot(frame, request.kind, view, partial(histories, existing_store()))
+        view = View(metric=request.metric or METRICS[request.kind][0], **filters, classes=classes_of(frame))
+        figure = plot(frame, request.kind, view, partial(histories, existing_store()), width=WIDTHS[request.width])
         from bench.results.plots.plot_page import write
 
         write(figure, file)
@@ -176,15 +178,6 @@ def _filters(filters: Filters) -> dict[str, Any]:
         "sweeps": [filters.name] if filters.name else [],
         "methods": [m.strip() for m in filters.methods.split(",")] if filters.methods else [],
         "rates": parse_rates(filters.rates) if filters.rates else [],
-    }
-
-
-def _classes(frame: pd.DataFrame) -> dict[str, int]:
-    """Data set -> number of classes, of those we know and those in the store."""
-    stored = frame.dropna(subset=names.CLASSES).groupby("dataset")[names.CLASSES].first()
-    return {
-        **{name: row.classes for name, row in datasets.DATASETS.items()},
-        **{str(name): int(classes) for name, classes in stored.items()},
     }
 
 

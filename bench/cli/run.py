@@ -13,9 +13,11 @@ from bench import names
 from bench.cli.arguments import on_device, read_sweep
 from bench.cli.config.command_text import command_text
 from bench.cli.config.config_text import print_config
-from bench.cli.execution_arguments import read_execution, starting_ray
+from bench.cli.execution_arguments import read_execution
 from bench.cli.next_steps import say_after_run
 from bench.cli.requests.sweep import RunRequest
+from bench.cli.tracking.sweep_page import describe
+from bench.cli.tracking.trackers import read_tracking, say_where, with_trackers
 from bench.execution.execution import Execution
 from bench.execution.run import DestinationError, Plan, checked_data, open_destination, start_ray, train_missing
 from bench.messages import announced, counted, say, usage_errors
@@ -45,8 +47,11 @@ def run_sweep(request: RunRequest) -> int:
     if request.dry_run:
         return _dry_run(missing, plan)
     with usage_errors(DestinationError):
-        results = train_missing(plan, missing, ended, partial(display, waiting=_waiting(plan.execution)))
+        results = train_missing(plan, missing, ended, partial(display, execution=plan.execution))
     _warn(plan.sweep, results)
+    say_where(plan)
+    if isinstance(plan.destination, StoreDestination):
+        describe(plan.destination.uri, plan.name, changed=bool(results))
     bad = {s: f"{names.DIVERGED}: {ended[s.run_key]}" for s in plan.trials if ended.get(s.run_key)}
     bad |= {s: f"{r.outcome}: {r.reason}" for s, r in results.items() if r.outcome != names.DONE}
     code = _verdict(plan.sweep, bad)
@@ -56,6 +61,7 @@ def run_sweep(request: RunRequest) -> int:
 
 def _planned(request: RunRequest, sweep: Sweep) -> Plan:
     """What is to be done, all of it checked; writes nothing except the data set, if it is missing."""
+    tracking = read_tracking(request)
     sweep = on_device(sweep, request.device)
     execution = read_execution(request, sweep.protocol["device"])
     name = request.name or sweep.default_name
@@ -63,7 +69,7 @@ def _planned(request: RunRequest, sweep: Sweep) -> Plan:
     destination = StoreDestination() if request.offline is None else FolderDestination(request.offline)
     if request.tuned is not None:
         sweep = with_choices(sweep, request.tuned, destination)
-    return Plan(
+    plan = Plan(
         sweep=sweep,
         trials=sweep.trials(),
         load=checked_data(request.dataset, request.data_root, request.address),
@@ -72,6 +78,7 @@ def _planned(request: RunRequest, sweep: Sweep) -> Plan:
         name=name,
         command=command_text(),
     )
+    return with_trackers(plan, tracking)
 
 
 def _dry_run(missing: Sequence[TrialSpec], plan: Plan) -> int:
@@ -86,18 +93,13 @@ def _dry_run(missing: Sequence[TrialSpec], plan: Plan) -> int:
 
 
 def display(
-    missing: Sequence[TrialSpec], name_of: Callable[[Method], str], waiting: str = ""
+    missing: Sequence[TrialSpec], name_of: Callable[[Method], str], execution: Execution | None = None
 ) -> AbstractContextManager[Listener]:
-    """What shows the progress of a sweep; `waiting` is said before its first trial starts."""
-    from bench.cli.progress.trials import Progress
+    """What shows the progress of a sweep."""
+    from bench.execution.progress.screen import awaited
+    from bench.execution.progress.trials import Progress
 
-    return Progress(missing, name_of, waiting)
-
-
-def _waiting(execution: Execution) -> str:
-    if execution.executor == "local":
-        return "importing torch, reading the data…"
-    return starting_ray(execution.address)
+    return Progress(missing, name_of, awaited(execution.executor, execution.address) if execution else "")
 
 
 def _warn(sweep: Sweep, results: Mapping[TrialSpec, TrialResult]) -> None:

@@ -44,7 +44,7 @@ def time_steps(request: StepRequest) -> int:
         _check_file(request.json)
         packs, precisions = _sizes(request.packs), _precisions(request.precisions)
         fields = {"batch_size": request.batch_size, "augmentation": request.augmentation}
-        sweep = on_device(_sweep(request, fields), request.device)
+        sweep = on_device(_sweep(request, fields, data_root=request.data_root), request.device)
         load = checked_data(request.dataset, request.data_root)
     from bench.speed.step import as_table, measure
 
@@ -58,13 +58,13 @@ def time_trials(request: TrialsRequest) -> int:
         _check_counts(rounds=request.rounds)
         _check_file(request.json)
         fields = {"batch_size": request.batch_size, "augmentation": request.augmentation, "epochs": request.epochs}
-        sweep = _sweep(request, fields, seeds=SEEDS_PER_CORE * (os.cpu_count() or 1))
+        sweep = _sweep(request, fields, seeds=SEEDS_PER_CORE * (os.cpu_count() or 1), data_root=request.data_root)
         load = checked_data(request.dataset, request.data_root)
     from bench.speed.timed_run import timed_run
     from bench.speed.trials import as_table, measure
 
     check = partial(checked_data, request.dataset, datasets.data_root(request.data_root))
-    timed, images = partial(timed_run, sweep, check, display), datasets.row_of(request.dataset).train
+    timed, images = partial(timed_run, sweep, check, display), datasets.row_of(request.dataset, request.data_root).train
     return _print(measure(sweep, load, timed, images, request.rounds), as_table, request.json)
 
 
@@ -142,7 +142,7 @@ def _precisions(precisions: str) -> list[Precision]:
     return cast("list[Precision]", asked)
 
 
-def _sweep(request: MethodsRequest, fields: Mapping[str, Any], seeds: int = 1) -> Sweep:
+def _sweep(request: MethodsRequest, fields: Mapping[str, Any], seeds: int = 1, data_root: Path | None = None) -> Sweep:
     """The trials to measure, the dense one too: the default protocol except these fields, each trial by itself."""
     protocol = {
         "lr": 0.01,  # a large step can diverge, and arithmetic on NaN or denormal numbers takes another time
@@ -161,6 +161,7 @@ def _sweep(request: MethodsRequest, fields: Mapping[str, Any], seeds: int = 1) -
         dense=True,
         dataset=request.dataset,
         model=request.model,
+        data_root=data_root,
         protocol=protocol,
     )
 

@@ -10,7 +10,7 @@ from bench import names
 from bench.cli.arguments import on_device, read_sweep
 from bench.cli.config.command_text import command_text
 from bench.cli.config.config_text import print_config
-from bench.cli.execution_arguments import check_machine, read_gpus, starting_ray
+from bench.cli.execution_arguments import check_machine, read_gpus
 from bench.cli.next_steps import say_after_tune
 from bench.cli.requests.sweep import TuneRequest
 from bench.execution.events import sigterm_interrupts
@@ -59,12 +59,13 @@ def run_tune(request: TuneRequest) -> int:
         from bench.storage.mlflow_store import Store
 
         Store(destination.uri).experiment(name)  # that of a deleted one
-    from bench.cli.progress.candidates import Candidates
     from bench.execution import asha, ray_process
+    from bench.execution.progress.candidates import Candidates
+    from bench.execution.progress.screen import awaited
 
     ray_process.start(request.address)
     chooser = Chooser(sweep, destination.uri, name, command_text())
-    waiting = starting_ray(request.address)
+    waiting = awaited("ray", request.address)
     with sigterm_interrupts(), Candidates(missing, search.budget, sweep.name_of, waiting) as shown:
 
         def choose(cell: TrialSpec, tried: Sequence[Tried]) -> None:

@@ -6,6 +6,7 @@ schedule     packs of trials on Ray Tune, workers reused
 worker       what a worker of the schedule does; knows nothing of Ray
 events       from a schedule's reports to the listener's events; signals handled between two of them
 listeners    several listeners as one, and one that keeps the results
+progress     what a sweep shows while it runs, on stderr
 stopping     when Tune's loop ends early: at once, or because no worker comes up
 ray_process  Ray itself: started or joined in the background, awaited, stopped
 ray_options  how Ray is started: quiet, small, finding this package from any folder

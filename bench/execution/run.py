@@ -19,6 +19,7 @@ from bench.execution.listeners import Collected, tell
 from bench.methods import Method
 from bench.storage.checkpoint import Checkpoints
 from bench.storage.destinations import Destination
+from bench.storage.tracking.trackers import Tracker
 from bench.trial.packs import packs_of
 from bench.trial.result import Listener, TrialResult
 from bench.trial.spec import TrialSpec
@@ -46,6 +47,7 @@ class Plan:
     destination: Destination
     name: str  # of the sweep
     command: str  # that asked for it
+    trackers: Sequence[Tracker] = ()  # what is written beside the destination
 
     @cached_property
     def run_keys(self) -> list[str]:
@@ -72,7 +74,7 @@ def checked_data(name: str, data_root: Path | None, address: str | None = None) 
     datasets.fetch(name, root)
     datasets.check(name, root)
     theirs = None if address and data_root is None else root
-    return partial(datasets.load, datasets.absolute(name), theirs)
+    return partial(datasets.load, datasets.absolute(name), theirs, datasets.row_of(name, root).content_hash)
 
 
 def start_ray(execution: Execution) -> None:
@@ -107,7 +109,8 @@ def train_missing(
             recorder = stack.enter_context(_recorder(plan))
         except ValueError as error:  # the name of a deleted experiment
             raise DestinationError(str(error)) from error
-        results = _train(plan, missing, recorder, display) if missing else {}
+        trackers = [stack.enter_context(tracker) for tracker in plan.trackers]
+        results = _train(plan, missing, tell(recorder, *trackers), display) if missing else {}
     ended_now = [spec.run_key for spec, result in results.items() if result.outcome != names.FAILED]
     plan.forget(ended_now)  # of packs trained again after a loss
     return results

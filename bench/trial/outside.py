@@ -1,20 +1,19 @@
 """The rows of the tables that come from outside: added, replaced, sent to workers, and told apart by their source.
 
-A row is added under a name that is not taken. Its source enters the run key of every trial that uses it, so a table of
-another process must hold the same source under the name: `check_sources`. No torch.
+A row is added under a name that is not taken. No torch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from bench.methods.identity.code import root_of, source_of_code
 from bench.references import is_ours, resolved
+from bench.trial.sources import SOURCES
 from bench.trial.tables import TABLES
-
-Sources = tuple[tuple[str, str], ...]  # (field of a trial, SHA-256 of the source of what it names), sorted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +62,7 @@ def add(rows: Iterable[Outside], origin: str) -> None:
             raise ValueError(f"{TABLES[table].noun} {name!r}: must be a name not yet taken")
     for table, name in before:
         del TABLES[table].rows[name], _rows[table, name]
+        SOURCES.pop((TABLES[table].field, name), None)
     take(new.values())
 
 
@@ -71,6 +71,23 @@ def take(rows: Iterable[Outside]) -> None:
     for row in rows:
         TABLES[row.table].rows[row.name] = row.row
         _rows[row.table, row.name] = row
+        SOURCES[TABLES[row.table].field, row.name] = row.source
+
+
+@contextmanager
+def instead(row: Outside) -> Iterator[None]:
+    """Within it, the row is in its table, whatever was there under its name; that is put back."""
+    key, rows = (row.table, row.name), TABLES[row.table].rows
+    ours, outside = rows.get(row.name), _rows.get(key)
+    take([row])
+    try:
+        yield
+    finally:
+        del rows[row.name], _rows[key], SOURCES[TABLES[row.table].field, row.name]
+        if outside is not None:
+            take([outside])
+        elif ours is not None:
+            rows[row.name] = ours
 
 
 def rows_from_outside(specs: Iterable[Any]) -> list[Outside]:
@@ -87,28 +104,4 @@ def origin_of(table: str, name: str) -> str:
 def all_ours(fields: Mapping[str, Any]) -> bool:
     """Whether no code from outside builds the network of these fields of a trial, or updates its weights."""
     rows = ((table, table.rows.get(fields[table.field])) for table in TABLES.values() if table.noun != "data set")
-    return all(row is None or is_ours(table.code(row)) for table, row in rows)
-
-
-def sources_of(fields: Mapping[str, Any]) -> Sources:
-    """The sources of what these fields of a trial name, of what is from outside and not told by its content."""
-    pairs = ((row.field, _rows.get((table, fields.get(row.field, "")))) for table, row in TABLES.items())
-    return tuple(sorted((field, row.source) for field, row in pairs if row is not None and row.source))
-
-
-def check_sources(fields: Mapping[str, Any], sources: Sources, nouns: Sequence[str] = ()) -> None:
-    """Raise ValueError if the tables of this process hold other code than that of the sources under a trial's names.
-
-    Args: nouns: the fields to look at; by default all.
-    """
-    expected, actual = dict(sources), dict(sources_of(fields))
-    for field in nouns or [row.field for row in TABLES.values()]:
-        if expected.get(field) != actual.get(field):
-            raise ValueError(
-                f"{field} {fields[field]!r}: its source must be that of the trial, {_short(expected.get(field))};"
-                f" here it is {_short(actual.get(field))}"
-            )
-
-
-def _short(source: str | None) -> str:
-    return f"{source[:12]}…" if source else "ours"
+    return all(row is None or (is_ours(table.code(row)) and not table.fingerprint(row)) for table, row in rows)

@@ -11,10 +11,10 @@ from bench.methods import METHODS, Dense, Method
 from bench.methods.identity.identify import identify
 from bench.trial.field_row import KEY, FieldRow, Range, row, rows_of, says
 from bench.trial.optimizers import UPDATES, with_nesterov
-from bench.trial.outside import Sources, sources_of
 from bench.trial.protocol import Protocol
 from bench.trial.schedules import schedules_with
 from bench.trial.search import Search
+from bench.trial.sources import Sources, sources_of
 from bench.trial.step_kind import no_sparse_step
 from bench.trial.streams import SEED_LIMIT
 
@@ -107,6 +107,8 @@ def _check_update(spec: TrialSpec) -> None:
         )
     if not UPDATES[spec.optimizer].momentum and spec.momentum != FIELD_ROWS["momentum"].default:
         raise ValueError(f"momentum {spec.momentum} with {spec.optimizer}: it has none; must be left out")
+    if spec.pack != "single" and not UPDATES[spec.optimizer].batched:
+        raise ValueError(f"pack {spec.pack} with {spec.optimizer}: must be single; its row does not say batched=True")
     for name, field_row in FIELD_ROWS.items():
         schedules, value = schedules_with(name), getattr(spec, name)
         if schedules and field_row.default == () and bool(value) != (spec.schedule in schedules):

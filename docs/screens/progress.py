@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from bench.cli.progress.layout import Latest, State, rendered
+from bench.execution.progress.layout import Latest, State, rendered
 
 FOLDER = Path(__file__).parents[1] / "img"
 COMMAND = "$ python -m bench run --methods freeze,snip,random-freeze:scope=erk --seeds 8"

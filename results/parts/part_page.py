@@ -14,12 +14,13 @@ from bench.results.parts.parts import PARTS
 from bench.results.statistics.analysis import Analysis, View, analyses
 from bench.results.tables import formats
 from bench.results.tables.formats import Block, Heading
+from bench.results.tables.html_page.page import page
 
 FORMATS: dict[str, Callable[[Sequence[Analysis], str], str]] = {
     "github": lambda analyses, name: formats.github(blocks(analyses, name)),
     "latex": lambda analyses, name: latex_table.document(analyses, name),
     "csv": lambda analyses, name: records.csv(analyses, PARTS[name]),
-    "html": lambda analyses, name: formats.page(blocks(analyses, name)),
+    "html": lambda analyses, name: page(blocks(analyses, name)),
     "json": lambda analyses, name: records.as_json(analyses, PARTS[name], name),
 }
 

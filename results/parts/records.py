@@ -17,6 +17,8 @@ from bench.results.tables import columns
 from bench.results.tables.export import CELL, finite
 from bench.results.tables.formats import Bold, Bullets, Grid
 
+SCHEMA = "freeze-or-prune/part/1"
+
 
 def csv(analyses: Sequence[Analysis], part: Part) -> str:
     """One row per record; a list, as of seeds, is space-separated."""
@@ -30,7 +32,7 @@ def as_json(analyses: Sequence[Analysis], part: Part, name: str) -> str:
     sections = [
         {**_section(analysis), "records": records} for analysis in analyses if (records := _records(analysis, part))
     ]
-    whole = finite({"part": name, "sections": sections})
+    whole = finite({"schema": SCHEMA, "part": name, "sections": sections})
     return f"{json.dumps(whole, indent=1, allow_nan=False, ensure_ascii=False)}\n"
 
 

@@ -51,6 +51,18 @@ def seeds(analysis: Analysis) -> str:
     )
 
 
+def figure(analysis: Analysis) -> str:
+    """The metric of the cells, with its unit: Test accuracy after the last epoch (%)"""
+    shown = analysis.view.shown_metric
+    return f"{shown.caption}{f' ({shown.unit})' if shown.unit else ''}"
+
+
+def steps(analysis: Analysis) -> str:
+    """The unit of a difference, in brackets."""
+    step = analysis.view.shown_metric.step
+    return f" ({step})" if step else ""
+
+
 def main_caption(analysis: Analysis) -> str:
     """The caption of the table of figures."""
     shown = analysis.view.shown_metric

@@ -38,7 +38,8 @@ def tuned(analysis: Analysis) -> Grid | None:
     rates = sorted({rate for label, rate in entries if label != DENSE})
     rows = [[label, *(entries.get((label, rate), NONE) for rate in rates)] for label in labels]
     last = f" Dense: {dense}." if dense else ""
-    return Grid(f"{how(analysis)}{last}{_at_an_end(analysis)}", ["method", *map(rate_text, rates)], rows)
+    caption = f"{how(analysis)}{last}{_at_an_end(analysis)}"
+    return Grid(caption, ["method", *map(rate_text, rates)], rows, "Tuned values")
 
 
 def _at_an_end(analysis: Analysis) -> str:

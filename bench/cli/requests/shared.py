@@ -17,7 +17,7 @@ RATES = partial(option, "--rates", f"Leave this fraction untrained: {RATES_HELP}
 DATASET = partial(
     option,
     "--dataset",
-    "Train on this data set: see `list datasets`, or folder:PATH.",
+    "Train on this data set: see `list datasets`, or folder:PATH, npz:PATH, torchvision:NAME, hf:NAME.",
     group="what",
     type=Name(datasets),
     default="digits",
@@ -25,7 +25,7 @@ DATASET = partial(
 MODEL = partial(
     option,
     "--model",
-    "Train this network; see `list models`.  [default: the data set's own]",
+    "Train this network: see `list models`, or torchvision:NAME, timm:NAME.  [default: the data set's own]",
     group="what",
     type=Name(models),
 )

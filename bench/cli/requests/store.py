@@ -17,6 +17,7 @@ from bench.cli.shell.values import CommaList, Name, OneOf, methods, metrics, rat
 Format = Literal["github", "latex", "csv", "html", "json"]
 Test = Literal["t", "wilcoxon", "permutation"]
 PlotKind = Literal["difference", "accuracy", "gradients", "storage", "ranks"]
+PlotWidth = Literal["page", "column"]
 Listing = Literal["methods", "models", "datasets", "presets", "trials", "candidates"]
 ListFormat = Literal["plain", "github", "csv"]
 
@@ -184,6 +185,14 @@ class PlotRequest(Filters):
         type=Name(metrics),
         before="name",
     )
+    width: PlotWidth = option(
+        "--width",
+        "Draw it as wide as a page (7.2 inches) or as a column of two (3.5), with letters of the same size.",
+        group="output",
+        type=OneOf(get_args(PlotWidth)),
+        default="page",
+        before="name",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,6 +211,12 @@ class ListRequest:
         group="output",
         type=CommaList(),
     )
+    model: str | None = option("--model", "List the layers of this network, and what can be done with them.")
+    dataset: str | None = option("--dataset", "Its images are those of this data set.  [default: digits]")
+    classes: int | None = option(
+        "--classes", "Its number of classes.  [default: the data set's]", type=click.IntRange(2)
+    )
+    image_shape: str | None = option("--image-shape", "Its images, CxHxW.  [default: the data set's]")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,6 +230,9 @@ class ImportRequest:
 class UiRequest:
     """MLflow's pages on the store."""
 
+    name: str | None = option(
+        "--name", "Say where the runs of this sweep are.  [default: of every sweep]", group="what"
+    )
     host: str = option(
         "--host", "Serve at this address; 0.0.0.0 lets other machines in.", group="machine", default="127.0.0.1"
     )

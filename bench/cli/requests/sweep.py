@@ -13,7 +13,7 @@ from bench.cli.grammar import SEEDS_HELP
 from bench.cli.options import option, values_of
 from bench.cli.protocol_options import protocol_options
 from bench.cli.requests.shared import DATA_ROOT, DATASET, DEVICE, MODEL, PLUGINS, RATES
-from bench.cli.shell.values import CommaList, OneOf, methods
+from bench.cli.shell.values import CommaList, OneOf, methods, trackers
 from bench.execution.execution import Executor
 from bench.trial.search import SEARCH_HELP
 
@@ -97,6 +97,13 @@ class RunRequest(SweepRequest):
         "  [default: the MLflow store at $MLFLOW_TRACKING_URI, else the one in the working folder]",
         group="store",
         type=click.Path(path_type=Path),
+    )
+    tracking: str | None = option(
+        "--tracking",
+        "Write the results to these, a comma list of mlflow, csv, wandb; mlflow decides what is done."
+        "  [default: mlflow,csv; with --offline csv]",
+        group="store",
+        type=CommaList(trackers),
     )
     dry_run: bool = option(
         "--dry-run",

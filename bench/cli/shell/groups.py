@@ -17,7 +17,7 @@ Group = Literal["what", "protocol", "machine", "store", "speed", "statistics", "
 HEADINGS: dict[str, str] = {
     "what": "What",
     "protocol": "Protocol (how a trial is trained; every value is part of its run key)",
-    "machine": "Machine (where the trials run)",
+    "machine": "Machine (where it runs)",
     "store": "Store (where data and results lie)",
     "speed": "Speed (how it is computed)",
     "statistics": "Statistics",
@@ -53,7 +53,7 @@ class GroupedCommand(click.Command):
         records: dict[str, list[tuple[str, str]]] = {group: [] for group in (*HEADINGS, "")}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
-            if record is not None:
+            if record is not None and not isinstance(parameter, click.Argument):  # which the usage shows
                 records[getattr(parameter, "group", "command")].append(record)  # --help is click's own
         for group, rows in records.items():
             write_section(formatter, HEADINGS.get(group, "Options"), rows)

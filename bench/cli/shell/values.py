@@ -57,6 +57,13 @@ def rates() -> Iterable[str]:
     return map(str, GRID)
 
 
+def trackers() -> Iterable[str]:
+    """What `run` writes its results to."""
+    from bench.storage.tracking.trackers import TRACKERS
+
+    return TRACKERS
+
+
 def metrics() -> Iterable[str]:
     """The metrics that a table shows."""
     from bench.metrics import final

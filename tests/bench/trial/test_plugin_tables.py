@@ -14,9 +14,10 @@ from bench.methods import METHODS
 from bench.models import MODELS, build
 from bench.trial import outside
 from bench.trial.optimizers import UPDATES
-from bench.trial.outside import check_sources, take
+from bench.trial.outside import take
 from bench.trial.plugins import Catalogue, take_installed
 from bench.trial.schedules import SCHEDULES
+from bench.trial.sources import SOURCES, check_sources
 from bench.trial.spec import TrialSpec
 from bench.trial.tables import TABLES
 
@@ -57,6 +58,7 @@ def tables() -> Iterator[None]:
         TABLES[name].rows.clear()
         TABLES[name].rows.update(rows)
     outside._rows.clear()
+    SOURCES.clear()
 
 
 def plugin(folder: Path, source: str, name: str = "mine.py") -> str:
@@ -91,7 +93,7 @@ def test_the_source_is_the_same_wherever_the_file_lies_and_another_if_it_is_edit
 def _forget() -> None:
     """As in another process."""
     for table, name in list(outside._rows):
-        del outside._rows[table, name], TABLES[table].rows[name]
+        del outside._rows[table, name], TABLES[table].rows[name], SOURCES[TABLES[table].field, name]
 
 
 def test_what_is_ours_has_no_source(tmp_path: Path) -> None:

@@ -74,6 +74,7 @@ def test_no_line_is_longer_than_the_terminal(width: int) -> None:
         shown = help_of(name, width)
         assert max(map(len, shown.splitlines())) <= width
         assert "\x1b" not in shown  # as in a pipe
+        assert not re.search(r"^  [A-Z{]\S+$", shown, re.MULTILINE)  # an argument, of which nothing is said
 
 
 def test_the_commands_stand_in_their_order_and_sections() -> None:

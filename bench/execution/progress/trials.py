@@ -9,8 +9,8 @@ from types import TracebackType
 from rich.console import Console
 
 from bench import names
-from bench.cli.progress.layout import Latest
-from bench.cli.progress.screen import Screen
+from bench.execution.progress.layout import Latest
+from bench.execution.progress.screen import Screen
 from bench.messages import counted
 from bench.methods import Method
 from bench.storage.mlflow_fields import run_name

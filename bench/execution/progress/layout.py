@@ -9,7 +9,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from bench.cli.progress.pace import clock_text
+from bench.execution.progress.pace import clock_text
 from bench.messages import shortened
 
 GAP = "  "

@@ -12,12 +12,20 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 
 from bench import names
-from bench.cli.progress.layout import Latest, State, rendered
-from bench.cli.progress.pace import Pace
+from bench.execution.execution import Executor
+from bench.execution.progress.layout import Latest, State, rendered
+from bench.execution.progress.pace import Pace
 
 LINE_SECONDS = 1.0  # between two plain lines, when a training has ended
 QUIET_SECONDS = 30.0  # between two plain lines, when only an epoch has
 PREPARING = Latest(head="preparing: imports, data, initial weights, masks…")
+
+
+def awaited(executor: Executor, address: str | None) -> str:
+    """What is waited for until the first training starts."""
+    if executor == "local":
+        return "importing torch, reading the data…"
+    return "starting Ray…" if address is None else f"joining the Ray cluster at {address}…"
 
 
 class Screen:

@@ -10,10 +10,10 @@ import pytest
 from rich.console import Console
 
 from bench import names
-from bench.cli.progress.candidates import Candidates
-from bench.cli.progress.layout import Latest, State, counts, rendered
-from bench.cli.progress.trials import Progress
 from bench.execution.listeners import tell
+from bench.execution.progress.candidates import Candidates
+from bench.execution.progress.layout import Latest, State, counts, rendered
+from bench.execution.progress.trials import Progress
 from bench.methods import Method
 from bench.trial.result import TrialResult
 from bench.trial.spec import TrialSpec

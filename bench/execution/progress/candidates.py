@@ -8,8 +8,8 @@ from types import TracebackType
 
 from rich.console import Console
 
-from bench.cli.progress.layout import Latest
-from bench.cli.progress.screen import Screen
+from bench.execution.progress.layout import Latest
+from bench.execution.progress.screen import Screen
 from bench.messages import counted
 from bench.methods import Method
 from bench.trial.spec import TrialSpec

@@ -6,3 +6,7 @@ screen      counts, pace and the latest figure, shown
 trials      what `run` shows: the listener of its trials
 candidates  what `tune` shows: the listener of its candidates
 """
+
+from bench.execution.progress.trials import Progress
+
+__all__ = ["Progress"]
