@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 from mlflow_browser import Browser, browser, served  # noqa: E402
 
-SWEEP = ["run", "--methods", "freeze,snip", "--rates", "0.9,0.99", "--seeds", "5", "--epochs", "10"]
+SWEEP = ["run", "--methods", "freeze,snip", "--rates", "0.9,0.99", "--seeds", "3", "--epochs", "5"]
 
 CURVES = "curve/(train|valid)"  # what is typed into the search of the charts
 
