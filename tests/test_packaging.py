@@ -42,8 +42,11 @@ def test_a_wheel_holds_bench_and_nothing_else(wheel: Path) -> None:
     for room in ROOMS:
         modules |= {f"bench/{path.relative_to(ROOT)}" for path in (ROOT / room).rglob("*.py")}
     figures = {f"bench/{path.relative_to(ROOT)}" for path in (ROOT / "results" / "published").glob("*.json")}
+    tables = "bench/results/tables"
+    page = {f"{tables}/html_page/page.html", f"{tables}/html_page/style.css"}
+    schemas = {f"{tables}/schema/table-1.json", f"{tables}/schema/part-1.json"}
     assert len(modules) > 150 and len(figures) == 5
-    assert files(wheel) == modules | figures | {"bench/py.typed", "bench/models/shapes.json"}
+    assert files(wheel) == modules | figures | page | schemas | {"bench/py.typed", "bench/models/shapes.json"}
 
 
 def test_a_wheel_of_the_source_archive_holds_the_same(source: Path, wheel: Path, tmp_path: Path) -> None:

@@ -42,6 +42,19 @@ def write_back(values: Values) -> list[str]:
 
 
 @contextmanager
+def settings_kept() -> Iterator[None]:
+    """Put back the settings that our own code in here changes, as a training does torch's number of threads.
+
+    Those of a library that is loaded only in here stay as it sets them, so load first what will be needed.
+    """
+    before = values_of(_all_settings())
+    try:
+        yield
+    finally:
+        write_back(before)
+
+
+@contextmanager
 def kept(changed: list[str]) -> Iterator[None]:
     """Put back what the code in here changes of the process, and add its names to `changed`.
 
@@ -113,7 +126,7 @@ def apart(call: Callable[[], Result]) -> tuple[Result, list[str]]:
         thread.start()
         thread.join()
     if errors:
-        raise _failure(errors[0])
+        raise failure(errors[0])
     return results[0], changed
 
 
@@ -139,7 +152,7 @@ def not_ending() -> Iterator[None]:
         except BaseException as error:
             if interrupted.is_set():
                 raise
-            raise _failure(error) from error
+            raise failure(error) from error
 
 
 @contextmanager
@@ -162,7 +175,7 @@ def _noting_interrupt(interrupted: threading.Event) -> Iterator[None]:
             signal.signal(signal.SIGINT, handler)
 
 
-def _failure(error: BaseException) -> Exception:
+def failure(error: BaseException) -> Exception:
     """The error, if it is one; else what says that it would have ended the process."""
     if isinstance(error, Exception):
         return error
