@@ -32,6 +32,6 @@ def commands(page: Path) -> Iterator[list[str]]:
 
 def _until_its_end(words: list[str]) -> Iterator[str]:
     for word in words:
-        if word in ENDS:
+        if word in ENDS or word.startswith("["):  # what may follow, of a usage
             return
         yield word
