@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import time
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from checkout import build, copy_to
 from command_line import environment
 from environments import Environment
-from pages import README, blocks
+from pages import README, ROOT, blocks
 from PIL import Image
 
 WORDS = 1_200
@@ -49,6 +50,11 @@ def installing() -> str:
 
 def test_it_is_short() -> None:
     assert len(README.read_text("utf-8").split()) <= WORDS
+
+
+def test_its_links_lead_somewhere() -> None:
+    links = re.findall(r"\]\(([^)#]+)", README.read_text("utf-8"))
+    assert len(links) > 10 and [link for link in links if not (ROOT / link).exists()] == []
 
 
 def test_own_parts_take_few_lines() -> None:

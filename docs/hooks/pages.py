@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
-from pathlib import Path
-from typing import Any
 
 import click
 from mkdocs.config.defaults import MkDocsConfig
@@ -36,19 +33,9 @@ def file_of(name: str) -> str:
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Put the pages of the commands into the navigation."""
     pages = [{name: file_of(name)} for name, _ in commands(cli)]
-    *before, measured = [part for part in map(partial(written, Path(config.docs_dir)), config.nav or []) if part]
+    *before, measured = config.nav or []
     config.nav = [*before, {"Commands": pages}, measured]
     return config
-
-
-def written(folder: Path, entry: Any) -> Any:
-    """An entry of the navigation without the pages that nobody has written yet."""
-    if isinstance(entry, dict):
-        ((title, inner),) = entry.items()
-        return {title: rest} if (rest := written(folder, inner)) else None
-    if isinstance(entry, list):
-        return [part for part in (written(folder, part) for part in entry) if part]
-    return entry if (folder / entry).is_file() else None
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:

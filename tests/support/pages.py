@@ -21,10 +21,10 @@ def blocks(page: Path, language: str) -> list[str]:
 
 
 def commands(page: Path) -> Iterator[list[str]]:
-    """The arguments of every command of ours in a page's blocks of shell and in its lines of code."""
+    """The arguments of every command of ours in a page's blocks of shell, indented lines and lines of code."""
     lines = [line for block in blocks(page, "sh") for line in block.replace("\\\n", " ").splitlines()]
     prose = re.sub(r"^```.*?^```$", "", page.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
-    lines += re.findall(r"`([^`\n]+)`", prose)
+    lines += [*re.findall(r"`([^`\n]+)`", prose), *re.findall(r"^ {4}(.+)$", prose, re.MULTILINE)]
     for line in lines:
         for command in PROGRAM.split(line)[1:]:
             yield list(_until_its_end(shlex.split(command, comments=True)))
@@ -32,6 +32,6 @@ def commands(page: Path) -> Iterator[list[str]]:
 
 def _until_its_end(words: list[str]) -> Iterator[str]:
     for word in words:
-        if word in ENDS:
+        if word in ENDS or word.startswith("["):  # what may follow, of a usage
             return
         yield word
