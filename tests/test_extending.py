@@ -18,11 +18,13 @@ import bench
 PAGE = Path(__file__).parents[1] / "docs" / "extending.md"
 BLOCKS = re.findall(r"^```python\n# (\S+)\n(.*?)^```$", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE)
 MOST = 14  # lines of code in a block
+PLUGINS = ("large.py", "band.py", "network.py", "data.py", "update.py", "schedule.py")  # in the order of the page
+WITH_PLUGINS = tuple(argument for plugin in PLUGINS for argument in ("--plugin", plugin))
 TRIALS = (
-    "run", "--plugin", "large.py", "--plugin", "band.py", "--methods", "large-freeze,large-prune,band:start=100",
+    "run", *WITH_PLUGINS, "--methods", "large-freeze,large-prune,band:start=100",
     "--rates", "0.9", "--seeds", "1", "--epochs", "2", "--executor", "local", "--dataset", "bright",
-    "--criterion-per-class", "4", "--model", "two-layers", "--optimizer", "sign", "--schedule", "linear",
-    "--label-smoothing", "0.1",
+    "--criterion-per-class", "4", "--model", "two-layers",
+    "--optimizer", "sign", "--lr", "0.001", "--schedule", "linear", "--label-smoothing", "0.1",
 )  # fmt: skip
 
 
@@ -43,14 +45,14 @@ def put(folder: Path, name: str, lines: str) -> None:
 
 @pytest.fixture(scope="module")
 def extended(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the source with every block in it, and the two plug-ins beside it."""
+    """A copy of the source with every block in it, and the plug-ins beside it."""
     folder = tmp_path_factory.mktemp("extended")
     shutil.copytree(Path(bench.__file__).parent, folder / "bench", ignore=shutil.ignore_patterns("*.pyc", "reports"))
+    plugins = [lines for name, lines in BLOCKS if name == "mine.py"]
+    for plugin, lines in zip(PLUGINS, plugins, strict=True):
+        (folder / plugin).write_text(lines, "utf-8")
     for name, lines in BLOCKS:
-        if name == "mine.py":
-            plugin = "band.py" if "class Band" in lines else "large.py"
-            (folder / plugin).write_text(lines, "utf-8")
-        else:
+        if name != "mine.py":
             put(folder, name, lines)
     return folder
 
@@ -69,9 +71,7 @@ def test_every_block_says_where_it_goes_and_is_short() -> None:
     assert len(BLOCKS) == PAGE.read_text("utf-8").count("```python")
     assert [name for name, lines in BLOCKS if len(re.findall(r"^.*\S", lines, re.M)) > MOST] == []
     existing = {name for name, _ in BLOCKS if (PAGE.parents[1] / name).exists()}
-    assert existing == {
-        name for name, lines in BLOCKS if re.search(r"^[A-Z]+\[|^class Sign|: float = row", lines, re.M)
-    }
+    assert existing == {name for name, lines in BLOCKS if re.search(r"^[A-Z]+\[|: float = row", lines, re.M)}
 
 
 def test_the_files_that_the_page_names_are_there() -> None:
@@ -100,9 +100,11 @@ def test_trials_of_everything_that_is_added(extended: Path) -> None:
 
 
 def test_everything_that_is_added_is_shown(extended: Path) -> None:
-    assert "two-layers" in called(extended, "list", "models") and "bright" in called(extended, "list", "datasets")
+    assert "two-layers" in called(extended, "list", "models", *WITH_PLUGINS)
+    assert "bright" in called(extended, "list", "datasets", *WITH_PLUGINS)
     text = " ".join(called(extended, "run", "--help").split())
-    assert "sign" in text and "linear" in text and "--label-smoothing FLOAT Share of a label" in text
+    assert "--label-smoothing FLOAT Share of a label" in text
     table = called(extended, "table", "--metric", "weight_norm", "--reference", "large-prune")
     assert "Last epoch: norm of the weights" in table
-    assert "SignSGD" in table and "linear schedule" in table and "label smoothing 0.1" in table
+    assert "Protocol: sign, " in table and "linear schedule" in table and "label smoothing 0.1" in table
+    assert "own model (source " in table and "own optimizer (source " in table and "own schedule (source " in table

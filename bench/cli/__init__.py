@@ -17,6 +17,7 @@ results_commands     table, report, power, plot: what shows the store
 store_commands       import, ui: the store itself
 list_command         the `list` command
 listing              what `list` prints, as rows
+networks             what is found of one network
 network_commands     export, narrow
 verify_command       verify
 speed_commands       what these do

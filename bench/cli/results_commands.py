@@ -144,7 +144,8 @@ def write_plot(request: PlotRequest) -> int:
     """Draw the store's figures into the file of `--output`."""
     file = request.output
     with usage_errors():
-        from bench.results.plots.plots import WIDTHS, check_metric, check_suffix, plot
+        from bench.results.plots.plots import check_metric, check_suffix, plot
+        from bench.results.plots.widths import WIDTHS
 
         check_suffix(file)
         check_output(f"output {file}", file)

@@ -24,7 +24,9 @@ from bench.trial.packs import packs_of, parts
 from bench.trial.result import TrialResult
 from bench.trial.spec import TrialSpec
 from bench.trial.streams import stream
+from bench.user_code.guard import failure
 
+ERRORS = (Exception, SystemExit)  # the second is raised by code from outside
 FILL = 0.5  # of the free memory: the estimate of a trial's needs leaves out the libraries' work space
 
 
@@ -95,7 +97,8 @@ def _train_together(
         yield from _prepare(members, data, device, checkpoints)
         for together in _by_epoch([member for member in members if not member.ended]):
             yield from Training(together, checkpoints, arithmetic).events()
-    except Exception as error:
+    except ERRORS as raised:
+        error = failure(raised)
         running = [member for member in members if not member.ended]
         if len(running) > 1 and is_out_of_memory(error):
             retry = [member.spec for member in running]
@@ -125,7 +128,8 @@ def _prepare(
         try:
             if not (checkpoints and _resumed(member, checkpoints, data, device, images)):
                 member.prepare(data, device, images)
-        except Exception as error:
+        except ERRORS as raised:
+            error = failure(raised)
             if len(members) > 1 and is_out_of_memory(error):
                 raise
             yield member.result(peak_bytes(device) / len(members), error)
@@ -224,7 +228,8 @@ class Training:
             try:
                 yield member.measured(figures[index], accuracies[index], losses[index])
                 staying.append(index)
-            except Exception as error:
+            except ERRORS as raised:
+                error = failure(raised)
                 if not isinstance(error, Diverged) and is_out_of_memory(error):
                     raise
                 yield self._result(member, error)
@@ -244,8 +249,8 @@ class Training:
         for member, test in zip(self.members, self._trainer.accuracies("test"), strict=True):
             try:
                 member.finish(test)
-            except Exception as error:
-                yield self._result(member, error)
+            except ERRORS as error:
+                yield self._result(member, failure(error))
             else:
                 yield self._result(member)
 

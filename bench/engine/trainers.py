@@ -100,9 +100,7 @@ class Alone:
 
     def resume(self, states: Sequence[OptimizerState]) -> None:
         """Go on with this state of the optimizer."""
-        for name, mine in self.optimizer.state().items():
-            for tensor, before in zip(mine, states[0][name], strict=True):
-                tensor.copy_(before)
+        self.optimizer.resume(states[0])
 
     def write_back(self) -> None:
         """Nothing to do: the model itself is trained."""

@@ -14,6 +14,7 @@ from bench.datasets import DatasetRow
 from bench.datasets.counts import validation_count
 from bench.messages import one_of
 from bench.methods import Method
+from bench.trial.networks import structure_of
 from bench.trial.spec import TrialSpec
 from bench.trial.sweep import Sweep
 
@@ -46,6 +47,7 @@ def checked_sweep(
     if not trials:
         raise ValueError(f"methods {', '.join(methods)} without the dense baseline: no trial is left")
     _check_sizes(data, trials[0])
+    _check_last_batch(data, trials[0])
     return sweep
 
 
@@ -60,6 +62,17 @@ def _check_sizes(data: DatasetRow, spec: TrialSpec) -> None:
     if per_class > left:
         raise ValueError(
             f"criterion-per-class {per_class}: must be at most {left}, the smallest class's training images"
+        )
+
+
+def _check_last_batch(data: DatasetRow, spec: TrialSpec) -> None:
+    """Whether the last batch of an epoch is one that the network can be trained on."""
+    images = data.train - validation_count(data.train, spec.validation_fraction)
+    structure = structure_of(spec.model, data.classes, data.image_shape)
+    if images % spec.batch_size == 1 and structure is not None and structure.needs_two:
+        raise ValueError(
+            f"batch-size {spec.batch_size}: leaves 1 of {images} training images for the last batch, and model "
+            f"{spec.model!r} needs 2; must be another size"
         )
 
 

@@ -15,6 +15,7 @@ packs            which trials are trained together
 streams          one 32-bit seed per trial, one independent random stream per purpose
 result           what a trial leaves behind, and the events on its way there
 tables           the tables that a plug-in can add to, methods aside
+networks         networks of libraries, and what is found of a network from outside
 outside          the rows of these tables that come from outside: added, replaced, sent to workers
 sources          what tells two rows of one name apart, as it enters the run key
 loading          the code of plug-ins, loaded: --plugin files, installed packages

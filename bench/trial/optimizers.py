@@ -18,10 +18,14 @@ class OptimizerRow:
     """One optimizer."""
 
     words: str  # its name in a text
-    rule: Reference  # of an `Update` (`bench.engine.steps.updates`): "module:name", or the class or function itself
+    # Of an `Update` (`bench.engine.steps.updates`), or a class of torch.optim: "module:name", or the class itself.
+    rule: Reference
     momentum: str = ""  # "" = it has none; else what the protocol's `momentum` is for it
     lr: float | None = None  # if none is given; None = one must be given
     nesterov: bool = False  # whether it has Nesterov momentum
+    # Whether each value's update follows from its own gradients alone, and a learning rate on the device is understood:
+    # then trials of a batched step share a tensor.
+    batched: bool = False
     follows_gradient: bool = False  # its first step is the live gradient times a number: `names.PREDICTED_DECREASE`
 
 
@@ -32,10 +36,11 @@ UPDATES: dict[str, OptimizerRow] = {
         momentum="Momentum",
         lr=LR,
         nesterov=True,
+        batched=True,
         follows_gradient=True,
     ),
-    "adam": OptimizerRow(words="Adam", rule="bench.engine.steps.updates:Adam", momentum="beta_1"),
-    "adamw": OptimizerRow(words="AdamW", rule="bench.engine.steps.updates:AdamW", momentum="beta_1"),
+    "adam": OptimizerRow(words="Adam", rule="bench.engine.steps.updates:Adam", momentum="beta_1", batched=True),
+    "adamw": OptimizerRow(words="AdamW", rule="bench.engine.steps.updates:AdamW", momentum="beta_1", batched=True),
 }
 
 

@@ -107,6 +107,8 @@ def _check_update(spec: TrialSpec) -> None:
         )
     if not UPDATES[spec.optimizer].momentum and spec.momentum != FIELD_ROWS["momentum"].default:
         raise ValueError(f"momentum {spec.momentum} with {spec.optimizer}: it has none; must be left out")
+    if spec.pack != "single" and not UPDATES[spec.optimizer].batched:
+        raise ValueError(f"pack {spec.pack} with {spec.optimizer}: must be single; its row does not say batched=True")
     for name, field_row in FIELD_ROWS.items():
         schedules, value = schedules_with(name), getattr(spec, name)
         if schedules and field_row.default == () and bool(value) != (spec.schedule in schedules):

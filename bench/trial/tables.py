@@ -10,6 +10,7 @@ from typing import Any
 
 from bench.datasets import DATASETS, ArraySource
 from bench.datasets.outside.objects import source_of
+from bench.methods.identity.code import root_of
 from bench.models import MODELS, ModelRow
 from bench.references import Reference
 from bench.trial.optimizers import UPDATES, OptimizerRow
@@ -18,6 +19,14 @@ from bench.trial.schedules import OWN_FIELDS, SCHEDULES, ScheduleRow
 MODEL_CALLED = "called with the number of classes"
 OPTIMIZER_CALLED = "called with spec, tensors and weight decay"
 SCHEDULE_CALLED = "called with fields, step, steps and warmup"
+
+UNUSABLE = {  # of torch.optim: it gets the live values of a weight as a vector, and the learning rate of each step
+    "LBFGS": "must not compute the loss again",
+    "SparseAdam": "must take dense gradients",
+    "Adafactor": "must not need the shape of a weight, of which it gets the live values",
+    "Muon": "must not need the shape of a weight, of which it gets the live values",
+    "Rprop": "must follow the learning rate of each step",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +57,25 @@ def _dataset_row(name: str, value: Any) -> ArraySource:
 def _optimizer_row(name: str, value: Any) -> OptimizerRow:
     if isinstance(value, OptimizerRow):
         return value
+    if is_torch_optimizer(value):
+        return OptimizerRow(words=name, rule=_torch_optimizer(value))
     return OptimizerRow(words=name, rule=_callable(value, OptimizerRow, OPTIMIZER_CALLED, 3))
+
+
+def is_torch_optimizer(value: Any) -> bool:
+    """Whether it is a class of torch.optim, or one made like these, perhaps with arguments of functools.partial."""
+    root = root_of(value)
+    return "torch" in sys.modules and isinstance(root, type) and issubclass(root, sys.modules["torch"].optim.Optimizer)
+
+
+def _torch_optimizer(value: Any) -> Any:
+    root, parameters = root_of(value), signature(value).parameters
+    if root.__module__.startswith("torch.") and root.__name__ in UNUSABLE:
+        raise ValueError(f"torch.optim.{root.__name__}: {UNUSABLE[root.__name__]}")
+    lacking = [name for name in ("lr", "weight_decay") if name not in parameters]
+    if lacking:
+        raise ValueError(f"{root.__qualname__}: must take {' and '.join(lacking)}, which the protocol sets")
+    return value
 
 
 def _schedule_row(name: str, value: Any) -> ScheduleRow:

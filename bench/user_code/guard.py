@@ -126,7 +126,7 @@ def apart(call: Callable[[], Result]) -> tuple[Result, list[str]]:
         thread.start()
         thread.join()
     if errors:
-        raise _failure(errors[0])
+        raise failure(errors[0])
     return results[0], changed
 
 
@@ -152,7 +152,7 @@ def not_ending() -> Iterator[None]:
         except BaseException as error:
             if interrupted.is_set():
                 raise
-            raise _failure(error) from error
+            raise failure(error) from error
 
 
 @contextmanager
@@ -175,7 +175,7 @@ def _noting_interrupt(interrupted: threading.Event) -> Iterator[None]:
             signal.signal(signal.SIGINT, handler)
 
 
-def _failure(error: BaseException) -> Exception:
+def failure(error: BaseException) -> Exception:
     """The error, if it is one; else what says that it would have ended the process."""
     if isinstance(error, Exception):
         return error

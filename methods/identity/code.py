@@ -10,6 +10,7 @@ from bench.methods.identity.identify import hash_of, lines_of
 from bench.methods.identity.plain import function_of
 from bench.methods.identity.reach import Reach, Words
 
+LIBRARY = "torch"  # its version is a tag of a trial: what is its own is told by name
 OF_CODE = Words("such code", "such code must not depend on it", "write it as a constant, or compute it in the function")
 
 
@@ -21,9 +22,12 @@ def source_of_code(code: Any) -> str:
     Raises: ValueError in one line if something that can change what it does could not be told by the hash.
     """
     root = root_of(code)
-    reach = Reach([root], OF_CODE)
+    is_library = root.__module__.partition(".")[0] == LIBRARY
+    reach = Reach([source_of_code if is_library else root], OF_CODE)
     sources: list[bytes] = []
-    if isinstance(root, type):
+    if is_library:
+        pass
+    elif isinstance(root, type):
         sources = [lines_of(c) for c in root.__mro__ if c is not object and reach.is_users(c.__module__)]
         reach.owner(root, is_piece=True)
     else:

@@ -19,7 +19,7 @@ from matplotlib.legend import Legend
 from matplotlib.legend_handler import HandlerTuple
 
 from bench.results.plots.plot_style import RC, SMALL
-from bench.results.plots.plots import PAGE
+from bench.results.plots.widths import PAGE
 
 # Without the date that each format would write, the same data give the same bytes.
 METADATA: dict[str, dict[str, None]] = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}

@@ -12,6 +12,7 @@ from bench import metrics, names
 from bench.results.frame.back_end import import_matplotlib
 from bench.results.frame.errors import NothingToShowError, unknown
 from bench.results.frame.sections import is_plain
+from bench.results.plots.widths import PAGE
 from bench.results.statistics.analysis import View, analyses
 from bench.results.statistics.ranks import rank
 from bench.results.statistics.shown_cells import excerpts
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 Histories = Callable[[Sequence[str], str], pd.DataFrame]
 SUFFIXES = (".png", ".svg", ".pdf")
-WIDTHS = {"page": 7.2, "column": 3.5}  # inches of a figure; a column is also what a phone shows
-PAGE, COLUMN = WIDTHS.values()
 # Plot -> the metrics it can show, its default first.
 METRICS: dict[str, tuple[str, ...]] = {
     "gradients": (names.GRAD_NORM_LIVE, *(name for name in metrics.per_epoch() if name != names.GRAD_NORM_LIVE)),

@@ -187,8 +187,9 @@ class PlotRequest(Filters):
     )
     width: PlotWidth = option(
         "--width",
-        "As wide as a page (7.2 inches) or as a column of two (3.5), with letters of the same size.",
-        type=click.Choice(get_args(PlotWidth)),
+        "Draw it as wide as a page (7.2 inches) or as a column of two (3.5), with letters of the same size.",
+        group="output",
+        type=OneOf(get_args(PlotWidth)),
         default="page",
         before="name",
     )
@@ -210,6 +211,12 @@ class ListRequest:
         group="output",
         type=CommaList(),
     )
+    model: str | None = option("--model", "List the layers of this network, and what can be done with them.")
+    dataset: str | None = option("--dataset", "Its images are those of this data set.  [default: digits]")
+    classes: int | None = option(
+        "--classes", "Its number of classes.  [default: the data set's]", type=click.IntRange(2)
+    )
+    image_shape: str | None = option("--image-shape", "Its images, CxHxW.  [default: the data set's]")
 
 
 @dataclass(frozen=True, kw_only=True)

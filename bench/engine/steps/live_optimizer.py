@@ -9,7 +9,7 @@ compact vector that the network itself computes with (`bench.engine.steps.sparse
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -88,6 +88,17 @@ class LiveOptimizer:
             for names, update in zip(self.names, updates, strict=True)
             for i, name in enumerate(names)
         }
+
+    def resume(self, states: Mapping[str, Sequence[Tensor]]) -> None:
+        """Go on with the state that `state` gave, of a trial that was stopped."""
+        for names, update in zip(self.names, (self.decayed, self.undecayed), strict=True):
+            for place, name in enumerate(names):
+                restore = getattr(update, "restore", None)  # of a rule whose state is made at its first step
+                if restore is not None:
+                    restore(place, states[name])
+                    continue
+                for tensor, before in zip(update.state_of(place), states[name], strict=True):
+                    tensor.copy_(before)
 
     def state_bytes(self) -> int:
         """Memory of the live values, their indices and the optimizer's state, in addition to the model."""

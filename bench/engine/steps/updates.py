@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -19,12 +19,15 @@ from torch.optim.sgd import sgd
 from bench.references import resolved
 from bench.trial.optimizers import UPDATES
 from bench.trial.spec import TrialSpec
+from bench.trial.tables import is_torch_optimizer
 
 
 class Update(Protocol):
     """The update rule of one group of tensors, with its state."""
 
-    state: list[Tensor]
+    @property
+    def state(self) -> list[Tensor]:
+        """All of it."""
 
     def state_of(self, place: int) -> list[Tensor]:
         """The state that belongs to one of the tensors."""
@@ -104,6 +107,62 @@ class Adam:
 AdamW = partial(Adam, function=adamw)
 
 
+class OfTorch:
+    """The rule of a class of torch.optim, or one made like these, on one group of tensors."""
+
+    def __init__(
+        self,
+        spec: TrialSpec,
+        tensors: Sequence[Tensor],
+        weight_decay: float,
+        *,
+        optimizer: Callable[..., torch.optim.Optimizer],
+    ) -> None:
+        self.tensors = list(tensors)
+        self._new = partial(optimizer, lr=spec.lr, weight_decay=weight_decay)
+        self._optimizer = self._new(self.tensors) if self.tensors else None  # torch takes no empty list
+
+    @property
+    def state(self) -> list[Tensor]:
+        """All of it."""
+        return [tensor for place in range(len(self.tensors)) for tensor in self.state_of(place)]
+
+    def state_of(self, place: int) -> list[Tensor]:
+        """The state that belongs to one of the tensors: numbers too, in the order of their names."""
+        return [torch.as_tensor(value) for value in self._present(self._optimizer, self.tensors[place]).values()]
+
+    def restore(self, place: int, before: Sequence[Tensor]) -> None:
+        """Go on with what `state_of` gave, in a trial that was stopped."""
+        assert self._optimizer is not None
+        sample = self.tensors[place].detach().clone()
+        again = self._new([sample])
+        sample.grad = torch.zeros_like(sample)
+        again.step()  # torch makes the state at the first step: so its names are known
+        values = zip(self._present(again, sample).items(), before, strict=True)
+        state = {name: v.clone() if isinstance(like, Tensor) else type(like)(v.item()) for (name, like), v in values}
+        self._optimizer.state[self.tensors[place]] = {**again.state[sample], **state}
+
+    def _present(self, optimizer: torch.optim.Optimizer | None, tensor: Tensor) -> dict[str, Any]:
+        state = optimizer.state.get(tensor, {}) if optimizer else {}
+        return {name: state[name] for name in sorted(state) if state[name] is not None}
+
+    def step(self, gradients: list[Tensor], lr: float | Tensor) -> None:
+        """Update the tensors in place."""
+        if self._optimizer is None:
+            return
+        for group in self._optimizer.param_groups:
+            group["lr"] = lr
+        for tensor, gradient in zip(self.tensors, gradients, strict=True):
+            tensor.grad = gradient
+        self._optimizer.step()
+        for tensor in self.tensors:
+            tensor.grad = None
+
+
 def update_rule(optimizer: str) -> Callable[[TrialSpec, Sequence[Tensor], float], Update]:
     """What makes the update of a group of tensors from the spec, the tensors and their weight decay."""
-    return resolved(UPDATES[optimizer].rule)
+    rule: Any = resolved(UPDATES[optimizer].rule)
+    if is_torch_optimizer(rule):
+        return partial(OfTorch, optimizer=rule)
+    own: Callable[[TrialSpec, Sequence[Tensor], float], Update] = rule
+    return own
