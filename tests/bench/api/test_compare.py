@@ -180,7 +180,7 @@ def test_the_store_calls_a_method_otherwise(store: Path) -> None:
     second = bench.compare(**own, methods={"two": bench.methods.METHODS["magnitude-prune"]})
     assert runs(store) == before
     assert list(first.frame["method"]) == ["one"] and list(second.frame["method"]) == ["two"]
-    assert "two" in second.table() and "one " not in second.table()
+    assert "| two " in second.table() and "| one " not in second.table()
 
 
 def test_trials_that_fail_are_named(tmp_path: Path) -> None:
