@@ -21,6 +21,9 @@ When = Literal[
     "ended",  # from the figures of the epochs, however the trial ended
     "later",  # by a command of its own: a trial may have it
 ]
+# What MLflow's pages show together, a section each, in this order. A constant is the same for all methods and rates of
+# a network: a parameter there.
+Group = Literal["accuracy", "cost", "curve", "flow", "mask", "storage", "constant"]
 NONE = "–"  # if there is no number
 
 
@@ -36,6 +39,7 @@ class Metric:
     name: str
     words: str
     when: When
+    group: Group = "curve"  # over the epochs
     function: str = ""
     factor: float = 1.0
     form: str = ".4g"  # of a number
@@ -65,7 +69,8 @@ class Metric:
 
 
 ACCURACY: dict[str, Any] = {"factor": 100, "form": ".2f", "unit": "%", "step": "points", "better": 1}
-BYTES: dict[str, Any] = {"form": ",.0f", "unit": "bytes", "step": "bytes", "better": -1}
+FINAL_ACCURACY = {**ACCURACY, "group": "accuracy"}
+BYTES: dict[str, Any] = {"group": "storage", "form": ",.0f", "unit": "bytes", "step": "bytes", "better": -1}
 MEASURES = "bench.engine.measures"
 COST, FLOW, SETUP = f"{MEASURES}.cost:costs", f"{MEASURES}.flow:changes", f"{MEASURES}.moment:setup"
 STORAGE, EPOCHS = "bench.engine.file_size:storage", f"{MEASURES}.epochs:over_epochs"
@@ -82,7 +87,7 @@ GRADIENTS = (
 )
 # Of every gradient figure its value before training, and its mean over the epochs trained.
 SUMMARIES = tuple(
-    replace(row, name=name(row.name), words=f"{words}: {row.words}", when="ended", function=EPOCHS)
+    replace(row, name=name(row.name), words=f"{words}: {row.words}", when="ended", group="flow", function=EPOCHS)
     for name, words in (
         (names.initial, "Before training"),
         (names.mean, "Mean over the epochs trained"),
@@ -99,7 +104,7 @@ NARROW = tuple(
             words=f"Bytes of the trained network's file, live values stored as {dtype}",
         ),
         Metric(
-            name=f"{names.TEST_ACCURACY}_{dtype}", when="later", **ACCURACY,
+            name=f"{names.TEST_ACCURACY}_{dtype}", when="later", **FINAL_ACCURACY,
             words=f"Test accuracy after the last epoch, live values stored in {dtype}",
         ),
     )
@@ -107,41 +112,49 @@ NARROW = tuple(
 
 ROWS = (
     # What is known of a trial before it is trained; a diverged trial has these too.
-    Metric(name=names.CLASSES, when="start", function=SETUP, words="Classes of the data set"),
-    Metric(name=names.TOTAL_PARAMETERS, when="start", function=COST, words="Parameters of the network"),
-    Metric(name=names.MASKABLE_WEIGHTS, when="start", function=COST, words="Maskable weights"),
-    Metric(name=names.LIVE_WEIGHTS, when="start", function=COST, words="Live weights"),
-    Metric(name=names.STORED_PARAMETERS, when="start", function=COST, words="Stored parameters"),
-    Metric(name=names.COMPRESSION, when="start", function=COST, words="All parameters over the stored ones"),
-    Metric(name=names.LAYERS, when="start", function=COST, words="Layers with maskable weights"),
+    Metric(name=names.CLASSES, when="start", group="constant", function=SETUP, words="Classes of the data set"),
     Metric(
-        name=names.COLLAPSED_LAYERS, when="start", function=COST, better=-1, words="Layers without a live weight"
+        name=names.TOTAL_PARAMETERS, when="start", group="constant", function=COST,
+        words="Parameters of the network",
+    ),
+    Metric(name=names.MASKABLE_WEIGHTS, when="start", group="constant", function=COST, words="Maskable weights"),
+    Metric(name=names.LIVE_WEIGHTS, when="start", group="mask", function=COST, words="Live weights"),
+    Metric(name=names.STORED_PARAMETERS, when="start", group="storage", function=COST, words="Stored parameters"),
+    Metric(
+        name=names.COMPRESSION, when="start", group="storage", function=COST,
+        words="All parameters over the stored ones",
+    ),
+    Metric(name=names.LAYERS, when="start", group="constant", function=COST, words="Layers with maskable weights"),
+    Metric(
+        name=names.COLLAPSED_LAYERS, when="start", group="mask", function=COST, better=-1,
+        words="Layers without a live weight",
     ),
     Metric(
-        name=names.DISCONNECTED, when="start", function=f"{MEASURES}.connectivity:unconnected",
+        name=names.DISCONNECTED, when="start", group="mask", function=f"{MEASURES}.connectivity:unconnected",
         words="Live weights on no path of live weights from the input to the output",
     ),
     Metric(
-        name=names.FORWARD_MACS, when="start", function=COST, better=-1,
+        name=names.FORWARD_MACS, when="start", group="cost", function=COST, better=-1,
         words="Multiply-accumulates of the forward pass, per image",
     ),
     Metric(
-        name=names.BACKWARD_MACS, when="start", function=COST, better=-1,
+        name=names.BACKWARD_MACS, when="start", group="cost", function=COST, better=-1,
         words="Multiply-accumulates of the backward pass, per image",
     ),
     Metric(
-        name=names.SCORING_SECONDS, when="start", function=SETUP, better=-1, words="Seconds to choose the live weights"
+        name=names.SCORING_SECONDS, when="start", group="cost", function=SETUP, better=-1,
+        words="Seconds to choose the live weights",
     ),
     Metric(
-        name=names.FLOW_CHANGE, when="initial", function=FLOW,
+        name=names.FLOW_CHANGE, when="initial", group="flow", function=FLOW,
         words="Change of the gradient flow gᵀg if the dead weights are set to zero, before training",
     ),
     Metric(
-        name=names.FLOW_CHANGE_PREDICTED, when="initial", function=FLOW,
+        name=names.FLOW_CHANGE_PREDICTED, when="initial", group="flow", function=FLOW,
         words="The same change to first order, 2 δᵀHg (GraSP)",
     ),
     Metric(
-        name=names.PREDICTED_DECREASE, when="ended", function=f"{MEASURES}.epochs:predicted_decrease",
+        name=names.PREDICTED_DECREASE, when="ended", group="flow", function=f"{MEASURES}.epochs:predicted_decrease",
         words="Decrease of the loss by SGD's first step, to first order: lr·‖m·g‖₂²",
     ),
     *SUMMARIES,
@@ -154,17 +167,17 @@ ROWS = (
     ),
     Metric(name=names.VALUE_BYTES, when="trained", function=STORAGE, **BYTES, words="Bytes of the trained values"),
     Metric(
-        name=names.COMPRESSION_BYTES, when="trained", function=STORAGE,
+        name=names.COMPRESSION_BYTES, when="trained", group="storage", function=STORAGE,
         words="Bytes of all parameters over the file's",
     ),
-    Metric(name=names.TEST_ACCURACY, when="trained", **ACCURACY, words="Test accuracy after the last epoch"),
+    Metric(name=names.TEST_ACCURACY, when="trained", **FINAL_ACCURACY, words="Test accuracy after the last epoch"),
     Metric(
-        name=names.TEST_ACCURACY_BEST, when="trained", **ACCURACY,
+        name=names.TEST_ACCURACY_BEST, when="trained", **FINAL_ACCURACY,
         words="Test accuracy at the epoch of the best validation accuracy",
     ),
-    Metric(name=names.BEST_EPOCH, when="trained", words="Epoch of the best validation accuracy"),
-    Metric(name=names.TRAINING_SECONDS, when="trained", better=-1, words="Seconds of training"),
-    Metric(name=names.PEAK_MEMORY, when="ended", better=-1, words="Peak memory in bytes"),
+    Metric(name=names.BEST_EPOCH, when="trained", group="accuracy", words="Epoch of the best validation accuracy"),
+    Metric(name=names.TRAINING_SECONDS, when="trained", group="cost", better=-1, words="Seconds of training"),
+    Metric(name=names.PEAK_MEMORY, when="ended", group="cost", better=-1, words="Peak memory in bytes"),
     *NARROW,
     Metric(name=names.TRAIN_LOSS, when="epoch", better=-1, words="training loss, mean over the images"),
     Metric(name=names.VALIDATION_ACCURACY, when="epoch", **ACCURACY, words="validation accuracy"),

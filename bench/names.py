@@ -39,7 +39,7 @@ GIT_COMMIT = "mlflow.source.git.commit"  # MLflow's own tag
 GIT_DIRTY = "bench.git_dirty"  # "true" where the source had uncommitted changes
 ENVIRONMENT = (
     "bench.host", "bench.os", "bench.cpu", "bench.cores", "bench.python", "bench.torch", "bench.torchvision",
-    "bench.numpy", "bench.ray", "bench.mlflow", "bench.gpu", "bench.gpu_runtime",
+    "bench.timm", "bench.numpy", "bench.ray", "bench.mlflow", "bench.gpu", "bench.gpu_runtime",
 )  # fmt: skip
 
 DONE = "done"

@@ -12,6 +12,8 @@ factory       calling what builds a network
 row           ModelRow: what is known of a network before it is built
 shapes        the shape of every parameter: from `shapes.json`, else from the network itself
 __main__      `python -m bench.models`: write `shapes.json` anew
+libraries     networks of torchvision and timm, by their names there
+structure     what is found of a network from outside: right, or refused
 initialisers  a random stream and a shape to initial values
 initialise    a network's initial weights, and the checksum that pins them
 """
@@ -151,14 +153,20 @@ def build(name: str, classes: int, image_shape: tuple[int, ...] | None = None) -
 
     Args:   image_shape: (C, H, W) of the data set; by default the row's.
 
-    Raises: ValueError if `name` is unknown.
+    Raises: ValueError if `name` is unknown, or the network is from outside and refused (`bench.models.structure`).
     """
     if name not in MODELS:
         raise ValueError(nearest("model", name, list(MODELS)))
     import torch
 
+    row = MODELS[name]
     with torch.random.fork_rng(devices=[]):
-        return MODELS[name].network(classes, image_shape)
+        network = row.network(classes, image_shape)
+    if not row.is_known:
+        from bench.models.initialise import RANDOM
+
+        setattr(network, RANDOM, row.structure(classes, image_shape).random)
+    return network
 
 
 if __name__ != "bench.models":  # found as a folder of the checkout

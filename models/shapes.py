@@ -1,8 +1,8 @@
 """The shape of every parameter of a network, in the order in which the layers run.
 
 It follows from the network itself, run once on torch's meta device, where a tensor has a shape and no values. What is
-known of MODELS so is kept in `shapes.json`, which `python -m bench.models` writes: reading it needs no torch. A network
-that is not in that file is built when its shapes are asked for.
+known of MODELS so is kept in `shapes.json`, which `python -m bench.models` writes: reading it needs no torch. What is
+to be known of a network that is not in that file, `bench.models.structure` finds.
 """
 
 from __future__ import annotations
@@ -24,11 +24,10 @@ CLASSES = "classes"
 TRIED = (10, 1_009, 1_013)  # numbers of classes; the last two are the size of nothing else
 
 
-@cache
-def shapes_of(build: Reference, image_shape: Shape, classes: int) -> Shapes:
-    """The shapes of the network that `build` gives for that number of classes."""
+def stored_shapes(build: Reference, classes: int) -> Shapes | None:
+    """The shapes that are kept of the network that `build` gives for that number of classes; None if none are."""
     pattern = _stored().get(build) if isinstance(build, str) else None
-    return built_shapes(build, image_shape, classes) if pattern is None else _filled(pattern, classes)
+    return None if pattern is None else _filled(pattern, classes)
 
 
 def built_shapes(build: Reference, image_shape: Shape, classes: int) -> Shapes:

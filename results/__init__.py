@@ -3,6 +3,9 @@
 frame       the store as one tidy frame
 statistics  what is computed of a frame
 tables      the tables, in words and numbers
+parts       one table alone: for a paper, for another program
+terminal    the tables on a terminal
+paper       what a paper says of a store, and what it cites
 plots       the plots
 page        the whole store as one page
 published   published figures, one JSON file a paper

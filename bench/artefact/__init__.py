@@ -2,6 +2,7 @@
 
 artefact      write and read a trained network: what must be stored of it, and nothing else
 container     the file: a header and three parts of bytes, sealed by a checksum
+header_model  the network that the header of a file names
 tensor_order  the numbers of a network in the order in which a file holds them
 mask_codec    a mask as bytes: a range coder, with each weight tensor's density as its model
 value_codec   numbers as bytes, without loss of a bit

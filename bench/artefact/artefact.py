@@ -8,7 +8,8 @@ Runs without the training code, Ray and MLflow.
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -21,6 +22,7 @@ from torch import Tensor, nn
 
 from bench import models
 from bench.artefact.container import BEGINNING, Checksums, Header, SpecRecord, declared, seal, unseal
+from bench.artefact.header_model import model_row
 from bench.artefact.mask_codec import decode_mask, encode_mask
 from bench.artefact.tensor_order import counters_of, fill, number_type, others, set_others
 from bench.artefact.value_codec import decode_values, encode_values
@@ -33,7 +35,9 @@ from bench.methods.controls import CONTROLS
 from bench.methods.maskable import maskable
 from bench.models.initialise import checksum
 from bench.models.initialisers import INITIALISERS
-from bench.trial.sources import Sources, check_sources
+from bench.references import Reference
+from bench.trial.networks import built_by
+from bench.trial.plugins import Catalogue
 
 MESSAGE_LENGTH = 400
 BYTES_PER_PARAMETER = 16  # at most; BatchNorm's statistics included
@@ -50,29 +54,49 @@ class Artefact:
     masks: Mapping[str, Tensor]  # name -> bool, True = live
 
 
-def load(path: str | Path) -> nn.Module:
+def load(path: str | Path, *, model: Reference | None = None, plugins: Sequence[str] = ()) -> nn.Module:
     """The network in a `.frz` file, on the CPU, in evaluation mode, bit for bit as it was stored.
 
-    Raises: OSError if the file cannot be read; ValueError, in one line, if it is no stored network or its initial
-            weights cannot be reproduced here. Never returns a network that differs.
+    Args:   model: what builds the network, if it is not one of ours: what `MODELS` of the trial's plug-in had.
+            plugins: or such plug-ins, as `--plugin` takes them.
+    Raises: OSError if the file cannot be read; ValueError, in one line, if it is no stored network, its network is not
+            known or has another source, or its initial weights cannot be reproduced here. Never returns a network that
+            differs.
     """
-    return open_artefact(path).model
+    Catalogue(plugins)
+    if model is None:
+        return open_artefact(path).model
+    with _errors_of(path):
+        given = built_by(_declared(Path(path))[0].spec.model, model)
+    with given:
+        return open_artefact(path).model
 
 
 def open_artefact(path: str | Path) -> Artefact:
     """The network in a file with its header and masks; raises as `load` does."""
-    try:
+    with _errors_of(path):
         _check_size(Path(path))
         return read(Path(path).read_bytes())
+
+
+@contextmanager
+def _errors_of(path: str | Path) -> Iterator[None]:
+    try:
+        yield
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
 
 
+def _declared(path: Path) -> tuple[Header, int]:
+    """The header of a file, and the bytes that it must have."""
+    with path.open("rb") as file:
+        return declared(file.read(BEGINNING))
+
+
 def _check_size(path: Path) -> None:
     """Check, before reading a file, that it has the bytes its header declares, and no more than its network needs."""
-    with path.open("rb") as file:
-        header, size = declared(file.read(BEGINNING))
-    parameters = _row("model", header.spec.model, models.MODELS).parameters(header.classes, tuple(header.image_shape))
+    header, size = _declared(path)
+    parameters = model_row(header).parameters(header.classes, tuple(header.image_shape))
     if sum(header.parts) > OVERHEAD_BYTES + BYTES_PER_PARAMETER * parameters:
         raise ValueError(f"parts of {sum(header.parts)} bytes: more than {parameters} parameters need")
     if size != (actual := path.stat().st_size):
@@ -144,8 +168,7 @@ def read(data: bytes) -> Artefact:
 def _read(data: bytes) -> Artefact:
     header, (mask_part, live_part, other_part) = unseal(data)
     spec = header.spec
-    row = _row("model", spec.model, models.MODELS)
-    check_sources({"model": spec.model}, _sources(spec), ["model"])
+    row = model_row(header)
     dtype = _row("precision", spec.precision, DTYPES)
     value_type = _row("value type", header.value_type, VALUE_TYPES)
     if not row.takes(tuple(header.image_shape)):
@@ -166,12 +189,6 @@ def _read(data: bytes) -> Artefact:
     _check("mask", header.sha256.mask, mask_checksum(masks))
     _check("weights", header.sha256.weights, checksum(model))
     return Artefact(header, model, masks)
-
-
-def _sources(spec: SpecRecord) -> Sources:
-    """The sources of what the trial had from outside."""
-    recorded = (spec.model_extra or {}).get("sources")
-    return tuple(sorted(recorded.items())) if isinstance(recorded, dict) else ()
 
 
 @cache

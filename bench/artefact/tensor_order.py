@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from bench.methods.maskable import maskable
+from bench.models.structure.layers import changing_buffers
 
 
 def number_type(model: nn.Module) -> np.dtype[Any]:
@@ -20,15 +21,18 @@ def number_type(model: nn.Module) -> np.dtype[Any]:
 
 
 def others(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    """What is stored besides the maskable weights: the other parameters, then the buffers of real numbers."""
+    """What is stored besides the maskable weights: the other parameters, then the buffers of real numbers.
+
+    Buffers that training cannot change are not stored: they are there once the network is constructed.
+    """
     weights = {id(w) for w in maskable(model).values()}
-    everything = chain(model.named_parameters(), model.named_buffers())
+    everything = chain(model.named_parameters(), changing_buffers(model).items())
     return ((name, t) for name, t in everything if t.is_floating_point() and id(t) not in weights)
 
 
 def counters_of(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
     """The buffers of whole numbers, as BatchNorm's count of batches."""
-    return ((name, b) for name, b in model.named_buffers() if not b.is_floating_point())
+    return ((name, b) for name, b in changing_buffers(model).items() if not b.is_floating_point())
 
 
 @torch.no_grad()

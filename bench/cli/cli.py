@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Sequence
@@ -15,16 +16,21 @@ import click
 
 from bench import __version__
 from bench.cli.options import CommandRow, command_of
-from bench.cli.requests import networks, speed, store, sweep
+from bench.cli.requests import networks, shell, speed, store, sweep
+from bench.cli.shell.completion import SCRIPT, answered
+from bench.cli.shell.groups import SectionedGroup
 from bench.messages import say, store_error
 from bench.storage.database import without_start
 from bench.trial.result import SweepError
 
-SCRIPT = "freeze-or-prune"  # the command that an installation makes; it does what `python -m bench` does
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # a disk, or the user's share of it
 
 
-@click.group(no_args_is_help=False, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.group(
+    cls=SectionedGroup,
+    no_args_is_help=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
+)
 @click.version_option(__version__, message=f"{SCRIPT} %(version)s")
 def cli() -> None:
     """Freeze or prune? Train both at an equal number of trained and stored parameters, and compare."""
@@ -32,52 +38,56 @@ def cli() -> None:
 
 COMMANDS = (
     CommandRow(
-        "run", sweep.RunRequest, "bench.cli.run:run_sweep", preset=True,
+        "run", sweep.RunRequest, "bench.cli.run:run_sweep", section="Train", config=True,
         help="Train what the store does not have yet: methods × rates × seeds.",
     ),
     CommandRow(
-        "tune", sweep.TuneRequest, "bench.cli.tune:run_tune", preset=True,
+        "tune", sweep.TuneRequest, "bench.cli.tune:run_tune", section="Train", config=True,
         help="Choose hyper-parameters, one budget for every method and rate, by validation accuracy; for `run --tuned`.",
     ),
     CommandRow(
-        "table", store.TableRequest, "bench.cli.results_commands:print_table",
+        "table", store.TableRequest, "bench.cli.results_commands:print_table", section="Show",
         help="Print the paper-style table of the store, with significance tests.",
     ),
     CommandRow(
-        "report", store.ReportRequest, "bench.cli.results_commands:write_report",
+        "report", store.ReportRequest, "bench.cli.results_commands:write_report", section="Show",
         help="Write the whole store as one page: the answer, tables, figures, controls, threats to validity, commands.",
     ),
     CommandRow(
-        "power", store.PowerRequest, "bench.cli.results_commands:print_power",
-        help="How many seeds a difference needs, from the spread of the store's paired differences.",
+        "power", store.PowerRequest, "bench.cli.results_commands:print_power", section="Show",
+        help="Say how many seeds a difference needs, from the spread of the store's paired differences.",
     ),
     CommandRow(
-        "plot", store.PlotRequest, "bench.cli.results_commands:write_plot",
+        "plot", store.PlotRequest, "bench.cli.results_commands:write_plot", section="Show",
         help="Draw the store: freeze − prune, accuracy, gradients over epochs, accuracy over stored bytes, ranks of methods.",
     ),
     CommandRow(
-        "list", store.ListRequest, "bench.cli.list_command:print_list",
+        "list", store.ListRequest, "bench.cli.list_command:print_list", section="Show",
         help="List what there is: methods, models, datasets, presets; of the store its trials, or the candidates of `tune`.",
     ),
     CommandRow(
-        "import", store.ImportRequest, "bench.cli.store_commands:import_trials",
+        "ui", store.UiRequest, "bench.cli.store_commands:open_ui", section="Show",
+        help="Open the MLflow UI on the store that `run` writes.",
+    ),
+    CommandRow(
+        "import", store.ImportRequest, "bench.cli.store_commands:import_trials", section="Store",
         help="Store what `run --offline DIR` kept, or a rescue folder: each trial once.",
     ),
     CommandRow(
-        "export", networks.ExportRequest, "bench.cli.network_commands:export",
+        "export", networks.ExportRequest, "bench.cli.network_commands:export", section="Networks",
         help="Write the stored network of a trial; RUN is the beginning of its run or run key, see `list trials`.",
     ),
     CommandRow(
-        "verify", networks.VerifyRequest, "bench.cli.verify_command:verify",
+        "verify", networks.VerifyRequest, "bench.cli.verify_command:verify", section="Networks",
         help="Rebuild a stored network from its file, and compare weights, logits and test accuracy with what was recorded.",
     ),
     CommandRow(
-        "narrow", networks.NarrowRequest, "bench.cli.network_commands:narrow",
+        "narrow", networks.NarrowRequest, "bench.cli.network_commands:narrow", section="Networks",
         help="Measure the store's networks with narrower values: bytes, and the accuracy after reading them back.",
     ),
     CommandRow(
-        "ui", store.UiRequest, "bench.cli.store_commands:open_ui",
-        help="Open the MLflow UI on the store that `run` writes.",
+        "completion", shell.CompletionRequest, "bench.cli.shell.completion:print_script", section="Shell",
+        help="Print the script by which a shell completes commands, options and values; it is for `freeze-or-prune`.",
     ),
 )  # fmt: skip
 SPEED = (
@@ -104,13 +114,14 @@ SPEED = (
 )  # fmt: skip
 
 
-@cli.group("speed", no_args_is_help=False)
+@click.group("speed", cls=SectionedGroup, section="Speed", no_args_is_help=False)
 def speed_group() -> None:
     """Time what training takes on this machine: a step, whole trials, scoring, coding a mask."""
 
 
 for row in COMMANDS:
     cli.add_command(command_of(row))
+cli.add_command(speed_group)
 for row in SPEED:
     speed_group.add_command(command_of(row))
 
@@ -120,6 +131,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _settle_environment()
     program = SCRIPT if Path(sys.argv[0]).stem == SCRIPT else "python -m bench"
     try:
+        if (answer := answered(cli)) is not None:
+            return answer
         code = cli.main(args=arguments, prog_name=program, standalone_mode=False)
         sys.stdout.flush()  # here, where an error is told in one line
     except click.ClickException as error:
@@ -127,9 +140,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SweepError as error:
         _complain(str(error))
         return 1
-    except (click.Abort, KeyboardInterrupt):  # before RuntimeError, which Abort is one of
-        print("interrupted; the same command goes on from here", file=sys.stderr)
-        return 130
+    except (click.Abort, KeyboardInterrupt) as error:  # before RuntimeError, which Abort is one of
+        return _interrupted(error.__cause__ or error)
     except RuntimeError as error:
         if "home directory" not in str(error):
             raise
@@ -155,6 +167,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         return _complain(f"store {store_uri()}: {reason}{without_start(store_uri(), reason)}")
     return code if isinstance(code, int) else 0
+
+
+def _interrupted(error: BaseException) -> int:
+    """Say what an interrupt leaves behind; 130, or the end by SIGTERM if that is what it was."""
+    if sys.stderr.isatty():  # which has shown ^C
+        print("\r\x1b[K", end="", file=sys.stderr)
+    kept = "".join(f"; {note}" for note in getattr(error, "__notes__", ()))
+    say(f"interrupted{kept}; the same command goes on from here")
+    from bench.execution.events import Terminated
+
+    if isinstance(error, Terminated):
+        sys.stdout.flush()
+        os.kill(os.getpid(), signal.SIGTERM)
+    return 130
 
 
 def _drop_output() -> None:

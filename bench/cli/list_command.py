@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 import click
 
 from bench.cli.listing import LISTINGS, Rows, as_text
+from bench.cli.networks.network_listing import network_rows
 from bench.cli.requests.store import ListRequest
 from bench.messages import nearest, usage_errors
 
 if TYPE_CHECKING:
     import pandas as pd
 
+OF_TRIALS, OF_MODEL = ("columns", "name"), ("dataset", "classes", "image_shape")  # options
 WITH_PLUGINS = ("methods", "models", "datasets")
 
 
@@ -22,12 +24,22 @@ def print_list(request: ListRequest) -> int:
     with usage_errors():
         if request.plugins and what not in WITH_PLUGINS:
             raise ValueError(f"--plugin with list {what}: must be with list {', '.join(WITH_PLUGINS)}")
-        for option in ("columns", "name"):
+        for option in OF_TRIALS:
             if getattr(request, option) and what != "trials":
                 raise ValueError(f"--{option} with list {what}: must be with list trials")
-        rows = _rows(what, request)
-    click.echo(as_text(rows, request.format))
+        _check_model(request)
+        rows, words = network_rows(request) if request.model else (_rows(what, request), [])
+    click.echo("\n".join([as_text(rows, request.format), *([] if request.format == "csv" else words)]))
     return 0
+
+
+def _check_model(request: ListRequest) -> None:
+    """Raise ValueError if an option on one network is given without what it belongs to."""
+    if request.model and request.what != "models":
+        raise ValueError(f"--model with list {request.what}: must be with list models")
+    for option in OF_MODEL:
+        if getattr(request, option) and not request.model:
+            raise ValueError(f"--{option.replace('_', '-')} without --model: must be with it")
 
 
 def _rows(what: str, request: ListRequest) -> pd.DataFrame | Rows:
@@ -60,7 +72,7 @@ def _trials(request: ListRequest) -> pd.DataFrame | Rows:
 
 def _candidates() -> Rows:
     """What `tune` tried, a row each."""
-    from bench.cli.store_commands import existing_store
+    from bench.api.stored import existing_store
     from bench.storage.choices import candidates
 
     uri = existing_store()

@@ -8,12 +8,12 @@ from pathlib import Path
 import click
 
 from bench import names
+from bench.api.stored import existing_store
 from bench.artefact.artefact import Artefact, read
 from bench.artefact.container import unseal
 from bench.artefact.narrow import data_of, images_of, narrowed
 from bench.canonical import key_of
 from bench.cli.requests.networks import NARROWER, ExportRequest, NarrowRequest
-from bench.cli.store_commands import existing_store
 from bench.cli.verify_command import percent
 from bench.datasets.loader import Resident
 from bench.disk import absolute, write_whole
@@ -122,7 +122,7 @@ def _lacking(store: Store, dtypes: list[str], sweep: str | None) -> list[tuple[s
     """The runs with a stored network that lack the figures of some of these types, and the types they lack."""
     wanted = names.IN_SWEEP + sweep if sweep else names.RUN_KEY
     runs = [run for run, _ in store.tagged(wanted, "FINISHED")]
-    measured = [(run, store.metrics(run)) for run in runs]
+    measured = [(run, store.figures(run)) for run in runs]
     rows = [
         (run, [dtype for dtype in dtypes if f"{names.STORED_BYTES}_{dtype}" not in metrics])
         for run, metrics in measured

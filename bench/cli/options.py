@@ -6,19 +6,16 @@ option is one field, and whatever uses it.
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from functools import partial, wraps
 from pkgutil import resolve_name
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import click
-from click.core import ParameterSource
 
-from bench.messages import nearest
-from bench.trial.protocol import ROWS
+from bench.cli.config.layers import CONFIG, PRESET, settled
+from bench.cli.shell.groups import Group, GroupedCommand, GroupedOption
 
 Command = Callable[..., int]
 Decorator = Callable[[Command], Command]
@@ -27,18 +24,26 @@ DECORATOR, DECORATORS, BEFORE = "decorator", "decorators", "before"  # keys of a
 
 
 def option(
-    flag: str, help: str = "", *, short: str = "", default: Any = None, before: str = "", **settings: Any
+    flag: str,
+    help: str = "",
+    *,
+    group: Group | Literal[""] = "",
+    short: str = "",
+    default: Any = None,
+    before: str = "",
+    **settings: Any,
 ) -> Any:
     """A field that a flag gives.
 
-    Args: flag: "--rates"; short: "-r", beside it. default: the help shows it, unless it is None, False or empty.
+    Args: flag: "--rates"; short: "-r", beside it. group: under which the help shows it.
+          default: the help shows it, unless it is None, False or empty.
           before: the field before which the help shows this one; "" = at its place in the class.
           settings: click.option's, as `type`.
     """
     flags = [short, flag] if short else [flag]
     if default is not None and default != ():
         settings = {"default": default, "show_default": default is not False and default != "", **settings}
-    decorator = partial(_option, flags, help=help, **settings)
+    decorator = partial(_option, flags, help=help, group=group, **settings)
     required = settings.get("required", False)
     return field(default=MISSING if required else default, metadata={DECORATOR: decorator, BEFORE: before})
 
@@ -54,7 +59,7 @@ def values_of(decorators: Sequence[Decorator]) -> Any:
 
 
 def _option(flags: Sequence[str], name: str, **settings: Any) -> Decorator:
-    decorator: Decorator = click.option(*flags, name, **settings)
+    decorator: Decorator = click.option(*flags, name, cls=GroupedOption, **settings)
     return decorator
 
 
@@ -74,11 +79,6 @@ def takes(request: type[Request]) -> Callable[[Callable[[Request], int]], Comman
     return add
 
 
-def command_text() -> str:
-    """The command that is being carried out, as a user types it."""
-    return shlex.join(["python", "-m", "bench", *sys.argv[1:]])
-
-
 @dataclass(frozen=True)
 class CommandRow:
     """A command: its name, what it is asked, and "module:function", called with the request; imported only then."""
@@ -87,22 +87,27 @@ class CommandRow:
     request: type[Any]
     action: str
     help: str
-    preset: bool = False  # whether it has --preset
+    section: str = "Commands"  # of the list of commands
+    config: bool = False  # whether it has --preset and --config
 
 
 def command_of(row: CommandRow) -> click.Command:
     """The command of a row."""
 
     def call(request: Any) -> int:
-        return int(resolve_name(row.action)(request))
+        try:
+            return int(resolve_name(row.action)(request))
+        except KeyboardInterrupt as error:
+            raise click.Abort from error  # at which click prints no empty line
 
     called = takes(row.request)(call)
-    return click.command(row.name, help=row.help)(PRESET(called) if row.preset else called)
+    command = click.command(row.name, cls=GroupedCommand, section=row.section, help=row.help)
+    return command(PRESET(CONFIG(called)) if row.config else called)
 
 
 def request_of(request: type[Request], context: click.Context) -> Request:
     """The request that a command line makes, once click has read it."""
-    values = {**context.params, **without_owner(context)}
+    values = settled(context)
     single = {f.name: values.pop(f.name) for f in _fields(request) if DECORATOR in f.metadata}
     return request(**single, **{f.name: values for f in _fields(request) if DECORATORS in f.metadata})
 
@@ -119,39 +124,3 @@ def _decorators(request: type[Any]) -> list[Decorator]:
         ordered.insert([f.name for f in ordered].index(moved.metadata[BEFORE]), moved)
     groups = [decorator for f in _fields(request) for decorator in f.metadata.get(DECORATORS, ())]
     return [*(f.metadata[DECORATOR](f.name) for f in ordered), *groups]
-
-
-def _take_preset(context: click.Context, option: click.Parameter, name: str | None) -> str | None:
-    """Give the other options the defaults of a preset."""
-    from bench.cli.presets import PRESETS
-
-    if name is not None:
-        if name not in PRESETS:
-            raise click.UsageError(nearest("preset", name, list(PRESETS)))
-        given = {**(context.default_map or {}), **PRESETS[name].options()}
-        if context.info_name == "tune":
-            given.pop("seeds", None)  # a preset's are those that are reported
-        context.default_map = given
-    return name
-
-
-def without_owner(context: click.Context) -> dict[str, Any]:
-    """The plain defaults of the options that a preset gave and that belong to one the user gave."""
-    source, defaults = context.get_parameter_source, {p.name: p.default for p in context.command.params}
-    plain = str, int, float, bool  # click marks "no default" by a value of another type
-    return {
-        name: defaults[name] if isinstance(defaults[name], plain) else None
-        for name, row in ROWS.items()
-        if row.owner
-        and source(row.owner) is ParameterSource.COMMANDLINE
-        and source(name) is ParameterSource.DEFAULT_MAP
-    }
-
-
-PRESET = click.option(
-    "--preset",
-    is_eager=True,
-    expose_value=False,
-    callback=_take_preset,
-    help="The protocol of a paper for defaults; see `list presets`.",
-)

@@ -2,57 +2,78 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from bench import datasets, names
-from bench.cli.grammar import parse_rates
+from bench import names
+from bench.api.classes import classes_of, test_sizes
+from bench.api.stored import existing_store
+from bench.api.views import check_reference, plot_view, view_of
 from bench.cli.requests.store import Filters, PlotRequest, PowerRequest, ReportRequest, TableRequest
-from bench.cli.store_commands import existing_store
 from bench.disk import write_whole
-from bench.messages import nearest, one_of, usage_errors
+from bench.messages import one_of, usage_errors
 from bench.storage.store_uri import check_output
-from bench.trial.plugins import Catalogue
+from bench.trial.grammar import parse_rates
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from bench.results.statistics.analysis import View
+
 
 def print_table(request: TableRequest) -> int:
-    """Print the table of the store on stdout."""
+    """Print the table of the store on stdout; on a terminal, the answer and tables that fit it."""
     with usage_errors():
+        if request.part and (request.full or request.ranks):
+            raise ValueError(f"--part {request.part} with --{'full' if request.full else 'ranks'}: must be one of both")
         filters = _filters(request)
         frame = stored_trials()
-        from bench.results.frame.errors import metric_of
-        from bench.results.statistics.analysis import View
-        from bench.results.tables.tables import render
-
-        _check_reference(request.reference, set(frame["method"]))
-        if request.margin is not None and not request.margin > 0:
-            raise ValueError(f"margin {request.margin:g}: must be above 0")
-        shown = metric_of(request.metric)
-        margin = request.margin if request.margin is not None or not shown.is_accuracy else 0.5
-        view = View(
+        is_primary = request.metric == names.TEST_ACCURACY
+        view = view_of(
+            frame,
             reference=request.reference,
             test=request.test,
-            margin=None if margin is None else margin / shown.factor,
+            margin=request.margin,
             alpha=request.alpha,
             metric=request.metric,
             **filters,
-            published=request.published,
-            controls=request.controls,
-            classes=_classes(frame),
-            test_images={name: row.test for name, row in datasets.known_rows().items()},
+            published=request.published or request.part == "published" or (request.full and is_primary),
+            controls=request.controls or request.part == "controls" or request.full,
         )
-        table = render(frame, view, format=request.format, ranks=request.ranks)
-    click.echo(table.rstrip("\n"))
+        write = _table_writer(request, frame, view)
+    write()
     return 0
+
+
+def _table_writer(request: TableRequest, frame: pd.DataFrame, view: View) -> Callable[[], None]:
+    """What prints the table, all of it computed. Raises ValueError for what the store does not have."""
+    if request.format is None and sys.stdout.isatty():
+        from bench.results.terminal.screen import screen
+
+        return screen(frame, view, part=request.part, ranks=request.ranks, full=request.full)
+    format = request.format or "github"
+    if request.part:
+        from bench.results.parts import part_page
+
+        table = part_page.render(frame, view, request.part, format=format)
+    else:
+        from bench.results.tables.tables import render
+
+        table = render(frame, view, format=format, ranks=request.ranks)
+    return partial(click.echo, table.rstrip("\n"))
 
 
 def write_report(request: ReportRequest) -> int:
     """Write the whole store as one page into the file of `--output`; figures beside it if that is Markdown."""
+    with usage_errors():
+        if (request.output is None) is not request.cite:
+            raise ValueError("--output and --cite: must be one of both; --output FILE writes a page, --cite prints")
+    if request.output is None:
+        return _print_citation(request)
     file = request.output
     with usage_errors():
         from bench.results.frame.collect import commands
@@ -65,21 +86,36 @@ def write_report(request: ReportRequest) -> int:
             raise ValueError(f"output {file}: its suffix {one_of(FORMATS)}")
         check_output(f"output {file}", file)
         frame, uri = stored_trials(), existing_store()
-        _check_reference(request.reference, set(frame["method"]))
+        check_reference(request.reference, set(frame["method"]))
         view = View(
             reference=request.reference,
             test=request.test,
             sweeps=[request.name] if request.name else [],
             controls=True,
             published=True,
-            classes=_classes(frame),
-            test_images={name: row.test for name, row in datasets.known_rows().items()},
+            classes=classes_of(frame),
+            test_images=test_sizes(),
         )
         blocks = report(frame, view, partial(histories, uri), commands(uri), file.stem)
     if file.suffix.lower() == ".md":
         for picture in (block for block in blocks if isinstance(block, Picture)):
             write_whole(file.with_name(picture.file), picture.data)
     write_whole(file, FORMATS[file.suffix.lower()](blocks).encode())
+    return 0
+
+
+def _print_citation(request: ReportRequest) -> int:
+    """Print a paragraph on the store's methods, and the BibTeX of what it cites."""
+    with usage_errors():
+        frame = stored_trials()
+        from bench.results.paper.cite import citation
+        from bench.results.statistics.analysis import View
+
+        check_reference(request.reference, set(frame["method"]))
+        sweeps = [request.name] if request.name else []
+        view = View(reference=request.reference, test=request.test, sweeps=sweeps, classes=classes_of(frame))
+        printed = citation(frame, view)
+    click.echo(printed.rstrip("\n"))
     return 0
 
 
@@ -97,7 +133,7 @@ def print_power(request: PowerRequest) -> int:
         frame = stored_trials()
         from bench.results.tables.power_table import render
 
-        _check_reference(request.reference, set(frame["method"]))
+        check_reference(request.reference, set(frame["method"]))
         view = View(reference=request.reference, metric=request.metric, **filters)
         table = render(frame, view, aim, format=request.format)
     click.echo(table.rstrip("\n"))
@@ -108,19 +144,18 @@ def write_plot(request: PlotRequest) -> int:
     """Draw the store's figures into the file of `--output`."""
     file = request.output
     with usage_errors():
-        from bench.results.plots.plots import METRICS, check_suffix, plot, unsuitable
+        from bench.results.plots.plots import check_metric, check_suffix, plot
+        from bench.results.plots.widths import WIDTHS
 
         check_suffix(file)
         check_output(f"output {file}", file)
-        if request.metric is not None and request.metric not in METRICS[request.kind]:
-            raise unsuitable(request.kind, request.metric)
+        check_metric(request.kind, request.metric)
         filters = _filters(request)
         frame = stored_trials()
         from bench.results.frame.history import histories
-        from bench.results.statistics.analysis import View
 
-        view = View(metric=request.metric or METRICS[request.kind][0], **filters, classes=_classes(frame))
-        figure = plot(frame, request.kind, view, partial(histories, existing_store()))
+        view = plot_view(frame, kind=request.kind, metric=request.metric, **filters)
+        figure = plot(frame, request.kind, view, partial(histories, existing_store()), width=WIDTHS[request.width])
         from bench.results.plots.plot_page import write
 
         write(figure, file)
@@ -134,22 +169,6 @@ def _filters(filters: Filters) -> dict[str, Any]:
         "methods": [m.strip() for m in filters.methods.split(",")] if filters.methods else [],
         "rates": parse_rates(filters.rates) if filters.rates else [],
     }
-
-
-def _classes(frame: pd.DataFrame) -> dict[str, int]:
-    """Data set -> number of classes, of those we know and those in the store."""
-    stored = frame.dropna(subset=names.CLASSES).groupby("dataset")[names.CLASSES].first()
-    return {
-        **{name: row.classes for name, row in datasets.known_rows().items()},
-        **{str(name): int(classes) for name, classes in stored.items()},
-    }
-
-
-def _check_reference(name: str, stored: set[str]) -> None:
-    """Raise ValueError if no method has that name; a method that is not in the store is no error."""
-    known = [*Catalogue(), *sorted(stored - set(Catalogue()))]
-    if name.partition(" (")[0] not in known:
-        raise ValueError(nearest("method", name, known))
 
 
 def stored_trials() -> pd.DataFrame:

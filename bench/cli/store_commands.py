@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from bench.api.stored import existing_store
 from bench.cli.requests.store import ImportRequest, UiRequest
-from bench.messages import say, usage_errors
-from bench.storage import mlflow_ui
-from bench.storage.store_check import check, check_writable
+from bench.messages import counted, nearest, say, usage_errors
+from bench.storage import mlflow_pages, mlflow_ui
+from bench.storage.store_check import check_writable
+from bench.storage.store_uri import SERVERS
 
+if TYPE_CHECKING:
+    from bench.storage.mlflow_store import StoredSweep
 
-def existing_store() -> str:
-    """The address of the store, which can be opened. Raises ValueError, in one line, if there is none."""
-    from bench.storage import mlflow_store
-
-    uri = mlflow_store.store_uri()
-    if not check(uri):
-        raise ValueError(f"no store at {uri}: `python -m bench run` makes one, MLFLOW_TRACKING_URI names another")
-    mlflow_store.Store(uri)  # a server may refuse, a database be of another version
-    return uri
+SHOWN = 5  # sweeps whose addresses `ui` says
 
 
 def import_trials(request: ImportRequest) -> int:
@@ -31,19 +32,53 @@ def import_trials(request: ImportRequest) -> int:
         from bench.storage.offline_import import ALREADY_STORED, LINKED, STORED, import_entries
 
         counts = import_entries(folder, uri)
+        from bench.cli.tracking.sweep_page import describe_changed
     total = counts.total()
     if counts[ALREADY_STORED] == total:
         say(f"nothing to import: the store {uri} has all {total} trials of {folder}")
     else:
         outcomes = ", ".join(f"{counts[outcome]} {outcome}" for outcome in (STORED, LINKED, ALREADY_STORED))
         say(f"{total} trials of {folder}: {outcomes}; store {uri}")
+        describe_changed(uri)
     return 0
 
 
 def open_ui(request: UiRequest) -> int:
-    """Serve the MLflow UI until it is interrupted."""
+    """Serve MLflow's pages until interrupted, and say where the runs are; a server has pages of its own."""
     with usage_errors():
         uri = existing_store()
-        mlflow_ui.check(uri, request.host, request.port)
-    say(f"MLflow on http://{request.host}:{request.port}: choose an experiment, then Runs")
-    return mlflow_ui.ui(uri, request.host, request.port)
+        is_server = urlsplit(uri).scheme in SERVERS
+        server = uri if is_server else mlflow_pages.local_address(request.host, request.port)
+        lines = _addresses(uri, server, request.name)
+        if not is_server:
+            mlflow_ui.check(request.host, request.port)
+    if is_server:
+        _say_all(lines)
+        return 0
+    return mlflow_ui.ui(uri, request.host, request.port, partial(_say_all, lines))
+
+
+def _addresses(uri: str, server: str, name: str | None) -> list[str]:
+    """Where the runs of the sweep are, or of all sweeps. Raises ValueError if there is none of that name."""
+    from bench.storage.mlflow_store import Store
+
+    sweeps = Store(uri).sweeps()
+    known = [sweep.name for sweep in sweeps]
+    if name is not None and name not in known:
+        raise ValueError(nearest("sweep", name, known))
+    chosen = [sweep for sweep in sweeps if name in (None, sweep.name)]
+    lines = [line for sweep in chosen[:SHOWN] for line in _lines(server, sweep)]
+    older = f"{counted(len(chosen) - SHOWN, 'older sweep')}: {server}/#/experiments; --name shows one"
+    return [*lines, older] if len(chosen) > SHOWN else lines or [f"no sweep yet: {server}"]
+
+
+def _lines(server: str, sweep: StoredSweep) -> list[str]:
+    runs = f"runs of {sweep.name}: {mlflow_pages.runs_address(server, sweep.experiment, sweep.tags)}"
+    if sweep.described is None:
+        return [runs]
+    return [runs, f"answer of {sweep.name}: {mlflow_pages.run_address(server, sweep.experiment, sweep.described)}"]
+
+
+def _say_all(lines: Sequence[str]) -> None:
+    for line in lines:
+        say(line)

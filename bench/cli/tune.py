@@ -7,10 +7,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bench import names
-from bench.cli.arguments import on_device, read_sweep
-from bench.cli.execution_arguments import check_machine, read_gpus
-from bench.cli.options import command_text
+from bench.cli.arguments import read_sweep
+from bench.cli.config.command_text import command_text
+from bench.cli.config.config_text import print_config
+from bench.cli.next_steps import say_after_tune
 from bench.cli.requests.sweep import TuneRequest
+from bench.execution.checked_sweep import on_device
+from bench.execution.events import sigterm_interrupts
+from bench.execution.machine import check_machine, read_gpus
 from bench.execution.run import checked_data
 from bench.messages import announced, counted, one_line, say, usage_errors
 from bench.storage.choices import cells, choices, store_choice
@@ -32,12 +36,14 @@ def run_tune(request: TuneRequest) -> int:
             raise ValueError(f"seeds {request.seeds}: must be first:last, or a comma list")
         sweep = read_sweep(request)
         search = read_search(request.search, request.budget, sweep.seeds, sweep.protocol)
+        if request.print_config:
+            return print_config(request, sweep)
         sweep = on_device(sweep, request.device)
         wanted = cells(sweep, search)
         counts = counted(len(wanted), "cell"), counted(search.budget, "candidate"), counted(len(search.seeds), "seed")
         with announced(f"{' × '.join(counts)}: {search.label}"):
-            check_machine(request)
-            gpus = read_gpus(request, wanted[0].device)
+            check_machine(request.cpus_per_trial, request.address)
+            gpus = read_gpus(request.gpus_per_trial, wanted[0].device)
             name = request.name or sweep.default_name
             check_new_name(name)
             destination = StoreDestination()
@@ -48,24 +54,36 @@ def run_tune(request: TuneRequest) -> int:
     progress = f"{len(wanted) - len(missing)} chosen before, {len(missing)} to tune"
     say(f"{counted(len(wanted), 'cell')}: {progress}; {destination.label}")
     if not missing:
+        say_after_tune([])
         return 0
     with usage_errors():
         from bench.storage.mlflow_store import Store
 
         Store(destination.uri).experiment(name)  # that of a deleted one
     from bench.execution import asha, ray_process
+    from bench.execution.progress.candidates import Candidates
+    from bench.execution.progress.screen import awaited
 
     ray_process.start(request.address)
     chooser = Chooser(sweep, destination.uri, name, command_text())
-    asha.run(
-        missing,
-        search,
-        load,
-        chooser.chosen,
-        cpus_per_trial=missing[0].threads,
-        gpus_per_trial=gpus,
-        address=request.address,
-    )
+    waiting = awaited("ray", request.address)
+    with sigterm_interrupts(), Candidates(missing, search.budget, sweep.name_of, waiting) as shown:
+
+        def choose(cell: TrialSpec, tried: Sequence[Tried]) -> None:
+            chooser.chosen(cell, tried)
+            shown.chosen()
+
+        asha.run(
+            missing,
+            search,
+            load,
+            choose,
+            shown,
+            cpus_per_trial=missing[0].threads,
+            gpus_per_trial=gpus,
+            address=request.address,
+        )
+    say_after_tune(chooser.without)
     return 1 if chooser.without else 0
 
 

@@ -24,7 +24,7 @@ from bench.execution.stopping import Stop
 from bench.execution.worker import Load, plug_ins
 from bench.search_path import checkout_last
 from bench.trial.outside import rows_from_outside, take
-from bench.trial.result import Tried
+from bench.trial.result import CandidateListener, Tried
 from bench.trial.search import Search
 from bench.trial.spec import TrialSpec
 
@@ -46,6 +46,7 @@ def run(
     search: Search,
     load: Load,
     on_cell_ended: OnCellEnded,
+    listener: CandidateListener,
     *,
     cpus_per_trial: float,
     gpus_per_trial: float,
@@ -74,7 +75,7 @@ def run(
         max_concurrent_trials=at_once,
         reuse_actors=True,
     )
-    events = _Callback(cells, search, on_cell_ended)
+    events = _Callback(cells, search, on_cell_ended, listener)
     fit(trainable, {}, config, events, RETRIES, events.interrupt, address)
     if events.error is not None:
         raise events.error
@@ -196,8 +197,10 @@ class _Callback(tune.Callback):
     def __reduce__(self) -> tuple[type[tune.Callback], tuple[()]]:
         return tune.Callback, ()  # Tune saves its callbacks; ours holds a store
 
-    def __init__(self, cells: Sequence[TrialSpec], search: Search, on_cell_ended: OnCellEnded) -> None:
-        self.cells, self.search, self.on_cell_ended = cells, search, on_cell_ended
+    def __init__(
+        self, cells: Sequence[TrialSpec], search: Search, on_cell_ended: OnCellEnded, listener: CandidateListener
+    ) -> None:
+        self.cells, self.search, self.on_cell_ended, self.listener = cells, search, on_cell_ended, listener
         self.error: BaseException | None = None
         self._tried: list[dict[int, Tried]] = [{} for _ in cells]  # per cell, by number
         self._ended = [0 for _ in cells]
@@ -210,9 +213,13 @@ class _Callback(tune.Callback):
         if self.error is not None:
             raise Stop
 
+    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        self.listener.started(self._cell(trial), trial.config[NUMBER])
+
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
+        self.listener.epoch(self._cell(trial), trial.config[NUMBER], result[TIME], result[METRIC])
         tried = self._of(trial)
         del tried.validation_accuracy[max(0, result[TIME] - 1) :]  # a lost worker's epochs are trained again
         tried.outcome, tried.reason = result[OUTCOME], result[REASON]
@@ -227,13 +234,17 @@ class _Callback(tune.Callback):
         tried.outcome, tried.reason = names.FAILED, loss(trial)
         self._end(trial)
 
+    def _cell(self, trial: Any) -> TrialSpec:
+        cell: int = trial.config[CELL]
+        return self.cells[cell]
+
     def _of(self, trial: Any) -> Tried:
         values = {name: trial.config[name] for name in self.search.fields}
         cell: int = trial.config[CELL]
         return self._tried[cell].setdefault(trial.config[NUMBER], Tried(values))
 
     def _end(self, trial: Any) -> None:
-        self._of(trial)
+        self.listener.finished(self._cell(trial), trial.config[NUMBER], self._of(trial).outcome)
         cell = trial.config[CELL]
         self._ended[cell] += 1
         if self._ended[cell] == self.search.budget and self.error is None:

@@ -15,6 +15,7 @@ from bench.execution.worker import Report
 from bench.trial.result import Listener, TrialResult
 from bench.trial.spec import TrialSpec
 
+DEFAULT = signal.SIG_DFL
 PATIENCE_SECONDS = 1.0  # after an interrupt, to wait for results that are on their way
 
 
@@ -48,7 +49,7 @@ class Events:
         """A worker reported on the pack at `index`."""
         self._busy = True
         pack = self.packs[index]
-        for position, (epoch, figures) in report.epochs.items():
+        for position, epoch, figures in report.epochs:
             self._tell(self.listener.epoch, pack[position], epoch, figures)
         results = {result.run_key: result for result in report.results}
         for spec in self._running(index):
@@ -80,6 +81,28 @@ class Events:
                 event(*arguments)
             except BaseException as error:
                 self.error = error
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, handled as an interrupt is; the process may then end as one that does not handle it."""
+
+
+@contextmanager
+def sigterm_interrupts() -> Iterator[None]:
+    """Within it, SIGTERM raises Terminated: what is open is closed. Does nothing outside the main thread."""
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) is not DEFAULT:
+        yield
+        return
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, DEFAULT)
+        raise Terminated
+
+    signal.signal(signal.SIGTERM, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, DEFAULT)
 
 
 @contextmanager

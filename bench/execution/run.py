@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench import datasets, names
+from bench.execution.events import sigterm_interrupts
 from bench.execution.execution import Execution
 from bench.execution.listeners import Collected, tell
 from bench.methods import Method
 from bench.storage.checkpoint import Checkpoints
 from bench.storage.destinations import Destination
+from bench.storage.tracking.trackers import Tracker
 from bench.trial.packs import packs_of
 from bench.trial.result import Listener, TrialResult
 from bench.trial.spec import TrialSpec
@@ -45,6 +47,7 @@ class Plan:
     destination: Destination
     name: str  # of the sweep
     command: str  # that asked for it
+    trackers: Sequence[Tracker] = ()  # what is written beside the destination
 
     @cached_property
     def run_keys(self) -> list[str]:
@@ -106,7 +109,8 @@ def train_missing(
             recorder = stack.enter_context(_recorder(plan))
         except ValueError as error:  # the name of a deleted experiment
             raise DestinationError(str(error)) from error
-        results = _train(plan, missing, recorder, display) if missing else {}
+        trackers = [stack.enter_context(tracker) for tracker in plan.trackers]
+        results = _train(plan, missing, tell(recorder, *trackers), display) if missing else {}
     ended_now = [spec.run_key for spec, result in results.items() if result.outcome != names.FAILED]
     plan.forget(ended_now)  # of packs trained again after a loss
     return results
@@ -120,7 +124,7 @@ def _train(
     plan: Plan, missing: Sequence[TrialSpec], recorder: Listener, display: Display
 ) -> dict[TrialSpec, TrialResult]:
     collected = Collected()
-    with display(missing, plan.sweep.name_of) as shown:
+    with sigterm_interrupts(), display(missing, plan.sweep.name_of) as shown:
         _execute(plan, missing, tell(recorder, collected, shown))
     return collected.results
 

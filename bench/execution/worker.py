@@ -5,18 +5,17 @@ from __future__ import annotations
 import gc
 import pickle
 import sys
-import sysconfig
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from bench import names
 from bench.messages import one_line
+from bench.methods.identity.files import is_users
 from bench.trial.outside import rows_from_outside, take
 from bench.trial.result import TrialResult
 from bench.trial.spec import TrialSpec
@@ -49,7 +48,7 @@ class Job:
 class Report:
     """What happened in a pack since its last report."""
 
-    epochs: Mapping[int, tuple[int, Mapping[str, float]]]  # position in the pack -> the latest epoch and its figures
+    epochs: Sequence[tuple[int, int, Mapping[str, float]]]  # position in the pack, epoch, its figures; in their order
     results: Sequence[TrialResult]  # of the trials that ended
     done: bool = False  # whether this is the pack's last report
     reason: str = ""  # one line, if the pack ended before all its trials did
@@ -108,7 +107,7 @@ class Worker:
 
     def train(self, index: int) -> Report:
         """Train the pack at `index` for REPORT_SECONDS: a new one from its start, the open one from where it is."""
-        epochs: dict[int, tuple[int, Mapping[str, float]]] = {}
+        epochs: list[tuple[int, int, Mapping[str, float]]] = []
         results: list[TrialResult] = []
         deadline = time.monotonic() + REPORT_SECONDS
         try:
@@ -119,7 +118,7 @@ class Worker:
                     results.append(event)
                     self._changed |= names.CHANGED in event.tags
                 else:
-                    epochs[self._pack.index(event.spec)] = (event.epoch, dict(event.figures))
+                    epochs.append((self._pack.index(event.spec), event.epoch, dict(event.figures)))
         except StopIteration:
             self._training = None
             return Report(epochs, results, done=True)
@@ -151,8 +150,8 @@ def plug_ins(packs: Sequence[Sequence[TrialSpec]], *functions: Callable[..., Any
 
 
 def _is_foreign(name: str) -> bool:
-    if name == "__main__" or name.partition(".")[0] == "bench":  # what __main__ defines is always pickled by value
+    """Whether workers may lack a module. A library's never is, or its classes would be others there than their own."""
+    module = sys.modules[name]
+    if name == "__main__" or getattr(module, "__file__", None) is None:  # what __main__ defines is pickled by value
         return False
-    file: str | None = getattr(sys.modules[name], "__file__", None)
-    installed = [sysconfig.get_path(scheme) for scheme in ("stdlib", "purelib", "platlib")]
-    return file is not None and not any(Path(file).is_relative_to(folder) for folder in installed)
+    return is_users(vars(module), ())

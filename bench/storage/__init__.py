@@ -6,8 +6,10 @@ store_uri       where the MLflow store is: its address, and what that must be
 store_check     what is at that address: a store, nothing yet, or what can be none; creates nothing
 database        what a database holds: MLflow's tables, none, or another application's
 mlflow_fields   a finished trial as MLflow's parameters, tags and metrics
+mlflow_pages    what MLflow's pages are told of a sweep: its kind, its columns; and their addresses
 mlflow_ui       MLflow's pages on a store, in a child process
 recorder        the one writer of a sweep's results
+tracking        what is written beside the store or the folder: tables, runs elsewhere
 write_queue     one writer thread: results leave the critical path, and none is lost silently
 entry           a finished trial, as one line of JSON until it is stored
 offline_folder  finished trials as files, without MLflow

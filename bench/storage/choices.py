@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from bench import names
 from bench.canonical import canonical_json, key_of
 from bench.messages import one_line, say_left_out
+from bench.mlflow_metrics import stored_name
 from bench.storage.destinations import Destination, StoreDestination
 from bench.storage.store_check import exists
 from bench.storage.write_queue import retried
@@ -137,7 +138,7 @@ def store_choice(
     parameters = {"method": method, "rate": str(cell.rate), "search": cell.tuning.label}
     parameters |= {field: str(value) for field, value in best.values.items()}
     points = enumerate(best.validation_accuracy, 1)
-    metrics = [(names.VALIDATION_ACCURACY, value, int(now * 1000), epoch) for epoch, value in points]
+    metrics = [(stored_name(names.VALIDATION_ACCURACY), value, int(now * 1000), epoch) for epoch, value in points]
     run = retried(lambda: store.create(store.experiment(experiment), f"tuned {method} {cell.rate}", tags, now))
     retried(partial(store.log, run.id, parameters, metrics))
     records = json.dumps([asdict(candidate) for candidate in tried])

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
 from bench.methods import Method
 from bench.storage import store_check, store_uri
-from bench.storage.entry import OnStored
+from bench.storage.entry import Entry, OnStored
 from bench.storage.offline_folder import OfflineFolder, OfflineRecorder
+from bench.storage.store_uri import local_path
 from bench.trial.result import Listener
 
 
@@ -31,6 +32,13 @@ class Destination(Protocol):
     def ended(self, run_keys: Sequence[str]) -> Mapping[str, str]:
         """run key -> why it diverged, or "", of those trials among these that need no more training."""
 
+    @property
+    def folder_beside(self) -> Path:
+        """Where files belong that go with it."""
+
+    def entries(self, run_keys: Sequence[str]) -> Iterable[Entry]:
+        """The trials that need no more training, of these that `ended` named."""
+
     def recorder(
         self, sweep: str, run_keys: Sequence[str], command: str, name_of: Callable[[Method], str], on_stored: OnStored
     ) -> AbstractContextManager[Listener]:
@@ -40,9 +48,11 @@ class Destination(Protocol):
 class StoreDestination:
     """The MLflow store."""
 
-    def __init__(self) -> None:
+    def __init__(self, uri: str | None = None) -> None:
+        """At this address, which is absolute; by default where MLflow's own commands look in this folder."""
         self._runs: dict[str, str] = {}
-        self._check(store_uri.foreseen() or self._mlflow_uri())
+        self._given = uri
+        self._check(uri or store_uri.foreseen() or self._mlflow_uri())
 
     def _check(self, uri: str) -> None:
         self.uri, self.is_new = uri, not store_check.check_writable(uri)
@@ -54,7 +64,7 @@ class StoreDestination:
 
     def open(self) -> None:
         """As `Destination.open`."""
-        if (uri := self._mlflow_uri()) != self.uri:
+        if (uri := self._given or self._mlflow_uri()) != self.uri:
             self._check(uri)
 
     @staticmethod
@@ -70,6 +80,20 @@ class StoreDestination:
         self._runs = mlflow_store.finished(self.uri, run_keys)
         reasons = mlflow_store.diverged(self.uri)
         return {key: reasons.get(run, "") for key, run in self._runs.items()}
+
+    @property
+    def folder_beside(self) -> Path:
+        """As `Destination.folder_beside`: the working folder for a store on a server."""
+        path = local_path(self.uri)
+        return path.parent if path else Path.cwd()
+
+    def entries(self, run_keys: Sequence[str]) -> Iterable[Entry]:
+        """As `Destination.entries`."""
+        if runs := [self._runs[key] for key in run_keys if key in self._runs]:
+            from bench.storage.mlflow_store import Store
+
+            store = Store(self.uri)
+            yield from map(store.entry, runs)
 
     def recorder(
         self, sweep: str, run_keys: Sequence[str], command: str, name_of: Callable[[Method], str], on_stored: OnStored
@@ -94,6 +118,15 @@ class FolderDestination:
     def ended(self, run_keys: Sequence[str]) -> Mapping[str, str]:
         """As `Destination.ended`."""
         return {key: entry.result.reason for key, entry in self.folder.ended(run_keys).items()}
+
+    @property
+    def folder_beside(self) -> Path:
+        """As `Destination.folder_beside`."""
+        return self.folder.path
+
+    def entries(self, run_keys: Sequence[str]) -> Iterable[Entry]:
+        """As `Destination.entries`."""
+        return self.folder.ended(run_keys).values()
 
     def recorder(
         self, sweep: str, run_keys: Sequence[str], command: str, name_of: Callable[[Method], str], on_stored: OnStored

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bench import names
 
-PACKAGES = ("torch", "torchvision", "numpy", "ray", "mlflow")
+PACKAGES = ("torch", "torchvision", "timm", "numpy", "ray", "mlflow")
 SOURCE = Path(__file__).parents[2]
 ROOMS = ("bench", "datasets", "methods", "models", "results")  # the folders of the source
 GIT_SECONDS = 5.0  # the longest wait for git, as on a slow disk

@@ -6,6 +6,7 @@ Of `bench` outside `results`, the only file that imports mlflow.
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import os
 import tempfile
@@ -13,6 +14,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 # No usage reports, and no address on stdout for every run a server stores.
@@ -21,13 +23,17 @@ os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 
 import mlflow
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, RunTag
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
 from bench import names
 from bench.messages import said_if_slow, shortened, store_error
+from bench.metrics import per_epoch
+from bench.mlflow_metrics import stored_figures, stored_name
 from bench.paging import address, paged, without_collector
-from bench.storage import database
+from bench.storage import database, mlflow_fields
+from bench.storage.entry import Entry
+from bench.storage.mlflow_pages import DESCRIPTION, experiment_tags
 from bench.storage.store_check import creating, exists
 from bench.storage.store_uri import SERVERS, absolute, given, local_path
 from bench.tags import is_piece, split, whole
@@ -37,6 +43,7 @@ BATCH = 1000  # entities MLflow takes in one call, parameters and metrics togeth
 PARAMS = 100  # of these, parameters
 PAGE = 1000  # runs a search returns at once
 NAME_LENGTH = 250  # of a run
+DATA_CONTEXT = "mlflow.data.context"  # MLflow's tag of an input
 PARAM_LENGTH = 6000  # of a parameter's value
 # A server that starts again is asked three times; one that is silent, for less than two minutes in all.
 PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": str(database.SERVER_SECONDS)}
@@ -74,6 +81,17 @@ def failures(uri: str) -> set[tuple[str, str]]:
 
 def _tagged(uri: str, tag: str, status: str) -> list[tuple[str, str]]:
     return Store(uri).tagged(tag, status) if exists(uri) else []
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredSweep:
+    """A sweep of the store, as its pages show it."""
+
+    name: str
+    experiment: str
+    tags: Mapping[str, str]  # of the experiment
+    latest: str  # of its runs: a command makes one
+    described: str | None  # the latest of them that says what came out
 
 
 @dataclass(frozen=True)
@@ -119,15 +137,33 @@ class Store:
             path = local_path(self.uri)
             # MLflow's own default depends on the working folder. A server knows where to put artefacts.
             location = (path.parent / "mlruns" / quote(name, safe="")).as_uri() if path else None
+            tags = experiment_tags()
             try:
-                return str(self._client.create_experiment(name, artifact_location=location))
+                return str(self._client.create_experiment(name, artifact_location=location, tags=tags))
             except MlflowException:  # perhaps another process was faster
                 experiment = self._client.get_experiment_by_name(name)
                 if experiment is None:
                     raise
         if experiment.lifecycle_stage != "active":
             raise ValueError(f"name {name}: deleted in the store {self.uri}; restore it there, or use another name")
+        for tag, value in experiment_tags().items():
+            if tag not in experiment.tags:  # of an earlier version
+                self._client.set_experiment_tag(experiment.experiment_id, tag, value)
         return str(experiment.experiment_id)
+
+    def sweeps(self) -> list[StoredSweep]:
+        """Those whose experiment is not deleted, the latest first."""
+        experiments = {e.experiment_id: e for e in paged(self._client.search_experiments, max_results=PAGE)}
+        query = {"filter_string": f"tags.`{names.KIND}` = '{names.SWEEP}'", "max_results": PAGE}
+        order = ["attributes.start_time DESC"]
+        runs: dict[str, list[mlflow.entities.Run]] = {}
+        for run in paged(self._client.search_runs, experiment_ids=list(experiments), order_by=order, **query):
+            runs.setdefault(run.info.experiment_id, []).append(run)
+        return [_stored_sweep(experiments[experiment], of_sweep) for experiment, of_sweep in runs.items()]
+
+    def run(self, run: str) -> Run:
+        """A run that is in the store."""
+        return Run(run, local_path(self._client.get_run(run).info.artifact_uri))
 
     def create(self, experiment: str, name: str, tags: Mapping[str, str], started: float) -> Run:
         """A new run, begun at the Unix time `started`."""
@@ -148,19 +184,37 @@ class Store:
         for start in range(first, len(metrics), BATCH):
             self._client.log_batch(run, metrics=metrics[start : start + BATCH])
 
-    def metrics(self, run: str) -> dict[str, float]:
-        """The last value of each metric of a run."""
-        return dict(self._client.get_run(run).data.metrics)
+    def input(self, run: str, name: str, digest: str) -> None:
+        """Name the data set that the run was trained on; its content stays where it is."""
+        data = Dataset(name, digest, "local", json.dumps({"uri": name}))
+        self._client.log_inputs(run, [DatasetInput(data, [InputTag(DATA_CONTEXT, "training")])])
+
+    def figures(self, run: str) -> dict[str, Any]:
+        """The figures of a trial's run, of an epoch the last ones; see `stored_figures`."""
+        data = self._client.get_run(run).data
+        return stored_figures(data.metrics, data.params)
 
     def tags(self, run: str) -> dict[str, str]:
         """The tags of a run, those that were split as one."""
         tags = self._client.get_run(run).data.tags
         return {name: whole(tags, name) for name in tags if not is_piece(tags, name)}
 
+    def entry(self, run: str) -> Entry:
+        """A trial that is done, as it was stored; without its network, and without where it ran."""
+        stored = self._client.get_run(run)
+        figures = {**stored.data.metrics, **stored.data.params}
+        curves = {n: self._curve(run, n) for n in per_epoch() if {stored_name(n), n} & figures.keys()}
+        return mlflow_fields.entry(stored, curves)
+
+    def _curve(self, run: str, name: str) -> dict[int, float]:
+        """Epoch -> value of a figure, whatever version stored it."""
+        points = self._client.get_metric_history(run, stored_name(name)) or self._client.get_metric_history(run, name)
+        return {point.step: point.value for point in sorted(points, key=lambda point: point.timestamp)}
+
     def measured(self, run: str, figures: Mapping[str, float]) -> None:
         """Add figures to a run that has ended."""
         now = int(time.time() * 1000)
-        self.log(run, {}, [(name, value, now, 0) for name, value in figures.items()])
+        self.log(run, {}, [(stored_name(name), value, now, 0) for name, value in figures.items()])
 
     def tag(self, run: str, name: str, value: str) -> None:
         """Set one tag."""
@@ -192,6 +246,18 @@ class Store:
     def end(self, run: str, status: str, ended: float | None = None) -> None:
         """Set the run's last status, reached at the Unix time `ended`, or now."""
         self._client.set_terminated(run, status, int((time.time() if ended is None else ended) * 1000))
+
+
+def _stored_sweep(experiment: mlflow.entities.Experiment, runs: Sequence[mlflow.entities.Run]) -> StoredSweep:
+    """The sweep of these runs, the latest first."""
+    described = (run.info.run_id for run in runs if DESCRIPTION in run.data.tags)
+    return StoredSweep(
+        name=experiment.name,
+        experiment=experiment.experiment_id,
+        tags=experiment.tags,
+        latest=runs[0].info.run_id,
+        described=next(described, None),
+    )
 
 
 def _opened(uri: str) -> MlflowClient:

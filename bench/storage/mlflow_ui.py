@@ -7,19 +7,22 @@ import signal
 import socket
 import subprocess
 import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from http.client import HTTPException
 from types import FrameType
-from urllib.parse import urlsplit
 
 from bench.paging import address
-from bench.storage.store_uri import SERVERS
+from bench.storage.mlflow_pages import local_address
 
 GRACE_SECONDS = 5.0  # for the server's processes to end by themselves
+POLL_SECONDS = 0.2  # between two questions whether the server answers
 
 
-def check(uri: str, host: str, port: int) -> None:
-    """Raise ValueError if the store is itself a server, or the server cannot listen at the address."""
-    if urlsplit(uri).scheme in SERVERS:
-        raise ValueError(f"store {uri}: a server shows its own pages; open that address")
+def check(host: str, port: int) -> None:
+    """Raise ValueError if no server can listen at the address."""
     try:
         with socket.create_server((host, port)):
             pass
@@ -29,8 +32,11 @@ def check(uri: str, host: str, port: int) -> None:
         ) from error
 
 
-def ui(uri: str, host: str = "127.0.0.1", port: int = 5000) -> int:
-    """Serve the store at `uri` until SIGINT or SIGTERM; returns 0, or 1 if the server ends by itself."""
+def ui(uri: str, host: str, port: int, on_answer: Callable[[], None]) -> int:
+    """Serve the store at `uri` until SIGINT or SIGTERM; returns 0, or 1 if the server ends by itself.
+
+    Args: on_answer: called once, as soon as the server answers.
+    """
     command = [sys.executable, "-m", "mlflow", "ui", "--host", host, "--port", str(port)]
     environment = {**os.environ, "MLFLOW_BACKEND_STORE_URI": address(uri)}  # everybody sees the words of a command
     # One worker process instead of four; a group of its own, because the server does not end its own children.
@@ -44,12 +50,27 @@ def ui(uri: str, host: str = "127.0.0.1", port: int = 5000) -> int:
 
     handlers = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
+        if _answers(child, f"{local_address(host, port)}/health"):
+            on_answer()
         child.wait()
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
         _end_group(child)
     return 0 if interrupted else 1
+
+
+def _answers(child: subprocess.Popen[bytes], address: str) -> bool:
+    """Wait until there is an answer; False if the server ends first."""
+    while child.poll() is None:
+        try:
+            with urllib.request.urlopen(address, timeout=POLL_SECONDS * 10):
+                return True
+        except urllib.error.HTTPError:
+            return True
+        except (OSError, HTTPException):
+            time.sleep(POLL_SECONDS)
+    return False
 
 
 def _end_group(child: subprocess.Popen[bytes]) -> None:

@@ -30,17 +30,19 @@ from bench.storage.entry import (
     network_name,
 )
 from bench.storage.store_uri import check_folder
+from bench.storage.tracking import csv_files
 from bench.trial.result import SweepError, TrialResult
 
 
 def read(path: Path) -> list[Entry]:
-    """The entries of a file, or of all files of a folder except hidden ones and networks; writes nothing.
+    """The entries of a file, or of all files of a folder except hidden ones, networks and tables; writes nothing.
 
     Raises: ValueError naming the file and the line that is no entry, or the file that cannot be read.
     """
     files = [path]
     if path.is_dir():
-        files = sorted(f for f in path.iterdir() if f.name[0] != "." and f.suffix != NETWORK_SUFFIX)
+        visible = (f for f in path.iterdir() if f.name[0] != "." and f.name != csv_files.FOLDER)
+        files = sorted(f for f in visible if f.suffix != NETWORK_SUFFIX)
     return [entry for file in files for entry in _read_file(file)]
 
 

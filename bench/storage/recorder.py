@@ -49,7 +49,7 @@ class Recorder(EntryListener):
         self._store = Store(self.uri)
         self._experiment = self._store.experiment(self.sweep)
         self._end_leftovers()
-        tags = {names.KIND: names.SWEEP, names.COMMAND: self.command}
+        tags = {names.KIND: names.SWEEP, names.COMMAND: self.command, **mlflow_fields.origin()}
         self.parent = self._store.create(self._experiment, self.sweep, tags, time.time()).id
         counts = {"trials": str(len(self.planned)), "already_finished": str(len(self.linked))}
         self._store.log(self.parent, counts, ())
@@ -115,6 +115,7 @@ class Recorder(EntryListener):
         result = entry.result
         run = self._created.get(entry.run_key) or self._create(entry)
         self._store.log(run.id, mlflow_fields.parameters(entry), mlflow_fields.points(result))
+        self._store.input(run.id, *mlflow_fields.data_set(entry.spec))
         if result.layers:
             self._store.write(run, names.LAYERS_FILE, json.dumps(list(result.layers), sort_keys=True).encode())
         if network := contents(result):
@@ -128,6 +129,7 @@ class Recorder(EntryListener):
     def _create(self, entry: Entry) -> Run:
         links = {names.IN_SWEEP + self.sweep: self.parent, PARENT: self.parent}
         name = mlflow_fields.run_name(entry.spec, entry.method)
-        run = self._store.create(self._experiment, name, mlflow_fields.tags(entry) | links, entry.result.started)
+        tags = mlflow_fields.origin() | mlflow_fields.tags(entry) | links
+        run = self._store.create(self._experiment, name, tags, entry.result.started)
         self._created[entry.run_key] = run
         return run

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import MISSING, dataclass, field, fields, replace
 from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
-from bench.messages import one_of, shortened
+from bench.messages import nearest, shortened
 
 T = TypeVar("T")
 # The clauses in which a caption states the protocol, in this order.
@@ -35,6 +35,8 @@ class FieldRow:
     # On the command line.
     flag: str = ""  # as "--epochs", or "--tf32/--no-tf32"; "" = no option of the protocol
     help: str | Callable[[], str] = ""
+    known: Callable[[], Iterable[str]] | None = None  # the names that a shell completes, if it is a name of a table
+    group: Literal["protocol", "speed"] = "protocol"  # under which the help shows it
     read: Callable[[str], Any] | None = None  # from the option's text to the value
     auto: bool = False  # it may be "auto", and is by default: each trial's value follows from its other fields
     unset: bool = False  # its option has no default, since that depends on the owner
@@ -48,7 +50,7 @@ class FieldRow:
     def check(self, name: str, value: Any) -> None:
         """Raise ValueError if the value makes no sense."""
         if self.choices and value not in self.choices:
-            raise ValueError(f"{name} {value!r}: {one_of(self.choices)}")
+            raise ValueError(nearest(name, str(value), [*map(str, self.choices)]))
         if self.range and not self.range.test(value):
             raise ValueError(f"{name} {shortened(str(value), 100)}: must be {self.range.words.format(name)}")
 

@@ -66,7 +66,7 @@ def lr_help() -> str:
     """The help of --lr, with the defaults."""
     given = ", ".join(f"{row.lr} for {name}" for name, row in UPDATES.items() if row.lr is not None)
     others = [name for name, row in UPDATES.items() if row.lr is None]
-    return f"Learning rate.  [default: {given}{f'; {_joined(others)} need one' if others else ''}]"
+    return f"Begin with this learning rate.  [default: {given}{f'; {_joined(others)} need one' if others else ''}]"
 
 
 def momentum_help() -> str:
@@ -78,7 +78,7 @@ def momentum_help() -> str:
 
 def nesterov_help() -> str:
     """The help of --nesterov."""
-    return f"Nesterov momentum ({', '.join(with_nesterov())})."
+    return f"Use Nesterov momentum ({', '.join(with_nesterov())})."
 
 
 def _joined(words: Sequence[str]) -> str:

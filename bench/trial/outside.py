@@ -5,7 +5,8 @@ A row is added under a name that is not taken. No torch.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,6 +74,22 @@ def take(rows: Iterable[Outside]) -> None:
         SOURCES[TABLES[row.table].field, row.name] = row.source
 
 
+@contextmanager
+def instead(row: Outside) -> Iterator[None]:
+    """Within it, the row is in its table, whatever was there under its name; that is put back."""
+    key, rows = (row.table, row.name), TABLES[row.table].rows
+    ours, outside = rows.get(row.name), _rows.get(key)
+    take([row])
+    try:
+        yield
+    finally:
+        del rows[row.name], _rows[key], SOURCES[TABLES[row.table].field, row.name]
+        if outside is not None:
+            take([outside])
+        elif ours is not None:
+            rows[row.name] = ours
+
+
 def rows_from_outside(specs: Iterable[Any]) -> list[Outside]:
     """The rows from outside that trials use."""
     named = {(table, getattr(spec, row.field)) for spec in specs for table, row in TABLES.items()}
@@ -87,4 +104,4 @@ def origin_of(table: str, name: str) -> str:
 def all_ours(fields: Mapping[str, Any]) -> bool:
     """Whether no code from outside builds the network of these fields of a trial, or updates its weights."""
     rows = ((table, table.rows.get(fields[table.field])) for table in TABLES.values() if table.noun != "data set")
-    return all(row is None or is_ours(table.code(row)) for table, row in rows)
+    return all(row is None or (is_ours(table.code(row)) and not table.fingerprint(row)) for table, row in rows)

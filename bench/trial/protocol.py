@@ -6,7 +6,7 @@ part of the run key and its words in the tables follow.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal, get_args
@@ -38,6 +38,12 @@ def _fractions(milestones: str) -> tuple[float, ...]:
         raise ValueError(f"milestones {milestones!r}: must be fractions of the training, such as 0.5,0.75") from None
 
 
+def _initialisers() -> Iterable[str]:
+    from bench.models import INITIALISERS
+
+    return INITIALISERS
+
+
 def _counted(number: float, noun: str) -> str:
     return f"{number:g} {plural(number, noun)}"
 
@@ -48,13 +54,14 @@ class Protocol:
 
     # fmt: off
     epochs: int = row(
-        30, range=COUNT, flag="--epochs", help="Epochs of training.", words=lambda v: _counted(v, "epoch")
+        30, range=COUNT, flag="--epochs", help="Train for this many epochs.", words=lambda v: _counted(v, "epoch")
     )
     batch_size: int = row(
-        100, range=COUNT, flag="--batch-size", help="Images per step.", words=lambda v: f"batch {v}"
+        100, range=COUNT, flag="--batch-size", help="Take this many images a step.", words=lambda v: f"batch {v}"
     )
     optimizer: str = row(
-        "sgd", choices=UPDATES, flag="--optimizer", help="Optimizer.", clause="update", words=optimizer_words
+        "sgd", choices=UPDATES, flag="--optimizer", help="Update the weights with this optimizer.", clause="update",
+        words=optimizer_words,
     )
     lr: float = row(
         LR, range=POSITIVE, owner="optimizer", search="learning rate", flag="--lr", help=lr_help, unset=True,
@@ -70,68 +77,74 @@ class Protocol:
     )
     weight_decay: float = row(  # none on biases and BatchNorm
         5e-4, range=NOT_NEGATIVE, search="weight decay", flag="--weight-decay",
-        help="Weight decay, on live weights only.",
+        help="Decay the live weights by this factor, and nothing else.",
         words=lambda v: f"weight decay {v:g} on live weights only",
     )
     schedule: str = row(
-        "cosine", choices=SCHEDULES, flag="--schedule", help="Learning rate over the steps.", clause="update",
-        words=schedule_words,
+        "cosine", choices=SCHEDULES, flag="--schedule", clause="update", words=schedule_words,
+        help="Change the learning rate over the steps by this schedule.",
     )
     milestones: tuple[float, ...] = row(
         (), range=RISING, owner="schedule", flag="--milestones", read=_fractions, clause="update",
-        help="Milestones of the step schedule: fractions of the training, such as 0.5,0.75.",
+        help="Put the milestones of the step schedule at these fractions of the training, such as 0.5,0.75.",
         words=lambda v: f"milestones at {', '.join(f'{m:g}' for m in v)} of the training",
     )
     gamma: float = row(
         GAMMA, range=Range("0 < {} <= 1", lambda v: 0 < v <= 1), owner="schedule", flag="--gamma",
-        help=f"Factor at a milestone of the step schedule.  [default: {GAMMA}]", clause="update",
+        clause="update",
+        help=f"Multiply the learning rate by this at each milestone of the step schedule.  [default: {GAMMA}]",
         words=lambda v: f"learning rate × {v:g} at each",
     )
     warmup_epochs: float = row(  # linear, from lr / (number of its steps)
-        0.0, range=NOT_NEGATIVE, flag="--warmup-epochs", help="Epochs of linear warm-up.", clause="update",
+        0.0, range=NOT_NEGATIVE, flag="--warmup-epochs", clause="update",
+        help="Warm up linearly over this many epochs.",
         words=lambda v: _counted(v, "warm-up epoch") if v else "no warm-up",
     )
     initialiser: str = row(
-        "xavier-normal", flag="--initialiser", help="How initial weights are drawn.",
-        words=lambda v: f"{v} initial weights",
+        "xavier-normal", flag="--initialiser", known=_initialisers,
+        help="Draw the initial weights by this initialiser.", words=lambda v: f"{v} initial weights",
     )
     validation_fraction: float = row(  # stratified
         0.1, range=Range("0 < {} < 1", lambda v: 0 < v < 1), flag="--validation-fraction",
-        help="Share of the training images held out for validation, drawn per seed.", clause="sample",
+        help="Hold out this share of the training images for validation, drawn per seed.", clause="sample",
         words=lambda v: f"{100 * v:g} % of the training images held out for validation, drawn per seed",
     )
     criterion_per_class: int = row(
-        10, range=COUNT, flag="--criterion-per-class", help="Images per class the criterion sees.", clause="sample",
+        10, range=COUNT, flag="--criterion-per-class", clause="sample",
+        help="Show the criterion this many images per class.",
         words=lambda v: f"criterion sample of {v} un-augmented training images per class",
     )
     criterion_statistics: Statistics = row(
-        "batch", flag="--criterion-statistics", help="BatchNorm's statistics while the criterion scores.",
+        "batch", flag="--criterion-statistics", help="Use these statistics in BatchNorm while the criterion scores.",
         clause="sample", plain=("batch",),
     )
     augmentation: Augmentation = row(  # `bench.datasets.augment`
         "none", later=True, flag="--augmentation", clause="images",
-        help="Augmentation of training images: flip, translation by up to 4 pixels.",
+        help="Augment the training images: flip, and translate by up to 4 pixels.",
         words=lambda v: "training images flipped and moved by up to 4 pixels" if v == "flip-translate" else v,
     )
     precision: Precision = row(
-        "float32", flag="--precision", help="Precision of the training.", clause="arithmetic", words=lambda v: str(v)
+        "float32", flag="--precision", clause="arithmetic", words=lambda v: str(v),
+        help="Train in this precision; the criterion scores in float64 whatever it is.",
     )
     criterion_precision: ScoringPrecision = row(
         "float64", clause="arithmetic", stated=False, words=lambda v: "(criterion in float64)" if v == "float64" else ""
     )
     step: Step = row(  # resolved: `bench.trial.step_kind.resolve_step`
-        "dense", flag="--step", auto=True, plain=("dense",), stated=False,
-        help="Gradients of all weights, or only of the live ones; auto: what is faster at the rate.",
+        "dense", flag="--step", group="speed", auto=True, plain=("dense",), stated=False,
+        help="Compute the gradients of all weights, or only of the live ones; auto takes what is faster at the rate.",
     )
     pack: Pack = row(  # resolved: `bench.trial.pack_kind.resolve_pack`
-        "single", flag="--pack", auto=True, plain=("single",), stated=False,
-        help="Each trial by itself, or all of one protocol in one batched step, its convolutions grouped (vmap) or as"
-        " products of their patches (unfold); auto: single on the cpu, unfold on cuda.",
+        "single", flag="--pack", group="speed", auto=True, plain=("single",), stated=False,
+        help="Train each trial by itself, or all of one protocol in one batched step, its convolutions grouped (vmap)"
+        " or as products of their patches (unfold); auto takes single on the cpu, unfold on cuda.",
     )
-    tf32: bool = row(False, flag="--tf32", help="TF32 matrix products (cuda).", plain=(False,), stated=False)
+    tf32: bool = row(
+        False, flag="--tf32", group="speed", help="Multiply matrices in TF32 (cuda).", plain=(False,), stated=False
+    )
     deterministic: bool = row(
-        True, later=True, flag="--deterministic/--no-deterministic", stated=False,
-        help="cuDNN algorithms whose numbers repeat (cuda).",
+        True, later=True, flag="--deterministic/--no-deterministic", group="speed", stated=False,
+        help="Use only cuDNN algorithms whose numbers repeat (cuda).",
     )
     device: Literal["cpu", "cuda"] = row("cpu", clause="arithmetic", stated=False, words=lambda v: f"on {v}")
     threads: int = row(

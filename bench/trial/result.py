@@ -38,10 +38,23 @@ class Listener(Protocol):
         """A worker began the trial."""
 
     def epoch(self, spec: TrialSpec, epoch: int, figures: Mapping[str, float]) -> None:
-        """The trial finished an epoch (not every one is reported)."""
+        """The trial finished an epoch; 0 is before training. One that resumes starts behind its checkpoint."""
 
     def finished(self, spec: TrialSpec, result: TrialResult) -> None:
         """The trial ended, whatever its outcome."""
+
+
+class CandidateListener(Protocol):
+    """Who is told what happens to the candidates of `tune`; called in the driver process only, one call at a time."""
+
+    def started(self, cell: TrialSpec, number: int) -> None:
+        """A worker began a candidate of a cell, perhaps again."""
+
+    def epoch(self, cell: TrialSpec, number: int, epoch: int, accuracy: float) -> None:
+        """A candidate finished an epoch, with that validation accuracy."""
+
+    def finished(self, cell: TrialSpec, number: int, outcome: str) -> None:
+        """A candidate ended, perhaps early."""
 
 
 @dataclass

@@ -5,7 +5,7 @@ A number never depends on a timing: the limits below were measured once (results
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from fractions import Fraction
 from math import prod
@@ -54,12 +54,16 @@ def resolve_step(
     background: Background,
     rate: Decimal,
     shapes: Mapping[str, Shape],
+    steppable: Collection[str] | None = None,
+    obstacle: str = "",
 ) -> Step:
     """The step kind of a trial: `asked`; for "auto" sparse if that is faster for a layer or more at its rate.
 
     Rate 0 is dense whatever is asked for: the baseline is one trial.
 
     Args:    shapes: weight name -> shape, in the order in which the layers run.
+             steppable: the weights whose layers can be stepped sparsely; None = as far as their shapes tell, all.
+             obstacle: why none can.
     Raises:  ValueError if a sparse step is asked for and there is none.
 
     >>> shapes = {"fc1.weight": (300, 784), "fc2.weight": (10, 300)}
@@ -69,12 +73,18 @@ def resolve_step(
     """
     if asked == "dense" or rate == 0:
         return "dense"
-    reason = no_sparse_step(device, precision, pack)
+    reason = no_sparse_step(device, precision, pack) or (
+        obstacle and f"of this network: {obstacle}; must be dense or auto"
+    )
     if asked == "sparse":
         if reason:
             raise ValueError(f"step sparse {reason}")
         return "sparse"
-    sizes = ((kind_of(shape, position == 0), prod(shape)) for position, shape in enumerate(shapes.values()))
+    sizes = (
+        (kind_of(shape, position == 0), prod(shape))
+        for position, (name, shape) in enumerate(shapes.items())
+        if steppable is None or name in steppable
+    )
     steps = [layer_step(kind, size, live_count(Fraction(rate), size), background) for kind, size in sizes]
     return "sparse" if "sparse" in steps and not reason else "dense"
 

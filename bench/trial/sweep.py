@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from bench.messages import counted, nearest
 from bench.methods import METHODS, Dense, Method
 from bench.methods.identity.identify import identify
 from bench.models import INITIALISERS, MODELS
+from bench.trial import networks
+from bench.trial.networks import no_pack, structure_of
 from bench.trial.optimizers import UPDATES
 from bench.trial.pack_kind import resolve_pack
 from bench.trial.spec import TrialSpec
@@ -77,11 +80,12 @@ class Sweep:
 
     def _resolved(self, method: Method, rate: Decimal) -> dict[str, str]:
         """The kinds of pack and step of a trial."""
-        protocol = self.protocol
+        protocol, network = self.protocol, (self.protocol["model"], self.classes, self.image_shape)
+        structure = structure_of(*network)
         device, shapes = protocol.get("device", "cpu"), MODELS[protocol["model"]].layers(self.classes, self.image_shape)
         batched = UPDATES[protocol.get("optimizer", TrialSpec.optimizer)].batched
         asked = "single" if protocol["pack"] == "auto" and not batched else protocol["pack"]
-        pack = resolve_pack(asked, device=device, shapes=shapes)
+        pack = resolve_pack(asked, device=device, shapes=shapes, obstacle=partial(no_pack, *network))
         step = resolve_step(
             protocol["step"],
             device=device,
@@ -90,6 +94,8 @@ class Sweep:
             background=method.background,
             rate=rate,
             shapes=shapes,
+            steppable=None if structure is None else structure.steppable,
+            obstacle="" if structure is None else structure.no_sparse_step,
         )
         return {"pack": pack, "step": step}
 
@@ -117,9 +123,7 @@ def data_and_model(dataset: str, model: str | None, initialiser: str, data_root:
     if initialiser not in INITIALISERS:
         raise ValueError(nearest("initialiser", initialiser, list(INITIALISERS)))
     model = data.default_model if model is None else model
-    if model not in MODELS:
-        raise ValueError(nearest("model", model, list(MODELS)))
-    row = MODELS[model]
+    row = networks.row_of(model, data.classes, data.image_shape)
     if not row.takes(data.image_shape):
         more = " and larger" if row.larger else ""
         raise ValueError(

@@ -14,6 +14,7 @@ from bench import names
 from bench.canonical import group_key_of, key_of
 from bench.messages import one_of, say_left_out
 from bench.metrics import METRICS
+from bench.mlflow_metrics import CONSTANTS, stored_figures
 from bench.paging import address, paged, without_collector
 from bench.results.frame.method_record import canonical
 from bench.results.frame.stored_spec import is_number, stored_spec
@@ -156,11 +157,20 @@ def _row(run: Run, experiment: str) -> dict[str, Any]:
 
 def _figures(run: Run) -> dict[str, float]:
     """Raises ValueError if one is no number: a database takes anything."""
-    figures = {name: run.data.metrics[name] for name in METRICS if name in run.data.metrics}
+    figures = stored_figures(run.data.metrics, run.data.params)
+    figures |= {name: _parsed(figures[name]) for name in CONSTANTS if name in figures}
     for name, value in figures.items():
         if not is_number(value):
             raise ValueError(f"its {name} {value!r} is no number")
     return figures
+
+
+def _parsed(constant: Any) -> Any:
+    """The number that a parameter holds; whatever is none stays as it is."""
+    try:
+        return float(constant)
+    except (TypeError, ValueError):
+        return constant
 
 
 def spec_columns(spec: dict[str, Any], method: str) -> dict[str, Any]:

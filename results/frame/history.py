@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from bench.messages import say_left_out
+from bench.mlflow_metrics import stored_name
 from bench.paging import address
 from bench.results.frame.collect import UNREADABLE
 from bench.results.frame.stored_spec import is_number
 
 if TYPE_CHECKING:
+    from mlflow import MlflowClient
     from mlflow.entities import Metric
 
 COLUMNS = ("run_id", "epoch", "value")
@@ -34,7 +36,7 @@ def histories(tracking_uri: str, run_ids: Iterable[str], metric: str) -> pd.Data
     rows, unreadable = [], []
     for run in run_ids:
         try:
-            by_epoch = _by_epoch(client.get_metric_history(run, metric))
+            by_epoch = _by_epoch(_points(client, run, metric))
         except ValueError as error:
             unreadable.append((run, f"its {metric} over the epochs: {error}"))
             continue
@@ -44,6 +46,11 @@ def histories(tracking_uri: str, run_ids: Iterable[str], metric: str) -> pd.Data
     frame = frame.astype({"run_id": "object", "epoch": "int64", "value": "float64"})
     frame.attrs[UNREADABLE] = unreadable
     return frame
+
+
+def _points(client: MlflowClient, run: str, metric: str) -> Sequence[Metric]:
+    """Under its present name, or else under that of earlier versions."""
+    return client.get_metric_history(run, stored_name(metric)) or client.get_metric_history(run, metric)
 
 
 def _by_epoch(points: Sequence[Metric]) -> dict[int, float]:

@@ -1,5 +1,7 @@
 """The whole store as one page.
 
-report   the question, the answer, tables, figures, controls, threats, commands
-threats  threats to validity that hold for this very store
+report     the answer, threats, figures, a part for each section, commands
+section    a section: short words and tables, with how it was trained and tested folded behind them
+said_once  explanations without the sentences that the page has said before
+threats    threats to validity that hold for this very store
 """

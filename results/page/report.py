@@ -1,9 +1,8 @@
-"""`report`: the whole store as one page: the question, the answer, tables, plots, controls, threats, commands."""
+"""`report`: the whole store as one page: the answer, threats, plots, a part for each section, commands."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import pandas as pd
@@ -11,20 +10,38 @@ import pandas as pd
 from bench.results.frame.collect import UNREADABLE, Command
 from bench.results.frame.errors import NothingToShowError
 from bench.results.frame.sections import differing
+from bench.results.page.said_once import END, said_once
+from bench.results.page.section import section
 from bench.results.page.threats import threats, unfinished, unreadable
 from bench.results.plots.plots import METRICS, Histories, plot
+from bench.results.plots.widths import COLUMN, PAGE
 from bench.results.statistics.analysis import Analysis, View, analyses
 from bench.results.statistics.shown_cells import crowded
-from bench.results.tables import formats, freeze_vs_prune, section_page
-from bench.results.tables.formats import Block, Bullets, Code, Heading, Paragraph, Picture
-from bench.results.tables.protocol import protocol
+from bench.results.tables import captions
+from bench.results.tables.answer.sentences import answer_of, how_to_read
+from bench.results.tables.formats import Block, Bullets, Code, Details, Heading, Paragraph, Picture, github
+from bench.results.tables.html_page.page import page
 
+# Plot -> its title, and what is to be seen, for who does not see it; the numbers are in the tables.
 PLOTS = {
-    "difference": "Freeze − prune over the rate, by criterion",
-    "accuracy": "Accuracy over the rate, with 95 % confidence bands",
-    "gradients": "Norm of the live gradient over training",
-    "storage": "Accuracy over the bytes stored",
+    "difference": (
+        "Freeze − prune over the rate",
+        "A panel for each criterion: a point for each rate, with its 95 % interval, above 0 if freezing is higher.",
+    ),
+    "accuracy": (
+        "Accuracy over the rate",
+        "A line for each method over the rates with its 95 % band; frozen solid, pruned dashed, dense as a level.",
+    ),
+    "gradients": (
+        "Norm of the live gradient over training",
+        "A panel for each rate: a line for each method over the epochs, on a logarithmic axis, with its 95 % band.",
+    ),
+    "storage": (
+        "Accuracy over the bytes stored",
+        "A point for each method and rate: its accuracy over the size of its file; a line joins the best of each size.",
+    ),
 }
+HEADLINE = "difference"
 ONE_PANEL = ("gradients", "storage")  # plots with a line or a cloud of points per method
 
 
@@ -40,34 +57,39 @@ def report(
     Raises: ValueError as `bench.results.tables.tables.render` does.
     """
     shown = [analysis for analysis in analyses(frame, view) if analysis.shown]
-    blocks = section_page.report(shown, answered=True)
-    introduction, rest = blocks[:2], blocks[2:]
     curves: list[tuple[str, str]] = []
-    drawn = [_picture(frame, name, _legible(name, shown, view), _noting(histories, curves), stem) for name in PLOTS]
-    trials = frame.attrs.get(UNREADABLE, [])
-    damaged = [*unreadable("trial", trials), *unreadable("curve", curves)]
+    noting = _noting(histories, curves)
+    drawn = {name: _picture(frame, name, _legible(name, shown, view), noting, stem) for name in PLOTS}
+    damaged = [*unreadable("trial", frame.attrs.get(UNREADABLE, [])), *unreadable("curve", curves)]
+    found = [*damaged, *unfinished(frame, commands), *threats(shown)]
+    varying = differing(analysis.section.fields for analysis in shown)
+    sections = [block for analysis in shown for block in section(analysis, varying)]
+    said = {sentence for threat in found for sentence in END.split(threat)}
     return [
-        *introduction,
-        *_answers(shown),
+        *_answer(shown, drawn.pop(HEADLINE)),
         Heading("Threats to validity of this store"),
-        Bullets([*damaged, *unfinished(frame, commands), *threats(shown)]),
-        Heading("Figures"),
-        *(block for block in drawn if block),
-        *rest,
+        Bullets(found),
+        *_figures(drawn.values()),
+        *said_once(sections, said),
         Heading("To do it again"),
         *_again(commands),
     ]
 
 
-def _answers(shown: Sequence[Analysis]) -> list[Block]:
-    """What each section answers, in reading order."""
-    blocks: list[Block] = [Heading("The answer of this store")]
-    varying = differing(analysis.section.fields for analysis in shown)
-    for analysis in shown:
-        blocks += [Heading(analysis.section.title, 3), Bullets(freeze_vs_prune.answer(analysis))]
-        blocks.append(Paragraph(protocol(analysis.section.fields, varying)))
-        blocks += freeze_vs_prune.blocks(analysis)
-    return blocks
+def _answer(shown: Sequence[Analysis], headline: Picture | None) -> list[Block]:
+    """The answer in words, then drawn, then what a stranger needs to understand both."""
+    explained = [text for text in (captions.introduction(), how_to_read(shown)) if text]
+    return [
+        Heading("Freeze or prune?", 1),
+        Bullets(answer_of(shown)),
+        *([headline] if headline else []),
+        Details("What is compared, and how to read the answer", [Paragraph(text) for text in explained]),
+    ]
+
+
+def _figures(drawn: Iterable[Picture | None]) -> list[Block]:
+    pictures = [picture for picture in drawn if picture]
+    return [Heading("Figures"), *pictures] if pictures else []
 
 
 def _legible(name: str, shown: Sequence[Analysis], view: View) -> View:
@@ -90,16 +112,15 @@ def _noting(histories: Histories, unreadable: list[tuple[str, str]]) -> Historie
 
 
 def _picture(frame: pd.DataFrame, name: str, view: View, histories: Histories, stem: str) -> Picture | None:
-    """A plot of its own metric, if the store has what it shows."""
+    """A plot of its own metric, if the store has what it shows; once more as wide as a phone."""
+    from bench.results.plots.plot_page import svg
+
+    shown = replace(view, metric=METRICS[name][0], published=False)
     try:
-        figure = plot(frame, name, replace(view, metric=METRICS[name][0], published=False), histories)
+        wide, narrow = (svg(plot(frame, name, shown, histories, width=width)) for width in (PAGE, COLUMN))
     except NothingToShowError:
         return None
-    from bench.results.plots.plot_page import written
-
-    stream = io.BytesIO()
-    written(figure, stream)
-    return Picture(PLOTS[name], f"{stem}-{name}.svg", stream.getvalue())
+    return Picture(*PLOTS[name], f"{stem}-{name}.svg", wide, narrow)
 
 
 def _again(commands: Sequence[Command]) -> list[Block]:
@@ -108,4 +129,4 @@ def _again(commands: Sequence[Command]) -> list[Block]:
     return [Paragraph(introduction), Code(lines)] if lines else [Paragraph("The store names no command.")]
 
 
-FORMATS = {".html": formats.page, ".md": formats.github}
+FORMATS = {".html": page, ".md": github}

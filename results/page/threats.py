@@ -15,7 +15,7 @@ from bench.results.frame.words import rate_text
 from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.cells import Cell
 from bench.results.statistics.near_chance import most_unseen
-from bench.results.tables import captions, reach
+from bench.results.tables import reach
 from bench.results.tables.protocol import HYPERPARAMETERS
 
 
@@ -89,16 +89,15 @@ def _tuning(analyses: Sequence[Analysis]) -> list[str]:
 
 
 def _mixed(analyses: Sequence[Analysis]) -> list[str]:
-    """Per section, the cells with seeds near chance and others; and what the seeds of the others cannot rule out."""
+    """Per section, in how many cells some seeds are near chance; and what the seeds of the others cannot rule out."""
     lines, counts = [], []
     for analysis in analyses:
         comparisons = [*analysis.primary.comparisons, *analysis.secondary.comparisons]
         if fallen := analysis.mixed(comparisons):
             counts += [c.n for c in comparisons if c.n > 1]
-            cells = f"{_title(analysis, analyses)}{captions.near_chance(fallen, analysis.cells)}"
+            cells = counted(len(fallen), "cell")
             lines.append(
-                f"Some, but not all, seeds are near chance: {cells}. Mean, its "
-                "intervals, t test and TOST of their differences describe neither group of seeds; see the warnings of "
+                f"{_title(analysis, analyses)}Some, but not all, seeds of {cells} are near chance: see the warnings of "
                 "the section."
             )
     if counts:

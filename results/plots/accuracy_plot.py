@@ -6,24 +6,31 @@ import math
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from decimal import Decimal
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, NullLocator
 
 from bench.results.frame.collect import DENSE
-from bench.results.frame.words import rate_text
-from bench.results.plots.plot_page import finish, page
-from bench.results.plots.plot_style import BAND, GREY, SMALL, TINY, Style, line_entries, open_entry
+from bench.results.plots.axis_scales import (
+    ERROR_NOTE,
+    RATE_LABEL,
+    RATE_NOTE,
+    TICKS,
+    accuracy_axis,
+    density,
+    rate_axis,
+    thin,
+)
+from bench.results.plots.plot_page import across, finish, page
+from bench.results.plots.plot_style import BAND, GREY, LINES_NOTE, SMALL, TINY, Style, line_entries, open_entry
 from bench.results.statistics.cells import Cell
 from bench.results.statistics.shown_cells import Excerpt, crowded, disconnected, interval, missing, over_seeds
 
 HEIGHT = 3.6  # inches of a panel
 COLUMNS, SMALL_HEIGHT = 4, 1.5  # of the panels, one per criterion, if one cannot hold all methods
-LETTERS = 42  # of a line of text beside it
+LETTERS, FEW_TICKS = 42, 4  # of a line of text beside it; ticks of a small one
 CHANCE: dict[str, Any] = {"color": GREY, "linestyle": ":", "linewidth": 1.0}
 
 
@@ -32,25 +39,38 @@ def draw(excerpts: Sequence[Excerpt], styles: Mapping[str, Style]) -> Figure:
     drawn = [excerpt for excerpt in excerpts if excerpt.drawn]
     many = any(crowded(excerpt.drawn) for excerpt in drawn)
     panels = [_by_selection(excerpt) if many else {"": excerpt} for excerpt in drawn]
-    columns, height = (COLUMNS, SMALL_HEIGHT) if many else (1, HEIGHT)
+    columns, height = (across(COLUMNS), SMALL_HEIGHT) if many else (1, HEIGHT)
     titles = [(excerpt.section.title, len(of_section)) for excerpt, of_section in zip(drawn, panels, strict=True)]
     figure, blocks = page(titles, columns=columns, height=height)
     for axes, of_section in zip(blocks, panels, strict=True):
         for index, (panel, (title, excerpt)) in enumerate(zip(axes, of_section.items(), strict=True)):
-            _panel(panel, excerpt, styles, index=index if many else None)
+            _panel(panel, excerpt, styles, small=many)
             panel.set_title(title, fontsize=SMALL)
-    chance = [_axes(axes, excerpt) for axes, excerpt in zip(blocks, drawn, strict=True)]
+            if not many or index % columns == 0:
+                panel.set_ylabel("%" if many else textwrap.fill(f"{excerpt.view.shown_metric.caption} (%)", LETTERS))
+    ticks = FEW_TICKS if many else TICKS
+    by_error = [_axes(axes, excerpt, ticks) for axes, excerpt in zip(blocks, drawn, strict=True)]
+    chance = [_chance(axes, excerpt) for of_section, excerpt in zip(blocks, drawn, strict=True) for axes in of_section]
+    for block in figure.subfigs:
+        block.supxlabel(RATE_LABEL, fontsize=9)
     shown = [styles[cell.record.text] for excerpt in drawn for cell in excerpt.drawn]
     legend = line_entries({_plain(style) for style in shown} if many else shown)
     if any(chance):
         legend.append((Line2D([], [], **CHANCE), "chance"))
     if disconnected(excerpts):
         legend.append(open_entry())
-    finish(figure, legend, [f"Mean and 95 % t interval {over_seeds(excerpts)}.", *missing(excerpts)])
+    finish(figure, legend, [_caption(excerpts, many, any(by_error)), *missing(excerpts)])
     figure.draw_without_rendering()  # lays the panels out, so that labels can be measured
     for axes in blocks:
         thin(axes[-1])
     return figure
+
+
+def _caption(excerpts: Sequence[Excerpt], many: bool, by_error: bool) -> str:
+    """What is drawn, of which seeds, how and on which scales."""
+    words = f"{excerpts[0].view.shown_metric.caption}: mean and 95 % t interval {over_seeds(excerpts)}."
+    panels = "A panel for each criterion; solid: the weights that are not trained are frozen, dashed: pruned."
+    return " ".join([words, panels if many else LINES_NOTE, RATE_NOTE, *([ERROR_NOTE] if by_error else [])])
 
 
 def _by_selection(excerpt: Excerpt) -> dict[str, Excerpt]:
@@ -73,46 +93,31 @@ def _plain(style: Style) -> Style:
     """What the lines of all criteria have in common, if each has its own panel."""
     words = {"freeze": "frozen", "prune": "pruned", DENSE: "dense"}
     colour = style.colour if style.background == DENSE else GREY
-    return replace(style, label=words[style.background], colour=colour, order=0)
+    marker = style.marker if style.background == DENSE else {"freeze": "o", "prune": "s"}[style.background]
+    return replace(style, label=words[style.background], colour=colour, order=0, marker=marker)
 
 
-def density(rate: Decimal) -> float:
-    """1 - rate.
-
-    >>> density(Decimal("0.999"))
-    0.001
-    """
-    return float(1 - rate)
-
-
-def _panel(axes: Axes, excerpt: Excerpt, styles: Mapping[str, Style], *, index: int | None) -> None:
-    """Draw an excerpt; `index`: of its panel, if the section has a panel for each criterion."""
+def _panel(axes: Axes, excerpt: Excerpt, styles: Mapping[str, Style], *, small: bool) -> None:
+    """Draw an excerpt; `small`: the section has a panel for each criterion, with markers for how they differ."""
     shown = excerpt.view.shown_metric
-    if index is None:
-        axes.set_ylabel(textwrap.fill(f"{shown.caption} (%)", LETTERS))
-        axes.set_xlabel("rate: share of the weights that is not trained")
-    elif index % COLUMNS == 0:
-        axes.set_ylabel("%")
-    if index is not None:
+    if small:
         axes.tick_params(axis="x", labelsize=TINY)
     by_record: dict[str, list[Cell]] = {}
     for cell in excerpt.drawn:
         if cell.background != DENSE:
             by_record.setdefault(cell.record.text, []).append(cell)
     for record, cells in by_record.items():
-        _line(axes, sorted(cells, key=lambda cell: cell.rate), styles[record], shown.factor)
+        style = replace(styles[record], marker="os"[cells[0].background == "prune"]) if small else styles[record]
+        _line(axes, sorted(cells, key=lambda cell: cell.rate), style, shown.factor)
     if excerpt.dense is not None:
         _dense(axes, excerpt.dense, styles[excerpt.dense.record.text], shown.factor)
 
 
-def _axes(panels: Sequence[Axes], excerpt: Excerpt) -> bool:
-    """Set the axes that the panels of a section share; whether chance is among what they show."""
-    first, factor = panels[0], excerpt.view.shown_metric.factor
-    rate_axis(first, excerpt.rates)
-    low, high = first.get_ylim()
-    first.set_ylim(max(low, -0.02 * factor), min(high, 1.02 * factor))  # intervals of few seeds go beyond
-    reached = [_chance(axes, excerpt.view.chance(excerpt.section.dataset) * factor) for axes in panels]
-    return any(reached)
+def _axes(panels: Sequence[Axes], excerpt: Excerpt, ticks: int) -> bool:
+    """Set the axes that the panels of a section share; whether the accuracies are on the scale of the error."""
+    rate_axis(panels[0], excerpt.rates)
+    means = [cell.summary.mean for cell in excerpt.drawn]
+    return accuracy_axis(panels[0], means, excerpt.view.shown_metric.factor, ticks)
 
 
 def _line(axes: Axes, cells: Sequence[Cell], style: Style, factor: float) -> None:
@@ -131,18 +136,6 @@ def _line(axes: Axes, cells: Sequence[Cell], style: Style, factor: float) -> Non
         axes.vlines(x, low, high, color=style.colour, linewidth=1.0)
 
 
-def rate_axis(axes: Axes, rates: Sequence[Decimal]) -> None:
-    """Density on a log scale, most trained first, its ticks named by the rates: they crowd at 1, densities do not."""
-    axes.set_xscale("log")
-    axes.xaxis.set_major_locator(FixedLocator([]))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_xticks([density(rate) for rate in rates], [rate_text(rate) for rate in rates])
-    if len(rates) < 2:  # the scale has no width of its own
-        middle = density(rates[0]) if rates else 1.0
-        axes.set_xlim(middle / 2, middle * 2)
-    axes.invert_xaxis()
-
-
 def _dense(axes: Axes, cell: Cell, style: Style, factor: float) -> None:
     ends = interval(cell)
     axes.axhline(factor * cell.summary.mean, **style.drawn())
@@ -150,21 +143,11 @@ def _dense(axes: Axes, cell: Cell, style: Style, factor: float) -> None:
         axes.axhspan(factor * ends.low, factor * ends.high, color=style.colour, **BAND)
 
 
-def _chance(axes: Axes, value: float) -> bool:
+def _chance(axes: Axes, excerpt: Excerpt) -> bool:
+    """Draw chance if the axes reach it; whether they do."""
+    value = excerpt.view.chance(excerpt.section.dataset) * excerpt.view.shown_metric.factor
     low, high = axes.get_ylim()
     if not low <= value <= high:
         return False
     axes.axhline(value, label="chance", zorder=1, **CHANCE)
     return True
-
-
-def thin(axes: Axes) -> None:
-    """Empty the tick labels that would touch one to their right; the ticks stay. Needs a figure that is laid out."""
-    kept = float("inf")
-    texts = []
-    for label in reversed(axes.get_xticklabels()):
-        box = label.get_window_extent()
-        fits = box.x1 + 0.4 * box.height < kept
-        kept = box.x0 if fits else kept
-        texts.append(label.get_text() if fits else "")
-    axes.set_xticks(list(axes.get_xticks()), texts[::-1])

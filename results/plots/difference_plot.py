@@ -11,18 +11,28 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from bench.results.frame.errors import NothingToShowError
-from bench.results.plots.accuracy_plot import density, rate_axis, thin
-from bench.results.plots.plot_page import Entry, finish, page
+from bench.results.plots.axis_scales import (
+    LINEAR,
+    RATE_LABEL,
+    RATE_NOTE,
+    density,
+    difference_scale,
+    rate_axis,
+    thin,
+)
+from bench.results.plots.plot_page import Entry, across, finish, page
 from bench.results.plots.plot_style import GREY, SMALL, TINY
 from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.comparisons import Comparison
 
 Panels = dict[str, list[Comparison]]  # by the pruned method
 
-COLUMNS, HEIGHT = 4, 1.5  # panels side by side; inches of a panel
+COLUMNS = 4  # panels side by side
+HEIGHTS = (3.2, 2.4, 1.8, 1.6)  # inches of a panel that is alone, one of two, of three and of more side by side
 COLOURS = {"higher": "#0072B2", "lower": "#D55E00", "": GREY}  # of the frozen network; grey: neither is marked
-WORDS = {"higher": "freezing higher", "lower": "pruning higher", "": "open, or equivalent (diamond)"}
-LINEAR = 1.0  # points around 0 drawn to scale; beyond, logarithmically
+# Of a verdict and of equivalence: the marker, which tells them apart in grey too, and its words.
+MARKERS = {"higher": ("^", "freezing higher"), "lower": ("v", "pruning higher"), "": ("o", "open")}
+EQUIVALENT = ("D", "equivalent")
 HOLLOW: dict[str, Any] = {"markerfacecolor": "white"}  # some or all seeds of a side are near chance
 ZERO: dict[str, Any] = {"color": "black", "linewidth": 0.8, "zorder": 1}
 
@@ -37,15 +47,19 @@ def draw(analyses: Sequence[Analysis]) -> Figure:
     if not drawn:
         raise NothingToShowError("plot difference: no frozen and pruned method that choose the same weights are shown")
     titles = [(analysis.section.title, len(panels)) for analysis, panels in drawn]
-    figure, blocks = page(titles, columns=COLUMNS, height=HEIGHT)
+    columns = min(across(COLUMNS), max(panels for _, panels in titles))
+    figure, blocks = page(titles, columns=columns, height=HEIGHTS[columns - 1])
+    log = False
     for (analysis, panels), axes in zip(drawn, blocks, strict=True):
         for index, (panel, (reference, comparisons)) in enumerate(zip(axes, panels.items(), strict=True)):
             _panel(panel, analysis, reference, comparisons)
-            if index % COLUMNS == 0:
-                panel.set_ylabel("points")
-        axes[0].set_yscale("symlog", linthresh=LINEAR)
+            if index % columns == 0:
+                panel.set_ylabel("freeze − prune (points)" if columns < COLUMNS else "points")
+        log = difference_scale(axes[0], _reach(analysis, panels)) or log
         rate_axis(axes[0], sorted({c.rate for comparisons in panels.values() for c in comparisons}))
-    finish(figure, _entries(drawn), _notes(drawn))
+    for block in figure.subfigs:
+        block.supxlabel(RATE_LABEL, fontsize=9)
+    finish(figure, _entries(drawn), _notes(drawn, log))
     figure.draw_without_rendering()
     for axes in blocks:
         thin(axes[-1])
@@ -61,6 +75,12 @@ def by_reference(analysis: Analysis) -> Panels:
     return panels
 
 
+def _reach(analysis: Analysis, panels: Panels) -> float:
+    """Points between 0 and the largest mean difference."""
+    factor = analysis.view.shown_metric.factor
+    return max(abs(factor * c.difference) for comparisons in panels.values() for c in comparisons)
+
+
 def _panel(axes: Axes, analysis: Analysis, reference: str, comparisons: Sequence[Comparison]) -> None:
     view = analysis.view
     factor = view.shown_metric.factor
@@ -73,33 +93,45 @@ def _panel(axes: Axes, analysis: Analysis, reference: str, comparisons: Sequence
         mean, low, high = (factor * value for value in (c.difference, c.interval.low, c.interval.high))
         spread = np.nan_to_num([[mean - low], [high - mean]])
         look = HOLLOW if analysis.doubts[c.sides] else {}
-        axes.errorbar(density(c.rate), mean, yerr=spread, fmt=_marker(c), color=COLOURS[c.verdict], capsize=2, **look)
+        marker, _ = _marker(c)
+        axes.errorbar(density(c.rate), mean, yerr=spread, fmt=marker, color=COLOURS[c.verdict], capsize=2, **look)
 
 
-def _marker(c: Comparison) -> str:
-    return "D" if c.equivalent else "o"
+def _marker(c: Comparison) -> tuple[str, str]:
+    """The marker of a comparison, and its words."""
+    marker, words = MARKERS[c.verdict]
+    return (
+        (EQUIVALENT[0], f"{words}, within the margin" if c.verdict else EQUIVALENT[1])
+        if c.equivalent
+        else (marker, words)
+    )
 
 
 def _entries(drawn: Sequence[tuple[Analysis, Panels]]) -> list[Entry]:
     compared = [(analysis, c) for analysis, panels in drawn for panel in panels.values() for c in panel]
-    seen = {c.verdict for _, c in compared}
+    seen = {(c.verdict, *_marker(c)) for _, c in compared}
+    ordered = sorted(seen, key=lambda look: (list(COLOURS).index(look[0]), look))
+    entries: list[Entry] = [
+        (Line2D([], [], color=COLOURS[verdict], marker=marker, linestyle="none"), words)
+        for verdict, marker, words in ordered
+    ]
     look: dict[str, Any] = {"marker": "o", "linestyle": "none"}
-    shown = [verdict for verdict in COLOURS if verdict in seen]
-    entries: list[Entry] = [(Line2D([], [], color=COLOURS[verdict], **look), WORDS[verdict]) for verdict in shown]
     if any(analysis.doubts[c.sides] for analysis, c in compared):
         entries.append((Line2D([], [], color=GREY, **look, **HOLLOW), "hollow: seeds near chance"))
     return entries
 
 
-def _notes(drawn: Sequence[tuple[Analysis, Panels]]) -> list[str]:
+def _notes(drawn: Sequence[tuple[Analysis, Panels]], log: bool) -> list[str]:
     view = drawn[0][0].view
     numbers = sorted({c.n for _, panels in drawn for panel in panels.values() for c in panel})
     pairs = f"n = {numbers[0]}" if len(numbers) == 1 else f"n = {numbers[0]} to {numbers[-1]}"
     notes = [
         f"{view.shown_metric.caption}, freeze − prune, same weights chosen, same rate and seed: mean and 95 % t "
-        f"interval over {pairs} pairs. Coloured: Holm-adjusted p ≤ {view.alpha:g} over all criteria and rates of the "
-        f"section. To scale between −{LINEAR:g} and {LINEAR:g}, beyond on a logarithmic scale."
+        f"interval over {pairs} pairs. A panel for each criterion. Coloured: Holm-adjusted p ≤ {view.alpha:g} over all "
+        f"criteria and rates of the section. {RATE_NOTE}"
     ]
+    if log:
+        notes[0] += f" Differences: to scale between −{LINEAR:g} and {LINEAR:g}, beyond on a logarithmic scale."
     if view.margin is not None:
         notes.append(f"Grey: the equivalence margin of ±{view.shown_metric.number(view.margin)} points.")
     return notes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -13,10 +14,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from bench.metrics import GRADIENTS
 from bench.results.frame.collect import DENSE
 from bench.results.frame.words import rate_text
-from bench.results.plots.plot_page import finish, page
-from bench.results.plots.plot_style import BAND, Style, line_entries, open_entry
+from bench.results.plots.axis_scales import accuracy_axis, plain_log
+from bench.results.plots.plot_page import across, finish, page
+from bench.results.plots.plot_style import BAND, LINES_NOTE, Style, line_entries, open_entry
 from bench.results.statistics import stats
 from bench.results.statistics.cells import Cell
 from bench.results.statistics.shown_cells import Excerpt, disconnected, missing, over_seeds
@@ -26,6 +29,8 @@ COLUMNS, HEIGHT = 3, 2.4  # panels side by side; inches of a panel
 MARKERS = 6  # along a line
 BEYOND = 0.25  # of the range of the means: how far intervals extend a log axis
 LARGEST = 600.0  # exponent: exp of more is beyond any axis, and soon beyond float64
+LETTERS = 32  # of a line of text beside a panel
+PROBE = "Gradient of the cross-entropy on a fixed probe of un-augmented training images."
 CUT = "; intervals beyond the axis are cut"
 
 
@@ -50,7 +55,8 @@ def draw(excerpts: Sequence[Excerpt], styles: Mapping[str, Style], histories: Hi
     shown = excerpts[0].view.shown_metric
     log = not shown.is_accuracy
     curves = [_curves(excerpt, histories, log) for excerpt in drawn]
-    columns = 2 if max(len(excerpt.rates) for excerpt in drawn) == 4 else COLUMNS
+    rates = max(len(excerpt.rates) for excerpt in drawn)
+    columns = max(across(2 if rates == 4 else COLUMNS), 2 if rates > COLUMNS else 1)
     sizes = [(excerpt.section.title, max(1, len(excerpt.rates))) for excerpt in drawn]
     cut = False
     figure, blocks = page(sizes, columns=columns, height=HEIGHT)
@@ -63,15 +69,26 @@ def draw(excerpts: Sequence[Excerpt], styles: Mapping[str, Style], histories: Hi
         cut = _scales(panels[0], of_excerpt, shown.factor, log) or cut
     for block in figure.subfigs:
         block.supxlabel("epoch (0 = before training)", fontsize=9)
-        block.supylabel(f"{shown.words}{f' ({shown.unit})' if shown.unit else ''}", fontsize=9)
+        words = f"{shown.words}{f' ({shown.unit})' if shown.unit else ''}"
+        block.supylabel(textwrap.fill(words, LETTERS), fontsize=9)
     legend = line_entries(styles[curve.cell.record.text] for of_excerpt in curves for curve in of_excerpt)
     mean = "Geometric mean, and 95 % t interval of the mean logarithm," if log else "Mean and 95 % t interval"
     finish(
         figure,
         legend + ([open_entry()] if disconnected(excerpts) else []),
-        [f"{mean} {over_seeds(excerpts)}{CUT if cut else ''}.", *missing(excerpts), *_zeros(curves), *_lacking(curves)],
+        [
+            f"{mean} {over_seeds(excerpts)}{CUT if cut else ''}. {LINES_NOTE}{_probe(shown.name)}",
+            *missing(excerpts),
+            *_zeros(curves),
+            *_lacking(curves),
+        ],
     )
     return figure
+
+
+def _probe(metric: str) -> str:
+    """Of which images a gradient figure is."""
+    return f" {PROBE}" if metric in {row.name for row in GRADIENTS} else ""
 
 
 def _curves(excerpt: Excerpt, histories: Histories, log: bool) -> list[Curve]:
@@ -123,12 +140,12 @@ def _scales(axes: Axes, curves: Sequence[Curve], factor: float, log: bool) -> bo
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     if log:
         axes.set_yscale("log")
+        plain_log(axes.yaxis)
         before = axes.get_ylim()
         means = [mean for curve in curves for mean in curve.means]
         axes.set_ylim(*(limits(means, before) if means else before))
         return axes.get_ylim() != before
-    low, high = axes.get_ylim()
-    axes.set_ylim(max(low, -0.02 * factor), min(high, 1.02 * factor))
+    accuracy_axis(axes, [mean for curve in curves for mean in curve.means], factor)
     return False
 
 

@@ -22,12 +22,16 @@ SHADE = 0.55  # of each colour, once all are taken
 BLACK = "#000000"
 GREY = "#666666"
 LINES = {"freeze": "-", "prune": "--", DENSE: "-"}
-MARKERS = {"freeze": "o", "prune": "s", DENSE: "none"}
+# Of each colour the markers of a freezing and of a pruning method: printed in grey, some colours are alike.
+MARKERS = (("o", "s"), ("^", "v"), ("D", "d"), ("P", "X"), ("<", ">"), ("p", "h"))
+LINES_NOTE = (
+    "Solid lines: weights that are not trained are frozen at their initial values; dashed: pruned to zero. A colour "
+    "for each criterion."
+)
 
 BAND: dict[str, Any] = {"alpha": 0.15, "linewidth": 0}  # of an interval, in the colour of its mean
 
-# Sizes in points, of a figure WIDTH inches wide: readable if it fills a page.
-WIDTH = 7.2
+# Sizes in points: readable if the figure is printed as wide as it is drawn.
 SMALL = 7.5
 TINY = 6.5  # of the rates under a narrow panel
 RC: Any = {
@@ -48,14 +52,11 @@ class Style:
     background: str  # "freeze", "prune" or "dense"
     colour: str
     order: int
+    marker: str
 
     @property
     def line(self) -> str:
         return LINES[self.background]
-
-    @property
-    def marker(self) -> str:
-        return MARKERS[self.background]
 
     def drawn(self, **more: Any) -> dict[str, Any]:
         """Keywords of a line with markers."""
@@ -79,8 +80,13 @@ def styles(frame: pd.DataFrame) -> dict[str, Style]:
     for record, label in named.items():
         background, number = backgrounds[record], numbers.get(selections.get(record, ""), -1)
         colour = BLACK if number < 0 else _colour(number)
+        marker = "none" if number < 0 else MARKERS[number % len(MARKERS)][background == "prune"]
         by_record[record] = Style(
-            label=label, background=background, colour=colour, order=2 * number + (background == "prune")
+            label=label,
+            background=background,
+            colour=colour,
+            order=2 * number + (background == "prune"),
+            marker=marker,
         )
     return by_record
 

@@ -12,6 +12,7 @@ from bench import metrics, names
 from bench.results.frame.back_end import import_matplotlib
 from bench.results.frame.errors import NothingToShowError, unknown
 from bench.results.frame.sections import is_plain
+from bench.results.plots.widths import PAGE
 from bench.results.statistics.analysis import View, analyses
 from bench.results.statistics.ranks import rank
 from bench.results.statistics.shown_cells import excerpts
@@ -38,19 +39,28 @@ def unsuitable(name: str, metric: str) -> ValueError:
     return unknown(f"metric of plot {name}", metric, METRICS[name])
 
 
+def check_metric(name: str, metric: str | None) -> None:
+    """Raise ValueError if there is no such plot, or if it cannot show the metric; None is its default."""
+    if name not in METRICS:
+        raise unknown("plot", name, METRICS)
+    if metric is not None and metric not in METRICS[name]:
+        raise unknown(f"metric of plot {name}", metric, METRICS[name])
+
+
 def check_suffix(file: Path) -> None:
     """Raise ValueError unless the file's suffix names a format."""
     if file.suffix.lower() not in SUFFIXES:
         raise ValueError(f"output {file}: its suffix must be one of {', '.join(SUFFIXES)}")
 
 
-def plot(frame: pd.DataFrame, name: str, view: View, histories: Histories) -> Figure:
+def plot(frame: pd.DataFrame, name: str, view: View, histories: Histories, *, width: float = PAGE) -> Figure:
     """The figure on a frame of `collect`: panels per data set, model and protocol, or one of ranks over all of them.
 
     It depends on nothing but these. Sanity controls are drawn only if the view's methods name them.
 
     Args:    name: of METRICS; the view's metric must be one of METRICS[name].
              histories: (run ids, metric) -> the frame of `history.histories`; asked by "gradients" only.
+             width: of the figure, in inches; its letters keep their size.
     Raises:  ValueError naming the value and what it must be, for a choice that the store does not have;
              NothingToShowError if nothing is left to show.
     """
@@ -69,7 +79,7 @@ def plot(frame: pd.DataFrame, name: str, view: View, histories: Histories) -> Fi
     from bench.results.plots.plot_style import RC, styles
 
     looks = styles(frame)
-    with matplotlib.rc_context(RC):
+    with matplotlib.rc_context({**RC, "figure.figsize": (width, width)}):
         if name == "ranks":
             return rank_plot.draw(rank(frame, view), looks)
         if name == "difference":

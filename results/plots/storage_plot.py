@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,13 +14,15 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from bench import names
+from bench.metrics import Metric
 from bench.results.frame.errors import NothingToShowError
+from bench.results.plots.axis_scales import ERROR_NOTE, accuracy_axis, plain
 from bench.results.plots.plot_page import Entry, finish, page
 from bench.results.plots.plot_style import GREY, Style, in_order, open_entry
 from bench.results.statistics.cells import Cell, cells
 from bench.results.statistics.shown_cells import Excerpt, disconnected, interval, missing, over_seeds
 
-HEIGHT = 4.2  # inches of a panel
+HEIGHT, LETTERS = 4.2, 48  # inches of a panel; letters of a line of text beside it
 FLOAT32 = names.VALUE_DTYPES[0]
 # Value type -> the markers of a freezing and of a pruning method.
 MARKERS = dict(zip(names.VALUE_DTYPES, (("o", "s"), ("^", "v"), (">", "<"), ("P", "X")), strict=True))
@@ -89,11 +92,15 @@ def draw(excerpts: Sequence[Excerpt], styles: Mapping[str, Style]) -> Figure:
             f"plot storage: no trial shown has both {names.STORED_BYTES} and {excerpts[0].view.metric}"
         )
     figure, blocks = page([(title, 1) for title in shown], columns=1, height=HEIGHT)
-    for (axes,), drawn in zip(blocks, shown.values(), strict=True):
-        _panel(axes, drawn, styles, excerpts[0].view.shown_metric.factor)
+    several = any(point.dtype != FLOAT32 for of_excerpt in shown.values() for point in of_excerpt)
+    looks = _without_markers(styles) if several else styles
+    by_error = [
+        _panel(axes, drawn, looks, excerpts[0].view.shown_metric)
+        for (axes,), drawn in zip(blocks, shown.values(), strict=True)
+    ]
     drawn = [point for of_excerpt in shown.values() for point in of_excerpt]
     legend = [
-        *_methods(styles[point.cell.record.text] for point in drawn),
+        *_methods(looks[point.cell.record.text] for point in drawn),
         *_types({point.dtype for point in drawn}),
         (Line2D([], [], **FRONT), "Pareto front"),
     ]
@@ -101,7 +108,11 @@ def draw(excerpts: Sequence[Excerpt], styles: Mapping[str, Style]) -> Figure:
         replace(excerpt, cells=[point.cell for point in every[excerpt.section.title] if point.dtype == FLOAT32])
         for excerpt in excerpts
     ]
-    mean = f"Mean and 95 % t interval of the accuracy {over_seeds(excerpts)}; 1 kB = 1000 bytes."
+    mean = (
+        f"{excerpts[0].view.shown_metric.caption}: mean and 95 % t interval {over_seeds(excerpts)}, over the mean size "
+        "of the trained network's file, on a logarithmic scale; 1 kB = 1000 bytes. A point for each method and rate. "
+        f"Pareto front: no point is both smaller and better.{f' {ERROR_NOTE}' if any(by_error) else ''}"
+    )
     finish(
         figure,
         legend + ([open_entry()] if disconnected(plain) else []),
@@ -120,8 +131,9 @@ def _fewer(shown: Iterable[Sequence[Point]]) -> list[str]:
     return [f"Not every seed is measured as {', '.join(dtypes)}; `bench narrow` goes on."] if dtypes else []
 
 
-def _panel(axes: Axes, shown: Sequence[Point], styles: Mapping[str, Style], factor: float) -> None:
-    best = front(shown)
+def _panel(axes: Axes, shown: Sequence[Point], styles: Mapping[str, Style], metric: Metric) -> bool:
+    """Draw the points of a section; whether their accuracies are on the scale of the error."""
+    best, factor = front(shown), metric.factor
     axes.plot(
         [p.kilobytes for p in best], [factor * p.accuracy for p in best],
         drawstyle="steps-post", label="Pareto front", **FRONT,
@@ -132,12 +144,11 @@ def _panel(axes: Axes, shown: Sequence[Point], styles: Mapping[str, Style], fact
     low, high = axes.get_xlim()
     # Within half a decade 1, 2 and 5 would leave the axis with a tick or none.
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)) if high > 5 * low else MaxNLocator(6))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda kilobytes, _: f"{kilobytes:g}"))
+    axes.xaxis.set_major_formatter(FuncFormatter(plain))
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set_xlabel("stored (kB)")
-    axes.set_ylabel("accuracy (%)")
-    low, high = axes.get_ylim()
-    axes.set_ylim(max(low, -0.02 * factor), min(high, 1.02 * factor))
+    axes.set_xlabel("stored: size of the trained network's file (kB)")
+    axes.set_ylabel(textwrap.fill(f"{metric.caption} (%)", LETTERS))
+    return accuracy_axis(axes, [point.accuracy for point in shown], factor)
 
 
 def _marker(axes: Axes, point: Point, style: Style, factor: float) -> None:
@@ -149,8 +160,15 @@ def _marker(axes: Axes, point: Point, style: Style, factor: float) -> None:
     axes.plot([point.kilobytes], [factor * point.accuracy], **_look(style, point.dtype), **look)
 
 
+def _without_markers(styles: Mapping[str, Style]) -> dict[str, Style]:
+    """The same styles: of several types of value, the marker is the type's."""
+    return {record: replace(style, marker="none") for record, style in styles.items()}
+
+
 def _look(style: Style, dtype: str) -> dict[str, Any]:
-    return style.drawn(linestyle="none", marker=MARKERS[dtype][style.background == "prune"])
+    """A point of a method: with the method's own marker, or the type's if it has none."""
+    marker = MARKERS[dtype][style.background == "prune"] if style.marker == "none" else style.marker
+    return style.drawn(linestyle="none", marker=marker)
 
 
 def _methods(shown: Iterable[Style]) -> list[Entry]:

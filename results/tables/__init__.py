@@ -1,9 +1,10 @@
 """The tables, in words and numbers.
 
 tables             `render`: from the tidy frame to the table, in five formats
-formats            text blocks as GitHub Markdown, LaTeX and HTML
+formats            text blocks as GitHub Markdown and LaTeX
 section_page       one section: its blocks in reading order
 accuracy_tables    method × rate, and percent of dense
+answer             the answer, in the sentences a person says
 freeze_vs_prune    every frozen method against the pruned one that chooses the same weights
 against_reference  every other method against the reference
 columns            the columns of every table of comparisons, a row each, in words and values
@@ -18,5 +19,7 @@ tuned              the hyper-parameters that were chosen, and how
 published          published figures beside the store's
 rank_table         the section of the ranks
 power_table        the table of `bench power`
-export             cells and comparisons at full precision, as CSV and JSON
+html_page          text blocks as one HTML page
+export             at full precision: cells as CSV; cells, comparisons and words as JSON
+schema             the JSON Schema of that JSON, a file a version
 """

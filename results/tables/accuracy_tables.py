@@ -24,7 +24,7 @@ def main(analysis: Analysis) -> Grid:
     def entry(cell: Cell) -> Entry:
         return _entry(analysis, cell, verdicts.get(cell.key), cell.key in best)
 
-    return _by_rate(analysis, captions.main_caption(analysis), entry)
+    return _by_rate(analysis, captions.main_caption(analysis), entry, captions.figure(analysis))
 
 
 def percent(analysis: Analysis) -> Grid | None:
@@ -47,10 +47,10 @@ def percent(analysis: Analysis) -> Grid | None:
     caption = (
         f"Percent of the dense baseline at the same seed: mean over the {n} seeds both have, with its 95 % t interval."
     )
-    return _by_rate(analysis, caption, entry)
+    return _by_rate(analysis, caption, entry, "Percent of the dense baseline")
 
 
-def _by_rate(analysis: Analysis, caption: str, entry: Callable[[Cell], Entry]) -> Grid:
+def _by_rate(analysis: Analysis, caption: str, entry: Callable[[Cell], Entry], title: str) -> Grid:
     shown = [cell for cell in analysis.shown if cell.background != DENSE]
     rates = sorted({cell.rate for cell in shown})
     by_key = {cell.key: cell for cell in shown}
@@ -58,7 +58,7 @@ def _by_rate(analysis: Analysis, caption: str, entry: Callable[[Cell], Entry]) -
     for label in sorted({cell.label for cell in shown}):
         here = [by_key.get((label, rate)) for rate in rates]
         rows.append([label, *(entry(cell) if cell else NONE for cell in here)])
-    return Grid(caption, ["method", *map(rate_text, rates)], rows)
+    return Grid(caption, ["method", *map(rate_text, rates)], rows, title)
 
 
 def _best(analysis: Analysis) -> set[Key]:

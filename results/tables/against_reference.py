@@ -37,7 +37,8 @@ def table(analysis: Analysis) -> Grid:
         f"Method − {analysis.reference}: mean difference{f' in {step}' if step else ''} at the same rate and seed, "
         f"{captions.columns(analysis, shown)}"
     )
-    return grid(caption, SECONDARY, analysis, shown)
+    title = f"Method − {analysis.reference} at the same rate and seed{captions.steps(analysis)}"
+    return grid(title, caption, SECONDARY, analysis, shown)
 
 
 def sensitivity(analysis: Analysis, variant: str, behind: str) -> list[str]:

@@ -51,6 +51,18 @@ def seeds(analysis: Analysis) -> str:
     )
 
 
+def figure(analysis: Analysis) -> str:
+    """The metric of the cells, with its unit: Test accuracy after the last epoch (%)"""
+    shown = analysis.view.shown_metric
+    return f"{shown.caption}{f' ({shown.unit})' if shown.unit else ''}"
+
+
+def steps(analysis: Analysis) -> str:
+    """The unit of a difference, in brackets."""
+    step = analysis.view.shown_metric.step
+    return f" ({step})" if step else ""
+
+
 def main_caption(analysis: Analysis) -> str:
     """The caption of the table of figures."""
     shown = analysis.view.shown_metric
@@ -65,11 +77,12 @@ def main_caption(analysis: Analysis) -> str:
         f"{shown.caption}{unit}: mean ± standard deviation (ddof 1) over n = {counted(total, 'seed')}, "
         f"fewer if the entry says so.{primary} Columns: the rate, the fraction of the weights of Conv and Linear "
         "layers that is not trained; biases and BatchNorm's scale and shift are always trained and not part of the "
-        f"rate.{_dense(analysis)}"
+        f"rate.{dense(analysis)}"
     )
 
 
-def _dense(analysis: Analysis) -> str:
+def dense(analysis: Analysis) -> str:
+    """The figure of the dense baseline, behind another sentence."""
     if analysis.dense is None:
         return " No dense baseline in the store."
     shown, s = analysis.view.shown_metric, analysis.dense.summary

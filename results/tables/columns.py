@@ -149,16 +149,11 @@ COLUMNS = (
 )
 
 
-def grid(caption: str, table: str, analysis: Analysis, comparisons: Sequence[Comparison]) -> Grid:
+def grid(title: str, caption: str, table: str, analysis: Analysis, comparisons: Sequence[Comparison]) -> Grid:
     """The comparisons as a table."""
     columns = [column for column in COLUMNS if column.header and table in column.tables]
     rows = [[column.text(analysis, c) for column in columns] for c in comparisons]
-    return Grid(caption, [column.header for column in columns], rows)
-
-
-def value_names() -> list[str]:
-    """The names of all values of a comparison."""
-    return [name for column in COLUMNS for name in column.values]
+    return Grid(caption, [column.header for column in columns], rows, title)
 
 
 def values(analysis: Analysis, c: Comparison) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bench.messages import counted
 from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.comparisons import Comparison
-from bench.results.tables.captions import margin
+from bench.results.tables.captions import margin, steps
 from bench.results.tables.columns import CONTROLS, grid
 from bench.results.tables.formats import Grid
 
@@ -36,7 +36,8 @@ def controls(analysis: Analysis) -> Grid | None:
         "Lower: what the control takes away matters. Equivalent: it does not. Open: these seeds do not tell."
     )
     ordered = sorted(shown, key=lambda c: (c.reference, control(c), c.rate))
-    return grid(caption, CONTROLS, analysis, ordered)
+    title = f"Control − method at the same rate and seed{steps(analysis)}"
+    return grid(title, caption, CONTROLS, analysis, ordered)
 
 
 def not_shown(analysis: Analysis) -> str:

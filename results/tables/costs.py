@@ -29,7 +29,7 @@ def stored(analysis: Analysis) -> Grid:
     )
     headers = ["rate", "live weights", "stored parameters", "compression", "mask bytes"]
     headers += [f"stored bytes, {background}" for background in BACKGROUNDS.values()]
-    return Grid(caption, [*headers, "compression in bytes"], _rows(analysis, _stored))
+    return Grid(caption, [*headers, "compression in bytes"], _rows(analysis, _stored), "What each rate stores")
 
 
 def _stored(here: list[Cell]) -> list[str]:
@@ -52,7 +52,7 @@ def computed(analysis: Analysis) -> Grid:
         "the live weights are."
     )
     headers = [f"{way} MACs, {background}" for way in ("forward", "backward") for background in BACKGROUNDS.values()]
-    return Grid(caption, ["rate", *headers], _rows(analysis, _computed))
+    return Grid(caption, ["rate", *headers], _rows(analysis, _computed), "What each rate computes, per image")
 
 
 def _computed(here: list[Cell]) -> list[str]:
@@ -95,7 +95,7 @@ def collapse(analysis: Analysis) -> Grid | None:
     headers = ["method", "first rate with a collapse", "seeds collapsed there"]
     headers += ["largest compression without collapse", "on no path, at the highest rate"]
     rows = [[label, *_first_collapse([cell for cell in masked if cell.label == label])] for label in shown]
-    return Grid(caption, headers, rows)
+    return Grid(caption, headers, rows, "Collapse and dead paths")
 
 
 def _first_collapse(cells: list[Cell]) -> list[str]:

@@ -1,4 +1,7 @@
-"""The machine-readable forms: cells and comparisons at full precision, as CSV and JSON."""
+"""The machine-readable forms at full precision: the cells as CSV; cells, comparisons and words as JSON.
+
+What JSON holds is written down in `schema/table-1.json`, and a test holds every output against it.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,7 @@ from bench.results.tables import columns
 from bench.results.tables.exclusions import exclusions, warnings
 from bench.results.tables.tuned import chosen
 
+SCHEMA = "freeze-or-prune/table/1"  # raised if what is there is renamed, removed or means something else
 FREEZE_MINUS_PRUNE = "freeze - prune"  # the record of a comparison of the primary family
 Share = tuple[stats.Summary, stats.Interval]
 PLACE = ("record", "dataset", "model", "differs", "method", "label", "rate", "background")
@@ -68,15 +72,15 @@ CELL: dict[str, Callable[[Analysis, Cell], Any]] = {
 
 
 def csv(analyses: Sequence[Analysis]) -> str:
-    """One row per cell and per comparison, told apart by the column `record`; seeds as space-separated lists."""
+    """One row per cell, control cells after the others if they are shown; seeds as space-separated lists."""
     rows = []
     for analysis in analyses:
         section = analysis.section
         title = {"dataset": section.dataset, "model": section.model, "differs": json.dumps(dict(section.differs))}
-        controls = _controls(analysis) if analysis.view.controls else []
-        for record in (*_cells(analysis), *_primary(analysis), *_secondary(analysis), *controls):
+        controls = _control_cells(analysis) if analysis.view.controls else []
+        for record in (*_cells(analysis), *controls):
             rows.append({**title, **{name: _flat(value) for name, value in record.items()}})
-    frame = pd.DataFrame(rows, columns=[*PLACE, *CELL, *columns.value_names()], dtype=object)
+    frame = pd.DataFrame(rows, columns=[*PLACE, *CELL], dtype=object)
     return str(frame.to_csv(index=False, lineterminator="\n"))
 
 
@@ -91,7 +95,7 @@ def as_json(analyses: Sequence[Analysis], ranks: Mapping[str, Any] | None = None
         view = analyses[0].view
         settings = {name: getattr(view, name) for name in ("reference", "test", "margin", "alpha", "metric")}
     across = {"ranks": dict(ranks)} if ranks else {}
-    whole = finite({**settings, "sections": sections, **across})
+    whole = finite({"schema": SCHEMA, **settings, "sections": sections, **across})
     return f"{json.dumps(whole, indent=1, allow_nan=False, ensure_ascii=False)}\n"
 
 
@@ -147,9 +151,12 @@ def _secondary(analysis: Analysis) -> list[dict[str, Any]]:
 
 def _controls(analysis: Analysis) -> list[dict[str, Any]]:
     """Each control against its method, and the control's cell before it."""
+    return [*_control_cells(analysis), *(_comparison(analysis, c, "control") for c in analysis.shown_controls)]
+
+
+def _control_cells(analysis: Analysis) -> list[dict[str, Any]]:
     shown = {c.sides[0] for c in analysis.shown_controls}
-    cells = [_cell(analysis, cell, "control cell") for cell in analysis.controlled if cell.key in shown]
-    return [*cells, *(_comparison(analysis, c, "control") for c in analysis.shown_controls)]
+    return [_cell(analysis, cell, "control cell") for cell in analysis.controlled if cell.key in shown]
 
 
 def _comparison(analysis: Analysis, c: Comparison, record: str) -> dict[str, Any]:

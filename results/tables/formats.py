@@ -1,8 +1,10 @@
-"""Text blocks and the three ways to write them: GitHub Markdown, LaTeX (booktabs), HTML. tabulate draws the tables."""
+"""Text blocks, and two ways to write them: GitHub Markdown and LaTeX (booktabs). tabulate draws the tables.
+
+The third, HTML, is `html_page`.
+"""
 
 from __future__ import annotations
 
-import base64
 import html
 import re
 from collections.abc import Callable, Sequence
@@ -41,9 +43,12 @@ Entry = str | Bold
 
 @dataclass(frozen=True)
 class Grid:
+    """A table. `title`: what it is, in a line, if the caption says more: a page that can fold folds the caption."""
+
     caption: str
     headers: Sequence[str]
     rows: Sequence[Sequence[Entry]]
+    title: str = ""
 
 
 @dataclass(frozen=True)
@@ -55,14 +60,28 @@ class Code:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure: `data` is its SVG, which an HTML page holds itself; `file` is its name beside a Markdown page."""
+    """A figure: `data` is its SVG, which an HTML page holds itself; `file` is its name beside a Markdown page.
 
+    `title`: what it is; `alt`: what is seen of it, for who does not see it; `narrow`: the same as wide as a phone, if
+    there is one.
+    """
+
+    title: str
     alt: str
     file: str
     data: bytes
+    narrow: bytes = b""
 
 
-Block = Heading | Paragraph | Bullets | Grid | Code | Picture
+@dataclass(frozen=True)
+class Details:
+    """Blocks that a page folds behind a line, if it can."""
+
+    summary: str
+    blocks: Sequence[Block]
+
+
+Block = Heading | Paragraph | Bullets | Grid | Code | Picture | Details
 Escape = Callable[[str], str]
 
 # What Markdown would read as markup, and no more: the raw text is read as often as the rendered one.
@@ -75,14 +94,6 @@ LATEX: dict[str, str | int | None] = {
     "≥": r"$\geq$", "α": r"$\alpha$", "…": r"\ldots{}", "δ": r"$\delta$", "‖": r"$\|$", "₁": "$_1$", "₂": "$_2$",
     "²": "$^2$", "ᵀ": r"$^\top$", "“": "``", "”": "''",
 }  # fmt: skip
-STYLE = (
-    "body{font:15px/1.5 sans-serif;margin:2em auto;padding:0 2em;width:fit-content;max-width:100%;"
-    "box-sizing:border-box}"
-    "p,ul,pre{max-width:80em}"  # of text; a table may be as wide as the window
-    "table{border-collapse:collapse;margin:.5em 0 1.5em;border-top:2px solid;border-bottom:2px solid;font-size:13px}"
-    "th{border-bottom:1px solid;vertical-align:bottom}th,td{padding:.2em .6em;text-align:left}td{white-space:nowrap}"
-    ".scroll,pre{overflow-x:auto}figure{margin:1em 0}img{max-width:100%}pre{background:#f4f4f4;padding:.7em}"
-)
 
 
 def github(blocks: Sequence[Block]) -> str:
@@ -106,8 +117,11 @@ def _github(block: Block) -> str:
             return f"{escape(caption)}\n\n{drawn}"
         case Code(lines):
             return "\n".join(["```sh", *lines, "```"])
-        case Picture(alt, file, _):
-            return f"![{escape(alt)}]({quote(file)})"
+        case Picture(title, alt, file):
+            return f"![{escape(alt)}]({quote(file)})\n\n{escape(title)}"
+        case Details(summary, inner):
+            opened = f"<details><summary>{html.escape(summary)}</summary>"
+            return "\n\n".join([opened, *map(_github, inner), "</details>"])
 
 
 def latex(blocks: Sequence[Block]) -> str:
@@ -135,33 +149,10 @@ def _latex(block: Block) -> str:
             return f"{head}\\caption{{{escape(caption)}}}\n{drawn}\n\\end{{table}}"
         case Code(lines):
             return "\n".join(["\\begin{verbatim}", *lines, "\\end{verbatim}"])
-        case Picture(alt, file, _):
-            return f"\\includegraphics[width=\\linewidth]{{{file}}}\n\n{escape(alt)}"
-
-
-def page(blocks: Sequence[Block]) -> str:
-    """One self-contained HTML page, every text escaped."""
-    head = f'<meta charset="utf-8"><title>Freeze or prune?</title><style>{STYLE}</style>'
-    body = "\n".join(_html(block) for block in blocks)
-    return f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head>\n<body>\n{body}\n</body></html>\n'
-
-
-def _html(block: Block) -> str:
-    match block:
-        case Heading(text, level):
-            return f"<h{level}>{html.escape(text)}</h{level}>"
-        case Paragraph(text):
-            return f"<p>{html.escape(text)}</p>"
-        case Bullets(items):
-            return "<ul>" + "".join(f"<li>{html.escape(item)}</li>" for item in items) + "</ul>"
-        case Grid(caption, headers, rows):
-            drawn = _table(headers, rows, "unsafehtml", html.escape, "<strong>{}</strong>")
-            return f'<p>{html.escape(caption)}</p>\n<div class="scroll">{drawn}</div>'
-        case Code(lines):
-            return f"<pre>{html.escape(chr(10).join(lines))}</pre>"
-        case Picture(alt, _, data):
-            source = f"data:image/svg+xml;base64,{base64.b64encode(data).decode()}"
-            return f'<figure><img alt="{html.escape(alt)}" src="{source}"></figure>'
+        case Details(summary, inner):
+            return "\n\n".join([f"\\paragraph{{{escape(summary)}}}", *map(_latex, inner)])
+        case Picture(title, _, file):
+            return f"\\includegraphics[width=\\linewidth]{{{file}}}\n\n{escape(title)}"
 
 
 def _table(headers: Sequence[str], rows: Sequence[Sequence[Entry]], style: str, escape: Escape, bold: str) -> str:

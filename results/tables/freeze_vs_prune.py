@@ -102,7 +102,8 @@ def matrix(analysis: Analysis) -> Grid | None:
         "↑ freezing higher, ↓ pruning higher, ≈ equivalent, by the tests of the next table."
         f"{_doubts(analysis)}"
     )
-    return Grid(caption, ["criterion", *map(rate_text, rates)], rows)
+    title = f"Freeze − prune by criterion and rate{captions.steps(analysis)}"
+    return Grid(caption, ["criterion", *map(rate_text, rates)], rows, title)
 
 
 def _entry(analysis: Analysis, c: Comparison) -> str:
@@ -119,7 +120,8 @@ def table(analysis: Analysis) -> Grid:
         f"Freeze or prune? Freeze − prune: mean difference{f' in {step}' if step else ''}, same weights chosen, same "
         f"rate and seed, {captions.columns(analysis, shown)}{_doubts(analysis)}"
     )
-    return grid(caption, PRIMARY, analysis, shown)
+    title = f"Freeze − prune at the same rate and seed{captions.steps(analysis)}"
+    return grid(title, caption, PRIMARY, analysis, shown)
 
 
 def variants_table(analysis: Analysis) -> Grid | None:
@@ -135,7 +137,8 @@ def variants_table(analysis: Analysis) -> Grid | None:
     said = "; ".join(f"{header}: {otherwise}" for header, otherwise in words)
     caption = f"Freeze − prune over other seeds, if that changes a pair. {said[:1].upper()}{said[1:]}."
     headers = ["frozen", "pruned", "rate", "all done seeds", *(header for header, _ in words)]
-    return Grid(caption, headers, rows) if rows else None
+    title = f"Freeze − prune over other seeds{captions.steps(analysis)}"
+    return Grid(caption, headers, rows, title) if rows else None
 
 
 def _again(analysis: Analysis, c: Comparison, other: Comparison) -> str:

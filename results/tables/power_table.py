@@ -22,6 +22,7 @@ from bench.results.tables import captions, formats
 from bench.results.tables.columns import PRIMARY, SECONDARY
 from bench.results.tables.export import finite
 from bench.results.tables.formats import Block, Grid, Heading, Paragraph
+from bench.results.tables.html_page.page import page
 
 PRUNED = "the pruned method that chooses the same weights"
 
@@ -184,7 +185,8 @@ def _grid(analysis: Analysis, aim: Aim, table: str, comparisons: Sequence[Compar
     levels = {"plain": f"α = {aim.alpha:g}", "holm": f"α = {aim.alpha:g}/{m}"}
     rows = [_row(analysis, c, aim) for c in comparisons]
     texts = [[column.text(row) for column in columns] for row in rows]
-    return Grid(caption, [column.header.format(**levels) for column in columns], texts)
+    title = f"Seeds that a difference of {shown.number(aim.difference)}{unit} to {against} needs"
+    return Grid(caption, [column.header.format(**levels) for column in columns], texts, title)
 
 
 def _disconnected(comparisons: Sequence[Comparison]) -> bool:
@@ -231,6 +233,6 @@ FORMATS: dict[str, Callable[[Sequence[Analysis], Aim], str]] = {
     "github": lambda analyses, aim: formats.github(report(analyses, aim)),
     "latex": lambda analyses, aim: formats.latex(report(analyses, aim)),
     "csv": _csv,
-    "html": lambda analyses, aim: formats.page(report(analyses, aim)),
+    "html": lambda analyses, aim: page(report(analyses, aim)),
     "json": _json,
 }

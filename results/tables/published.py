@@ -101,7 +101,8 @@ def grid(a: Analysis) -> Grid:
         "own text or data; B, its number quoted by a secondary source; C, an independent re-run. The protocols differ "
         "as listed below, so a difference is no verdict on either."
     )
-    return Grid(caption, ["rate", "method", "published", "here", "source, tier", "note"], rows)
+    headers = ["rate", "method", "published", "here", "source, tier", "note"]
+    return Grid(caption, headers, rows, "Published figures beside these")
 
 
 def _ours(a: Analysis, cell: Cell, row: Published) -> str:

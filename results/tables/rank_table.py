@@ -39,7 +39,7 @@ def _grid(ranking: Ranking) -> Grid:
         [label, f"{ranks[label]:.2f}", *("" if label == other else p_value(p[label][other]) for other in ranking.means)]
         for label in ranks.index
     ]
-    return Grid(caption, ["method", "mean rank", *ranking.means], rows)
+    return Grid(caption, ["method", "mean rank", *ranking.means], rows, "Mean ranks")
 
 
 def both_tests(ranking: Ranking) -> str:

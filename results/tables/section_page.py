@@ -15,22 +15,22 @@ from bench.results.tables.protocol import environment, protocol
 from bench.results.tables.tuned import tuned
 
 
-def report(analyses: Sequence[Analysis], *, answered: bool = False) -> list[Block]:
-    """The whole report; a section without anything to show is left out, freeze − prune if it is `answered` before."""
+def report(analyses: Sequence[Analysis]) -> list[Block]:
+    """The whole table; a section without anything to show is left out."""
     blocks: list[Block] = [Heading("Freeze or prune?", 1), Paragraph(captions.introduction())]
     shown = [analysis for analysis in analyses if analysis.shown]
     if not shown:
         return [*blocks, Paragraph("No trial to show.")]
     varying = differing(analysis.section.fields for analysis in shown)
-    return [*blocks, *(block for analysis in shown for block in section(analysis, varying, answered=answered))]
+    return [*blocks, *(block for analysis in shown for block in section(analysis, varying))]
 
 
-def section(analysis: Analysis, varying: Collection[str], *, answered: bool) -> Iterator[Block]:
+def section(analysis: Analysis, varying: Collection[str]) -> Iterator[Block]:
     """A section's blocks: how it was trained, its tables, and what they leave out."""
     yield Heading(analysis.section.title)
     yield from _training(analysis, varying)
     if any(cell.values for cell in analysis.shown):
-        yield from _tables(analysis, answered)
+        yield from _tables(analysis)
         if chosen := tuned(analysis):
             yield chosen
     else:
@@ -47,13 +47,13 @@ def _training(analysis: Analysis, varying: Collection[str]) -> Iterator[Block]:
             yield Paragraph(line)
 
 
-def _tables(analysis: Analysis, answered: bool) -> Iterator[Block]:
+def _tables(analysis: Analysis) -> Iterator[Block]:
     """Figures, freeze − prune, comparisons with the reference, percent of dense, counts."""
     if any(cell.background != DENSE for cell in analysis.shown):
         yield (main := accuracy_tables.main(analysis))
         if marks := captions.legend(analysis, main):
             yield Paragraph(marks)
-        yield from () if answered else freeze_vs_prune.blocks(analysis)
+        yield from freeze_vs_prune.blocks(analysis)
         yield from against_reference.blocks(analysis)
     else:
         yield Paragraph(captions.main_caption(analysis))
@@ -62,14 +62,15 @@ def _tables(analysis: Analysis, answered: bool) -> Iterator[Block]:
     if analysis.view.controls:
         yield controls(analysis) or Paragraph("No sanity control of a shown method is in the store.")
     if analysis.view.published:
-        yield from _published(analysis)
+        yield from published_blocks(analysis)
     if collapsing := costs.collapse(analysis):
         yield collapsing
     yield costs.stored(analysis)
     yield costs.computed(analysis)
 
 
-def _published(analysis: Analysis) -> Iterator[Block]:
+def published_blocks(analysis: Analysis) -> Iterator[Block]:
+    """The published figures beside those shown, and what tells their protocols from these."""
     if published.matches(analysis):
         yield published.grid(analysis)
         yield Bullets(published.protocols(analysis))

@@ -11,13 +11,14 @@ from bench.results.statistics.analysis import Analysis, View, analyses
 from bench.results.statistics.ranks import Ranking, rank
 from bench.results.tables import export, formats, rank_table
 from bench.results.tables.formats import Block
+from bench.results.tables.html_page.page import page
 from bench.results.tables.section_page import report
 
 FORMATS: dict[str, Callable[[Sequence[Analysis], Ranking | None], str]] = {
     "github": lambda analyses, ranking: formats.github(_whole(analyses, ranking)),
     "latex": lambda analyses, ranking: formats.latex(_whole(analyses, ranking)),
     "csv": lambda analyses, _: export.csv(analyses),
-    "html": lambda analyses, ranking: formats.page(_whole(analyses, ranking)),
+    "html": lambda analyses, ranking: page(_whole(analyses, ranking)),
     "json": lambda analyses, ranking: export.as_json(analyses, rank_table.record(ranking) if ranking else None),
 }
 

@@ -38,7 +38,8 @@ def tuned(analysis: Analysis) -> Grid | None:
     rates = sorted({rate for label, rate in entries if label != DENSE})
     rows = [[label, *(entries.get((label, rate), NONE) for rate in rates)] for label in labels]
     last = f" Dense: {dense}." if dense else ""
-    return Grid(f"{_how(analysis)}{last}{_at_an_end(analysis)}", ["method", *map(rate_text, rates)], rows)
+    caption = f"{how(analysis)}{last}{_at_an_end(analysis)}"
+    return Grid(caption, ["method", *map(rate_text, rates)], rows, "Tuned values")
 
 
 def _at_an_end(analysis: Analysis) -> str:
@@ -58,7 +59,8 @@ def _entry(values: Mapping[str, float]) -> str:
     return ", ".join(f"{value:.3g}" for value in values.values())
 
 
-def _how(analysis: Analysis) -> str:
+def how(analysis: Analysis) -> str:
+    """What was searched, and how."""
     tuning, epochs = analysis.section.fields["tuning"], analysis.section.fields["epochs"]
     spaces = [f"{HYPERPARAMETERS.get(n, n)} from {lo:g} to {hi:g}" for n, (lo, hi) in sorted(tuning["search"].items())]
     halving = (

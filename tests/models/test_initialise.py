@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from bench.models import INITIALISERS, build
-from bench.models.initialise import checksum, initialise
+from bench.models.initialise import RANDOM, checksum, initialise
 from bench.models.initialisers import fans, orthogonal
 from bench.trial.streams import stream
 
@@ -102,7 +102,7 @@ SUBPROCESS = """
 import json, sys
 from bench.trial.streams import stream
 from bench.models import INITIALISERS, build
-from bench.models.initialise import checksum, initialise
+from bench.models.initialise import RANDOM, checksum, initialise
 sums = {}
 for name in INITIALISERS:
     model = build("lenet-300-100", 10)
@@ -178,6 +178,72 @@ def test_unknown_initialiser() -> None:
         initialised(nn.Linear(2, 2), "xavier")
 
 
-def test_unknown_layer_is_an_error() -> None:
-    with pytest.raises(ValueError, match=r"^layer 1 \(LayerNorm\): must be Conv, Linear or BatchNorm"):
-        initialised(nn.Sequential(nn.Linear(2, 2), nn.LayerNorm(2)), "normal")
+def test_a_parameter_without_a_rule_is_an_error() -> None:
+    with pytest.raises(
+        ValueError, match=r"^layer 1 \(LSTM\): no rule for the initial values of its weight_ih_l0, which"
+    ):
+        initialised(nn.Sequential(nn.Linear(2, 2), nn.LSTM(2, 2)), "normal")
+
+
+def test_normalisation_is_fresh_and_an_embedding_is_standard_normal() -> None:
+    layers = nn.LayerNorm(4), nn.GroupNorm(2, 4), nn.RMSNorm(4), nn.InstanceNorm1d(4, affine=True)
+    model = nn.Sequential(*layers, nn.Embedding(300, 40, padding_idx=2))
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(1)
+    initialised(model, "he-normal")
+    assert all(torch.equal(layer.weight, torch.ones(4)) for layer in layers)
+    assert not any(layer.bias.any() for layer in layers if not isinstance(layer, nn.RMSNorm))
+    table = stream(0, "init", "4.weight").standard_normal((300, 40)).astype(np.float32)
+    table[2] = 0
+    assert torch.equal(model[4].weight, torch.from_numpy(table))
+
+
+def test_attention_is_drawn_like_linear_layers() -> None:
+    model = initialised(nn.MultiheadAttention(6, 2), "he-normal")
+    for name, shape in (("in_proj_weight", (18, 6)), ("out_proj.weight", (6, 6))):
+        values = INITIALISERS["he-normal"](stream(0, "init", name), shape)
+        assert torch.equal(model.get_parameter(name), torch.from_numpy(values.astype(np.float32)))
+    assert not model.in_proj_bias.any() and not model.out_proj.bias.any()
+
+
+@pytest.mark.parametrize(("inputs", "outputs", "groups"), [(4, 6, 1), (4, 4, 2)])
+def test_a_transposed_convolution_has_the_fans_of_the_convolution_that_it_transposes(
+    inputs: int, outputs: int, groups: int
+) -> None:
+    """Its output for one pixel is its weight, out by in, group by group."""
+    layer = initialised(nn.ConvTranspose2d(inputs, outputs, 3, groups=groups, bias=False), "orthogonal")
+    values = INITIALISERS["orthogonal"](stream(0, "init", "weight"), (outputs, inputs // groups, 3, 3))
+    drawn = torch.from_numpy(values.astype(np.float32))
+    for channel in range(inputs):
+        pixel = torch.zeros(1, inputs, 1, 1)
+        pixel[0, channel] = 1
+        group, within = divmod(channel, inputs // groups)
+        outs = slice(group * outputs // groups, (group + 1) * outputs // groups)
+        expected = torch.zeros(outputs, 3, 3)
+        expected[outs] = drawn[outs, within]
+        torch.testing.assert_close(layer(pixel)[0], expected, rtol=0, atol=0)
+
+
+class Free(nn.Module):
+    """Two parameters of no layer of torch's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale, self.position = nn.Parameter(torch.full((3,), 1e-5)), nn.Parameter(torch.randn(2, 3))
+
+
+def test_free_parameters_are_as_constructed_or_drawn() -> None:
+    model = Free()
+    setattr(model, RANDOM, frozenset({"position"}))
+    initialised(model, "normal")
+    assert torch.equal(model.scale, torch.full((3,), 1e-5))
+    drawn = (0.02 * stream(0, "init", "position").standard_normal((2, 3))).astype(np.float32)
+    assert torch.equal(model.position, torch.from_numpy(drawn))
+
+
+def test_a_shared_weight_is_drawn_once_by_its_first_name() -> None:
+    model = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
+    model[1].weight = model[0].weight
+    alone = initialised(nn.Sequential(nn.Linear(3, 3)), "normal")
+    assert torch.equal(initialised(model, "normal")[1].weight, alone[0].weight)

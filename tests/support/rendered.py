@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from bench.results.plots import plots
+from bench.results.plots.widths import PAGE
 from bench.results.statistics.analysis import View
 from bench.results.statistics.power import Aim
 from bench.results.tables import power_table, tables
@@ -28,7 +29,12 @@ def power(frame: pd.DataFrame, aim: Aim, format: str = "github", **options: Any)
 
 
 def plot(
-    frame: pd.DataFrame, name: str, histories: Callable[..., pd.DataFrame], metric: str | None = None, **options: Any
+    frame: pd.DataFrame,
+    name: str,
+    histories: Callable[..., pd.DataFrame],
+    metric: str | None = None,
+    width: float = PAGE,
+    **options: Any,
 ) -> Figure:
     metric = metric or plots.METRICS.get(name, ("test_accuracy",))[0]
-    return plots.plot(frame, name, view(metric=metric, **options), histories)
+    return plots.plot(frame, name, view(metric=metric, **options), histories, width=width)

@@ -4,5 +4,6 @@ shared    options that several commands have
 sweep     run, tune
 store     table, report, power, plot, list, import, ui
 networks  export, verify, narrow
+shell     completion
 speed     the commands of `speed`
 """

@@ -10,6 +10,7 @@ import click
 from bench import names
 from bench.cli.options import argument, option
 from bench.cli.requests.shared import DATA_ROOT, FILE, PLUGINS
+from bench.cli.shell.values import CommaList, OneOf
 
 NARROWER = names.VALUE_DTYPES[1:]
 
@@ -19,11 +20,13 @@ class ExportRequest:
     """The stored network of a trial, into a file."""
 
     run: str = argument()
-    output: Path = option("--output", "File to write, .frz.", short="-o", required=True, type=FILE)
+    output: Path = option("--output", "Write this file, .frz.", group="output", short="-o", required=True, type=FILE)
     value_dtype: str | None = option(
         "--value-dtype",
-        "Store the live weights in this type; measures the accuracy that is left.",
-        type=click.Choice(NARROWER),
+        "Store the live weights in this type, and measure the accuracy that is left."
+        "  [default: the type they were trained in]",
+        group="what",
+        type=OneOf(NARROWER),
     )
     data_root: Path | None = DATA_ROOT()
     plugins: tuple[str, ...] = PLUGINS()
@@ -42,7 +45,13 @@ class VerifyRequest:
 class NarrowRequest:
     """The store's networks with narrower values."""
 
-    value_dtype: str = option("--value-dtype", "Types of the values, comma list.", default=",".join(NARROWER))
-    name: str | None = option("--name", "Only the trials of this sweep.")
+    value_dtype: str = option(
+        "--value-dtype",
+        "Measure the values in these types, a comma list.",
+        group="what",
+        type=CommaList(lambda: NARROWER),
+        default=",".join(NARROWER),
+    )
+    name: str | None = option("--name", "Take only the trials of this sweep.  [default: all]", group="what")
     data_root: Path | None = DATA_ROOT()
     plugins: tuple[str, ...] = PLUGINS()

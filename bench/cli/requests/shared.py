@@ -7,31 +7,51 @@ from pathlib import Path
 
 import click
 
-from bench.cli.grammar import RATES_HELP
 from bench.cli.options import option
+from bench.cli.shell.values import CommaList, Name, OneOf, datasets, models, rates
+from bench.trial.grammar import RATES_HELP
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 
-RATES = partial(option, "--rates", f"Fraction not trained: {RATES_HELP}.")
+RATES = partial(option, "--rates", f"Leave this fraction untrained: {RATES_HELP}.", group="what", type=CommaList(rates))
 DATASET = partial(
     option,
     "--dataset",
-    "Data set: see `list datasets`, or folder:PATH, npz:PATH, torchvision:NAME, hf:NAME.",
+    "Train on this data set: see `list datasets`, or folder:PATH, npz:PATH, torchvision:NAME, hf:NAME.",
+    group="what",
+    type=Name(datasets),
     default="digits",
 )
-MODEL = partial(option, "--model", "Network; see `list models`.  [default: the data set's own]")
+MODEL = partial(
+    option,
+    "--model",
+    "Train this network: see `list models`, or torchvision:NAME, timm:NAME.  [default: the data set's own]",
+    group="what",
+    type=Name(models),
+)
 DEVICE = partial(
     option,
     "--device",
-    "Device; auto: cuda if there is one.",
-    type=click.Choice(["auto", "cpu", "cuda"]),
+    "Train on this device; auto takes cuda if there is one.",
+    group="machine",
+    type=OneOf(["auto", "cpu", "cuda"]),
     default="auto",
 )
-DATA_ROOT = partial(option, "--data-root", "Folder of the data sets.", type=click.Path(path_type=Path))
+DATA_ROOT = partial(
+    option,
+    "--data-root",
+    "Read the data sets from this folder, and download them to it.  [default: $BENCH_DATA_ROOT, else the user's cache"
+    " folder]",
+    group="store",
+    type=click.Path(path_type=Path),
+)
 PLUGINS = partial(
     option,
     "--plugin",
-    "Module or .py file with METHODS, MODELS, DATASETS, OPTIMIZERS or SCHEDULES, a table each; may be repeated.",
+    "Add the METHODS, MODELS, DATASETS, OPTIMIZERS and SCHEDULES of this module or .py file, whichever it has; may be"
+    " repeated.",
+    group="what",
+    type=click.Path(),
     default=(),
     multiple=True,
 )

@@ -9,18 +9,20 @@ from pathlib import Path
 from bench.cli.options import option
 from bench.cli.protocol_options import protocol_field
 from bench.cli.requests.shared import DATA_ROOT, DATASET, DEVICE, FILE, MODEL, PLUGINS, RATES
+from bench.cli.shell.values import CommaList, methods
 from bench.methods import METHODS
 from bench.trial.protocol import Augmentation
 
-ROUNDS = partial(option, "--rounds", type=int)
-JSON = partial(option, "--json", "Write the measurements to this file.", type=FILE)
+METHOD_LIST = partial(option, "--methods", "Time these methods, a comma list.", group="what", type=CommaList(methods))
+ROUNDS = partial(option, "--rounds", group="speed", type=int)
+JSON = partial(option, "--json", "Write the measurements to this file too.", group="output", type=FILE)
 
 
 @dataclass(frozen=True, kw_only=True)
 class MethodsRequest:
     """Methods × rates of a network, with the dense one."""
 
-    methods: str = option("--methods", "Methods, comma list.", default="freeze,snip")
+    methods: str = METHOD_LIST(default="freeze,snip")
     rates: str = RATES(default="0.99")
     dataset: str = DATASET()
     model: str | None = MODEL()
@@ -34,14 +36,24 @@ class StepRequest(MethodsRequest):
     batch_size: int = protocol_field("batch_size")
     augmentation: Augmentation = protocol_field("augmentation")
     precisions: str = option(
-        "--precision", "Time the dense step in these precisions too, comma list of bfloat16, float64.", default=""
+        "--precision",
+        "Time the dense step in these precisions too, a comma list of bfloat16, float64.",
+        group="speed",
+        type=CommaList(),
+        default="",
     )
-    steps: int = option("--steps", "Steps of one variant before the next has its turn.", type=int, default=25)
-    rounds: int = ROUNDS("How often each variant has its turn.", default=30)
+    steps: int = option(
+        "--steps", "Take this many steps of one variant before the next.", group="speed", type=int, default=25
+    )
+    rounds: int = ROUNDS("Give each variant this many turns.", default=30)
     data_root: Path | None = DATA_ROOT()
     device: str = DEVICE()
     packs: str = option(
-        "--packs", "Time packs of so many trials too, comma list, in each kind of batched step.", default=""
+        "--packs",
+        "Time packs of so many trials too, a comma list, in each kind of batched step.",
+        group="speed",
+        type=CommaList(),
+        default="",
     )
     json: Path | None = JSON()
 
@@ -53,7 +65,7 @@ class TrialsRequest(MethodsRequest):
     batch_size: int = protocol_field("batch_size")
     augmentation: Augmentation = protocol_field("augmentation")
     epochs: int = protocol_field("epochs")
-    rounds: int = ROUNDS("How often each side trains all trials.", default=3)
+    rounds: int = ROUNDS("Have each side train all trials this often.", default=3)
     data_root: Path | None = DATA_ROOT()
     json: Path | None = JSON()
 
@@ -62,8 +74,8 @@ class TrialsRequest(MethodsRequest):
 class ScoringRequest(MethodsRequest):
     """The choice of the live weights."""
 
-    methods: str = option("--methods", "Methods, comma list.", default=",".join(METHODS), show_default="all")
-    rounds: int = ROUNDS("How often each choice is made.", default=3)
+    methods: str = METHOD_LIST(default=",".join(METHODS), show_default="all")
+    rounds: int = ROUNDS("Make each choice this often.", default=3)
     device: str = DEVICE()
     json: Path | None = JSON()
 
@@ -73,7 +85,7 @@ class MasksRequest:
     """The coding of a mask."""
 
     rates: str = RATES(default="0.99")
-    rounds: int = ROUNDS("How often each mask is coded.", default=5)
+    rounds: int = ROUNDS("Code each mask this often.", default=5)
     json: Path | None = JSON()
 
 
@@ -81,5 +93,5 @@ class MasksRequest:
 class LimitsRequest:
     """The live fractions up to which a sparse step is faster."""
 
-    rounds: int = ROUNDS("How often each layer is timed.", default=30)
+    rounds: int = ROUNDS("Time each layer this often.", default=30)
     json: Path | None = JSON()

@@ -9,33 +9,62 @@ from typing import Any, get_args
 
 import click
 
-from bench.cli.grammar import SEEDS_HELP
 from bench.cli.options import option, values_of
 from bench.cli.protocol_options import protocol_options
 from bench.cli.requests.shared import DATA_ROOT, DATASET, DEVICE, MODEL, PLUGINS, RATES
+from bench.cli.shell.values import CommaList, OneOf, methods, trackers
 from bench.execution.execution import Executor
+from bench.trial.grammar import SEEDS_HELP
 from bench.trial.search import SEARCH_HELP
+
+SEED_LIST = CommaList(single="{},")  # without a comma a number is a count
 
 
 @dataclass(frozen=True, kw_only=True)
 class SweepRequest:
     """Methods × rates × seeds of a protocol, and the machine to train them on."""
 
-    methods: str = option("--methods", "Methods, comma list; name:field=value sets a field.", default="freeze,snip")
+    methods: str = option(
+        "--methods",
+        "Train with these methods, a comma list; name:field=value sets a field of one. See `list methods`.",
+        group="what",
+        type=CommaList(methods),
+        default="freeze,snip",
+    )
     rates: str = RATES(default="0.9:0.995")
-    seeds: str = option("--seeds", f"Seeds: {SEEDS_HELP}.", default="5")
+    seeds: str = option(
+        "--seeds", f"Repeat every trial with these seeds: {SEEDS_HELP}.", group="what", type=SEED_LIST, default="5"
+    )
     dataset: str = DATASET()
     model: str | None = MODEL()
-    name: str | None = option("--name", "Name of the sweep.  [default: DATASET-MODEL]")
-    dense: bool = option("--dense/--no-dense", "Train the dense baseline too.", default=True)
+    name: str | None = option("--name", "Give the sweep this name.  [default: DATASET-MODEL]", group="store")
+    dense: bool = option("--dense/--no-dense", "Train the dense baseline too.", group="what", default=True)
     device: str = DEVICE()
-    cpus_per_trial: int = option("--cpus-per-trial", "Threads of a trial.", type=int, default=1)
-    gpus_per_trial: float | None = option(
-        "--gpus-per-trial", "GPUs of a trial; 0.25: four trials share one.  [default: 1 on cuda]", type=float
+    cpus_per_trial: int = option(
+        "--cpus-per-trial",
+        "Give a trial this many threads; a part of its run key.",
+        group="machine",
+        type=int,
+        default=1,
     )
-    address: str | None = option("--address", "Join the Ray cluster at this address.")
+    gpus_per_trial: float | None = option(
+        "--gpus-per-trial",
+        "Give a trial this many GPUs; at 0.25 four trials share one.  [default: 1 on cuda]",
+        group="machine",
+        type=float,
+    )
+    address: str | None = option(
+        "--address", "Join the Ray cluster at HOST:PORT.  [default: a Ray of this machine]", group="machine"
+    )
     data_root: Path | None = DATA_ROOT()
     plugins: tuple[str, ...] = PLUGINS()
+    print_config: bool = option(
+        "--print-config",
+        "Train nothing: print the config file that says what this command says, every default of the science included.",
+        group="command",
+        default=False,
+        is_flag=True,
+    )
     protocol: Mapping[str, Any] = values_of(protocol_options())
 
 
@@ -45,32 +74,48 @@ class RunRequest(SweepRequest):
 
     executor: Executor = option(
         "--executor",
-        "Ray Tune over the machine's cores, or one trial after another in this process.",
-        type=click.Choice(get_args(Executor)),
+        "Train with Ray Tune over the machine's cores, or one trial after another in this process.",
+        group="machine",
+        type=OneOf(get_args(Executor)),
         default="ray",
     )
     max_retries: int | None = option(
-        "--max-retries", "How often a trial whose worker was lost starts again.  [default: 1]", type=int
+        "--max-retries",
+        "Start a trial whose worker was lost again, at most this often.  [default: 1]",
+        group="machine",
+        type=int,
     )
     storage: str | None = option(
         "--storage",
-        "Folder or object store (s3://…, gs://…) of checkpoints, from which a stopped trial goes on."
+        "Keep checkpoints, from which a stopped trial goes on, in this folder or object store (s3://…, gs://…)."
         "  [default: the user's cache folder; with --address none]",
+        group="store",
     )
     offline: Path | None = option(
         "--offline",
-        "Keep the results in this folder, without MLflow, for `import`; with --executor local.",
+        "Keep the results in this folder, without MLflow, for `import`; with --executor local."
+        "  [default: the MLflow store at $MLFLOW_TRACKING_URI, else the one in the working folder]",
+        group="store",
         type=click.Path(path_type=Path),
+    )
+    tracking: str | None = option(
+        "--tracking",
+        "Write the results to these, a comma list of mlflow, csv, wandb; mlflow decides what is done."
+        "  [default: mlflow,csv; with --offline csv]",
+        group="store",
+        type=CommaList(trackers),
     )
     dry_run: bool = option(
         "--dry-run",
         "Train nothing: print what is missing, and an estimate of its time and memory.",
+        group="command",
         default=False,
         is_flag=True,
     )
     tuned: str | None = option(
         "--tuned",
-        "Train each method and rate with the values that `tune` chose for it; SEARCH: which, if several fit.",
+        "Train each method and rate with the values that `tune` chose for it; SEARCH says which, if several fit.",
+        group="protocol",
         is_flag=False,
         flag_value="",
         metavar="[SEARCH]",
@@ -81,12 +126,19 @@ class RunRequest(SweepRequest):
 class TuneRequest(SweepRequest):
     """A sweep whose hyper-parameters are to be chosen."""
 
-    search: str = option("--search", f"What to search: {SEARCH_HELP}.", default="lr", before="seeds")
+    search: str = option("--search", f"Search these fields: {SEARCH_HELP}.", group="what", default="lr", before="seeds")
     budget: int = option(
-        "--budget", "Candidates for each method and rate, and for dense.", type=int, default=8, before="seeds"
+        "--budget",
+        "Try this many candidates for each method and rate, and for dense.",
+        group="what",
+        type=int,
+        default=8,
+        before="seeds",
     )
     seeds: str = option(
         "--seeds",
-        "Seeds of every candidate, and of no trial that is reported: first:last, or a comma list.",
+        "Train every candidate with these seeds, which no reported trial may have: first:last, or a comma list.",
+        group="what",
+        type=SEED_LIST,
         default="1000:1000",
     )

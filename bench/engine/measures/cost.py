@@ -3,41 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from bench import names
 from bench.engine.measures.moment import Moment
 from bench.methods.maskable import maskable
-
-
-def positions(model: nn.Module, image_shape: tuple[int, ...]) -> dict[str, int]:
-    """Weight name -> how often each of its elements is used per image (1 in a Linear layer, H × W of a Conv's output).
-
-    In the order in which the layers run, seen by passing one image of zeros through the network.
-    """
-    uses: dict[str, int] = {}
-    by_id = {id(w): name for name, w in maskable(model).items()}
-
-    def hook(module: nn.Module, inputs: Any, output: Tensor) -> None:
-        name = by_id.get(id(getattr(module, "weight", None)))
-        if name is not None:
-            channels = output.shape[-1] if isinstance(module, nn.Linear) else output.shape[1]
-            uses[name] = uses.get(name, 0) + output.numel() // channels
-
-    handles = [module.register_forward_hook(hook) for module in model.modules()]
-    training = model.training
-    try:
-        weight = next(model.parameters())
-        with torch.no_grad():
-            model.eval()(torch.zeros(1, *image_shape, dtype=weight.dtype, device=weight.device))
-    finally:
-        model.train(training)
-        for handle in handles:
-            handle.remove()
-    return uses
+from bench.models.structure.weight_use import uses_of
 
 
 def costs(moment: Moment) -> dict[str, float]:
@@ -51,26 +23,27 @@ def counts(
 ) -> dict[str, float]:
     """The counts of one trial, names as in `bench.names`.
 
-    Multiply-accumulates per image count non-zero weights only. Forward: every weight of a frozen network, the live ones
-    of a pruned one. Backward: the weight gradient at the live weights, plus the input gradient of every layer but the
-    first, again over all weights of a frozen network and the live ones of a pruned one.
+    Multiply-accumulates per image are those of parameters, counting non-zero weights only. Forward: every weight of a
+    frozen network, the live ones of a pruned one. Backward: the weight gradient at the live weights, plus the input
+    gradient of every product but those of the image itself, again over all weights of a frozen network and the live
+    ones of a pruned one. A parameter that cannot be masked, as a projection of MultiheadAttention, is live throughout.
     """
     weights = maskable(model)
-    size = {name: w.numel() for name, w in weights.items()}
-    live = {name: int(masks[name].sum()) for name in weights}
+    size = {name: p.numel() for name, p in model.named_parameters()}
+    live = size | {name: int(masks[name].sum()) for name in weights}
     used = live if background == "prune" else size
-    uses = positions(model, image_shape)
-    first = next(iter(uses))
-    total = sum(p.numel() for p in model.parameters())
-    stored = total - sum(size.values()) + sum(live.values())
+    uses = {name: use for name, use in uses_of(model, image_shape).items() if use.macs}
+    total = sum(size.values())
+    stored = sum(live.values())
+    maskable_weights, live_weights = (sum(count[name] for name in weights) for count in (size, live))
     return {
         names.TOTAL_PARAMETERS: total,
-        names.MASKABLE_WEIGHTS: sum(size.values()),
-        names.LIVE_WEIGHTS: sum(live.values()),
+        names.MASKABLE_WEIGHTS: maskable_weights,
+        names.LIVE_WEIGHTS: live_weights,
         names.STORED_PARAMETERS: stored,
         names.COMPRESSION: total / stored,
-        names.LAYERS: len(size),
-        names.COLLAPSED_LAYERS: sum(k == 0 for k in live.values()),
-        names.FORWARD_MACS: sum(used[n] * uses[n] for n in uses),
-        names.BACKWARD_MACS: sum((live[n] + used[n] * (n != first)) * uses[n] for n in uses),
+        names.LAYERS: len(weights),
+        names.COLLAPSED_LAYERS: sum(live[name] == 0 for name in weights),
+        names.FORWARD_MACS: sum(used[n] * use.macs // size[n] for n, use in uses.items()),
+        names.BACKWARD_MACS: sum((live[n] * u.macs + used[n] * u.macs_behind) // size[n] for n, u in uses.items()),
     }

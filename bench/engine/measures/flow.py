@@ -20,21 +20,27 @@ from torch.nn.functional import cross_entropy
 
 from bench import names
 from bench.engine.measures.moment import Moment
+from bench.engine.setup.modes import by_batch
 from bench.methods.derivatives import leaves, losses
 
 
 def changes(moment: Moment) -> dict[str, float]:
-    """Both numbers of a trial, on its probe."""
-    return flow_change(moment.trial.model, moment.trial.masks, *moment.trial.probe)
+    """Both numbers of a trial, on its probe; none if an operation of the network has no second derivative."""
+    try:
+        return flow_change(moment.trial.model, moment.trial.masks, *moment.trial.probe)
+    except RuntimeError as error:
+        if "is not implemented" not in str(error):
+            raise
+        return {}
 
 
 def flow_change(model: nn.Module, masks: Mapping[str, Tensor], x: Tensor, y: Tensor) -> dict[str, float]:
     """Both numbers, for the model at its initial weights w0, on images x with labels y; the model stays as it is.
 
-    BatchNorm uses the batch's statistics. Sums in float64, the rest in the model's own precision.
+    BatchNorm uses the batch's statistics, and Dropout is off. Sums in float64, the rest in the model's own precision.
     """
     was_training = model.training
-    model.train()
+    by_batch(model)
     weights = leaves(model)
     if all(bool(mask.all()) for mask in masks.values()):
         change = predicted = 0.0

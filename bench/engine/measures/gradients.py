@@ -1,7 +1,8 @@
 """Gradient norms on a fixed probe: whole network and per layer.
 
 With g = ∂L/∂w of the cross-entropy at the effective weights and m the mask: ‖g‖₂, ‖m·g‖₂ and the mean |g_j| over all
-maskable and over the live weights. BatchNorm uses batch statistics; its buffers stay as they are. P networks.
+maskable and over the live weights. BatchNorm uses batch statistics; its buffers stay as they are. Dropout is off.
+P networks.
 
 Effective gradient flow (Tessera et al. 2021, arXiv:2102.01670), of the whole network: EGF_p = (1/L) Σ_l ‖m_l·g_l‖_p/k_l
 over the L layers that have k_l > 0 live weights. Departs from the paper: the formula is ours, after its description.
@@ -18,6 +19,7 @@ from torch.linalg import vector_norm
 from torch.nn.functional import cross_entropy
 
 from bench import names
+from bench.engine.setup.modes import by_batch
 from bench.engine.steps.batched_networks import BatchedNetworks, losses_of
 from bench.methods.derivatives import gradient, leaves
 
@@ -30,7 +32,7 @@ def gradient_figures(model: nn.Module, masks: Mapping[str, Tensor], x: Tensor, y
 
     A layer, or network, without a live weight has mean 0 over its live weights.
     """
-    model.train()
+    by_batch(model)
     gradients = gradient(model, leaves(model), [(x, y)], cross_entropy)
     (measured,) = _measured({n: g[None] for n, g in gradients.items()}, {n: m[None] for n, m in masks.items()})
     return measured

@@ -18,6 +18,7 @@ from bench.datasets.images import ImageData
 from bench.datasets.loader import Resident
 from bench.datasets.splits import class_balanced, train_validation
 from bench.engine.setup.background import draw, trained_from
+from bench.engine.setup.modes import by_batch
 from bench.engine.setup.precision import DTYPES, seed_generators
 from bench.methods import Masks
 from bench.methods.controls import shuffled
@@ -146,9 +147,7 @@ def select(spec: TrialSpec, model: nn.Module, sample: tuple[Tensor, Tensor]) -> 
     """
     scored = copy.deepcopy(model).to(DTYPES[spec.criterion_precision]).eval()
     if spec.criterion_statistics == "batch":
-        for module in scored.modules():
-            if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                module.train()
+        by_batch(scored)
     masks, changed = _selected(spec, scored, sample)
     _check_masks(model, masks, Fraction(spec.rate))
     if spec.method.control == "shuffle":
@@ -197,7 +196,6 @@ def resident(model: str, precision: str, data: ImageData, device: str, images: T
 
     Channels last for convolutional networks: about twice as fast on a CPU, and what tensor cores need.
     """
-    weights = models.MODELS[model].layers(data.classes, data.image_shape)
-    convolutional = any(len(shape) == 4 for shape in weights.values())
-    layout = torch.channels_last if convolutional else torch.contiguous_format
+    channels_last = models.MODELS[model].channels_last(data.classes, data.image_shape)
+    layout = torch.channels_last if channels_last else torch.contiguous_format
     return Resident(images, labels, data.mean, data.std, device=device, dtype=DTYPES[precision], memory_format=layout)

@@ -17,7 +17,7 @@ from bench import models
 from bench.engine.setup.precision import DTYPES
 from bench.engine.setup.prepare import PROBE
 from bench.engine.steps.csr_pattern import output_size, padding
-from bench.engine.steps.sparse_network import replaceable, twin
+from bench.models.structure.stand_ins import replaceable, twin
 from bench.trial.pack_kind import Pack
 from bench.trial.spec import TrialSpec
 

@@ -18,6 +18,8 @@ from torch.nn.functional import max_pool2d, nll_loss, relu
 from bench.engine.steps.frozen_layers import FrozenLinear
 from bench.engine.steps.sparse_layers import FirstLayer, SparseLayer, images_first, images_last
 from bench.engine.steps.tail_layers import DenseLinear, Flatten, Pool, Relu, TailLayer
+from bench.models.structure.construction import generators, seeded
+from bench.models.structure.stand_ins import is_as_declared
 
 
 class FusedTail:
@@ -73,9 +75,8 @@ def fused_tail_of(
 
     Args: module: the model after replacing its layers with those in `replaced`, by identity. x: some images.
     """
-    try:
-        graph = fx.Tracer().trace(model.train())
-    except Exception:  # a model may do anything with the tracer's stand-in for its input; if that fails, it has no tail
+    graph = _traced(model.train())
+    if graph is None:
         return None
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         _Shapes(fx.GraphModule(copy.deepcopy(model), graph)).run(x)
@@ -87,6 +88,30 @@ def fused_tail_of(
     head = None if first else _until(module, graph, layers[start[0]][0])
     convolution = _convolution_of_images(model, layers[0][0])
     return FusedTail(head, [layer for _, layer in layers[start[0] :]], convolution)
+
+
+def _traced(model: nn.Module) -> fx.Graph | None:
+    """The calls of the model; None if a graph of them does not say all that it does."""
+    copied = copy.deepcopy(model)
+    before = _state(copied)
+    try:
+        with seeded(0):
+            drawn = generators()
+            graph = fx.Tracer().trace(copied)
+            drawn = () if generators() != drawn else drawn
+    except Exception:  # a model may do anything with the tracer's stand-in for its input; if that fails, it has no tail
+        return None
+    # What is computed from parameters alone would be a constant, and what a call leaves behind would happen once.
+    constants = any("_tensor_constant" in str(node.target) for node in graph.nodes)
+    return None if constants or not drawn or _state(copied) != before else graph
+
+
+def _state(model: nn.Module) -> list[object]:
+    """What a call could change of the model, as far as it can be compared: numbers, texts, versions of tensors."""
+    plain = [
+        (n, k, v) for n, m in model.named_modules() for k, v in vars(m).items() if isinstance(v, int | float | str)
+    ]
+    return [*plain, *((name, b._version) for name, b in model.named_buffers())]
 
 
 def _convolution_of_images(model: nn.Module, node: fx.Node) -> nn.Conv2d | None:
@@ -121,6 +146,8 @@ def _tail_layer(model: nn.Module, node: fx.Node, replaced: Mapping[int, TailLaye
     shape = node.all_input_nodes[0].meta["shape"]
     if node.op == "call_module":
         module = model.get_submodule(str(node.target))
+        if not is_as_declared(module):
+            return None
         if isinstance(layer := replaced.get(id(module)), SparseLayer | FrozenLinear):
             return layer
         if type(module) is nn.Linear and id(module) not in replaced and len(shape) == 1:

@@ -17,6 +17,7 @@ from bench.engine.steps.frozen_layers import FrozenConv, FrozenLinear
 from bench.engine.steps.fused_tail import fused_tail_of
 from bench.engine.steps.sparse_layers import FirstLayer, SparseLayer
 from bench.methods.maskable import maskable
+from bench.models.structure.stand_ins import steppable, twin
 from bench.trial.spec import TrialSpec
 from bench.trial.step_kind import first_convolution_step, kind_of, layer_step
 
@@ -48,9 +49,11 @@ class SparseNetwork:
         self._dead_outputs: Tensor | None = None
         self._first: FirstLayer | None = None
         self._blank = torch.zeros(1, 1, 1, 1, dtype=trial.probe[0].dtype).expand(1, *trial.train.image_shape)
-        layers = replaceable(trial.model)
-        replaced: dict[int, Any] = {}
         images = trial.probe[0][:2]
+        layers = steppable(trial.model, images)
+        if not trial.train.channels_last:  # the outputs of a sparse convolution have their channels last
+            layers = {name: layer for name, layer in layers.items() if isinstance(layer, nn.Linear)}
+        replaced: dict[int, Any] = {}
         inputs = inputs_of(trial.model, layers, images)
         for name, layer_input in inputs.items():
             mask = trial.masks[name]
@@ -119,18 +122,6 @@ def dead_outputs(trial: Trial, weight: Tensor) -> Tensor:
     return outputs
 
 
-def replaceable(model: nn.Module) -> dict[str, nn.Module]:
-    """The layers that a sparse one can replace, by weight name: plain Linear and Conv2d with a weight of their own."""
-    names = {id(weight): name for name, weight in maskable(model).items()}
-    modules = [m for m in model.modules() if type(m) is nn.Linear or (type(m) is nn.Conv2d and _plain(m))]
-    owners = [id(m.weight) for m in model.modules() if isinstance(getattr(m, "weight", None), Tensor)]
-    return {names[id(m.weight)]: m for m in modules if owners.count(id(m.weight)) == 1}
-
-
-def _plain(conv: nn.Conv2d) -> bool:
-    return conv.groups == 1 and conv.padding_mode == "zeros" and not isinstance(conv.padding, str)
-
-
 def inputs_of(model: nn.Module, layers: Mapping[str, nn.Module], x: Tensor) -> dict[str, LayerInput]:
     """The input of each layer that runs exactly once, recorded while x passes through a copy in training mode."""
     recorded: dict[str, list[LayerInput]] = {name: [] for name in layers}
@@ -173,15 +164,3 @@ def _logits(model: nn.Module, x: Tensor) -> Tensor:
 
 def _fits(layer: nn.Module, layer_input: LayerInput) -> bool:
     return len(layer_input.shape) == (3 if isinstance(layer, nn.Conv2d) else 1)
-
-
-def twin(module: nn.Module, replacements: Mapping[int, nn.Module]) -> nn.Module:
-    """The module after replacing its submodules with those in `replacements`, by identity; all else is shared."""
-    if id(module) in replacements:
-        return replacements[id(module)]
-    children = {name: twin(child, replacements) for name, child in module._modules.items() if child is not None}
-    if all(children[name] is child for name, child in module._modules.items() if child is not None):
-        return module
-    copied = copy.copy(module)
-    copied._modules = {**module._modules, **children}
-    return copied

@@ -227,7 +227,7 @@ def test_narrow_measures_each_network_once(store: Path, here: Path, capsys: pyte
     assert "0 networks measured" in capsys.readouterr().err
     row = trials(store).iloc[0]
     assert main(["export", row["run_id"], "-o", "b.frz", "--value-dtype", "int8"]) == 0
-    figures = calls.metrics(row["run_id"])
+    figures = calls.figures(row["run_id"])
     assert figures["stored_bytes_int8"] == Path("b.frz").stat().st_size
     assert figures["test_accuracy_int8"] == open_artefact("b.frz").header.test_accuracy
     assert main(["plot", "storage", "-o", "a.svg"]) == 0

@@ -27,8 +27,8 @@ def test_a_page_of_a_store(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert {path.name for path in folder.iterdir()} == before | {"page.html"}
     page = (folder / "page.html").read_text()
     commands = [f"python -m bench {' '.join(SWEEP)} {methods}" for methods in ("freeze,snip", "freeze:control=shuffle")]
-    assert "\n".join(commands) in page and page.count("data:image/svg+xml") == 4
-    assert "Sanity controls" in page and "1 comparison: freezing higher in" in page and "paired t-test" in page
+    assert "\n".join(commands) in page and page.count("data:image/svg+xml") == 8  # each wide and narrow
+    assert "Sanity controls" in page and "SNIP" in page and "paired t-test" in page
     assert main(["report", "-o", "page.md", "--test", "wilcoxon"]) == 0
     assert "exact Wilcoxon signed-rank test" in (folder / "page.md").read_text()
     figures = {f"page-{plot}.svg" for plot in ("difference", "accuracy", "gradients", "storage")}

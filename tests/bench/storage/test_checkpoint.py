@@ -273,7 +273,7 @@ def test_the_run_command_goes_on_and_cleans_up(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("bench.execution.run.Checkpoints", partial(Checkpoints, seconds=0))
-    monkeypatch.setattr("bench.cli.progress.Progress.epoch", stop_at(3))
+    monkeypatch.setattr("bench.execution.progress.Progress.epoch", stop_at(3))
     folder = tmp_path / "kept"
     command = ["run", "--executor", "local", "--methods", "freeze", "--rates", "0.9", "--seeds", "1", "--epochs", "4"]
     command += ["--no-dense", "--storage", str(folder), *(["--offline", "out"] if offline else [])]
@@ -283,7 +283,7 @@ def test_the_run_command_goes_on_and_cleans_up(
     other = folder / ("0" * 64 + SUFFIX)
     stale = file.read_bytes()
     other.write_bytes(stale)  # of another trial, as far as the name tells
-    monkeypatch.setattr("bench.cli.progress.Progress.epoch", lambda *news: None)
+    monkeypatch.setattr("bench.execution.progress.Progress.epoch", lambda *news: None)
     assert main(command) == 0
     assert [*folder.iterdir()] == [other]
     if not offline:

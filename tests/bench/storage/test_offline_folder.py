@@ -273,8 +273,8 @@ def test_a_line_holds_the_whole_entry() -> None:
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        (["--executor", "ray", "--offline", "kept"], "--offline with --executor ray: the executor must be local"),
-        (["--offline", "kept"], "--offline with --executor ray"),
+        (["--executor", "ray", "--offline", "kept"], "offline with executor ray: the executor must be local"),
+        (["--offline", "kept"], "offline with executor ray"),
         (["--executor", "local", "--offline", "file"], "is no folder"),
         (["--executor", "local", "--offline", "/proc/kept"], "cannot be written"),
         (["--executor", "local", "--offline", "."], "file, line 1: no trial: not JSON"),

@@ -22,10 +22,11 @@ def added(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_command_line_has_it() -> None:
     shown = protocol_help()
-    assert f"--optimizer [{'|'.join(UPDATES)}] Optimizer. [default: sgd]" in shown and "|sign]" in shown
-    assert "--lr FLOAT Learning rate. [default: 0.1 for sgd, 0.001 for sign; adam" in shown
+    assert f"--optimizer [{'|'.join(UPDATES)}] Update the weights with this optimizer. [default: sgd]" in shown
+    assert "|sign]" in shown
+    assert "--lr FLOAT Begin with this learning rate. [default: 0.1 for sgd, 0.001 for sign; adam" in shown
     assert "Momentum of SGD; beta_1 of Adam and AdamW. " in shown
-    assert "Nesterov momentum (sgd)." in shown
+    assert "Use Nesterov momentum (sgd)." in shown
     assert read_protocol({"optimizer": "sign"})["lr"] == 0.001
     assert read_protocol({"optimizer": "sign", "lr": 0.5})["lr"] == 0.5
 
@@ -39,7 +40,7 @@ def test_its_learning_rate_is_no_other_optimizers() -> None:
 def test_the_spec_knows_it() -> None:
     assert spec(optimizer="sign").record()["optimizer"] == "sign"
     assert spec(optimizer="sign").run_key != spec().run_key
-    with pytest.raises(ValueError, match=f"^optimizer 'lamb': must be one of {', '.join(UPDATES)}$"):
+    with pytest.raises(ValueError, match=f"^unknown optimizer 'lamb': must be one of {', '.join(UPDATES)}; did"):
         spec(optimizer="lamb")
     with pytest.raises(ValueError, match=r"^nesterov with sign, momentum 0\.9: must be sgd with momentum > 0$"):
         spec(optimizer="sign", nesterov=True)
@@ -51,7 +52,7 @@ def test_nesterov_where_its_row_says_so(monkeypatch: pytest.MonkeyPatch) -> None
     row = OptimizerRow(words="SignSGD", rule="sign_update:Sign", nesterov=True)
     monkeypatch.setitem(UPDATES, "sign", row)
     assert spec(optimizer="sign", nesterov=True).nesterov
-    assert "Nesterov momentum (sgd, sign)." in protocol_help()
+    assert "Use Nesterov momentum (sgd, sign)." in protocol_help()
     with pytest.raises(ValueError, match="must be sgd or sign with momentum > 0"):
         spec(optimizer="adam", nesterov=True)
 

@@ -15,11 +15,14 @@ from bench import names
 from bench.results.frame.collect import Command
 from bench.results.frame.sections import sections
 from bench.results.page.report import report
+from bench.results.page.said_once import END
 from bench.results.page.threats import threats, unfinished
 from bench.results.statistics.analysis import Analysis, View, analyse
-from bench.results.tables import formats
-from bench.results.tables.formats import Bullets, Code, Grid, Heading, Picture
+from bench.results.tables import captions, formats
+from bench.results.tables.answer.sentences import answer_of
+from bench.results.tables.formats import Bullets, Code, Details, Grid, Heading, Paragraph, Picture
 from bench.results.tables.freeze_vs_prune import answer, table, variants_table
+from bench.results.tables.html_page.page import page
 
 TEXTS = ["python -m bench run --rates '0.9,0.99'", "python -m bench run --rates 0.5 & more <b>"]
 COMMANDS = [Command(TEXTS[0], "main", 9), Command(TEXTS[1], "other", 0)]
@@ -142,24 +145,48 @@ def blocks() -> list[formats.Block]:
     return report(frame(two_criteria()), view, no_history, COMMANDS, "my report")
 
 
-def test_the_page_stands_alone_and_is_in_order(blocks: list[formats.Block]) -> None:
+def test_the_answer_and_its_figure_come_first(blocks: list[formats.Block]) -> None:
     headings = [block.text for block in blocks if isinstance(block, Heading)]
     assert headings[:4] == [
-        "Freeze or prune?", "The answer of this store", "digits · lenet-5-caffe", "Threats to validity of this store",
+        "Freeze or prune?", "Threats to validity of this store", "Figures", "digits · lenet-5-caffe",
     ]  # fmt: skip
     assert headings[-1] == "To do it again" and isinstance(blocks[-1], Code) and list(blocks[-1].lines) == TEXTS
-    page = formats.page(blocks)
-    pictures = re.findall(r'src="data:image/svg\+xml;base64,([^"]+)"', page)
-    assert len(pictures) == sum(isinstance(block, Picture) for block in blocks) >= 2
+    _, answered, headline, folded = blocks[:4]
+    assert isinstance(answered, Bullets) and list(answered.items) == answer_of(analyses(two_criteria()))
+    assert isinstance(headline, Picture) and headline.file == "my report-difference.svg"
+    assert isinstance(folded, Details) and folded.blocks[0] == Paragraph(captions.introduction())
+
+
+def test_the_page_stands_alone(blocks: list[formats.Block]) -> None:
+    drawn = page(blocks)
+    pictures = re.findall(r'(?:src|srcset)="data:image/svg\+xml;base64,([^"]+)"', drawn)
+    assert len(pictures) == 2 * sum(isinstance(block, Picture) for block in blocks) >= 4  # wide and narrow
     assert all(base64.b64decode(data).startswith(b"<?xml") for data in pictures)
-    assert not re.search(r'(src|href)="(?!data:)', page) and "--rates 0.5 &amp; more &lt;b&gt;" in page
+    assert not re.search(r'(src|srcset|href)="(?!data:|#)', drawn) and "<script" not in drawn
+    assert "--rates 0.5 &amp; more &lt;b&gt;" in drawn
+
+
+def sentences(blocks: list[formats.Block]) -> list[str]:
+    """Everything that is explained, in sentences."""
+    texts = [block.caption for block in blocks if isinstance(block, Grid)]
+    inner = [b for block in blocks if isinstance(block, Details) for b in block.blocks]
+    texts += [block.text for block in (*blocks, *inner) if isinstance(block, Paragraph)]
+    texts += [item for block in (*blocks, *inner) if isinstance(block, Bullets) for item in block.items]
+    return [sentence for text in texts for sentence in END.split(text) if len(sentence) > 30]
+
+
+def test_nothing_is_said_twice(blocks: list[formats.Block]) -> None:
+    every = sentences(blocks)
+    assert len(every) > 40 and [s for s in every if every.count(s) > 1] == []
+    two = [
+        *two_criteria(),
+        *(trial(m, "0.9", s, 0.9 + s / 1000, epochs=5) for m in ("freeze", "snip") for s in range(5)),
+    ]
+    both = sentences(report(frame(two), View(), no_history, COMMANDS, "both"))
+    twice = {s for s in both if both.count(s) > 1}
+    assert all("this section" in s or s.startswith(("No seed is excluded", "Bold:")) for s in twice)  # of each section
 
 
 def test_markdown_names_the_figures_beside_it(blocks: list[formats.Block]) -> None:
     text = formats.github(blocks)
     assert "](my%20report-accuracy.svg)" in text and f"```sh\n{TEXTS[0]}\n{TEXTS[1]}\n```" in text
-
-
-def test_bullets_come_before_the_tables(blocks: list[formats.Block]) -> None:
-    assert isinstance(blocks[4], Bullets) and blocks[4].items == answer(analyses(two_criteria())[0])
-    assert View().metric == names.TEST_ACCURACY

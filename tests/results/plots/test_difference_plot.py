@@ -62,7 +62,7 @@ def test_what_rests_on_seeds_near_chance_is_hollow() -> None:
 def test_means_intervals_and_verdicts() -> None:
     """d = 0.02 - e/2 with e = 0, 2, -1, 1, 3 thousandths at 0.9, which Holm marks; at 0.99 the two are equivalent."""
     (axes,) = [axes for axes in drawn(small()).axes if axes.get_visible()]
-    assert axes.get_title() == "snip" and axes.get_yscale() == "symlog"
+    assert axes.get_title() == "snip" and axes.get_yscale() == "linear"
     points = {round(1 - float(p.lines[0].get_xdata()[0]), 6): p for p in axes.containers}
     assert points[0.9].lines[0].get_ydata() == pytest.approx([1.95])
     errors = [0.0, 0.2, -0.1, 0.1, 0.3]
@@ -71,8 +71,29 @@ def test_means_intervals_and_verdicts() -> None:
     assert (top - low) / 2 == pytest.approx(T4 * sd / 5**0.5)
     colours = {rate: p.lines[0].get_color() for rate, p in points.items()}
     markers = {rate: p.lines[0].get_marker() for rate, p in points.items()}
-    assert same_color(colours[0.9], "#0072B2") and markers == {0.9: "o", 0.99: "D"}
+    assert same_color(colours[0.9], "#0072B2") and markers == {0.9: "^", 0.99: "D"}
     assert "over n = 5 pairs" in said(drawn(small())) and "margin of ±0.50 points" in said(drawn(small()))
+
+
+def test_large_differences_are_on_a_logarithmic_scale_named_by_plain_numbers() -> None:
+    made = drawn(criteria(6))  # up to 0.15 + 0.01: 16 points
+    made.draw_without_rendering()
+    axes = made.axes[0]
+    assert axes.get_yscale() == "symlog"
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["0", "+1", "+3", "+10"]
+    assert "beyond on a logarithmic scale" in said(made)
+    assert "beyond on a logarithmic scale" not in said(drawn(small()))
+
+
+def test_a_panel_alone_has_proportions_of_its_own() -> None:
+    heights = []
+    for count in (1, 2, 4):
+        made = drawn(criteria(count))
+        made.draw_without_rendering()
+        box = made.axes[0].get_window_extent()
+        heights.append(box.height / box.width)
+    assert 0.3 < heights[0] < heights[1] < heights[2] < 1
+    assert made.subfigs[0]._supxlabel.get_text() == "rate: share of the weights that is not trained"
 
 
 def test_only_pairs_of_which_both_are_shown() -> None:

@@ -18,7 +18,7 @@ from rendered import plot
 from trial_frames import frame, small, trial
 
 from bench import names
-from bench.results.plots.plot_page import write
+from bench.results.plots.plot_page import svg, write
 
 T2 = 4.302652729911275  # 0.975 quantile of Student's t with 2 degrees of freedom
 BLUE, VERMILLION, BLACK = "#0072b2", "#d55e00", "#000000"
@@ -59,7 +59,7 @@ def test_a_line_has_the_means_over_the_density_and_a_band_of_t_intervals() -> No
     corners = {(round(x, 6), round(y, 6)) for x, y in band.get_paths()[0].vertices}
     half = 100 * T2 * 0.02 / math.sqrt(3)
     assert corners == {(x, round(y, 6)) for x, m in ((0.1, 90), (0.01, 70)) for y in (m - half, m + half)}
-    assert "Mean and 95 % t interval over n = 3 seeds." in said(made)
+    assert "Test accuracy after the last epoch: mean and 95 % t interval over n = 3 seeds." in said(made)
 
 
 def test_one_seed_has_no_band() -> None:
@@ -68,7 +68,7 @@ def test_one_seed_has_no_band() -> None:
     assert all(not len(path.vertices) for band in axes.collections for path in band.get_paths())
 
 
-def test_twins_share_a_colour_and_differ_in_line_and_marker() -> None:
+def test_twins_share_a_colour_and_differ_in_line_and_marker_as_criteria_do_in_both() -> None:
     _, axes = accuracy(small())
     looks = {
         name: (found.get_color(), found.get_linestyle(), found.get_marker(), found.get_markerfacecolor())
@@ -78,7 +78,7 @@ def test_twins_share_a_colour_and_differ_in_line_and_marker() -> None:
     assert looks == {
         "freeze": (BLUE, "-", "o", BLUE),
         "snip": (BLUE, "--", "s", BLUE),
-        "grasp": (VERMILLION, "--", "s", VERMILLION),
+        "grasp": (VERMILLION, "--", "v", VERMILLION),
     }
 
 
@@ -143,6 +143,35 @@ def test_ticks_are_the_rates_and_never_overlap() -> None:
     boxes = [label.get_window_extent() for label in many.get_xticklabels() if label.get_text()]
     assert 5 < len(boxes) < len(rates)
     assert all(left.x1 < right.x0 for left, right in itertools.pairwise(boxes))
+
+
+def test_accuracies_that_crowd_at_the_top_are_on_the_scale_of_the_error() -> None:
+    made, axes = accuracy(
+        [trial("snip", "0.9", 0, 0.999), trial("snip", "0.99", 0, 0.98), trial("dense", "0", 0, 0.99)]
+    )
+    assert line(axes, "snip").get_ydata() == pytest.approx([99.9, 98])  # drawn and named are accuracies
+    assert "Accuracies: on a logarithmic scale of the error." in said(made)
+    place = axes.yaxis.get_transform().transform
+    assert place(np.array([99.9])) - place(np.array([99])) == pytest.approx(1)  # a tenth of the error
+    labels = [label.get_text() for label in axes.get_yticklabels()]
+    assert labels == ["98", "98.5", "99", "99.5", "99.8", "99.9"] or labels == ["98", "99", "99.5", "99.8", "99.9"]
+    for lower in (0.5, 1.0):  # half of them far below, or one without an error
+        made, axes = accuracy([trial("snip", "0.9", 0, 0.999), trial("snip", "0.99", 0, lower)])
+        assert axes.get_yscale() == "linear" and "scale of the error" not in said(made)
+
+
+@pytest.mark.parametrize("width", [7.2, 3.5])
+def test_letters_and_panels_stand_within_the_width_asked_for(width: float) -> None:
+    made, axes = accuracy(small(), width=width)
+    made.draw_without_rendering()
+    assert made.get_figwidth() == width
+    for text in (*made.texts, made.subfigs[0]._supxlabel, *made.legends, axes):
+        box = text.get_tightbbox()
+        assert box.x0 >= 0 and box.x1 <= made.bbox.x1
+
+
+def test_an_svg_is_light_on_dark_for_who_likes_that() -> None:
+    assert svg(accuracy(small())[0]).count(b"prefers-color-scheme: dark") == 1
 
 
 def test_a_panel_per_section() -> None:

@@ -141,7 +141,7 @@ def test_a_control_counts_where_it_is_shown() -> None:
 
 def test_the_threats_say_so_and_what_n_seeds_cannot_show() -> None:
     found = "\n".join(threats([analysis(mixture())]))
-    assert "Some, but not all, seeds are near chance: snip 0.99 (2 of 6 seeds: 1, 3). Mean, its intervals, t " in found
+    assert "Some, but not all, seeds of 1 cell are near chance: see the warnings of the section." in found
     assert "If none of n = 6 seeds is near chance, up to 39 % of all may be (95 % limit)" in found
     assert "near chance" not in "\n".join(threats([analysis(small())]))
     assert "No seed trained" not in found

@@ -7,18 +7,18 @@ from typing import Any
 import pytest
 import torch
 from small_trials import images, spec
+from stepping import difference, steps
 from torch import Tensor, nn
 
 from bench import metrics, names
 from bench.engine.setup.background import apply_background
-from bench.engine.setup.prepare import Trial, prepare
-from bench.engine.steps.live_optimizer import LiveOptimizer
+from bench.engine.setup.prepare import prepare
 from bench.engine.steps.network import network_of
-from bench.engine.steps.sparse_network import LayerInput, SparseNetwork, inputs_of, replaceable
+from bench.engine.steps.sparse_network import LayerInput, SparseNetwork, inputs_of
 from bench.engine.train import train
 from bench.methods.maskable import maskable
+from bench.models.structure.stand_ins import replaceable
 from bench.trial.optimizers import UPDATES
-from bench.trial.spec import TrialSpec
 
 DATA = images()
 AGREEMENT = [  # precision, steps, and how near
@@ -31,26 +31,6 @@ OPTIMIZERS: dict[str, dict[str, Any]] = {
     "nesterov": {"lr": 0.02, "nesterov": True},
     **{name: {"optimizer": name, "lr": 0.001} for name in UPDATES if name != "sgd"},
 }
-
-
-def steps(trial: Trial, s: TrialSpec, n: int, batch: int = 10) -> dict[str, Tensor]:
-    """The state of the trial's model after n steps."""
-    apply_background(trial.model, trial.masks, s)
-    network = network_of(s, trial)
-    optimizer = LiveOptimizer(trial.model, trial.masks, s, network.values)
-    random = torch.Generator().manual_seed(1)
-    while n > 0:
-        order = torch.randperm(len(trial.train_indices), generator=random)[: n * batch]
-        for loss, _ in network.losses(order, batch, None):
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step(s.lr)
-            n -= 1
-    network.write_back()
-    return {name: value.clone() for name, value in trial.model.state_dict().items()}
-
-
-def difference(one: dict[str, Tensor], other: dict[str, Tensor]) -> float:
-    return max(float((one[name] - other[name]).abs().max()) for name in one)
 
 
 @pytest.mark.parametrize(("precision", "count", "tolerance"), AGREEMENT)

@@ -1,0 +1,80 @@
+"""What came out of a sweep, on its run in MLflow: the answer as its description; table, plots and report as artefacts.
+
+Written after the last result is stored; what goes wrong here is a warning.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from bench.api.classes import classes_of, test_sizes
+from bench.messages import one_line, say, shortened
+from bench.storage.mlflow_pages import DESCRIPTION
+from bench.tags import PIECE
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bench.results.statistics.analysis import View
+    from bench.results.tables.formats import Block
+
+TABLE, REPORT = "results.md", "report"  # the table's file, and how those of the report begin
+WHERE = f"The table ({TABLE}), the plots and the whole report ({REPORT}.html) are in the tab Artifacts."
+
+
+def describe(uri: str, name: str, *, changed: bool) -> None:
+    """Write the page of a sweep of the store, unless it has one and nothing has changed since."""
+    try:
+        from bench.storage.mlflow_store import Store
+
+        store = Store(uri)
+        sweep = next(sweep for sweep in store.sweeps() if sweep.name == name)
+        if not changed and sweep.described:
+            return
+        description, files = _page(uri, name)
+        run = store.run(sweep.latest)
+        for file, content in files.items():
+            store.write(run, file, content)
+        store.tag(run.id, DESCRIPTION, shortened(description, PIECE))  # last: it says what there is
+    except Exception as error:  # the results are stored
+        say(f"warning: the answer of {name} is not on its page in MLflow: {one_line(error)}")
+
+
+def describe_changed(uri: str) -> None:
+    """Write the page of every sweep of the store whose latest run has none."""
+    from bench.storage.mlflow_store import Store
+
+    for sweep in Store(uri).sweeps():
+        if sweep.latest != sweep.described:
+            describe(uri, sweep.name, changed=True)
+
+
+def _page(uri: str, name: str) -> tuple[str, dict[str, bytes]]:
+    """The description in Markdown, and file -> content."""
+    from bench.results.frame.collect import collect
+    from bench.results.page.report import FORMATS
+    from bench.results.statistics.analysis import View, analyses
+    from bench.results.tables.answer.sentences import answer_of, how_to_read
+    from bench.results.tables.formats import Picture
+    from bench.results.tables.tables import render
+
+    frame = collect(uri)
+    view = View(sweeps=[name], classes=classes_of(frame), test_images=test_sizes())
+    every = analyses(frame, view)
+    lines = [*(f"- {line}" for line in answer_of(every)), "", how_to_read(every), "", WHERE]
+    blocks = _report(uri, frame, view)
+    pictures = {block.file: block.data for block in blocks if isinstance(block, Picture)}
+    table, page = render(frame, view), FORMATS[".html"](blocks)
+    return "\n".join(lines), {TABLE: table.encode(), f"{REPORT}.html": page.encode(), **pictures}
+
+
+def _report(uri: str, frame: pd.DataFrame, view: View) -> list[Block]:
+    """The blocks of the report, as `report --name` makes them."""
+    from bench.results.frame.collect import commands
+    from bench.results.frame.history import histories
+    from bench.results.page.report import report
+
+    shown = replace(view, controls=True, published=True)
+    return report(frame, shown, partial(histories, uri), commands(uri), REPORT)

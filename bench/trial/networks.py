@@ -1,0 +1,94 @@
+"""The networks of libraries, which a trial can name too; and what is found of a network from outside. No torch.
+
+What code from outside changes of the process while it is inspected is put back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+from bench.messages import nearest, say
+from bench.models import MODELS, ModelRow
+from bench.models.libraries import LIBRARIES, is_of_library, library_row
+from bench.references import Reference
+from bench.trial.loading import errors_of_fields
+from bench.trial.outside import Outside, instead, outside_row, take
+from bench.user_code.guard import kept, load_methods, seed_globals
+
+if TYPE_CHECKING:
+    from bench.models.structure.structure import Structure
+
+T = TypeVar("T")
+Shape = tuple[int, ...]
+
+
+def row_of(model: str, classes: int, image_shape: Shape) -> ModelRow:
+    """The row of MODELS; a network of a library gets one, told apart by what it is made of for such images.
+
+    Raises: ValueError if the name is unknown, or if the library's network is not right for such images.
+    """
+    if is_of_library(model):
+        known = MODELS.get(model)
+        if known is None or (image_shape, classes) not in known.found:
+            row = library_row(model)
+            source = apart(model, partial(_fingerprint, row, classes, image_shape))
+            row = replace(row, fingerprint=source)
+            take([Outside(table="MODELS", name=model, row=row, origin=model.partition(":")[0], source=source)])
+    if model not in MODELS:
+        raise ValueError(nearest("model", model, [*MODELS, *(f"{library}:NAME" for library in LIBRARIES)]))
+    return MODELS[model]
+
+
+def built_by(model: str, build: Reference) -> AbstractContextManager[None]:
+    """Within it, this is what builds the network that MODELS has under that name.
+
+    Raises: ValueError in one line if its source cannot be told.
+    """
+    with errors_of_fields(f"model {model!r}"):
+        return instead(outside_row("MODELS", model, build, ""))
+
+
+def _fingerprint(row: ModelRow, classes: int, image_shape: Shape) -> str:
+    from bench.models.structure.construction import seeded
+    from bench.models.structure.fingerprint import fingerprint
+
+    with seeded(0):
+        return fingerprint(row.network(classes, image_shape))
+
+
+def structure_of(model: str, classes: int, image_shape: Shape | None) -> Structure | None:
+    """What is found of a network from outside; None of one of ours, whose shapes are kept.
+
+    Raises: ValueError, in one line that names model and layer, if it is refused.
+    """
+    row = MODELS[model]
+    return None if row.is_known else apart(model, partial(row.structure, classes, image_shape))
+
+
+def no_pack(model: str, classes: int, image_shape: Shape | None) -> str:
+    """Why trials of that network cannot share a batched step; "" if they can."""
+    structure = structure_of(model, classes, image_shape)
+    if structure is None:
+        return ""
+    from bench.models.structure import structure as structures
+
+    row = MODELS[model]
+    shape = image_shape or row.image_shape
+    assert shape is not None  # it has a structure
+    return apart(model, partial(structures.no_pack, structure, row.build, shape, classes))
+
+
+def apart(model: str, work: Callable[[], T]) -> T:
+    """What `work` on the network returns; whatever its code raises is a ValueError of one line."""
+    load_methods()
+    changed: list[str] = []
+    with errors_of_fields(f"model {model!r}"), kept(changed):
+        seed_globals(0)
+        result = work()
+    if changed:
+        say(f"warning: model {model!r} changes {', '.join(changed)}; put back")
+    return result

@@ -1,0 +1,101 @@
+"""The names that people write: SNIP, FreezeNet, LeNet-5-Caffe, MNIST. A name without a row stays, as a plug-in's."""
+
+from __future__ import annotations
+
+# What chooses the weights -> its name.
+CHOICES = {
+    "snip": "SNIP",
+    "grasp": "GraSP",
+    "random": "Random",
+    "magnitude": "Magnitude",
+    "iter-snip": "Iterative SNIP",
+    "synflow": "SynFlow",
+    "force": "FORCE",
+    "prospr": "ProsPr",
+    "scale-free-magnitude": "Scale-free magnitude",
+    "uniform-magnitude": "Layer-wise magnitude",
+    "random-uniform": "Random uniform",
+    "random-er": "Random ER",
+    "random-erk": "Random ERK",
+    "random-like-snip": "Random like SNIP",
+    "random-like-grasp": "Random like GraSP",
+    "random-like-synflow": "Random like SynFlow",
+}
+# Methods that papers name; any other of ours is what chooses the weights and what the others hold.
+METHODS = {
+    "freeze": "FreezeNet",
+    "snip-freeze": "FreezeNet",
+    "random-freeze": "Random freezing",
+    "random-prune": "Random pruning",
+    **{name: CHOICES[name] for name in ("snip", "grasp", "iter-snip", "synflow", "force", "prospr")},
+    **{f"{name}-prune": CHOICES[name] for name in ("snip", "grasp", "iter-snip", "synflow", "force", "prospr")},
+}
+BACKGROUNDS = {"freeze": "frozen", "prune": "pruned"}
+# How a sentence speaks of the weights that are not trained, if "SNIP's weights" would be no English.
+WEIGHTS = {
+    "random": "randomly chosen weights",
+    "magnitude": "the smallest weights",
+    "scale-free-magnitude": "the smallest weights for their layer's scale",
+    "uniform-magnitude": "the smallest weights of each layer",
+    "random-uniform": "random weights, a like share of each layer,",
+    "random-er": "random weights of ER densities",
+    "random-erk": "random weights of ERK densities",
+    "random-like-snip": "random weights of SNIP's densities",
+    "random-like-grasp": "random weights of GraSP's densities",
+    "random-like-synflow": "random weights of SynFlow's densities",
+}
+DATASETS = {
+    "digits": "Digits",
+    "mnist": "MNIST",
+    "fashion-mnist": "Fashion-MNIST",
+    "cifar10": "CIFAR-10",
+    "cifar100": "CIFAR-100",
+    "svhn": "SVHN",
+}
+MODELS = {
+    "lenet-300-100": "LeNet-300-100",
+    "lenet-5-caffe": "LeNet-5-Caffe",
+    "lenet-5-caffe-relu": "LeNet-5-Caffe with ReLU",
+    "vgg16-d": "VGG-D",
+    "vgg-c": "VGG-C",
+    "vgg-like": "VGG-like",
+    "vgg16-bn": "VGG-16",
+    "vgg11-bn": "VGG-11",
+    "vgg19-bn": "VGG-19",
+    "resnet20": "ResNet-20",
+    "resnet32": "ResNet-32",
+    "resnet20-proj": "ResNet-20 with projections",
+    "resnet32-proj": "ResNet-32 with projections",
+    "resnet32-x2": "ResNet-32 of twice the width",
+    "resnet18": "ResNet-18",
+    "resnet34": "ResNet-34",
+    "wrn-16-8": "WRN-16-8",
+    "wrn-22-8": "WRN-22-8",
+    "mobilenet-v1": "MobileNet v1",
+}
+
+
+def method_name(label: str) -> str:
+    """The name of a method by its label in a section, with the fields that the label adds.
+
+    >>> method_name("freeze"), method_name("grasp-freeze"), method_name("snip (scope=erk)"), method_name("mine-prune")
+    ('FreezeNet', 'GraSP, frozen', 'SNIP (scope=erk)', 'mine-prune')
+    """
+    name, bracket, fields = label.partition(" (")
+    choice, _, background = name.rpartition("-")
+    composed = (
+        f"{CHOICES[choice]}, {BACKGROUNDS[background]}" if choice in CHOICES and background in BACKGROUNDS else ""
+    )
+    return f"{METHODS.get(name) or composed or name}{bracket}{fields}"
+
+
+def weights_name(pruned: str) -> str:
+    """How a sentence speaks of the weights that a pruning method, by its label, takes away.
+
+    >>> weights_name("snip"), weights_name("random-prune"), weights_name("mine-prune (rounds=3)")
+    ("SNIP's weights", 'randomly chosen weights', "mine-prune's weights (rounds=3)")
+    """
+    name, bracket, fields = pruned.partition(" (")
+    choice = name.removesuffix("-prune")
+    weights = WEIGHTS.get(choice) or f"{CHOICES.get(choice, name)}'s weights"
+    return f"{weights}{bracket}{fields}"

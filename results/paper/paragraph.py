@@ -1,0 +1,128 @@
+"""A paragraph on the methods of a store, in plain English: every sentence is computed of its trials.
+
+Pieces of text are joined as LaTeX; `cited` adds what a piece is cited by, and `Cites` notes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+from bench import names
+from bench.messages import counted
+from bench.results.frame.collect import DENSE
+from bench.results.frame.display_names import DATASETS, MODELS, method_name
+from bench.results.frame.sections import searched
+from bench.results.frame.words import ranges, rates_text
+from bench.results.paper import sources
+from bench.results.parts.latex_words import escaped
+from bench.results.statistics.analysis import Analysis
+from bench.results.statistics.cells import Cell
+from bench.results.statistics.stats import FLIPS
+from bench.results.tables import captions
+from bench.results.tables.protocol import environment, protocol
+from bench.results.tables.tuned import how
+
+Sentences = Iterator[str]
+Cite = Callable[[str, Iterable[str]], str]  # text and keys -> LaTeX; it notes the keys
+
+
+def paragraph(analyses: Sequence[Analysis], cite: Cite) -> str:
+    """The sentences, as LaTeX."""
+    cells = [cell for analysis in analyses for cell in analysis.shown if cell.background != DENSE]
+    said = [*_question(cells, cite), *_choices(cells, cite)]
+    for analysis in analyses:
+        said += [*_trained(analysis, cite), *_trials(analysis)]
+    if any(cell.background == DENSE for analysis in analyses for cell in analysis.shown):
+        said.append("The dense baseline trains every weight.")
+    said += [*_controls(analyses, cite), *_paired(), *_statistics(analyses, cite)]
+    return " ".join(said)
+
+
+def _question(cells: Sequence[Cell], cite: Cite) -> Sentences:
+    held: dict[str, Callable[[], str]] = {
+        "freeze": lambda: f"kept at their initial values ({cite('freezing', sources.BACKGROUNDS['freeze'])})",
+        "prune": lambda: "set to zero (pruning)",
+    }
+    used = [words() for background, words in held.items() if any(cell.background == background for cell in cells)]
+    if used:
+        yield (
+            "At a rate $q$, the fraction $1-q$ of the weights of all convolutional and linear layers is trained; the "
+            f"others are {' or '.join(used)}. Biases and the scale and shift of BatchNorm are always trained."
+        )
+
+
+def _choices(cells: Sequence[Cell], cite: Cite) -> Sentences:
+    keys: dict[str, list[str]] = {}
+    for cell in cells:
+        keys.setdefault(method_name(cell.label), sources.choice(cell.record))
+    if keys:
+        cited = "; ".join(cite(name, keys[name]) for name in sorted(keys))
+        yield f"Which weights are trained is chosen before training. The methods are: {cited}."
+
+
+def _trained(analysis: Analysis, cite: Cite) -> Sentences:
+    section, fields = analysis.section, analysis.section.fields
+    network = cite(MODELS.get(section.model, section.model), sources.MODELS.get(section.model, ()))
+    data = cite(DATASETS.get(section.dataset, section.dataset), sources.DATASETS.get(section.dataset, ()))
+    words = protocol(fields).removeprefix("Protocol: ").replace(" tuned, see below", " tuned")
+    yield f"We trained {network} on {data}: {escaped(words)}"
+    tables: dict[str, tuple[str, Mapping[str, Sequence[str]]]] = {
+        "initialiser": ("initial weights", sources.INITIALISERS),
+        "optimizer": ("optimizer", sources.OPTIMIZERS),
+        "schedule": ("learning-rate schedule", sources.SCHEDULES),
+    }
+    known = {noun: table.get(str(fields.get(name)), ()) for name, (noun, table) in tables.items()}
+    if cited := [cite(noun, keys) for noun, keys in known.items() if keys]:
+        yield f"Sources: {', '.join(cited)}."
+    if searched(fields):
+        yield escaped(how(analysis))
+    if software := environment(analysis):
+        yield f"{escaped(software.removesuffix('.'))}, {cite('with freeze-or-prune', sources.PACKAGE)}."
+
+
+def _trials(analysis: Analysis) -> Sentences:
+    """Rates, seeds, and what was lost."""
+    cells, seeds = analysis.shown, analysis.section.seeds
+    rates = rates_text({cell.rate for cell in cells if cell.background != DENSE})
+    parts = [f"Rates: {', '.join(rates)}." if rates else "", f"Seeds: {ranges(seeds)} (n = {len(seeds)})."]
+    lost = [(word, sum(len(cell.seeds_lost(word)) for cell in cells)) for word in (names.DIVERGED, names.FAILED)]
+    parts += [f"{counted(number, 'trial')} {word}, and left out." for word, number in lost if number]
+    yield escaped(" ".join(part for part in parts if part))
+
+
+def _controls(analyses: Sequence[Analysis], cite: Cite) -> Sentences:
+    used = sorted({cell.record.control for analysis in analyses for cell in analysis.controlled})
+    if used:
+        yield f"{cite('Sanity controls', sources.CONTROLS)}: {escaped(', '.join(used))}."
+
+
+def _paired() -> Sentences:
+    yield (
+        "At one seed all methods share initial weights, split, data order and criterion sample, so differences are "
+        "paired by seed. We report the mean and the standard deviation (ddof 1) over seeds of the test accuracy after "
+        "the last epoch."
+    )
+
+
+def _statistics(analyses: Sequence[Analysis], cite: Cite) -> Sentences:
+    tested = [analysis for analysis in analyses if any(c.n > 1 for c in analysis.shown_primary)]
+    if not tested:
+        yield "No difference of freezing and pruning was tested: no pair has two seeds in common."
+        return
+    view = tested[0].view
+    pairs = sorted({c.n for analysis in tested for c in analysis.shown_primary if c.n > 1})
+    families = sorted({len(analysis.primary.comparisons) for analysis in tested})
+    number = str(pairs[0]) if len(pairs) == 1 else f"{pairs[0]} to {pairs[-1]}"
+    per = " of each data set, network and protocol" if len(analyses) > 1 else ""
+    drawn = view.test != "permutation" or 2 ** pairs[-1] > FLIPS  # an exact test draws no flips
+    test = cite(captions.TESTS[view.test].partition(" (")[0], sources.TESTS[view.test] if drawn else ())
+    yield (
+        "Every frozen method is compared with the pruned one that chooses the same weights: mean difference, its "
+        f"95\\,\\% t interval, and a {test} over n = {number} pairs, {cite('corrected by Holm', sources.HOLM)} over "
+        f"all m = {' or '.join(map(str, families))} comparisons{per}, at level {view.alpha:g}."
+    )
+    if view.margin is not None:
+        yield (
+            f"Equivalence within $\\pm${100 * view.margin:g} percentage points is judged by "
+            f"{cite('two one-sided t tests', sources.EQUIVALENCE)}, corrected likewise."
+        )

@@ -1,0 +1,196 @@
+"""The works that methods, data sets, networks, initialisers and tests come from; unknown fields are left out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bench import __version__
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A BibTeX entry; its values may hold LaTeX."""
+
+    kind: str  # as "article"
+    fields: Mapping[str, str]
+
+    def bibtex(self, key: str) -> str:
+        lines = [f"  {name:<13} = {{{value}}}," for name, value in self.fields.items()]
+        return "\n".join([f"@{self.kind}{{{key},", *lines, "}"])
+
+
+def _arxiv(kind: str, number: str, **fields: str) -> Reference:
+    return Reference(kind, {**fields, "eprint": number, "archiveprefix": "arXiv"})
+
+
+ICLR = "International Conference on Learning Representations (ICLR)"
+NEURIPS = "Advances in Neural Information Processing Systems (NeurIPS)"
+
+REFERENCES: dict[str, Reference] = {
+    # Methods.
+    "wimmer2020freezenet": _arxiv(
+        "inproceedings", "2011.14087", author="Paul Wimmer and Jens Mehnert and Alexandru Condurache",
+        title="{FreezeNet}: Full Performance by Reduced Storage Costs",
+        booktitle="Asian Conference on Computer Vision (ACCV)", year="2020", doi="10.1007/978-3-030-69544-6_41",
+    ),
+    "lee2019snip": _arxiv(
+        "inproceedings", "1810.02340", author="Namhoon Lee and Thalaiyasingam Ajanthan and Philip H. S. Torr",
+        title="{SNIP}: Single-shot Network Pruning based on Connection Sensitivity", booktitle=ICLR, year="2019",
+    ),
+    "wang2020grasp": _arxiv(
+        "inproceedings", "2002.07376", author="Chaoqi Wang and Guodong Zhang and Roger Grosse",
+        title="Picking Winning Tickets Before Training by Preserving Gradient Flow", booktitle=ICLR, year="2020",
+    ),
+    "tanaka2020synflow": _arxiv(
+        "inproceedings", "2006.05467",
+        author="Hidenori Tanaka and Daniel Kunin and Daniel L. K. Yamins and Surya Ganguli",
+        title="Pruning neural networks without any data by iteratively conserving synaptic flow",
+        booktitle=NEURIPS, year="2020",
+    ),
+    "dejorge2021force": _arxiv(
+        "inproceedings", "2006.09081",
+        author="Pau de Jorge and Amartya Sanyal and Harkirat S. Behl and Philip H. S. Torr and Gr{\\'e}gory Rogez "
+        "and Puneet K. Dokania",
+        title="Progressive Skeletonization: Trimming more fat from a network at initialization",
+        booktitle=ICLR, year="2021",
+    ),
+    "alizadeh2022prospr": _arxiv(
+        "inproceedings", "2202.08132", author="Milad Alizadeh and others",
+        title="Prospect Pruning: Finding Trainable Weights at Initialization using Meta-Gradients",
+        booktitle=ICLR, year="2022",
+    ),
+    "mocanu2018scalable": _arxiv(
+        "article", "1707.04780",
+        author="Decebal Constantin Mocanu and Elena Mocanu and Peter Stone and Phuong H. Nguyen and Madeleine Gibescu "
+        "and Antonio Liotta",
+        title="Scalable training of artificial neural networks with adaptive sparse connectivity inspired by network "
+        "science",
+        journal="Nature Communications", year="2018",
+    ),
+    "evci2020rigging": _arxiv(
+        "inproceedings", "1911.11134",
+        author="Utku Evci and Trevor Gale and Jacob Menick and Pablo Samuel Castro and Erich Elsen",
+        title="Rigging the Lottery: Making All Tickets Winners",
+        booktitle="International Conference on Machine Learning (ICML)", year="2020",
+    ),
+    "frankle2021missing": _arxiv(
+        "inproceedings", "2009.08576",
+        author="Jonathan Frankle and Gintare Karolina Dziugaite and Daniel M. Roy and Michael Carbin",
+        title="Pruning Neural Networks at Initialization: Why Are We Missing the Mark?", booktitle=ICLR, year="2021",
+    ),
+    "su2020sanity": _arxiv(
+        "inproceedings", "2009.11094", author="Jingtong Su and others",
+        title="Sanity-Checking Pruning Methods: Random Tickets can Win the Jackpot", booktitle=NEURIPS, year="2020",
+    ),
+    # Data sets.
+    "alpaydin1998optical": Reference("misc", {
+        "author": "Ethem Alpaydin and Cenk Kaynak", "title": "Optical Recognition of Handwritten Digits",
+        "howpublished": "UCI Machine Learning Repository", "year": "1998",
+    }),
+    "pedregosa2011scikit": Reference("article", {
+        "author": "Fabian Pedregosa and others", "title": "Scikit-learn: Machine Learning in {Python}",
+        "journal": "Journal of Machine Learning Research", "volume": "12", "pages": "2825--2830", "year": "2011",
+    }),
+    "lecun1998gradient": Reference("article", {
+        "author": "Yann LeCun and L{\\'e}on Bottou and Yoshua Bengio and Patrick Haffner",
+        "title": "Gradient-based learning applied to document recognition", "journal": "Proceedings of the IEEE",
+        "volume": "86", "number": "11", "pages": "2278--2324", "year": "1998",
+    }),
+    "xiao2017fashion": _arxiv(
+        "misc", "1708.07747", author="Han Xiao and Kashif Rasul and Roland Vollgraf",
+        title="{Fashion-MNIST}: a Novel Image Dataset for Benchmarking Machine Learning Algorithms", year="2017",
+    ),
+    "krizhevsky2009learning": Reference("techreport", {
+        "author": "Alex Krizhevsky", "title": "Learning Multiple Layers of Features from Tiny Images",
+        "institution": "University of Toronto", "year": "2009",
+    }),
+    "netzer2011reading": Reference("inproceedings", {
+        "author": "Yuval Netzer and Tao Wang and Adam Coates and Alessandro Bissacco and Bo Wu and Andrew Y. Ng",
+        "title": "Reading Digits in Natural Images with Unsupervised Feature Learning",
+        "booktitle": "NIPS Workshop on Deep Learning and Unsupervised Feature Learning", "year": "2011",
+    }),
+    # Networks.
+    "simonyan2015deep": _arxiv(
+        "inproceedings", "1409.1556", author="Karen Simonyan and Andrew Zisserman",
+        title="Very Deep Convolutional Networks for Large-Scale Image Recognition", booktitle=ICLR, year="2015",
+    ),
+    "he2016deep": _arxiv(
+        "inproceedings", "1512.03385", author="Kaiming He and Xiangyu Zhang and Shaoqing Ren and Jian Sun",
+        title="Deep Residual Learning for Image Recognition",
+        booktitle="IEEE Conference on Computer Vision and Pattern Recognition (CVPR)", year="2016",
+    ),
+    "zagoruyko2016wide": _arxiv(
+        "inproceedings", "1605.07146", author="Sergey Zagoruyko and Nikos Komodakis", title="Wide Residual Networks",
+        booktitle="British Machine Vision Conference (BMVC)", year="2016",
+    ),
+    "howard2017mobilenets": _arxiv(
+        "misc", "1704.04861", author="Andrew G. Howard and others",
+        title="{MobileNets}: Efficient Convolutional Neural Networks for Mobile Vision Applications", year="2017",
+    ),
+    # Initial weights and training.
+    "glorot2010understanding": Reference("inproceedings", {
+        "author": "Xavier Glorot and Yoshua Bengio",
+        "title": "Understanding the difficulty of training deep feedforward neural networks",
+        "booktitle": "International Conference on Artificial Intelligence and Statistics (AISTATS)", "year": "2010",
+    }),
+    "he2015delving": _arxiv(
+        "inproceedings", "1502.01852", author="Kaiming He and Xiangyu Zhang and Shaoqing Ren and Jian Sun",
+        title="Delving Deep into Rectifiers: Surpassing Human-Level Performance on {ImageNet} Classification",
+        booktitle="IEEE International Conference on Computer Vision (ICCV)", year="2015",
+    ),
+    "saxe2014exact": _arxiv(
+        "inproceedings", "1312.6120", author="Andrew M. Saxe and James L. McClelland and Surya Ganguli",
+        title="Exact solutions to the nonlinear dynamics of learning in deep linear neural networks",
+        booktitle=ICLR, year="2014",
+    ),
+    "kingma2015adam": _arxiv(
+        "inproceedings", "1412.6980", author="Diederik P. Kingma and Jimmy Ba",
+        title="Adam: A Method for Stochastic Optimization", booktitle=ICLR, year="2015",
+    ),
+    "loshchilov2019decoupled": _arxiv(
+        "inproceedings", "1711.05101", author="Ilya Loshchilov and Frank Hutter",
+        title="Decoupled Weight Decay Regularization", booktitle=ICLR, year="2019",
+    ),
+    "loshchilov2017sgdr": _arxiv(
+        "inproceedings", "1608.03983", author="Ilya Loshchilov and Frank Hutter",
+        title="{SGDR}: Stochastic Gradient Descent with Warm Restarts", booktitle=ICLR, year="2017",
+    ),
+    # Statistics.
+    "student1908probable": Reference("article", {
+        "author": "Student", "title": "The probable error of a mean", "journal": "Biometrika", "volume": "6",
+        "number": "1", "pages": "1--25", "year": "1908",
+    }),
+    "wilcoxon1945individual": Reference("article", {
+        "author": "Frank Wilcoxon", "title": "Individual comparisons by ranking methods",
+        "journal": "Biometrics Bulletin", "volume": "1", "number": "6", "pages": "80--83", "year": "1945",
+    }),
+    "pratt1959remarks": Reference("article", {
+        "author": "John W. Pratt", "title": "Remarks on zeros and ties in the {Wilcoxon} signed rank procedures",
+        "journal": "Journal of the American Statistical Association", "volume": "54", "number": "287",
+        "pages": "655--667", "year": "1959",
+    }),
+    "phipson2010permutation": Reference("article", {
+        "author": "Belinda Phipson and Gordon K. Smyth",
+        "title": "Permutation {P}-values should never be zero: calculating exact {P}-values when permutations are "
+        "randomly drawn",
+        "journal": "Statistical Applications in Genetics and Molecular Biology", "volume": "9", "year": "2010",
+    }),
+    "holm1979simple": Reference("article", {
+        "author": "Sture Holm", "title": "A simple sequentially rejective multiple test procedure",
+        "journal": "Scandinavian Journal of Statistics", "volume": "6", "number": "2", "pages": "65--70",
+        "year": "1979",
+    }),
+    "schuirmann1987comparison": Reference("article", {
+        "author": "Donald J. Schuirmann",
+        "title": "A comparison of the two one-sided tests procedure and the power approach for assessing the "
+        "equivalence of average bioavailability",
+        "journal": "Journal of Pharmacokinetics and Biopharmaceutics", "volume": "15", "number": "6",
+        "pages": "657--680", "year": "1987",
+    }),
+    # This package.
+    "freeze-or-prune": Reference("misc", {
+        "author": "{The freeze-or-prune authors}", "title": "Freeze or prune?",
+        "howpublished": "Software", "note": f"Version {__version__}",
+    }),
+}  # fmt: skip

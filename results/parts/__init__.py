@@ -1,0 +1,10 @@
+"""One table of the report, alone: for a paper, or for another program.
+
+parts        PARTS: the tables by name
+part_page    one part of every section, in each format
+records      a part as records, for CSV and JSON
+latex_table  a part as LaTeX for a paper: label, short caption, notes, booktabs, siunitx
+paper_grids  the tables of comparisons with fewer columns
+latex_words  text and names as LaTeX, whatever is in them
+columns      a column of text as a column of siunitx, if it holds numbers
+"""

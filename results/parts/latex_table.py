@@ -1,0 +1,127 @@
+"""A part as LaTeX for a paper: a label, a short caption, booktabs and siunitx, and all else as notes below.
+
+A table that fits the column of a two-column article is a `table`; a wider one is a `table*`, and its columns stand in
+several rows of columns if they are wider than the page of a one-column article.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from bench.results.parts.columns import Column, chunks, column, keys
+from bench.results.parts.latex_words import breakable, network_and_data, slug
+from bench.results.parts.paper_grids import GRIDS
+from bench.results.parts.parts import PARTS
+from bench.results.statistics.analysis import Analysis
+from bench.results.tables.formats import Block, Bullets, Grid, Heading, Paragraph
+
+ONE_COLUMN, PAGE = 229.0, 345.0  # points: \columnwidth of a two-column, \textwidth of a one-column article
+NEEDS = r"% needs \usepackage{array,booktabs,siunitx}"
+SMALL = 0.88  # letters of 7 points to those of 8
+EIGHT, SEVEN = r"\fontsize{8}{9.5}\selectfont", r"\fontsize{7}{8.5}\selectfont"  # whatever the size of the class
+SETUP = (
+    r"\sisetup{separate-uncertainty=true, retain-explicit-plus=true, retain-zero-uncertainty=true, "
+    r"detect-weight=true, group-separator={,}, group-minimum-digits=4}"
+)
+
+
+def document(analyses: Sequence[Analysis], name: str) -> str:
+    r"""The tables of a part, for \input."""
+    slugs: dict[str, int] = {}
+    tables = [NEEDS]
+    if not any(True for analysis in analyses for _ in _grids(analysis, name)):
+        return "\n\n".join(_listed(analysis, name) for analysis in analyses) + "\n"
+    for analysis in analyses:
+        for number, (grid, notes) in enumerate(_grids(analysis, name)):
+            label = f"tab:{slug(f'{analysis.section.dataset} {analysis.section.model}')}-{name}"
+            slugs[label] = slugs.get(label, 0) + 1
+            suffix = f"-{slugs[label]}" if slugs[label] > 1 else ""
+            title = _title(analysis, name) if number == 0 else f"{_title(analysis, name)} (continued)"
+            tables.append(_table(grid, notes, title, f"{label}{suffix}"))
+    return "\n\n".join(tables) + "\n"
+
+
+def _listed(analysis: Analysis, name: str) -> str:
+    """A part without a table, under its title."""
+    items = [f"\\item {breakable(line)}" for line in _until_next(list(PARTS[name].blocks(analysis)))]
+    return "\n".join(
+        [r"{\raggedright", breakable(_title(analysis, name)), r"\begin{itemize}", *items, r"\end{itemize}}"]
+    )
+
+
+def _title(analysis: Analysis, name: str) -> str:
+    """The caption: the part, the figure if it is of one, network and data."""
+    part, metric = PARTS[name], analysis.view.shown_metric
+    words = f"{metric.caption[:1].lower()}{metric.caption[1:]}{f' in {metric.unit}' if metric.unit else ''}, "
+    figure = words if part.of_metric else ""
+    differs = "; ".join(f"{field} = {value}" for field, value in analysis.section.differs.items() if field != "tuning")
+    return f"{part.title}: {figure}{network_and_data(analysis)}{f' ({differs})' if differs else ''}."
+
+
+def _grids(analysis: Analysis, name: str) -> Iterator[tuple[Grid, list[str]]]:
+    """The tables of a part, each with the notes that follow it."""
+    blocks = list((GRIDS.get(name) or PARTS[name].blocks)(analysis))
+    for i, block in enumerate(blocks):
+        if isinstance(block, Grid):
+            yield block, [block.caption.removeprefix(f"{PARTS[name].title}. "), *_until_next(blocks[i + 1 :])]
+
+
+def _until_next(blocks: Sequence[Block]) -> Iterator[str]:
+    for block in blocks:
+        match block:
+            case Paragraph(text) | Heading(text, _):
+                yield text
+            case Bullets(items):
+                yield from items
+            case _:
+                return
+
+
+def _table(grid: Grid, notes: Sequence[str], title: str, label: str) -> str:
+    columns = _columns(grid)
+    width = sum(c.width for c in columns)
+    floating = "table*" if SMALL * width > ONE_COLUMN else "table"
+    small = width > (ONE_COLUMN if floating == "table" else PAGE)
+    chosen = chunks([c.width for c in columns], PAGE / SMALL, keys=keys(grid.headers))
+    lines = [
+        f"\\begin{{{floating}}}[tbp]",
+        rf"\centering{SEVEN if small else EIGHT}\setlength{{\tabcolsep}}{{2.5pt}}",
+        r"\setlength{\belowcaptionskip}{4pt}",
+        SETUP,
+        f"\\caption{{{breakable(title)}}}",
+        f"\\label{{{label}}}",
+        "\n\\par\\medskip\n".join(_tabular([columns[i] for i in chunk]) for chunk in chosen),
+        *_notes(notes),
+        f"\\end{{{floating}}}",
+    ]
+    return "\n".join(lines)
+
+
+def _columns(grid: Grid) -> list[Column]:
+    return [column(header, [row[i] for row in grid.rows], first=i == 0) for i, header in enumerate(grid.headers)]
+
+
+def _tabular(columns: Sequence[Column]) -> str:
+    rows = zip(*(c.entries for c in columns), strict=True)
+    specification = " ".join(c.specification for c in columns)
+    return "\n".join([
+        f"\\begin{{tabular}}{{@{{}}{specification}@{{}}}}",
+        r"\toprule",
+        f"{' & '.join(c.header for c in columns)} \\\\",
+        r"\midrule",
+        *(f"{' & '.join(row)} \\\\" for row in rows),
+        r"\bottomrule",
+        r"\end{tabular}",
+    ])  # fmt: skip
+
+
+def _notes(notes: Sequence[str]) -> list[str]:
+    text = " ".join(breakable(note) for note in notes if note)
+    if not text:
+        return []
+    return [
+        r"\par\smallskip",
+        r"\begin{minipage}{\linewidth}\fontsize{7}{8.5}\selectfont\raggedright",
+        text,
+        r"\end{minipage}",
+    ]

@@ -1,0 +1,131 @@
+"""The parts of the report: PARTS is the page to read first. To add one: a row here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from bench import names
+from bench.metrics import sizes
+from bench.results.frame.collect import DENSE
+from bench.results.statistics.analysis import Analysis
+from bench.results.statistics.cells import Cell
+from bench.results.statistics.comparisons import Comparison
+from bench.results.tables import accuracy_tables, against_reference, captions, costs, freeze_vs_prune
+from bench.results.tables.answer.pairs import pairs
+from bench.results.tables.controls import controls
+from bench.results.tables.exclusions import exclusions, warnings
+from bench.results.tables.formats import Block, Bullets, Paragraph
+from bench.results.tables.section_page import published_blocks
+from bench.results.tables.tuned import tuned
+
+MEAN = ("metric", "mean", "sd", "n", "diverged", "failed", "no_figure", "missing", "collapsed", "disconnected")
+SHARE = ("percent_of_dense", "percent_of_dense_low", "percent_of_dense_high", "percent_of_dense_n")
+STORED = (names.LIVE_WEIGHTS, names.STORED_PARAMETERS, names.COMPRESSION, *sizes())
+COMPUTED = (names.FORWARD_MACS, names.BACKWARD_MACS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A part: its blocks in a section, nothing if the section has none; and its records, for other programs.
+
+    Records are of the cells, with some of their values, or of comparisons; of a part with neither, the rows of its
+    tables.
+    """
+
+    title: str
+    blocks: Callable[[Analysis], Iterator[Block]]
+    cells: Callable[[Analysis], Sequence[Cell]] | None = None
+    values: Sequence[str] = ()  # of `export.CELL`
+    comparisons: Callable[[Analysis], Sequence[Comparison]] | None = None
+    of_metric: bool = False  # whether its figures are those of the metric that is asked for
+
+
+def _any(analysis: Analysis) -> bool:
+    return any(cell.values and cell.background != DENSE for cell in analysis.shown)
+
+
+def _accuracy(analysis: Analysis) -> Iterator[Block]:
+    if _any(analysis):
+        yield (main := accuracy_tables.main(analysis))
+        if marks := captions.legend(analysis, main):
+            yield Paragraph(marks)
+
+
+def _pairs(analysis: Analysis) -> Iterator[Block]:
+    if grid := pairs(analysis):
+        yield grid
+
+
+def _reference(analysis: Analysis) -> Iterator[Block]:
+    if analysis.reference is not None and analysis.shown_secondary:
+        yield from against_reference.blocks(analysis)
+
+
+def _dense(analysis: Analysis) -> Iterator[Block]:
+    if analysis.view.shown_metric.is_accuracy and (share := accuracy_tables.percent(analysis)):
+        yield share
+
+
+def _controls(analysis: Analysis) -> Iterator[Block]:
+    if grid := controls(analysis):
+        yield grid
+
+
+def _collapse(analysis: Analysis) -> Iterator[Block]:
+    if grid := costs.collapse(analysis):
+        yield grid
+
+
+def _stored(analysis: Analysis) -> Iterator[Block]:
+    if analysis.shown:
+        yield costs.stored(analysis)
+
+
+def _computed(analysis: Analysis) -> Iterator[Block]:
+    if analysis.shown:
+        yield costs.computed(analysis)
+
+
+def _tuned(analysis: Analysis) -> Iterator[Block]:
+    if grid := tuned(analysis):
+        yield grid
+
+
+def _published(analysis: Analysis) -> Iterator[Block]:
+    blocks = list(published_blocks(analysis))
+    yield from blocks if len(blocks) > 1 else ()  # one is the line that there are none
+
+
+def _warnings(analysis: Analysis) -> Iterator[Block]:
+    yield Bullets([*exclusions(analysis), *warnings(analysis)])
+
+
+def _cells(analysis: Analysis) -> Sequence[Cell]:
+    return analysis.shown
+
+
+def _primary(analysis: Analysis) -> Sequence[Comparison]:
+    return analysis.shown_primary
+
+
+def _secondary(analysis: Analysis) -> Sequence[Comparison]:
+    return analysis.shown_secondary
+
+
+PARTS: dict[str, Part] = {
+    "accuracy": Part(title="Methods by rate", blocks=_accuracy, cells=_cells, values=MEAN, of_metric=True),
+    "pairs": Part(title="Freeze and prune, side by side", blocks=_pairs, comparisons=_primary, of_metric=True),
+    "difference": Part(title="Freeze − prune", blocks=freeze_vs_prune.blocks, comparisons=_primary, of_metric=True),
+    "reference": Part(title="Against the reference", blocks=_reference, comparisons=_secondary, of_metric=True),
+    "dense": Part(title="Percent of the dense baseline", blocks=_dense, cells=_cells, values=SHARE),
+    "storage": Part(title="What each rate stores", blocks=_stored, cells=_cells, values=STORED),
+    "compute": Part(title="What each rate computes", blocks=_computed, cells=_cells, values=COMPUTED),
+    "collapse": Part(title="Collapse and dead paths", blocks=_collapse),
+    "controls": Part(
+        title="Sanity controls", blocks=_controls, comparisons=lambda analysis: analysis.shown_controls, of_metric=True
+    ),
+    "published": Part(title="Published figures", blocks=_published),
+    "tuned": Part(title="Chosen hyper-parameters", blocks=_tuned),
+    "warnings": Part(title="Exclusions and warnings", blocks=_warnings),
+}

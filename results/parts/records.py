@@ -1,0 +1,75 @@
+"""A part as records at full precision, for CSV and JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from bench.results.frame.words import rate_text
+from bench.results.parts.parts import Part
+from bench.results.statistics.analysis import Analysis
+from bench.results.statistics.cells import Cell
+from bench.results.tables import columns
+from bench.results.tables.export import CELL, finite
+from bench.results.tables.formats import Bold, Bullets, Grid
+
+SCHEMA = "freeze-or-prune/part/1"
+
+
+def csv(analyses: Sequence[Analysis], part: Part) -> str:
+    """One row per record; a list, as of seeds, is space-separated."""
+    rows = [{**_section(analysis), **record} for analysis in analyses for record in _records(analysis, part)]
+    flat = [{name: _flat(value) for name, value in row.items()} for row in rows]
+    return str(pd.DataFrame(flat, dtype=object).to_csv(index=False, lineterminator="\n"))
+
+
+def as_json(analyses: Sequence[Analysis], part: Part, name: str) -> str:
+    """The part's name, and one object per section with its records; a missing number is null."""
+    sections = [
+        {**_section(analysis), "records": records} for analysis in analyses if (records := _records(analysis, part))
+    ]
+    whole = finite({"schema": SCHEMA, "part": name, "sections": sections})
+    return f"{json.dumps(whole, indent=1, allow_nan=False, ensure_ascii=False)}\n"
+
+
+def _section(analysis: Analysis) -> dict[str, Any]:
+    section = analysis.section
+    return {"dataset": section.dataset, "model": section.model, "differs": dict(section.differs)}
+
+
+def _records(analysis: Analysis, part: Part) -> list[dict[str, Any]]:
+    if part.cells:
+        return [_cell(analysis, cell, part.values) for cell in part.cells(analysis)]
+    if part.comparisons:
+        return [
+            {**_method(analysis.by_key[c.sides[0]]), **columns.values(analysis, c)} for c in part.comparisons(analysis)
+        ]
+    blocks = list(part.blocks(analysis))
+    rows = [_row(block, row) for block in blocks if isinstance(block, Grid) for row in block.rows]
+    return rows or [{"line": item} for block in blocks if isinstance(block, Bullets) for item in block.items]
+
+
+def _cell(analysis: Analysis, cell: Cell, values: Sequence[str]) -> dict[str, Any]:
+    return {**_method(cell), **{name: CELL[name](analysis, cell) for name in values}}
+
+
+def _method(cell: Cell) -> dict[str, Any]:
+    return {"method": cell.method, "label": cell.label, "rate": rate_text(cell.rate), "background": cell.background}
+
+
+def _row(grid: Grid, row: Sequence[Any]) -> dict[str, str]:
+    """A row of a table of text, header -> entry."""
+    entries = (f"{entry.text}{entry.after}" if isinstance(entry, Bold) else entry for entry in row)
+    return dict(zip(grid.headers, entries, strict=True))
+
+
+def _flat(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return json.dumps(value, sort_keys=True)
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    return " ".join(map(str, value)) if isinstance(value, list) else value

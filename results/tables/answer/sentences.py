@@ -1,0 +1,98 @@
+"""The answer of a store in sentences: "At 0.995 freezing SNIP's weights gains 6.1 points [2.6, 9.6]; at 0.9 to 0.99 …".
+
+The verdicts are those of the primary family of an analysis, the same in every table, in the report and here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from bench import names
+from bench.messages import counted
+from bench.results.frame.collect import DENSE
+from bench.results.statistics.analysis import Analysis, View, analyses
+from bench.results.statistics.comparisons import Comparison
+from bench.results.tables.answer.caveats import caveats
+from bench.results.tables.answer.verdicts import ORDER, clause, verdict_of
+from bench.results.tables.captions import TESTS
+
+DIRECTIONS = {1: ", higher is better", -1: ", lower is better", 0: ""}
+
+
+def answer(frame: pd.DataFrame, view: View) -> list[str]:
+    """One line for each pair of a frozen and a pruned method that is shown, section by section.
+
+    Raises ValueError for a choice that the store does not have.
+    """
+    return answer_of(analyses(frame, view))
+
+
+def answer_of(every: Sequence[Analysis]) -> list[str]:
+    """The lines of these sections; each begins with its section's title if there are several."""
+    shown = [analysis for analysis in every if analysis.shown]
+    if not shown:
+        return ["No trial to show: nothing can be said."]
+    return [
+        _sentence(f"{analysis.section.title}: " if len(shown) > 1 else "", line)
+        for analysis in shown
+        for line in _lines(analysis)
+    ]
+
+
+def how_to_read(every: Sequence[Analysis]) -> str:
+    """What the brackets and "established" mean in these lines; empty without a pair."""
+    families = sorted({len(a.primary.comparisons) for a in every if a.shown_primary})
+    if not families:
+        return ""
+    view = every[0].view
+    m = " or ".join(map(str, [*families[:-1], counted(families[-1], "comparison")]))
+    return (
+        f"[ ]: 95 % t interval of the mean paired difference. Established: p ≤ {view.alpha:g}, "
+        f"{TESTS[view.test].partition(' (')[0]}, corrected by Holm for {m}{' of a section' if len(every) > 1 else ''}."
+    )
+
+
+def _sentence(title: str, line: str) -> str:
+    return f"{title}{line}" if title else f"{line[:1].upper()}{line[1:]}"
+
+
+def _lines(analysis: Analysis) -> list[str]:
+    if not analysis.shown_primary:
+        return [_no_pair(analysis)]
+    by_pair: dict[tuple[str, str], list[Comparison]] = {}
+    for c in analysis.shown_primary:
+        by_pair.setdefault((c.label, c.reference), []).append(c)
+    of_reference = [pair for pair in by_pair if analysis.reference in pair]
+    ordered = dict.fromkeys([*of_reference, *by_pair])
+    return [f"{_figure(analysis)}{_pair(analysis, by_pair[pair])}" for pair in ordered]
+
+
+def _figure(analysis: Analysis) -> str:
+    """What is compared, if it is not the primary figure, and which way is better."""
+    if analysis.view.metric == names.TEST_ACCURACY:
+        return ""
+    metric = analysis.view.shown_metric
+    return f"{metric.caption}{DIRECTIONS[metric.better]}: "
+
+
+def _pair(analysis: Analysis, pair: Sequence[Comparison]) -> str:
+    """The verdicts of a pair over the rates shown, and what to doubt of them."""
+    every = [c.rate for c in analysis.primary.comparisons if c.label == pair[0].label]
+    alike = {verdict: [c for c in pair if verdict_of(analysis, c) == verdict] for verdict in ORDER}
+    groups = [(verdict, comparisons) for verdict, comparisons in alike.items() if comparisons]
+    clauses = [clause(analysis, v, comparisons, every, first=i == 0) for i, (v, comparisons) in enumerate(groups)]
+    doubts = caveats(analysis, pair, every)
+    beware = f" But {'; '.join(doubts)}." if doubts else ""
+    return f"{'; '.join(clauses)}.{beware}"
+
+
+def _no_pair(analysis: Analysis) -> str:
+    if analysis.primary.comparisons:
+        return "no frozen and pruned method that choose the same weights are among what is shown."
+    labels = sorted({cell.label for cell in analysis.cells if cell.background != DENSE})
+    there = f": the section has {', '.join(labels)}" if labels else ""
+    return (
+        f"freeze or prune cannot be answered without a frozen and a pruned method that choose the same weights{there}."
+    )
