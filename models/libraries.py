@@ -69,9 +69,11 @@ def _timm_network(name: str, classes: int, image_shape: Shape) -> nn.Module:
     import timm
 
     channels, *sides = image_shape
-    fixed = timm.get_pretrained_cfg(name).fixed_input_size
+    config = timm.get_pretrained_cfg(name)
     settings: dict[str, Any] = {"num_classes": classes, "in_chans": channels}
-    network: nn.Module = timm.create_model(name, **settings, **({"img_size": tuple(sides)} if fixed else {}))
+    if config is not None and config.fixed_input_size:
+        settings["img_size"] = tuple(sides)
+    network: nn.Module = timm.create_model(name, **settings)
     return network
 
 
