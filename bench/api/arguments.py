@@ -12,13 +12,13 @@ from types import FunctionType
 from typing import Any
 
 from bench.canonical import canonical_json
+from bench.execution.protocol_values import with_defaults
 from bench.messages import nearest, shortened
 from bench.methods import Method
 from bench.trial.field_row import FieldRow
 from bench.trial.grammar import RATES_HELP, SEEDS_HELP, parse_rates, parse_seeds
 from bench.trial.plugins import Catalogue, check_method
 from bench.trial.protocol import ROWS
-from bench.trial.protocol_values import with_defaults
 
 OneMethod = str | Method | Callable[..., Any]  # a function is a criterion: `freeze` and `prune` of it
 Methods = OneMethod | Sequence[OneMethod] | Mapping[str, Method]

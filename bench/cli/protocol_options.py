@@ -10,9 +10,9 @@ import click
 from bench.cli.options import option
 from bench.cli.shell.groups import GroupedOption
 from bench.cli.shell.values import CommaList, Name, OneOf
+from bench.execution.protocol_values import default_of, is_unset, with_defaults
 from bench.trial.field_row import FieldRow
 from bench.trial.protocol import ROWS
-from bench.trial.protocol_values import default_of, is_unset, with_defaults
 
 
 class _NameOfTable(Name):

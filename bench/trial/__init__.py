@@ -7,7 +7,6 @@ optimizers       UPDATES: everything that is said of an optimizer, in one row
 schedules        SCHEDULES: everything that is said of a learning-rate schedule, in one row
 sweep            methods × rates × seeds of one protocol, as a list of trials
 grammar          the small languages: rates and seeds
-protocol_values  from the values that were given to all fields of a protocol
 search           what `tune` looks for and how hard
 step_kind        dense or sparse step, of a trial and of each layer: a fixed function of rate and shapes
 pack_kind        how a trial is trained with others: by itself, or batched in one of two ways
