@@ -69,9 +69,10 @@ def _timm_network(name: str, classes: int, image_shape: Shape) -> nn.Module:
     import timm
 
     channels, *sides = image_shape
-    configuration: Any = timm.get_pretrained_cfg(name)
+    config = timm.get_pretrained_cfg(name)
     settings: dict[str, Any] = {"num_classes": classes, "in_chans": channels}
-    settings |= {"img_size": tuple(sides)} if configuration.fixed_input_size else {}
+    if config is not None and config.fixed_input_size:
+        settings["img_size"] = tuple(sides)
     network: nn.Module = timm.create_model(name, **settings)
     return network
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from bench import datasets
-from bench.api import cell
 from bench.api.arguments import Methods, Rates, Seeds, methods_of, protocol_of, rates_of, seeds_of
 from bench.api.command import call_text
 from bench.api.comparison import Comparison, comparison_of
@@ -139,6 +138,8 @@ def _plan(sweep: Sweep, data: str, root: Path | None, asked: Mapping[str, Any]) 
 
 def _carried_out(plan: Plan, progress: bool) -> tuple[list[str], Comparison]:
     """Train what is missing; what is worth a warning, and the comparison."""
+    from bench.api import cell  # here: as rich is imported it draws from Python's random generator
+
     with store_errors(plan.destination.label):
         ended = open_destination(plan)
         missing = [spec for spec in plan.trials if spec.run_key not in ended]

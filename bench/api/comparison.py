@@ -43,13 +43,13 @@ class Comparison:
     reference: str  # the method the others are tested against, if none is named
 
     @cached_property
+    @settings_kept()
     def curves(self) -> pd.DataFrame:
         """A row per trial and epoch (0 = before training): which it is, `epoch`, and every figure of an epoch."""
         from bench.results.frame.history import histories
 
         named = self.frame[TRIAL]
-        with settings_kept():
-            shown = [histories(self.store, named["run_id"], metric) for metric in metrics.per_epoch()]
+        shown = [histories(self.store, named["run_id"], metric) for metric in metrics.per_epoch()]
         curves = [
             points.set_index(["run_id", "epoch"])["value"].rename(metric)
             for metric, points in zip(metrics.per_epoch(), shown, strict=True)
@@ -61,12 +61,14 @@ class Comparison:
         return named.merge(joined, on="run_id", how="inner").drop(columns="run_id")
 
     @cached_property
+    @settings_kept()
     def answer(self) -> str:
         """Freeze or prune? A line for each pair of a frozen and a pruned method."""
         from bench.results.tables.answer.sentences import answer
 
         return "\n".join(answer(self.stored, self._view()))
 
+    @settings_kept()
     def table(
         self,
         *,
@@ -102,6 +104,7 @@ class Comparison:
             return tables.render(self.stored, view, format=format)
         return part_page.render(self.stored, view, part, format=format)
 
+    @settings_kept()
     def plot(self, kind: PlotKind = "difference", *, metric: str | None = None) -> Figure:
         """The figure, as `python -m bench plot` draws it; a notebook shows it, `savefig` writes it.
 
@@ -113,8 +116,7 @@ class Comparison:
         from bench.results.plots.plots import plot
 
         view = plot_view(self.stored, kind=kind, metric=metric, **self._shown)
-        with settings_kept():
-            return plot(self.stored, kind, view, partial(histories, self.store))
+        return plot(self.stored, kind, view, partial(histories, self.store))
 
     @property
     def _shown(self) -> Mapping[str, Any]:
@@ -128,11 +130,13 @@ class Comparison:
     def __str__(self) -> str:
         return self.answer
 
+    @settings_kept()
     def _repr_markdown_(self) -> str:
         from bench.results.tables import formats
 
         return formats.github(self._summary)
 
+    @settings_kept()
     def _repr_html_(self) -> str:
         from bench.results.tables.html_page.fragment import fragment
 

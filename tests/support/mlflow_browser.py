@@ -17,7 +17,7 @@ from pathlib import Path
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 ARGUMENTS = ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage")
 ADDRESS = re.compile(r"^(runs|answer) of (.+): (http\S+)$")
-SECONDS = 120.0  # for a server or a page, on a busy machine
+SECONDS = 300.0  # for a server or a page, on a busy machine
 GROUP_SECONDS = 10.0  # for processes to be gone
 
 
