@@ -76,7 +76,12 @@ def groups(command: click.Command, context: click.Context) -> dict[str, list[tup
 def presets() -> Iterator[str]:
     """A table of every preset: its fields, and where each comes from."""
     for name, preset in PRESETS.items():
-        yield from (f"## {name}", "", f"{prose(preset.source)}. {prose(preset.note)}".rstrip(), "")
+        yield from (
+            f"## {name}",
+            "",
+            f"{prose(preset.source)}: {prose(preset.note)}." if preset.note else f"{prose(preset.source)}.",
+            "",
+        )
         yield from ("| field | value | from |", "|---|---|---|")
         yield from (f"| {field} | {code(str(value))} | {origin} |" for field, (value, origin) in preset.fields.items())
         yield ""
