@@ -9,9 +9,9 @@ from bench.datasets import DatasetRow, row_of
 from bench.datasets.outside.arrays import KERAS, NAMES, arrays_of, content_of
 from bench.datasets.outside.objects import given_by
 from bench.trial.loading import errors_of_fields
-from bench.trial.outside import add, origin_of, outside_row
+from bench.trial.outside.rows import add, origin_of, outside_row
+from bench.trial.outside.tables import TABLES
 from bench.trial.plugins import check_name
-from bench.trial.tables import TABLES
 
 PAIR = "((x_train, y_train), (x_test, y_test))"
 
@@ -21,7 +21,7 @@ def named(table: str, value: Any) -> Any:
 
     One that is defined anew, as in a cell that is run again, replaces the one before.
 
-    Args:   table: of `bench.trial.tables.TABLES`, not "DATASETS".
+    Args:   table: of `bench.trial.outside.tables.TABLES`, not "DATASETS".
     Raises: ValueError in one line if it can be no row, if its name is that of another one, or if its source, which
             enters the key of every trial that uses it, cannot be told.
     """

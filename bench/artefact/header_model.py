@@ -6,7 +6,7 @@ from bench.artefact.container import Header, SpecRecord
 from bench.models import MODELS, ModelRow
 from bench.models.libraries import is_of_library
 from bench.trial.networks import row_of, structure_of
-from bench.trial.sources import Sources, check_sources
+from bench.trial.outside.sources import Sources, check_sources
 
 
 def model_row(header: Header) -> ModelRow:

@@ -19,7 +19,7 @@ from bench.engine.steps.learning_rate import learning_rate
 from bench.engine.trainers import trainer_of
 from bench.messages import one_line
 from bench.storage.checkpoint import Checkpoints
-from bench.trial.outside import all_ours
+from bench.trial.outside.rows import all_ours
 from bench.trial.packs import packs_of, parts
 from bench.trial.result import TrialResult
 from bench.trial.spec import TrialSpec

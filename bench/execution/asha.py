@@ -23,7 +23,7 @@ from bench.execution.schedule import dumps, fit, loss, slots
 from bench.execution.stopping import Stop
 from bench.execution.worker import Load, plug_ins
 from bench.search_path import checkout_last
-from bench.trial.outside import rows_from_outside, take
+from bench.trial.outside.rows import rows_from_outside, take
 from bench.trial.result import CandidateListener, Tried
 from bench.trial.search import Search
 from bench.trial.spec import TrialSpec

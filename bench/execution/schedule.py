@@ -24,7 +24,7 @@ from bench.execution.stopping import FirstWorker, Stop
 from bench.execution.worker import Job, Load, TrainEpochs, Worker, plug_ins
 from bench.messages import one_line
 from bench.search_path import checkout_last
-from bench.trial.outside import rows_from_outside
+from bench.trial.outside.rows import rows_from_outside
 from bench.trial.result import Listener, SweepError
 from bench.trial.spec import TrialSpec
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from bench import names
 from bench.messages import one_line
 from bench.methods.identity.files import is_users
-from bench.trial.outside import rows_from_outside, take
+from bench.trial.outside.rows import rows_from_outside, take
 from bench.trial.result import TrialResult
 from bench.trial.spec import TrialSpec
 from bench.user_code.guard import kept, load_methods
@@ -41,7 +41,7 @@ class Job:
     packs: Sequence[bytes]
     functions: bytes  # (train_epochs, load)
     from_outside: bool  # whether code of a trial is from outside
-    rows: bytes  # those from outside that the trials use (`bench.trial.outside`), a list
+    rows: bytes  # those from outside that the trials use (`bench.trial.outside.rows`), a list
 
 
 @dataclass(frozen=True)

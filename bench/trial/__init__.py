@@ -13,10 +13,8 @@ pack_kind        how a trial is trained with others: by itself, or batched in on
 packs            which trials are trained together
 streams          one 32-bit seed per trial, one independent random stream per purpose
 result           what a trial leaves behind, and the events on its way there
-tables           the tables that a plug-in can add to, methods aside
 networks         networks of libraries, and what is found of a network from outside
-outside          the rows of these tables that come from outside: added, replaced, sent to workers
-sources          what tells two rows of one name apart, as it enters the run key
+outside     networks, data sets, optimizers and schedules from outside
 loading          the code of plug-ins, loaded: --plugin files, installed packages
 plugins          what a user can name: METHODS and the tables with what plug-ins add
 """

@@ -16,7 +16,7 @@ from bench.models import MODELS, ModelRow
 from bench.models.libraries import LIBRARIES, is_of_library, library_row
 from bench.references import Reference
 from bench.trial.loading import errors_of_fields
-from bench.trial.outside import Outside, instead, outside_row, take
+from bench.trial.outside.rows import Outside, instead, outside_row, take
 from bench.user_code.guard import kept, load_methods, seed_globals
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 A plug-in registers in one line. An installed package: an entry point of group "bench.methods", whose value is a
 `Method` or a callable that makes one; or of "bench.models", "bench.datasets", "bench.optimizers" or "bench.schedules".
-A local file: module-level dicts, METHODS of name -> `Method`, or those of `bench.trial.tables`.
+A local file: module-level dicts, METHODS of name -> `Method`, or those of `bench.trial.outside.tables`.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from bench.messages import nearest
 from bench.methods import METHODS, Method
 from bench.methods.identity.identify import identify
 from bench.trial.loading import errors_of_fields, guarded, load
-from bench.trial.outside import Outside, add, outside_row
-from bench.trial.tables import TABLES
+from bench.trial.outside.rows import Outside, add, outside_row
+from bench.trial.outside.tables import TABLES
 
 GROUP = "bench.methods"
 # Of a method, and of a row: a comma list names them, a colon sets a field, a bar ends the cell of a table.

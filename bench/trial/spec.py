@@ -11,10 +11,10 @@ from bench.methods import METHODS, Dense, Method
 from bench.methods.identity.identify import identify
 from bench.trial.field_row import KEY, FieldRow, Range, row, rows_of, says
 from bench.trial.optimizers import UPDATES, with_nesterov
+from bench.trial.outside.sources import Sources, sources_of
 from bench.trial.protocol import Protocol
 from bench.trial.schedules import schedules_with
 from bench.trial.search import Search
-from bench.trial.sources import Sources, sources_of
 from bench.trial.step_kind import no_sparse_step
 from bench.trial.streams import SEED_LIMIT
 

@@ -26,7 +26,7 @@ from bench.methods.counts import live_count
 from bench.methods.maskable import maskable
 from bench.models.initialise import checksum
 from bench.storage.checkpoint import Checkpoint
-from bench.trial.sources import check_sources
+from bench.trial.outside.sources import check_sources
 from bench.trial.spec import TrialSpec
 from bench.trial.streams import stream
 from bench.user_code.guard import apart

@@ -18,8 +18,8 @@ from torch.optim.sgd import sgd
 
 from bench.references import resolved
 from bench.trial.optimizers import UPDATES
+from bench.trial.outside.tables import is_torch_optimizer
 from bench.trial.spec import TrialSpec
-from bench.trial.tables import is_torch_optimizer
 
 
 class Update(Protocol):

@@ -13,8 +13,8 @@ from bench.artefact import load
 from bench.artefact.artefact import read
 from bench.engine.train import train
 from bench.models import MODELS, ModelRow
+from bench.trial.outside.sources import SOURCES
 from bench.trial.plugins import Catalogue
-from bench.trial.sources import SOURCES
 
 SMALL = {"model": "odd", "batch_size": 20, "criterion_per_class": 2, "lr": 0.01, "validation_fraction": 0.25}
 FILE = """

@@ -12,14 +12,14 @@ import pytest
 
 from bench.methods import METHODS
 from bench.models import MODELS, build
-from bench.trial import outside
 from bench.trial.optimizers import UPDATES
-from bench.trial.outside import take
+from bench.trial.outside import rows as outside
+from bench.trial.outside.rows import take
+from bench.trial.outside.sources import SOURCES, check_sources
+from bench.trial.outside.tables import TABLES
 from bench.trial.plugins import Catalogue, take_installed
 from bench.trial.schedules import SCHEDULES
-from bench.trial.sources import SOURCES, check_sources
 from bench.trial.spec import TrialSpec
-from bench.trial.tables import TABLES
 
 NETWORK = """
 from torch import nn

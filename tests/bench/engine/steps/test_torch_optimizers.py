@@ -16,11 +16,11 @@ from bench import names
 from bench.engine.steps.live_optimizer import LiveOptimizer
 from bench.engine.train import train, train_epochs
 from bench.storage.checkpoint import Checkpoints
-from bench.trial import outside
 from bench.trial.optimizers import UPDATES
-from bench.trial.outside import add, outside_row
+from bench.trial.outside import rows as outside
+from bench.trial.outside.rows import add, outside_row
+from bench.trial.outside.sources import SOURCES
 from bench.trial.result import TrialResult
-from bench.trial.sources import SOURCES
 
 DATA = images()
 CLASSES = {

@@ -12,8 +12,8 @@ from typing import Any
 
 from bench.methods.identity.code import root_of, source_of_code
 from bench.references import is_ours, resolved
-from bench.trial.sources import SOURCES
-from bench.trial.tables import TABLES
+from bench.trial.outside.sources import SOURCES
+from bench.trial.outside.tables import TABLES
 
 
 @dataclass(frozen=True, kw_only=True)
