@@ -22,7 +22,31 @@ artefact     the stored network
 execution    where trials run: Ray, or this process
 speed        how fast it is
 results      (beside this folder) statistics, tables, plots and the report
+api          `bench.compare` and `bench.frame`, for notebooks and scripts
 cli          the command line
 """
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bench.api.compare import compare
+    from bench.api.comparison import Comparison
+    from bench.api.stored import frame
+
 __version__ = "0.1.0"
+__all__ = ["Comparison", "compare", "frame"]
+
+# Name -> where it is, imported only when it is asked for: `import bench` stays instant.
+_LAZY = {"compare": "bench.api.compare", "Comparison": "bench.api.comparison", "frame": "bench.api.stored"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_LAZY[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

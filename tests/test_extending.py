@@ -23,8 +23,8 @@ WITH_PLUGINS = tuple(argument for plugin in PLUGINS for argument in ("--plugin",
 TRIALS = (
     "run", *WITH_PLUGINS, "--methods", "large-freeze,large-prune,band:start=100",
     "--rates", "0.9", "--seeds", "1", "--epochs", "2", "--executor", "local", "--dataset", "bright",
-    "--criterion-per-class", "4", "--model", "two-layers", "--optimizer", "sign", "--lr", "0.001", "--schedule", "linear",
-    "--label-smoothing", "0.1",
+    "--criterion-per-class", "4", "--model", "two-layers",
+    "--optimizer", "sign", "--lr", "0.001", "--schedule", "linear", "--label-smoothing", "0.1",
 )  # fmt: skip
 
 

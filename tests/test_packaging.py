@@ -5,17 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import sysconfig
 import tarfile
 import textwrap
-import venv
 import zipfile
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from checkout import ROOMS, ROOT, build, copy_to
 from command_line import bench, environment, stored
+from environments import Environment
 
 RUN = ("run", "--methods", "freeze", "--rates", "0.9", "--seeds", "1", "--epochs", "1")
 
@@ -44,8 +42,11 @@ def test_a_wheel_holds_bench_and_nothing_else(wheel: Path) -> None:
     for room in ROOMS:
         modules |= {f"bench/{path.relative_to(ROOT)}" for path in (ROOT / room).rglob("*.py")}
     figures = {f"bench/{path.relative_to(ROOT)}" for path in (ROOT / "results" / "published").glob("*.json")}
+    tables = "bench/results/tables"
+    page = {f"{tables}/html_page/page.html", f"{tables}/html_page/style.css"}
+    schemas = {f"{tables}/schema/table-1.json", f"{tables}/schema/part-1.json"}
     assert len(modules) > 150 and len(figures) == 5
-    assert files(wheel) == modules | figures | {"bench/py.typed", "bench/models/shapes.json"}
+    assert files(wheel) == modules | figures | page | schemas | {"bench/py.typed", "bench/models/shapes.json"}
 
 
 def test_a_wheel_of_the_source_archive_holds_the_same(source: Path, wheel: Path, tmp_path: Path) -> None:
@@ -71,45 +72,15 @@ def other_datasets(folder: Path) -> Path:
     return file
 
 
-class Environment:
-    """A virtual environment in which the dependencies are there, and this project is not."""
-
-    def __init__(self, folder: Path) -> None:
-        if not find_spec("pip"):
-            pytest.skip("pip is not installed")
-        venv.create(folder, symlinks=True)
-        self.scripts = folder / "bin"
-        self.site = Path(sysconfig.get_path("purelib", vars={"base": str(folder)}))
-        self.site.joinpath("dependencies.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
-
-    def install(self, wheel: Path) -> None:
-        """Here, though the dependencies' folder may have it as well: that of an installation under test."""
-        self.pip("install", "--no-deps", "--no-index", "--no-compile", "--ignore-installed", str(wheel))
-
-    def pip(self, *arguments: str) -> None:
-        command = [sys.executable, "-m", "pip", "--python", str(self.scripts / "python"), *arguments]
-        subprocess.run(command, check=True, capture_output=True, timeout=300)
-
-    def run(self, command: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-        variables = {k: v for k, v in environment().items() if k != "PYTHONPATH"}
-        return subprocess.run(
-            [str(self.scripts / command), *arguments],
-            cwd=cwd,
-            env=variables,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-
-    def works(self, name: str, cwd: Path) -> bool:
-        """Whether the package of a distribution does what it is for, from this environment's own files."""
-        if name == "datasets":
-            code = "import datasets; print(datasets.WHOSE, datasets.__file__)"
-            expected = f"another {self.site / 'datasets' / '__init__.py'}\n"
-        else:
-            code = "import bench.datasets as d; print(len(d.load('digits').train_images), d.__file__)"
-            expected = f"1437 {self.site / 'bench' / 'datasets' / '__init__.py'}\n"
-        return self.run("python", "-P", "-c", code, cwd=cwd).stdout == expected
+def works(there: Environment, name: str, cwd: Path) -> bool:
+    """Whether the package of a distribution does what it is for, from this environment's own files."""
+    if name == "datasets":
+        code = "import datasets; print(datasets.WHOSE, datasets.__file__)"
+        expected = f"another {there.site / 'datasets' / '__init__.py'}\n"
+    else:
+        code = "import bench.datasets as d; print(len(d.load('digits').train_images), d.__file__)"
+        expected = f"1437 {there.site / 'bench' / 'datasets' / '__init__.py'}\n"
+    return there.run("python", "-P", "-c", code, cwd=cwd).stdout == expected
 
 
 @pytest.mark.parametrize("order", [("datasets", "freeze-or-prune"), ("freeze-or-prune", "datasets")])
@@ -118,9 +89,9 @@ def test_another_distribution_of_the_name_datasets(order: tuple[str, str], wheel
     there, wheels = Environment(tmp_path / "env"), {"datasets": other_datasets(tmp_path), "freeze-or-prune": wheel}
     for name in order:
         there.install(wheels[name])
-    assert all(there.works(name, tmp_path) for name in order)
+    assert all(works(there, name, tmp_path) for name in order)
     there.pip("uninstall", "--yes", order[0])
-    assert there.works(order[1], tmp_path) and not there.works(order[0], tmp_path)
+    assert works(there, order[1], tmp_path) and not works(there, order[0], tmp_path)
 
 
 @pytest.fixture

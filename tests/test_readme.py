@@ -1,58 +1,103 @@
-"""The Python of README.md does what the README says, as it stands there."""
+"""README.md is short, and what it shows does what it says, as it stands there."""
 
 from __future__ import annotations
 
 import re
-import runpy
+import subprocess
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from command_line import called, stored
+from checkout import build, copy_to
+from command_line import environment
+from environments import Environment
+from pages import README, ROOT, blocks
+from PIL import Image
 
-from bench import names
-from bench.metrics import final
-
-README = (Path(__file__).parents[1] / "README.md").read_text()
-BLOCKS = re.findall(r"^```python\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
-PLUG_IN, LOAD, TRAIN = "METHODS = {", "load(", "train([spec]"
-SHORT = ("--rates", "0.9", "--seeds", "1", "--epochs", "1", "--executor", "local")
-
-
-def block(text: str) -> str:
-    """The one block of Python with this text in it, and none of the others'."""
-    (found,) = (block for block in BLOCKS if [t for t in (PLUG_IN, TRAIN, LOAD) if t in block][:1] == [text])
-    return str(found)
+WORDS = 1_200
+LINES = 10  # from a clean machine to a table and a PDF: fewer
+NETWORK = """
+from torch import nn
 
 
-def test_every_block_is_run_here() -> None:
-    assert sorted(BLOCKS) == sorted(map(block, (PLUG_IN, LOAD, TRAIN)))
+class CNN(nn.Module):
+    def __init__(self, classes):
+        super().__init__()
+        self.features = nn.Sequential(nn.Conv2d(3, 8, 3, stride=2), nn.ReLU(), nn.AdaptiveAvgPool2d(4), nn.Flatten())
+        self.last = nn.Linear(128, classes)
+
+    def forward(self, x):
+        return self.last(self.features(x))
+"""
 
 
-def test_the_plug_in(tmp_path: Path) -> None:
-    (tmp_path / "mine.py").write_text(block(PLUG_IN))
-    done = called(tmp_path, "run", "--plugin", "mine.py", "--methods", "small-freeze,small-prune", *SHORT)
+def lines(block: str) -> list[str]:
+    return [line for line in block.splitlines() if line.strip()]
+
+
+def own() -> tuple[str, str]:
+    """The plug-in, and the line of shell that uses it."""
+    (plugin,) = blocks(README, "python")
+    (command,) = (block for block in blocks(README, "sh") if "--plugin mine.py" in block)
+    return plugin, command
+
+
+def installing() -> str:
+    (line,) = (line for block in blocks(README, "sh") for line in block.splitlines() if "pip install -q . " in line)
+    return line.partition(" && .venv/bin/python -m bench")[0]
+
+
+def test_it_is_short() -> None:
+    assert len(README.read_text("utf-8").split()) <= WORDS
+
+
+def test_its_links_lead_somewhere() -> None:
+    links = re.findall(r"\]\(([^)#]+)", README.read_text("utf-8"))
+    assert len(links) > 10 and [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_own_parts_take_few_lines() -> None:
+    plugin, command = own()
+    assert len([*lines(plugin), *lines(command), installing()]) < LINES
+
+
+def test_what_is_installed_is_the_checkout_in_a_new_environment() -> None:
+    assert installing() == "python3 -m venv .venv && .venv/bin/pip install -q ."
+
+
+def images(folder: Path) -> None:
+    """Images of 24 × 24 pixels in three classes that differ by their mean colour."""
+    generator = np.random.default_rng(0)
+    for part, count in (("train", 20), ("test", 10)):
+        for channel, name in enumerate(("red", "green", "blue")):
+            (folder / part / name).mkdir(parents=True)
+            for index in range(count):
+                pixels = generator.integers(0, 160, (24, 24, 3), dtype=np.uint8)
+                pixels[..., channel] += 90
+                Image.fromarray(pixels).save(folder / part / name / f"{index}.png")
+
+
+@pytest.mark.slow
+def test_own_parts_from_a_clean_machine(tmp_path: Path, record_property: pytest.RecordProperty) -> None:
+    """Own network, images and criterion, to a table and a PDF: the lines as they stand, after an installation.
+
+    Only torch and the other dependencies come from this environment, not from a network. How long it takes is noted.
+    """
+    wheel = build("build_wheel", copy_to(tmp_path / "checkout"), tmp_path / "wheel")
+    folder = tmp_path / "reader"
+    images(folder / "images")
+    plugin, command = own()
+    (folder / "net.py").write_text(NETWORK)
+    (folder / "mine.py").write_text(plugin)
+    start = time.monotonic()
+    Environment(folder / ".venv").install(wheel)
+    record_property("installation seconds", round(time.monotonic() - start, 1))
+    variables = {k: v for k, v in environment().items() if k != "PYTHONPATH"} | {"HOME": str(folder)}
+    shell = ["bash", "-c", command]
+    done = subprocess.run(shell, cwd=folder, env=variables, capture_output=True, text=True, timeout=900)
+    record_property("seconds", round(time.monotonic() - start, 1))
     assert done.returncode == 0, done.stderr
-    outcomes = {trial[names.METHOD]: trial[names.OUTCOME] for trial in stored(tmp_path).values()}
-    assert outcomes == dict.fromkeys(("dense", "small-freeze", "small-prune"), names.DONE)
-
-
-def test_a_stored_network_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert called(tmp_path, "run", "--methods", "freeze", "--no-dense", *SHORT).returncode == 0
-    (trial,) = stored(tmp_path).values()
-    assert called(tmp_path, "export", trial["run"][:8], "-o", "net.frz").returncode == 0
-    (tmp_path / "load.py").write_text(block(LOAD))
-    monkeypatch.chdir(tmp_path)
-    model = runpy.run_path("load.py")["model"]
-    assert not model.training and model(torch.zeros(3, 1, 28, 28)).shape == (3, 10)
-
-
-def test_training_in_python(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    shorter = block(TRAIN).replace("    seed=0,\n", "    seed=0,\n    epochs=2,\n")
-    (tmp_path / "alone.py").write_text(shorter)
-    trial = runpy.run_path(str(tmp_path / "alone.py"))["spec"]
-    assert (trial.epochs, str(trial.rate)) == (2, "0.99")
-    metrics = eval(capsys.readouterr().out, {"np": np})  # a dict of numbers, as Python prints it
-    assert set(metrics) == set(final())
-    assert metrics[names.LIVE_WEIGHTS] == 2_662 and metrics[names.STORED_PARAMETERS] == 2_662 + 410
+    table = (folder / "table.md").read_text()
+    assert "small-freeze" in table and "small-prune" in table and "cnn" in table
+    assert (folder / "difference.pdf").read_bytes().startswith(b"%PDF")

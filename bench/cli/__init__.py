@@ -7,14 +7,11 @@ config               config files: reading, writing, precedence
 options              from a request's fields to click's options, and back
 protocol_options     the options of the protocol, and the fields of a trial that they give
 arguments            from requests to checked sweeps
-execution_arguments  from requests to where and how trials run
-grammar              the small languages: rates and seeds
 run                  the `run` command
 tune                 the `tune` command
 dry_run              `run --dry-run`: what a sweep would take, from a short calibration
 next_steps           the last line of run and tune: what to do next
 presets              the protocols of the papers, each field labelled with its origin
-classes              of each data set: how many classes and test images it has
 tracking             what a sweep leaves beside its trials: its page in MLflow, tables, runs elsewhere
 results_commands     table, report, power, plot: what shows the store
 store_commands       import, ui: the store itself

@@ -72,7 +72,7 @@ def _trials(request: ListRequest) -> pd.DataFrame | Rows:
 
 def _candidates() -> Rows:
     """What `tune` tried, a row each."""
-    from bench.cli.store_commands import existing_store
+    from bench.api.stored import existing_store
     from bench.storage.choices import candidates
 
     uri = existing_store()

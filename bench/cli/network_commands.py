@@ -8,12 +8,12 @@ from pathlib import Path
 import click
 
 from bench import names
+from bench.api.stored import existing_store
 from bench.artefact.artefact import Artefact, read
 from bench.artefact.container import unseal
 from bench.artefact.narrow import data_of, images_of, narrowed
 from bench.canonical import key_of
 from bench.cli.requests.networks import NARROWER, ExportRequest, NarrowRequest
-from bench.cli.store_commands import existing_store
 from bench.cli.verify_command import percent
 from bench.datasets.loader import Resident
 from bench.disk import absolute, write_whole

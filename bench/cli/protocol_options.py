@@ -11,9 +11,8 @@ from bench.cli.options import option
 from bench.cli.shell.groups import GroupedOption
 from bench.cli.shell.values import CommaList, Name, OneOf
 from bench.trial.field_row import FieldRow
-from bench.trial.optimizers import default_lr
 from bench.trial.protocol import ROWS
-from bench.trial.schedules import schedules_with
+from bench.trial.protocol_values import default_of, is_unset, with_defaults
 
 
 class _NameOfTable(Name):
@@ -39,8 +38,8 @@ def protocol_option(name: str) -> Any:
         group=row.group,
         type=_type(row),
         is_flag=isinstance(row.default, bool),
-        default=_default(name),
-        show_default=not _is_unset(name),
+        default=default_of(name),
+        show_default=not is_unset(name),
         help=row.help if isinstance(row.help, str) else row.help(),
     )
 
@@ -53,7 +52,7 @@ def protocol_field(name: str) -> Any:
         row.help if isinstance(row.help, str) else row.help(),
         group=row.group,
         type=_type(row),
-        default=_default(name),
+        default=default_of(name),
     )
 
 
@@ -67,35 +66,15 @@ def _type(row: FieldRow) -> Any:
     return CommaList() if row.read else type(row.default)
 
 
-def _default(name: str) -> Any:
-    return "auto" if ROWS[name].auto else None if _is_unset(name) else ROWS[name].default
-
-
-def _is_unset(name: str) -> bool:
-    """Whether the option has no default: one of a schedule's own field must not look as if it were given."""
-    return ROWS[name].unset or bool(schedules_with(name))
-
-
 def read_protocol(values: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a TrialSpec that these options say; `step` and `pack` may still be "auto".
 
     Args:   values: option -> value, with other options among them. Missing, None or an empty list: not given.
-    Raises: ValueError if a field of another schedule is given, or no learning rate though the optimizer needs one.
+    Raises: ValueError as `with_defaults`.
     """
     rows = {name: row for name, row in ROWS.items() if row.flag}
     given = {name: values[name] for name, row in rows.items() if _is_given(row, values.get(name))}
-    defaults = {name: _default(name) for name in rows if not _is_unset(name)}
-    fields = defaults | {name: read(value) if (read := rows[name].read) else value for name, value in given.items()}
-    for name, value in fields.items():
-        if isinstance(rows[name].choices, Mapping):
-            rows[name].check(name, value)
-    for name in given:
-        if (schedules := schedules_with(name)) and fields["schedule"] not in schedules:
-            raise ValueError(
-                f"--{name.replace('_', '-')} with schedule {fields['schedule']}: "
-                f"the schedule must be {' or '.join(schedules)}"
-            )
-    return fields if "lr" in fields else {**fields, "lr": default_lr(fields["optimizer"])}
+    return with_defaults({n: read(value) if (read := rows[n].read) else value for n, value in given.items()})
 
 
 def _is_given(row: FieldRow, value: Any) -> bool:

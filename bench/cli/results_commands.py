@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bench import names
-from bench.cli.classes import classes_of, test_sizes
-from bench.cli.grammar import parse_rates
+from bench.api.classes import classes_of, test_sizes
+from bench.api.stored import existing_store
+from bench.api.views import check_reference, plot_view, view_of
 from bench.cli.requests.store import Filters, PlotRequest, PowerRequest, ReportRequest, TableRequest
-from bench.cli.store_commands import existing_store
 from bench.disk import write_whole
-from bench.messages import nearest, one_of, usage_errors
+from bench.messages import one_of, usage_errors
 from bench.storage.store_uri import check_output
-from bench.trial.plugins import Catalogue
+from bench.trial.grammar import parse_rates
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,25 +32,17 @@ def print_table(request: TableRequest) -> int:
             raise ValueError(f"--part {request.part} with --{'full' if request.full else 'ranks'}: must be one of both")
         filters = _filters(request)
         frame = stored_trials()
-        from bench.results.frame.errors import metric_of
-        from bench.results.statistics.analysis import View
-
-        _check_reference(request.reference, set(frame["method"]))
-        if request.margin is not None and not request.margin > 0:
-            raise ValueError(f"margin {request.margin:g}: must be above 0")
-        shown, is_primary = metric_of(request.metric), request.metric == names.TEST_ACCURACY
-        margin = request.margin if request.margin is not None or not shown.is_accuracy else 0.5
-        view = View(
+        is_primary = request.metric == names.TEST_ACCURACY
+        view = view_of(
+            frame,
             reference=request.reference,
             test=request.test,
-            margin=None if margin is None else margin / shown.factor,
+            margin=request.margin,
             alpha=request.alpha,
             metric=request.metric,
             **filters,
             published=request.published or request.part == "published" or (request.full and is_primary),
             controls=request.controls or request.part == "controls" or request.full,
-            classes=classes_of(frame),
-            test_images=test_sizes(),
         )
         write = _table_writer(request, frame, view)
     write()
@@ -94,7 +86,7 @@ def write_report(request: ReportRequest) -> int:
             raise ValueError(f"output {file}: its suffix {one_of(FORMATS)}")
         check_output(f"output {file}", file)
         frame, uri = stored_trials(), existing_store()
-        _check_reference(request.reference, set(frame["method"]))
+        check_reference(request.reference, set(frame["method"]))
         view = View(
             reference=request.reference,
             test=request.test,
@@ -119,7 +111,7 @@ def _print_citation(request: ReportRequest) -> int:
         from bench.results.paper.cite import citation
         from bench.results.statistics.analysis import View
 
-        _check_reference(request.reference, set(frame["method"]))
+        check_reference(request.reference, set(frame["method"]))
         sweeps = [request.name] if request.name else []
         view = View(reference=request.reference, test=request.test, sweeps=sweeps, classes=classes_of(frame))
         printed = citation(frame, view)
@@ -141,7 +133,7 @@ def print_power(request: PowerRequest) -> int:
         frame = stored_trials()
         from bench.results.tables.power_table import render
 
-        _check_reference(request.reference, set(frame["method"]))
+        check_reference(request.reference, set(frame["method"]))
         view = View(reference=request.reference, metric=request.metric, **filters)
         table = render(frame, view, aim, format=request.format)
     click.echo(table.rstrip("\n"))
@@ -152,18 +144,17 @@ def write_plot(request: PlotRequest) -> int:
     """Draw the store's figures into the file of `--output`."""
     file = request.output
     with usage_errors():
-        from bench.results.plots.plots import METRICS, WIDTHS, check_suffix, plot, unsuitable
+        from bench.results.plots.plots import check_metric, check_suffix, plot
+        from bench.results.plots.widths import WIDTHS
 
         check_suffix(file)
         check_output(f"output {file}", file)
-        if request.metric is not None and request.metric not in METRICS[request.kind]:
-            raise unsuitable(request.kind, request.metric)
+        check_metric(request.kind, request.metric)
         filters = _filters(request)
         frame = stored_trials()
         from bench.results.frame.history import histories
-        from bench.results.statistics.analysis import View
 
-        view = View(metric=request.metric or METRICS[request.kind][0], **filters, classes=classes_of(frame))
+        view = plot_view(frame, kind=request.kind, metric=request.metric, **filters)
         figure = plot(frame, request.kind, view, partial(histories, existing_store()), width=WIDTHS[request.width])
         from bench.results.plots.plot_page import write
 
@@ -178,13 +169,6 @@ def _filters(filters: Filters) -> dict[str, Any]:
         "methods": [m.strip() for m in filters.methods.split(",")] if filters.methods else [],
         "rates": parse_rates(filters.rates) if filters.rates else [],
     }
-
-
-def _check_reference(name: str, stored: set[str]) -> None:
-    """Raise ValueError if no method has that name; a method that is not in the store is no error."""
-    known = [*Catalogue(), *sorted(stored - set(Catalogue()))]
-    if name.partition(" (")[0] not in known:
-        raise ValueError(nearest("method", name, known))
 
 
 def stored_trials() -> pd.DataFrame:

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 
 import click
 
-from bench import names
-from bench.cli.arguments import on_device, read_sweep
+from bench.cli.arguments import read_sweep
 from bench.cli.config.command_text import command_text
 from bench.cli.config.config_text import print_config
-from bench.cli.execution_arguments import read_execution
 from bench.cli.next_steps import say_after_run
 from bench.cli.requests.sweep import RunRequest
 from bench.cli.tracking.sweep_page import describe
 from bench.cli.tracking.trackers import read_tracking, say_where, with_trackers
+from bench.execution.checked_sweep import on_device
 from bench.execution.execution import Execution
+from bench.execution.machine import read_execution
+from bench.execution.outcomes import not_done, remarks
 from bench.execution.run import DestinationError, Plan, checked_data, open_destination, start_ray, train_missing
-from bench.messages import announced, counted, say, usage_errors
+from bench.messages import announced, say, usage_errors
 from bench.methods import Method
 from bench.storage.choices import with_choices
 from bench.storage.destinations import FolderDestination, StoreDestination
 from bench.storage.entry import check_new_name
-from bench.trial.result import Listener, TrialResult
+from bench.trial.result import Listener
 from bench.trial.spec import TrialSpec
 from bench.trial.sweep import Sweep
 
@@ -48,22 +48,32 @@ def run_sweep(request: RunRequest) -> int:
         return _dry_run(missing, plan)
     with usage_errors(DestinationError):
         results = train_missing(plan, missing, ended, partial(display, execution=plan.execution))
-    _warn(plan.sweep, results)
+    for remark in remarks(plan.sweep, results):
+        say(f"warning: {remark}")
     say_where(plan)
     if isinstance(plan.destination, StoreDestination):
         describe(plan.destination.uri, plan.name, changed=bool(results))
-    bad = {s: f"{names.DIVERGED}: {ended[s.run_key]}" for s in plan.trials if ended.get(s.run_key)}
-    bad |= {s: f"{r.outcome}: {r.reason}" for s, r in results.items() if r.outcome != names.DONE}
-    code = _verdict(plan.sweep, bad)
-    say_after_run(request, {reason.partition(":")[0] for reason in bad.values()})
-    return code
+    lines = not_done(plan.sweep, plan.trials, ended, results)
+    for line in lines:
+        say(line)
+    say_after_run(request, {line.partition(":")[0] for line in lines})
+    return 1 if lines else 0
 
 
 def _planned(request: RunRequest, sweep: Sweep) -> Plan:
     """What is to be done, all of it checked; writes nothing except the data set, if it is missing."""
     tracking = read_tracking(request)
     sweep = on_device(sweep, request.device)
-    execution = read_execution(request, sweep.protocol["device"])
+    execution = read_execution(
+        executor=request.executor,
+        device=sweep.protocol["device"],
+        cpus_per_trial=request.cpus_per_trial,
+        gpus_per_trial=request.gpus_per_trial,
+        address=request.address,
+        max_retries=request.max_retries,
+        storage=request.storage,
+        offline=request.offline is not None,
+    )
     name = request.name or sweep.default_name
     check_new_name(name)
     destination = StoreDestination() if request.offline is None else FolderDestination(request.offline)
@@ -100,22 +110,3 @@ def display(
     from bench.execution.progress.trials import Progress
 
     return Progress(missing, name_of, awaited(execution.executor, execution.address) if execution else "")
-
-
-def _warn(sweep: Sweep, results: Mapping[TrialSpec, TrialResult]) -> None:
-    """Say what is stored, and yet worth a word."""
-    if unsaved := [r.tags[names.UNSAVED] for r in results.values() if names.UNSAVED in r.tags]:
-        say(f"warning: {len(unsaved)} trials could not write their checkpoints: {unsaved[0]}")
-    tagged = ((sweep.name_of(s.method), r.tags[names.CHANGED]) for s, r in results.items() if names.CHANGED in r.tags)
-    for (method, words), trials in Counter(tagged).items():
-        say(f"warning: {method} changed {words} while it chose its weights; put back: {counted(trials, 'trial')}")
-
-
-def _verdict(sweep: Sweep, bad: Mapping[TrialSpec, str]) -> int:
-    """Name the trials of the sweep that did not end well, now or before, by reason; the exit code."""
-    by_reason: dict[str, list[str]] = {}
-    for spec, reason in bad.items():
-        by_reason.setdefault(reason, []).append(f"{sweep.name_of(spec.method)} {spec.rate} seed {spec.seed}")
-    for reason, trials in by_reason.items():
-        say(f"{reason}: {len(trials)} of the sweep's trials: {', '.join(trials)}")
-    return 1 if bad else 0

@@ -12,8 +12,7 @@ from typing import Any, cast, get_args
 import click
 
 from bench import datasets
-from bench.cli.arguments import on_device, sweep_of
-from bench.cli.grammar import parse_rates
+from bench.cli.arguments import sweep_of
 from bench.cli.requests.speed import (
     LimitsRequest,
     MasksRequest,
@@ -24,10 +23,12 @@ from bench.cli.requests.speed import (
 )
 from bench.cli.run import display
 from bench.disk import write_whole
+from bench.execution.checked_sweep import on_device
 from bench.execution.run import checked_data
 from bench.messages import nearest, usage_errors
 from bench.methods import Dense
 from bench.storage.store_uri import check_output
+from bench.trial.grammar import parse_rates
 from bench.trial.plugins import Catalogue, take_installed
 from bench.trial.protocol import Precision
 from bench.trial.spec import TrialSpec

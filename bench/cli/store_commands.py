@@ -7,27 +7,17 @@ from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from bench.api.stored import existing_store
 from bench.cli.requests.store import ImportRequest, UiRequest
 from bench.messages import counted, nearest, say, usage_errors
 from bench.storage import mlflow_pages, mlflow_ui
-from bench.storage.store_check import check, check_writable
+from bench.storage.store_check import check_writable
 from bench.storage.store_uri import SERVERS
 
 if TYPE_CHECKING:
     from bench.storage.mlflow_store import StoredSweep
 
 SHOWN = 5  # sweeps whose addresses `ui` says
-
-
-def existing_store() -> str:
-    """The address of the store, which can be opened. Raises ValueError, in one line, if there is none."""
-    from bench.storage import mlflow_store
-
-    uri = mlflow_store.store_uri()
-    if not check(uri):
-        raise ValueError(f"no store at {uri}: `python -m bench run` makes one, MLFLOW_TRACKING_URI names another")
-    mlflow_store.Store(uri)  # a server may refuse, a database be of another version
-    return uri
 
 
 def import_trials(request: ImportRequest) -> int:

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bench import names
-from bench.cli.arguments import on_device, read_sweep
+from bench.cli.arguments import read_sweep
 from bench.cli.config.command_text import command_text
 from bench.cli.config.config_text import print_config
-from bench.cli.execution_arguments import check_machine, read_gpus
 from bench.cli.next_steps import say_after_tune
 from bench.cli.requests.sweep import TuneRequest
+from bench.execution.checked_sweep import on_device
 from bench.execution.events import sigterm_interrupts
+from bench.execution.machine import check_machine, read_gpus
 from bench.execution.run import checked_data
 from bench.messages import announced, counted, one_line, say, usage_errors
 from bench.storage.choices import cells, choices, store_choice
@@ -41,8 +42,8 @@ def run_tune(request: TuneRequest) -> int:
         wanted = cells(sweep, search)
         counts = counted(len(wanted), "cell"), counted(search.budget, "candidate"), counted(len(search.seeds), "seed")
         with announced(f"{' × '.join(counts)}: {search.label}"):
-            check_machine(request)
-            gpus = read_gpus(request, wanted[0].device)
+            check_machine(request.cpus_per_trial, request.address)
+            gpus = read_gpus(request.gpus_per_trial, wanted[0].device)
             name = request.name or sweep.default_name
             check_new_name(name)
             destination = StoreDestination()

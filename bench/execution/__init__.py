@@ -1,17 +1,20 @@
 """Where trials run: Ray, or this process.
 
-execution    where and how trials run: nothing in it changes a number
-run          a sweep's missing trials, trained: Ray or not, checkpoints, the recorder told
-schedule     packs of trials on Ray Tune, workers reused
-worker       what a worker of the schedule does; knows nothing of Ray
-events       from a schedule's reports to the listener's events; signals handled between two of them
-listeners    several listeners as one, and one that keeps the results
-progress     what a sweep shows while it runs, on stderr
-stopping     when Tune's loop ends early: at once, or because no worker comes up
-ray_process  Ray itself: started or joined in the background, awaited, stopped
-ray_options  how Ray is started: quiet, small, finding this package from any folder
-patience     how long a start of Ray is waited for: as long as it shows progress
-ray_logs     what Ray's logs say about a start that does not end
-local        one pack after another in this process
-asha         `tune`'s candidates on Ray Tune: an Optuna search and an ASHA per cell
+execution      where and how trials run: nothing in it changes a number
+checked_sweep  a sweep whose first trial is checked, on a device that there is
+machine        the same, checked: a cluster that answers, cores and GPUs that there are, a folder for checkpoints
+progress       what a sweep shows while it runs, on stderr
+run            a sweep's missing trials, trained: Ray or not, checkpoints, the recorder told
+outcomes       what is said of a sweep whose trials have ended
+schedule       packs of trials on Ray Tune, workers reused
+worker         what a worker of the schedule does; knows nothing of Ray
+events         from a schedule's reports to the listener's events; signals handled between two of them
+listeners      several listeners as one, and one that keeps the results
+stopping       when Tune's loop ends early: at once, or because no worker comes up
+ray_process    Ray itself: started or joined in the background, awaited, stopped
+ray_options    how Ray is started: quiet, small, finding this package from any folder
+patience       how long a start of Ray is waited for: as long as it shows progress
+ray_logs       what Ray's logs say about a start that does not end
+local          one pack after another in this process
+asha           `tune`'s candidates on Ray Tune: an Optuna search and an ASHA per cell
 """

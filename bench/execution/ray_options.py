@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from bench.search_path import working_folder_if_absent
+
 ROOT = str(Path(__file__).parents[2])  # the folder that contains the package
 OBJECT_STORE_BYTES = 512 * 2**20  # only specs and results with their networks pass through; Ray's default is 30 %
 # Environment variables of the driver: an experiment that keeps no files, prints nothing and leaves signals alone.
@@ -38,7 +40,10 @@ def temporary_folder() -> str:
 
 def init_options(address: str | None, folder: str) -> dict[str, Any]:
     """The arguments of `ray.init`: to join the cluster at `address`, or for a new local Ray in `folder`."""
-    environment = {"env_vars": {**WORKER_VARIABLES}, "worker_process_setup_hook": _find_bench(ROOT)}
+    environment = {
+        "env_vars": {**WORKER_VARIABLES},
+        "worker_process_setup_hook": _find_bench(ROOT, working_folder_if_absent()),
+    }
     options: dict[str, Any] = {
         "address": address or "local",  # not None, which joins whatever cluster Ray finds on this machine
         "log_to_driver": False,
@@ -51,19 +56,25 @@ def init_options(address: str | None, folder: str) -> dict[str, Any]:
     return options
 
 
-def _find_bench(root: str) -> Callable[[], None]:
+def _find_bench(root: str, absent: str) -> Callable[[], None]:
     """What a worker does first: import this package, before Ray puts the driver's working folder on its path.
 
     That folder may well hold a bench.py of its own. A nested function, because Ray would import another one by name.
     The path is restored: beside the package there may be a checkout's folders, with names that others use too.
+
+    Args: absent: the driver's working folder if the driver does not look there, so that a library finds no other
+          `datasets` in a worker than in the driver; or "".
     """
 
     def find() -> None:
         import sys
 
         sys.path.insert(0, root)
-        import bench  # noqa: F401
+        from pathlib import Path
 
+        from bench.search_path import LAST
+
+        LAST.update({Path(absent).resolve()} if absent else ())
         sys.path.remove(root)
 
     return find

@@ -5,18 +5,17 @@ from __future__ import annotations
 import gc
 import pickle
 import sys
-import sysconfig
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from bench import names
 from bench.messages import one_line
+from bench.methods.identity.files import is_users
 from bench.trial.outside import rows_from_outside, take
 from bench.trial.result import TrialResult
 from bench.trial.spec import TrialSpec
@@ -151,8 +150,8 @@ def plug_ins(packs: Sequence[Sequence[TrialSpec]], *functions: Callable[..., Any
 
 
 def _is_foreign(name: str) -> bool:
-    if name == "__main__" or name.partition(".")[0] == "bench":  # what __main__ defines is always pickled by value
+    """Whether workers may lack a module. A library's never is, or its classes would be others there than their own."""
+    module = sys.modules[name]
+    if name == "__main__" or getattr(module, "__file__", None) is None:  # what __main__ defines is pickled by value
         return False
-    file: str | None = getattr(sys.modules[name], "__file__", None)
-    installed = [sysconfig.get_path(scheme) for scheme in ("stdlib", "purelib", "platlib")]
-    return file is not None and not any(Path(file).is_relative_to(folder) for folder in installed)
+    return is_users(vars(module), ())

@@ -48,9 +48,11 @@ class Destination(Protocol):
 class StoreDestination:
     """The MLflow store."""
 
-    def __init__(self) -> None:
+    def __init__(self, uri: str | None = None) -> None:
+        """At this address, which is absolute; by default where MLflow's own commands look in this folder."""
         self._runs: dict[str, str] = {}
-        self._check(store_uri.foreseen() or self._mlflow_uri())
+        self._given = uri
+        self._check(uri or store_uri.foreseen() or self._mlflow_uri())
 
     def _check(self, uri: str) -> None:
         self.uri, self.is_new = uri, not store_check.check_writable(uri)
@@ -62,7 +64,7 @@ class StoreDestination:
 
     def open(self) -> None:
         """As `Destination.open`."""
-        if (uri := self._mlflow_uri()) != self.uri:
+        if (uri := self._given or self._mlflow_uri()) != self.uri:
             self._check(uri)
 
     @staticmethod

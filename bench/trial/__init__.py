@@ -1,21 +1,23 @@
 """What a trial is, and its identity. No torch.
 
-spec        TrialSpec: one trial, completely described; run key and group key
-protocol    how a trial is trained: one row per field, which everything else reads
-field_row   what such a row says: range, option, words, …
-optimizers  UPDATES: everything that is said of an optimizer, in one row
-schedules   SCHEDULES: everything that is said of a learning-rate schedule, in one row
-sweep       methods × rates × seeds of one protocol, as a list of trials
-search      what `tune` looks for and how hard
-step_kind   dense or sparse step, of a trial and of each layer: a fixed function of rate and shapes
-pack_kind   how a trial is trained with others: by itself, or batched in one of two ways
-packs       which trials are trained together
-streams     one 32-bit seed per trial, one independent random stream per purpose
-result      what a trial leaves behind, and the events on its way there
-tables      the tables that a plug-in can add to, methods aside
-networks    networks of libraries, and what is found of a network from outside
-outside     the rows of these tables that come from outside: added, replaced, sent to workers
-sources     what tells two rows of one name apart, as it enters the run key
-loading     the code of plug-ins, loaded: --plugin files, installed packages
-plugins     what a user can name: METHODS and the tables with what plug-ins add
+spec             TrialSpec: one trial, completely described; run key and group key
+protocol         how a trial is trained: one row per field, which everything else reads
+field_row        what such a row says: range, option, words, …
+optimizers       UPDATES: everything that is said of an optimizer, in one row
+schedules        SCHEDULES: everything that is said of a learning-rate schedule, in one row
+sweep            methods × rates × seeds of one protocol, as a list of trials
+grammar          the small languages: rates and seeds
+protocol_values  from the values that were given to all fields of a protocol
+search           what `tune` looks for and how hard
+step_kind        dense or sparse step, of a trial and of each layer: a fixed function of rate and shapes
+pack_kind        how a trial is trained with others: by itself, or batched in one of two ways
+packs            which trials are trained together
+streams          one 32-bit seed per trial, one independent random stream per purpose
+result           what a trial leaves behind, and the events on its way there
+tables           the tables that a plug-in can add to, methods aside
+networks         networks of libraries, and what is found of a network from outside
+outside          the rows of these tables that come from outside: added, replaced, sent to workers
+sources          what tells two rows of one name apart, as it enters the run key
+loading          the code of plug-ins, loaded: --plugin files, installed packages
+plugins          what a user can name: METHODS and the tables with what plug-ins add
 """

@@ -61,7 +61,7 @@ class Catalogue(Mapping[str, Method]):
             row = guarded(name, partial(_loaded, row))
             if not isinstance(row, Method):
                 raise ValueError(f"plug-in {name!r} gives {type(row).__name__}: must be a bench.methods.Method")
-            _check(name, row, f"plug-in {name!a}")
+            check_method(name, row, f"plug-in {name!a}")
             self.rows[name] = row
         return row
 
@@ -80,7 +80,7 @@ class Catalogue(Mapping[str, Method]):
         method = self[name]
         for setting in settings:
             method = _set(method, setting, described)
-        _check(name, method, f"method {described!r}")
+        check_method(name, method, f"method {described!r}")
         return self.name_of(method, described), method
 
     def name_of(self, method: Method, otherwise: str) -> str:
@@ -95,14 +95,14 @@ def _loaded(point: EntryPoint) -> Any:
     return loaded if isinstance(loaded, Method) else loaded()
 
 
-def _check(name: object, method: Method, origin: str) -> None:
+def check_method(name: object, method: Method, origin: str) -> None:
     """Raise ValueError, which names the origin, if the command line cannot name a method, or its key not tell it."""
-    _check_name(name, origin)
+    check_name(name, origin)
     with errors_of_fields(origin):
         identify(method)
 
 
-def _check_name(name: object, origin: str) -> None:
+def check_name(name: object, origin: str) -> None:
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise ValueError(f"{origin}: its name must be 1 to 100 characters, none of , : | and no space at its ends")
 
@@ -146,7 +146,7 @@ def _plug_in(plugin: str) -> Mapping[str, Method]:
     tables = _tables_of(plugin, module)
     methods: Mapping[str, Method] = tables.pop("METHODS", {})
     for name, method in methods.items():
-        _check(name, method, f"method {name!a} of plug-in {plugin}")
+        check_method(name, method, f"method {name!a} of plug-in {plugin}")
     rows = [_row(table, name, value, plugin, module) for table, of in tables.items() for name, value in of.items()]
     with errors_of_fields(f"plug-in {plugin!r}"):
         add(rows, module.__name__)
@@ -169,7 +169,7 @@ def _tables_of(plugin: str, module: ModuleType) -> dict[str, dict[Any, Any]]:
 
 def _row(table: str, name: object, value: object, plugin: str, module: ModuleType) -> Outside:
     subject = f"{TABLES[table].noun} {name!a} of plug-in {plugin}"
-    _check_name(name, subject)
+    check_name(name, subject)
     with errors_of_fields(subject):
         return outside_row(table, str(name), value, module.__name__)
 
@@ -184,7 +184,7 @@ def take_installed(fields: Mapping[str, Any]) -> None:
         for point in entry_points(group=row.group):
             if point.name == name and name not in row.rows:
                 subject = f"plug-in {name!r}"
-                _check_name(name, subject)
+                check_name(name, subject)
                 value = guarded(name, point.load)
                 with errors_of_fields(subject):
                     add([outside_row(table, name, value, point.value)], point.value)

@@ -158,5 +158,12 @@ CLAUSES: tuple[str, ...] = get_args(Clause)
 
 
 def has_effect(name: str, fields: Mapping[str, Any]) -> bool:
-    """Whether a field says anything beside those fields: it does not if only other schedules than theirs have it."""
+    """Whether a field says anything beside those fields.
+
+    It does not if only other schedules than theirs have it, nor does the momentum of an optimizer that has none; of an
+    optimizer that is not known here, what was not chosen is not said to be.
+    """
+    if name == "momentum" and name in fields:
+        row = UPDATES.get(fields.get("optimizer", ""))
+        return fields[name] != ROWS[name].default if row is None else bool(row.momentum)
     return not (schedules := schedules_with(name)) or fields.get("schedule") in schedules

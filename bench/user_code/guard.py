@@ -42,6 +42,19 @@ def write_back(values: Values) -> list[str]:
 
 
 @contextmanager
+def settings_kept() -> Iterator[None]:
+    """Put back the settings that our own code in here changes, as a training does torch's number of threads.
+
+    Those of a library that is loaded only in here stay as it sets them, so load first what will be needed.
+    """
+    before = values_of(_all_settings())
+    try:
+        yield
+    finally:
+        write_back(before)
+
+
+@contextmanager
 def kept(changed: list[str]) -> Iterator[None]:
     """Put back what the code in here changes of the process, and add its names to `changed`.
 

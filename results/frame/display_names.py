@@ -97,4 +97,5 @@ def weights_name(pruned: str) -> str:
     """
     name, bracket, fields = pruned.partition(" (")
     choice = name.removesuffix("-prune")
-    return f"{WEIGHTS.get(choice) or f'{CHOICES.get(choice, name)}{chr(39)}s weights'}{bracket}{fields}"
+    weights = WEIGHTS.get(choice) or f"{CHOICES.get(choice, name)}'s weights"
+    return f"{weights}{bracket}{fields}"

@@ -13,7 +13,8 @@ from bench.results.frame.sections import differing
 from bench.results.page.said_once import END, said_once
 from bench.results.page.section import section
 from bench.results.page.threats import threats, unfinished, unreadable
-from bench.results.plots.plots import COLUMN, METRICS, PAGE, Histories, plot
+from bench.results.plots.plots import METRICS, Histories, plot
+from bench.results.plots.widths import COLUMN, PAGE
 from bench.results.statistics.analysis import Analysis, View, analyses
 from bench.results.statistics.shown_cells import crowded
 from bench.results.tables import captions

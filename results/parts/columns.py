@@ -12,12 +12,13 @@ from bench.results.tables.formats import Bold, Entry
 
 NUMBER = re.compile(r"([+−×]?)([\d,]+(?:\.\d+)?)(?: ± ([\d,]+(?:\.\d+)?))?((?:\s.*)?)$")
 # Widths in points at 8 points, Computer Modern: of a digit and most letters, of others, and between two columns.
-LETTER, GAP = 4.25, 5.0
+LETTER, GAP, SLACK = 4.25, 5.0, 1.03
+HEAVY = 1.15  # bold letters to others
 WIDTHS = {
     **dict.fromkeys("ijlI.,;:'|![]() ", 2.6),
     **dict.fromkeys("mMwW%", 7.2),
     **dict.fromkeys("ABCDEFGHJKLNOPQRSTUVXYZ&", 6.1),
-    **dict.fromkeys("±−+×≈<>≤≥", 6.9),
+    **dict.fromkeys("±−+×≈<>≤≥=", 6.9),
 }
 KEYS = ("criterion", "frozen", "pruned", "method", "control", "rate")  # headers of columns that say what a row is about
 LONG = 110.0  # of a name that stays on one line
@@ -80,7 +81,7 @@ def column(header: str, entries: Sequence[Entry], *, first: bool = False) -> Col
 
 
 def _width(text: str) -> float:
-    return sum(WIDTHS.get(letter, LETTER) for letter in text)
+    return SLACK * sum(WIDTHS.get(letter, LETTER) for letter in text)
 
 
 def _lines(header: str, widest: float) -> list[str]:
@@ -139,9 +140,10 @@ def _number_width(numbers: Sequence[Number]) -> float:
     whole, decimals = _places(numbers)
     separators = (whole - 1) // 3 + bool(decimals)
     sign = any(n.sign for n in numbers)
-    spread = max((_width(f"±{n.uncertainty}") for n in numbers if n.uncertainty), default=0.0)
+    spread = max((_width(f" ± {n.uncertainty}") for n in numbers if n.uncertainty), default=0.0)
     behind = max(_width(f" {n.after}") if n.after else 0.0 for n in numbers)
-    return _width("0" * (whole + decimals) + "." * separators + "+" * sign) + spread + behind
+    number = _width("0" * (whole + decimals) + "." * separators + "+" * sign) + spread
+    return (HEAVY if any(n.bold for n in numbers) else 1) * number + behind
 
 
 def _broken(text: str) -> str:

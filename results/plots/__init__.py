@@ -3,6 +3,7 @@
 plots            `plot`: from the tidy frame to a figure; which plots there are
 plot_page        a block of panels per section, legend and notes, shared by all plots
 plot_style       how a method looks in every plot
+widths           the widths of a figure
 axis_scales      the scales of the axes and their ticks
 accuracy_plot    accuracy over the rate
 difference_plot  freeze − prune over the rate, a panel per criterion

@@ -19,11 +19,11 @@ from matplotlib.legend import Legend
 from matplotlib.legend_handler import HandlerTuple
 
 from bench.results.plots.plot_style import RC, SMALL
-from bench.results.plots.plots import PAGE
+from bench.results.plots.widths import PAGE
 
 # Without the date that each format would write, the same data give the same bytes.
 METADATA: dict[str, dict[str, None]] = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
-DPI = 200
+DPI, SCREEN_DPI = 200, 100
 DARK = "@media screen and (prefers-color-scheme: dark) { svg { filter: invert(0.93) hue-rotate(180deg) } }"
 Entry = tuple[Artist | tuple[Artist, ...], str]  # of the legend: what is drawn (a tuple: side by side), and its name
 GAP = 0.08  # inches between panels, legend, notes and the edges
@@ -44,13 +44,23 @@ def _letters(line: str) -> int:
     return int(LETTERS[line] * width() / PAGE)
 
 
+class Page(Figure):
+    """A figure that a notebook shows, whether pyplot is there or not."""
+
+    def _repr_png_(self) -> bytes:
+        stream = io.BytesIO()
+        with matplotlib.rc_context(RC):
+            self.savefig(stream, format="png", dpi=SCREEN_DPI)
+        return stream.getvalue()
+
+
 def page(blocks: Sequence[tuple[str, int]], *, columns: int, height: float) -> tuple[Figure, list[list[Axes]]]:
     """A figure with a block per (title, number of panels), and the panels of each block.
 
     Panels of a block share their axes; `height` is that of a panel, in inches.
     """
     rows = [-(-panels // columns) for _, panels in blocks]
-    figure = Figure(figsize=(width(), sum(rows) * height), layout="constrained")
+    figure = Page(figsize=(width(), sum(rows) * height), layout="constrained")
     FigureCanvasAgg(figure)
     subfigures = figure.subfigures(len(blocks), 1, squeeze=False, height_ratios=rows)[:, 0]
     axes_of_blocks = []

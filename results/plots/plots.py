@@ -12,6 +12,7 @@ from bench import metrics, names
 from bench.results.frame.back_end import import_matplotlib
 from bench.results.frame.errors import NothingToShowError, unknown
 from bench.results.frame.sections import is_plain
+from bench.results.plots.widths import PAGE
 from bench.results.statistics.analysis import View, analyses
 from bench.results.statistics.ranks import rank
 from bench.results.statistics.shown_cells import excerpts
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 Histories = Callable[[Sequence[str], str], pd.DataFrame]
 SUFFIXES = (".png", ".svg", ".pdf")
-WIDTHS = {"page": 7.2, "column": 3.5}  # inches of a figure; a column is also what a phone shows
-PAGE, COLUMN = WIDTHS.values()
 # Plot -> the metrics it can show, its default first.
 METRICS: dict[str, tuple[str, ...]] = {
     "gradients": (names.GRAD_NORM_LIVE, *(name for name in metrics.per_epoch() if name != names.GRAD_NORM_LIVE)),
@@ -38,6 +37,14 @@ METRICS: dict[str, tuple[str, ...]] = {
 def unsuitable(name: str, metric: str) -> ValueError:
     """The error of a metric that a plot cannot show."""
     return unknown(f"metric of plot {name}", metric, METRICS[name])
+
+
+def check_metric(name: str, metric: str | None) -> None:
+    """Raise ValueError if there is no such plot, or if it cannot show the metric; None is its default."""
+    if name not in METRICS:
+        raise unknown("plot", name, METRICS)
+    if metric is not None and metric not in METRICS[name]:
+        raise unknown(f"metric of plot {name}", metric, METRICS[name])
 
 
 def check_suffix(file: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -25,6 +27,8 @@ from bench.results.tables.formats import Block, Bullets, Code, Grid, Heading, Pa
 from bench.results.tables.section_page import report
 from bench.results.terminal.fitted import tables
 
+NO_BREAK = "\u00a0"
+INTERVAL = re.compile(r"\[(\S+), (\S+)\]")
 WIDE = 120  # columns from which on a table of pairs has its tests
 MORE = "More: --full (every test, percent of dense, storage, compute), --part NAME (one table), | cat (Markdown)."
 
@@ -114,18 +118,25 @@ def _block(console: Console, block: Block) -> None:
 
 
 def _paragraph(console: Console, text: str, style: str = "") -> None:
-    console.print(Text(text, style=style))
+    console.print(Text(_wrapped(text, console.width), style=style))
     console.print()
+
+
+def _wrapped(text: str, width: int) -> str:
+    """The text in lines of at most that many characters; an interval stays on one."""
+    whole = INTERVAL.sub(rf"[\1,{NO_BREAK}\2]", text)
+    lines = textwrap.wrap(whole, width, break_on_hyphens=False)
+    return "\n".join(lines).replace(NO_BREAK, " ")
 
 
 def _bullets(console: Console, items: Sequence[str]) -> None:
     for item in items:
-        console.print(_hanging(item))
+        console.print(_hanging(item, console.width - 2))
     console.print()
 
 
-def _hanging(item: str) -> Table:
+def _hanging(item: str, width: int) -> Table:
     """The item with its further lines below its first word."""
     line = Table.grid(padding=(0, 1))
-    line.add_row(Text("•"), Text(item))
+    line.add_row(Text("•"), Text(_wrapped(item, width)))
     return line

@@ -40,6 +40,7 @@ class Browser:
 
     def printed(self) -> bytes:
         """The page as a printer gets it, as PDF."""
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
         options = {"preferCSSPageSize": True, "printBackground": False}
         return base64.b64decode(self.driver.execute_cdp_cmd("Page.printToPDF", options)["data"])
 

@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from bench.results.plots import plots
+from bench.results.plots.widths import PAGE
 from bench.results.statistics.analysis import View
 from bench.results.statistics.power import Aim
 from bench.results.tables import power_table, tables
@@ -32,7 +33,7 @@ def plot(
     name: str,
     histories: Callable[..., pd.DataFrame],
     metric: str | None = None,
-    width: float = plots.PAGE,
+    width: float = PAGE,
     **options: Any,
 ) -> Figure:
     metric = metric or plots.METRICS.get(name, ("test_accuracy",))[0]

@@ -15,13 +15,13 @@ import click
 from click.core import ParameterSource
 
 from bench import __version__
-from bench.cli.arguments import on_device
 from bench.cli.config.config_file import config_options
 from bench.cli.config.layers import settled
-from bench.cli.grammar import seeds_text
 from bench.cli.requests.sweep import SweepRequest
 from bench.cli.shell.groups import HEADINGS, SECTIONS, GroupedOption
 from bench.cli.shell.values import CommaList
+from bench.execution.checked_sweep import on_device
+from bench.trial.grammar import seeds_text
 from bench.trial.protocol import ROWS, has_effect
 from bench.trial.sweep import Sweep
 

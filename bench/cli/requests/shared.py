@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from bench.cli.grammar import RATES_HELP
 from bench.cli.options import option
 from bench.cli.shell.values import CommaList, Name, OneOf, datasets, models, rates
+from bench.trial.grammar import RATES_HELP
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 

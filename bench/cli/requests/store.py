@@ -9,10 +9,10 @@ from typing import Literal, get_args
 
 import click
 
-from bench.cli.grammar import RATES_HELP
 from bench.cli.options import argument, option
 from bench.cli.requests.shared import FILE, PLUGINS
 from bench.cli.shell.values import CommaList, Name, OneOf, methods, metrics, rates
+from bench.trial.grammar import RATES_HELP
 
 Format = Literal["github", "latex", "csv", "html", "json"]
 Test = Literal["t", "wilcoxon", "permutation"]
@@ -187,8 +187,9 @@ class PlotRequest(Filters):
     )
     width: PlotWidth = option(
         "--width",
-        "As wide as a page (7.2 inches) or as a column of two (3.5), with letters of the same size.",
-        type=click.Choice(get_args(PlotWidth)),
+        "Draw it as wide as a page (7.2 inches) or as a column of two (3.5), with letters of the same size.",
+        group="output",
+        type=OneOf(get_args(PlotWidth)),
         default="page",
         before="name",
     )

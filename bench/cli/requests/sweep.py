@@ -9,12 +9,12 @@ from typing import Any, get_args
 
 import click
 
-from bench.cli.grammar import SEEDS_HELP
 from bench.cli.options import option, values_of
 from bench.cli.protocol_options import protocol_options
 from bench.cli.requests.shared import DATA_ROOT, DATASET, DEVICE, MODEL, PLUGINS, RATES
 from bench.cli.shell.values import CommaList, OneOf, methods, trackers
 from bench.execution.execution import Executor
+from bench.trial.grammar import SEEDS_HELP
 from bench.trial.search import SEARCH_HELP
 
 SEED_LIST = CommaList(single="{},")  # without a comma a number is a count

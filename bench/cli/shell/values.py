@@ -52,7 +52,7 @@ def presets() -> Iterable[str]:
 
 def rates() -> Iterable[str]:
     """The standard grid."""
-    from bench.cli.grammar import GRID
+    from bench.trial.grammar import GRID
 
     return map(str, GRID)
 

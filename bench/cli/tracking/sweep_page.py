@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from bench.cli.classes import classes_of, test_sizes
+from bench.api.classes import classes_of, test_sizes
 from bench.messages import one_line, say, shortened
 from bench.storage.mlflow_pages import DESCRIPTION
 from bench.tags import PIECE

@@ -25,7 +25,9 @@ from bench.trial.tables import is_torch_optimizer
 class Update(Protocol):
     """The update rule of one group of tensors, with its state."""
 
-    state: list[Tensor]
+    @property
+    def state(self) -> list[Tensor]:
+        """All of it."""
 
     def state_of(self, place: int) -> list[Tensor]:
         """The state that belongs to one of the tensors."""
@@ -160,4 +162,7 @@ class OfTorch:
 def update_rule(optimizer: str) -> Callable[[TrialSpec, Sequence[Tensor], float], Update]:
     """What makes the update of a group of tensors from the spec, the tensors and their weight decay."""
     rule: Any = resolved(UPDATES[optimizer].rule)
-    return partial(OfTorch, optimizer=rule) if is_torch_optimizer(rule) else rule
+    if is_torch_optimizer(rule):
+        return partial(OfTorch, optimizer=rule)
+    own: Callable[[TrialSpec, Sequence[Tensor], float], Update] = rule
+    return own

@@ -41,7 +41,7 @@ class CsvFiles:
         """Make the files, or mend them after a crash: each row whole, the columns of this version, whole trials."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with self._locked():
-            trials = [row for row in self._rows(TRIALS) if row.get("spec")]  # the last column: the row is whole
+            trials = self._rows(TRIALS)
             keys = {row[KEY] for row in trials}
             self._mend(TRIALS, trials)
             self._mend(EPOCHS, [row for row in self._rows(EPOCHS) if row[KEY] in keys])
@@ -67,11 +67,10 @@ class CsvFiles:
         return self._keys
 
     def _rows(self, file: str) -> list[dict[str, str]]:
+        """The whole rows of a file: a crash may have left half of the last one."""
         path = self.folder / file
-        if not path.exists():
-            return []
-        with path.open(newline="", encoding="utf-8") as stream:
-            return list(csv.DictReader(stream, restval=""))
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        return list(csv.DictReader(io.StringIO(text[: text.rfind("\n") + 1]), restval=""))
 
     def _mend(self, file: str, rows: Sequence[Mapping[str, str]]) -> None:
         """Write the file if it is not what these rows make; a column of another version stays."""
@@ -107,10 +106,20 @@ def _named(entry: Entry) -> dict[str, Any]:
 
 def _trial(entry: Entry) -> dict[str, Any]:
     result = entry.result
-    words = {"outcome": result.outcome, "reason": result.reason, "started": result.started, "ended": result.ended}
+    words = {
+        "outcome": result.outcome,
+        "reason": result.reason,
+        "started": _whole_ms(result.started),
+        "ended": _whole_ms(result.ended),
+    }
     of_spec = {name: entry.spec[name] for name in ("dataset", "model")}
     return {**_named(entry), **of_spec, **words, **result.metrics, "spec": canonical_json(entry.spec)}
 
 
 def _epochs(entry: Entry) -> list[dict[str, Any]]:
     return [{**_named(entry), "epoch": epoch, **figures} for epoch, figures in enumerate(entry.result.epochs)]
+
+
+def _whole_ms(seconds: float) -> float:
+    """As a store keeps a time, so that a row is the same whether it is written now or from the store."""
+    return int(seconds * 1000) / 1000

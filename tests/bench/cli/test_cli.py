@@ -78,7 +78,7 @@ def complaint(capsys: pytest.CaptureFixture[str], folder: Path, *arguments: str)
         (["--methods", "grasp:temperature=0"], "must be temperature > 0"),
         (["--optimizer", "adam"], "needs --lr"),
         (["--gamma", "0.5"], "the schedule must be step"),
-        (["--tf32"], "--tf32 on the cpu"),
+        (["--tf32"], "tf32 on the cpu"),
         (["--name", 'a"b'], "must be 1 to 200 letters"),
         (["--name", "mine/"], "name 'mine/': must be a path in its shortest form, as mine\n"),
         (["--name", "a/."], "name 'a/.': must be a path in its shortest form, as a\n"),

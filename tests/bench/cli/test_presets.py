@@ -65,7 +65,7 @@ def test_what_is_given_counts() -> None:
     ("arguments", "said"),
     [
         (["--preset", "snip-cifar1"], "unknown preset 'snip-cifar1': must be one of freezenet-mnist"),
-        (["--preset", "grasp-cifar10", "--schedule", "cosine", "--gamma", "0.1"], "--gamma with schedule cosine"),
+        (["--preset", "grasp-cifar10", "--schedule", "cosine", "--gamma", "0.1"], "gamma with schedule cosine"),
         (["--preset", "grasp-cifar10", "--model", "lenet-5-caffe"], "takes images (1, 28, 28); data set 'cifar10' has"),
     ],
 )

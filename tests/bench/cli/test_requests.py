@@ -8,7 +8,7 @@ import os
 import sys
 from dataclasses import FrozenInstanceError, dataclass
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import click
 import pytest
@@ -92,8 +92,12 @@ def test_every_default_is_of_the_type_of_its_field(request_: Any) -> None:
     hints = get_type_hints(request_)
     for field in dataclasses.fields(request_):
         if field.default is not dataclasses.MISSING:
-            field_type = getattr(hints[field.name], "__origin__", hints[field.name])
-            choices = hints[field.name].__args__ if "Literal" in str(field_type) else None
+            hint = hints[field.name]
+            if field.default is None:
+                assert type(None) in get_args(hint), field.name
+                continue
+            field_type = getattr(hint, "__origin__", hint)
+            choices = hint.__args__ if "Literal" in str(field_type) else None
             assert field.default in choices if choices else isinstance(field.default, field_type), field.name
 
 

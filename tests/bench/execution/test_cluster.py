@@ -116,4 +116,4 @@ def test_the_run_command_on_a_cluster(cluster: Cluster, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "6 trials: 0 done before, 6 to train" in done.stderr
     assert [run["status"] for run in stored(tmp_path).values()] == ["FINISHED"] * 6
-    assert {path.name for path in tmp_path.iterdir()} <= {"mlflow.db", "mlartifacts", "mlruns"}
+    assert {path.name for path in tmp_path.iterdir()} <= {"csv", "mlflow.db", "mlartifacts", "mlruns"}

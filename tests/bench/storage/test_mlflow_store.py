@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import shutil
@@ -11,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -24,7 +26,7 @@ from bench.canonical import canonical_json
 from bench.cli.cli import main
 from bench.methods import Method
 from bench.mlflow_metrics import stored_name
-from bench.storage import mlflow_store, mlflow_ui, offline_folder, store_check
+from bench.storage import mlflow_store, offline_folder, store_check
 from bench.storage.entry import check_name
 from bench.storage.offline_import import ALREADY_STORED, STORED, import_entries
 from bench.storage.recorder import Recorder
@@ -110,7 +112,8 @@ def test_a_trial_as_it_is_stored(uri: str, tmp_path: Path) -> None:
     assert names.REASON not in run.data.tags
     assert run.data.params["method.criterion"] == "random"
     assert run.data.params["rate"] == "0.99"
-    assert len(run.data.params) == len(spec(3).record()) + len(spec(3).method.record())
+    assert len(run.data.params) == len(spec(3).record()) + len(spec(3).method.record()) + 1
+    assert run.data.params[names.TOTAL_PARAMETERS] == "10"  # a constant of the network
     assert run.data.metrics[stored_name(names.TEST_ACCURACY)] == 0.5
     history = MlflowClient(uri).get_metric_history(run.info.run_id, stored_name(names.VALIDATION_ACCURACY))
     assert [(m.step, m.timestamp) for m in history] == [(0, 1_000_000), (1, 1_001_000), (2, 1_002_000)]
@@ -339,9 +342,36 @@ def test_names_the_store_would_refuse(name: str) -> None:
         check_name(name)
 
 
-def test_no_pages_of_a_server() -> None:
-    with pytest.raises(ValueError, match="shows its own pages"):
-        mlflow_ui.check("http://host:5000", "127.0.0.1", 5000)
+def test_mlflow_is_told_who_stored_a_trial_and_of_which_data(uri: str) -> None:
+    with recorder(uri, [spec(3)]) as writer:
+        writer.finished(spec(3), result(spec(3)))
+    (run,) = runs(uri, "sweep", names.TRIAL)
+    assert run.data.tags["mlflow.source.name"] == "freeze-or-prune"
+    assert run.data.tags["mlflow.user"] == getpass.getuser()
+    (data,) = (given.dataset for given in run.inputs.dataset_inputs)
+    assert (data.name, data.digest) == ("digits", "0")
+
+
+def test_a_trial_read_from_the_store_is_the_one_that_was_stored(uri: str) -> None:
+    stored = result(spec(3))
+    with recorder(uri, [spec(3)]) as writer:
+        writer.finished(spec(3), stored)
+    (run,) = runs(uri, "sweep", names.TRIAL)
+    entry = mlflow_store.Store(uri).entry(run.info.run_id)
+    assert (entry.method, entry.spec, entry.run_key) == ("random-freeze", spec(3).record(), spec(3).run_key)
+    assert entry.result == replace(stored, layers=(), tags={})
+
+
+def test_a_sweep_opens_in_the_view_of_trainings_with_its_accuracy_first(uri: str) -> None:
+    client = MlflowClient(uri)
+    older = client.create_experiment("older", tags={"mlflow.experimentKind": "finetuning"})
+    store = mlflow_store.Store(uri)
+    for name in ("older", "new"):
+        tags = client.get_experiment(store.experiment(name)).tags
+        view = json.loads(tags["mlflow.sharedViewState.trials"])
+        assert view["columnOrder"][3] == "metrics.`accuracy/test_accuracy`"
+        assert tags["mlflow.experimentKind"] == ("finetuning" if name == "older" else "custom_model_development")
+    assert store.experiment("older") == older
 
 
 class Refusing(BaseHTTPRequestHandler):

@@ -112,9 +112,11 @@ def test_without_ray_and_mlflow_then_imported_equals_direct(tmp_path: Path) -> N
     first = bare(offline, *SWEEP, "--offline", "kept/here")
     assert first.returncode == 0 and first.stdout == "", first.stderr
     assert "3 trials: 0 done before, 3 to train; offline folder" in first.stderr
-    files = sorted((offline / "kept" / "here").iterdir())
+    files = sorted(path for path in (offline / "kept" / "here").iterdir() if path.is_file())
     assert [p.suffix for p in files].count(".jsonl") == [p.suffix for p in files].count(".frz") == 3 == len(files) / 2
     assert [p.name for p in offline.iterdir()] == ["kept"]
+    (trials,) = offline.glob("kept/here/csv/*/trials.csv")
+    assert len(trials.read_text().splitlines()) == 1 + 3
 
     second = bare(offline, *SWEEP, "--offline", "kept/here", "--name", "again")
     assert "3 trials: 3 done before, 0 to train" in second.stderr, second.stderr
@@ -273,8 +275,8 @@ def test_a_line_holds_the_whole_entry() -> None:
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        (["--executor", "ray", "--offline", "kept"], "--offline with --executor ray: the executor must be local"),
-        (["--offline", "kept"], "--offline with --executor ray"),
+        (["--executor", "ray", "--offline", "kept"], "offline with executor ray: the executor must be local"),
+        (["--offline", "kept"], "offline with executor ray"),
         (["--executor", "local", "--offline", "file"], "is no folder"),
         (["--executor", "local", "--offline", "/proc/kept"], "cannot be written"),
         (["--executor", "local", "--offline", "."], "file, line 1: no trial: not JSON"),

@@ -37,7 +37,7 @@ def test_a_field_of_its_own_has_no_default_on_the_command_line(monkeypatch: pyte
     monkeypatch.setitem(SCHEDULES, "poly", ScheduleRow(words="polynomial", factor=linear, fields=("power",)))
     assert "--power FLOAT Exponent." in protocol_help()
     assert "power" not in read_protocol({}) and read_protocol({"schedule": "poly", "power": 3.0})["power"] == 3.0
-    with pytest.raises(ValueError, match=r"^--power with schedule cosine: the schedule must be poly$"):
+    with pytest.raises(ValueError, match=r"^power with schedule cosine: the schedule must be poly$"):
         read_protocol({"power": 3.0})
 
 
@@ -52,12 +52,12 @@ def test_the_command_line_has_it() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"schedule": "linear", "gamma": 0.1}, "--gamma with schedule linear: the schedule must be step or decay"),
+        ({"schedule": "linear", "gamma": 0.1}, "gamma with schedule linear: the schedule must be step or decay"),
         (
             {"schedule": "decay", "milestones": "0.5"},
-            "--milestones with schedule decay: the schedule must be step",
+            "milestones with schedule decay: the schedule must be step",
         ),
-        ({"gamma": 0.1}, "--gamma with schedule cosine: the schedule must be step or decay"),
+        ({"gamma": 0.1}, "gamma with schedule cosine: the schedule must be step or decay"),
     ],
 )
 def test_a_field_of_other_schedules_is_an_error(given: dict[str, object], message: str) -> None:

@@ -42,7 +42,7 @@ def words(text: str) -> str:
     return " ".join(text.replace("•", " ").split())
 
 
-@pytest.mark.parametrize("width", [80, 120, 200])
+@pytest.mark.parametrize("width", [80, 200])
 @pytest.mark.parametrize("full", [False, True])
 @pytest.mark.parametrize("rows", [MANY, UNPAIRED, small()], ids=["many", "unpaired", "small"])
 def test_no_line_is_wider_than_the_terminal_and_no_number_is_broken(
@@ -65,6 +65,15 @@ def test_the_answer_is_first_and_every_pair_is_there_with_its_rates() -> None:
     for criterion in ("snip", "grasp"):
         assert re.findall(rf"^{criterion} +(0\.\d+) ", made, re.MULTILINE) == list(GRID)
     assert words(made).endswith(words(MORE))
+
+
+def test_an_interval_stays_on_one_line() -> None:
+    (analysis,) = analyses(frame(small()), view())
+    intervals = [part + "]" for line in answer_of([analysis]) for part in re.findall(r"\[[^\]]*", line)]
+    assert len(intervals) == 2
+    for width in (61, 67, 73, 80):
+        lines = shown(small(), width).splitlines()
+        assert all(any(interval in line for line in lines) for interval in intervals), width
 
 
 def test_a_wide_terminal_has_more_columns() -> None:

@@ -1,4 +1,4 @@
-"""From requests to where and how trials run; whatever is wrong is a ValueError of one line. No torch."""
+"""Where and how trials are to run, checked; whatever is wrong is a ValueError of one line. No torch."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ import socket
 import threading
 from pathlib import Path
 
-from bench.cli.requests.sweep import RunRequest, SweepRequest
 from bench.datasets.roots import checkpoint_root
 from bench.disk import absolute
-from bench.execution.execution import Execution
+from bench.execution.execution import Execution, Executor
 from bench.messages import folded
 from bench.storage.files import files_at
 from bench.storage.store_uri import check_folder
@@ -19,35 +18,50 @@ ADDRESS_SECONDS = 5.0  # to wait for a cluster's answer
 STORAGE_SECONDS = 30.0  # and for an object store's
 
 
-def read_execution(request: RunRequest, device: str) -> Execution:
-    """How to run the trials; an option that the chosen executor cannot honour is an error."""
-    if request.executor == "local":
-        for name in ("gpus_per_trial", "address", "max_retries"):
-            if getattr(request, name) is not None:
-                raise ValueError(f"--{name.replace('_', '-')} with --executor local: the executor must be ray")
-    elif request.offline is not None:
-        raise ValueError(f"--offline with --executor {request.executor}: the executor must be local")
+def read_execution(
+    *,
+    executor: Executor,
+    device: str,
+    cpus_per_trial: int,
+    gpus_per_trial: float | None = None,
+    address: str | None = None,
+    max_retries: int | None = None,
+    storage: str | None = None,
+    offline: bool = False,
+) -> Execution:
+    """How to run the trials; what the chosen executor cannot honour is an error.
+
+    Args: device: "cpu" or "cuda". gpus_per_trial, address, max_retries: None = not given. offline: whether the results
+          go to an offline folder.
+    """
+    for_ray = {"gpus-per-trial": gpus_per_trial, "address": address, "max-retries": max_retries}
+    if executor == "local":
+        for name, value in for_ray.items():
+            if value is not None:
+                raise ValueError(f"{name} {value} with executor local: the executor must be ray")
+    elif offline:
+        raise ValueError(f"offline with executor {executor}: the executor must be local")
     else:
-        check_machine(request)
-    gpus, retries = read_gpus(request, device), request.max_retries
-    if retries is not None and retries < 0:
-        raise ValueError(f"max-retries {retries}: must be a whole number >= 0")
+        check_machine(cpus_per_trial, address)
+    gpus = read_gpus(gpus_per_trial, device)
+    if max_retries is not None and max_retries < 0:
+        raise ValueError(f"max-retries {max_retries}: must be a whole number >= 0")
     return Execution(
-        executor=request.executor,
+        executor=executor,
         gpus_per_trial=gpus,
-        address=request.address,
-        max_retries=1 if retries is None else retries,
-        storage=_storage(request.storage, request.address),
+        address=address,
+        max_retries=1 if max_retries is None else max_retries,
+        storage=_storage(storage, address),
     )
 
 
-def check_machine(request: SweepRequest) -> None:
+def check_machine(cpus_per_trial: int, address: str | None) -> None:
     """Raise ValueError if Ray finds too few cores here for a trial, or no cluster at the address."""
-    cpus, cores = request.cpus_per_trial, os.cpu_count() or 1
-    if request.address is not None:
-        _check_address(request.address)
-    elif cpus > cores:
-        raise ValueError(f"cpus-per-trial {cpus}: must be at most the {cores} cores of this machine")
+    cores = os.cpu_count() or 1
+    if address is not None:
+        _check_address(address)
+    elif cpus_per_trial > cores:
+        raise ValueError(f"cpus-per-trial {cpus_per_trial}: must be at most the {cores} cores of this machine")
 
 
 def _check_address(address: str) -> None:
@@ -61,14 +75,13 @@ def _check_address(address: str) -> None:
         raise ValueError(f"address {address!r}: no answer ({error})") from error
 
 
-def read_gpus(request: SweepRequest, device: str) -> float:
-    """The GPUs of a trial."""
-    gpus = request.gpus_per_trial
-    if gpus is None:
+def read_gpus(gpus_per_trial: float | None, device: str) -> float:
+    """The GPUs of a trial; by default one on cuda."""
+    if gpus_per_trial is None:
         return float(device == "cuda")
-    if device == "cpu" or not gpus > 0:
-        raise ValueError(f"gpus-per-trial {gpus:g} on {device}: must be more than 0, on cuda")
-    return gpus
+    if device == "cpu" or not gpus_per_trial > 0:
+        raise ValueError(f"gpus-per-trial {gpus_per_trial:g} on {device}: must be more than 0, on cuda")
+    return gpus_per_trial
 
 
 def _storage(storage: str | None, address: str | None) -> str | None:

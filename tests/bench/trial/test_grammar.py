@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.cli.grammar import GRID, parse_rates, parse_seeds
+from bench.trial.grammar import GRID, parse_rates, parse_seeds
 
 rates = st.decimals(0, Decimal("0.999999"), places=6)
 

@@ -1,0 +1,13 @@
+"""The Python interface, for notebooks and scripts: `bench.compare` and `bench.frame`.
+
+compare     `compare`: train what a store lacks of a comparison
+arguments   from Python's values to methods, rates, seeds and the fields of a protocol
+outside     networks, data sets, optimizers and schedules that are objects, under a name
+command     a call of `compare` as a line of Python
+comparison  what `compare` returns: frame, curves, answer, tables, plots
+stored      what a store holds: its address, its frame
+views       what tables and plots show of a frame
+classes     of each data set: how many classes and test images it has
+process     the process as it was before
+cell        the progress of a sweep below the cell of a notebook
+"""

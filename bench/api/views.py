@@ -1,0 +1,67 @@
+"""What tables and plots show of a frame: the view of `bench.results`, with what only the data sets' table knows."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from bench import names
+from bench.api.classes import classes_of, test_sizes
+from bench.messages import nearest
+from bench.trial.plugins import Catalogue
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bench.results.statistics.analysis import View
+
+MARGIN = 0.5  # of equivalence, percentage points of an accuracy
+
+
+def view_of(frame: pd.DataFrame, *, reference: str, margin: float | None = None, **settings: Any) -> View:
+    """The view of a table.
+
+    Args:   margin: of equivalence, percentage points of an accuracy, else in the metric's own unit; None = 0.5 points
+            of an accuracy, none of others. settings: the other fields of a View.
+    Raises: ValueError in one line for a choice that is none.
+    """
+    from bench.results.frame.errors import metric_of
+    from bench.results.statistics.analysis import View
+
+    check_reference(reference, set(frame["method"]))
+    if margin is not None and not margin > 0:
+        raise ValueError(f"margin {margin:g}: must be above 0")
+    shown = metric_of(settings.get("metric", names.TEST_ACCURACY))
+    margin = margin if margin is not None or not shown.is_accuracy else MARGIN
+    return View(
+        reference=reference,
+        margin=None if margin is None else margin / shown.factor,
+        classes=classes_of(frame),
+        test_images=test_sizes(),
+        **settings,
+    )
+
+
+def plot_view(
+    frame: pd.DataFrame, *, kind: str, metric: str | None, methods: Collection[str], rates: Collection[Decimal],
+    sweeps: Collection[str] = (),
+) -> View:  # fmt: skip
+    """The view of a plot; metric None = the plot's default.
+
+    Raises: ValueError in one line for a choice that is none.
+    """
+    from bench.results.plots.plots import METRICS, check_metric
+    from bench.results.statistics.analysis import View
+
+    check_metric(kind, metric)
+    return View(
+        metric=metric or METRICS[kind][0], sweeps=sweeps, methods=methods, rates=rates, classes=classes_of(frame)
+    )
+
+
+def check_reference(name: str, stored: set[str]) -> None:
+    """Raise ValueError if no method has that name; a method that is not in the store is no error."""
+    known = [*Catalogue(), *sorted(stored - set(Catalogue()))]
+    if name.partition(" (")[0] not in known:
+        raise ValueError(nearest("method", name, known))

@@ -1,0 +1,109 @@
+"""A sweep whose first trial is checked, on a device that there is; whatever is wrong is a ValueError of one line."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from fractions import Fraction
+from math import floor
+from typing import Any
+
+from bench.datasets import DatasetRow
+from bench.datasets.counts import validation_count
+from bench.messages import one_of
+from bench.methods import Method
+from bench.trial.networks import structure_of
+from bench.trial.spec import TrialSpec
+from bench.trial.sweep import Sweep
+
+DEVICES = ("auto", "cpu", "cuda")
+
+
+def checked_sweep(
+    *,
+    methods: Mapping[str, Method],
+    rates: Sequence[Decimal],
+    seeds: Sequence[int],
+    dense: bool,
+    data: DatasetRow,
+    protocol: Mapping[str, Any],
+) -> Sweep:
+    """The sweep on the CPU, its first trial checked: all others differ in method, rate and seed.
+
+    Args: protocol: the other fields of TrialSpec, those of `data_and_model` among them.
+    """
+    sweep = Sweep(
+        methods=methods,
+        rates=rates,
+        seeds=seeds,
+        dense=dense,
+        classes=data.classes,
+        image_shape=data.image_shape,
+        protocol=protocol,
+    )
+    trials = sweep.trials()
+    if not trials:
+        raise ValueError(f"methods {', '.join(methods)} without the dense baseline: no trial is left")
+    _check_sizes(data, trials[0])
+    _check_last_batch(data, trials[0])
+    return sweep
+
+
+def _check_sizes(data: DatasetRow, spec: TrialSpec) -> None:
+    """Whether every class has images enough for the validation split and the criterion, by the table's numbers."""
+    fraction, per_class = spec.validation_fraction, spec.criterion_per_class
+    held_out = validation_count(data.train, fraction)
+    if not 0 < held_out < data.train:
+        size = "smaller" if held_out else "larger"
+        raise ValueError(f"validation-fraction {fraction}: holds out {held_out} of {data.train} images; must be {size}")
+    left = floor(data.smallest_class * (1 - Fraction(str(fraction))))
+    if per_class > left:
+        raise ValueError(
+            f"criterion-per-class {per_class}: must be at most {left}, the smallest class's training images"
+        )
+
+
+def _check_last_batch(data: DatasetRow, spec: TrialSpec) -> None:
+    """Whether the last batch of an epoch is one that the network can be trained on."""
+    images = data.train - validation_count(data.train, spec.validation_fraction)
+    structure = structure_of(spec.model, data.classes, data.image_shape)
+    if images % spec.batch_size == 1 and structure is not None and structure.needs_two:
+        raise ValueError(
+            f"batch-size {spec.batch_size}: leaves 1 of {images} training images for the last batch, and model "
+            f"{spec.model!r} needs 2; must be another size"
+        )
+
+
+def on_device(sweep: Sweep, name: str) -> Sweep:
+    """The sweep on the device of that name, "auto" being what there is."""
+    if name not in DEVICES:
+        raise ValueError(f"device {name!r}: {one_of(DEVICES)}")
+    device = _device(name)
+    if sweep.protocol.get("tf32") and device != "cuda":
+        raise ValueError("tf32 on the cpu: the device must be cuda")
+    if not sweep.protocol.get("deterministic", True) and device != "cuda":
+        raise ValueError("deterministic False on the cpu: the device must be cuda")
+    return replace(sweep, protocol={**sweep.protocol, "device": device})
+
+
+def _device(name: str) -> str:
+    """The device, with `auto` resolved; torch is asked only if a CUDA driver is installed."""
+    if name == "cpu" or (name == "auto" and not _cuda_driver()):
+        return "cpu"
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    if name == "cuda":
+        raise ValueError("device cuda: torch finds none here; must be auto or cpu")
+    return "cpu"
+
+
+def _cuda_driver() -> bool:
+    try:
+        ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,38 @@
+"""What is said of a sweep whose trials have ended: what is worth a word, and the trials that did not end well."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from bench import names
+from bench.messages import counted
+from bench.trial.result import TrialResult
+from bench.trial.spec import TrialSpec
+from bench.trial.sweep import Sweep
+
+
+def remarks(sweep: Sweep, results: Mapping[TrialSpec, TrialResult]) -> list[str]:
+    """What is stored, and yet worth a word."""
+    lines = []
+    if unsaved := [r.tags[names.UNSAVED] for r in results.values() if names.UNSAVED in r.tags]:
+        lines.append(f"{len(unsaved)} trials could not write their checkpoints: {unsaved[0]}")
+    tagged = ((sweep.name_of(s.method), r.tags[names.CHANGED]) for s, r in results.items() if names.CHANGED in r.tags)
+    for (method, words), trials in Counter(tagged).items():
+        lines.append(f"{method} changed {words} while it chose its weights; put back: {counted(trials, 'trial')}")
+    return lines
+
+
+def not_done(
+    sweep: Sweep, trials: Sequence[TrialSpec], ended: Mapping[str, str], results: Mapping[TrialSpec, TrialResult]
+) -> list[str]:
+    """The trials that failed or diverged, now or before, a line for each reason.
+
+    Args: ended: run key -> why it diverged, or "", of those that needed no training. results: of the others.
+    """
+    bad = {s: f"{names.DIVERGED}: {ended[s.run_key]}" for s in trials if ended.get(s.run_key)}
+    bad |= {s: f"{r.outcome}: {r.reason}" for s, r in results.items() if r.outcome != names.DONE}
+    by_reason: dict[str, list[str]] = {}
+    for spec, reason in bad.items():
+        by_reason.setdefault(reason, []).append(f"{sweep.name_of(spec.method)} {spec.rate} seed {spec.seed}")
+    return [f"{reason}: {len(of)} of the sweep's trials: {', '.join(of)}" for reason, of in by_reason.items()]
