@@ -14,7 +14,7 @@ packs            which trials are trained together
 streams          one 32-bit seed per trial, one independent random stream per purpose
 result           what a trial leaves behind, and the events on its way there
 networks         networks of libraries, and what is found of a network from outside
-outside     networks, data sets, optimizers and schedules from outside
+outside          networks, data sets, optimizers and schedules from outside
 loading          the code of plug-ins, loaded: --plugin files, installed packages
 plugins          what a user can name: METHODS and the tables with what plug-ins add
 """

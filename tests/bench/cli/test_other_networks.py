@@ -15,7 +15,7 @@ from command_line import called
 from PIL import Image
 
 from bench.trial.loading import module_name
-from bench.trial.outside import add
+from bench.trial.outside.rows import add
 
 FILE = """
 from torch import nn
@@ -100,8 +100,8 @@ def test_layers_are_listed(folder: Path) -> None:
         ),
         (
             ("--plugin", "mine.py", "--model", "dropped", "--pack", "vmap"),
-            "pack vmap: the network cannot be trained in packs (it draws random numbers in training, which would depend "
-            "on the other trials of the pack); must be single or auto",
+            "pack vmap: the network cannot be trained in packs (it draws random numbers in training, which would "
+            "depend on the other trials of the pack); must be single or auto",
         ),
         (
             ("--model", "torchvision:resnet18"),
@@ -151,6 +151,6 @@ def test_frozen_and_pruned_for_an_epoch(folder: Path, model: str) -> None:
 def test_a_batch_of_one_image_is_refused_before_it_is_trained(folder: Path) -> None:
     said = refused(folder, "run", *TRAINED, *COLOURED, "--batch-size", "13", "--model", "torchvision:resnet18")
     assert said == (
-        "error: batch-size 13: leaves 1 of 27 training images for the last batch, and model 'torchvision:resnet18' needs "
-        "2; must be another size\n"
+        "error: batch-size 13: leaves 1 of 27 training images for the last batch, and model 'torchvision:resnet18' "
+        "needs 2; must be another size\n"
     )
