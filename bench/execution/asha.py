@@ -64,7 +64,7 @@ def run(
     for module in plug_ins([cells], load):
         cloudpickle.register_pickle_by_value(module)  # type: ignore[no-untyped-call]
     trainable = tune.with_resources(
-        tune.with_parameters(_Trainable, job=dumps((rows_from_outside(cells), dumps((list(cells), search, load))))),
+        tune.with_parameters(_Trainable, job=dumps((list(cells), search, load)), rows=dumps(rows_from_outside(cells))),
         {"cpu": cpus_per_trial, "gpu": gpus_per_trial},
     )
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -84,11 +84,10 @@ def run(
 class _Trainable(tune.Trainable):
     """A worker; a step is an epoch of a candidate."""
 
-    def setup(self, config: dict[str, Any], job: bytes = b"") -> None:
+    def setup(self, config: dict[str, Any], job: bytes = b"", rows: bytes = b"") -> None:
         checkout_last()
-        rows, inner = pickle.loads(job)
-        take(rows)
-        self._cells, self._search, self._load = pickle.loads(inner)
+        take(pickle.loads(rows) if rows else [])  # before anything is looked up in the tables
+        self._cells, self._search, self._load = pickle.loads(job)
         self._data: ImageData | None = None
         self._candidate: Candidate | None = None
 
