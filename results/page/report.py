@@ -101,12 +101,15 @@ def _legible(name: str, shown: Sequence[Analysis], view: View) -> View:
 
 
 def _noting(histories: Histories, unreadable: list[tuple[str, str]]) -> Histories:
-    """The same histories, with what they leave out added to `unreadable`."""
+    """The same histories, read once for both widths, with what they leave out added to `unreadable`."""
+    read: dict[tuple[tuple[str, ...], str], pd.DataFrame] = {}
 
     def noted(runs: Sequence[str], metric: str) -> pd.DataFrame:
-        points = histories(runs, metric)
-        unreadable.extend(points.attrs.get(UNREADABLE, []))
-        return points
+        asked = (tuple(runs), metric)
+        if asked not in read:
+            read[asked] = histories(runs, metric)
+            unreadable.extend(read[asked].attrs.get(UNREADABLE, []))
+        return read[asked]
 
     return noted
 

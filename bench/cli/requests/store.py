@@ -11,7 +11,7 @@ import click
 
 from bench.cli.options import argument, option
 from bench.cli.requests.shared import FILE, PLUGINS
-from bench.cli.shell.values import CommaList, Name, OneOf, methods, metrics, rates
+from bench.cli.shell.values import CommaList, Name, OneOf, datasets, methods, metrics, models, rates
 from bench.trial.grammar import RATES_HELP
 
 Format = Literal["github", "latex", "csv", "html", "json"]
@@ -211,12 +211,27 @@ class ListRequest:
         group="output",
         type=CommaList(),
     )
-    model: str | None = option("--model", "List the layers of this network, and what can be done with them.")
-    dataset: str | None = option("--dataset", "Its images are those of this data set.  [default: digits]")
-    classes: int | None = option(
-        "--classes", "Its number of classes.  [default: the data set's]", type=click.IntRange(2)
+    model: str | None = option(
+        "--model",
+        "List the layers of this network, and what can be done with them.  [default: all networks]",
+        group="what",
+        type=Name(models),
     )
-    image_shape: str | None = option("--image-shape", "Its images, CxHxW.  [default: the data set's]")
+    dataset: str | None = option(
+        "--dataset",
+        "Give the network of --model the images of this data set.  [default: digits]",
+        group="what",
+        type=Name(datasets),
+    )
+    classes: int | None = option(
+        "--classes",
+        "Give it this number of classes.  [default: the data set's]",
+        group="what",
+        type=click.IntRange(2),
+    )
+    image_shape: str | None = option(
+        "--image-shape", "Give it images of this shape, CxHxW.  [default: the data set's]", group="what"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

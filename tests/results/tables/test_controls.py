@@ -8,9 +8,11 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from rendered import plot, render
+from rendered import plot, render, view
 from scipy.stats import ttest_rel
 from trial_frames import METHODS, frame, small, trial
+
+from bench.results.parts.part_page import render as render_part
 
 SHUFFLED = {"freeze": (0.9705, 0.969, 0.9712, 0.9698, 0.971), "snip": (0.93, 0.94, 0.93, 0.935, 0.94)}
 
@@ -78,9 +80,10 @@ def test_a_control_without_its_method_has_no_row() -> None:
 
 
 def test_csv_has_them_too() -> None:
-    table = pd.read_csv(io.StringIO(render(frame(small() + controlled()), controls=True, format="csv")), dtype=str)
-    assert table["record"].value_counts()[["control", "control cell"]].tolist() == [2, 2]
-    assert "control" not in set(pd.read_csv(io.StringIO(render(frame(small() + controlled()), format="csv")))["record"])
+    rows = frame(small() + controlled())
+    table = pd.read_csv(io.StringIO(render_part(rows, view(controls=True), "controls", format="csv")), dtype=str)
+    assert sorted(table["method"]) == ["freeze:control=shuffle", "snip:control=shuffle"]
+    assert not any("control" in method for method in pd.read_csv(io.StringIO(render(rows, format="csv")))["method"])
 
 
 def test_plots_show_controls_only_where_they_are_named() -> None:

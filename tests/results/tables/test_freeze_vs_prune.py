@@ -14,6 +14,7 @@ from trial_frames import METHODS, frame, small, trial
 
 from bench import names
 from bench.results.page.report import report
+from bench.results.parts.part_page import render as render_part
 from bench.results.statistics.analysis import View, analyses
 from bench.results.tables import formats
 from bench.results.tables.columns import COLUMNS
@@ -71,8 +72,8 @@ def test_table_report_csv_and_json_have_one_p_for_a_pair(reference: str, test: s
     texts = {pair: printed(p) for pair, p in expected.items()}
     assert holm(render(rows, **options), "frozen", "pruned") == texts
     assert holm(page(two_criteria(), view(**options)), "frozen", "pruned") == texts
-    table = csv.DictReader(io.StringIO(render(rows, format="csv", **options)))
-    read = {(r["label"], r["reference"], r["rate"]): r["p_holm"] for r in table if r["record"] == "freeze - prune"}
+    table = csv.DictReader(io.StringIO(render_part(rows, view(**options), "difference", format="csv")))
+    read = {(r["label"], r["reference"], r["rate"]): r["p_holm"] for r in table}
     assert {pair: float(p) for pair, p in read.items()} == pytest.approx(expected, rel=1e-15)
 
 
@@ -218,5 +219,6 @@ def test_one_more_column_is_in_all_five_formats(monkeypatch: pytest.MonkeyPatch)
         assert made.count("seeds used") == 2 and "0/1/2/3/4" in made and "0/1/2/3" in made
     (section,) = json.loads(render(frame(small()), format="json"))["sections"]
     assert {c["first_seed"] for c in (*section["freeze_minus_prune"], *section["comparisons"])} == {0}
-    table = pd.read_csv(io.StringIO(render(frame(small()), format="csv")))
-    assert list(table[table["record"] != "cell"]["first_seed"]) == [0] * 4
+    for part in ("difference", "reference"):
+        table = pd.read_csv(io.StringIO(render_part(frame(small()), view(), part, format="csv")))
+        assert list(table["first_seed"]) == [0] * 2
