@@ -174,7 +174,7 @@ def test_protocol() -> None:
         ({"lr": "fast"}, "^lr 'fast': must be a number$"),
         ({"nesterov": 1}, "^nesterov 1: must be True or False$"),
         ({"optimizer": 3}, "^optimizer 3: must be a text$"),
-        ({"optimizer": "adma"}, "^optimizer 'adma': must be one of sgd, adam"),
+        ({"optimizer": "adma"}, "^unknown optimizer 'adma': must be one of sgd, adam"),
         ({"milestones": ["a"], "schedule": "step"}, r"^milestones \['a'\]: must be numbers$"),
         ({"gamma": 0.5}, "^gamma with schedule cosine: the schedule must be step"),
     ],
