@@ -158,7 +158,8 @@ for module in ("ray", "mlflow", "pandas", "torchvision", "sklearn"):
 from bench.artefact.artefact import open_artefact
 from bench.engine.setup.checksums import logits_checksum
 networks = [open_artefact(file) for file in sys.argv[1:]]
-engine = {"bench.engine.train", "bench.engine.setup.prepare", "bench.engine.steps.live_optimizer", "bench.datasets"}
+engine = {"bench.engine.train", "bench.engine.setup.prepare", "bench.engine.steps.live_optimizer"}
+engine |= {"bench.datasets.images", "bench.datasets.loader"}
 assert not engine & {*sys.modules}
 for found in networks:
     print(logits_checksum(found.model, found.header.spec.seed, tuple(found.header.image_shape)))

@@ -62,13 +62,13 @@ def test_what_is_read_is_what_was_trained(name: str, method: str, monkeypatch: p
 @pytest.fixture
 def stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A network of a plug-in, trained; then the plug-in is forgotten."""
-    monkeypatch.setattr("bench.trial.outside._rows", {})
+    monkeypatch.setattr("bench.trial.outside.rows._rows", {})
     plugin = tmp_path / "mine.py"
     plugin.write_text(FILE)
     Catalogue([str(plugin)])
     (result,) = train([spec("freeze", "0.9", **SMALL)], images(), "cpu")
     del MODELS["odd"]
-    monkeypatch.setattr("bench.trial.outside._rows", {})
+    monkeypatch.setattr("bench.trial.outside.rows._rows", {})
     del SOURCES["model", "odd"]
     file = tmp_path / "network.frz"
     file.write_bytes(result.artefact)
