@@ -31,7 +31,7 @@ def test_the_notebook(tmp_path: Path) -> None:
     texts = [output["text"] for output in compared["outputs"] if output["output_type"] == "stream"]
     assert texts == []  # no library's warning
     assert compared["outputs"][0]["data"]["text/plain"].startswith("27/27 done | ")
-    assert outputs(compared)["text/html"].startswith("<ul><li>At 0.9 ")
+    assert outputs(compared)["text/html"].startswith("<ul><li>At 0.9")
     assert "27 trials: 27 done; store " in outputs(compared)["text/html"]
     assert "image/png" in outputs(by_source['result.plot("accuracy")'])
     assert outputs(by_source["Markdown(result.table())"])["text/markdown"].startswith("# Freeze or prune?")

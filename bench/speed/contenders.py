@@ -69,11 +69,10 @@ def contenders(
     macs = [c[names.FORWARD_MACS] + c[names.BACKWARD_MACS] for c in (dense, masked)]
     variants = [Contender(name, LOOP, spec, macs[0], researchers_loop(spec, trial, data))]
     for step in ("dense", "sparse") if spec.step == "sparse" else ("dense",):
-        fields = {**vars(spec), "step": step}
-        steps = endless_steps(TrialSpec(**fields), trial)
-        variants.append(Contender(name, f"{step} step", spec, macs[step == "sparse"], steps))
+        stepped = replace(spec, step=step)
+        variants.append(Contender(name, f"{step} step", spec, macs[step == "sparse"], endless_steps(stepped, trial)))
     for precision in precisions:
-        narrowed = TrialSpec(**{**vars(spec), "step": "dense", "precision": precision})
+        narrowed = replace(spec, step="dense", precision=precision)
         variants.append(Contender(name, f"dense step, {precision}", narrowed, macs[0], endless_steps(narrowed, trial)))
     if not spec.rate:
         variants += data_paths(name, spec, trial, data)

@@ -20,6 +20,7 @@ from bench import names
 from bench.canonical import key_of
 from bench.cli.cli import main
 from bench.methods import METHODS
+from bench.mlflow_metrics import STORED
 from bench.storage import offline_folder
 from bench.storage.entry import Entry, decode, encode
 from bench.trial.result import TrialResult
@@ -90,7 +91,7 @@ def portrait(folder: Path, run: Any) -> dict[str, Any]:
     histories = {
         name: [(point.step, point.value) for point in client.get_metric_history(run.info.run_id, name)]
         for name in run.data.metrics
-        if name not in CLOCKS
+        if name not in {STORED[clock] for clock in CLOCKS}
     }
     artefacts = Path(run.info.artifact_uri.removeprefix("file://")).iterdir()
     return {

@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -86,7 +87,7 @@ def unchanged(alone: dict[str, Any]) -> Iterator[None]:
 
 def hostile_spec(acts: Sequence[str], scores: str, **fields: Any) -> TrialSpec:
     method = Hostile(acts=",".join(acts), scores=scores)
-    return TrialSpec(**{**spec("freeze").__dict__, "method": method, "rate": Decimal("0.9"), "tuning": None, **fields})
+    return replace(spec("freeze"), method=method, rate=Decimal("0.9"), tuning=None, **fields)
 
 
 def acts_of(*names: str) -> st.SearchStrategy[list[str]]:
@@ -201,7 +202,7 @@ def test_on_ray(alone: dict[str, Any], ray: None) -> None:
     plugged = [hostile_spec(fine[start::9], "magnitudes") for start in range(9)]
     plugged += [hostile_spec([act], "magnitudes") for act in ("signals", "scopes", *ENDS)]
     plugged += [hostile_spec(["slow"], scores) for scores in ("nan", "transposed", "listed", "nothing")]
-    ends = TrialSpec(**{**plugged[0].__dict__, "method": Method(criterion=exits, background="freeze")})
+    ends = replace(plugged[0], method=Method(criterion=exits, background="freeze"))
     order = [*plugged[:5], OTHERS[0], *plugged[5:9], ends, *plugged[9:13], OTHERS[1], *plugged[13:], OTHERS[2]]
     collected = Collected()
     load = partial(hostile.loaded, DATA, ",".join(act for act in LASTING if act not in ("folder", "stderr")))
