@@ -40,10 +40,11 @@ CLASSES = {
 @pytest.fixture(autouse=True)
 def added() -> Iterator[None]:
     """The optimizers of CLASSES as "torch-…", in the table for a test's duration."""
+    before = dict(outside._rows), dict(SOURCES)
     add([outside_row("OPTIMIZERS", f"torch-{name}", rule, "test") for name, rule in CLASSES.items()], "test")
     yield
     add([], "test")
-    assert not outside._rows and not SOURCES
+    assert (outside._rows, SOURCES) == before
 
 
 def network() -> nn.Module:
