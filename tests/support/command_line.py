@@ -68,7 +68,7 @@ def stored(folder: Path) -> dict[str, dict[str, str]]:
     for run, key, value in tags:
         by_run.setdefault(run, {})[key] = value
     for run, key, step, value in metrics:
-        if key not in TIMES:
+        if key.rpartition("/")[2] not in TIMES:  # in MLflow their group is before the name
             by_run.setdefault(run, {})[f"{key} at {step}"] = repr(value)
     for run, status, start in runs:
         fields = by_run.get(run, {})
