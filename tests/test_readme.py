@@ -93,7 +93,8 @@ def test_own_parts_from_a_clean_machine(tmp_path: Path, record_property: pytest.
     start = time.monotonic()
     Environment(folder / ".venv").install(wheel)
     record_property("installation seconds", round(time.monotonic() - start, 1))
-    variables = {k: v for k, v in environment().items() if k != "PYTHONPATH"} | {"HOME": str(folder)}
+    ours = ("PYTHONPATH", "PYTHONSAFEPATH")  # of the tests, and not of a reader's shell
+    variables = {k: v for k, v in environment().items() if k not in ours} | {"HOME": str(folder)}
     shell = ["bash", "-c", command]
     done = subprocess.run(shell, cwd=folder, env=variables, capture_output=True, text=True, timeout=900)
     record_property("seconds", round(time.monotonic() - start, 1))

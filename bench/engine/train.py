@@ -97,14 +97,13 @@ def _train_together(
         yield from _prepare(members, data, device, checkpoints)
         for together in _by_epoch([member for member in members if not member.ended]):
             yield from Training(together, checkpoints, arithmetic).events()
-    except ERRORS as raised:
-        error = failure(raised)
+    except ERRORS as error:  # a second name of it would outlive the block, and with it the memory of its frames
         running = [member for member in members if not member.ended]
-        if len(running) > 1 and is_out_of_memory(error):
+        if len(running) > 1 and is_out_of_memory(failure(error)):
             retry = [member.spec for member in running]
         else:
             for member in running:
-                yield member.result(peak_bytes(device) / len(members), error)
+                yield member.result(peak_bytes(device) / len(members), failure(error))
     members.clear()
     for half in parts(retry, 2) if retry else ():
         release(device)
@@ -128,11 +127,10 @@ def _prepare(
         try:
             if not (checkpoints and _resumed(member, checkpoints, data, device, images)):
                 member.prepare(data, device, images)
-        except ERRORS as raised:
-            error = failure(raised)
-            if len(members) > 1 and is_out_of_memory(error):
+        except ERRORS as error:
+            if len(members) > 1 and is_out_of_memory(failure(error)):
                 raise
-            yield member.result(peak_bytes(device) / len(members), error)
+            yield member.result(peak_bytes(device) / len(members), failure(error))
 
 
 def _resumed(
@@ -228,11 +226,10 @@ class Training:
             try:
                 yield member.measured(figures[index], accuracies[index], losses[index])
                 staying.append(index)
-            except ERRORS as raised:
-                error = failure(raised)
-                if not isinstance(error, Diverged) and is_out_of_memory(error):
+            except ERRORS as error:
+                if not isinstance(error, Diverged) and is_out_of_memory(failure(error)):
                     raise
-                yield self._result(member, error)
+                yield self._result(member, failure(error))
         if len(staying) < len(self.members):
             self.members = [self.members[index] for index in staying]
             self._trainer.keep(staying)

@@ -101,5 +101,5 @@ def test_a_ray_of_the_job_and_nobody_elses(tmp_path: Path) -> None:
         other.communicate(timeout=120)
         shutil.rmtree(elsewhere)
     assert [trial["status"] for trial in stored(folder).values()] == ["FINISHED"] * 3
-    assert {path.name for path in folder.iterdir()} <= {"mlflow.db", "mlruns", "mlartifacts"}  # no token
+    assert {path.name for path in folder.iterdir()} <= {"csv", "mlflow.db", "mlruns", "mlartifacts"}  # no token
     assert not Path(f"/tmp/ray-{os.getpid()}").exists()
