@@ -82,15 +82,15 @@ def structure_of(build: Reference, image_shape: Shape, classes: int) -> Structur
         check_types(model)
         random = random_parameters(model, network)
         rules_of(model, he_normal, random)
-        on, found, layers = _inspected(network, image_shape, classes)
+        on, single_pass, layers = _inspected(network, image_shape, classes)
         values = values_of(model, image_shape)
         layout = torch.channels_last if values.channels_last else torch.contiguous_format
         replaced = steppable(model, example(image_shape).float().to(memory_format=layout))
     suited = {n for n, layer in replaced.items() if isinstance(layer, nn.Linear) or values.channels_last}
     return Structure(
         layers=layers,
-        head=_head(layers, found, classes),
-        macs={name: use.macs for name, use in found.uses.items() if use.macs},
+        head=_head(layers, single_pass, classes),
+        macs={name: use.macs for name, use in single_pass.uses.items() if use.macs},
         steppable=frozenset(suited),
         random=random,
         channels_last=values.channels_last,
@@ -107,12 +107,12 @@ def _inspected(
     try:
         with torch.device("meta"):
             model = network()
-        on, found = "meta", one_pass(model, image_shape, classes)
+        on, single_pass = "meta", one_pass(model, image_shape, classes)
     except Exception as error:
         model = network()
-        found = one_pass(model, image_shape, classes)
+        single_pass = one_pass(model, image_shape, classes)
         on = f"cpu, since on the meta device it raises {one_line(error)}"
-    return on, found, tuple(_layers(model, found.ran))
+    return on, single_pass, tuple(_layers(model, single_pass.ran))
 
 
 def _layers(model: nn.Module, ran: list[str]) -> Iterator[Layer]:
@@ -121,16 +121,16 @@ def _layers(model: nn.Module, ran: list[str]) -> Iterator[Layer]:
     runs, shown = Counter(ran), set[str]()
     for name in dict.fromkeys([*ran, *dict(model.named_modules())]):
         module = modules[name]
-        own = {names[id(p)]: tuple(p.shape) for p in module.parameters(recurse=False)}
-        if own:
+        parameters = {names[id(p)]: tuple(p.shape) for p in module.parameters(recurse=False)}
+        if parameters:
             weight = names[id(module.weight)] if isinstance(module, WEIGHTED) else ""
-            new = {n: shape for n, shape in own.items() if n not in shown}
-            shown |= own.keys()
+            shapes = {n: shape for n, shape in parameters.items() if n not in shown}
+            shown |= parameters.keys()
             weight = weight if weight in weights else ""
-            yield Layer(name=name, kind=type(module).__name__, shapes=new, weight=weight, runs=runs[name])
+            yield Layer(name=name, kind=type(module).__name__, shapes=shapes, weight=weight, runs=runs[name])
 
 
-def _head(layers: tuple[Layer, ...], found: OnePass, classes: int) -> str:
+def _head(layers: tuple[Layer, ...], single_pass: OnePass, classes: int) -> str:
     """The weight of the last layer that runs, if it has an output for each class."""
     shapes = {name: shape for layer in layers for name, shape in layer.shapes.items()}
     weighted = [layer.weight for layer in layers if layer.weight and layer.runs]
