@@ -207,7 +207,9 @@ def _without_head(model: nn.Module, rate: Fraction) -> tuple[Fraction, Masks]:
     name, head = head_of(model)
     live, size = live_count(rate, total), head.weight.numel()
     if live < size or size == total:
-        raise ValueError(f"head trained at rate {float(rate)}: {live} live weights; must be more than the head's {size}")
+        raise ValueError(
+            f"head trained at rate {float(rate)}: {live} live weights; must be more than the head's {size}"
+        )
     parent, _, attribute = name.rpartition(".")
     setattr(model.get_submodule(parent), attribute, LiveHead(head))
     masks = {name: torch.ones_like(w, dtype=torch.bool) for name, w in weights.items() if w is head.weight}

@@ -31,7 +31,7 @@ class Taken:
 
     @property
     def words(self) -> str:
-        """"60 tensors taken; drawn: fc.weight, fc.bias"."""
+        """ "60 tensors taken; drawn: fc.weight, fc.bias"."""
         drawn = f"; drawn: {', '.join(self.drawn)}" if self.drawn else ""
         return f"{len(self.taken)} tensors taken{drawn}"
 
