@@ -179,7 +179,7 @@ PRESETS: dict[str, Preset] = {
     ),
     "pretraining-like": Preset(
         source=HUBENS,
-        note="like it in data and network alone, which its abstract names; its body is not public to us, so that nothing"
+        note="like it in data and network alone, which its abstract names; its body is not public to us, so nothing"
         " else is the paper's. Its base is trained on ImageNet: --start pretrained:torchvision/IMAGENET1K_V1 takes"
         " torchvision's; --start scratch is the other half of the comparison",
         fields=PRETRAINING,
