@@ -7,6 +7,7 @@ import struct
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -41,10 +42,12 @@ def is_same(one: State, other: State) -> bool:
 
 
 @settings(max_examples=40)
-@given(st.sets(st.integers(0, 299)), st.integers(1, 40), st.integers(0, 2**32 - 1))
-def test_a_layer_comes_back(places: set[int], columns: int, seed: int) -> None:
-    values = torch.randn(len(places), generator=torch.Generator().manual_seed(seed))
-    state = {"q.shira_weight": values, "q.shira_indices": pair(sorted(places), columns)}
+@given(st.integers(1, 20), st.integers(1, 20), st.floats(0, 1), st.integers(0, 2**32 - 1))
+def test_a_layer_comes_back(rows: int, columns: int, density: float, seed: int) -> None:
+    random = np.random.RandomState(seed)
+    indices = torch.from_numpy(np.argwhere(random.random_sample((rows, columns)) < density).T.copy()).int()
+    values = torch.from_numpy(random.standard_normal(indices.shape[1]))
+    state = {"q.shira_weight": values.float(), "q.shira_indices": indices}
     assert is_same(decompress(compress(state)), state)
 
 
