@@ -11,18 +11,6 @@ from command_line import called, stored
 from bench.datasets import row_of
 
 SHORT = ("--methods", "freeze,snip", "--rates", "0.9", "--seeds", "1", "--epochs", "1", "--no-dense")
-    "--methods",
-    "freeze,snip",
-    "--rates",
-    "0.9",
-    "--seeds",
-    "1",
-    "--epochs",
-    "1",
-    "--no-dense",
-    "--executor",
-    "local",
-)
 
 
 @pytest.fixture(scope="module")
