@@ -28,7 +28,13 @@ def test_rows_say_how_many_images_each_class_has(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["digits", *(pytest.param(name, marks=needs_files) for name in ("mnist", "fashion-mnist", "cifar10"))]
+    "name",
+    [
+        "digits",
+        pytest.param("mnist", marks=needs_files),
+        pytest.param("fashion-mnist", marks=[needs_files, pytest.mark.slow]),
+        pytest.param("cifar10", marks=[needs_files, pytest.mark.slow]),
+    ],
 )
 def test_the_images_of_the_classes_are_those_of_the_whole(name: str) -> None:
     whole, row, chosen = load(name), row_of(f"{name}:classes=1,5-9"), (1, 5, 6, 7, 8, 9)
