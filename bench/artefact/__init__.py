@@ -2,6 +2,7 @@
 
 artefact      write and read a trained network: what must be stored of it, and nothing else
 base          the network that a stored one started from, which its file only names
+weights_file  weights from outside as tensors by name: .safetensors, a state dict, those of torchvision
 container     the file: a header and three parts of bytes, sealed by a checksum
 header_model  the network that the header of a file names
 tensor_order  the numbers of a network in the order in which a file holds them
