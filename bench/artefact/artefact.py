@@ -69,8 +69,8 @@ def load(
 ) -> nn.Module:
     """The network in a `.frz` file, on the CPU, in evaluation mode, bit for bit as it was stored.
 
-    Args:   base: the file of the network that its trial started from, if its frozen weights are that network's: .frz, or
-                the weights that were given; and of that one's base, if it has one.
+    Args:   base: the file of the network that its trial started from, if its frozen weights are that network's: a
+                `.frz` file, or the weights that were given; and of that one's base, if it has one.
             model: what builds the network, if it is not one of ours: what `MODELS` of the trial's plug-in had.
             plugins: or such plug-ins, as `--plugin` takes them.
     Raises: OSError if the file cannot be read; ValueError, in one line, if it is no stored network, its network is not

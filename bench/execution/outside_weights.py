@@ -5,7 +5,6 @@ What does not fit is a ValueError of one line, before anything is trained. Impor
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,7 +61,7 @@ def outside_start(sweep: Sweep, source: str, head: Head, norm: Norm) -> OutsideS
 
 def _label(source: str) -> str:
     """What a record calls the weights: of a path only the last component."""
-    return source if source.startswith(TORCHVISION) else os.path.basename(source)
+    return source if source.startswith(TORCHVISION) else Path(source).name
 
 
 def _checked(sweep: Sweep, data: bytes, label: str, head: Head, norm: Norm) -> OutsideStart:
@@ -103,7 +102,7 @@ def _of_torchvision(model: str, source: str) -> Path:
     known: Mapping[str, Any] = get_model_weights(counterpart.name).__members__
     if name not in known:
         raise ValueError(f"start {source!r}: {nearest(f'weights of {counterpart.name}', name, [*known])}")
-    path = Path(torch.hub.get_dir(), "checkpoints", os.path.basename(urlsplit(known[name].url).path))
+    path = Path(torch.hub.get_dir(), "checkpoints", Path(urlsplit(known[name].url).path).name)
     if not path.exists():
         call = f"torchvision.models.get_model('{counterpart.name}', weights='{name}')"
         raise ValueError(
