@@ -20,7 +20,8 @@ SCRATCH = "scratch"
 PREFIX = "pretrained:"
 START_HELP = (
     f"{SCRATCH}, drawn by the initialiser; {PREFIX}DATA[@SEED], those of a dense trial on this data set, of the trial's"
-    f" own seed or of one for all; {PREFIX}FILE, {', '.join(SUFFIXES)}; or {PREFIX}torchvision/NAME"
+    f" own seed or of one for all; {PREFIX}FILE, those in a {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]} file; or"
+    f" {PREFIX}torchvision/NAME"
 )
 
 
