@@ -7,7 +7,6 @@ machine          the same, checked: a cluster that answers, cores and GPUs that 
 progress         what a sweep shows while it runs, on stderr
 prerequisites    the trials that others need first, and the networks that they leave
 starts           what the trials of a sweep start from, as it is asked for
-outside_weights  weights from outside that they start from: a file, or torchvision's
 run              a sweep's missing trials, trained: Ray or not, checkpoints, the recorder told
 outcomes         what is said of a sweep whose trials have ended
 schedule         packs of trials on Ray Tune, workers reused

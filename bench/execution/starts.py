@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from bench.artefact.outside_weights import SUFFIXES, is_outside, outside_start
 from bench.datasets import label, row_of
 from bench.datasets.names import kind_of
-from bench.execution.outside_weights import SUFFIXES, is_outside, outside_start
 from bench.messages import one_of
 from bench.models import MODELS
 from bench.trial.start import Head, Norm, Pretraining, Start

@@ -19,10 +19,10 @@ from torch import Tensor, nn
 
 from bench import models, names
 from bench.artefact.artefact import load
+from bench.artefact.outside_weights import OutsideStart, outside_start
 from bench.artefact.weights_file import tensors_in
 from bench.engine.needs import Needs
 from bench.engine.train import train
-from bench.execution.outside_weights import OutsideStart, outside_start
 from bench.execution.starts import StartRequest, with_start
 from bench.methods import METHODS
 from bench.trial.networks import inspection
