@@ -25,7 +25,8 @@ SWEEP_NAME_LONGEST = 200
 INIT_SHA256 = "bench.init_sha256"  # of the initial weights
 MASK_SHA256 = "bench.mask_sha256"
 WEIGHTS_SHA256 = "bench.weights_sha256"  # of the final state
-BASE_KEY = "bench.base_run_key"  # of the trial that gave the start, or the SHA-256 of its file; absent if none did
+BASE_KEY = "bench.base_run_key"  # of the trial that gave the start, or the SHA-256 of its weights; absent if none did
+BASE_LABEL = "bench.base_label"  # what the file of the start's weights was called; absent if a trial gave them
 BASE_SHA256 = "bench.base_weights_sha256"  # of the base's final state
 BASE_TAKEN = "bench.base_taken"  # what of the network is the base's, and what was drawn
 

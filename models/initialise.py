@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from itertools import chain
 
@@ -122,14 +122,18 @@ UNUSED = np.random.RandomState(0)  # for rules that draw nothing
 
 
 def checksum(model: nn.Module) -> str:
-    """SHA-256, in hexadecimal, of all parameters and buffers in the order of their names.
+    """SHA-256, in hexadecimal, of all parameters and buffers: see `checksum_of`."""
+    return checksum_of(dict(chain(model.named_parameters(), model.named_buffers())))
+
+
+def checksum_of(tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256, in hexadecimal, of tensors in the order of their names.
 
     Each is hashed as its name, dtype and shape, then its values, little-endian, in the order of its indices: neither
     the device nor the memory format matters.
     """
     digest = hashlib.sha256()
-    tensors: Iterable[tuple[str, Tensor]] = chain(model.named_parameters(), model.named_buffers())
-    for name, tensor in sorted(tensors, key=lambda item: item[0]):
+    for name, tensor in sorted(tensors.items(), key=lambda item: item[0]):
         dtype = str(tensor.dtype).removeprefix("torch.")
         digest.update(f"{name} {dtype} {tuple(tensor.shape)}\n".encode())
         digest.update(_bytes(tensor))

@@ -51,7 +51,7 @@ def test_every_command_that_is_shown_is_one(page: Path, tmp_path: Path, monkeypa
     monkeypatch.chdir(tmp_path)
     for name in ("DIR", "trials"):
         Path(name).mkdir()
-    for name in ("net.frz", "sweep.toml"):
+    for name in ("net.frz", "base.frz", "sweep.toml"):
         Path(name).touch()
     for arguments in commands(page):
         if arguments[0] != "COMMAND":

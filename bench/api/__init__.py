@@ -2,6 +2,7 @@
 
 compare     `compare`: train what a store lacks of a comparison
 arguments   from Python's values to methods, rates, seeds and the fields of a protocol
+start       from Python's values to what is asked of the start
 outside     networks, data sets, optimizers and schedules that are objects, under a name
 command     a call of `compare` as a line of Python
 comparison  what `compare` returns: frame, curves, answer, tables, plots

@@ -15,17 +15,20 @@ from bench.api.command import call_text
 from bench.api.comparison import Comparison, comparison_of
 from bench.api.outside import named, named_data
 from bench.api.process import settings_kept, store_errors
+from bench.api.start import start_request
 from bench.api.stored import address_of
 from bench.execution.checked_sweep import checked_sweep, on_device
 from bench.execution.execution import Executor
 from bench.execution.machine import read_execution
 from bench.execution.outcomes import not_done, remarks
-from bench.execution.run import Plan, checked_data, open_destination, train_missing
+from bench.execution.run import Plan, checked_data, missing_of, open_destination, train_missing
+from bench.execution.starts import SCRATCH, Started, When, with_start
 from bench.messages import one_of
 from bench.storage.destinations import StoreDestination
 from bench.storage.entry import check_new_name
 from bench.trial.plugins import Catalogue, take_installed
-from bench.trial.sweep import Sweep, data_and_model
+from bench.trial.start import Head, Norm
+from bench.trial.sweep import data_and_model
 from bench.user_code.guard import load_methods
 
 EXECUTORS = ("local", "ray")
@@ -44,6 +47,12 @@ def compare(
     store: str | PathLike[str] | None = None,
     data_root: str | PathLike[str] | None = None,
     plugins: Sequence[str] = (),
+    start: str = SCRATCH,
+    start_epochs: int | None = None,
+    start_lr: float | None = None,
+    start_head: Head = "redrawn",
+    start_norm: Norm = "kept",
+    when: When = "before",
     device: str = "auto",
     executor: Executor = "local",
     cpus_per_trial: int = 1,
@@ -74,6 +83,12 @@ def compare(
             store of the command line, MLFLOW_TRACKING_URI or that of the working folder.
         data_root: the folder of the data sets.
         plugins: modules or .py files with tables, as `--plugin`.
+        start: "scratch", or what the weights are before training: "pretrained:" and a data set, a file or torchvision's
+            weights, as `--start`.
+        start_epochs, start_lr: of the training on that data set; by default those of the trials.
+        start_head: "redrawn" or "kept": the last Linear layer after that training.
+        start_norm: "kept" or "fresh": BatchNorm's state after it.
+        when: "before" or "after" a dense training on `data` the masks are chosen.
         device: "cpu", "cuda", or "auto": cuda if there is one.
         executor: "local" trains here, one trial after another; "ray" on all cores, or on the cluster at `address`.
         cpus_per_trial: threads of a trial. It is in the trial's key.
@@ -111,17 +126,18 @@ def compare(
             data=datasets.row_of(data, root),
             protocol={**fields, **data_and_model(data, network, fields["initialiser"], root)},
         )
-        sweep = on_device(sweep, device)
-        plan = _plan(sweep, data, root, asked)
+        started = with_start(on_device(sweep, device), data, start_request(asked), root)
+        plan = _plan(started, data, root, asked)
         lines, comparison = _carried_out(plan, progress)
     for line in lines:
         warnings.warn(line, RuntimeWarning, stacklevel=2)
     return comparison
 
 
-def _plan(sweep: Sweep, data: str, root: Path | None, asked: Mapping[str, Any]) -> Plan:
+def _plan(started: Started, data: str, root: Path | None, asked: Mapping[str, Any]) -> Plan:
     """What is to be done, all of it checked; writes nothing except the data set, if it is missing."""
     machine = ("executor", "cpus_per_trial", "gpus_per_trial", "address", "max_retries", "storage")
+    sweep = started.sweep
     execution = read_execution(device=sweep.protocol["device"], **{option: asked[option] for option in machine})
     name = asked["name"] or sweep.default_name
     check_new_name(name)
@@ -133,6 +149,8 @@ def _plan(sweep: Sweep, data: str, root: Path | None, asked: Mapping[str, Any]) 
         destination=StoreDestination(address_of(asked["store"])),
         name=name,
         command=call_text(compare, asked),
+        loads={label: checked_data(name, root, asked["address"]) for label, name in started.data.items()},
+        weights=started.weights,
     )
 
 
@@ -142,7 +160,7 @@ def _carried_out(plan: Plan, progress: bool) -> tuple[list[str], Comparison]:
 
     with store_errors(plan.destination.label):
         ended = open_destination(plan)
-        missing = [spec for spec in plan.trials if spec.run_key not in ended]
+        missing = missing_of(plan, ended)
         if missing:
             load_methods()  # torch among them, whose settings are put back only if it is there before
         with settings_kept():

@@ -1,14 +1,16 @@
 """The stored network: a `.frz` file, and the network from it. `load`, and torch with it, is imported at its first use.
 
-artefact      write and read a trained network: what must be stored of it, and nothing else
-base          the network that a stored one started from, which its file only names
-container     the file: a header and three parts of bytes, sealed by a checksum
-header_model  the network that the header of a file names
-tensor_order  the numbers of a network in the order in which a file holds them
-mask_codec    a mask as bytes: a range coder, with each weight tensor's density as its model
-value_codec   numbers as bytes, without loss of a bit
-value_types   the types in which live values are stored
-narrow        a stored network in a narrower type, and what that costs in accuracy
+artefact         write and read a trained network: what must be stored of it, and nothing else
+base             the network that a stored one started from, which its file only names
+weights_file     weights from outside as tensors by name: .safetensors, a state dict, those of torchvision
+outside_weights  what trials start from of these: read, and tried on their network
+container        the file: a header and three parts of bytes, sealed by a checksum
+header_model     the network that the header of a file names
+tensor_order     the numbers of a network in the order in which a file holds them
+mask_codec       a mask as bytes: a range coder, with each weight tensor's density as its model
+value_codec      numbers as bytes, without loss of a bit
+value_types      the types in which live values are stored
+narrow           a stored network in a narrower type, and what that costs in accuracy
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from bench import models
-from bench.artefact.base import Files, base_of, key_of_file
+from bench.artefact.base import Files, base_of, by_keys, is_self_contained
 from bench.artefact.container import BEGINNING, BaseRecord, Checksums, Header, SpecRecord, declared, seal, unseal
 from bench.artefact.header_model import model_row
 from bench.artefact.mask_codec import decode_mask, encode_mask
@@ -69,8 +69,8 @@ def load(
 ) -> nn.Module:
     """The network in a `.frz` file, on the CPU, in evaluation mode, bit for bit as it was stored.
 
-    Args:   base: the file of the network that its trial started from, if its frozen weights are that network's; and of
-                that one's base, if it has one.
+    Args:   base: the file of the network that its trial started from, if its frozen weights are that network's: a
+                `.frz` file, or the weights that were given; and of that one's base, if it has one.
             model: what builds the network, if it is not one of ours: what `MODELS` of the trial's plug-in had.
             plugins: or such plug-ins, as `--plugin` takes them.
     Raises: OSError if the file cannot be read; ValueError, in one line, if it is no stored network, its network is not
@@ -95,12 +95,11 @@ def open_artefact(path: str | Path, bases: Files = NO_FILES) -> Artefact:
 
 
 def files_of(paths: Sequence[str | Path]) -> dict[str, bytes]:
-    """The files of bases, by what names them. Raises: as `load`."""
-    files = {}
+    """The files of bases, by what may name them. Raises: as `load`."""
+    files: dict[str, bytes] = {}
     for path in paths:
         with _errors_of(path):
-            data = Path(path).read_bytes()
-            files[key_of_file(data)] = data
+            files |= by_keys(Path(path).read_bytes())
     return files
 
 
@@ -234,19 +233,10 @@ def versions() -> dict[str, str]:
     return {package: version(package) for package in PACKAGES}
 
 
-def needs_base(header: Header, masks: Mapping[str, Tensor]) -> bool:
-    """Whether the network has weights that only its base gives."""
-    return header.base is not None and not _is_self_contained(header, masks)
-
-
-def _is_self_contained(header: Header, masks: Mapping[str, Tensor]) -> bool:
-    return header.spec.method.background == "prune" or all(mask.all() for mask in masks.values())
-
-
 def _set_background(model: nn.Module, masks: Mapping[str, Tensor], header: Header, bases: Files) -> None:
     """Set every maskable weight to the value that it has if it is dead."""
     spec = header.spec
-    if _is_self_contained(header, masks):
+    if is_self_contained(header):
         with torch.no_grad():
             for weight in maskable(model).values():
                 weight.zero_()

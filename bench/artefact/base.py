@@ -2,37 +2,66 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 
 from bench.artefact.container import BaseRecord, Header, is_network, unseal
+from bench.artefact.header_model import model_row
+from bench.artefact.weights_file import counterpart_of, tensors_in
 from bench.canonical import key_of
 from bench.engine.setup.start import Base, tensors_of
+from bench.models.initialise import checksum_of
 
-Files = Mapping[str, bytes]  # key -> file: the run key of the trial that left a network, or the SHA-256 of the file
-
-
-def key_of_file(data: bytes) -> str:
-    """What names this file as a base. Raises: ValueError, in one line, if it is a damaged network of ours."""
-    return key_of(unseal(data)[0].spec.model_dump()) if is_network(data) else hashlib.sha256(data).hexdigest()
+Files = Mapping[str, bytes]  # key -> file: the run key of the trial that left a network, or the SHA-256 of weights
 
 
-def base_from(key: str, files: Files, read: Any) -> Base:
+def identity_of(data: bytes) -> BaseRecord:
+    """What names this file as a base; of weights that no trial left, their SHA-256 is the key.
+
+    Raises: ValueError, in one line, if it is neither a network of ours nor a file of weights.
+    """
+    if is_network(data):
+        header = unseal(data)[0]
+        return BaseRecord(key=key_of(header.spec.model_dump()), weights=header.sha256.weights)
+    sha256 = checksum_of(tensors_in(data))
+    return BaseRecord(key=sha256, weights=sha256)
+
+
+def by_keys(data: bytes) -> dict[str, bytes]:
+    """The file by all that may name it: a trial names its base by run key or, if it was given as a file, by weights."""
+    identity = identity_of(data)
+    return {identity.key: data, identity.weights: data}
+
+
+def needs_base(header: Header) -> bool:
+    """Whether the network has frozen weights that only its base gives."""
+    return header.base is not None and not is_self_contained(header)
+
+
+def is_self_contained(header: Header) -> bool:
+    """Whether the file gives every weight: none is dead, or those are 0."""
+    if header.spec.method.background == "prune":
+        return True
+    return sum(header.live) == model_row(header).maskable(header.classes, tuple(header.image_shape))
+
+
+def base_from(key: str, files: Files, read: Any, model: str) -> Base:
     """The base of that key among the files.
 
     Args:   read: `bench.artefact.artefact.read`, which has this for a network that starts from a base itself.
+            model: of the trial that starts from it.
     Raises: ValueError, in one line, if it is missing or damaged.
     """
     if key not in files:
         raise ValueError(
             f"its base {key[:16]} is missing: its frozen weights are that network's, whose file must be given"
         )
-    data = files[key]
-    if not is_network(data):
-        raise ValueError(f"base {key[:16]}: must be a .frz file")
-    network = read(data, files)
-    return Base(key, network.header.sha256.weights, tensors_of(network.model))
+    if is_network(data := files[key]):
+        network = read(data, files)
+        return Base(key, network.header.sha256.weights, tensors_of(network.model))
+    tensors, counterpart = tensors_in(data), counterpart_of(model)
+    differs, beside = (counterpart.differs, counterpart.beside) if counterpart else ((), ())
+    return Base(key, checksum_of(tensors), tensors, differs, beside)
 
 
 def base_of(header: Header, files: Files, read: Any) -> Base:
@@ -42,11 +71,10 @@ def base_of(header: Header, files: Files, read: Any) -> Base:
     """
     record = header.base
     assert record is not None
-    if record.key not in files and len(files) == 1:  # the only one there is may be another trial's
-        (other,) = files
-        weights = base_from(other, files, read).sha256
-        raise ValueError(f"base: must be {_words(record)}; given is {_words(BaseRecord(key=other, weights=weights))}")
-    base = base_from(record.key, files, read)
+    if record.key not in files and files:
+        others = {_words(identity_of(data)) for data in files.values()}
+        raise ValueError(f"base: must be {_words(record)}; given is {', '.join(sorted(others))}")
+    base = base_from(record.key, files, read, header.spec.model)
     if base.sha256 != record.weights:
         raise ValueError(
             f"base: must be {_words(record)}; given is {_words(BaseRecord(key=base.key, weights=base.sha256))}"
@@ -55,4 +83,5 @@ def base_of(header: Header, files: Files, read: Any) -> Base:
 
 
 def _words(record: BaseRecord) -> str:
-    return f"trial {record.key[:16]} with weights of SHA-256 {record.weights[:16]}"
+    weights = f"weights of SHA-256 {record.weights[:16]}"
+    return weights if record.key == record.weights else f"trial {record.key[:16]} with {weights}"

@@ -51,8 +51,8 @@ class Checksums(Strict):
 class BaseRecord(Strict):
     """The network that a trial started from."""
 
-    key: Hash  # the run key of the trial that trained it, or the SHA-256 of the file that it came in
-    weights: Hash  # SHA-256 of its parameters and buffers
+    key: Hash  # the run key of the trial that trained it, or `weights` if it was given as a file
+    weights: Hash  # SHA-256 of its parameters and buffers: `bench.models.initialise.checksum_of`
 
 
 class MethodRecord(BaseModel):

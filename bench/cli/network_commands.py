@@ -10,9 +10,10 @@ import click
 from bench import names
 from bench.api.stored import existing_store
 from bench.artefact.artefact import Artefact, read
+from bench.artefact.base import Files, needs_base
 from bench.artefact.container import unseal
 from bench.artefact.narrow import data_of, images_of, narrowed
-from bench.canonical import key_of
+from bench.cli.networks.stored import Bases, base_words, network_of_run
 from bench.cli.requests.networks import NARROWER, ExportRequest, NarrowRequest
 from bench.cli.verify_command import percent
 from bench.datasets.loader import Resident
@@ -33,17 +34,32 @@ def export(request: ExportRequest) -> int:
             raise ValueError("--data-root without --value-dtype: must be with it, to measure the accuracy")
         if request.plugins and not request.value_dtype:
             raise ValueError("--plugin without --value-dtype: must be with it, to rebuild the network")
+        if request.bases and not request.value_dtype:
+            raise ValueError("--base without --value-dtype: must be with it, to rebuild the network")
         Catalogue(request.plugins)
         check_output(f"output {request.output}", file)
         store = Store(existing_store())
-        data = _network(store, _run(store, request.run))
+        data = network_of_run(store, _run(store, request.run))
         if request.value_dtype:
-            network = read(data)
+            bases = Bases(request.bases, None if request.bases else lambda: store)
+            network = read(data, bases.of(data))
             data = narrowed(network, request.value_dtype, images_of(network, data_of(network, request.data_root)))
-            _say_cost(network, read(data))
+            _say_cost(network, read(data, network.bases))
     write_whole(file, data)
     say(f"{request.output}: {len(data):,} bytes; `python -m bench verify {request.output}` rebuilds and checks it")
+    _say_base(data)
     return 0
+
+
+def _say_base(data: bytes) -> None:
+    """Say which other file the network cannot be rebuilt without, and how to have it."""
+    header = unseal(data)[0]
+    if (base := header.base) is not None and needs_base(header):
+        given = base.key == base.weights
+        how = (
+            "the file that the trial started from" if given else f"`python -m bench export {base.key[:12]} -o base.frz`"
+        )
+        say(f"its frozen weights are those of its base, {base_words(base)}: {how}; `verify --base` takes it")
 
 
 def _say_cost(before: Artefact, after: Artefact) -> None:
@@ -64,20 +80,6 @@ def _run(store: Store, beginning: str) -> str:
     return matches.pop()
 
 
-def _network(store: Store, run: str) -> bytes:
-    try:
-        data = store.read(run, names.NETWORK_FILE)
-    except FileNotFoundError:
-        raise ValueError(f"run {run}: no stored network; it diverged, or an older version trained it") from None
-    except OSError as error:
-        raise ValueError(f"run {run}: its stored network cannot be read: {error.strerror or error}") from error
-    header, tags = unseal(data)[0], store.tags(run)
-    identity = key_of(header.spec.model_dump()), header.sha256.weights
-    if identity != (tags.get(names.RUN_KEY), tags.get(names.WEIGHTS_SHA256)):
-        raise ValueError(f"run {run}: its stored network is another trial's")
-    return data
-
-
 def narrow(request: NarrowRequest) -> int:
     """Measure every stored network of the store with narrower values; each once."""
     dtypes = [dtype.strip() for dtype in request.value_dtype.split(",")]
@@ -87,13 +89,15 @@ def narrow(request: NarrowRequest) -> int:
                 raise ValueError(f"value-dtype {dtype!r}: {one_of(NARROWER)}")
         Catalogue(request.plugins)
         store = Store(existing_store())
+        bases = Bases(request.bases, lambda: store)
         runs = _lacking(store, dtypes, request.name)
     images: dict[tuple[str, ...], Resident] = {}
     failures = 0
     with click.progressbar(runs, file=sys.stderr, label="networks") as progress:
         for run, left in progress:
             try:
-                store.measured(run, _measured(_network(store, run), left, images, request.data_root))
+                data = network_of_run(store, run)
+                store.measured(run, _measured(data, bases.of(data), left, images, request.data_root))
             except ValueError as error:
                 failures += 1
                 say(f"error: run {run}: {error}")
@@ -102,10 +106,10 @@ def narrow(request: NarrowRequest) -> int:
 
 
 def _measured(
-    data: bytes, dtypes: list[str], images: dict[tuple[str, ...], Resident], root: Path | None
+    data: bytes, bases: Files, dtypes: list[str], images: dict[tuple[str, ...], Resident], root: Path | None
 ) -> dict[str, float]:
     """The figures of a network with values of each type; `images` keeps the test sets for the next one."""
-    network = read(data)
+    network = read(data, bases)
     spec, extra = network.header.spec, network.header.spec.model_extra or {}
     key = (spec.model, spec.precision, str(extra.get("dataset")), str(extra.get("data_hash")))
     if key not in images:
@@ -114,7 +118,7 @@ def _measured(
     for dtype in dtypes:
         data = narrowed(network, dtype, images[key])
         figures |= {f"{names.STORED_BYTES}_{dtype}": len(data)}
-        figures |= {f"{names.TEST_ACCURACY}_{dtype}": read(data).header.test_accuracy}
+        figures |= {f"{names.TEST_ACCURACY}_{dtype}": read(data, bases).header.test_accuracy}
     return figures
 
 

@@ -86,6 +86,8 @@ def _planned(request: RunRequest, sweep: Sweep) -> Plan:
     )
     started = with_start(sweep, request.dataset, _start_of(request), request.data_root)
     sweep = started.sweep
+    if started.words:
+        say(started.words)
     name = request.name or sweep.default_name
     check_new_name(name)
     destination = StoreDestination() if request.offline is None else FolderDestination(request.offline)
@@ -100,6 +102,7 @@ def _planned(request: RunRequest, sweep: Sweep) -> Plan:
         name=name,
         command=command_text(),
         loads={data: checked_data(name, request.data_root, request.address) for data, name in started.data.items()},
+        weights=started.weights,
     )
     return with_trackers(plan, tracking)
 

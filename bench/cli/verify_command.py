@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import click
 from tabulate import tabulate
 
-from bench.artefact.artefact import Artefact, open_artefact
+from bench.artefact.artefact import Artefact, header_of, open_artefact
+from bench.artefact.base import is_self_contained, needs_base
 from bench.artefact.container import Header, sizes
 from bench.artefact.narrow import accuracy_of, data_of, images_of
 from bench.canonical import key_of
+from bench.cli.networks.stored import Bases, base_words, store_here
 from bench.cli.requests.networks import VerifyRequest
 from bench.engine.setup.checksums import IMAGES, logits_checksum
 from bench.messages import say, usage_errors
@@ -26,7 +29,7 @@ def verify(request: VerifyRequest) -> int:
     with usage_errors():
         Catalogue(request.plugins)
     try:
-        network = open_artefact(file)
+        network = _opened(file, request.bases)
     except ValueError as error:
         say(f"error: {error}")
         return 1
@@ -46,6 +49,17 @@ def verify(request: VerifyRequest) -> int:
     return 0 if same and now is not None and abs(now - header.test_accuracy) <= _slack(header) else 1
 
 
+def _opened(file: Path, given: Sequence[Path]) -> Artefact:
+    """The network, with the bases that it needs; of a file without one as `open_artefact` has it."""
+    if header_of(file).base is None:
+        return open_artefact(file)
+    try:
+        bases = Bases(given, None if given else store_here).of(file.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from None
+    return open_artefact(file, bases)
+
+
 def _facts(network: Artefact, data: bytes) -> Iterator[tuple[str, str]]:
     header, bytes_of, spec = network.header, sizes(data), network.header.spec
     record, extra = spec.model_dump(), spec.model_extra or {}
@@ -58,14 +72,27 @@ def _facts(network: Artefact, data: bytes) -> Iterator[tuple[str, str]]:
     yield "stored bytes", f"{len(data):,}: {', '.join(f'{name} {size:,}' for name, size in bytes_of.items())}"
     yield "compression", f"×{total_bytes / len(data):.1f} in bytes, ×{everything / stored:.1f} in parameters"
     yield "values", f"{sum(header.live):,} live weights as {header.value_type}, {stored - sum(header.live):,} others"
+    if network.header.base is not None:
+        yield from _base(network)
     yield "initial weights", _initial(network)
     yield "weights", f"equal bit for bit, SHA-256 {header.sha256.weights[:16]}…"
 
 
+def _base(network: Artefact) -> Iterator[tuple[str, str]]:
+    record = network.header.base
+    assert record is not None
+    needed = needs_base(network.header)
+    size = f"{len(network.bases[record.key]):,} bytes, shared by all that start from it" if needed else "not needed"
+    yield "base", f"{base_words(record)}: {size}"
+    if needed and record.key != record.weights:
+        yield "base weights", f"equal bit for bit, SHA-256 {record.weights[:16]}…"
+
+
 def _initial(network: Artefact) -> str:
-    if network.header.spec.method.background == "prune" or all(mask.all() for mask in network.masks.values()):
+    if is_self_contained(network.header):
         return "not needed"
-    return f"reproduced from the seed bit for bit, SHA-256 {network.header.sha256.init[:16]}…"
+    source = "the seed" if network.header.base is None else "the base and the seed"
+    return f"reproduced from {source} bit for bit, SHA-256 {network.header.sha256.init[:16]}…"
 
 
 def _logits(same: bool, shape: list[int]) -> str:

@@ -33,6 +33,7 @@ from bench.storage.checkpoint import Checkpoint, OptimizerState
 from bench.storage.environment import environment
 from bench.trial.result import TrialResult
 from bench.trial.spec import TrialSpec
+from bench.trial.start import GivenWeights
 from bench.trial.streams import stream
 
 
@@ -75,6 +76,8 @@ class Member:
         if base is not None and self.trial.taken is not None:
             self.tags |= {names.BASE_KEY: base.key, names.BASE_SHA256: base.sha256}
             self.tags[names.BASE_TAKEN] = self.trial.taken.words
+            if self.spec.start and isinstance(given := self.spec.start.base, GivenWeights) and given.label:
+                self.tags[names.BASE_LABEL] = given.label
 
     def begin(self, trial: Trial) -> None:
         """Take a prepared trial; note what is known of it before training."""

@@ -13,7 +13,7 @@ from bench.trial.spec import TrialSpec
 
 @dataclass(frozen=True)
 class Needs:
-    """Files by key: the run key of the trial that left a network, or the SHA-256 of a file of weights."""
+    """Files by key: the run key of the trial that left a network, or the SHA-256 of weights from outside."""
 
     files: Files = field(default_factory=lambda: MappingProxyType({}))
 
@@ -22,7 +22,7 @@ class Needs:
 
         Raises: ValueError, in one line, if it is missing or damaged.
         """
-        return base_from(spec.base_key, self.files, read) if spec.start else None
+        return base_from(spec.base_key, self.files, read, spec.model) if spec.start else None
 
 
 NONE = Needs()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from bench.artefact.outside_weights import SUFFIXES, is_outside, outside_start
 from bench.datasets import label, row_of
 from bench.datasets.names import kind_of
 from bench.messages import one_of
@@ -18,8 +19,9 @@ When = Literal["before", "after"]
 SCRATCH = "scratch"
 PREFIX = "pretrained:"
 START_HELP = (
-    f"{SCRATCH}, drawn by the initialiser, or {PREFIX}DATA[@SEED], those of a dense trial on this data set, of the"
-    " trial's own seed or of one for all"
+    f"{SCRATCH}, drawn by the initialiser; {PREFIX}DATA[@SEED], those of a dense trial on this data set, of the trial's"
+    f" own seed or of one for all; {PREFIX}FILE, those in a {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]} file; or"
+    f" {PREFIX}torchvision/NAME"
 )
 
 
@@ -41,6 +43,8 @@ class Started:
 
     sweep: Sweep
     data: Mapping[str, str] = field(default_factory=dict)  # label of a base's data set -> its name
+    weights: Mapping[str, bytes] = field(default_factory=dict)  # SHA-256 of weights from outside -> their file
+    words: str = ""  # what is taken of these
 
 
 def with_start(sweep: Sweep, dataset: str, request: StartRequest, data_root: Path | None = None) -> Started:
@@ -49,9 +53,13 @@ def with_start(sweep: Sweep, dataset: str, request: StartRequest, data_root: Pat
     Args: dataset: the name of the sweep's own data set.
     """
     _check_words(request)
-    start, data = None, {}
-    if request.start != SCRATCH:
-        source, seed = _source_and_seed(request.start)
+    start, data, outside = None, {}, None
+    source, seed = _source_and_seed(request.start)
+    if is_outside(source):
+        _check_outside(request, source, seed)
+        outside = outside_start(sweep, source, request.head, request.norm)
+        start = outside.start
+    elif request.start != SCRATCH:
         start = Start(base=_pretraining(sweep, source, seed, request, data_root), head=request.head, norm=request.norm)
         data[label(source)] = source
     if request.when == "after":
@@ -62,19 +70,34 @@ def with_start(sweep: Sweep, dataset: str, request: StartRequest, data_root: Pat
     sweep = replace(sweep, protocol={**sweep.protocol, "start": start})
     for need in sweep.trials()[0].needs():  # whose fields are checked as it is made
         need.needs()
-    return Started(sweep=sweep, data=data)
+    return Started(
+        sweep=sweep,
+        data=data,
+        weights=outside.weights if outside else {},
+        words=outside.words if outside else "",
+    )
 
 
 def _check_words(request: StartRequest) -> None:
     given = {"start-epochs": request.epochs, "start-lr": request.lr}
-    if request.start == SCRATCH and request.when == "before":
+    if request.start == SCRATCH:
         if named := [option for option, value in given.items() if value is not None]:
             raise ValueError(f"{named[0]} {given[named[0]]} with start {SCRATCH}: must be left out, or with a base")
         for option, value, default in (("start-head", request.head, "redrawn"), ("start-norm", request.norm, "kept")):
             if value != default:
                 raise ValueError(f"{option} {value} with start {SCRATCH}: must be left out, or with a base")
-    elif request.start != SCRATCH and not request.start.startswith(PREFIX):
-        raise ValueError(f"start {request.start!r}: {one_of([SCRATCH, PREFIX + 'DATA', PREFIX + 'DATA@SEED'])}")
+    elif not request.start.startswith(PREFIX):
+        forms = [SCRATCH, *(PREFIX + source for source in ("DATA", "DATA@SEED", "FILE", "torchvision/NAME"))]
+        raise ValueError(f"start {request.start!r}: {one_of(forms)}")
+
+
+def _check_outside(request: StartRequest, source: str, seed: int | None) -> None:
+    """Raise ValueError for what says how a base is trained, if it is given."""
+    for option, value in {"start-epochs": request.epochs, "start-lr": request.lr}.items():
+        if value is not None:
+            raise ValueError(f"{option} {value} with start {request.start!r}: must be left out, with weights as a file")
+    if seed is not None:
+        raise ValueError(f"start {request.start!r}: must be without @{seed}, since {source} is one for all seeds")
 
 
 def _source_and_seed(start: str) -> tuple[str, int | None]:

@@ -99,7 +99,7 @@ class TrialSpec(Protocol):
 
     @property
     def base_key(self) -> str:
-        """What names the base: the run key of the trial that trains it, or the SHA-256 of its file; "" if none."""
+        """What names the base: the run key of the trial that trains it, or the SHA-256 of its weights; "" if none."""
         if self.start is not None and isinstance(self.start.base, GivenWeights):
             return self.start.base.sha256
         base = self.base()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Head = Literal["redrawn", "kept"]
@@ -35,9 +35,10 @@ class Pretraining:
 
 @dataclass(frozen=True, kw_only=True)
 class GivenWeights:
-    """A file of weights that no trial of ours has trained, or that stands for one."""
+    """Weights that are given as a file, whatever it is called and in whichever form they lie in it."""
 
-    sha256: str  # of the file, in hexadecimal
+    sha256: str  # of its tensors, in hexadecimal: `bench.models.initialise.checksum_of`
+    label: str = field(default="", compare=False)  # what it was called, for readers
 
     def record(self) -> dict[str, Any]:
         """Plain JSON values."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import click
@@ -13,6 +14,16 @@ from bench.cli.requests.shared import DATA_ROOT, FILE, PLUGINS
 from bench.cli.shell.values import CommaList, OneOf
 
 NARROWER = names.VALUE_DTYPES[1:]
+BASES = partial(
+    option,
+    "--base",
+    "Take frozen weights from this file, of the network that the trial started from; may be repeated."
+    "  [default: that network in the store]",
+    group="what",
+    default=(),
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +39,7 @@ class ExportRequest:
         group="what",
         type=OneOf(NARROWER),
     )
+    bases: tuple[Path, ...] = BASES()
     data_root: Path | None = DATA_ROOT()
     plugins: tuple[str, ...] = PLUGINS()
 
@@ -37,6 +49,7 @@ class VerifyRequest:
     """A stored network's file against what was recorded of it."""
 
     file: Path = argument(type=click.Path(exists=True, dir_okay=False, path_type=Path))
+    bases: tuple[Path, ...] = BASES()
     data_root: Path | None = DATA_ROOT()
     plugins: tuple[str, ...] = PLUGINS()
 
@@ -53,5 +66,6 @@ class NarrowRequest:
         default=",".join(NARROWER),
     )
     name: str | None = option("--name", "Take only the trials of this sweep.  [default: all]", group="what")
+    bases: tuple[Path, ...] = BASES()
     data_root: Path | None = DATA_ROOT()
     plugins: tuple[str, ...] = PLUGINS()

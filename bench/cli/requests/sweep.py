@@ -12,7 +12,7 @@ import click
 from bench.cli.options import option, values_of
 from bench.cli.protocol_options import protocol_options
 from bench.cli.requests.shared import DATA_ROOT, DATASET, DEVICE, MODEL, PLUGINS, RATES
-from bench.cli.shell.values import CommaList, OneOf, methods, trackers
+from bench.cli.shell.values import CommaList, Name, OneOf, methods, starts, trackers
 from bench.execution.execution import Executor
 from bench.execution.starts import SCRATCH, START_HELP, When
 from bench.trial.grammar import SEEDS_HELP
@@ -78,6 +78,7 @@ class RunRequest(SweepRequest):
         "--start",
         f"Start from these weights: {START_HELP}.",
         group="what",
+        type=Name(starts),
         default=SCRATCH,
         before="name",
     )

@@ -43,6 +43,13 @@ def datasets() -> Iterable[str]:
     return DATASETS
 
 
+def starts() -> Iterable[str]:
+    """What trials may start from, of what has a name."""
+    from bench.execution.starts import PREFIX, SCRATCH
+
+    return [SCRATCH, *(PREFIX + name for name in datasets())]
+
+
 def presets() -> Iterable[str]:
     """The protocols of the papers."""
     from bench.cli.presets import PRESETS

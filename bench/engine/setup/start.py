@@ -16,10 +16,11 @@ from bench.trial.start import Start
 class Base:
     """A network that a trial starts from."""
 
-    key: str  # the run key of the trial that trained it, or the SHA-256 of the file that it came in
-    sha256: str  # of its weights: `bench.models.initialise.checksum`, or that of what the file gave
+    key: str  # the run key of the trial that trained it, or `sha256` if it is given as a file
+    sha256: str  # of its weights: `bench.models.initialise.checksum_of`
     tensors: Mapping[str, Tensor]  # parameters and buffers by name
     may_differ: Collection[str] = ()  # tensors of the trial's network that the base need not fit, such as another stem
+    beside: tuple[str, ...] = ()  # how the names begin of tensors that the base may have beside the network's
 
 
 @dataclass(frozen=True)
@@ -51,14 +52,31 @@ def head_of(model: nn.Module) -> tuple[str, nn.Linear]:
 def set_start(model: nn.Module, start: Start, base: Base) -> Taken:
     """Give the model, which is as it was drawn, the base's weights, in place: all that the start takes.
 
-    Raises: ValueError, naming the tensor, if the base lacks one of them or has it in another shape.
+    Raises: ValueError, naming the tensor, if the base lacks one of them, has it in another shape or a wider type, or
+            has one that the network does not have.
     """
+    own, optional = tensors_of(model), _optional(model)
     drawn = _drawn(model, start) | {name for name in base.may_differ if not _fits(model, base, name)}
-    own = tensors_of(model)
-    for name, tensor in own.items():
-        if name not in drawn:
-            tensor.copy_(_of_base(base, name, tensor))
-    return Taken(tuple(name for name in own if name not in drawn), tuple(name for name in own if name in drawn))
+    _check_names(model, base)
+    taken = [name for name in own if name not in drawn and (name in base.tensors or name not in optional)]
+    for name in taken:
+        own[name].copy_(_of_base(base, name, own[name]))
+    return Taken(tuple(taken), tuple(name for name in own if name in drawn))
+
+
+def _optional(model: nn.Module) -> set[str]:
+    """The tensors that a file of weights need not have: those that no state dict has, and BatchNorm's counts of
+    batches, which older files lack and which change nothing.
+    """
+    own = tensors_of(model).keys()
+    return (own - model.state_dict().keys()) | {name for name in own if name.endswith("num_batches_tracked")}
+
+
+def _check_names(model: nn.Module, base: Base) -> None:
+    known = tensors_of(model).keys() | model.state_dict().keys()
+    for name in base.tensors:
+        if name not in known and not name.startswith(base.beside):
+            raise ValueError(f"base {base.key[:12]}: has {name!a}; must have no tensor that the network does not have")
 
 
 def _drawn(model: nn.Module, start: Start) -> set[str]:
@@ -77,7 +95,14 @@ def _of_base(base: Base, name: str, tensor: Tensor) -> Tensor:
     if base.tensors[name].shape != tensor.shape:
         shapes = tuple(base.tensors[name].shape), tuple(tensor.shape)
         raise ValueError(f"base {base.key[:12]}: {name} of shape {shapes[0]}; must be of shape {shapes[1]}")
-    return base.tensors[name]
+    given = base.tensors[name]
+    if torch.promote_types(given.dtype, tensor.dtype) != tensor.dtype or _is_real(given) != _is_real(tensor):
+        raise ValueError(f"base {base.key[:12]}: {name} of {given.dtype}; must be of {tensor.dtype} or narrower")
+    return given
+
+
+def _is_real(tensor: Tensor) -> bool:
+    return tensor.is_floating_point()
 
 
 def _fits(model: nn.Module, base: Base, name: str) -> bool:

@@ -288,7 +288,7 @@ def test_other_files_are_named(tmp_path: Path) -> None:
         (b"PK\x03\x04" + bytes(1000), "not a stored network"),
         (data[:-1], "corrupted or cut off"),
         (data + b"x", "corrupted or cut off"),
-        (data[:8] + b"\x02" + data[9:], "format version 2: must be 1"),
+        (data[:8] + b"\x03" + data[9:], "format version 3: must be 1 or 2; use the version of bench that wrote"),
     ):
         (tmp_path / "a.frz").write_bytes(content)
         with pytest.raises(ValueError) as error:

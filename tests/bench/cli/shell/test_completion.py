@@ -43,6 +43,8 @@ def completed(
         (["run", "--dataset", "fash"], ["fashion-mnist"]),
         (["run", "--dataset", "cifar10:"], ["cifar10:classes="]),
         (["list", "model", "resnet20", "--dataset", "svhn:cl"], ["svhn:classes="]),
+        (["run", "--start", "s"], ["scratch"]),
+        (["run", "--start", "pretrained:fash"], ["pretrained:fashion-mnist"]),
         (["run", "--preset", "snip-"], ["snip-mnist", "snip-cifar10"]),
         (["run", "--initialiser", "xavier-n"], ["xavier-normal"]),
         (["run", "--schedule", "c"], ["cosine", "constant"]),
