@@ -77,8 +77,8 @@ def measure_scoring(request: ScoringRequest) -> int:
         sweep = on_device(_sweep(request, {}), request.device)
         if all(only_rate(spec.method) is not None for spec in sweep.trials()):
             raise ValueError(
-                f"methods {request.methods!r} at rates {request.rates!r}: must name one besides dense and biases, above "
-                "rate 0"
+                f"methods {request.methods!r} at rates {request.rates!r}: must name one besides dense and biases, "
+                "above rate 0"
             )
     from bench.speed.scoring import as_table, measure
 

@@ -15,7 +15,6 @@ from bench.results.plots.axis_scales import (
     LINEAR,
     RATE_LABEL,
     RATE_NOTE,
-    density,
     difference_scale,
     rate_axis,
     thin,
@@ -94,7 +93,8 @@ def _panel(axes: Axes, analysis: Analysis, reference: str, comparisons: Sequence
         spread = np.nan_to_num([[mean - low], [high - mean]])
         look = HOLLOW if analysis.doubts[c.sides] else {}
         marker, _ = _marker(c)
-        axes.errorbar(density(c.rate), mean, yerr=spread, fmt=marker, color=COLOURS[c.verdict], capsize=2, **look)
+        x = analysis.by_key[c.sides[0]].density
+        axes.errorbar(x, mean, yerr=spread, fmt=marker, color=COLOURS[c.verdict], capsize=2, **look)
 
 
 def _marker(c: Comparison) -> tuple[str, str]:
