@@ -192,7 +192,7 @@ def spec_columns(spec: dict[str, Any], method: str) -> dict[str, Any]:
 def _background(spec: dict[str, Any], method: str) -> str:
     if method == DENSE:
         return DENSE
-    return BIASES if spec["rate"] == "1" else str(spec["method"].get("background", ""))
+    return BIASES if Decimal(spec["rate"]) == 1 else str(spec["method"].get("background", ""))
 
 
 def _union(sweeps: Iterable[tuple[str, ...]]) -> Any:

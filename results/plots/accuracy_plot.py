@@ -17,6 +17,7 @@ from bench.results.plots.axis_scales import (
     ERROR_NOTE,
     RATE_LABEL,
     RATE_NOTE,
+    REALISED_NOTE,
     TICKS,
     accuracy_axis,
     rate_axis,
@@ -69,7 +70,9 @@ def _caption(excerpts: Sequence[Excerpt], many: bool, by_error: bool) -> str:
     """What is drawn, of which seeds, how and on which scales."""
     words = f"{excerpts[0].view.shown_metric.caption}: mean and 95 % t interval {over_seeds(excerpts)}."
     panels = "A panel for each criterion; solid: the weights that are not trained are frozen, dashed: pruned."
-    return " ".join([words, panels if many else LINES_NOTE, RATE_NOTE, *([ERROR_NOTE] if by_error else [])])
+    realised = any(cell.realised for excerpt in excerpts for cell in excerpt.drawn)
+    notes = [*([REALISED_NOTE] if realised else []), *([ERROR_NOTE] if by_error else [])]
+    return " ".join([words, panels if many else LINES_NOTE, RATE_NOTE, *notes])
 
 
 def _by_selection(excerpt: Excerpt) -> dict[str, Excerpt]:

@@ -15,6 +15,7 @@ from bench.results.plots.axis_scales import (
     LINEAR,
     RATE_LABEL,
     RATE_NOTE,
+    REALISED_NOTE,
     difference_scale,
     rate_axis,
     thin,
@@ -130,6 +131,8 @@ def _notes(drawn: Sequence[tuple[Analysis, Panels]], log: bool) -> list[str]:
         f"interval over {pairs} pairs. A panel for each criterion. Coloured: Holm-adjusted p ≤ {view.alpha:g} over all "
         f"criteria and rates of the section. {RATE_NOTE}"
     ]
+    if any(a.by_key[c.sides[0]].realised for a, panels in drawn for panel in panels.values() for c in panel):
+        notes[0] += f" {REALISED_NOTE}"
     if log:
         notes[0] += f" Differences: to scale between −{LINEAR:g} and {LINEAR:g}, beyond on a logarithmic scale."
     if view.margin is not None:

@@ -81,7 +81,7 @@ def styles(frame: pd.DataFrame) -> dict[str, Style]:
     by_record = {}
     for record, label in named.items():
         background, number = backgrounds[record], numbers.get(selections.get(record, ""), -1)
-        colour = BLACK if number < 0 else _colour(number)
+        colour = _colour(number) if number >= 0 else GREY if background == BIASES else BLACK
         marker = "none" if number < 0 else MARKERS[number % len(MARKERS)][background == "prune"]
         by_record[record] = Style(
             label=label,

@@ -23,12 +23,14 @@ TESTS = {
 DISCONNECTED = f"†k: in k pairs a pruned network is disconnected, {NO_PATH}."
 
 
-def introduction() -> str:
+def introduction(analyses: Iterable[Analysis]) -> str:
     """What a stranger needs before the first table."""
+    filters = any(cell.realised for analysis in analyses for cell in analysis.shown)
+    fewer = ", or fewer if it chooses whole filters" if filters else ""
     return (
-        "At a given rate every method trains, and has to store, the same number of parameters. The methods differ in "
-        "which weights they choose before training, and in what the others hold: a frozen network keeps them at their "
-        "random initial values (the seed stands for them), a pruned one sets them to zero."
+        f"At a given rate every method trains, and has to store, the same number of parameters{fewer}. "
+        "The methods differ in which weights they choose before training, and in what the others hold: a frozen "
+        "network keeps them at their random initial values (the seed stands for them), a pruned one sets them to zero."
     )
 
 

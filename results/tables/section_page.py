@@ -16,8 +16,8 @@ from bench.results.tables.tuned import tuned
 
 def report(analyses: Sequence[Analysis]) -> list[Block]:
     """The whole table; a section without anything to show is left out."""
-    blocks: list[Block] = [Heading("Freeze or prune?", 1), Paragraph(captions.introduction())]
     shown = [analysis for analysis in analyses if analysis.shown]
+    blocks: list[Block] = [Heading("Freeze or prune?", 1), Paragraph(captions.introduction(shown))]
     if not shown:
         return [*blocks, Paragraph("No trial to show.")]
     varying = differing(analysis.section.fields for analysis in shown)
