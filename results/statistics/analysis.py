@@ -187,7 +187,8 @@ class Analysis:
         """The cells, under no control, of which no seed trained; only accuracies tell."""
         if not self.view.shown_metric.is_accuracy:
             return frozenset()
-        return near_chance.untrained(self.cells, self.view.chance(self.section.dataset))
+        trainable = [cell for cell in self.cells if cell.background != BIASES]
+        return near_chance.untrained(trainable, self.view.chance(self.section.dataset))
 
 
 def analyses(frame: pd.DataFrame, view: View) -> list[Analysis]:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from fractions import Fraction
 
 import numpy as np
 import pandas as pd
 
 from bench import metrics, names
-from bench.methods.counts import live_count
 from bench.results.frame.collect import BIASES, DENSE
 from bench.results.frame.errors import metric_of
 from bench.results.frame.method_record import MethodRecord, method_record
@@ -54,7 +52,7 @@ class Cell:
         if self.record.fields.get("scope") != "filter" or names.LIVE_WEIGHTS not in self.counts:
             return None
         (low, high), weights = self.counts[names.LIVE_WEIGHTS], int(self.counts[names.MASKABLE_WEIGHTS][0])
-        fills = low == high == live_count(Fraction(self.rate), weights)
+        fills = low == high and abs(Decimal(low) - (1 - self.rate) * weights) <= Decimal("0.5")  # none is nearer
         return None if fills else (1 - high / weights, 1 - low / weights)
 
     @property
