@@ -129,6 +129,8 @@ def _check(spec: TrialSpec) -> None:
         field_row.check(name, getattr(spec, name))
     if (only := only_rate(spec.method)) is not None and spec.rate != only:
         raise ValueError(f"{type(spec.method).__name__.lower()} at rate {spec.rate}: must be {only}")
+    if only == 1 and spec.head == "trained":
+        raise ValueError("head trained with biases: must be masked; biases train no weight")
     if only is None and spec.rate == 1:
         raise ValueError(f"rate {spec.rate}: must be 0 <= rate < 1, or the method biases")
     _check_update(spec)

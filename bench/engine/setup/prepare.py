@@ -23,6 +23,7 @@ from bench.engine.setup.precision import DTYPES, seed_generators
 from bench.engine.setup.start import Base, LiveHead, Taken, head_of, set_start
 from bench.methods import Masks
 from bench.methods.controls import shuffled
+from bench.methods.counts import live_count
 from bench.methods.maskable import maskable
 from bench.methods.scopes import check_live
 from bench.models.initialise import checksum

@@ -72,6 +72,8 @@ def test_biases_have_rate_1_and_nothing_else_has() -> None:
     assert floor.record()["rate"] == "1" and floor.record()["method"]["select"] == "Biases"
     with pytest.raises(ValueError, match=r"biases at rate 0\.9: must be 1"):
         replace(spec(), method=METHODS["biases"])
+    with pytest.raises(ValueError, match="head trained with biases: must be masked"):
+        replace(floor, head="trained")
     with pytest.raises(ValueError, match="rate 1: must be 0 <= rate < 1, or the method biases"):
         replace(spec(), rate=Decimal(1))
     with pytest.raises(ValueError, match=r"rate 1\.01: must be 0 <= rate < 1"):
