@@ -6,14 +6,17 @@ is the one the tables print; a later row with the same record is an alias and tr
 base         the mask-selection interface: what a method is
 identity     what identifies a method: its fields and its source
 types        the types that methods, criteria and scopes share
-papers       the papers' one-shot methods, a few declarative lines each
+papers       the papers' one-shot methods, a few declarative lines each; dense, and biases alone
 iterative    FORCE, iterative SNIP, SynFlow: `select` loops over the masked model
 matched      random masks with the layer densities of a criterion
 criteria     what scores the weights before training, a function each; higher = keep live
 synflow      SynFlow's score
 prospr       ProsPr's score
+fisher       Fisher information: the squared gradient of each image alone
+channels     scores of output channels, for whole filters
 derivatives  derivatives of the loss by the weights; the model is never changed
-scopes       (scores, rate) -> masks, exactly `live_count(rate, N)` live
+scopes       (scores, rate) -> masks, exactly `live_count(rate, N)` live; and the check of any method's count
+filters      whole filters, as far as they fit
 rounds       the loop of the iterative methods
 counts       how many weights are live: the one rounding rule
 maskable     which parameters are maskable: the one rule
@@ -23,7 +26,18 @@ controls     sanity controls
 from bench.methods.base import Method
 from bench.methods.iterative import FORCE, IterativeSNIP, SynFlow
 from bench.methods.matched import RandomLike
-from bench.methods.papers import SNIP, Dense, FreezeNet, GraSP, ProsPr, RandomFreezing, RandomPruning
+from bench.methods.papers import (
+    SNIP,
+    Biases,
+    Dense,
+    Fisher,
+    FreezeNet,
+    GraSP,
+    ProsPr,
+    RandomFreezing,
+    RandomPruning,
+    only_rate,
+)
 from bench.methods.types import Background, Batches, Loss, Masks, Scores
 
 __all__ = [
@@ -32,7 +46,9 @@ __all__ = [
     "SNIP",
     "Background",
     "Batches",
+    "Biases",
     "Dense",
+    "Fisher",
     "FreezeNet",
     "GraSP",
     "IterativeSNIP",
@@ -45,6 +61,7 @@ __all__ = [
     "RandomPruning",
     "Scores",
     "SynFlow",
+    "only_rate",
 ]
 
 METHODS: dict[str, Method] = {
@@ -84,6 +101,23 @@ METHODS: dict[str, Method] = {
     "random-like-grasp-prune": RandomLike(like="grasp"),
     "random-like-synflow-freeze": RandomLike(like="synflow", background="freeze"),
     "random-like-synflow-prune": RandomLike(like="synflow"),
+    # Masks of sparse fine-tuning; and the floor under every freezing method.
+    "fisher-freeze": Fisher(background="freeze"),
+    "fisher-prune": Fisher(background="prune"),
+    "gradient-freeze": Method(criterion="gradient", background="freeze"),
+    "gradient-prune": Method(criterion="gradient", background="prune"),
+    "small-magnitude-freeze": Method(criterion="small-magnitude", background="freeze"),
+    "small-magnitude-prune": Method(criterion="small-magnitude", background="prune"),
+    "biases": Biases(),
+    # Whole filters; every one-shot method has them with scope=filter.
+    "filter-snip-freeze": FreezeNet(scope="filter"),
+    "filter-snip-prune": SNIP(scope="filter"),
+    "filter-magnitude-freeze": Method(criterion="magnitude", scope="filter", background="freeze"),
+    "filter-magnitude-prune": Method(criterion="magnitude", scope="filter", background="prune"),
+    "filter-random-freeze": Method(criterion="channel-random", scope="filter", background="freeze"),
+    "filter-random-prune": Method(criterion="channel-random", scope="filter", background="prune"),
+    "channel-snip-freeze": Method(criterion="channel-snip", scope="filter", background="freeze"),
+    "channel-snip-prune": Method(criterion="channel-snip", scope="filter", background="prune"),
     # Aliases.
     "snip-freeze": FreezeNet(),
     "snip-prune": SNIP(),

@@ -47,7 +47,8 @@ class Method:
                  loss: (logits [N,K], y [N]) -> scalar mean loss.
                  rate: fraction of the maskable weights that is not trained, in [0, 1).
                  generator: the trial's own stream for this purpose.
-        Returns: name -> bool mask of the weight's shape, True = live; exactly `live_count(rate, N)` live in all.
+        Returns: name -> bool mask of the weight's shape, True = live; exactly `live_count(rate, N)` live in all, of
+                 scope filter whole filters and at most as many (`bench.methods.filters`).
                  Of the controls, "invert" is at work here; the others change the masks, or the weights, afterwards.
         Raises:  ValueError if the scores are not a finite real number for every weight.
         """

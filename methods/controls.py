@@ -14,7 +14,7 @@ from bench.methods.types import Masks
 # control -> what it does; those of FROZEN_ONLY change what frozen weights hold, so they need the freeze background.
 CONTROLS = {
     "none": "the method itself",
-    "shuffle": "the mask of each layer is shuffled: positions at random, densities as chosen",
+    "shuffle": "the mask of each layer is shuffled: positions, of scope filter filters, at random, densities as chosen",
     "reinitialise": "other initial weights are drawn after scoring, for live and frozen ones",
     "invert": "the weights of lowest score are trained; of one-shot methods",
     "redraw": "frozen weights hold a draw of their own instead of the scored one",
@@ -23,9 +23,10 @@ CONTROLS = {
 }
 
 
-def shuffled(masks: Masks, generator: np.random.RandomState) -> Masks:
-    """Each mask with its entries permuted uniformly; every layer keeps its number of live weights."""
+def shuffled(masks: Masks, generator: np.random.RandomState, *, filters: bool = False) -> Masks:
+    """Each mask with its entries, or its filters, permuted uniformly; every layer keeps its number of live weights."""
+    rows = {name: mask if filters else mask.flatten() for name, mask in masks.items()}
     return {
-        name: mask.flatten()[torch.from_numpy(generator.permutation(mask.numel())).to(mask.device)].view(mask.shape)
-        for name, mask in masks.items()
+        name: row[torch.from_numpy(generator.permutation(len(row))).to(row.device)].view(masks[name].shape)
+        for name, row in rows.items()
     }

@@ -8,13 +8,13 @@ from math import floor
 
 
 def live_count(rate: Fraction, weights: int) -> int:
-    """k = round-half-up((1 - q) · N), in exact arithmetic.
+    """k = round-half-up((1 - q) · N), in exact arithmetic; at rate 1 none.
 
     >>> live_count(Fraction("0.995"), 430_500)  # 2152.5
     2153
     """
-    if not 0 <= rate < 1:
-        raise ValueError(f"rate {rate}: must be 0 <= rate < 1")
+    if not 0 <= rate <= 1:
+        raise ValueError(f"rate {rate}: must be 0 <= rate <= 1")
     return floor((1 - rate) * weights + Fraction(1, 2))
 
 

@@ -14,7 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from bench.methods.channels import channel_random, channel_snip
 from bench.methods.derivatives import curvature, gradient, leaves
+from bench.methods.fisher import fisher
 from bench.methods.maskable import maskable
 from bench.methods.prospr import prospr
 from bench.methods.types import Batches, Criterion, Loss, Scores
@@ -61,6 +63,22 @@ def magnitude(model: nn.Module, batches: Batches, loss: Loss, generator: np.rand
     return {name: w.detach().abs() for name, w in maskable(model).items()}
 
 
+def small_magnitude(model: nn.Module, batches: Batches, loss: Loss, generator: np.random.RandomState) -> Scores:
+    """The smallest weights, -|w|: PaFi's mask (Liao et al. 2023, arXiv:2305.16742), for pre-trained weights. Data-free.
+
+    Departs from the paper: nothing known of the scores; which layers count is the method's matter.
+    """
+    return {name: -w.detach().abs() for name, w in maskable(model).items()}
+
+
+def mean_gradient(model: nn.Module, batches: Batches, loss: Loss, generator: np.random.RandomState) -> Scores:
+    """Magnitude of the mean gradient, |∂L/∂w|: SHiRA-Grad (Bhardwaj et al. 2024, arXiv:2406.13175).
+
+    Departs from the paper: one class-balanced sample; which layers count is the method's matter.
+    """
+    return {name: g.abs() for name, g in gradient(model, leaves(model), batches, loss).items()}
+
+
 def scale_free_magnitude(model: nn.Module, batches: Batches, loss: Loss, generator: np.random.RandomState) -> Scores:
     """Magnitude in units of its layer, |w| / std(layer), so that no layer is low only because of its fan-in. Data-free.
 
@@ -87,6 +105,11 @@ CRITERIA: Mapping[str, Criterion] = MappingProxyType(
         "magnitude": magnitude,
         "scale-free-magnitude": scale_free_magnitude,
         "random": random,
+        "fisher": fisher,
+        "gradient": mean_gradient,
+        "small-magnitude": small_magnitude,
+        "channel-snip": channel_snip,
+        "channel-random": channel_random,
     }
 )
 

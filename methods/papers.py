@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from bench.methods.base import Method
+from bench.methods.base import Method, check_fixed
 from bench.methods.types import Background, Batches, Criterion, Loss, Masks
 
 if TYPE_CHECKING:
@@ -84,6 +84,25 @@ class ProsPr(Method):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Fisher(Method):
+    """Train the weights of highest Fisher information, the mean squared gradient of the single images; the others keep
+    their values: the FISH mask (Sung et al., NeurIPS 2021, arXiv:2111.09839), or are pruned.
+
+    Departs from the paper, where the background is a pre-trained network and the classifier is always trained: here
+    the classifier is masked like any layer. With the prune background it is ours.
+    """
+
+    criterion: str | Criterion = "fisher"
+    expectation: bool = False  # over the labels that the model expects, instead of those of the sample
+    # BatchNorm's while scoring, whatever the protocol says: one image has no statistics of its own.
+    statistics: str = field(default="running", init=False)
+
+    def parameters(self) -> dict[str, Any]:
+        """The criterion's keywords; it knows its statistics."""
+        return {"expectation": self.expectation}
+
+
+@dataclass(frozen=True, kw_only=True)
 class RandomFreezing(Method):
     """Train weights drawn uniformly without replacement over all layers, freeze the others.
 
@@ -123,3 +142,39 @@ class Dense(Method):
         if rate != 0:
             raise ValueError(f"dense at rate {rate}: must be 0")
         return {name: torch.ones_like(weight, dtype=torch.bool) for name, weight in maskable(model).items()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Biases(Method):
+    """Train biases, BatchNorm's scale and shift, and no maskable weight: the floor under every freezing method (Frankle
+    et al., ICLR 2021, arXiv:2003.00152), and what any of them is at rate 1.
+
+    Departs from the paper, which trains BatchNorm alone: biases are trained too, as under every method here. Nothing is
+    to be seen with the prune background: a network of zero weights answers every image alike.
+    """
+
+    criterion: str | Criterion = "none"
+    background: Background = "freeze"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_fixed(self, "criterion", "scope", "background")
+        if self.control == "shuffle":
+            raise ValueError("control shuffle of Biases: must be another; its mask has no live weight")
+
+    def select(
+        self, model: nn.Module, batches: Batches, loss: Loss, rate: Fraction, generator: np.random.RandomState
+    ) -> Masks:
+        """No weight live. Raises ValueError at any rate but 1."""
+        import torch
+
+        from bench.methods.maskable import maskable
+
+        if rate != 1:
+            raise ValueError(f"biases at rate {rate}: must be 1")
+        return {name: torch.zeros_like(weight, dtype=torch.bool) for name, weight in maskable(model).items()}
+
+
+def only_rate(method: Method) -> int | None:
+    """The rate of a method that has a single one; None of the others, which have every rate from 0 up to 1."""
+    return 0 if isinstance(method, Dense) else 1 if isinstance(method, Biases) else None

@@ -1,4 +1,4 @@
-"""The scopes: (scores, rate) -> masks. Every scope keeps exactly `live_count(rate, N)` weights live.
+"""The scopes: (scores, rate) -> masks. Every scope but `filter` keeps exactly `live_count(rate, N)` weights live.
 
 Ties are broken by the flat index in the model's order, the earlier weight kept.
 """
@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from bench.methods.counts import apportion, live_count
+from bench.methods.filters import check_filters, whole_filters
 from bench.methods.types import Masks, Scope, Scores
 
 FLOATING = {torch.float16, torch.bfloat16, torch.float32, torch.float64}
@@ -54,6 +55,11 @@ def erk_scope(scores: Scores, rate: Fraction) -> Masks:
     return _erdos_renyi(scores, rate, None)
 
 
+def filter_scope(scores: Scores, rate: Fraction) -> Masks:
+    """Whole filters, those of the highest mean score over all layers, as far as they fit; see `filters`."""
+    return whole_filters(comparable(scores), live_count(rate, sum(s.numel() for s in scores.values())))
+
+
 def _erdos_renyi(scores: Scores, rate: Fraction, dimensions: int | None) -> Masks:
     """Density by the first `dimensions` of each weight's shape, or by all of them."""
     shapes = {name: tuple(s.shape)[:dimensions] for name, s in scores.items()}
@@ -73,8 +79,19 @@ def _erdos_renyi(scores: Scores, rate: Fraction, dimensions: int | None) -> Mask
 
 
 SCOPES: Mapping[Scope, Callable[[Scores, Fraction], Masks]] = MappingProxyType(
-    {"global": global_scope, "uniform": uniform_scope, "er": er_scope, "erk": erk_scope}
+    {"global": global_scope, "uniform": uniform_scope, "er": er_scope, "erk": erk_scope, "filter": filter_scope}
 )
+
+
+def check_live(masks: Masks, rate: Fraction, scope: Scope) -> None:
+    """Raise ValueError if these are not as many live weights as a method of this scope has at the rate."""
+    expected = live_count(rate, sum(mask.numel() for mask in masks.values()))
+    if scope == "filter":
+        check_filters(masks, expected)
+        return
+    live = sum(int(mask.sum()) for mask in masks.values())
+    if live != expected:
+        raise ValueError(f"masks of {live} live weights at rate {float(rate)}: must be exactly {expected}")
 
 
 def _layerwise(scores: Scores, rate: Fraction, density: dict[str, Fraction]) -> Masks:

@@ -14,6 +14,7 @@ from bench.api.views import plot_view, view_of
 from bench.canonical import canonical_json
 from bench.execution.run import Plan
 from bench.messages import counted
+from bench.methods import only_rate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -120,8 +121,8 @@ class Comparison:
 
     @property
     def _shown(self) -> Mapping[str, Any]:
-        """The methods and rates asked for."""
-        rated = self.frame[self.frame["method"] != "dense"]
+        """The methods and rates asked for; dense, and biases alone, belong to every choice."""
+        rated = self.frame[~self.frame["background"].isin(("dense", "biases"))]
         return {"methods": sorted(set(rated["method"])), "rates": sorted({Decimal(rate) for rate in rated["rate"]})}
 
     def _view(self, **settings: Any) -> View:
@@ -177,6 +178,6 @@ def comparison_of(plan: Plan) -> Comparison:
 
 def _reference(plan: Plan) -> str:
     """snip if it is compared, else the first pruned method, else the first."""
-    rated = {plan.sweep.name_of(spec.method): spec.method for spec in plan.trials if spec.rate}
+    rated = {plan.sweep.name_of(spec.method): spec.method for spec in plan.trials if only_rate(spec.method) is None}
     pruned = [name for name, method in rated.items() if method.background == "prune"]
     return "snip" if "snip" in rated or not rated else [*pruned, *rated][0]

@@ -26,7 +26,7 @@ from bench.disk import write_whole
 from bench.execution.checked_sweep import on_device
 from bench.execution.run import checked_data
 from bench.messages import nearest, usage_errors
-from bench.methods import Dense
+from bench.methods import only_rate
 from bench.storage.store_uri import check_output
 from bench.trial.grammar import parse_rates
 from bench.trial.plugins import Catalogue, take_installed
@@ -75,9 +75,10 @@ def measure_scoring(request: ScoringRequest) -> int:
         _check_counts(rounds=request.rounds)
         _check_file(request.json)
         sweep = on_device(_sweep(request, {}), request.device)
-        if all(isinstance(spec.method, Dense) for spec in sweep.trials()):
+        if all(only_rate(spec.method) is not None for spec in sweep.trials()):
             raise ValueError(
-                f"methods {request.methods!r} at rates {request.rates!r}: must name one besides dense, above rate 0"
+                f"methods {request.methods!r} at rates {request.rates!r}: must name one besides dense and biases, "
+                "above rate 0"
             )
     from bench.speed.scoring import as_table, measure
 

@@ -18,7 +18,7 @@ from bench.datasets import DatasetRow
 from bench.engine.setup.memory import timed
 from bench.engine.setup.precision import DTYPES
 from bench.engine.setup.prepare import initial_model, select
-from bench.methods import Dense
+from bench.methods import only_rate
 from bench.speed.machine import machine
 from bench.trial.spec import TrialSpec
 from bench.trial.streams import stream
@@ -49,7 +49,7 @@ def measure(specs: Mapping[str, Sequence[TrialSpec]], data: DatasetRow, rounds: 
     for name, trials in specs.items():
         for spec in trials:
             selection = {**spec.method.record(), "background": "", "rate": format(spec.rate, "f")}
-            if not isinstance(spec.method, Dense):
+            if only_rate(spec.method) is None:
                 distinct.setdefault(canonical_json(selection), (name, spec))
     rows = [asdict(_scoring(name, spec, data, rounds)) for name, spec in distinct.values()]
     first = next(iter(distinct.values()))[1]

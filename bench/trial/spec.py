@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from bench.canonical import group_key_of, key_of
-from bench.methods import METHODS, Dense, Method
+from bench.methods import METHODS, Method, only_rate
 from bench.methods.identity.identify import identify
 from bench.trial.field_row import KEY, FieldRow, Range, row, rows_of, says
 from bench.trial.optimizers import UPDATES, with_nesterov
@@ -30,8 +30,8 @@ class TrialSpec(Protocol):
     data_hash: str  # content hash of the data set
     model: str
     method: Method
-    # The fraction of the maskable weights that is not trained.
-    rate: Decimal = field(metadata=says(range=Range("0 <= {} < 1", lambda v: 0 <= v < 1)))
+    # The fraction of the maskable weights that is not trained; 1 of the method that trains none.
+    rate: Decimal = field(metadata=says(range=Range("0 <= {} < 1", lambda v: 0 <= v <= 1)))
     # 32 bits; methods at one seed share init, split, order and criterion sample.
     seed: int = field(metadata=says(range=Range(f"0 <= {{}} < {SEED_LIMIT}", lambda v: 0 <= v < SEED_LIMIT)))
     tuning: Search | None = row(None, later=True)  # how its searched fields were chosen; None = they are as given
@@ -127,8 +127,12 @@ FIELD_ROWS = rows_of(TrialSpec)
 def _check(spec: TrialSpec) -> None:
     for name, field_row in FIELD_ROWS.items():
         field_row.check(name, getattr(spec, name))
-    if isinstance(spec.method, Dense) and spec.rate != 0:
-        raise ValueError(f"dense at rate {spec.rate}: must be 0")
+    if (only := only_rate(spec.method)) is not None and spec.rate != only:
+        raise ValueError(f"{type(spec.method).__name__.lower()} at rate {spec.rate}: must be {only}")
+    if only == 1 and spec.head == "trained":
+        raise ValueError("head trained with biases: must be masked; biases train no weight")
+    if only is None and spec.rate == 1:
+        raise ValueError(f"rate {spec.rate}: must be 0 <= rate < 1, or the method biases")
     _check_update(spec)
     _check_start(spec)
     if spec.step == "sparse" and not spec.rate:

@@ -14,7 +14,7 @@ from bench import names
 from bench.canonical import key_of
 from bench.datasets import label, row_of
 from bench.messages import counted, nearest
-from bench.methods import METHODS, Dense, Method
+from bench.methods import METHODS, Method, only_rate
 from bench.methods.identity.identify import identify
 from bench.models import INITIALISERS, MODELS
 from bench.trial.networks import inspection
@@ -49,9 +49,10 @@ class Sweep:
 
     def trials(self) -> list[TrialSpec]:
         """The trials, each run key once; seeds outermost, so that a sweep cut short is still balanced over methods."""
-        asked = any(isinstance(method, Dense) for method in self.methods.values())
-        rated = [method for method in self.methods.values() if not isinstance(method, Dense)]
-        cells = [(METHODS["dense"], Decimal(0))] if self.dense or asked else []
+        only = {method: rate for method in self.methods.values() if (rate := only_rate(method)) is not None}
+        rated = [method for method in self.methods.values() if method not in only]
+        cells = [(METHODS["dense"], Decimal(0))] if self.dense or 0 in only.values() else []
+        cells += [(method, Decimal(rate)) for method, rate in only.items() if rate != 0]
         cells += [(method, rate) for rate in self.rates for method in rated]
         specs = [
             TrialSpec(method=method, rate=rate, seed=seed, **{**self.protocol, **self._resolved(method, rate)})
@@ -70,12 +71,13 @@ class Sweep:
     def grid(self) -> str:
         """The shape of the sweep in a line: "grid: 2 methods × 5 rates × 5 seeds + dense × 5 seeds = 55 trials"."""
         specs, seeds = self.trials(), len(self.seeds)
-        rated = [spec for spec in specs if not isinstance(spec.method, Dense)]
+        rated = [spec for spec in specs if only_rate(spec.method) is None]
         methods, rates = len({key_of(spec.method.record()) for spec in rated}), len({spec.rate for spec in rated})
-        products = [f"{counted(methods, 'method')} × {counted(rates, 'rate')} × {counted(seeds, 'seed')}"]
-        if len(rated) < len(specs):
-            dense = f"dense × {counted(seeds, 'seed')}"
-            products = [*products, dense] if rated else [dense]
+        products = (
+            [f"{counted(methods, 'method')} × {counted(rates, 'rate')} × {counted(seeds, 'seed')}"] if rated else []
+        )
+        unrated = dict.fromkeys(self.name_of(spec.method) for spec in specs if only_rate(spec.method) is not None)
+        products += [f"{name} × {counted(seeds, 'seed')}" for name in unrated]
         return f"grid: {' + '.join(products)} = {counted(len(specs), 'trial')}"
 
     def _resolved(self, method: Method, rate: Decimal) -> dict[str, str]:

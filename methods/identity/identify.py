@@ -61,6 +61,8 @@ def check_shared(method: Method) -> None:
         raise ValueError(
             f"control invert of {type(method).__name__}: must be of a one-shot method, which ranks by one score"
         )
+    if (method.criterion, method.scope) == ("random", "filter"):  # means of many draws: small filters would win
+        raise ValueError("criterion random with scope filter: must be channel-random, one draw for each filter")
     if callable(method.criterion):
         check_function(method.criterion)
 

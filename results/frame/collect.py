@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 DENSE = "dense"  # the method name, and the background, of rate 0
+BIASES = "biases"  # the background of rate 1, at which no maskable weight is trained
 VARYING = ("method", "rate", "seed")  # the fields of a trial that may differ within a section of the table
 UNREADABLE = "unreadable"  # attribute of the frame: (run, reason) of each trial that is left out
 LATEST = 2**43  # milliseconds since 1970 of a start: in the year 2248, and what a date of pandas can be
@@ -182,10 +183,16 @@ def spec_columns(spec: dict[str, Any], method: str) -> dict[str, Any]:
         "rate": spec["rate"],
         "rate_value": float(Decimal(spec["rate"])),
         "seed": spec["seed"],
-        "background": DENSE if method == DENSE else spec["method"].get("background", ""),
+        "background": _background(spec, method),
         "protocol": canonical({name: value for name, value in spec.items() if name not in VARYING}),
         **{f"spec.{n}": canonical(v) if isinstance(v, dict | list) else v for n, v in spec.items()},
     }
+
+
+def _background(spec: dict[str, Any], method: str) -> str:
+    if method == DENSE:
+        return DENSE
+    return BIASES if Decimal(spec["rate"]) == 1 else str(spec["method"].get("background", ""))
 
 
 def _union(sweeps: Iterable[tuple[str, ...]]) -> Any:

@@ -20,6 +20,13 @@ CHOICES = {
     "random-like-snip": "Random like SNIP",
     "random-like-grasp": "Random like GraSP",
     "random-like-synflow": "Random like SynFlow",
+    "fisher": "Fisher",
+    "gradient": "Gradient",
+    "small-magnitude": "Smallest magnitude",
+    "filter-snip": "SNIP of filters",
+    "filter-magnitude": "Magnitude of filters",
+    "filter-random": "Random filters",
+    "channel-snip": "SNIP of channels",
 }
 # Methods that papers name; any other of ours is what chooses the weights and what the others hold.
 METHODS = {
@@ -27,6 +34,7 @@ METHODS = {
     "snip-freeze": "FreezeNet",
     "random-freeze": "Random freezing",
     "random-prune": "Random pruning",
+    "biases": "Biases alone",
     **{name: CHOICES[name] for name in ("snip", "grasp", "iter-snip", "synflow", "force", "prospr")},
     **{f"{name}-prune": CHOICES[name] for name in ("snip", "grasp", "iter-snip", "synflow", "force", "prospr")},
 }
@@ -43,6 +51,13 @@ WEIGHTS = {
     "random-like-snip": "random weights of SNIP's densities",
     "random-like-grasp": "random weights of GraSP's densities",
     "random-like-synflow": "random weights of SynFlow's densities",
+    "fisher": "the weights of least Fisher information",
+    "gradient": "the weights of smallest gradient",
+    "small-magnitude": "the largest weights",
+    "filter-snip": "SNIP's filters",
+    "filter-magnitude": "the filters of smallest weights",
+    "filter-random": "randomly chosen filters",
+    "channel-snip": "SNIP's channels",
 }
 DATASETS = {
     "digits": "Digits",

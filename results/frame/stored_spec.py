@@ -52,7 +52,7 @@ def _is_text(value: Any) -> bool:
 
 def _is_rate(value: Any) -> bool:
     try:
-        return isinstance(value, str) and 0 <= Decimal(value) < 1
+        return isinstance(value, str) and 0 <= Decimal(value) <= 1
     except InvalidOperation:
         return False
 

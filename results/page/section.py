@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
-from bench.results.frame.collect import DENSE
 from bench.results.statistics.analysis import Analysis
 from bench.results.tables import accuracy_tables, against_reference, captions, costs, freeze_vs_prune, published
 from bench.results.tables.controls import controls, not_shown
@@ -24,7 +23,7 @@ def section(analysis: Analysis, varying: Collection[str]) -> Iterator[Block]:
     yield from _training(analysis, varying)
     if not any(cell.values for cell in analysis.shown):
         yield Paragraph(captions.nothing_finished(analysis))
-    elif any(cell.background != DENSE for cell in analysis.shown):
+    elif any(cell.rated for cell in analysis.shown):
         for heading, blocks in _questions(analysis):
             if blocks:
                 yield Heading(heading, SUBHEADING)

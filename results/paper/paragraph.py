@@ -28,12 +28,14 @@ Cite = Callable[[str, Iterable[str]], str]  # text and keys -> LaTeX; it notes t
 
 def paragraph(analyses: Sequence[Analysis], cite: Cite) -> str:
     """The sentences, as LaTeX."""
-    cells = [cell for analysis in analyses for cell in analysis.shown if cell.background != DENSE]
+    cells = [cell for analysis in analyses for cell in analysis.shown if cell.rated]
     said = [*_question(cells, cite), *_choices(cells, cite)]
     for analysis in analyses:
         said += [*_trained(analysis, cite), *_trials(analysis)]
     if any(cell.background == DENSE for analysis in analyses for cell in analysis.shown):
         said.append("The dense baseline trains every weight.")
+    if floors := [analysis.biases for analysis in analyses if analysis.biases is not None]:
+        said.append(f"The floor, {cite('biases alone', sources.choice(floors[0].record))}, trains no weight.")
     said += [*_controls(analyses, cite), *_paired(), *_statistics(analyses, cite)]
     return " ".join(said)
 
@@ -83,7 +85,7 @@ def _trained(analysis: Analysis, cite: Cite) -> Sentences:
 def _trials(analysis: Analysis) -> Sentences:
     """Rates, seeds, and what was lost."""
     cells, seeds = analysis.shown, analysis.section.seeds
-    rates = rates_text({cell.rate for cell in cells if cell.background != DENSE})
+    rates = rates_text({cell.rate for cell in cells if cell.rated})
     parts = [f"Rates: {', '.join(rates)}." if rates else "", f"Seeds: {ranges(seeds)} (n = {len(seeds)})."]
     lost = [(word, sum(len(cell.seeds_lost(word)) for cell in cells)) for word in (names.DIVERGED, names.FAILED)]
     parts += [f"{counted(number, 'trial')} {word}, and left out." for word, number in lost if number]

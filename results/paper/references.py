@@ -83,6 +83,28 @@ REFERENCES: dict[str, Reference] = {
         "inproceedings", "2009.11094", author="Jingtong Su and others",
         title="Sanity-Checking Pruning Methods: Random Tickets can Win the Jackpot", booktitle=NEURIPS, year="2020",
     ),
+    "sung2021training": _arxiv(
+        "inproceedings", "2111.09839", author="Yi-Lin Sung and Varun Nair and Colin Raffel",
+        title="Training Neural Networks with Fixed Sparse Masks", booktitle=NEURIPS, year="2021",
+    ),
+    "bhardwaj2024sparse": _arxiv(
+        "inproceedings", "2406.13175", author="Kartikeya Bhardwaj and others", title="Sparse High Rank Adapters",
+        booktitle=NEURIPS, year="2024",
+    ),
+    "liao2023parameter": _arxiv(
+        "inproceedings", "2305.16742", author="Baohao Liao and Yan Meng and Christof Monz",
+        title="Parameter-Efficient Fine-Tuning without Introducing New Latency",
+        booktitle="Annual Meeting of the Association for Computational Linguistics (ACL)", year="2023",
+    ),
+    "verdenius2020pruning": _arxiv(
+        "misc", "2006.00896", author="Stijn Verdenius and Maarten Stol and Patrick Forr{\\'e}",
+        title="Pruning via Iterative Ranking of Sensitivity Statistics", year="2020",
+    ),
+    "frankle2021training": _arxiv(
+        "inproceedings", "2003.00152", author="Jonathan Frankle and David J. Schwab and Ari S. Morcos",
+        title="Training {BatchNorm} and Only {BatchNorm}: On the Expressive Power of Random Features in {CNNs}",
+        booktitle=ICLR, year="2021",
+    ),
     # Data sets.
     "alpaydin1998optical": Reference("misc", {
         "author": "Ethem Alpaydin and Cenk Kaynak", "title": "Optical Recognition of Handwritten Digits",

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from bench import names
 from bench.metrics import sizes
-from bench.results.frame.collect import DENSE
 from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.cells import Cell
 from bench.results.statistics.comparisons import Comparison
@@ -42,7 +41,7 @@ class Part:
 
 
 def _any(analysis: Analysis) -> bool:
-    return any(cell.values and cell.background != DENSE for cell in analysis.shown)
+    return any(cell.values and cell.rated for cell in analysis.shown)
 
 
 def _accuracy(analysis: Analysis) -> Iterator[Block]:

@@ -14,7 +14,7 @@ from bench.results.parts.parts import Part
 from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.cells import Cell
 from bench.results.tables import columns
-from bench.results.tables.export import CELL, finite
+from bench.results.tables.export import CELL, finite, held
 from bench.results.tables.formats import Bold, Bullets, Grid
 
 SCHEMA = "freeze-or-prune/part/1"
@@ -58,7 +58,7 @@ def _cell(analysis: Analysis, cell: Cell, values: Sequence[str]) -> dict[str, An
 
 
 def _method(cell: Cell) -> dict[str, Any]:
-    return {"method": cell.method, "label": cell.label, "rate": rate_text(cell.rate), "background": cell.background}
+    return {"method": cell.method, "label": cell.label, "rate": rate_text(cell.rate), "background": held(cell)}
 
 
 def _row(grid: Grid, row: Sequence[Any]) -> dict[str, str]:

@@ -12,14 +12,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from bench.results.frame.collect import DENSE
+from bench.results.frame.collect import BIASES, DENSE
 from bench.results.plots.axis_scales import (
     ERROR_NOTE,
     RATE_LABEL,
     RATE_NOTE,
+    REALISED_NOTE,
     TICKS,
     accuracy_axis,
-    density,
     rate_axis,
     thin,
 )
@@ -70,17 +70,20 @@ def _caption(excerpts: Sequence[Excerpt], many: bool, by_error: bool) -> str:
     """What is drawn, of which seeds, how and on which scales."""
     words = f"{excerpts[0].view.shown_metric.caption}: mean and 95 % t interval {over_seeds(excerpts)}."
     panels = "A panel for each criterion; solid: the weights that are not trained are frozen, dashed: pruned."
-    return " ".join([words, panels if many else LINES_NOTE, RATE_NOTE, *([ERROR_NOTE] if by_error else [])])
+    realised = any(cell.realised for excerpt in excerpts for cell in excerpt.drawn)
+    notes = [*([REALISED_NOTE] if realised else []), *([ERROR_NOTE] if by_error else [])]
+    return " ".join([words, panels if many else LINES_NOTE, RATE_NOTE, *notes])
 
 
 def _by_selection(excerpt: Excerpt) -> dict[str, Excerpt]:
-    """A part per criterion, with the frozen and the pruned method that choose the same weights; dense in each."""
+    """A part per criterion, with the frozen and the pruned method that choose the same weights; dense, and biases, in
+    each."""
     named: dict[str, list[Cell]] = {}
     for cell in excerpt.cells:
-        if cell.background != DENSE:
+        if cell.rated:
             named.setdefault(cell.record.selection, []).append(cell)
-    dense = [cell for cell in excerpt.cells if cell.background == DENSE]
-    titled = {_title(alike): replace(excerpt, cells=[*dense, *alike]) for alike in named.values()}
+    unrated = [cell for cell in excerpt.cells if not cell.rated]
+    titled = {_title(alike): replace(excerpt, cells=[*unrated, *alike]) for alike in named.values()}
     return {title: titled[title] for title in sorted(titled) if titled[title].rates}
 
 
@@ -91,9 +94,10 @@ def _title(alike: Sequence[Cell]) -> str:
 
 def _plain(style: Style) -> Style:
     """What the lines of all criteria have in common, if each has its own panel."""
-    words = {"freeze": "frozen", "prune": "pruned", DENSE: "dense"}
-    colour = style.colour if style.background == DENSE else GREY
-    marker = style.marker if style.background == DENSE else {"freeze": "o", "prune": "s"}[style.background]
+    words = {"freeze": "frozen", "prune": "pruned", DENSE: "dense", BIASES: "biases"}
+    unrated = style.background in (DENSE, BIASES)
+    colour = style.colour if unrated else GREY
+    marker = style.marker if unrated else {"freeze": "o", "prune": "s"}[style.background]
     return replace(style, label=words[style.background], colour=colour, order=0, marker=marker)
 
 
@@ -104,13 +108,13 @@ def _panel(axes: Axes, excerpt: Excerpt, styles: Mapping[str, Style], *, small: 
         axes.tick_params(axis="x", labelsize=TINY)
     by_record: dict[str, list[Cell]] = {}
     for cell in excerpt.drawn:
-        if cell.background != DENSE:
+        if cell.rated:
             by_record.setdefault(cell.record.text, []).append(cell)
     for record, cells in by_record.items():
         style = replace(styles[record], marker="os"[cells[0].background == "prune"]) if small else styles[record]
         _line(axes, sorted(cells, key=lambda cell: cell.rate), style, shown.factor)
-    if excerpt.dense is not None:
-        _dense(axes, excerpt.dense, styles[excerpt.dense.record.text], shown.factor)
+    for cell in excerpt.unrated:
+        _level(axes, cell, styles[cell.record.text], shown.factor)
 
 
 def _axes(panels: Sequence[Axes], excerpt: Excerpt, ticks: int) -> bool:
@@ -121,7 +125,7 @@ def _axes(panels: Sequence[Axes], excerpt: Excerpt, ticks: int) -> bool:
 
 
 def _line(axes: Axes, cells: Sequence[Cell], style: Style, factor: float) -> None:
-    x = [density(cell.rate) for cell in cells]
+    x = [cell.density for cell in cells]
     y = [factor * cell.summary.mean for cell in cells]
     low, high = ([factor * getattr(interval(cell), end) for cell in cells] for end in ("low", "high"))
     full = [i for i, cell in enumerate(cells) if not cell.disconnected]
@@ -136,7 +140,7 @@ def _line(axes: Axes, cells: Sequence[Cell], style: Style, factor: float) -> Non
         axes.vlines(x, low, high, color=style.colour, linewidth=1.0)
 
 
-def _dense(axes: Axes, cell: Cell, style: Style, factor: float) -> None:
+def _level(axes: Axes, cell: Cell, style: Style, factor: float) -> None:
     ends = interval(cell)
     axes.axhline(factor * cell.summary.mean, **style.drawn())
     if math.isfinite(ends.low):

@@ -15,7 +15,7 @@ from bench.results.plots.axis_scales import (
     LINEAR,
     RATE_LABEL,
     RATE_NOTE,
-    density,
+    REALISED_NOTE,
     difference_scale,
     rate_axis,
     thin,
@@ -94,7 +94,8 @@ def _panel(axes: Axes, analysis: Analysis, reference: str, comparisons: Sequence
         spread = np.nan_to_num([[mean - low], [high - mean]])
         look = HOLLOW if analysis.doubts[c.sides] else {}
         marker, _ = _marker(c)
-        axes.errorbar(density(c.rate), mean, yerr=spread, fmt=marker, color=COLOURS[c.verdict], capsize=2, **look)
+        x = analysis.by_key[c.sides[0]].density
+        axes.errorbar(x, mean, yerr=spread, fmt=marker, color=COLOURS[c.verdict], capsize=2, **look)
 
 
 def _marker(c: Comparison) -> tuple[str, str]:
@@ -130,6 +131,8 @@ def _notes(drawn: Sequence[tuple[Analysis, Panels]], log: bool) -> list[str]:
         f"interval over {pairs} pairs. A panel for each criterion. Coloured: Holm-adjusted p ≤ {view.alpha:g} over all "
         f"criteria and rates of the section. {RATE_NOTE}"
     ]
+    if any(a.by_key[c.sides[0]].realised for a, panels in drawn for panel in panels.values() for c in panel):
+        notes[0] += f" {REALISED_NOTE}"
     if log:
         notes[0] += f" Differences: to scale between −{LINEAR:g} and {LINEAR:g}, beyond on a logarithmic scale."
     if view.margin is not None:

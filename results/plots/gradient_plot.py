@@ -15,7 +15,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from bench.metrics import GRADIENTS
-from bench.results.frame.collect import DENSE
 from bench.results.frame.words import rate_text
 from bench.results.plots.axis_scales import accuracy_axis, plain_log
 from bench.results.plots.plot_page import across, finish, page
@@ -64,7 +63,7 @@ def draw(excerpts: Sequence[Excerpt], styles: Mapping[str, Style], histories: Hi
         for axes, rate in zip(panels, excerpt.rates or [Decimal(0)], strict=True):
             axes.set_title(f"rate {rate_text(rate)}")
             for curve in of_excerpt:
-                if curve.cell.background == DENSE or curve.cell.rate == rate:
+                if not curve.cell.rated or curve.cell.rate == rate:
                     _line(axes, curve, styles[curve.cell.record.text], shown.factor)
         cut = _scales(panels[0], of_excerpt, shown.factor, log) or cut
     for block in figure.subfigs:

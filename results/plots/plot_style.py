@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.lines import Line2D
 
-from bench.results.frame.collect import DENSE
+from bench.results.frame.collect import BIASES, DENSE
 from bench.results.frame.method_record import method_record
 from bench.results.frame.sections import labels
 
@@ -21,7 +21,7 @@ USUAL = ("snip", "grasp", "random", "magnitude")  # criteria that have the same 
 SHADE = 0.55  # of each colour, once all are taken
 BLACK = "#000000"
 GREY = "#666666"
-LINES = {"freeze": "-", "prune": "--", DENSE: "-"}
+LINES = {"freeze": "-", "prune": "--", DENSE: "-", BIASES: "-."}
 # Of each colour the markers of a freezing and of a pruning method: printed in grey, some colours are alike.
 MARKERS = (("o", "s"), ("^", "v"), ("D", "d"), ("P", "X"), ("<", ">"), ("p", "h"))
 LINES_NOTE = (
@@ -49,7 +49,7 @@ class Style:
     """How a method is drawn; `order` is its place in the legend."""
 
     label: str
-    background: str  # "freeze", "prune" or "dense"
+    background: str  # "freeze", "prune", "dense" or "biases"
     colour: str
     order: int
     marker: str
@@ -61,7 +61,7 @@ class Style:
     def drawn(self, **more: Any) -> dict[str, Any]:
         """Keywords of a line with markers."""
         look = {"color": self.colour, "linestyle": self.line, "marker": self.marker, "label": self.label}
-        return {**look, "linewidth": 1.2 if self.background == DENSE else 1.5, **more}
+        return {**look, "linewidth": 1.2 if self.background in (DENSE, BIASES) else 1.5, **more}
 
 
 def styles(frame: pd.DataFrame) -> dict[str, Style]:
@@ -72,14 +72,16 @@ def styles(frame: pd.DataFrame) -> dict[str, Style]:
     known = frame.assign(label=labels(frame)).drop_duplicates("spec.method")
     backgrounds = dict(zip(known["spec.method"], known["background"], strict=True))
     selections = {
-        record: method_record(record).selection for record, background in backgrounds.items() if background != DENSE
+        record: method_record(record).selection
+        for record, background in backgrounds.items()
+        if background not in (DENSE, BIASES)
     }
     named = dict(zip(known["spec.method"], known["label"], strict=True))
     numbers = _numbers([(text, named[record]) for record, text in selections.items()])
     by_record = {}
     for record, label in named.items():
         background, number = backgrounds[record], numbers.get(selections.get(record, ""), -1)
-        colour = BLACK if number < 0 else _colour(number)
+        colour = _colour(number) if number >= 0 else GREY if background == BIASES else BLACK
         marker = "none" if number < 0 else MARKERS[number % len(MARKERS)][background == "prune"]
         by_record[record] = Style(
             label=label,

@@ -153,7 +153,7 @@ def _panel(axes: Axes, shown: Sequence[Point], styles: Mapping[str, Style], metr
 
 def _marker(axes: Axes, point: Point, style: Style, factor: float) -> None:
     ends = interval(point.cell)
-    look: dict[str, Any] = {"markerfacecolor": "white"} if point.cell.disconnected else {}
+    look: dict[str, Any] = {"markerfacecolor": "white"} if point.cell.disconnected and point.cell.rated else {}
     if math.isfinite(ends.low):
         bar: dict[str, Any] = {"color": style.colour, "linewidth": 0.8, "alpha": 0.6}
         axes.vlines(point.kilobytes, factor * ends.low, factor * ends.high, **bar)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from bench import names
 from bench.metrics import Metric
-from bench.results.frame.collect import DENSE
+from bench.results.frame.collect import BIASES, DENSE
 from bench.results.frame.errors import check_level, metric_of, unknown, unknown_rate
 from bench.results.frame.method_record import PLAIN
 from bench.results.frame.sections import Section, sections
@@ -63,8 +63,9 @@ class View:
         check_level(self.alpha)
         if self.margin is not None and not 0 < self.margin < float("inf"):
             raise ValueError(f"margin {self.margin}: must be above 0")
-        if self.reference == DENSE:
-            raise ValueError("reference dense: must be a method with rates; percent of dense has a table of its own")
+        if self.reference in (DENSE, BIASES):
+            also = "; percent of dense has a table of its own" if self.reference == DENSE else ""
+            raise ValueError(f"reference {self.reference}: must be a method with rates{also}")
         metric_of(self.metric)
         if self.published and self.metric != names.TEST_ACCURACY:
             raise ValueError(f"metric {self.metric} beside published figures: must be {names.TEST_ACCURACY}")
@@ -83,9 +84,9 @@ class View:
         return 1 / self.classes.get(dataset, CLASSES)
 
     def shows(self, cell: Cell) -> bool:
-        """Whether a cell is displayed. The dense baseline belongs to every choice of methods and rates."""
+        """Whether a cell is displayed. Dense, and biases alone, belong to every choice of methods and rates."""
         in_sweep = not self.sweeps or bool(cell.sweeps & set(self.sweeps))
-        if cell.background == DENSE:
+        if not cell.rated:
             return in_sweep
         named = not self.methods or bool({cell.method, cell.label} & set(self.methods))
         return in_sweep and named and (not self.rates or cell.rate in self.rates)
@@ -122,7 +123,15 @@ class Analysis:
 
     @property
     def dense(self) -> Cell | None:
-        return next((cell for cell in self.cells if cell.background == DENSE), None)
+        return self._unrated(DENSE)
+
+    @property
+    def biases(self) -> Cell | None:
+        """The cell of no live weight."""
+        return self._unrated(BIASES)
+
+    def _unrated(self, background: str) -> Cell | None:
+        return next((cell for cell in self.cells if cell.background == background), None)
 
     @cached_property
     def shown_keys(self) -> set[Key]:
@@ -178,7 +187,8 @@ class Analysis:
         """The cells, under no control, of which no seed trained; only accuracies tell."""
         if not self.view.shown_metric.is_accuracy:
             return frozenset()
-        return near_chance.untrained(self.cells, self.view.chance(self.section.dataset))
+        trainable = [cell for cell in self.cells if cell.background != BIASES]
+        return near_chance.untrained(trainable, self.view.chance(self.section.dataset))
 
 
 def analyses(frame: pd.DataFrame, view: View) -> list[Analysis]:
@@ -193,7 +203,7 @@ def analyse(section: Section, view: View) -> Analysis:
     everything = cells(section, view.metric)
     plain = [cell for cell in everything if cell.record.control == PLAIN]
     controlled = [cell for cell in everything if cell.record.control != PLAIN]
-    labels = {cell.label for cell in plain if cell.background != DENSE}
+    labels = {cell.label for cell in plain if cell.rated}
     named = {cell.label for cell in plain if cell.method == view.reference}
     candidates = [view.reference] if view.reference in labels else sorted(named & labels)
     reference = candidates[0] if len(candidates) == 1 else None

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bench import metrics, names
-from bench.results.frame.collect import DENSE
+from bench.results.frame.collect import BIASES, DENSE
 from bench.results.frame.errors import metric_of
 from bench.results.frame.method_record import MethodRecord, method_record
 from bench.results.frame.sections import Section
@@ -26,7 +26,7 @@ class Cell:
     label: str  # the method's name, unique in the section
     method: str
     record: MethodRecord
-    background: str  # "freeze", "prune" or "dense"
+    background: str  # "freeze", "prune", "dense" or "biases"
     rate: Decimal
     sweeps: frozenset[str]
     values: Mapping[int, float]  # seed -> figure, of the done trials that have it; seeds rising
@@ -40,6 +40,25 @@ class Cell:
     @property
     def key(self) -> Key:
         return self.label, self.rate
+
+    @property
+    def rated(self) -> bool:
+        """Whether it is a method that has rates; the dense baseline and biases alone have one each, 0 and 1."""
+        return self.background not in (DENSE, BIASES)
+
+    @property
+    def realised(self) -> tuple[float, float] | None:
+        """The least and largest rate over the seeds, counted, if they are not the rate asked for: of whole filters."""
+        if self.record.fields.get("scope") != "filter" or names.LIVE_WEIGHTS not in self.counts:
+            return None
+        (low, high), weights = self.counts[names.LIVE_WEIGHTS], int(self.counts[names.MASKABLE_WEIGHTS][0])
+        fills = low == high and abs(Decimal(low) - (1 - self.rate) * weights) <= Decimal("0.5")  # none is nearer
+        return None if fills else (1 - high / weights, 1 - low / weights)
+
+    @property
+    def density(self) -> float:
+        """The share of the weights that is trained; of whole filters, counted."""
+        return float(1 - self.rate) if self.realised is None else 1 - sum(self.realised) / 2
 
     @property
     def summary(self) -> stats.Summary:
@@ -136,5 +155,5 @@ def percent_of_dense(cell: Cell, dense: Cell) -> tuple[stats.Summary, stats.Inte
 
 def twin(all_cells: Sequence[Cell], reference: str) -> str | None:
     """The label that differs from the reference's in its background only."""
-    selections = {cell.label: cell.record.selection for cell in all_cells if cell.background != DENSE}
+    selections = {cell.label: cell.record.selection for cell in all_cells if cell.rated}
     return next((label for label, s in selections.items() if label != reference and s == selections[reference]), None)

@@ -9,7 +9,6 @@ from typing import Literal
 
 import numpy as np
 
-from bench.results.frame.collect import DENSE
 from bench.results.statistics import multiplicity, stats
 from bench.results.statistics.cells import Cell, Key
 
@@ -109,7 +108,7 @@ def compare(cell: Cell, reference: Cell, *, test: Test, margin: float | None) ->
 def reference_pairs(all_cells: Sequence[Cell], reference: str) -> list[Pair]:
     """Every method but the reference and dense, at every rate, with the reference (a label) at that rate."""
     references = {cell.rate: cell for cell in all_cells if cell.label == reference}
-    others = [c for c in all_cells if c.label != reference and c.background != DENSE and c.rate in references]
+    others = [c for c in all_cells if c.label != reference and c.rated and c.rate in references]
     return [(cell, references[cell.rate]) for cell in others]
 
 

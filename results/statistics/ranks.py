@@ -17,7 +17,6 @@ from scipy import stats as scipy_stats
 
 from bench.messages import counted
 from bench.results.frame.back_end import import_matplotlib
-from bench.results.frame.collect import DENSE
 from bench.results.frame.errors import metric_of
 from bench.results.frame.sections import is_plain, labels
 from bench.results.frame.words import rate_text
@@ -100,7 +99,7 @@ def rank(frame: pd.DataFrame, view: View) -> Ranking:
     known = frame.assign(label=labels(frame)).drop_duplicates("spec.method")
     named = dict(zip(known["spec.method"], known["label"], strict=True))
     methods = sorted(
-        {cell.record.text for excerpt in shown for cell in excerpt.cells if cell.background != DENSE},
+        {cell.record.text for excerpt in shown for cell in excerpt.cells if cell.rated},
         key=lambda m: named[m],
     )
     whole, left_out = _blocks(shown, methods, named)
@@ -137,8 +136,8 @@ def _blocks(
     """Block -> its data set and its cells by record; and what the blocks left out lack."""
     whole, left_out = {}, []
     for excerpt in shown:
-        for rate in sorted({cell.rate for cell in excerpt.cells if cell.background != DENSE}):
-            here = {cell.record.text: cell for cell in excerpt.cells if cell.rate == rate and cell.background != DENSE}
+        for rate in sorted({cell.rate for cell in excerpt.cells if cell.rated}):
+            here = {cell.record.text: cell for cell in excerpt.cells if cell.rate == rate and cell.rated}
             block = f"{excerpt.section.title}, rate {rate_text(rate)}"
             absent = [named[m] for m in methods if m not in here]
             partial = [

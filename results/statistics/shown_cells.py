@@ -41,13 +41,18 @@ class Excerpt:
 
     @property
     def rates(self) -> list[Decimal]:
-        """The rates at which something but the dense baseline has a value, rising."""
-        return sorted({cell.rate for cell in self.drawn if cell.background != DENSE})
+        """The rates at which a method that has rates has a value, rising."""
+        return sorted({cell.rate for cell in self.drawn if cell.rated})
 
     @property
     def dense(self) -> Cell | None:
         """The dense baseline, if it is shown and has a value."""
         return next((cell for cell in self.drawn if cell.background == DENSE), None)
+
+    @property
+    def unrated(self) -> list[Cell]:
+        """The dense baseline and biases alone, if they are shown and have a value."""
+        return [cell for cell in self.drawn if not cell.rated]
 
 
 def excerpts(frame: pd.DataFrame, view: View) -> list[Excerpt]:
@@ -66,7 +71,7 @@ def excerpts(frame: pd.DataFrame, view: View) -> list[Excerpt]:
 
 def crowded(shown: Iterable[Cell]) -> bool:
     """Whether these cells are of more methods than one panel can hold."""
-    return len({cell.label for cell in shown if cell.background != DENSE}) > CROWD
+    return len({cell.label for cell in shown if cell.rated}) > CROWD
 
 
 def interval(cell: Cell) -> stats.Interval:
@@ -90,9 +95,7 @@ def missing(shown: Sequence[Excerpt]) -> list[str]:
         fewer: dict[int, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
         for cell in excerpt.cells:
             if len(cell.values) < excerpt.seeds:
-                fewer[len(cell.values)][cell.label].append(
-                    "" if cell.background == DENSE else f" {rate_text(cell.rate)}"
-                )
+                fewer[len(cell.values)][cell.label].append(f" {rate_text(cell.rate)}" if cell.rated else "")
         clauses = [
             f"n = {n} of {excerpt.seeds}: {'; '.join(label + ','.join(rates) for label, rates in by_label.items())}"
             for n, by_label in sorted(fewer.items())
@@ -104,4 +107,4 @@ def missing(shown: Sequence[Excerpt]) -> list[str]:
 
 def disconnected(shown: Sequence[Excerpt]) -> bool:
     """Whether a seed of anything that is drawn is disconnected."""
-    return any(cell.disconnected for excerpt in shown for cell in excerpt.drawn)
+    return any(cell.disconnected and cell.rated for excerpt in shown for cell in excerpt.drawn)

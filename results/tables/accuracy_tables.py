@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from decimal import Decimal
 from math import isnan
 
 from bench import names
 from bench.metrics import NONE
-from bench.results.frame.collect import DENSE
-from bench.results.frame.words import rate_text
+from bench.results.frame.words import low_to_high, rate_text
 from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.cells import Cell, Key, percent_of_dense
 from bench.results.statistics.comparisons import Comparison
 from bench.results.tables import captions
 from bench.results.tables.formats import Bold, Entry, Grid
+from bench.results.tables.marks import REALISED
 
 
 def main(analysis: Analysis) -> Grid:
@@ -32,7 +33,7 @@ def percent(analysis: Analysis) -> Grid | None:
     dense = analysis.dense
     if dense is None:
         return None
-    shares = {cell.key: percent_of_dense(cell, dense) for cell in analysis.shown if cell.background != DENSE}
+    shares = {cell.key: percent_of_dense(cell, dense) for cell in analysis.shown if cell.rated}
     sizes = {share.n for share, _ in shares.values() if share.n}
     if not sizes:
         return None
@@ -51,7 +52,7 @@ def percent(analysis: Analysis) -> Grid | None:
 
 
 def _by_rate(analysis: Analysis, caption: str, entry: Callable[[Cell], Entry], title: str) -> Grid:
-    shown = [cell for cell in analysis.shown if cell.background != DENSE]
+    shown = [cell for cell in analysis.shown if cell.rated]
     rates = sorted({cell.rate for cell in shown})
     by_key = {cell.key: cell for cell in shown}
     rows: list[list[Entry]] = []
@@ -66,7 +67,7 @@ def _best(analysis: Analysis) -> set[Key]:
     better = analysis.view.shown_metric.better
     by_rate: dict[Decimal, list[Cell]] = {}
     for cell in analysis.cells:
-        if cell.background != DENSE and cell.complete:
+        if cell.rated and cell.complete:
             by_rate.setdefault(cell.rate, []).append(cell)
     pick = max if better > 0 else min
     best: set[Key] = set()
@@ -85,8 +86,17 @@ def _entry(analysis: Analysis, cell: Cell, c: Comparison | None, best: bool) -> 
     arrow = {"higher": " ↑", "lower": " ↓"}.get(c.verdict, "") if c else ""
     equal = " ≈" if c and c.equivalent else ""
     cut = f" †{len(cell.disconnected)}" if cell.disconnected else ""
-    after = f"{arrow}{equal}{cut}{_lost(cell)}"
+    after = f"{arrow}{equal}{cut}{_realised(cell)}{_lost(cell)}"
     return Bold(text, after) if best else f"{text}{after}"
+
+
+def _realised(cell: Cell) -> str:
+    """@0.9036: the rate that whole filters have, if it is not the one asked for."""
+    if cell.realised is None:
+        return ""
+    least = 1 - cell.realised[1]
+    digits = 4 if least <= 0 else max(4, 2 - math.floor(math.log10(least)))
+    return f" {REALISED}{low_to_high(*cell.realised, f'.{digits}f')}"
 
 
 def _lost(cell: Cell) -> str:

@@ -6,14 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from bench import names
 from bench.messages import counted
-from bench.results.frame.collect import DENSE
 from bench.results.frame.words import ranges, rate_text
 from bench.results.statistics import stats
 from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.cells import Cell, Key
 from bench.results.statistics.comparisons import Comparison
 from bench.results.tables.formats import Bold, Entry, Grid
-from bench.results.tables.marks import NO_PATH
+from bench.results.tables.marks import NO_PATH, REALISED
 
 TESTS = {
     "t": "paired t-test, two-sided",
@@ -24,12 +23,14 @@ TESTS = {
 DISCONNECTED = f"†k: in k pairs a pruned network is disconnected, {NO_PATH}."
 
 
-def introduction() -> str:
+def introduction(analyses: Iterable[Analysis]) -> str:
     """What a stranger needs before the first table."""
+    filters = any(cell.realised for analysis in analyses for cell in analysis.shown)
+    fewer = ", or fewer if it chooses whole filters" if filters else ""
     return (
-        "At a given rate every method trains, and has to store, the same number of parameters. The methods differ in "
-        "which weights they choose before training, and in what the others hold: a frozen network keeps them at their "
-        "random initial values (the seed stands for them), a pruned one sets them to zero."
+        f"At a given rate every method trains, and has to store, the same number of parameters{fewer}. "
+        "The methods differ in which weights they choose before training, and in what the others hold: a frozen "
+        "network keeps them at their random initial values (the seed stands for them), a pruned one sets them to zero."
     )
 
 
@@ -82,16 +83,20 @@ def main_caption(analysis: Analysis) -> str:
 
 
 def dense(analysis: Analysis) -> str:
-    """The figure of the dense baseline, behind another sentence."""
-    if analysis.dense is None:
-        return " No dense baseline in the store."
-    shown, s = analysis.view.shown_metric, analysis.dense.summary
-    lost = len(analysis.dense.lost) + len(analysis.dense.missing)
+    """The figures of the dense baseline, and of biases alone if they are there, behind another sentence."""
+    dense = " No dense baseline in the store."
+    if analysis.dense is not None:
+        dense = f" Dense baseline (rate 0): {_level(analysis, analysis.dense)}."
+    if analysis.biases is None:
+        return dense
+    return f"{dense} Biases and BatchNorm alone (rate 1): {_level(analysis, analysis.biases)}."
+
+
+def _level(analysis: Analysis, cell: Cell) -> str:
+    shown, s = analysis.view.shown_metric, cell.summary
+    lost = len(cell.lost) + len(cell.missing)
     unit = f" {shown.unit}" if shown.unit else ""
-    return (
-        f" Dense baseline (rate 0): {shown.number(s.mean)} ± {shown.number(s.sd)}{unit}, n = {s.n}"
-        f"{f' ({lost} lost)' if lost else ''}."
-    )
+    return f"{shown.number(s.mean)} ± {shown.number(s.sd)}{unit}, n = {s.n}{f' ({lost} lost)' if lost else ''}"
 
 
 def legend(analysis: Analysis, grid: Grid) -> str:
@@ -115,6 +120,11 @@ def legend(analysis: Analysis, grid: Grid) -> str:
         said.append(
             "†k: in k seeds no path of live weights leads from input to output, which disconnects a pruned network, "
             "not a frozen one."
+        )
+    if REALISED in marks:
+        said.append(
+            f"{REALISED}: the realised rate of whole filters, counted; they seldom fill what the column's rate allows, "
+            "so compare these figures with others at it."
         )
     return " ".join(said)
 
@@ -187,7 +197,7 @@ def no_comparison(analysis: Analysis) -> str:
             f"Several methods of this section are named {analysis.view.reference}: choose the reference among "
             f"{'; '.join(analysis.candidates)}. Until then no method is compared with it."
         )
-    labels = sorted({cell.label for cell in analysis.cells if cell.background != DENSE})
+    labels = sorted({cell.label for cell in analysis.cells if cell.rated})
     return (
         f"No trial of the reference {analysis.view.reference} in this section, so no method is compared with it; the "
         f"section has {', '.join(labels)}."

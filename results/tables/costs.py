@@ -6,14 +6,15 @@ from collections.abc import Callable, Iterable
 
 from bench import names
 from bench.metrics import NONE
-from bench.results.frame.collect import DENSE
+from bench.results.frame.collect import BIASES, DENSE
 from bench.results.frame.words import low_to_high, rate_text
 from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.cells import Cell
 from bench.results.tables.formats import Grid
 
-EVERY = ("freeze", "prune", DENSE)
+EVERY = ("freeze", "prune", DENSE, BIASES)
 BACKGROUNDS = {"freeze": "frozen", "prune": "pruned"}
+ALIKE = {"freeze": ("freeze", DENSE, BIASES), "prune": ("prune", DENSE)}  # the backgrounds of a column
 
 
 def stored(analysis: Analysis) -> Grid:
@@ -38,7 +39,7 @@ def _stored(here: list[Cell]) -> list[str]:
         _over(here, names.STORED_PARAMETERS),
         _times(_over(here, names.COMPRESSION, form=".1f")),
         _over(here, names.MASK_BYTES),
-        *(_over(here, names.STORED_BYTES, (background, DENSE)) for background in BACKGROUNDS),
+        *(_over(here, names.STORED_BYTES, alike) for alike in ALIKE.values()),
         _times(_over(here, names.COMPRESSION_BYTES, form=".1f")),
     ]
 
@@ -57,7 +58,7 @@ def computed(analysis: Analysis) -> Grid:
 
 def _computed(here: list[Cell]) -> list[str]:
     ways = (names.FORWARD_MACS, names.BACKWARD_MACS)
-    return [_over(here, way, (background, DENSE)) for way in ways for background in BACKGROUNDS]
+    return [_over(here, way, alike) for way in ways for alike in ALIKE.values()]
 
 
 def _rows(analysis: Analysis, entries: Callable[[list[Cell]], list[str]]) -> list[list[str]]:
@@ -77,10 +78,8 @@ def _times(text: str) -> str:
 
 def collapse(analysis: Analysis) -> Grid | None:
     """Methods × the rate at which they collapse, over all rates of the section; None if no mask is known."""
-    masked = [cell for cell in analysis.cells if cell.background != DENSE and names.LIVE_WEIGHTS in cell.counts]
-    shown = sorted(
-        {cell.label for cell in analysis.shown if cell.background != DENSE} & {cell.label for cell in masked}
-    )
+    masked = [cell for cell in analysis.cells if cell.rated and names.LIVE_WEIGHTS in cell.counts]
+    shown = sorted({cell.label for cell in analysis.shown if cell.rated} & {cell.label for cell in masked})
     if not shown:
         return None
     weights, layers = (max(cell.counts[name][1] for cell in masked) for name in (names.MASKABLE_WEIGHTS, names.LAYERS))

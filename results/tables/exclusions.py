@@ -6,7 +6,6 @@ from collections.abc import Collection
 
 from bench import names
 from bench.messages import plural
-from bench.results.frame.collect import DENSE
 from bench.results.frame.words import ranges, rate_text
 from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.cells import Cell
@@ -46,7 +45,7 @@ def _missing(analysis: Analysis) -> list[str]:
 
 
 def _named(cell: Cell) -> str:
-    return cell.label if cell.background == DENSE else f"{cell.label}, rate {rate_text(cell.rate)}"
+    return f"{cell.label}, rate {rate_text(cell.rate)}" if cell.rated else cell.label
 
 
 def _seeds(seeds: Collection[int]) -> str:
@@ -66,7 +65,9 @@ def _unequal_counts(analysis: Analysis) -> list[str]:
         if len(counts) > 1:
             numbers = f"{min(counts):,.0f} to {max(counts):,.0f}"
             unequal = f"the methods do not store equally many parameters ({numbers})"
-            lines.append(f"Warning: at rate {rate_text(rate)} {unequal}.")
+            filters = any(cell.realised for cell in cells)
+            why = "; whole filters seldom fill the rate, so compare them at their realised rates" if filters else ""
+            lines.append(f"Warning: at rate {rate_text(rate)} {unequal}{why}.")
     return lines
 
 

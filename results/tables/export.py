@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from bench import metrics, names
-from bench.results.frame.collect import DENSE
+from bench.results.frame.collect import BIASES, DENSE
 from bench.results.frame.sections import searched
 from bench.results.frame.words import rate_text
 from bench.results.statistics import stats
@@ -163,12 +163,17 @@ def _comparison(analysis: Analysis, c: Comparison, record: str) -> dict[str, Any
     return {"record": record, **_method(analysis.by_key[c.sides[0]]), **columns.values(analysis, c)}
 
 
+def held(cell: Cell) -> str:
+    """What the weights that are not trained hold; of biases alone, which are at rate 1, their initial values."""
+    return "freeze" if cell.background == BIASES else cell.background
+
+
 def _method(cell: Cell) -> dict[str, str]:
     return {
         "method": cell.method,
         "label": cell.label,
         "rate": rate_text(cell.rate),
-        "background": cell.background,
+        "background": held(cell),
     }
 
 

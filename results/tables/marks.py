@@ -5,6 +5,7 @@ from __future__ import annotations
 from bench.results.statistics.analysis import CHANCE, CLASSES, CONNECTED, MIXED, TRAINED, UNTRAINED, Analysis
 
 NO_PATH = "no path of live weights leads from its input to its output"
+REALISED = "@"  # before the rate that whole filters have
 SAME = "the same pairs"
 NO_PAIR = "no pair left"
 # Doubt -> its mark and what it means.

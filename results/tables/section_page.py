@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
-from bench.results.frame.collect import DENSE
 from bench.results.frame.sections import differing
 from bench.results.statistics.analysis import Analysis
 from bench.results.tables import accuracy_tables, against_reference, captions, costs, freeze_vs_prune, published
@@ -17,8 +16,8 @@ from bench.results.tables.tuned import tuned
 
 def report(analyses: Sequence[Analysis]) -> list[Block]:
     """The whole table; a section without anything to show is left out."""
-    blocks: list[Block] = [Heading("Freeze or prune?", 1), Paragraph(captions.introduction())]
     shown = [analysis for analysis in analyses if analysis.shown]
+    blocks: list[Block] = [Heading("Freeze or prune?", 1), Paragraph(captions.introduction(shown))]
     if not shown:
         return [*blocks, Paragraph("No trial to show.")]
     varying = differing(analysis.section.fields for analysis in shown)
@@ -49,7 +48,7 @@ def _training(analysis: Analysis, varying: Collection[str]) -> Iterator[Block]:
 
 def _tables(analysis: Analysis) -> Iterator[Block]:
     """Figures, freeze − prune, comparisons with the reference, percent of dense, counts."""
-    if any(cell.background != DENSE for cell in analysis.shown):
+    if any(cell.rated for cell in analysis.shown):
         yield (main := accuracy_tables.main(analysis))
         if marks := captions.legend(analysis, main):
             yield Paragraph(marks)

@@ -13,7 +13,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bench.results.frame.collect import DENSE
 from bench.results.frame.words import ranges
 from bench.results.parts import part_page
 from bench.results.parts.parts import PARTS
@@ -87,7 +86,7 @@ def _short(analyses: Sequence[Analysis], *, narrow: bool) -> Iterator[Block]:
 def _others(analysis: Analysis) -> Grid | None:
     """The methods that are in no pair, beside the reference, by rate; None if there is none."""
     paired = {label for c in analysis.shown_primary for label in (c.label, c.reference)}
-    if not {cell.label for cell in analysis.shown if cell.background != DENSE} - paired:
+    if not {cell.label for cell in analysis.shown if cell.rated} - paired:
         return None
     grid, metric = accuracy_tables.main(analysis), analysis.view.shown_metric
     beside = f", beside {analysis.reference}" if analysis.reference in paired else ""

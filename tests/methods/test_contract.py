@@ -13,15 +13,15 @@ from tiny_networks import ConvNorm, Mlp, batches, square_batches
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from bench.methods import METHODS, GraSP, IterativeSNIP, Masks, Method
+from bench.methods import METHODS, GraSP, IterativeSNIP, Masks, Method, only_rate
 from bench.methods.counts import live_count
 from bench.methods.criteria import snip
 from bench.methods.iterative import schedule
 from bench.methods.maskable import maskable
-from bench.methods.scopes import global_scope
+from bench.methods.scopes import check_live, global_scope
 
 GENERATOR = np.random.RandomState(0)
-RATES = ["0", "0.5", "0.99"]
+RATES = ["0", "0.5", "0.99", "1"]
 NETWORKS = {"mlp": (Mlp, batches), "conv-norm": (ConvNorm, square_batches)}
 
 
@@ -40,16 +40,22 @@ def select(method: Method, name: str, rate: str, seed: int = 3) -> tuple[nn.Modu
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("method", METHODS)
 def test_exact_count_shapes_and_replay(method: str, name: str, rate: str) -> None:
-    if method == "dense" and rate != "0":
-        with pytest.raises(ValueError, match="dense at rate"):
+    if (only := only_rate(METHODS[method])) is not None and Fraction(rate) != only:
+        with pytest.raises(ValueError, match=f"{method} at rate"):
+            select(METHODS[method], name, rate)
+        return
+    if method.startswith("channel-snip") and name == "mlp":
+        with pytest.raises(ValueError, match=r"layer fc1 \(Linear\): has no BatchNorm directly behind it"):
             select(METHODS[method], name, rate)
         return
     model, masks = select(METHODS[method], name, rate)
     weights = maskable(model)
     assert list(masks) == list(weights)
     assert all(masks[n].shape == w.shape and masks[n].dtype == torch.bool for n, w in weights.items())
-    total = sum(w.numel() for w in weights.values())
-    assert sum(int(m.sum()) for m in masks.values()) == live_count(Fraction(rate), total)
+    check_live(masks, Fraction(rate), METHODS[method].scope)
+    if METHODS[method].scope != "filter":
+        total = sum(w.numel() for w in weights.values())
+        assert sum(int(m.sum()) for m in masks.values()) == live_count(Fraction(rate), total)
     again = select(METHODS[method], name, rate)[1]
     assert all(torch.equal(masks[n], again[n]) for n in masks)
 
@@ -70,7 +76,8 @@ def test_selection_leaves_no_trace(method: str, training: bool) -> None:
     for p in model.parameters():
         p.grad = torch.full_like(p, 7.0)
     before = copy.deepcopy(model.state_dict())
-    rate = Fraction(0 if method == "dense" else "0.5")
+    only = only_rate(METHODS[method])
+    rate = Fraction(1, 2) if only is None else Fraction(only)
     state = np.random.get_state()[1].tolist()
     METHODS[method].select(model, data, cross_entropy, rate, np.random.RandomState(0))
     assert np.random.get_state()[1].tolist() == state
@@ -151,4 +158,4 @@ def test_aliases_have_the_record_of_what_they_name() -> None:
     first: dict[str, str] = {}
     for name, method in METHODS.items():
         first.setdefault(str(sorted(method.record().items())), name)
-    assert len(first) == 33  # different methods; the other names are aliases
+    assert len(first) == 48  # different methods; the other names are aliases

@@ -124,7 +124,7 @@ def test_a_shared_weight_is_counted_once() -> None:
 
 
 def test_errors_name_the_value_and_what_it_must_be() -> None:
-    with pytest.raises(ValueError, match="criterion 'fisher': must be one of snip, grasp"):
-        resolve("fisher")
+    with pytest.raises(ValueError, match="criterion 'hessian': must be one of snip, grasp"):
+        resolve("hessian")
     with pytest.raises(ValueError, match="criterion sample of 0 images"):
         snip(Mlp(), [], cross_entropy, GENERATOR)

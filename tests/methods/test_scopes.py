@@ -145,8 +145,9 @@ def test_rounding_is_exact_where_floats_are_not() -> None:
     assert live_count(Fraction("0.995"), 100) == 1  # 0.5 rounds up; (1 - 0.995) * 100 is 0.5000000000000004 in floats
     assert live_count(Fraction("0.9999999999"), 5_000_000_000) == 1
     assert (live_count(Fraction("0.7"), 5), live_count(Fraction("0.3"), 5)) == (2, 4)  # 1.5 and 3.5
-    for rate in (Fraction(1), Fraction(-1, 10)):
-        with pytest.raises(ValueError, match="must be 0 <= rate < 1"):
+    assert live_count(Fraction(1), 10) == 0
+    for rate in (Fraction(11, 10), Fraction(-1, 10)):
+        with pytest.raises(ValueError, match="must be 0 <= rate <= 1"):
             live_count(rate, 10)
 
 

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import numpy as np
 import torch
+from torch.nn.functional import pad
 
 from bench.datasets.images import ImageData
 from bench.engine.measures.moment import Moment
-from bench.methods import METHODS
+from bench.methods import METHODS, only_rate
 from bench.trial.spec import TrialSpec
 
 
 def spec(method: str = "freeze", rate: str = "0.9", **fields: Any) -> TrialSpec:
     """A trial of one short epoch on `images()`."""
     given = {"dataset": "small", "data_hash": "0", "model": "lenet-300-100", "seed": 0, "epochs": 1} | fields
-    return TrialSpec(method=METHODS[method], rate=Decimal(0 if method == "dense" else rate), **given)
+    only = only_rate(METHODS[method])
+    return TrialSpec(method=METHODS[method], rate=Decimal(rate if only is None else only), **given)
+
+
+def pictures(data: ImageData) -> ImageData:
+    """The same images in three channels of 32 × 32, for networks with BatchNorm."""
+    train, test = (pad(x.repeat(1, 3, 1, 1), (2, 2, 2, 2)) for x in (data.train_images, data.test_images))
+    return replace(data, train_images=train, test_images=test, mean=3 * data.mean, std=3 * data.std)
 
 
 def images(train: int = 400, test: int = 60) -> ImageData:

@@ -25,6 +25,7 @@ from bench.methods import Masks
 from bench.methods.controls import shuffled
 from bench.methods.counts import live_count
 from bench.methods.maskable import maskable
+from bench.methods.scopes import check_live
 from bench.models.initialise import checksum
 from bench.storage.checkpoint import Checkpoint
 from bench.trial.outside.sources import check_sources
@@ -167,9 +168,11 @@ def select(spec: TrialSpec, model: nn.Module, sample: tuple[Tensor, Tensor]) -> 
     if spec.criterion_statistics == "batch":
         by_batch(scored)
     masks, changed = _selected(spec, scored, sample)
-    _check_masks(model, masks, Fraction(spec.rate))
+    _check_masks(model, masks)
+    check_live(masks, Fraction(spec.rate), spec.method.scope)
     if spec.method.control == "shuffle":
-        masks = shuffled({name: masks[name] for name in maskable(model)}, stream(spec.seed, "shuffle"))
+        in_order = {name: masks[name] for name in maskable(model)}
+        masks = shuffled(in_order, stream(spec.seed, "shuffle"), filters=spec.method.scope == "filter")
     # Copies, because what was made in inference mode, by code that never left it, cannot be trained with.
     return {name: masks[name].to(sample[0].device, copy=True) for name in maskable(model)}, changed
 
@@ -216,8 +219,8 @@ def _without_head(model: nn.Module, rate: Fraction) -> tuple[Fraction, Masks]:
     return 1 - Fraction(live - size, total - size), masks
 
 
-def _check_masks(model: nn.Module, masks: Masks, rate: Fraction) -> None:
-    """Check a method's masks, which may be a plug-in's, before anything is trained on them."""
+def _check_masks(model: nn.Module, masks: Masks) -> None:
+    """Check that a method's masks, which may be a plug-in's, are those of the model's maskable weights."""
     for name, weight in maskable(model).items():
         mask = masks.get(name)
         if mask is None or mask.dtype != torch.bool or mask.shape != weight.shape:
@@ -225,10 +228,6 @@ def _check_masks(model: nn.Module, masks: Masks, rate: Fraction) -> None:
             raise ValueError(f"mask of {name}: {given}; must be torch.bool of shape {tuple(weight.shape)}")
     if extra := set(masks) - set(maskable(model)):
         raise ValueError(f"masks of {', '.join(sorted(extra))}: the model has no such maskable weights")
-    live = sum(int(mask.sum()) for mask in masks.values())
-    expected = live_count(rate, sum(mask.numel() for mask in masks.values()))
-    if live != expected:
-        raise ValueError(f"masks of {live} live weights at rate {float(rate)}: must be exactly {expected}")
 
 
 def residents(spec: TrialSpec, data: ImageData, device: str) -> tuple[Resident, Resident]:

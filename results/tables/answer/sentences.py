@@ -11,7 +11,6 @@ import pandas as pd
 
 from bench import names
 from bench.messages import counted
-from bench.results.frame.collect import DENSE
 from bench.results.statistics.analysis import Analysis, View, analyses
 from bench.results.statistics.comparisons import Comparison
 from bench.results.tables.answer.caveats import caveats
@@ -91,7 +90,7 @@ def _pair(analysis: Analysis, pair: Sequence[Comparison]) -> str:
 def _no_pair(analysis: Analysis) -> str:
     if analysis.primary.comparisons:
         return "no frozen and pruned method that choose the same weights are among what is shown."
-    labels = sorted({cell.label for cell in analysis.cells if cell.background != DENSE})
+    labels = sorted({cell.label for cell in analysis.cells if cell.rated})
     there = f": the section has {', '.join(labels)}" if labels else ""
     return (
         f"freeze or prune cannot be answered without a frozen and a pruned method that choose the same weights{there}."

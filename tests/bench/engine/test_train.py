@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from small_trials import images, spec
+from small_trials import images, pictures, spec
 from tiny_networks import ConvNorm
 
 from bench import metrics, names
@@ -390,6 +390,21 @@ GOLDEN_MASKS = {
     "random-like-grasp-prune lenet-5-caffe": "0f66f2d311dcba0e",
     "random-like-synflow-prune lenet-300-100": "5858ad461f90a15e",
     "random-like-synflow-prune lenet-5-caffe": "a55ad8f65b2d0b73",
+    "fisher-prune lenet-300-100": "2eba2fb98880b21c",
+    "fisher-prune lenet-5-caffe": "d126367a65e94cc2",
+    "gradient-prune lenet-300-100": "f61aec527bf33a66",
+    "gradient-prune lenet-5-caffe": "b3638c41fa5c9215",
+    "small-magnitude-prune lenet-300-100": "ac4a60fb38297ccf",
+    "small-magnitude-prune lenet-5-caffe": "1024f474df09bfe5",
+    "biases lenet-300-100": "bb18a9e5b42c9fcf",
+    "biases lenet-5-caffe": "99d576879b893453",
+    "filter-snip-prune lenet-300-100": "8a73af226a44b06b",
+    "filter-snip-prune lenet-5-caffe": "9d63c3682ee25a66",
+    "filter-magnitude-prune lenet-300-100": "a1cddda8087e7671",
+    "filter-magnitude-prune lenet-5-caffe": "6d16fab01c506625",
+    "filter-random-prune lenet-300-100": "8c4951a9ed6bda0a",
+    "filter-random-prune lenet-5-caffe": "fec90b6dc89449f5",
+    "channel-snip-prune resnet20": "f3df113a37768bfe",
 }
 
 
@@ -397,7 +412,8 @@ GOLDEN_MASKS = {
 def test_golden_masks(name: str) -> None:
     """The masks of every method: if one moves, raise ENGINE as for `test_golden_numbers`."""
     method, model = name.split()
-    trial = prepare(spec(method, "0.98", model=model), DATA, "cpu")
+    data, per_class = (pictures(DATA), 2) if model == "resnet20" else (DATA, spec().criterion_per_class)
+    trial = prepare(spec(method, "0.98", model=model, criterion_per_class=per_class), data, "cpu")
     assert mask_checksum(trial.masks)[:16] == GOLDEN_MASKS[name]
 
 

@@ -67,6 +67,23 @@ def test_one_value_one_key() -> None:
     assert replace(spec("grasp"), method=GraSP(temperature=1.0)).run_key != spec("grasp").run_key
 
 
+def test_biases_have_rate_1_and_nothing_else_has() -> None:
+    floor = replace(spec(), method=METHODS["biases"], rate=Decimal(1))
+    assert floor.record()["rate"] == "1" and floor.record()["method"]["select"] == "Biases"
+    with pytest.raises(ValueError, match=r"biases at rate 0\.9: must be 1"):
+        replace(spec(), method=METHODS["biases"])
+    with pytest.raises(ValueError, match="head trained with biases: must be masked"):
+        replace(floor, head="trained")
+    with pytest.raises(ValueError, match="rate 1: must be 0 <= rate < 1, or the method biases"):
+        replace(spec(), rate=Decimal(1))
+    with pytest.raises(ValueError, match=r"rate 1\.01: must be 0 <= rate < 1"):
+        replace(floor, rate=Decimal("1.01"))
+    with pytest.raises(ValueError, match="background 'prune' of Biases: must be 'freeze'"):
+        replace(METHODS["biases"], background="prune")
+    with pytest.raises(ValueError, match="control shuffle of Biases"):
+        replace(METHODS["biases"], control="shuffle")
+
+
 def test_dense_has_no_rate() -> None:
     with pytest.raises(ValueError, match=r"dense at rate 0\.9: must be 0"):
         replace(spec(), method=METHODS["dense"])

@@ -33,6 +33,14 @@ PROTOCOL = {
         ("freeze snip", "0 0.9", 2, False, "2 methods × 1 rate × 2 seeds + dense × 2 seeds = 6 trials"),
         ("dense", "0.9", 3, False, "dense × 3 seeds = 3 trials"),
         ("freeze snip", "0", 3, True, "dense × 3 seeds = 3 trials"),
+        (
+            "freeze biases",
+            "0.9 0.99",
+            2,
+            True,
+            "1 method × 2 rates × 2 seeds + dense × 2 seeds + biases × 2 seeds = 8 trials",
+        ),
+        ("biases", "0.9 0.99", 3, False, "biases × 3 seeds = 3 trials"),
         ("freeze snip-freeze", "0.9", 2, True, "1 method × 1 rate × 2 seeds + dense × 2 seeds = 4 trials"),
     ],
 )
