@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bench.results.statistics.analysis import View
 
 MARGIN = 0.5  # of equivalence, percentage points of an accuracy
+WITHIN = 1.0  # of the largest rate: percentage points below dense
 
 
 def view_of(frame: pd.DataFrame, *, reference: str, margin: float | None = None, **settings: Any) -> View:
@@ -45,9 +46,9 @@ def view_of(frame: pd.DataFrame, *, reference: str, margin: float | None = None,
 
 def plot_view(
     frame: pd.DataFrame, *, kind: str, metric: str | None, methods: Collection[str], rates: Collection[Decimal],
-    sweeps: Collection[str] = (),
+    sweeps: Collection[str] = (), starts: Collection[str] = (), points: float | None = None,
 ) -> View:  # fmt: skip
-    """The view of a plot; metric None = the plot's default.
+    """The view of a plot; metric None = the plot's default, points None = 1 percentage point below dense.
 
     Raises: ValueError in one line for a choice that is none.
     """
@@ -55,9 +56,27 @@ def plot_view(
     from bench.results.statistics.analysis import View
 
     check_metric(kind, metric)
+    if points is not None and kind != "start":
+        raise ValueError(f"margin-points {points:g} of plot {kind}: must be left out; it is of plot start")
     return View(
-        metric=metric or METRICS[kind][0], sweeps=sweeps, methods=methods, rates=rates, classes=classes_of(frame)
+        metric=metric or METRICS[kind][0],
+        sweeps=sweeps,
+        methods=methods,
+        rates=rates,
+        starts=starts,
+        classes=classes_of(frame),
+        within=within(points),
     )
+
+
+def within(points: float | None) -> float:
+    """How far below its dense network a method may be, as a share, from percentage points; None = 1 point.
+
+    Raises: ValueError in one line unless the points are above 0.
+    """
+    if points is not None and not 0 < points < 100:
+        raise ValueError(f"margin-points {points:g}: must be above 0 and below 100")
+    return (WITHIN if points is None else points) / 100
 
 
 def check_reference(name: str, stored: set[str]) -> None:

@@ -78,7 +78,7 @@ def report(
 
 def _answer(shown: Sequence[Analysis], headline: Picture | None) -> list[Block]:
     """The answer in words, then drawn, then what a stranger needs to understand both."""
-    explained = [text for text in (captions.introduction(), how_to_read(shown)) if text]
+    explained = [text for text in (captions.introduction(shown), how_to_read(shown)) if text]
     return [
         Heading("Freeze or prune?", 1),
         Bullets(answer_of(shown)),

@@ -12,12 +12,16 @@ from bench.results.tables.controls import controls, not_shown
 from bench.results.tables.exclusions import exclusions, warnings
 from bench.results.tables.formats import Block, Bullets, Heading, Paragraph
 from bench.results.tables.protocol import environment, protocol
+from bench.results.tables.start import task_bytes
+from bench.results.tables.start.bases import base, needed_first
 from bench.results.tables.tuned import tuned
 
 
 def report(analyses: Sequence[Analysis]) -> list[Block]:
     """The whole table; a section without anything to show is left out."""
-    blocks: list[Block] = [Heading("Freeze or prune?", 1), Paragraph(captions.introduction())]
+    blocks: list[Block] = [Heading("Freeze or prune?", 1), Paragraph(captions.introduction(analyses))]
+    if words := needed_first(analyses):
+        blocks.append(Paragraph(words))
     shown = [analysis for analysis in analyses if analysis.shown]
     if not shown:
         return [*blocks, Paragraph("No trial to show.")]
@@ -51,8 +55,9 @@ def _tables(analysis: Analysis) -> Iterator[Block]:
     """Figures, freeze − prune, comparisons with the reference, percent of dense, counts."""
     if any(cell.background != DENSE for cell in analysis.shown):
         yield (main := accuracy_tables.main(analysis))
-        if marks := captions.legend(analysis, main):
-            yield Paragraph(marks)
+        for words in (captions.legend(analysis, main), base(analysis)):
+            if words:
+                yield Paragraph(words)
         yield from freeze_vs_prune.blocks(analysis)
         yield from against_reference.blocks(analysis)
     else:
@@ -66,6 +71,7 @@ def _tables(analysis: Analysis) -> Iterator[Block]:
     if collapsing := costs.collapse(analysis):
         yield collapsing
     yield costs.stored(analysis)
+    yield from task_bytes.blocks(analysis)
     yield costs.computed(analysis)
 
 

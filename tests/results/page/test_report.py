@@ -30,7 +30,7 @@ GRASP_FREEZE = {**METHODS["grasp"], "background": "freeze"}
 
 
 def analyses(rows: list[dict[str, Any]], **options: Any) -> list[Analysis]:
-    return [analyse(section, View(**options)) for section in sections(frame(rows))]
+    return [analyse([section], View(**options))[0] for section in sections(frame(rows))]
 
 
 def two_criteria() -> list[dict[str, Any]]:
@@ -154,7 +154,7 @@ def test_the_answer_and_its_figure_come_first(blocks: list[formats.Block]) -> No
     _, answered, headline, folded = blocks[:4]
     assert isinstance(answered, Bullets) and list(answered.items) == answer_of(analyses(two_criteria()))
     assert isinstance(headline, Picture) and headline.file == "my report-difference.svg"
-    assert isinstance(folded, Details) and folded.blocks[0] == Paragraph(captions.introduction())
+    assert isinstance(folded, Details) and folded.blocks[0] == Paragraph(captions.introduction([]))
 
 
 def test_the_page_stands_alone(blocks: list[formats.Block]) -> None:
