@@ -83,8 +83,10 @@ def plot(frame: pd.DataFrame, name: str, view: View, histories: Histories, *, wi
     with matplotlib.rc_context({**RC, "figure.figsize": (width, width)}):
         if name == "ranks":
             return rank_plot.draw(rank(frame, view), looks)
-        if name in ("difference", "start"):
-            return (difference_plot if name == "difference" else start_plot).draw(analyses(frame, view))
+        if name == "difference":
+            return difference_plot.draw(analyses(frame, view))
+        if name == "start":
+            return start_plot.draw(analyses(frame, view))
         if name == "gradients":
             return gradient_plot.draw(shown, looks, histories)
         return accuracy_plot.draw(shown, looks) if name == "accuracy" else storage_plot.draw(shown, looks)

@@ -146,7 +146,8 @@ def _gains(axes: Axes, block: Block) -> None:
     least, most = _reach([bounds for gain in block.gained for bounds in (gain.factor, gain.factor_interval)])
     axes.set_xlim(least, most)
     for gain in block.gained:
-        y, look = block.row(gain.cell.label, gain.start), {"color": block.colour(gain.start)}
+        y = block.row(gain.cell.label, gain.start)
+        look: dict[str, Any] = {"color": block.colour(gain.start)}
         low, high = (min(max(end, least), most) for end in (gain.factor.low, gain.factor.high))
         if not math.isnan(gain.factor_interval.low):
             ends = [min(max(end, least), most) for end in (gain.factor_interval.low, gain.factor_interval.high)]
