@@ -32,7 +32,7 @@ def section(analysis: Analysis, varying: Collection[str]) -> Iterator[Block]:
                 yield Heading(heading, SUBHEADING)
                 yield from blocks
     else:
-        yield Paragraph(captions.main_caption(analysis))
+        yield Paragraph(" ".join(words for words in (captions.main_caption(analysis), base(analysis)) if words))
     yield Heading("Exclusions and warnings", SUBHEADING)
     yield Bullets([*exclusions(analysis), *warnings(analysis)])
 

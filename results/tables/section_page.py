@@ -61,7 +61,7 @@ def _tables(analysis: Analysis) -> Iterator[Block]:
         yield from freeze_vs_prune.blocks(analysis)
         yield from against_reference.blocks(analysis)
     else:
-        yield Paragraph(captions.main_caption(analysis))
+        yield Paragraph(" ".join(words for words in (captions.main_caption(analysis), base(analysis)) if words))
     if analysis.view.shown_metric.is_accuracy and (share := accuracy_tables.percent(analysis)):
         yield share
     if analysis.view.controls:
