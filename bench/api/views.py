@@ -46,9 +46,9 @@ def view_of(frame: pd.DataFrame, *, reference: str, margin: float | None = None,
 
 def plot_view(
     frame: pd.DataFrame, *, kind: str, metric: str | None, methods: Collection[str], rates: Collection[Decimal],
-    sweeps: Collection[str] = (), starts: Collection[str] = (), points: float | None = None,
+    sweeps: Collection[str] = (), starts: Collection[str] = (), **settings: Any,
 ) -> View:  # fmt: skip
-    """The view of a plot; metric None = the plot's default, points None = 1 percentage point below dense.
+    """The view of a plot; metric None = the plot's default, settings: the other fields of a View.
 
     Raises: ValueError in one line for a choice that is none.
     """
@@ -56,8 +56,6 @@ def plot_view(
     from bench.results.statistics.analysis import View
 
     check_metric(kind, metric)
-    if points is not None and kind != "start":
-        raise ValueError(f"margin-points {points:g} of plot {kind}: must be left out; it is of plot start")
     return View(
         metric=metric or METRICS[kind][0],
         sweeps=sweeps,
@@ -65,15 +63,18 @@ def plot_view(
         rates=rates,
         starts=starts,
         classes=classes_of(frame),
-        within=within(points),
+        **settings,
     )
 
 
-def within(points: float | None) -> float:
-    """How far below its dense network a method may be, as a share, from percentage points; None = 1 point.
+def within(points: float | None, asked: str, *, has_one: bool) -> float:
+    """How far below its dense network a method may be, as a share; points None = 1 percentage point.
 
-    Raises: ValueError in one line unless the points are above 0.
+    Args:   asked: what is shown; has_one: whether it finds such rates.
+    Raises: ValueError in one line for points that it does not have, or that are none.
     """
+    if points is not None and not has_one:
+        raise ValueError(f"margin-points {points:g} of {asked}: must be left out; it is of part and plot start")
     if points is not None and not 0 < points < 100:
         raise ValueError(f"margin-points {points:g}: must be above 0 and below 100")
     return (WITHIN if points is None else points) / 100

@@ -98,7 +98,7 @@ def test_the_citation_is_printed_and_nothing_is_written(folder: Path, capsys: py
         (["table", "--part", "storage", "--ranks"], "--part storage with --ranks: must be one of both"),
         (["report"], "--output and --cite: must be one of both; "),
         (["report", "--cite", "-o", "page.md"], "--output and --cite: must be one of both; "),
-        (["table", "--margin-points", "2"], "--margin-points 2 without --part start: must be left out"),
+        (["table", "--margin-points", "2"], "margin-points 2 of the table: must be left out"),
     ],
 )
 def test_what_is_refused(arguments: list[str], message: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
