@@ -22,6 +22,7 @@ REASON = "bench.reason"  # one line: why a trial diverged or failed; absent wher
 IN_SWEEP = "bench.sweep."  # + sweep name: the trial belongs to that sweep; value = the sweep's parent run
 SWEEP_NAME_CHARACTERS = r"\w\-. /:"  # of a sweep's name, as part of a tag's key: what MLflow takes there
 SWEEP_NAME_LONGEST = 200
+NEEDS = "-needs"  # ends the name of the sweep of the trials that a sweep's own ones need
 INIT_SHA256 = "bench.init_sha256"  # of the initial weights
 MASK_SHA256 = "bench.mask_sha256"
 WEIGHTS_SHA256 = "bench.weights_sha256"  # of the final state

@@ -33,7 +33,7 @@ LOWEST = (
 )  # of the root; they import nothing of ours
 # The same of `bench.results`, which imports SHARED alone.
 RESULTS = ("frame", "statistics", "tables", "parts", "terminal", "paper", "plots", "page")
-SHARED = {"bench.trial.protocol", *(f"bench.{name}" for name in LOWEST)}
+SHARED = {"bench.trial.protocol", "bench.trial.start", *(f"bench.{name}" for name in LOWEST)}
 ONLY = {  # package -> the modules that may import it
     "ray": {f"bench.execution.{name}" for name in ("ray_process", "schedule", "stopping", "asha")},
     "optuna": {"bench.execution.asha"},

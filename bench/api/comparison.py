@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Format = Literal["github", "latex", "csv", "html", "json"]
 Test = Literal["t", "wilcoxon", "permutation"]
-PlotKind = Literal["difference", "accuracy", "gradients", "storage", "ranks"]
+PlotKind = Literal["difference", "accuracy", "gradients", "storage", "ranks", "start"]
 TRIAL = ["run_key", "run_id", "dataset", "model", "method", "background", "rate", "rate_value", "seed"]
 
 
@@ -33,8 +33,8 @@ class Comparison:
     """A comparison of methods, as the store had it when its call of `compare` ended.
 
     `frame` and `curves` hold the trials that were asked for. `answer`, `table` and `plot` are computed of all seeds,
-    rates and methods that the store has under the same data, network and protocol, and show the methods and rates asked
-    for: their verdicts are those of `python -m bench table`, however the call is cut.
+    rates, methods and starts that the store has under the same data, network and protocol, and show the methods and
+    rates asked for: their verdicts are those of `python -m bench table`, however the call is cut.
     """
 
     store: str  # its address
@@ -42,6 +42,7 @@ class Comparison:
     frame: pd.DataFrame = field(repr=False)  # a row per trial: the columns of `bench.frame`
     stored: pd.DataFrame = field(repr=False)  # the trials of the store under the same protocol
     reference: str  # the method the others are tested against, if none is named
+    starts: tuple[str, ...] = field(repr=False)  # those of its trials, in words
 
     @cached_property
     @settings_kept()
@@ -109,7 +110,7 @@ class Comparison:
     def plot(self, kind: PlotKind = "difference", *, metric: str | None = None) -> Figure:
         """The figure, as `python -m bench plot` draws it; a notebook shows it, `savefig` writes it.
 
-        Args:   kind: "difference" (freeze − prune), "accuracy", "gradients", "storage" or "ranks".
+        Args:   kind: "difference" (freeze − prune), "accuracy", "gradients", "storage", "ranks" or "start".
                 metric: by default the plot's own.
         Raises: ValueError in one line if the plot cannot show the metric, or has nothing to show.
         """
@@ -121,9 +122,10 @@ class Comparison:
 
     @property
     def _shown(self) -> Mapping[str, Any]:
-        """The methods and rates asked for; dense, and biases alone, belong to every choice."""
+        """The methods, rates and start asked for; dense, and biases alone, belong to every choice."""
         rated = self.frame[~self.frame["background"].isin(("dense", "biases"))]
-        return {"methods": sorted(set(rated["method"])), "rates": sorted({Decimal(rate) for rate in rated["rate"]})}
+        rates = sorted({Decimal(rate) for rate in rated["rate"]})
+        return {"methods": sorted(set(rated["method"])), "rates": rates, "starts": self.starts}
 
     def _view(self, **settings: Any) -> View:
         return view_of(self.stored, **{"reference": self.reference, **self._shown, **settings})
@@ -166,13 +168,17 @@ def comparison_of(plan: Plan) -> Comparison:
     whole = collect(uri)
     whole["method"] = whole["spec.method"].map(called).fillna(whole["method"]).astype(object)
     keys = set(plan.run_keys)
-    alike = [key for s in sections(whole) if keys & set(of := s.frame["run_key"]) for key in of]
+    every = sections(whole)
+    asked = [section for section in every if keys & set(section.frame["run_key"])]
+    families = {section.family for section in asked}  # one question of all their starts
+    alike = [key for section in every if section.family in families for key in section.frame["run_key"]]
     return Comparison(
         store=uri,
         name=plan.name,
         frame=whole[whole["run_key"].isin(keys)].reset_index(drop=True),
         stored=whole[whole["run_key"].isin(alike)].reset_index(drop=True),
         reference=_reference(plan),
+        starts=tuple(section.start for section in asked),
     )
 
 

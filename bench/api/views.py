@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bench.results.statistics.analysis import View
 
 MARGIN = 0.5  # of equivalence, percentage points of an accuracy
+WITHIN = 1.0  # of the largest rate: percentage points below dense
 
 
 def view_of(frame: pd.DataFrame, *, reference: str, margin: float | None = None, **settings: Any) -> View:
@@ -45,9 +46,9 @@ def view_of(frame: pd.DataFrame, *, reference: str, margin: float | None = None,
 
 def plot_view(
     frame: pd.DataFrame, *, kind: str, metric: str | None, methods: Collection[str], rates: Collection[Decimal],
-    sweeps: Collection[str] = (),
+    sweeps: Collection[str] = (), starts: Collection[str] = (), **settings: Any,
 ) -> View:  # fmt: skip
-    """The view of a plot; metric None = the plot's default.
+    """The view of a plot; metric None = the plot's default, settings: the other fields of a View.
 
     Raises: ValueError in one line for a choice that is none.
     """
@@ -56,8 +57,27 @@ def plot_view(
 
     check_metric(kind, metric)
     return View(
-        metric=metric or METRICS[kind][0], sweeps=sweeps, methods=methods, rates=rates, classes=classes_of(frame)
+        metric=metric or METRICS[kind][0],
+        sweeps=sweeps,
+        methods=methods,
+        rates=rates,
+        starts=starts,
+        classes=classes_of(frame),
+        **settings,
     )
+
+
+def within(points: float | None, asked: str, *, has_one: bool) -> float:
+    """How far below its dense network a method may be, as a share; points None = 1 percentage point.
+
+    Args:   asked: what is shown; has_one: whether it finds such rates.
+    Raises: ValueError in one line for points that it does not have, or that are none.
+    """
+    if points is not None and not has_one:
+        raise ValueError(f"margin-points {points:g} of {asked}: must be left out; it is of part and plot start")
+    if points is not None and not 0 < points < 100:
+        raise ValueError(f"margin-points {points:g}: must be above 0 and below 100")
+    return (WITHIN if points is None else points) / 100
 
 
 def check_reference(name: str, stored: set[str]) -> None:

@@ -12,7 +12,7 @@ import click
 from bench import names
 from bench.api.classes import classes_of, test_sizes
 from bench.api.stored import existing_store
-from bench.api.views import check_reference, plot_view, view_of
+from bench.api.views import check_reference, plot_view, view_of, within
 from bench.cli.requests.store import Filters, PlotRequest, PowerRequest, ReportRequest, TableRequest
 from bench.disk import write_whole
 from bench.messages import one_of, usage_errors
@@ -30,6 +30,8 @@ def print_table(request: TableRequest) -> int:
     with usage_errors():
         if request.part and (request.full or request.ranks):
             raise ValueError(f"--part {request.part} with --{'full' if request.full else 'ranks'}: must be one of both")
+        asked = f"part {request.part}" if request.part else "the table"
+        share = within(request.margin_points, asked, has_one=request.part == "start")
         filters = _filters(request)
         frame = stored_trials()
         is_primary = request.metric == names.TEST_ACCURACY
@@ -41,6 +43,7 @@ def print_table(request: TableRequest) -> int:
             alpha=request.alpha,
             metric=request.metric,
             **filters,
+            within=share,
             published=request.published or request.part == "published" or (request.full and is_primary),
             controls=request.controls or request.part == "controls" or request.full,
         )
@@ -150,11 +153,12 @@ def write_plot(request: PlotRequest) -> int:
         check_suffix(file)
         check_output(f"output {file}", file)
         check_metric(request.kind, request.metric)
+        share = within(request.margin_points, f"plot {request.kind}", has_one=request.kind == "start")
         filters = _filters(request)
         frame = stored_trials()
         from bench.results.frame.history import histories
 
-        view = plot_view(frame, kind=request.kind, metric=request.metric, **filters)
+        view = plot_view(frame, kind=request.kind, metric=request.metric, within=share, **filters)
         figure = plot(frame, request.kind, view, partial(histories, existing_store()), width=WIDTHS[request.width])
         from bench.results.plots.plot_page import write
 

@@ -34,9 +34,6 @@ if TYPE_CHECKING:
 Display = Callable[[Sequence[TrialSpec], Callable[[Method], str]], AbstractContextManager[Listener]]
 
 
-NEEDS = "-needs"  # ends the name of the sweep of what a sweep's trials need
-
-
 class DestinationError(ValueError):
     """The destination does not take the sweep, for what the user gave. Its message is one line."""
 
@@ -69,7 +66,7 @@ class Plan:
     @property
     def needs_name(self) -> str:
         """The sweep that these belong to."""
-        return f"{self.name[: names.SWEEP_NAME_LONGEST - len(NEEDS)]}{NEEDS}"
+        return f"{self.name[: names.SWEEP_NAME_LONGEST - len(names.NEEDS)]}{names.NEEDS}"
 
     @cached_property
     def checkpoints(self) -> Checkpoints | None:

@@ -17,6 +17,7 @@ from bench.metrics import METRICS
 from bench.mlflow_metrics import CONSTANTS, stored_figures
 from bench.paging import address, paged, without_collector
 from bench.results.frame.method_record import canonical
+from bench.results.frame.starts import only_needed
 from bench.results.frame.stored_spec import is_number, stored_spec
 from bench.tags import was_cut, whole
 
@@ -32,8 +33,8 @@ LATEST = 2**43  # milliseconds since 1970 of a start: in the year 2248, and what
 PAGE = 10_000  # runs per call; a store answers 1,000 trials in one
 IDENTITY = (
     "run_id", "run_key", "group_key", "experiment", "dataset", "model", "method", "rate", "rate_value", "seed",
-    "background", "outcome", "reason", "sweeps", "protocol", "init_sha256", "mask_sha256", "weights_sha256", "started",
-    "git_commit", "git_dirty",
+    "background", "outcome", "reason", "sweeps", "protocol", "init_sha256", "mask_sha256", "weights_sha256", "base_key",
+    "started", "git_commit", "git_dirty",
 )  # fmt: skip
 
 
@@ -43,8 +44,9 @@ def collect(tracking_uri: str) -> pd.DataFrame:
     Returns: columns IDENTITY; `spec.<field>` for every field of the TrialSpec (lists and the method as canonical JSON
              text); every tag of `names.ENVIRONMENT` (text, empty if absent); every name of `bench.metrics.METRICS`
              (float, NaN if absent). `rate` is the decimal text, `rate_value` its float; `sweeps` a tuple of sweep
-             names; `protocol` the canonical JSON of the spec without method, rate and seed; `started` UTC. Rows are
-             ordered by protocol, method, rate and seed.
+             names; `protocol` the canonical JSON of the spec without method, rate and seed; `base_key` the run key of
+             the trial that gave the start, the SHA-256 of its file, or ""; `started` UTC. Rows are ordered by
+             protocol, method, rate and seed.
              A run key stands once: its earliest finished run, or else its latest failed one. A run whose record is
              damaged is left out, named on stderr, and stands in the frame's attribute UNREADABLE.
     """
@@ -72,7 +74,7 @@ class Command:
 
 
 def commands(tracking_uri: str) -> list[Command]:
-    """Those of the store's sweeps and choices, each once, oldest first."""
+    """Those of the store's sweeps and choices, each once, oldest first; not again for what the sweeps need."""
     from mlflow import MlflowClient
 
     client = MlflowClient(address(tracking_uri))
@@ -81,6 +83,8 @@ def commands(tracking_uri: str) -> list[Command]:
     order = ["attributes.start_time ASC"]
     by_text = {}
     for run in paged(client.search_runs, experiment_ids=list(experiments), order_by=order, **query):
+        if only_needed([experiments[run.info.experiment_id]]):
+            continue
         if text := whole(run.data.tags, names.COMMAND):
             shown = f"{text}…  # cut by an earlier version" if was_cut(run.data.tags, names.COMMAND) else text
             trials = run.data.params.get("trials", "")
@@ -96,8 +100,9 @@ def tidy(rows: list[dict[str, Any]]) -> pd.DataFrame:
     columns = [*IDENTITY, *(c for c in ("finished",) if c in frame), *specs]
     # One reindex instead of a column at a time: a wide frame grown column by column is fragmented.
     frame = frame.reindex(columns=[*columns, *names.ENVIRONMENT, *METRICS])
-    types = dict.fromkeys((*METRICS, "rate_value"), "float64") | dict.fromkeys(names.ENVIRONMENT, "object")
-    typed = frame.astype(types | {"seed": "int64"}).fillna(dict.fromkeys(names.ENVIRONMENT, ""))
+    texts = (*names.ENVIRONMENT, "base_key")
+    types = dict.fromkeys((*METRICS, "rate_value"), "float64") | dict.fromkeys(texts, "object")
+    typed = frame.astype(types | {"seed": "int64"}).fillna(dict.fromkeys(texts, ""))
     # Copied, because a frame that so many columns were set in is fragmented.
     return typed.assign(started=pd.to_datetime(frame["started"], unit="ms", utc=True)).copy()
 
@@ -148,6 +153,7 @@ def _row(run: Run, experiment: str) -> dict[str, Any]:
         "init_sha256": tags.get(names.INIT_SHA256, ""),
         "mask_sha256": tags.get(names.MASK_SHA256, ""),
         "weights_sha256": tags.get(names.WEIGHTS_SHA256, ""),
+        "base_key": tags.get(names.BASE_KEY, ""),
         "started": run.info.start_time,
         "git_commit": tags.get(names.GIT_COMMIT, ""),
         "git_dirty": tags.get(names.GIT_DIRTY) == "true",

@@ -1,7 +1,7 @@
 """Sections of the table: trials that differ in method, rate and seed only. Nothing else is ever merged.
 
 The step kind follows from method and rate if it was not chosen, and so do hyper-parameters that were tuned for each:
-they split a section only if a cell has two.
+they split a section only if a cell has two. Trials that are in the store only because others need them stand apart.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
 from bench.results.frame.method_record import PLAIN, method_record
+from bench.results.frame.starts import SCRATCH, families, only_needed, start_names
 
 TITLE = ("dataset", "model")
 
@@ -32,12 +33,32 @@ class Section:
     fields: Mapping[str, Any]
     differs: Mapping[str, Any]
     frame: pd.DataFrame  # of `collect`, with the further column `label`: the method's name, unique per record
+    start: str  # in words, unique among the sections of its family
+    family: str  # equal of sections that differ in their start only: they ask one question together
+    needed: bool  # whether its trials are in the store only because others need them
+    bases: pd.DataFrame = field(repr=False)  # the trials of the store that its trials start from, a row each
 
     @property
     def title(self) -> str:
-        """`dataset · model`, and the fields that differ with their values."""
-        differs = (SHOWN[name](value) if name in SHOWN else f"{name} = {value}" for name, value in self.differs.items())
-        return " · ".join([self.dataset, self.model, *differs])
+        """`dataset · model`, the start if it is no scratch or differs, and the other fields that differ."""
+        start = [self.start] if self.shows_start else []
+        return " · ".join([self.dataset, self.model, *start, *self.differences.values()])
+
+    @property
+    def shows_start(self) -> bool:
+        """Whether the title names the start: if it is no scratch, or differs from that of another section."""
+        return "start" in self.differs or self.start != SCRATCH
+
+    @property
+    def title_of_family(self) -> str:
+        """The same without the start."""
+        return " · ".join([self.dataset, self.model, *self.differences.values()])
+
+    @property
+    def differences(self) -> dict[str, str]:
+        """The fields that differ but the start, each in words."""
+        shown = {name: value for name, value in self.differs.items() if name != "start"}
+        return {n: SHOWN[n](value) if n in SHOWN else f"{n} = {value}" for n, value in shown.items()}
 
     @property
     def seeds(self) -> list[int]:
@@ -52,14 +73,44 @@ def is_plain(frame: pd.DataFrame) -> pd.Series[bool]:
 
 
 def sections(frame: pd.DataFrame) -> list[Section]:
-    """Split the frame of `collect` by protocol, ordered by data set, model and protocol."""
-    protocols = _protocols(frame)
-    groups = {text: (json.loads(str(text)), group) for text, group in frame.groupby(protocols, sort=True)}
+    """Split the frame of `collect` by protocol, ordered by data set, model and protocol.
+
+    Sections that differ in their start only stand together, scratch first; what only others need stands at the end.
+    """
+    needed = _needed(frame)
+    parts = ((False, frame[~needed]), (True, frame[needed]))
+    return [section for is_needed, part in parts for section in _sections(part, is_needed, frame)]
+
+
+def _needed(frame: pd.DataFrame) -> pd.Series[bool]:
+    """Which trials only others need; the dense ones of a protocol that has other trials are its baseline."""
+    needed = frame["sweeps"].map(only_needed).astype(bool)
+    protocols = frame["protocol"].map(lambda text: _text(json.loads(str(text)), ["step"]))
+    return needed & ~((frame["rate_value"] == 0) & protocols.isin(set(protocols[~needed])))
+
+
+def _sections(frame: pd.DataFrame, needed: bool, store: pd.DataFrame) -> list[Section]:
+    groups = [(json.loads(str(text)), group) for text, group in frame.groupby(_protocols(frame), sort=True)]
+    every = [fields for fields, _ in groups]
     titles: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
-    for fields, _ in groups.values():
+    for fields in every:
         titles[tuple(fields[name] for name in TITLE)].append(fields)
-    unsorted = [_section(fields, group, titles) for fields, group in groups.values()]
-    return sorted(unsorted, key=lambda s: (s.dataset, s.model, json.dumps(dict(s.fields), sort_keys=True)))
+    unsorted = []
+    for (fields, group), family, start in zip(groups, families(every), start_names(every), strict=True):
+        bases = store[store["run_key"].isin(set(group["base_key"]) - {""})]
+        unsorted.append(_section(fields, group, titles, start=start, family=family, needed=needed, bases=bases))
+    first: dict[str, str] = {}
+    for section in unsorted:
+        protocol = _text(section.fields, ["start"])
+        first[section.family] = min(protocol, first.get(section.family, protocol))
+    return sorted(
+        unsorted, key=lambda section: (section.dataset, section.model, first[section.family], _order(section))
+    )
+
+
+def _order(section: Section) -> tuple[bool, str, str]:
+    """Of the sections of a family: scratch first."""
+    return section.start != SCRATCH, section.start, _text(section.fields, [])
 
 
 def _protocols(frame: pd.DataFrame) -> pd.Series:
@@ -122,14 +173,14 @@ SHOWN: Mapping[str, Callable[[Any], str]] = {"tuning": _tuning, "sources": _sour
 
 
 def _section(
-    fields: dict[str, Any], group: pd.DataFrame, titles: Mapping[tuple[Any, ...], list[dict[str, Any]]]
+    fields: dict[str, Any], group: pd.DataFrame, titles: Mapping[tuple[Any, ...], list[dict[str, Any]]], **of_start: Any
 ) -> Section:
     dataset, model = (fields[name] for name in TITLE)
     varying = differing(titles[dataset, model])
     ordered = group.assign(label=labels(group)).sort_values(["label", "rate_value", "seed"], ignore_index=True)
     joined = set(searched(fields)) - set(fields)
     differs = {name: fields.get(name, "absent") for name in varying if name not in joined}
-    return Section(dataset=dataset, model=model, fields=fields, differs=differs, frame=ordered)
+    return Section(dataset=dataset, model=model, fields=fields, differs=differs, frame=ordered, **of_start)
 
 
 def differing(records: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -80,6 +80,20 @@ def _is_search(value: Any) -> bool:
     )
 
 
+def _is_start(value: Any) -> bool:
+    """The record of a start: the hash of a file, or of how the base was trained."""
+    if not isinstance(value, dict) or not all(_is_text(value.get(name)) for name in ("head", "norm")):
+        return False
+    if "weights" in value:
+        return _is_text(value["weights"])
+    return (
+        all(_is_text(value.get(name)) for name in ("dataset", "data_hash"))
+        and all(is_number(value.get(name)) for name in ("epochs", "lr"))
+        and (value.get("seed") == "own" or _is_seed(value.get("seed")))
+        and ("start" not in value or _is_start(value["start"]))
+    )
+
+
 def _like(default: Any) -> Callable[[Any], bool]:
     """Whether a value is of the JSON type that this one has."""
     if isinstance(default, bool):
@@ -99,5 +113,6 @@ CHECKS: Mapping[str, Callable[[Any], bool]] = {
     "rate": _is_rate,
     "seed": _is_seed,
     "tuning": _is_search,
+    "start": _is_start,
     "sources": lambda value: isinstance(value, dict) and all(map(_is_text, value.values())),
 }

@@ -10,6 +10,7 @@ import pandas as pd
 from bench.results.frame.collect import UNREADABLE, Command
 from bench.results.frame.errors import NothingToShowError
 from bench.results.frame.sections import differing
+from bench.results.frame.starts import SCRATCH
 from bench.results.page.said_once import END, said_once
 from bench.results.page.section import section
 from bench.results.page.threats import threats, unfinished, unreadable
@@ -21,6 +22,8 @@ from bench.results.tables import captions
 from bench.results.tables.answer.sentences import answer_of, how_to_read
 from bench.results.tables.formats import Block, Bullets, Code, Details, Heading, Paragraph, Picture, github
 from bench.results.tables.html_page.page import page
+from bench.results.tables.start import largest_rate_table
+from bench.results.tables.start.bases import needed_first
 
 # Plot -> its title, and what is to be seen, for who does not see it; the numbers are in the tables.
 PLOTS = {
@@ -36,12 +39,19 @@ PLOTS = {
         "Norm of the live gradient over training",
         "A panel for each rate: a line for each method over the epochs, on a logarithmic axis, with its 95 % band.",
     ),
+    "start": (
+        "Largest rate within 1 point of dense, from each start",
+        "A row for each method: its largest rate from each start with its 95 % interval, and how many times fewer "
+        "weights are then trained than from scratch.",
+    ),
     "storage": (
         "Accuracy over the bytes stored",
         "A point for each method and rate: its accuracy over the size of its file; a line joins the best of each size.",
     ),
 }
 HEADLINE = "difference"
+STARTS = "start"
+FROM_STARTS = "How far can it be pruned: pre-trained against scratch"
 ONE_PANEL = ("gradients", "storage")  # plots with a line or a cloud of points per method
 
 
@@ -56,10 +66,13 @@ def report(
 
     Raises: ValueError as `bench.results.tables.tables.render` does.
     """
-    shown = [analysis for analysis in analyses(frame, view) if analysis.shown]
+    every = analyses(frame, view)
+    shown = [analysis for analysis in every if analysis.shown]
     curves: list[tuple[str, str]] = []
     noting = _noting(histories, curves)
-    drawn = {name: _picture(frame, name, _legible(name, shown, view), noting, stem) for name in PLOTS}
+    started = any(analysis.section.start != SCRATCH for analysis in shown)
+    plots = [name for name in PLOTS if started or name != STARTS]
+    drawn = {name: _picture(frame, name, _legible(name, shown, view), noting, stem) for name in plots}
     damaged = [*unreadable("trial", frame.attrs.get(UNREADABLE, [])), *unreadable("curve", curves)]
     found = [*damaged, *unfinished(frame, commands), *threats(shown)]
     varying = differing(analysis.section.fields for analysis in shown)
@@ -67,8 +80,10 @@ def report(
     said = {sentence for threat in found for sentence in END.split(threat)}
     return [
         *_answer(shown, drawn.pop(HEADLINE)),
+        *(_from_starts(shown, drawn.pop(STARTS)) if started else []),
         Heading("Threats to validity of this store"),
         Bullets(found),
+        *(Paragraph(words) for words in [needed_first(every)] if words),
         *_figures(drawn.values()),
         *said_once(sections, said),
         Heading("To do it again"),
@@ -85,6 +100,17 @@ def _answer(shown: Sequence[Analysis], headline: Picture | None) -> list[Block]:
         *([headline] if headline else []),
         Details("What is compared, and how to read the answer", [Paragraph(text) for text in explained]),
     ]
+
+
+def _from_starts(shown: Sequence[Analysis], picture: Picture | None) -> list[Block]:
+    """The largest rates from each start, drawn and as tables: what the starts differ in, protocol by protocol."""
+    first = [analysis for analysis in shown if largest_rate_table.is_first(analysis)]
+    tables = [(analysis.section.title_of_family, list(largest_rate_table.blocks(analysis))) for analysis in first]
+    named = len([blocks for _, blocks in tables if blocks]) > 1
+    told = [
+        block for title, blocks in tables if blocks for block in ([Heading(title, 3)] if named else []) + blocks
+    ]  # fmt: skip
+    return [Heading(FROM_STARTS), *told, *([picture] if picture else [])] if told else []
 
 
 def _figures(drawn: Iterable[Picture | None]) -> list[Block]:

@@ -11,6 +11,8 @@ from bench.results.tables.controls import controls, not_shown
 from bench.results.tables.exclusions import exclusions, warnings
 from bench.results.tables.formats import Block, Bullets, Details, Grid, Heading, Paragraph
 from bench.results.tables.protocol import environment, protocol
+from bench.results.tables.start import task_bytes
+from bench.results.tables.start.bases import base
 from bench.results.tables.tuned import tuned
 
 SUBHEADING = 3
@@ -29,7 +31,7 @@ def section(analysis: Analysis, varying: Collection[str]) -> Iterator[Block]:
                 yield Heading(heading, SUBHEADING)
                 yield from blocks
     else:
-        yield Paragraph(captions.main_caption(analysis))
+        yield Paragraph(" ".join(words for words in (captions.main_caption(analysis), base(analysis)) if words))
     yield Heading("Exclusions and warnings", SUBHEADING)
     yield Bullets([*exclusions(analysis), *warnings(analysis)])
 
@@ -52,7 +54,7 @@ def _questions(analysis: Analysis) -> Iterator[tuple[str, list[Block]]]:
     yield "Published figures", _published(analysis)
     yield (
         "Storage and computation",
-        [grid for grid in (costs.collapse(analysis), costs.stored(analysis), costs.computed(analysis)) if grid],
+        list(_costs(analysis)),
     )
 
 
@@ -66,8 +68,9 @@ def _freeze_or_prune(analysis: Analysis) -> list[Block]:
 def _figures(analysis: Analysis) -> Iterator[Block]:
     """The metric itself, in its unit and as a share of dense, and the values that were chosen for it."""
     yield (main := accuracy_tables.main(analysis))
-    if marks := captions.legend(analysis, main):
-        yield Paragraph(marks)
+    for words in (captions.legend(analysis, main), base(analysis)):
+        if words:
+            yield Paragraph(words)
     if analysis.view.shown_metric.is_accuracy and (share := accuracy_tables.percent(analysis)):
         yield share
     if chosen := tuned(analysis):
@@ -79,6 +82,14 @@ def _reference(analysis: Analysis) -> list[Block]:
     if analysis.shown_primary and blocks and isinstance(blocks[0], Grid):
         blocks[0] = replace(blocks[0], caption=AS_ABOVE)
     return _folding(blocks, "What these tests can show, and what other seeds change")
+
+
+def _costs(analysis: Analysis) -> Iterator[Block]:
+    if collapsing := costs.collapse(analysis):
+        yield collapsing
+    yield costs.stored(analysis)
+    yield from task_bytes.blocks(analysis)
+    yield costs.computed(analysis)
 
 
 def _published(analysis: Analysis) -> list[Block]:

@@ -117,9 +117,17 @@ def _untrained(analyses: Sequence[Analysis]) -> list[str]:
 
 
 def _protocols(analyses: Sequence[Analysis]) -> list[str]:
-    titles = [(analysis.section.dataset, analysis.section.model) for analysis in analyses]
-    mixed = sorted({f"{data} · {model}" for data, model in titles if titles.count((data, model)) > 1})
-    return [f"Several protocols of {name}: each section has a family of its own." for name in mixed]
+    families: dict[str, set[str]] = {}
+    starts: dict[str, str] = {}
+    for analysis in analyses:
+        section = analysis.section
+        families.setdefault(f"{section.dataset} · {section.model}", set()).add(section.family)
+        if len(analysis.starts) > 1:
+            starts[section.title_of_family] = "; ".join(analysis.starts)
+    several = [
+        f"Several protocols of {name}: each has a family of its own." for name, of in families.items() if len(of) > 1
+    ]
+    return [*several, *(f"{title}: the starts ({words}) have one family together." for title, words in starts.items())]
 
 
 def _lost(analyses: Sequence[Analysis]) -> list[str]:

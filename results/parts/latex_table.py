@@ -51,10 +51,12 @@ def _listed(analysis: Analysis, name: str) -> str:
 
 def _title(analysis: Analysis, name: str) -> str:
     """The caption: the part, the figure if it is of one, network and data."""
-    part, metric = PARTS[name], analysis.view.shown_metric
+    part, metric, section = PARTS[name], analysis.view.shown_metric, analysis.section
     words = f"{metric.caption[:1].lower()}{metric.caption[1:]}{f' in {metric.unit}' if metric.unit else ''}, "
     figure = words if part.of_metric else ""
-    differs = "; ".join(f"{field} = {value}" for field, value in analysis.section.differs.items() if field != "tuning")
+    differing = [words for field, words in section.differences.items() if field != "tuning"]
+    shows_start = section.shows_start and not part.across_starts
+    differs = "; ".join([*([section.start] if shows_start else []), *differing])
     return f"{part.title}: {figure}{network_and_data(analysis)}{f' ({differs})' if differs else ''}."
 
 

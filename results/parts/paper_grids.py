@@ -24,7 +24,7 @@ def _difference(analysis: Analysis) -> Iterator[Block]:
     if shown := pairs.ordered(analysis):
         words = f"Freeze − prune: {_words(analysis, shown)} {pairs.MARKS}{pairs.doubts(analysis, shown)}"
         yield _grid(analysis, shown, words, "criterion", lambda c: c.reference)
-        yield from _family(analysis, analysis.primary.comparisons, captions.primary_family(analysis))
+        yield from _family(analysis, analysis.primary.whole, captions.primary_family(analysis))
 
 
 def _reference(analysis: Analysis) -> Iterator[Block]:

@@ -58,5 +58,11 @@ def blocks(analyses: Sequence[Analysis], name: str) -> list[Block]:
     return [
         block
         for analysis in analyses
-        for block in (Heading(analysis.section.title), *PARTS[name].blocks(analysis))
+        for block in (Heading(heading(analysis, name)), *PARTS[name].blocks(analysis))
     ]  # fmt: skip
+
+
+def heading(analysis: Analysis, name: str) -> str:
+    """The title of a section, without the start if the part is of all of them."""
+    section = analysis.section
+    return section.title_of_family if PARTS[name].across_starts else section.title

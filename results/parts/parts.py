@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from bench import names
 from bench.metrics import sizes
@@ -16,6 +17,8 @@ from bench.results.tables.controls import controls
 from bench.results.tables.exclusions import exclusions, warnings
 from bench.results.tables.formats import Block, Bullets, Paragraph
 from bench.results.tables.section_page import published_blocks
+from bench.results.tables.start import largest_rate_table, task_bytes
+from bench.results.tables.start.bases import base
 from bench.results.tables.tuned import tuned
 
 MEAN = ("metric", "mean", "sd", "n", "diverged", "failed", "no_figure", "missing", "collapsed", "disconnected")
@@ -28,8 +31,8 @@ COMPUTED = (names.FORWARD_MACS, names.BACKWARD_MACS)
 class Part:
     """A part: its blocks in a section, nothing if the section has none; and its records, for other programs.
 
-    Records are of the cells, with some of their values, or of comparisons; of a part with neither, the rows of its
-    tables.
+    Records are of the cells, with some of their values, or of comparisons, or its own; of a part without, the rows of
+    its tables.
     """
 
     title: str
@@ -38,6 +41,8 @@ class Part:
     values: Sequence[str] = ()  # of `export.CELL`
     comparisons: Callable[[Analysis], Sequence[Comparison]] | None = None
     of_metric: bool = False  # whether its figures are those of the metric that is asked for
+    records: Callable[[Analysis], list[dict[str, Any]]] | None = None  # its own, of neither cells nor comparisons
+    across_starts: bool = False  # whether it is of all sections that differ in their start only, told with the first
 
 
 def _any(analysis: Analysis) -> bool:
@@ -47,8 +52,9 @@ def _any(analysis: Analysis) -> bool:
 def _accuracy(analysis: Analysis) -> Iterator[Block]:
     if _any(analysis):
         yield (main := accuracy_tables.main(analysis))
-        if marks := captions.legend(analysis, main):
-            yield Paragraph(marks)
+        for words in (captions.legend(analysis, main), base(analysis)):
+            if words:
+                yield Paragraph(words)
 
 
 def _pairs(analysis: Analysis) -> Iterator[Block]:
@@ -79,6 +85,7 @@ def _collapse(analysis: Analysis) -> Iterator[Block]:
 def _stored(analysis: Analysis) -> Iterator[Block]:
     if analysis.shown:
         yield costs.stored(analysis)
+        yield from task_bytes.blocks(analysis)
 
 
 def _computed(analysis: Analysis) -> Iterator[Block]:
@@ -117,6 +124,12 @@ PARTS: dict[str, Part] = {
     "pairs": Part(title="Freeze and prune, side by side", blocks=_pairs, comparisons=_primary, of_metric=True),
     "difference": Part(title="Freeze − prune", blocks=freeze_vs_prune.blocks, comparisons=_primary, of_metric=True),
     "reference": Part(title="Against the reference", blocks=_reference, comparisons=_secondary, of_metric=True),
+    "start": Part(
+        title="Largest rate within a margin of dense",
+        blocks=largest_rate_table.blocks,
+        records=largest_rate_table.records,
+        across_starts=True,
+    ),
     "dense": Part(title="Percent of the dense baseline", blocks=_dense, cells=_cells, values=SHARE),
     "storage": Part(title="What each rate stores", blocks=_stored, cells=_cells, values=STORED),
     "compute": Part(title="What each rate computes", blocks=_computed, cells=_cells, values=COMPUTED),

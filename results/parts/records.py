@@ -22,7 +22,7 @@ SCHEMA = "freeze-or-prune/part/1"
 
 def csv(analyses: Sequence[Analysis], part: Part) -> str:
     """One row per record; a list, as of seeds, is space-separated."""
-    rows = [{**_section(analysis), **record} for analysis in analyses for record in _records(analysis, part)]
+    rows = [{**_section(analysis, part), **record} for analysis in analyses for record in _records(analysis, part)]
     flat = [{name: _flat(value) for name, value in row.items()} for row in rows]
     return str(pd.DataFrame(flat, dtype=object).to_csv(index=False, lineterminator="\n"))
 
@@ -30,20 +30,26 @@ def csv(analyses: Sequence[Analysis], part: Part) -> str:
 def as_json(analyses: Sequence[Analysis], part: Part, name: str) -> str:
     """The part's name, and one object per section with its records; a missing number is null."""
     sections = [
-        {**_section(analysis), "records": records} for analysis in analyses if (records := _records(analysis, part))
+        {**_section(analysis, part), "records": records}
+        for analysis in analyses
+        if (records := _records(analysis, part))
     ]
     whole = finite({"schema": SCHEMA, "part": name, "sections": sections})
     return f"{json.dumps(whole, indent=1, allow_nan=False, ensure_ascii=False)}\n"
 
 
-def _section(analysis: Analysis) -> dict[str, Any]:
+def _section(analysis: Analysis, part: Part) -> dict[str, Any]:
+    """The start is said in each record of a part that is across them."""
     section = analysis.section
-    return {"dataset": section.dataset, "model": section.model, "differs": dict(section.differs)}
+    differs = {n: v for n, v in section.differs.items() if not (part.across_starts and n == "start")}
+    return {"dataset": section.dataset, "model": section.model, "differs": differs}
 
 
 def _records(analysis: Analysis, part: Part) -> list[dict[str, Any]]:
     if part.cells:
         return [_cell(analysis, cell, part.values) for cell in part.cells(analysis)]
+    if part.records:
+        return part.records(analysis)
     if part.comparisons:
         return [
             {**_method(analysis.by_key[c.sides[0]]), **columns.values(analysis, c)} for c in part.comparisons(analysis)

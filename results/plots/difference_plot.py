@@ -126,10 +126,11 @@ def _notes(drawn: Sequence[tuple[Analysis, Panels]], log: bool) -> list[str]:
     view = drawn[0][0].view
     numbers = sorted({c.n for _, panels in drawn for panel in panels.values() for c in panel})
     pairs = f"n = {numbers[0]}" if len(numbers) == 1 else f"n = {numbers[0]} to {numbers[-1]}"
+    starts = ", starts" if any(len(analysis.starts) > 1 for analysis, _ in drawn) else ""
     notes = [
         f"{view.shown_metric.caption}, freeze − prune, same weights chosen, same rate and seed: mean and 95 % t "
         f"interval over {pairs} pairs. A panel for each criterion. Coloured: Holm-adjusted p ≤ {view.alpha:g} over all "
-        f"criteria and rates of the section. {RATE_NOTE}"
+        f"criteria{starts} and rates of the section. {RATE_NOTE}"
     ]
     if any(a.by_key[c.sides[0]].realised for a, panels in drawn for panel in panels.values() for c in panel):
         notes[0] += f" {REALISED_NOTE}"

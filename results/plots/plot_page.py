@@ -13,7 +13,7 @@ import matplotlib
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.legend import Legend
 from matplotlib.legend_handler import HandlerTuple
@@ -60,12 +60,9 @@ def page(blocks: Sequence[tuple[str, int]], *, columns: int, height: float) -> t
     Panels of a block share their axes; `height` is that of a panel, in inches.
     """
     rows = [-(-panels // columns) for _, panels in blocks]
-    figure = Page(figsize=(width(), sum(rows) * height), layout="constrained")
-    FigureCanvasAgg(figure)
-    subfigures = figure.subfigures(len(blocks), 1, squeeze=False, height_ratios=rows)[:, 0]
+    figure, subfigures = titled([(title, height * lines) for (title, _), lines in zip(blocks, rows, strict=True)])
     axes_of_blocks = []
-    for subfigure, (title, panels), lines in zip(subfigures, blocks, rows, strict=True):
-        subfigure.suptitle(textwrap.fill(title, _letters("title")))
+    for subfigure, (_, panels), lines in zip(subfigures, blocks, rows, strict=True):
         side_by_side = min(columns, panels)
         axes = subfigure.subplots(lines, side_by_side, sharex=True, sharey=True, squeeze=False).ravel()
         for index, spare in enumerate(axes[panels:], start=panels):
@@ -73,6 +70,17 @@ def page(blocks: Sequence[tuple[str, int]], *, columns: int, height: float) -> t
             axes[index - side_by_side].tick_params(labelbottom=True)
         axes_of_blocks.append(list(axes[:panels]))
     return figure, axes_of_blocks
+
+
+def titled(blocks: Sequence[tuple[str, float]]) -> tuple[Figure, list[SubFigure]]:
+    """A figure with an empty part, under its title, per (title, inches of height)."""
+    heights = [height for _, height in blocks]
+    figure = Page(figsize=(width(), sum(heights)), layout="constrained")
+    FigureCanvasAgg(figure)
+    subfigures = list(figure.subfigures(len(blocks), 1, squeeze=False, height_ratios=heights)[:, 0])
+    for subfigure, (title, _) in zip(subfigures, blocks, strict=True):
+        subfigure.suptitle(textwrap.fill(title, _letters("title")))
+    return figure, subfigures
 
 
 def finish(figure: Figure, entries: Sequence[Entry], notes: Sequence[str]) -> None:

@@ -31,6 +31,7 @@ METRICS: dict[str, tuple[str, ...]] = {
     # What is stored is the network after the last epoch, so its accuracy at another epoch is beside the point.
     "storage": (names.TEST_ACCURACY, names.VALIDATION_ACCURACY),
     "ranks": metrics.accuracies(),
+    "start": metrics.accuracies(),
 }
 
 
@@ -75,7 +76,7 @@ def plot(frame: pd.DataFrame, name: str, view: View, histories: Histories, *, wi
     import_matplotlib()
     import matplotlib
 
-    from bench.results.plots import accuracy_plot, difference_plot, gradient_plot, rank_plot, storage_plot
+    from bench.results.plots import accuracy_plot, difference_plot, gradient_plot, rank_plot, start_plot, storage_plot
     from bench.results.plots.plot_style import RC, styles
 
     looks = styles(frame)
@@ -84,6 +85,8 @@ def plot(frame: pd.DataFrame, name: str, view: View, histories: Histories, *, wi
             return rank_plot.draw(rank(frame, view), looks)
         if name == "difference":
             return difference_plot.draw(analyses(frame, view))
+        if name == "start":
+            return start_plot.draw(analyses(frame, view))
         if name == "gradients":
             return gradient_plot.draw(shown, looks, histories)
         return accuracy_plot.draw(shown, looks) if name == "accuracy" else storage_plot.draw(shown, looks)

@@ -3,8 +3,10 @@
 stats         statistics of paired figures, as pure functions of arrays
 multiplicity  Holm's adjustment, and what n pairs can reach in a family of m
 cells         what the table says of a method at a rate
-comparisons   what the table says of the difference of two methods at a rate, in families
+comparisons   what the table says of the difference of two methods at a rate
+families       comparisons that are corrected together, of one section or of several
 analysis      everything that is computed of one section
+largest_rate   how far a method can go within a margin of its dense network, and what a start adds to that
 near_chance   cells in which some seeds trained and others are near chance
 power         how many seeds a difference needs
 ranks         methods across data sets, networks and rates: mean ranks and Nemenyi's test

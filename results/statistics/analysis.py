@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import cached_property, partial
+from functools import cached_property
 from typing import get_args
 
 import pandas as pd
@@ -20,8 +20,6 @@ from bench.results.statistics import near_chance
 from bench.results.statistics.cells import Cell, Key, cells, connected, diverged_as, twin
 from bench.results.statistics.comparisons import (
     Comparison,
-    Family,
-    Pair,
     Rules,
     Test,
     control_pairs,
@@ -29,6 +27,7 @@ from bench.results.statistics.comparisons import (
     freeze_prune_pairs,
     reference_pairs,
 )
+from bench.results.statistics.families import Cells, Family, together
 
 CLASSES = 10  # of a data set that the view does not know
 # The variants of a family: without the seeds whose pruned network is disconnected; without those near chance of a cell
@@ -39,7 +38,7 @@ MIXED, UNTRAINED = "mixed", "untrained"  # doubts about a comparison: some, or a
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """What to compute (first five) and what of it to show (`sweeps`, `methods`, `rates`: all if empty).
+    """What to compute (first five) and what of it to show (`sweeps`, `methods`, `rates`, `starts`: all if empty).
 
     Filters never change a number: cells, families and corrections are those of the whole store.
     """
@@ -52,6 +51,8 @@ class View:
     sweeps: Collection[str] = ()
     methods: Collection[str] = ()
     rates: Collection[Decimal] = ()
+    starts: Collection[str] = ()  # in words
+    within: float = 0.01  # how far below its dense network a method may be at its largest rate: 1 point
     published: bool = False  # also show published figures, with what tells their protocols from these
     controls: bool = False  # also show sanity controls beside their methods
     classes: Mapping[str, int] = field(default_factory=dict)  # data set -> classes: chance is 1/classes
@@ -63,6 +64,8 @@ class View:
         check_level(self.alpha)
         if self.margin is not None and not 0 < self.margin < float("inf"):
             raise ValueError(f"margin {self.margin}: must be above 0")
+        if not 0 < self.within < 1:
+            raise ValueError(f"within {self.within}: must be above 0 and below 1")
         if self.reference in (DENSE, BIASES):
             also = "; percent of dense has a table of its own" if self.reference == DENSE else ""
             raise ValueError(f"reference {self.reference}: must be a method with rates{also}")
@@ -84,8 +87,13 @@ class View:
         return 1 / self.classes.get(dataset, CLASSES)
 
     def shows(self, cell: Cell) -> bool:
-        """Whether a cell is displayed. Dense, and biases alone, belong to every choice of methods and rates."""
-        in_sweep = not self.sweeps or bool(cell.sweeps & set(self.sweeps))
+        """Whether a cell is displayed. Dense, and biases alone, belong to every choice of methods and rates.
+
+        What only other trials need is displayed if its sweep is named.
+        """
+        in_sweep = bool(cell.sweeps & set(self.sweeps)) if self.sweeps else not cell.needed
+        if self.starts and cell.start not in self.starts:
+            return False
         if not cell.rated:
             return in_sweep
         named = not self.methods or bool({cell.method, cell.label} & set(self.methods))
@@ -96,9 +104,10 @@ class View:
 class Analysis:
     """A section, computed.
 
-    The primary family answers the question: freeze − prune of every method that has both. The secondary one is every
-    method but dense against the reference. The twin of the reference counts in it, as every method does, and is judged
-    by the primary family only: no pair has two adjusted p-values.
+    The primary family answers the question: freeze − prune of every method that has both, at every start of the data
+    set, network and protocol. The secondary one is every method but dense against the reference. The twin of the
+    reference counts in it, as every method does, and is judged by the primary family only: no pair has two adjusted
+    p-values.
     """
 
     section: Section
@@ -111,6 +120,7 @@ class Analysis:
     secondary: Family
     controlled: list[Cell]  # of methods under a sanity control: in no other cell, comparison or family
     controls: list[Comparison]  # of these, each with its own method
+    starts: Mapping[str, Sequence[Cell]]  # start in words -> its cells, of all sections that differ in it only
 
     @property
     def shown(self) -> list[Cell]:
@@ -195,52 +205,59 @@ def analyses(frame: pd.DataFrame, view: View) -> list[Analysis]:
     """The sections of a frame of `collect`, computed. Raises ValueError for a choice that the store does not have."""
     every = sections(frame)
     check(frame, {label for section in every for label in section.frame["label"]}, view)
-    return [analyse(section, view) for section in every]
+    by_family: dict[tuple[str, bool], list[Section]] = {}
+    for section in every:
+        by_family.setdefault((section.family, section.needed), []).append(section)
+    return [analysis for family in by_family.values() for analysis in analyse(family, view)]
 
 
-def analyse(section: Section, view: View) -> Analysis:
-    """All cells and comparisons of a section."""
-    everything = cells(section, view.metric)
+def analyse(family: Sequence[Section], view: View) -> list[Analysis]:
+    """All cells and comparisons of sections that differ in their start only."""
+    everything = [cells(section, view.metric) for section in family]
+    plain = [_plain(of_section, section, view) for of_section, section in zip(everything, family, strict=True)]
+    primary = together(plain, view.rules, freeze_prune_pairs)
+    starts = {section.start: own.plain for section, own in zip(family, plain, strict=True)}
+    return [
+        _analysis(section, view, own, of_section, primary=of_primary, starts=starts)
+        for section, of_section, own, of_primary in zip(family, everything, plain, primary, strict=True)
+    ]
+
+
+def _plain(everything: Sequence[Cell], section: Section, view: View) -> Cells:
+    """The cells under no control, and again of other seeds."""
     plain = [cell for cell in everything if cell.record.control == PLAIN]
-    controlled = [cell for cell in everything if cell.record.control != PLAIN]
-    labels = {cell.label for cell in plain if cell.rated}
-    named = {cell.label for cell in plain if cell.method == view.reference}
-    candidates = [view.reference] if view.reference in labels else sorted(named & labels)
-    reference = candidates[0] if len(candidates) == 1 else None
-    family = partial(_family, plain, _variants(plain, section, view), view.rules)
-    return Analysis(
-        section=section,
-        view=view,
-        cells=plain,
-        primary=family(freeze_prune_pairs),
-        reference=reference,
-        candidates=candidates,
-        twin=twin(plain, reference) if reference else None,
-        secondary=family(lambda variant: reference_pairs(variant, reference) if reference else []),
-        controlled=controlled,
-        controls=family_of(control_pairs(controlled, plain), view.rules),
-    )
-
-
-def _variants(plain: list[Cell], section: Section, view: View) -> dict[str, list[Cell]]:
-    """The cells again, of other seeds."""
     variants = {CONNECTED: connected(plain)}
     if view.shown_metric.is_accuracy:
         chance = view.chance(section.dataset)
         variants[TRAINED] = near_chance.without_near_chance(plain, chance)
         variants[CHANCE] = diverged_as(plain, chance)
-    return variants
+    return Cells(plain=plain, variants=variants)
 
 
-def _family(
-    plain: list[Cell], variants: Mapping[str, list[Cell]], rules: Rules, pairs_of: Callable[[list[Cell]], list[Pair]]
-) -> Family:
-    comparisons = family_of(pairs_of(plain), rules)
-    others = {
-        name: comparisons if variant == plain else family_of(pairs_of(variant), rules)
-        for name, variant in variants.items()
-    }
-    return Family(comparisons=comparisons, variants=others)
+def _analysis(
+    section: Section, view: View, own: Cells, everything: Sequence[Cell], *, primary: Family,
+    starts: Mapping[str, Sequence[Cell]],
+) -> Analysis:  # fmt: skip
+    plain = own.plain
+    controlled = [cell for cell in everything if cell.record.control != PLAIN]
+    labels = {cell.label for cell in plain if cell.rated}
+    named = {cell.label for cell in plain if cell.method == view.reference}
+    candidates = [view.reference] if view.reference in labels else sorted(named & labels)
+    reference = candidates[0] if len(candidates) == 1 else None
+    (secondary,) = together([own], view.rules, lambda cells: reference_pairs(cells, reference) if reference else [])
+    return Analysis(
+        section=section,
+        view=view,
+        cells=plain,
+        primary=primary,
+        reference=reference,
+        candidates=candidates,
+        twin=twin(plain, reference) if reference else None,
+        secondary=secondary,
+        controlled=controlled,
+        controls=family_of(control_pairs(controlled, plain), view.rules),
+        starts=starts,
+    )
 
 
 def check(frame: pd.DataFrame, labels: Collection[str], view: View) -> None:

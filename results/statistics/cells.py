@@ -36,6 +36,8 @@ class Cell:
     disconnected: frozenset[int]  # seeds without a path of live weights from the input to the output; see _disconnected
     counts: Mapping[str, tuple[float, float]]  # name -> (least, largest) over the seeds
     inits: Mapping[int, str]  # seed -> SHA-256 of the initial weights
+    start: str  # in words, as its section has it
+    needed: bool  # whether its trials are in the store only because others need them
 
     @property
     def key(self) -> Key:
@@ -82,12 +84,10 @@ def cells(section: Section, metric: str) -> list[Cell]:
     """The cells of a section, ordered by label and rate. Raises ValueError for a metric that is none of the store's."""
     metric_of(metric)
     groups = section.frame.groupby("group_key", sort=False)
-    return sorted(
-        (_cell(group.sort_values("seed"), metric, section.seeds) for _, group in groups), key=lambda cell: cell.key
-    )
+    return sorted((_cell(group.sort_values("seed"), metric, section) for _, group in groups), key=lambda cell: cell.key)
 
 
-def _cell(group: pd.DataFrame, metric: str, seeds: Sequence[int]) -> Cell:
+def _cell(group: pd.DataFrame, metric: str, section: Section) -> Cell:
     first = group.iloc[0]
     good = (group["outcome"] == names.DONE) & np.isfinite(group[metric])
     bad = zip(*(group.loc[~good, name] for name in ("seed", "outcome", "reason")), strict=True)
@@ -105,11 +105,13 @@ def _cell(group: pd.DataFrame, metric: str, seeds: Sequence[int]) -> Cell:
         sweeps=frozenset(s for sweeps in group["sweeps"] for s in sweeps),
         values={int(s): float(v) for s, v in zip(group["seed"][good], group[metric][good], strict=True)},
         lost=lost,
-        missing=tuple(int(s) for s in sorted(set(seeds) - set(group["seed"]))),
+        missing=tuple(int(s) for s in sorted(set(section.seeds) - set(group["seed"]))),
         collapsed=frozenset(int(s) for s in group["seed"][group[names.COLLAPSED_LAYERS] > 0]),
         disconnected=frozenset(int(s) for s in group["seed"][_disconnected(group)]),
         counts={name: pair for name, pair in counts.items() if np.isfinite(pair[0])},
         inits={int(s): str(i) for s, i in zip(group["seed"], group["init_sha256"], strict=True) if i},
+        start=section.start,
+        needed=section.needed,
     )
 
 

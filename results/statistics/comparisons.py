@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Literal
@@ -74,14 +74,6 @@ class Rules:
     alpha: float = 0.05
 
 
-@dataclass(frozen=True, kw_only=True)
-class Family:
-    """Comparisons that are corrected together: over all done seeds, and again over other seeds."""
-
-    comparisons: list[Comparison]
-    variants: Mapping[str, list[Comparison]]  # by the name of the variant of the cells
-
-
 def compare(cell: Cell, reference: Cell, *, test: Test, margin: float | None) -> Comparison:
     """The paired comparison of two cells of one rate, before the correction for the family."""
     seeds = tuple(sorted(cell.values.keys() & reference.values.keys()))
@@ -130,7 +122,7 @@ def control_pairs(controlled: Sequence[Cell], plain: Sequence[Cell]) -> list[Pai
 def family_of(pairs: Sequence[Pair], rules: Rules) -> list[Comparison]:
     """Cell against cell, tests and equivalence tests each corrected by Holm over all pairs, testable or not.
 
-    Pass every pair of the section, whatever is to be shown.
+    Pass every pair of the family, whatever is to be shown.
     """
     raw = [compare(cell, reference, test=rules.test, margin=rules.margin) for cell, reference in pairs]
     adjusted = multiplicity.holm([c.p for c in raw])

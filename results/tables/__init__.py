@@ -16,6 +16,7 @@ protocol           how and where the trials were trained, in words
 costs              what a rate costs: parameters, bytes, multiply-accumulates, collapsed layers
 controls           sanity controls beside their methods
 tuned              the hyper-parameters that were chosen, and how
+start              where networks start: the bases, their bytes, and how far a network can be pruned from each
 published          published figures beside the store's
 rank_table         the section of the ranks
 power_table        the table of `bench power`

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from bench import names
 from bench.messages import counted
+from bench.results.frame.starts import SCRATCH
 from bench.results.frame.words import ranges, rate_text
 from bench.results.statistics import stats
 from bench.results.statistics.analysis import Analysis
@@ -20,18 +21,23 @@ TESTS = {
     "patterns counted)",
     "permutation": f"sign-flip permutation test of the mean difference, two-sided (exact up to {stats.FLIPS:,} flips)",
 }
+STARTED = (
+    "A network that starts from a base, that is from weights trained before, is frozen at the base's values; one that "
+    "starts from scratch at its random ones."
+)
 DISCONNECTED = f"†k: in k pairs a pruned network is disconnected, {NO_PATH}."
 
 
-def introduction(analyses: Iterable[Analysis]) -> str:
+def introduction(analyses: Sequence[Analysis]) -> str:
     """What a stranger needs before the first table."""
     filters = any(cell.realised for analysis in analyses for cell in analysis.shown)
     fewer = ", or fewer if it chooses whole filters" if filters else ""
-    return (
+    words = (
         f"At a given rate every method trains, and has to store, the same number of parameters{fewer}. "
         "The methods differ in which weights they choose before training, and in what the others hold: a frozen "
         "network keeps them at their random initial values (the seed stands for them), a pruned one sets them to zero."
     )
+    return f"{words} {STARTED}" if any(a.section.start != SCRATCH for a in analyses if a.shown) else words
 
 
 def backgrounds(analysis: Analysis) -> str:
@@ -86,7 +92,7 @@ def dense(analysis: Analysis) -> str:
     """The figures of the dense baseline, and of biases alone if they are there, behind another sentence."""
     dense = " No dense baseline in the store."
     if analysis.dense is not None:
-        dense = f" Dense baseline (rate 0): {_level(analysis, analysis.dense)}."
+        dense = f" {_dense_name(analysis)}: {_level(analysis, analysis.dense)}."
     if analysis.biases is None:
         return dense
     return f"{dense} Biases and BatchNorm alone (rate 1): {_level(analysis, analysis.biases)}."
@@ -97,6 +103,13 @@ def _level(analysis: Analysis, cell: Cell) -> str:
     lost = len(cell.lost) + len(cell.missing)
     unit = f" {shown.unit}" if shown.unit else ""
     return f"{shown.number(s.mean)} ± {shown.number(s.sd)}{unit}, n = {s.n}{f' ({lost} lost)' if lost else ''}"
+
+
+def _dense_name(analysis: Analysis) -> str:
+    """What the dense network of a section is: its start decides."""
+    if analysis.section.start == SCRATCH:
+        return "Dense baseline (rate 0)"
+    return "Dense baseline (rate 0: the base, fine-tuned whole)"
 
 
 def legend(analysis: Analysis, grid: Grid) -> str:
@@ -151,9 +164,16 @@ def primary_family(analysis: Analysis) -> str:
     if analysis.view.metric == names.TEST_ACCURACY:
         adjusted = f"this family decides freeze or prune, and {adjusted}"
     return (
-        f"Family: {counted(len(analysis.primary.comparisons), 'comparison')}, every frozen method with the pruned one "
-        f"that chooses the same weights × every rate of this section in the whole store, whatever is shown; {adjusted}."
+        f"Family: {counted(len(analysis.primary.whole), 'comparison')}, every frozen method with the pruned one that "
+        f"chooses the same weights × every rate{_starts(analysis)} in the whole store, whatever is shown; {adjusted}."
     )
+
+
+def _starts(analysis: Analysis) -> str:
+    """What a family of comparisons is of: a section, or all that differ from it in the start only."""
+    if len(analysis.starts) == 1:
+        return " of this section"
+    return f" × every start ({'; '.join(analysis.starts)}) of this data set, network and protocol"
 
 
 def secondary_family(analysis: Analysis) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from bench import names
 from bench.metrics import NONE
 from bench.results.frame.collect import BIASES, DENSE
+from bench.results.frame.starts import SCRATCH
 from bench.results.frame.words import low_to_high, rate_text
 from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.cells import Cell
@@ -24,13 +25,19 @@ def stored(analysis: Analysis) -> Grid:
         "parameters / stored ones. Stored bytes: the trained network's file, that is the entropy-coded mask, these "
         "parameters without loss, BatchNorm's statistics, what the trial was, and checksums; compression in bytes: all "
         "parameters in their own type / that file. Given the same mask, a frozen and a pruned network store equally "
-        "many parameters and the same mask. Both files name the seed; without its 32 bits the frozen network cannot be "
-        "rebuilt, the pruned one can. What their files differ in is how well the trained values pack. A range over "
-        "methods and seeds."
+        f"many parameters and the same mask. {_rebuilt(analysis)} What their files differ in is how well the trained "
+        "values pack. A range over methods and seeds."
     )
     headers = ["rate", "live weights", "stored parameters", "compression", "mask bytes"]
     headers += [f"stored bytes, {background}" for background in BACKGROUNDS.values()]
     return Grid(caption, [*headers, "compression in bytes"], _rows(analysis, _stored), "What each rate stores")
+
+
+def _rebuilt(analysis: Analysis) -> str:
+    """What a frozen network is rebuilt from."""
+    if analysis.section.start == SCRATCH:
+        return "Both files name the seed; without its 32 bits the frozen network cannot be rebuilt, the pruned one can."
+    return "Both files name the base; without it the frozen network cannot be rebuilt, the pruned one can."
 
 
 def _stored(here: list[Cell]) -> list[str]:

@@ -28,7 +28,7 @@ def blocks(analysis: Analysis) -> Iterator[Block]:
     if whole := matrix(analysis):
         yield whole
     yield table(analysis)
-    yield Paragraph(what_n_shows(analysis, analysis.primary.comparisons, captions.primary_family(analysis)))
+    yield Paragraph(what_n_shows(analysis, analysis.primary.whole, captions.primary_family(analysis)))
     if again := variants_table(analysis):
         yield again
 

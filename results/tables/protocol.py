@@ -9,15 +9,25 @@ from bench.results.frame.sections import TITLE
 from bench.results.frame.words import rate_text
 from bench.results.statistics.analysis import Analysis
 from bench.trial.protocol import CLAUSES, ROWS, has_effect
+from bench.trial.start import start_words
 
 HYPERPARAMETERS = {name: row.search for name, row in ROWS.items() if row.search}
 ARITHMETIC = "arithmetic"  # the clause that is told without commas
 # What is told of the trials besides their protocol.
 OTHERS: dict[str, Callable[[Any], str]] = {
     "tuning": lambda v: f"{' and '.join(HYPERPARAMETERS.get(name, name) for name in v['search'])} tuned, see below",
+    "start": lambda v: f"{start_words(v)}{_base_protocol(v)}",
     "data_hash": lambda v: f"data {v[:12]}",
     "sources": lambda v: " and ".join(f"own {name} (source {source[:12]})" for name, source in sorted(v.items())),
 }
+
+
+def _base_protocol(start: Mapping[str, Any]) -> str:
+    """How the base was trained, in what may be its own: (its base: 30 epochs, learning rate 0.1)"""
+    words = [said(start[name]) for name in ("epochs", "lr") if name in start and (said := ROWS[name].words)]
+    return f" (its base: {', '.join(words)})" if words else ""
+
+
 VERSIONS = {"bench.python": "Python", "bench.torch": "torch", "bench.numpy": "numpy"}
 
 

@@ -32,7 +32,7 @@ def pair_counts(comparisons: Sequence[Comparison]) -> list[int]:
 
 def reach(analysis: Analysis, comparisons: Sequence[Comparison]) -> str:
     """What the test can mark in a family, of which a comparison can be tested."""
-    m, alpha, test = len(comparisons), analysis.view.alpha, analysis.view.test
+    m, alpha, test = comparisons[0].family, analysis.view.alpha, analysis.view.test
     counts = pair_counts(comparisons)
     return _t_reach(counts, m, alpha) if test == "t" else _exact_reach(counts[-1], m, alpha, test)
 

@@ -11,6 +11,8 @@ from bench.results.tables.controls import controls, not_shown
 from bench.results.tables.exclusions import exclusions, warnings
 from bench.results.tables.formats import Block, Bullets, Heading, Paragraph
 from bench.results.tables.protocol import environment, protocol
+from bench.results.tables.start import task_bytes
+from bench.results.tables.start.bases import base, needed_first
 from bench.results.tables.tuned import tuned
 
 
@@ -18,6 +20,8 @@ def report(analyses: Sequence[Analysis]) -> list[Block]:
     """The whole table; a section without anything to show is left out."""
     shown = [analysis for analysis in analyses if analysis.shown]
     blocks: list[Block] = [Heading("Freeze or prune?", 1), Paragraph(captions.introduction(shown))]
+    if words := needed_first(analyses):
+        blocks.append(Paragraph(words))
     if not shown:
         return [*blocks, Paragraph("No trial to show.")]
     varying = differing(analysis.section.fields for analysis in shown)
@@ -50,12 +54,13 @@ def _tables(analysis: Analysis) -> Iterator[Block]:
     """Figures, freeze − prune, comparisons with the reference, percent of dense, counts."""
     if any(cell.rated for cell in analysis.shown):
         yield (main := accuracy_tables.main(analysis))
-        if marks := captions.legend(analysis, main):
-            yield Paragraph(marks)
+        for words in (captions.legend(analysis, main), base(analysis)):
+            if words:
+                yield Paragraph(words)
         yield from freeze_vs_prune.blocks(analysis)
         yield from against_reference.blocks(analysis)
     else:
-        yield Paragraph(captions.main_caption(analysis))
+        yield Paragraph(" ".join(words for words in (captions.main_caption(analysis), base(analysis)) if words))
     if analysis.view.shown_metric.is_accuracy and (share := accuracy_tables.percent(analysis)):
         yield share
     if analysis.view.controls:
@@ -65,6 +70,7 @@ def _tables(analysis: Analysis) -> Iterator[Block]:
     if collapsing := costs.collapse(analysis):
         yield collapsing
     yield costs.stored(analysis)
+    yield from task_bytes.blocks(analysis)
     yield costs.computed(analysis)
 
 

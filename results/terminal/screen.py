@@ -24,6 +24,7 @@ from bench.results.tables.answer.sentences import answer_of, how_to_read
 from bench.results.tables.exclusions import exclusions, warnings
 from bench.results.tables.formats import Block, Bullets, Code, Grid, Heading, Paragraph, Picture
 from bench.results.tables.section_page import report
+from bench.results.tables.start.bases import base, needed_first
 from bench.results.terminal.fitted import tables
 
 NO_BREAK = "\u00a0"
@@ -52,7 +53,7 @@ def screen(
     computed = analyses(frame, view)
     ranking = rank_table.section(rank(frame, view)) if ranks else []
     tables = report(computed) if full else list(_short(computed, narrow=console.width < WIDE))
-    advice = [] if full else [Paragraph(MORE)]
+    advice = [] if full else [Paragraph(words) for words in (needed_first(computed), MORE) if words]
     key = [Paragraph(words)] if (words := how_to_read(computed)) else []
     return partial(_print, console, [Bullets(answer_of(computed)), *key, *tables, *ranking, *advice])
 
@@ -72,6 +73,8 @@ def _short(analyses: Sequence[Analysis], *, narrow: bool) -> Iterator[Block]:
             yield Paragraph(captions.nothing_finished(analysis))
         if beside := pairs(analysis, narrow=narrow):
             yield beside
+        if words := base(analysis):
+            yield Paragraph(words)
         if others := _others(analysis):
             yield others
             if legend := captions.legend(analysis, others):

@@ -16,7 +16,7 @@ from bench.trial.grammar import RATES_HELP
 
 Format = Literal["github", "latex", "csv", "html", "json"]
 Test = Literal["t", "wilcoxon", "permutation"]
-PlotKind = Literal["difference", "accuracy", "gradients", "storage", "ranks"]
+PlotKind = Literal["difference", "accuracy", "gradients", "storage", "ranks", "start"]
 PlotWidth = Literal["page", "column"]
 Listing = Literal["methods", "models", "datasets", "presets", "trials", "candidates"]
 ListFormat = Literal["plain", "github", "csv"]
@@ -37,6 +37,16 @@ TEST = partial(
     group="statistics",
     type=OneOf(get_args(Test)),
     default="t",
+)
+
+
+POINTS = partial(
+    option,
+    "--margin-points",
+    "Find the largest rate at which a method is no more than this many percentage points below its dense network;"
+    " of start only.  [default: 1]",
+    group="statistics",
+    type=float,
 )
 
 
@@ -95,6 +105,7 @@ class TableRequest(Compared):
         before="name",
     )
     test: Test = TEST()
+    margin_points: float | None = POINTS()
     margin: float | None = option(
         "--margin",
         "Call two methods equivalent within this margin: percentage points of an accuracy, else the metric's own unit."
@@ -185,6 +196,7 @@ class PlotRequest(Filters):
         type=Name(metrics),
         before="name",
     )
+    margin_points: float | None = POINTS(before="name")
     width: PlotWidth = option(
         "--width",
         "Draw it as wide as a page (7.2 inches) or as a column of two (3.5), with letters of the same size.",

@@ -42,14 +42,17 @@ def answer_of(every: Sequence[Analysis]) -> list[str]:
 
 def how_to_read(every: Sequence[Analysis]) -> str:
     """What the brackets and "established" mean in these lines; empty without a pair."""
-    families = sorted({len(a.primary.comparisons) for a in every if a.shown_primary})
+    shown = [a for a in every if a.shown_primary]
+    families = sorted({len(a.primary.whole) for a in shown})
     if not families:
         return ""
     view = every[0].view
     m = " or ".join(map(str, [*families[:-1], counted(families[-1], "comparison")]))
+    starts = any(len(a.starts) > 1 for a in shown)
+    of = " of a data set, network and protocol, all starts together" if starts else " of a section"
     return (
         f"[ ]: 95 % t interval of the mean paired difference. Established: p ≤ {view.alpha:g}, "
-        f"{TESTS[view.test].partition(' (')[0]}, corrected by Holm for {m}{' of a section' if len(every) > 1 else ''}."
+        f"{TESTS[view.test].partition(' (')[0]}, corrected by Holm for {m}{of if len(every) > 1 else ''}."
     )
 
 

@@ -187,6 +187,8 @@ def test_the_pages_need_a_free_port(capsys: pytest.CaptureFixture[str], folder: 
         (["storage", "-o", "a.png", "--metric", "grad_norm_live"], "unknown metric of plot storage 'grad_norm_live'"),
         (["ranks", "-o", "a.png", "--metric", "stored_bytes"], "unknown metric of plot ranks 'stored_bytes'"),
         (["accuracy", "-o", "a.png", "--rates", "1.5"], "rate 1.5: must be 0 <= rate < 1"),
+        (["accuracy", "-o", "a.png", "--margin-points", "2"], "margin-points 2 of plot accuracy: must be left out"),
+        (["start", "-o", "a.png", "--margin-points", "0"], "margin-points 0: must be above 0 and below 100"),
     ],
 )
 def test_wrong_plots(capsys: pytest.CaptureFixture[str], folder: Path, arguments: list[str], said: str) -> None:

@@ -38,7 +38,7 @@ TAGS: dict[str, tuple[dict[str, str], str]] = {
 # Fields of a spec that is JSON, and whose run key is right.
 FIELDS: dict[str, Any] = {
     "rate": "high", "seed": "first", "method": "grasp", "lr": "0.1", "milestones": 0.5, "tuning": {"search": ["lr"]},
-    "nesterov": "no", "epochs": None,
+    "nesterov": "no", "epochs": None, "start": {"dataset": "mnist", "seed": "own"},
 }  # fmt: skip
 
 

@@ -98,6 +98,7 @@ def test_the_citation_is_printed_and_nothing_is_written(folder: Path, capsys: py
         (["table", "--part", "storage", "--ranks"], "--part storage with --ranks: must be one of both"),
         (["report"], "--output and --cite: must be one of both; "),
         (["report", "--cite", "-o", "page.md"], "--output and --cite: must be one of both; "),
+        (["table", "--margin-points", "2"], "margin-points 2 of the table: must be left out"),
     ],
 )
 def test_what_is_refused(arguments: list[str], message: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -106,6 +107,14 @@ def test_what_is_refused(arguments: list[str], message: str, folder: Path, capsy
     error = capsys.readouterr().err
     assert error.startswith(f"error: {message}") and error.count("\n") == 1
     assert sorted(folder.iterdir()) == before
+
+
+def test_the_margin_of_the_largest_rate(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Dense is 35 to 40 points above both."""
+    assert "| < 0.9" in printed(capsys, "table", "--part", "start")
+    made = printed(capsys, "table", "--part", "start", "--margin-points", "37.5")
+    assert "within 37.5 points of the method's own dense network" in made
+    assert "| freeze   | ≥ 0.9" in made and "| snip     | < 0.9" in made
 
 
 @pytest.mark.slow

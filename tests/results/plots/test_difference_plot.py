@@ -127,7 +127,7 @@ def test_many_methods_have_a_panel_per_criterion() -> None:
 
 
 def test_many_comparisons_are_a_table_and_few_a_sentence() -> None:
-    few, many = (analyse(sections(frame(criteria(n)))[0], View(reference="c00-prune")) for n in (6, 7))
+    few, many = (analyse(sections(frame(criteria(n))), View(reference="c00-prune"))[0] for n in (6, 7))
     assert len(few.primary.comparisons) == MANY and matrix(few) is None and "c00-prune at 0.9, 0.99" in answer(few)[0]
     (filtered,) = analyses(frame(criteria(7)), View(reference="c00-prune", methods=["c00-prune"]))
     assert len(filtered.shown_primary) == 2 and matrix(filtered) is None

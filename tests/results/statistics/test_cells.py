@@ -223,8 +223,8 @@ def test_two_records_of_one_name_stay_apart() -> None:
     (section,) = sections(frame(rows))
     made = {c.label: c.values[0] for c in cells(section, names.TEST_ACCURACY)}
     assert made == {"grasp (temperature=1)": 0.9, "grasp (temperature=200)": 0.8, "snip": 0.7}
-    assert analyse(section, View(reference="grasp")).reference is None
-    assert analyse(section, View(reference="grasp (temperature=200)")).reference == "grasp (temperature=200)"
+    assert analyse([section], View(reference="grasp"))[0].reference is None
+    assert analyse([section], View(reference="grasp (temperature=200)"))[0].reference == "grasp (temperature=200)"
 
 
 def test_two_names_of_one_record_are_one_row() -> None:

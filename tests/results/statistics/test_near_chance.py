@@ -59,7 +59,7 @@ def mixture(method: str = "snip", fallen: tuple[int, ...] = (1, 3), n: int = 6) 
 
 def analysis(rows: list[dict[str, Any]], **options: Any) -> Analysis:
     (section,) = sections(frame(rows))
-    return analyse(section, View(**options))
+    return analyse([section], View(**options))[0]
 
 
 def test_the_report_warns_in_one_line_and_shows_both() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import jsonschema
 import pytest
 from rendered import render, view
+from started_trials import BASE, curve, dense
 from trial_frames import METHODS, frame, small, trial
 
 from bench.results.parts import part_page
@@ -24,6 +25,11 @@ def controls() -> list[dict[str, Any]]:
     return [*small(), *(trial("snip:control=shuffle", "0.9", s, 0.8 + s / 100, record=CONTROL) for s in range(5))]
 
 
+def started() -> list[dict[str, Any]]:
+    """The pruned method again from a base, within the margin at every rate."""
+    return [*dense(BASE), *curve("snip", BASE, {"0.9": 0.0, "0.99": 0.001})]
+
+
 STORES: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
     "small": (small(), {}),
     "controls": (controls(), {"controls": True}),
@@ -32,6 +38,7 @@ STORES: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
         {"ranks": True},
     ),
     "tuned": ([{**row} for row in (trial("snip", "0.9", s, 0.9, tuning=TUNING) for s in range(2))], {}),
+    "starts": ([*small(), *started()], {}),
     "one seed": ([trial("snip", "0.9", 0, 0.9), trial("freeze", "0.9", 0, 0.91)], {"margin": None}),
     "near chance": ([trial(m, "0.9", s, 0.1 if s else 0.9) for m in ("snip", "freeze") for s in range(4)], {}),
     "other metric": (small(), {"metric": "stored_bytes", "margin": None}),
@@ -58,9 +65,9 @@ def test_what_is_printed_is_what_the_schema_says(name: str) -> None:
     assert printed["schema"] == SCHEMA["properties"]["schema"]["const"] == export.SCHEMA
 
 
-@pytest.mark.parametrize("name", ["accuracy", "difference", "reference", "storage", "collapse", "warnings"])
+@pytest.mark.parametrize("name", ["accuracy", "difference", "reference", "storage", "collapse", "start", "warnings"])
 def test_a_part_alone_has_a_schema_too(name: str) -> None:
-    made = part_page.render(frame(small()), view(), name, format="json")
+    made = part_page.render(frame([*small(), *started()]), view(), name, format="json")
     errors = jsonschema.Draft202012Validator(closed(PART)).iter_errors(json.loads(made, parse_constant=pytest.fail))
     assert [f"{error.json_path}: {error.message}" for error in errors] == []
 

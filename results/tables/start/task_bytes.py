@@ -1,0 +1,99 @@
+"""The bytes of several tasks: one base and a delta for each, beside a pruned or a dense network for each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bench import names
+from bench.metrics import NONE
+from bench.results.frame.collect import DENSE
+from bench.results.frame.sections import is_plain
+from bench.results.frame.words import rate_text
+from bench.results.statistics.analysis import Analysis
+from bench.results.tables.formats import Block, Grid, Paragraph
+
+TASKS = 10
+NEVER = (
+    "For one task freezing at a base never saves bytes: at the same rate the file of the frozen network holds the same "
+    "mask and as many values as that of the pruned one, and needs the base beside it. It must win on accuracy."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskBytes:
+    """Mean sizes of the files of one rate: what one task takes."""
+
+    delta: float  # of a frozen network, without its base
+    pruned: float
+    dense: float
+
+
+def blocks(analysis: Analysis) -> Iterator[Block]:
+    """The table, or why there is none; nothing of a section that starts from scratch."""
+    if not analysis.section.fields.get("start"):
+        return
+    base = base_bytes(analysis)
+    if base is None:
+        yield Paragraph(f"The size of the base is not known: {_unknown(analysis)}. {NEVER}")
+    elif grid := _grid(analysis, base):
+        yield grid
+
+
+def base_bytes(analysis: Analysis) -> float | None:
+    """The mean size of the bases' own files, if they are in the store."""
+    sizes = analysis.section.bases[names.STORED_BYTES].dropna()
+    return None if sizes.empty else float(sizes.mean())
+
+
+def _unknown(analysis: Analysis) -> str:
+    from_file = "weights" in analysis.section.fields["start"]
+    return "it came from a file" if from_file else "no trial that trained it is in this store"
+
+
+def crossing(base: float, delta: float, other: float) -> float:
+    """The number of tasks from which on base + T·delta is not above T·other; infinite if it never is.
+
+    >>> crossing(1000, 10, 30), crossing(1000, 30, 30)
+    (50, inf)
+    """
+    return math.ceil(base / (other - delta)) if delta < other else math.inf
+
+
+def sizes(analysis: Analysis) -> dict[str, TaskBytes]:
+    """Rate -> the sizes of its files, of the rates shown that are stored frozen and pruned."""
+    frame = analysis.section.frame
+    known = frame[is_plain(frame) & frame[names.STORED_BYTES].notna()]
+    means = known.groupby(["background", "rate"])[names.STORED_BYTES].mean()
+    if DENSE not in means.index.get_level_values(0):
+        return {}
+    dense = float(means[DENSE].mean())
+    rates = [rate_text(rate) for rate in sorted({c.rate for c in analysis.shown if c.rated})]
+    return {
+        rate: TaskBytes(delta=float(means["freeze", rate]), pruned=float(means["prune", rate]), dense=dense)
+        for rate in rates
+        if ("freeze", rate) in means.index and ("prune", rate) in means.index
+    }
+
+
+def _grid(analysis: Analysis, base: float) -> Grid | None:
+    headers = ["rate", "delta", "pruned", "dense", f"base + {TASKS} deltas", f"{TASKS} pruned", f"{TASKS} dense"]
+    headers += ["T* against pruned", "T* against dense"]
+    rows = [[rate, *_row(base, of_rate)] for rate, of_rate in sizes(analysis).items()]
+    caption = (
+        f"Bytes of T tasks that share one base of {base:,.0f} bytes: base + T·delta, delta the file of a frozen "
+        "network, beside T files of pruned networks and T of dense ones. Means over methods and seeds. T*: the number "
+        f"of tasks from which on the base and its deltas take no more; {NONE} if a delta is no smaller. {NEVER}"
+    )
+    return Grid(caption, headers, rows, "Bytes of several tasks from one base") if rows else None
+
+
+def _row(base: float, of_rate: TaskBytes) -> list[str]:
+    delta, pruned, dense = of_rate.delta, of_rate.pruned, of_rate.dense
+    totals = (base + TASKS * delta, TASKS * pruned, TASKS * dense)
+    crossings = [crossing(base, delta, other) for other in (pruned, dense)]
+    return [
+        *(f"{value:,.0f}" for value in (delta, pruned, dense, *totals)),
+        *(NONE if math.isinf(number) else f"{number:,}" for number in crossings),
+    ]
