@@ -12,22 +12,6 @@ from bench.trial.result import TrialResult
 from bench.trial.spec import TrialSpec
 
 
-def needed_by(trials: Iterable[TrialSpec], ended: Collection[str] = ()) -> list[TrialSpec]:
-    """What these trials need, and what that needs, each once and none of the trials themselves; not of what has ended.
-
-    Args: ended: run keys.
-    """
-    first = list(trials)
-    reached = {spec.run_key: spec for spec in first}
-    waiting = [spec for spec in first if spec.run_key not in ended]
-    while waiting:
-        for need in waiting.pop().needs():
-            if (key := need.run_key) not in reached:
-                reached[key] = need
-                waiting += [need] if key not in ended else []
-    return list(reached.values())[len({spec.run_key for spec in first}) :]
-
-
 def passes_of(trials: Sequence[TrialSpec]) -> list[list[TrialSpec]]:
     """The trials in passes, in order: each pass has one data set, and needs nothing that comes later."""
     depths: dict[str, int] = {}

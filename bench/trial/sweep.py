@@ -86,8 +86,10 @@ class Sweep:
         batched = UPDATES[protocol.get("optimizer", TrialSpec.optimizer)].batched
         asked = "single" if protocol["pack"] == "auto" and not batched else protocol["pack"]
         pack = resolve_pack(asked, device=device, shapes=shapes, obstacle=partial(no_pack, *network))
+        # One step kind for all levels of a method that has any, so that rates share them.
+        asked_step = "dense" if protocol["step"] == "auto" and method.reads_parent else protocol["step"]
         step = resolve_step(
-            protocol["step"],
+            asked_step,
             device=device,
             precision=protocol["precision"],
             pack=pack,
