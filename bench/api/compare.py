@@ -20,7 +20,7 @@ from bench.execution.checked_sweep import checked_sweep, on_device
 from bench.execution.execution import Executor
 from bench.execution.machine import read_execution
 from bench.execution.outcomes import not_done, remarks
-from bench.execution.run import Plan, checked_data, open_destination, train_missing
+from bench.execution.run import Plan, checked_data, missing_of, open_destination, train_missing
 from bench.messages import one_of
 from bench.storage.destinations import StoreDestination
 from bench.storage.entry import check_new_name
@@ -142,7 +142,7 @@ def _carried_out(plan: Plan, progress: bool) -> tuple[list[str], Comparison]:
 
     with store_errors(plan.destination.label):
         ended = open_destination(plan)
-        missing = [spec for spec in plan.trials if spec.run_key not in ended]
+        missing = missing_of(plan, ended)
         if missing:
             load_methods()  # torch among them, whose settings are put back only if it is there before
         with settings_kept():
