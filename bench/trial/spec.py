@@ -167,6 +167,8 @@ def _check_update(spec: TrialSpec) -> None:
 
 def _check_start(spec: TrialSpec) -> None:
     """Raise ValueError if the start makes no sense, or does not go with the method's control."""
+    if spec.decay_to == "start" and not spec.weight_decay:
+        raise ValueError("decay_to start with weight_decay 0.0: must be zero, since nothing decays")
     if spec.start is None:
         return
     if spec.method.control == "reinitialise":
