@@ -115,7 +115,9 @@ class TrialSpec(Protocol):
             return None
         method, rate = self.method.parent(self.rate)
         if not rate < self.rate:  # else it could need itself
-            raise ValueError(f"parent of {type(self.method).__name__} at rate {self.rate}: of rate {rate}; must be lower")
+            raise ValueError(
+                f"parent of {type(self.method).__name__} at rate {self.rate}: of rate {rate}; must be lower"
+            )
         return replace(self, method=method, rate=rate, step=self.step if rate else "dense", tuning=None)
 
     @property
