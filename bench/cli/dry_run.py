@@ -139,14 +139,7 @@ def as_text(estimates: Sequence[Estimate], slots: int | None, spec: TrialSpec) -
     """
     several = len({e.dataset for e in estimates}) > 1
     headers = ["data set"] * several + ["step", "background", "lowest rate", "trials", "ms/step", "trial", "peak MB"]
-    rows = [
-        [
-            *([e.dataset] * several), e.step, e.background, e.rate, str(e.trials), f"{1e3 * e.step_seconds:.2f}", duration(e.trial_seconds),
-            f"{e.peak_bytes / 1e6:,.0f}",
-        ]
-        for e in estimates
-        if not e.reason
-    ]  # fmt: skip
+    rows = [[e.dataset] * several + _row(e) for e in estimates if not e.reason]
     table = tabulate(rows, headers=headers, tablefmt="github", disable_numparse=True)
     fails = [f"{e.trials} trials, {e.background} from rate {e.rate}, fail: {e.reason}" for e in estimates if e.reason]
     seconds = sum(e.trials * e.trial_seconds for e in estimates if not e.reason)
@@ -163,6 +156,11 @@ def as_text(estimates: Sequence[Estimate], slots: int | None, spec: TrialSpec) -
             " Trials that need the networks of others are timed from drawn weights with a random mask of their rate."
         )
     return "\n\n".join([table, f"{'; '.join(totals)}. {caveat}", *fails])
+
+
+def _row(e: Estimate) -> list[str]:
+    times = [f"{1e3 * e.step_seconds:.2f}", duration(e.trial_seconds)]
+    return [e.step, e.background, e.rate, str(e.trials), *times, f"{e.peak_bytes / 1e6:,.0f}"]
 
 
 def duration(seconds: float) -> str:
