@@ -25,6 +25,10 @@ CHOICES = {
 METHODS = {
     "freeze": "FreezeNet",
     "snip-freeze": "FreezeNet",
+    "lth": "Lottery tickets",
+    "lth-oneshot": "One-shot lottery tickets",
+    "lt-sft": "LT-SFT",
+    "lt-sft-oneshot": "One-shot LT-SFT",
     "random-freeze": "Random freezing",
     "random-prune": "Random pruning",
     **{name: CHOICES[name] for name in ("snip", "grasp", "iter-snip", "synflow", "force", "prospr")},

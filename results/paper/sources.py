@@ -13,9 +13,10 @@ CRITERIA: dict[str, tuple[str, ...]] = {
     "synflow": ("tanaka2020synflow",),
     "force": ("dejorge2021force",),
     "prospr": ("alizadeh2022prospr",),
+    "trained-change": ("ansell2022composable",),
     "random-like": ("frankle2021missing", "su2020sanity"),
 }
-SELECTIONS = {"IterativeSNIP": ("dejorge2021force",)}
+SELECTIONS = {"IterativeSNIP": ("dejorge2021force",), "LotteryTicket": ("frankle2019lottery",)}
 SCOPES = {"er": ("mocanu2018scalable",), "erk": ("mocanu2018scalable", "evci2020rigging")}
 FREEZENET = ("snip", "freeze", "one-shot")
 BACKGROUNDS = {"freeze": ("wimmer2020freezenet",)}

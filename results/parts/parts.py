@@ -11,7 +11,7 @@ from bench.results.frame.collect import DENSE
 from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.cells import Cell
 from bench.results.statistics.comparisons import Comparison
-from bench.results.tables import accuracy_tables, against_reference, captions, costs, freeze_vs_prune
+from bench.results.tables import accuracy_tables, against_reference, captions, costs, freeze_vs_prune, trained_first
 from bench.results.tables.answer.pairs import pairs
 from bench.results.tables.controls import controls
 from bench.results.tables.exclusions import exclusions, warnings
@@ -118,6 +118,7 @@ PARTS: dict[str, Part] = {
     "pairs": Part(title="Freeze and prune, side by side", blocks=_pairs, comparisons=_primary, of_metric=True),
     "difference": Part(title="Freeze − prune", blocks=freeze_vs_prune.blocks, comparisons=_primary, of_metric=True),
     "reference": Part(title="Against the reference", blocks=_reference, comparisons=_secondary, of_metric=True),
+    "trained-first": Part(title=trained_first.TITLE, blocks=trained_first.blocks, of_metric=True),
     "dense": Part(title="Percent of the dense baseline", blocks=_dense, cells=_cells, values=SHARE),
     "storage": Part(title="What each rate stores", blocks=_stored, cells=_cells, values=STORED),
     "compute": Part(title="What each rate computes", blocks=_computed, cells=_cells, values=COMPUTED),
