@@ -70,7 +70,9 @@ def test_a_trial_that_diverges_or_fails_leaves_the_others_as_they_are() -> None:
     assert ends[0].reason.startswith("RuntimeError: no mask (test_packs.py:")
     assert ends[1].reason == "training loss nan in epoch 3" and len(ends[1].epochs) == 3
     assert events.index(ends[1]) < len(events) - 3  # told when it happened, not at the end
-    assert {*metrics.counts()} - {names.TRAINING_EPOCHS} <= {*ends[1].metrics} and names.TEST_ACCURACY not in ends[1].metrics
+    assert {*metrics.counts()} - {names.TRAINING_EPOCHS} <= {*ends[1].metrics} and names.TEST_ACCURACY not in ends[
+        1
+    ].metrics
     without = train(others, DATA, "cpu")
     for one, other in zip(ends[2:], without, strict=True):
         for mine, its in zip(one.epochs, other.epochs, strict=True):

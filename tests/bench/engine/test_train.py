@@ -305,7 +305,9 @@ def test_a_trial_that_fails_or_diverges_leaves_the_others_alone() -> None:
     assert results[1].reason.startswith("RuntimeError: no mask today (test_train.py:")
     assert "must be torch.bool of shape (300, 784)" in results[3].reason
     assert results[2].reason.startswith(("training loss", "gradient norm"))
-    assert names.TEST_ACCURACY not in results[2].metrics and {*metrics.counts()} - {names.TRAINING_EPOCHS} <= {*results[2].metrics}
+    assert names.TEST_ACCURACY not in results[2].metrics and {*metrics.counts()} - {names.TRAINING_EPOCHS} <= {
+        *results[2].metrics
+    }
     assert "masks of 266200 live weights at rate 0.9: must be exactly 26620" in results[4].reason
     assert results[0].tags == results[5].tags
     for result in results:
