@@ -11,8 +11,9 @@ from bench.results.frame.collect import DENSE
 from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.cells import Cell
 from bench.results.statistics.comparisons import Comparison
-from bench.results.tables import accuracy_tables, against_reference, captions, costs, freeze_vs_prune, trained_first
+from bench.results.tables import accuracy_tables, against_reference, captions, costs, freeze_vs_prune
 from bench.results.tables.answer.pairs import pairs
+from bench.results.tables.apart import trained_first
 from bench.results.tables.controls import controls
 from bench.results.tables.exclusions import exclusions, warnings
 from bench.results.tables.formats import Block, Bullets, Paragraph

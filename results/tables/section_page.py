@@ -7,15 +7,8 @@ from collections.abc import Collection, Iterator, Sequence
 from bench.results.frame.collect import DENSE
 from bench.results.frame.sections import differing
 from bench.results.statistics.analysis import Analysis
-from bench.results.tables import (
-    accuracy_tables,
-    against_reference,
-    captions,
-    costs,
-    freeze_vs_prune,
-    published,
-    trained_first,
-)
+from bench.results.tables import accuracy_tables, against_reference, captions, costs, freeze_vs_prune, published
+from bench.results.tables.apart import trained_first
 from bench.results.tables.controls import controls, not_shown
 from bench.results.tables.exclusions import exclusions, warnings
 from bench.results.tables.formats import Block, Bullets, Heading, Paragraph

@@ -17,10 +17,10 @@ from bench.results.statistics.cells import compared_rates
 from bench.results.statistics.ranks import rank
 from bench.results.statistics.shown_cells import excerpts
 from bench.results.tables.answer.sentences import answer
+from bench.results.tables.apart.trained_first import TITLE, blocks
 from bench.results.tables.formats import Grid
 from bench.results.tables.section_page import section
 from bench.results.tables.tables import render
-from bench.results.tables.trained_first import TITLE, blocks
 
 LTH = ALL["lth"].record()
 TWIN = {**LTH, "background": "freeze"}
