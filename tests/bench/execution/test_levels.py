@@ -47,7 +47,7 @@ def test_levels_belong_to_the_sweep_of_what_is_needed(folder: Path) -> None:
 
 def test_they_are_imported_once_and_stand_in_the_table(folder: Path) -> None:
     first, again = (called(folder, "import", "kept") for _ in range(2))
-    assert "5 trials of" in first.stderr and "5 stored" in first.stderr and "5 there before" in again.stderr
+    assert ": 5 stored, 0 linked, 0 there before" in first.stderr and "has all 5 trials of" in again.stderr
     table = called(folder, "table", "--name", "digits-lenet-300-100")
     assert "Not at initialisation" in table.stdout
     (row,) = [line for line in table.stdout.splitlines() if line.startswith("| lth ") and "×4" in line]
