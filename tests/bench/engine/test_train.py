@@ -404,8 +404,9 @@ def test_golden_masks(name: str) -> None:
 
 
 def test_every_method_has_golden_masks() -> None:
-    """Up to the background, which no mask depends on."""
-    records = {name: {**method.record(), "background": ""} for name, method in METHODS.items()}
+    """Up to the background, which no mask depends on; those of a lottery ticket follow from a training."""
+    chosen = {name: method for name, method in METHODS.items() if method.at_initialisation}
+    records = {name: {**method.record(), "background": ""} for name, method in chosen.items()}
     golden = [records[name.split()[0]] for name in GOLDEN_MASKS]
     assert all(record in golden for record in records.values())
 
