@@ -146,6 +146,10 @@ ROWS = (
         words="Seconds to choose the live weights",
     ),
     Metric(
+        name=names.TRAINING_EPOCHS, when="start", group="cost", function=COST, better=-1,
+        words="Epochs of training, those of the trials that it needs included",
+    ),
+    Metric(
         name=names.FLOW_CHANGE, when="initial", group="flow", function=FLOW,
         words="Change of the gradient flow gᵀg if the dead weights are set to zero, before training",
     ),

@@ -30,6 +30,8 @@ BASE_KEY = "bench.base_run_key"  # of the trial that gave the start, or the SHA-
 BASE_LABEL = "bench.base_label"  # what the file of the start's weights was called; absent if a trial gave them
 BASE_SHA256 = "bench.base_weights_sha256"  # of the base's final state
 BASE_TAKEN = "bench.base_taken"  # what of the network is the base's, and what was drawn
+PARENT_KEY = "bench.parent_run_key"  # of the trial whose trained network the method read; absent if it read none
+PARENT_SHA256 = "bench.parent_weights_sha256"  # of that network's final state
 
 RESUMED = "bench.resumed_after_epoch"  # comma list: where the trial was stopped, to go on later; absent of most
 RESUMED_FROM = "bench.resumed_from"  # JSON: the tags of where it ran before that are others now; absent of most
@@ -78,6 +80,7 @@ FORWARD_MACS = "forward_macs"  # multiply-accumulates per image, non-zero weight
 BACKWARD_MACS = "backward_macs"
 SCORING_SECONDS = "scoring_seconds"
 TRAINING_SECONDS = "training_seconds"
+TRAINING_EPOCHS = "training_epochs_total"  # of the trial and of all that it needs; absent if only its own
 PEAK_MEMORY = "peak_memory_bytes"
 
 # Live values may be stored in fewer bits: what the file then takes, and the test accuracy of the network read from it.

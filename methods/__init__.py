@@ -8,6 +8,7 @@ identity     what identifies a method: its fields and its source
 types        the types that methods, criteria and scopes share
 papers       the papers' one-shot methods, a few declarative lines each; dense, and biases alone
 iterative    FORCE, iterative SNIP, SynFlow: `select` loops over the masked model
+lottery      masks from a trained network: iterative magnitude pruning, LT-SFT
 matched      random masks with the layer densities of a criterion
 criteria     what scores the weights before training, a function each; higher = keep live
 synflow      SynFlow's score
@@ -25,6 +26,7 @@ controls     sanity controls
 
 from bench.methods.base import Method
 from bench.methods.iterative import FORCE, IterativeSNIP, SynFlow
+from bench.methods.lottery import LotteryTicket
 from bench.methods.matched import RandomLike
 from bench.methods.papers import (
     SNIP,
@@ -53,6 +55,7 @@ __all__ = [
     "GraSP",
     "IterativeSNIP",
     "Loss",
+    "LotteryTicket",
     "Masks",
     "Method",
     "ProsPr",
@@ -118,6 +121,11 @@ METHODS: dict[str, Method] = {
     "filter-random-prune": Method(criterion="channel-random", scope="filter", background="prune"),
     "channel-snip-freeze": Method(criterion="channel-snip", scope="filter", background="freeze"),
     "channel-snip-prune": Method(criterion="channel-snip", scope="filter", background="prune"),
+    # Masks from a trained network: not at initialisation, and so in no comparison with the methods above.
+    "lth": LotteryTicket(),
+    "lt-sft": LotteryTicket(criterion="trained-change", background="freeze"),
+    "lth-oneshot": LotteryTicket(fraction=1.0),
+    "lt-sft-oneshot": LotteryTicket(criterion="trained-change", background="freeze", fraction=1.0),
     # Aliases.
     "snip-freeze": FreezeNet(),
     "snip-prune": SNIP(),

@@ -7,8 +7,9 @@ background says what the others (dead) hold. This module imports no torch, so th
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from decimal import Decimal
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from bench.methods.identity.identify import check_shared, identify
 from bench.methods.types import Background, Batches, Control, Criterion, Loss, Masks, Scope
@@ -31,6 +32,9 @@ class Method:
     scope: Scope = "global"  # a row of SCOPES in bench.methods.scopes
     background: Background  # dead weights keep their initial value ("freeze") or are 0 ("prune")
     control: Control = "none"  # a sanity control on top; a row of CONTROLS in bench.methods.controls
+    # Whether `select` is also given the trained network of another trial, that of `parent`: as the keywords `trained`,
+    # weight name -> trained value, and `live`, its masks.
+    reads_parent: ClassVar[bool] = False
     # SHA-256 of the source of a method from outside this package; `identify` notes it.
     source: str = field(default="", init=False)
 
@@ -60,6 +64,15 @@ class Method:
         scores = scored(resolve(self.criterion)(model, batches, loss, generator, **self.parameters()), weights)
         return SCOPES[self.scope](inverted(scores) if self.control == "invert" else scores, rate)
 
+    def parent(self, rate: Decimal) -> tuple[Method, Decimal]:
+        """Method and rate of the trial whose trained network `select` reads; of a lower rate, where 0 is dense."""
+        raise NotImplementedError(f"{type(self).__name__}.parent: must be there, since reads_parent is True")
+
+    @property
+    def at_initialisation(self) -> bool:
+        """Whether the masks are chosen before anything is trained; other methods are in a group of their own."""
+        return not self.reads_parent
+
     def parameters(self) -> dict[str, Any]:
         """The fields a subclass adds: the criterion's keywords."""
         shared = {f.name for f in fields(Method)}
@@ -77,7 +90,7 @@ class Method:
             del record["source"]
         if self.control == "none":  # a method is the same as before there were controls
             del record["control"]
-        return record
+        return record if self.at_initialisation else {**record, "at_initialisation": False}
 
 
 def check_fixed(method: Method, *names: str) -> None:

@@ -32,11 +32,11 @@ def in_rounds(
             return {name: torch.zeros_like(mask) for name, mask in masks.items()}
         masked = {n: torch.where(masks[n], w.detach(), 0).requires_grad_() for n, w in weights.items()}
         scores = scored(score(masked), weights)
-        masks = global_scope(scores, 1 - Fraction(count, total)) if revive else _among(masks, scores, count)
+        masks = global_scope(scores, 1 - Fraction(count, total)) if revive else among(masks, scores, count)
     return masks
 
 
-def _among(masks: Masks, scores: Scores, count: int) -> Masks:
+def among(masks: Masks, scores: Scores, count: int) -> Masks:
     """The `count` highest scores of live weights: a removed one loses to every live one, whatever the scores are."""
     live = torch.cat([mask.reshape(-1) for mask in masks.values()]).nonzero().view(-1)
     if count > len(live):

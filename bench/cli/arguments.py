@@ -61,3 +61,11 @@ def sweep_of(
         data=row_of(dataset, data_root),
         protocol={**protocol, **names},
     )
+
+
+def alone(sweep: Sweep, command: str) -> Sweep:
+    """The sweep. Raises: ValueError if a method of it needs other trials, which this command does not train."""
+    for name, method in sweep.methods.items():
+        if method.reads_parent:
+            raise ValueError(f"method {name!r} with {command}: must be one that needs no other training first")
+    return sweep

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from math import nan
 from statistics import median
@@ -24,6 +24,7 @@ from bench.engine.setup.precision import settings
 from bench.engine.setup.prepare import PROBE, Trial, prepare
 from bench.execution.execution import Execution
 from bench.messages import one_line
+from bench.methods import Method
 from bench.trial.spec import TrialSpec
 
 WARM_UP, STEPS = 3, 10
@@ -33,6 +34,7 @@ WARM_UP, STEPS = 3, 10
 class Estimate:
     """What a trial takes at the lowest rate, the slowest, of those with one step kind and one background."""
 
+    dataset: str
     step: str
     background: str
     rate: str
@@ -41,10 +43,11 @@ class Estimate:
     trial_seconds: float  # test accuracy measured after every epoch, though only an improved epoch has it
     peak_bytes: int  # of the GPU, or of the whole process
     reason: str = ""  # why nothing could be measured
+    stands_in: bool = False  # whether another trial was measured: this one needs the networks of others
 
 
 def estimates(trials: Sequence[TrialSpec], data: ImageData) -> list[Estimate]:
-    """One for each step and background of the trials."""
+    """One for each step and background of the trials, which are of one data set."""
     groups: dict[tuple[str, str], list[TrialSpec]] = {}
     for spec in trials:
         groups.setdefault((spec.step, "dense" if not spec.rate else spec.method.background), []).append(spec)
@@ -54,15 +57,25 @@ def estimates(trials: Sequence[TrialSpec], data: ImageData) -> list[Estimate]:
 def _estimate(step: str, background: str, specs: Sequence[TrialSpec], data: ImageData) -> Estimate:
     spec = min(specs, key=lambda spec: spec.rate)
     known: dict[str, Any] = {
+        "dataset": spec.dataset,
         "step": step,
         "background": background,
         "rate": format(spec.rate, "f"),
         "trials": len(specs),
+        "stands_in": _stand_in(spec) is not spec,
     }
     try:
-        return Estimate(**known, **_measured(spec, data))
+        return Estimate(**known, **_measured(_stand_in(spec), data))
     except Exception as error:  # each of these trials would fail with it
         return Estimate(**known, step_seconds=nan, trial_seconds=nan, peak_bytes=0, reason=one_line(error))
+
+
+def _stand_in(spec: TrialSpec) -> TrialSpec:
+    """The trial, or one like it that needs no networks of others: from drawn weights, with a random mask."""
+    if spec.start is None and not spec.needs():
+        return spec
+    method = Method(criterion="random", background=spec.method.background)
+    return replace(spec, start=None, method=method)
 
 
 def _measured(spec: TrialSpec, data: ImageData) -> dict[str, Any]:
@@ -122,17 +135,11 @@ def slots(execution: Execution, spec: TrialSpec) -> int | None:
 def as_text(estimates: Sequence[Estimate], slots: int | None, spec: TrialSpec) -> str:
     """The table, and what it comes to.
 
-    Args: slots: trials at a time; None if only a cluster knows. spec: one of the trials.
+    Args: estimates: of all data sets. slots: trials at a time; None if only a cluster knows. spec: one of the trials.
     """
-    headers = ["step", "background", "lowest rate", "trials", "ms/step", "trial", "peak MB"]
-    rows = [
-        [
-            e.step, e.background, e.rate, str(e.trials), f"{1e3 * e.step_seconds:.2f}", duration(e.trial_seconds),
-            f"{e.peak_bytes / 1e6:,.0f}",
-        ]
-        for e in estimates
-        if not e.reason
-    ]  # fmt: skip
+    several = len({e.dataset for e in estimates}) > 1
+    headers = ["data set"] * several + ["step", "background", "lowest rate", "trials", "ms/step", "trial", "peak MB"]
+    rows = [[e.dataset] * several + _row(e) for e in estimates if not e.reason]
     table = tabulate(rows, headers=headers, tablefmt="github", disable_numparse=True)
     fails = [f"{e.trials} trials, {e.background} from rate {e.rate}, fail: {e.reason}" for e in estimates if e.reason]
     seconds = sum(e.trials * e.trial_seconds for e in estimates if not e.reason)
@@ -144,7 +151,16 @@ def as_text(estimates: Sequence[Estimate], slots: int | None, spec: TrialSpec) -
     caveat = "Timed alone: trials side by side slow each other down."
     if spec.pack != "single":
         caveat = "Timed one by one: together in a batched step they take less time, and more memory."
+    if any(e.stands_in for e in estimates):
+        caveat += (
+            " Trials that need the networks of others are timed from drawn weights with a random mask of their rate."
+        )
     return "\n\n".join([table, f"{'; '.join(totals)}. {caveat}", *fails])
+
+
+def _row(e: Estimate) -> list[str]:
+    times = [f"{1e3 * e.step_seconds:.2f}", duration(e.trial_seconds)]
+    return [e.step, e.background, e.rate, str(e.trials), *times, f"{e.peak_bytes / 1e6:,.0f}"]
 
 
 def duration(seconds: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from bench.datasets.subset.chosen_classes import FORM
 from bench.methods import Method
 from bench.models import MODELS, ModelRow
 from bench.trial.plugins import Catalogue, installed
+from bench.trial.start import start_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -123,11 +125,24 @@ def as_text(rows: Rows | pd.DataFrame, form: str) -> str:
     from tabulate import tabulate
 
     if not isinstance(rows, list):  # the store's trials have a hundred columns: only a file can hold them
-        identity = ("dataset", "model", "method", "rate", "seed", "outcome")
-        shown = (*identity, "test_accuracy", "stored_parameters", "stored_bytes", "reason")
-        records = [{"run": r["run_id"][:8], **{name: r[name] for name in shown}} for r in records]
+        records = [_main_columns(record) for record in _with_starts(records)]
     table: str = tabulate(records, headers="keys", tablefmt=form, disable_numparse=form == "plain")
     return table
+
+
+def _with_starts(records: list[dict[Any, Any]]) -> list[dict[Any, Any]]:
+    """The records, with what their trials start from in words, if one of them starts from another's weights."""
+    starts = [json.loads(text) if isinstance(text := record.get("spec.start"), str) else None for record in records]
+    if not any(starts):
+        return records
+    return [{**record, "start": start_words(start)} for record, start in zip(records, starts, strict=True)]
+
+
+def _main_columns(record: dict[Any, Any]) -> dict[str, Any]:
+    start = ("start",) if "start" in record else ()
+    shown = ("dataset", "model", *start, "method", "rate", "seed", "outcome")
+    shown += ("test_accuracy", "stored_parameters", "stored_bytes", "reason")
+    return {"run": record["run_id"][:8], **{name: record[name] for name in shown}}
 
 
 def _csv(records: list[dict[Any, Any]]) -> str:

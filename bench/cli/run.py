@@ -29,7 +29,7 @@ from bench.execution.run import (
     start_ray,
     train_missing,
 )
-from bench.execution.starts import StartRequest, with_start
+from bench.execution.starts import Started, StartRequest, with_start
 from bench.messages import announced, counted, say, usage_errors
 from bench.methods import Method
 from bench.storage.choices import with_choices
@@ -37,7 +37,6 @@ from bench.storage.destinations import FolderDestination, StoreDestination
 from bench.storage.entry import check_new_name
 from bench.trial.result import Listener
 from bench.trial.spec import TrialSpec
-from bench.trial.sweep import Sweep
 
 
 def run_sweep(request: RunRequest) -> int:
@@ -46,8 +45,9 @@ def run_sweep(request: RunRequest) -> int:
         sweep = read_sweep(request)
         if request.print_config:
             return print_config(request, sweep)
-        with announced(sweep.grid()):
-            plan = _planned(request, sweep)
+        started = with_start(sweep, request.dataset, _start_of(request), request.data_root)
+        with announced(started.sweep.grid()):
+            plan = _planned(request, started)
     if plan.destination.is_new and not request.dry_run:
         start_ray(plan.execution)  # else it may have every trial, and be faster to ask than Ray to start
     with usage_errors():
@@ -70,10 +70,12 @@ def run_sweep(request: RunRequest) -> int:
     return 1 if lines else 0
 
 
-def _planned(request: RunRequest, sweep: Sweep) -> Plan:
+def _planned(request: RunRequest, started: Started) -> Plan:
     """What is to be done, all of it checked; writes nothing except the data set, if it is missing."""
+    if started.words:
+        say(started.words)
     tracking = read_tracking(request)
-    sweep = on_device(sweep, request.device)
+    sweep = on_device(started.sweep, request.device)
     execution = read_execution(
         executor=request.executor,
         device=sweep.protocol["device"],
@@ -84,10 +86,6 @@ def _planned(request: RunRequest, sweep: Sweep) -> Plan:
         storage=request.storage,
         offline=request.offline is not None,
     )
-    started = with_start(sweep, request.dataset, _start_of(request), request.data_root)
-    sweep = started.sweep
-    if started.words:
-        say(started.words)
     name = request.name or sweep.default_name
     check_new_name(name)
     destination = StoreDestination() if request.offline is None else FolderDestination(request.offline)
@@ -133,9 +131,12 @@ def _dry_run(missing: Sequence[TrialSpec], plan: Plan) -> int:
 
         with usage_errors():
             slots = dry_run.slots(plan.execution, missing[0])
-        for trials in by_data(missing):
-            load = plan.loads.get(trials[0].dataset, plan.load)
-            click.echo(dry_run.as_text(dry_run.estimates(trials, load()), slots, trials[0]))
+        estimates = [
+            estimate
+            for trials in by_data(missing)
+            for estimate in dry_run.estimates(trials, plan.loads.get(trials[0].dataset, plan.load)())
+        ]
+        click.echo(dry_run.as_text(estimates, slots, missing[0]))
     return 0
 
 

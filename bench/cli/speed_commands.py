@@ -12,7 +12,7 @@ from typing import Any, cast, get_args
 import click
 
 from bench import datasets
-from bench.cli.arguments import sweep_of
+from bench.cli.arguments import alone, sweep_of
 from bench.cli.requests.speed import (
     LimitsRequest,
     MasksRequest,
@@ -155,7 +155,7 @@ def _sweep(request: MethodsRequest, fields: Mapping[str, Any], seeds: int = 1, d
     }
     catalogue = Catalogue(request.plugins)
     take_installed({"dataset": request.dataset, "model": request.model})
-    return sweep_of(
+    sweep = sweep_of(
         catalogue=catalogue,
         methods=request.methods,
         rates=request.rates,
@@ -166,6 +166,7 @@ def _sweep(request: MethodsRequest, fields: Mapping[str, Any], seeds: int = 1, d
         data_root=data_root,
         protocol=protocol,
     )
+    return alone(sweep, "speed")
 
 
 def _by_method(sweep: Sweep) -> dict[str, list[TrialSpec]]:

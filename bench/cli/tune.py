@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bench import names
-from bench.cli.arguments import read_sweep
+from bench.cli.arguments import alone, read_sweep
 from bench.cli.config.command_text import command_text
 from bench.cli.config.config_text import print_config
 from bench.cli.next_steps import say_after_tune
@@ -34,7 +34,7 @@ def run_tune(request: TuneRequest) -> int:
     with usage_errors():
         if request.seeds.isdigit():  # a count, of seeds that are to be reported
             raise ValueError(f"seeds {request.seeds}: must be first:last, or a comma list")
-        sweep = read_sweep(request)
+        sweep = alone(read_sweep(request), "tune")
         search = read_search(request.search, request.budget, sweep.seeds, sweep.protocol)
         if request.print_config:
             return print_config(request, sweep)

@@ -71,13 +71,15 @@ class Member:
 
     def prepare(self, data: ImageData, device: str, images: tuple[Resident, Resident], needs: Needs = NONE) -> None:
         """Set the trial up at its effective initial weights, from the trials that it needs."""
-        base = needs.base(self.spec)
-        self.begin(prepare(self.spec, data, device, images, base))
+        base, parent = needs.base(self.spec), needs.parent(self.spec)
+        self.begin(prepare(self.spec, data, device, images, base, parent))
         if base is not None and self.trial.taken is not None:
             self.tags |= {names.BASE_KEY: base.key, names.BASE_SHA256: base.sha256}
             self.tags[names.BASE_TAKEN] = self.trial.taken.words
             if self.spec.start and isinstance(given := self.spec.start.base, GivenWeights) and given.label:
                 self.tags[names.BASE_LABEL] = given.label
+        if parent is not None:
+            self.tags |= {names.PARENT_KEY: parent.key, names.PARENT_SHA256: parent.sha256}
 
     def begin(self, trial: Trial) -> None:
         """Take a prepared trial; note what is known of it before training."""

@@ -7,7 +7,9 @@ from types import MappingProxyType
 
 from bench.artefact.artefact import read
 from bench.artefact.base import Files, base_from
+from bench.engine.setup.parent import Parent
 from bench.engine.setup.start import Base
+from bench.methods.maskable import maskable
 from bench.trial.spec import TrialSpec
 
 
@@ -23,6 +25,19 @@ class Needs:
         Raises: ValueError, in one line, if it is missing or damaged.
         """
         return base_from(spec.base_key, self.files, read, spec.model) if spec.start else None
+
+    def parent(self, spec: TrialSpec) -> Parent | None:
+        """What the trial's method reads; None if that is no trained network.
+
+        Raises: ValueError, in one line, if it is missing or damaged.
+        """
+        if (parent := spec.parent()) is None:
+            return None
+        if (key := parent.run_key) not in self.files:
+            raise ValueError(f"the network of its parent {key[:16]} is missing: that trial must be trained first")
+        network = read(self.files[key], self.files)
+        weights = {name: weight.detach() for name, weight in maskable(network.model).items()}
+        return Parent(key=key, sha256=network.header.sha256.weights, trained=weights, live=network.masks)
 
 
 NONE = Needs()

@@ -12,22 +12,6 @@ from bench.trial.result import TrialResult
 from bench.trial.spec import TrialSpec
 
 
-def needed_by(trials: Iterable[TrialSpec], ended: Collection[str] = ()) -> list[TrialSpec]:
-    """What these trials need, and what that needs, each once and none of the trials themselves; not of what has ended.
-
-    Args: ended: run keys.
-    """
-    first = list(trials)
-    reached = {spec.run_key: spec for spec in first}
-    waiting = [spec for spec in first if spec.run_key not in ended]
-    while waiting:
-        for need in waiting.pop().needs():
-            if (key := need.run_key) not in reached:
-                reached[key] = need
-                waiting += [need] if key not in ended else []
-    return list(reached.values())[len({spec.run_key for spec in first}) :]
-
-
 def passes_of(trials: Sequence[TrialSpec]) -> list[list[TrialSpec]]:
     """The trials in passes, in order: each pass has one data set, and needs nothing that comes later."""
     depths: dict[str, int] = {}
@@ -60,6 +44,7 @@ class Networks:
     wanted: Collection[str]  # run keys
     files: dict[str, bytes] = field(default_factory=dict)  # key -> file
     lacking: dict[str, str] = field(default_factory=dict)  # run key -> why it has left none
+    obstacles: dict[str, str] = field(default_factory=dict)  # run key -> what of another trial kept it from training
 
     def take(self, destination: Destination, ended: Mapping[str, str]) -> None:
         """Read those that are stored: run key -> why it diverged, or "", of the trials that need no training."""
@@ -75,11 +60,13 @@ class Networks:
         return {key: self.files[key] for key in sorted(keys & self.files.keys())}
 
     def obstacle(self, spec: TrialSpec) -> str:
-        """Why a trial cannot be trained; "" if it has all that it needs."""
+        """Why a trial cannot be trained; "" if it has all that it needs. Of a chain of trials the first is named."""
         for need in spec.needs():
             if (key := need.run_key) in self.lacking:
-                return f"needs {need.dataset} {need.rate} seed {need.seed} ({key[:12]}), {self.lacking[key]}"
-        return ""
+                words = f"rate {need.rate}" if need.rate else "dense"
+                reason = f"needs {need.dataset} {words} seed {need.seed} ({key[:12]}), {self.lacking[key]}"
+                self.obstacles[spec.run_key] = self.obstacles.get(key, reason)
+        return self.obstacles.get(spec.run_key, "")
 
     def started(self, spec: TrialSpec) -> None:
         """Nothing to keep."""

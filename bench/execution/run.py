@@ -17,11 +17,12 @@ from bench import datasets, names
 from bench.execution.events import sigterm_interrupts
 from bench.execution.execution import Execution
 from bench.execution.listeners import Collected, Divided, tell
-from bench.execution.prerequisites import Networks, needed_by, passes_of
+from bench.execution.prerequisites import Networks, passes_of
 from bench.methods import Method
 from bench.storage.checkpoint import Checkpoints
 from bench.storage.destinations import Destination
 from bench.storage.tracking.trackers import Tracker
+from bench.trial.needs import needed_by
 from bench.trial.packs import packs_of
 from bench.trial.result import Listener, TrialResult
 from bench.trial.spec import TrialSpec

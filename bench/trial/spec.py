@@ -107,8 +107,18 @@ class TrialSpec(Protocol):
 
     def needs(self) -> tuple[TrialSpec, ...]:
         """The trials whose trained networks this one needs before it is set up, in no order."""
-        base = self.base()
-        return () if base is None else (base,)
+        return tuple(spec for spec in (self.base(), self.parent()) if spec is not None)
+
+    def parent(self) -> TrialSpec | None:
+        """The trial whose trained network the method reads, of the same data, seed, protocol and start; or None."""
+        if not self.method.reads_parent:
+            return None
+        method, rate = self.method.parent(self.rate)
+        if not rate < self.rate:  # else it could need itself
+            raise ValueError(
+                f"parent of {type(self.method).__name__} at rate {self.rate}: of rate {rate}; must be lower"
+            )
+        return replace(self, method=method, rate=rate, step=self.step if rate else "dense", tuning=None)
 
     @property
     def cell_key(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -17,6 +18,7 @@ from bench.messages import counted, nearest
 from bench.methods import METHODS, Method, only_rate
 from bench.methods.identity.identify import identify
 from bench.models import INITIALISERS, MODELS
+from bench.trial.needs import needed_by
 from bench.trial.networks import inspection
 from bench.trial.networks.inspection import no_pack, structure_of
 from bench.trial.optimizers import UPDATES
@@ -78,7 +80,7 @@ class Sweep:
         )
         unrated = dict.fromkeys(self.name_of(spec.method) for spec in specs if only_rate(spec.method) is not None)
         products += [f"{name} × {counted(seeds, 'seed')}" for name in unrated]
-        return f"grid: {' + '.join(products)} = {counted(len(specs), 'trial')}"
+        return f"grid: {' + '.join(products)} = {counted(len(specs), 'trial')}{_needed(specs)}"
 
     def _resolved(self, method: Method, rate: Decimal) -> dict[str, str]:
         """The kinds of pack and step of a trial."""
@@ -88,8 +90,10 @@ class Sweep:
         batched = UPDATES[protocol.get("optimizer", TrialSpec.optimizer)].batched
         asked = "single" if protocol["pack"] == "auto" and not batched else protocol["pack"]
         pack = resolve_pack(asked, device=device, shapes=shapes, obstacle=partial(no_pack, *network))
+        # One step kind for all levels of a method that has any, so that rates share them.
+        asked_step = "dense" if protocol["step"] == "auto" and method.reads_parent else protocol["step"]
         step = resolve_step(
-            protocol["step"],
+            asked_step,
             device=device,
             precision=protocol["precision"],
             pack=pack,
@@ -104,6 +108,13 @@ class Sweep:
     def name_of(self, method: Method) -> str:
         """The name the tables print."""
         return next((name for name, m in self.methods.items() if m == method), "dense")
+
+
+def _needed(specs: Sequence[TrialSpec]) -> str:
+    """What is trained before these trials, by data set: ", and first 5 trials of mnist, 10 trials of digits"."""
+    counts = Counter(spec.dataset for spec in needed_by(specs))
+    first = ", ".join(f"{counted(count, 'trial')} of {dataset}" for dataset, count in counts.items())
+    return f", and first {first}" if first else ""
 
 
 def _sweep_name(dataset: str, model: str) -> str:

@@ -32,6 +32,10 @@ CHOICES = {
 METHODS = {
     "freeze": "FreezeNet",
     "snip-freeze": "FreezeNet",
+    "lth": "Lottery tickets",
+    "lth-oneshot": "One-shot lottery tickets",
+    "lt-sft": "LT-SFT",
+    "lt-sft-oneshot": "One-shot LT-SFT",
     "random-freeze": "Random freezing",
     "random-prune": "Random pruning",
     "biases": "Biases alone",

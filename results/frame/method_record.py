@@ -29,6 +29,11 @@ class MethodRecord:
         return self._without("background")
 
     @property
+    def at_initialisation(self) -> bool:
+        """Whether live weights are chosen before anything is trained; a record says it only if they are not."""
+        return bool(self.fields.get("at_initialisation", True))
+
+    @property
     def uncontrolled(self) -> str:
         """The canonical JSON of the method that a control is about."""
         return self._without("control")

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from bench.results.statistics.analysis import Analysis
 from bench.results.tables import accuracy_tables, against_reference, captions, costs, freeze_vs_prune, published
+from bench.results.tables.apart import trained_first
 from bench.results.tables.controls import controls, not_shown
 from bench.results.tables.exclusions import exclusions, warnings
 from bench.results.tables.formats import Block, Bullets, Details, Grid, Heading, Paragraph
@@ -50,6 +51,7 @@ def _questions(analysis: Analysis) -> Iterator[tuple[str, list[Block]]]:
     yield "Accuracy" if analysis.view.shown_metric.is_accuracy else "Figures", list(_figures(analysis))
     reference = f"Every method against {analysis.reference}" if analysis.reference else "Against the reference"
     yield reference, _reference(analysis)
+    yield trained_first.TITLE, list(trained_first.blocks(analysis))
     yield "Sanity controls", [grid] if (grid := controls(analysis)) else []
     yield "Published figures", _published(analysis)
     yield (

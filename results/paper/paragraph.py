@@ -60,6 +60,11 @@ def _choices(cells: Sequence[Cell], cite: Cite) -> Sentences:
     if keys:
         cited = "; ".join(cite(name, keys[name]) for name in sorted(keys))
         yield f"Which weights are trained is chosen before training. The methods are: {cited}."
+    if later := sorted({method_name(cell.label) for cell in cells if not cell.record.at_initialisation}):
+        yield (
+            f"{escaped(', '.join(later))}: chosen by other trainings of the same network, and so in no comparison with "
+            "the others."
+        )
 
 
 def _trained(analysis: Analysis, cite: Cite) -> Sentences:

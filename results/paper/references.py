@@ -34,6 +34,16 @@ REFERENCES: dict[str, Reference] = {
         title="{FreezeNet}: Full Performance by Reduced Storage Costs",
         booktitle="Asian Conference on Computer Vision (ACCV)", year="2020", doi="10.1007/978-3-030-69544-6_41",
     ),
+    "frankle2019lottery": _arxiv(
+        "inproceedings", "1803.03635", author="Jonathan Frankle and Michael Carbin",
+        title="The Lottery Ticket Hypothesis: Finding Sparse, Trainable Neural Networks", booktitle=ICLR, year="2019",
+    ),
+    "ansell2022composable": _arxiv(
+        "inproceedings", "2110.07560",
+        author="Alan Ansell and Edoardo Ponti and Anna Korhonen and Ivan Vuli{\\'c}",
+        title="Composable Sparse Fine-Tuning for Cross-Lingual Transfer",
+        booktitle="Annual Meeting of the Association for Computational Linguistics (ACL)", year="2022",
+    ),
     "lee2019snip": _arxiv(
         "inproceedings", "1810.02340", author="Namhoon Lee and Thalaiyasingam Ajanthan and Philip H. S. Torr",
         title="{SNIP}: Single-shot Network Pruning based on Connection Sensitivity", booktitle=ICLR, year="2019",

@@ -13,13 +13,18 @@ CRITERIA: dict[str, tuple[str, ...]] = {
     "synflow": ("tanaka2020synflow",),
     "force": ("dejorge2021force",),
     "prospr": ("alizadeh2022prospr",),
+    "trained-change": ("ansell2022composable",),
     "random-like": ("frankle2021missing", "su2020sanity"),
     "fisher": ("sung2021training",),
     "gradient": ("bhardwaj2024sparse",),
     "small-magnitude": ("liao2023parameter",),
     "channel-snip": ("lee2019snip", "verdenius2020pruning"),
 }
-SELECTIONS = {"IterativeSNIP": ("dejorge2021force",), "Biases": ("frankle2021training",)}
+SELECTIONS = {
+    "IterativeSNIP": ("dejorge2021force",),
+    "Biases": ("frankle2021training",),
+    "LotteryTicket": ("frankle2019lottery",),
+}
 SCOPES = {"er": ("mocanu2018scalable",), "erk": ("mocanu2018scalable", "evci2020rigging")}
 FREEZENET = ("snip", "freeze", "one-shot")
 BACKGROUNDS = {"freeze": ("wimmer2020freezenet",)}

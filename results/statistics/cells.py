@@ -159,3 +159,12 @@ def twin(all_cells: Sequence[Cell], reference: str) -> str | None:
     """The label that differs from the reference's in its background only."""
     selections = {cell.label: cell.record.selection for cell in all_cells if cell.rated}
     return next((label for label, s in selections.items() if label != reference and s == selections[reference]), None)
+
+
+def compared_rates(all_cells: Sequence[Cell]) -> list[Decimal]:
+    """The rates of the methods at initialisation, rising; of all, without one. The levels of a lottery ticket, at rates
+    of their own, would else be most of a table.
+    """
+    rated = [cell for cell in all_cells if cell.background != DENSE]
+    shown = [cell for cell in rated if cell.record.at_initialisation] or rated
+    return sorted({cell.rate for cell in shown})

@@ -99,13 +99,17 @@ def compare(cell: Cell, reference: Cell, *, test: Test, margin: float | None) ->
 
 def reference_pairs(all_cells: Sequence[Cell], reference: str) -> list[Pair]:
     """Every method but the reference and dense, at every rate, with the reference (a label) at that rate."""
+    all_cells = [cell for cell in all_cells if cell.record.at_initialisation]
     references = {cell.rate: cell for cell in all_cells if cell.label == reference}
     others = [c for c in all_cells if c.label != reference and c.rated and c.rate in references]
     return [(cell, references[cell.rate]) for cell in others]
 
 
-def freeze_prune_pairs(all_cells: Sequence[Cell]) -> list[Pair]:
-    """Every frozen method with the pruned one that chooses the same weights, at every rate."""
+def freeze_prune_pairs(all_cells: Sequence[Cell], *, at_initialisation: bool = True) -> list[Pair]:
+    """Every frozen method with the pruned one that chooses the same weights, at every rate; of one of the two groups:
+    methods at initialisation, or those whose masks follow from another training.
+    """
+    all_cells = [cell for cell in all_cells if cell.record.at_initialisation is at_initialisation]
     pruned = {(cell.record.selection, cell.rate): cell for cell in all_cells if cell.background == "prune"}
     frozen = [cell for cell in all_cells if cell.background == "freeze"]
     pairs = [(cell, pruned.get((cell.record.selection, cell.rate))) for cell in frozen]

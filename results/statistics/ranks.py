@@ -18,6 +18,7 @@ from scipy import stats as scipy_stats
 from bench.messages import counted
 from bench.results.frame.back_end import import_matplotlib
 from bench.results.frame.errors import metric_of
+from bench.results.frame.method_record import method_record
 from bench.results.frame.sections import is_plain, labels
 from bench.results.frame.words import rate_text
 from bench.results.statistics.analysis import View
@@ -86,7 +87,7 @@ class Ranking:
 
 def rank(frame: pd.DataFrame, view: View) -> Ranking:
     """The methods shown of a frame of `collect`, ranked. What is filtered out has no part in the ranks, and sanity
-    controls have none.
+    controls have none, nor have methods that are not at initialisation.
 
     Raises ValueError if fewer than METHODS methods or BLOCKS blocks are left, and for a figure of which neither
     high nor low is better.
@@ -94,7 +95,7 @@ def rank(frame: pd.DataFrame, view: View) -> Ranking:
     better = metric_of(view.metric).better
     if not better:
         raise ValueError(f"ranks of {view.metric}: must be a metric of which high or low values are better")
-    frame = frame[is_plain(frame)]
+    frame = frame[is_plain(frame) & frame["spec.method"].map(lambda text: method_record(text).at_initialisation)]
     shown = excerpts(frame, view)
     known = frame.assign(label=labels(frame)).drop_duplicates("spec.method")
     named = dict(zip(known["spec.method"], known["label"], strict=True))

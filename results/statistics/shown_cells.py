@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import numpy as np
@@ -16,7 +16,7 @@ from bench.results.frame.sections import Section, sections
 from bench.results.frame.words import rate_text
 from bench.results.statistics import stats
 from bench.results.statistics.analysis import View, check
-from bench.results.statistics.cells import Cell, cells
+from bench.results.statistics.cells import Cell, cells, compared_rates
 
 CROWD = 12  # methods, dense aside, that one panel can hold
 
@@ -66,7 +66,14 @@ def excerpts(frame: pd.DataFrame, view: View) -> list[Excerpt]:
         Excerpt(section=section, view=view, cells=[cell for cell in cells(section, view.metric) if view.shows(cell)])
         for section in every
     ]
-    return [excerpt for excerpt in every_excerpt if excerpt.cells]
+    return [_without_levels(excerpt) for excerpt in every_excerpt if excerpt.cells]
+
+
+def _without_levels(excerpt: Excerpt) -> Excerpt:
+    """Without the levels of methods that are not at initialisation, at rates that no other method has."""
+    rates = compared_rates(excerpt.cells)
+    kept = [cell for cell in excerpt.cells if cell.background == DENSE or cell.rate in rates]
+    return replace(excerpt, cells=kept)
 
 
 def crowded(shown: Iterable[Cell]) -> bool:

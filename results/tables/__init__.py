@@ -7,6 +7,7 @@ accuracy_tables    method × rate, and percent of dense
 answer             the answer, in the sentences a person says
 freeze_vs_prune    every frozen method against the pruned one that chooses the same weights
 against_reference  every other method against the reference
+apart              methods in a group of their own, in no comparison with the others
 columns            the columns of every table of comparisons, a row each, in words and values
 marks              what is said once of variants of a family and of doubts about a comparison
 captions           the sentences around the tables

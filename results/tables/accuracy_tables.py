@@ -52,7 +52,8 @@ def percent(analysis: Analysis) -> Grid | None:
 
 
 def _by_rate(analysis: Analysis, caption: str, entry: Callable[[Cell], Entry], title: str) -> Grid:
-    shown = [cell for cell in analysis.shown if cell.rated]
+    rated = [cell for cell in analysis.shown if cell.rated]
+    shown = [cell for cell in rated if cell.record.at_initialisation] or rated
     rates = sorted({cell.rate for cell in shown})
     by_key = {cell.key: cell for cell in shown}
     rows: list[list[Entry]] = []
@@ -67,7 +68,7 @@ def _best(analysis: Analysis) -> set[Key]:
     better = analysis.view.shown_metric.better
     by_rate: dict[Decimal, list[Cell]] = {}
     for cell in analysis.cells:
-        if cell.rated and cell.complete:
+        if cell.rated and cell.complete and cell.record.at_initialisation:
             by_rate.setdefault(cell.rate, []).append(cell)
     pick = max if better > 0 else min
     best: set[Key] = set()

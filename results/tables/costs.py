@@ -10,7 +10,7 @@ from bench.results.frame.collect import BIASES, DENSE
 from bench.results.frame.starts import SCRATCH
 from bench.results.frame.words import low_to_high, rate_text
 from bench.results.statistics.analysis import Analysis
-from bench.results.statistics.cells import Cell
+from bench.results.statistics.cells import Cell, compared_rates
 from bench.results.tables.formats import Grid
 
 EVERY = ("freeze", "prune", DENSE, BIASES)
@@ -69,7 +69,8 @@ def _computed(here: list[Cell]) -> list[str]:
 
 
 def _rows(analysis: Analysis, entries: Callable[[list[Cell]], list[str]]) -> list[list[str]]:
-    rates = sorted({cell.rate for cell in analysis.shown})
+    dense = {cell.rate for cell in analysis.shown if cell.background == DENSE}
+    rates = sorted({*dense, *compared_rates(analysis.shown)})
     return [[rate_text(rate), *entries([cell for cell in analysis.cells if cell.rate == rate])] for rate in rates]
 
 

@@ -33,7 +33,17 @@ def network(name: str) -> tuple[nn.Module, list[tuple[torch.Tensor, torch.Tensor
 
 def select(method: Method, name: str, rate: str, seed: int = 3) -> tuple[nn.Module, Masks]:
     model, data = network(name)
-    return model, method.select(model, data, cross_entropy, Fraction(rate), np.random.RandomState(seed))
+    return model, method.select(
+        model, data, cross_entropy, Fraction(rate), np.random.RandomState(seed), **read(method, model)
+    )
+
+
+def read(method: Method, model: nn.Module) -> dict[str, Any]:
+    """What a method that reads a trained network is given: here a dense one at other weights."""
+    if not method.reads_parent:
+        return {}
+    trained = {name: w.detach().flip(0) * 2 for name, w in maskable(model).items()}
+    return {"trained": trained, "live": {name: torch.ones_like(w, dtype=torch.bool) for name, w in trained.items()}}
 
 
 @pytest.mark.parametrize("rate", RATES)
@@ -79,7 +89,8 @@ def test_selection_leaves_no_trace(method: str, training: bool) -> None:
     only = only_rate(METHODS[method])
     rate = Fraction(1, 2) if only is None else Fraction(only)
     state = np.random.get_state()[1].tolist()
-    METHODS[method].select(model, data, cross_entropy, rate, np.random.RandomState(0))
+    chosen = METHODS[method]
+    chosen.select(model, data, cross_entropy, rate, np.random.RandomState(0), **read(chosen, model))
     assert np.random.get_state()[1].tolist() == state
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert all(p.grad is not None and bool((p.grad == 7).all()) and p.requires_grad for p in model.parameters())
@@ -158,4 +169,4 @@ def test_aliases_have_the_record_of_what_they_name() -> None:
     first: dict[str, str] = {}
     for name, method in METHODS.items():
         first.setdefault(str(sorted(method.record().items())), name)
-    assert len(first) == 48  # different methods; the other names are aliases
+    assert len(first) == 52  # different methods; the other names are aliases

@@ -74,7 +74,10 @@ class TrialsRequest(MethodsRequest):
 class ScoringRequest(MethodsRequest):
     """The choice of the live weights."""
 
-    methods: str = METHOD_LIST(default=",".join(METHODS), show_default="all")
+    methods: str = METHOD_LIST(
+        default=",".join(name for name, method in METHODS.items() if not method.reads_parent),
+        show_default="all that need no training",
+    )
     rounds: int = ROUNDS("Make each choice this often.", default=3)
     device: str = DEVICE()
     json: Path | None = JSON()

@@ -10,12 +10,20 @@ from bench import names
 from bench.engine.measures.moment import Moment
 from bench.methods.maskable import maskable
 from bench.models.structure.weight_use import uses_of
+from bench.trial.needs import training_epochs
+from bench.trial.spec import TrialSpec
 
 
 def costs(moment: Moment) -> dict[str, float]:
     """The counts of a trial."""
     trial = moment.trial
-    return counts(trial.model, trial.masks, moment.spec.method.background, trial.train.image_shape)
+    counted = counts(trial.model, trial.masks, moment.spec.method.background, trial.train.image_shape)
+    return counted | _epochs(moment.spec)
+
+
+def _epochs(spec: TrialSpec) -> dict[str, float]:
+    """Epochs of training in all, of a trial that needs others."""
+    return {names.TRAINING_EPOCHS: training_epochs(spec)} if spec.needs() else {}
 
 
 def counts(

@@ -19,6 +19,7 @@ from bench.datasets.loader import Resident
 from bench.datasets.splits import class_balanced, train_validation
 from bench.engine.setup.background import draw, trained_from
 from bench.engine.setup.modes import by_batch
+from bench.engine.setup.parent import Parent, keywords
 from bench.engine.setup.precision import DTYPES, seed_generators
 from bench.engine.setup.start import Base, LiveHead, Taken, head_of, set_start
 from bench.methods import Masks
@@ -64,10 +65,12 @@ def prepare(
     device: str,
     images: tuple[Resident, Resident] | None = None,
     base: Base | None = None,
+    parent: Parent | None = None,
 ) -> Trial:
     """Set a trial up. At one seed, methods share everything except masks and background.
 
-    Args: images: the `residents` of the data, if trials share them. base: of the trial's start.
+    Args: images: the `residents` of the data, if trials share them. base: of the trial's start. parent: what its method
+          reads.
     """
     check_sources(vars(spec), spec.sources)
     model = initial_model(spec, data.classes, data.image_shape)
@@ -77,7 +80,7 @@ def prepare(
     split, sample = indices(spec, data)
     batch = criterion_batch(spec, data, sample, device)
     scoring_start = perf_counter()
-    masks, changed = select(spec, model, batch)
+    masks, changed = select(spec, model, batch, parent)
     scoring_seconds = perf_counter() - scoring_start
     if (purpose := trained_from(spec)) != "init":
         draw(model, spec, purpose)
@@ -159,15 +162,18 @@ def initial_model(spec: TrialSpec, classes: int, image_shape: tuple[int, ...] | 
     return model
 
 
-def select(spec: TrialSpec, model: nn.Module, sample: tuple[Tensor, Tensor]) -> tuple[Masks, Sequence[str]]:
+def select(
+    spec: TrialSpec, model: nn.Module, sample: tuple[Tensor, Tensor], parent: Parent | None = None
+) -> tuple[Masks, Sequence[str]]:
     """The method's masks, from a copy of the model in the precision and BatchNorm mode of the spec.
 
+    Args:    parent: what the method reads.
     Returns: the masks, and the words of what code from outside changed of the process, which is put back.
     """
     scored = copy.deepcopy(model).to(DTYPES[spec.criterion_precision]).eval()
     if spec.criterion_statistics == "batch":
         by_batch(scored)
-    masks, changed = _selected(spec, scored, sample)
+    masks, changed = _selected(spec, scored, sample, parent)
     _check_masks(model, masks)
     check_live(masks, Fraction(spec.rate), spec.method.scope)
     if spec.method.control == "shuffle":
@@ -177,13 +183,16 @@ def select(spec: TrialSpec, model: nn.Module, sample: tuple[Tensor, Tensor]) -> 
     return {name: masks[name].to(sample[0].device, copy=True) for name in maskable(model)}, changed
 
 
-def _selected(spec: TrialSpec, model: nn.Module, sample: tuple[Tensor, Tensor]) -> tuple[Masks, Sequence[str]]:
+def _selected(
+    spec: TrialSpec, model: nn.Module, sample: tuple[Tensor, Tensor], parent: Parent | None
+) -> tuple[Masks, Sequence[str]]:
     """What `select` of the method gives; if its code is from outside, it runs apart and draws reproducibly."""
     generator = stream(spec.seed, "criterion", "scores")
     rate, head = Fraction(spec.rate), dict[str, Tensor]()
     if spec.head == "trained":
         rate, head = _without_head(model, rate)
-    work = partial(spec.method.select, model, [sample], cross_entropy, rate, generator)
+    read = keywords(spec, parent)
+    work = partial(spec.method.select, model, [sample], cross_entropy, rate, generator, **read)
     if not spec.method.source:
         return _with_head(work(), head), ()
 

@@ -46,13 +46,40 @@ def test_what_is_done_is_not_estimated(folder: Path, capsys: pytest.CaptureFixtu
 
 
 def test_the_sum_by_hand() -> None:
-    fields = {"background": "freeze", "rate": "0.9", "step_seconds": 0.001, "peak_bytes": 10**9}
+    fields = {"dataset": "digits", "background": "freeze", "rate": "0.9", "step_seconds": 0.001, "peak_bytes": 10**9}
     dense = [Estimate(step="dense", trials=3, trial_seconds=1200, **fields)]
     shown = as_text([*dense, Estimate(step="sparse", trials=4, trial_seconds=900, **fields)], 2, spec())
     assert "2.0 h of one worker; about 1.0 h with 2 at a time; 2,000 MB of the" in shown
     assert "| dense  | freeze       | 0.9           | 3        | 1.00      | 20.0 min | 1,000     |" in shown
     assert "at a time" not in as_text(dense, None, spec())
+    other = Estimate(step="dense", trials=1, trial_seconds=1800, stands_in=True, **{**fields, "dataset": "mnist"})
+    both = as_text([*dense, other], 1, spec())
+    assert "| digits     | dense  |" in both and "| mnist      | dense  |" in both and "1.5 h of one worker" in both
+    assert "timed from drawn weights with a random mask of their rate" in both and "random mask" not in shown
     assert "together in a batched step they take less time" in as_text(dense, None, spec(pack="vmap"))
+
+
+def test_what_is_trained_first_is_estimated_too(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ("--methods", "lth,freeze", "--rates", "0.3", "--seeds", "2", "--epochs", "1", "--executor", "local")
+    assert main(["run", *options, "--start", "pretrained:digits", "--dry-run"]) == 0
+    out, err = capsys.readouterr()
+    rows = [[entry.strip() for entry in line.strip("|").split("|")] for line in out.splitlines()[2:5]]
+    assert [row[:4] for row in rows] == [
+        ["dense", "dense", "0", "4"], ["dense", "prune", "0.2", "4"], ["dense", "freeze", "0.3", "2"],
+    ]  # fmt: skip
+    assert "timed from drawn weights with a random mask of their rate" in out and "fail" not in out
+    assert "= 6 trials, and first 4 trials of digits" in err
+    assert "6 trials: 0 done before, 6 to train, and first 4 trials that they need" in err
+
+
+@pytest.mark.parametrize("command", [("tune", "--seeds", "7:7"), ("speed", "scoring")])
+def test_what_trains_nothing_first_refuses_methods_that_need_it(
+    folder: Path, capsys: pytest.CaptureFixture[str], command: tuple[str, ...]
+) -> None:
+    assert main([*command, "--methods", "snip,lth", "--rates", "0.9"]) == 2
+    words = f"method 'lth' with {command[0]}: must be one that needs no other training first"
+    assert words in capsys.readouterr().err
+    assert list(folder.iterdir()) == []
 
 
 def test_what_would_fail_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

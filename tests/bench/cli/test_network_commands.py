@@ -22,7 +22,7 @@ from bench.models.initialise import checksum
 from bench.results.frame.collect import collect
 from bench.storage import mlflow_store
 
-ALL = [name for name in METHODS if name != "dense"]
+ALL = [name for name, method in METHODS.items() if name != "dense" and method.at_initialisation]
 # Every method's file on the other network is read back in tests/bench/artefact.
 TRAINED = {"lenet-300-100": ALL, "lenet-5-caffe": ["freeze", "grasp", "iter-snip", "random-erk-prune"]}
 # With dense, and each method once however it is named.

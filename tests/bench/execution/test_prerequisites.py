@@ -12,7 +12,8 @@ from command_line import called
 from small_trials import spec
 
 from bench import names
-from bench.execution.prerequisites import needed_by, passes_of
+from bench.execution.prerequisites import passes_of
+from bench.trial.needs import needed_by
 from bench.trial.spec import TrialSpec
 from bench.trial.start import Pretraining, Start
 
@@ -90,7 +91,7 @@ def test_a_base_that_diverges_fails_what_needs_it_by_name(tmp_path: Path) -> Non
     for _ in range(2):  # what failed is tried again, what diverged is not
         done = called(tmp_path, *command)
         assert done.returncode == 1
-        assert "failed: needs digits 0 seed 0" in done.stderr and "diverged: " in done.stderr
+        assert "failed: needs digits dense seed 0" in done.stderr and "diverged: " in done.stderr
     outcomes = {
         (t["spec"]["method"]["background"], t["spec"]["rate"]): t["result"]["outcome"] for t in trials(tmp_path)
     }

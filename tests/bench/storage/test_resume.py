@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,9 @@ from bench.mlflow_metrics import CONSTANTS
 
 TRIALS, EPOCHS = 6, 40  # long enough to be killed in the midst of it
 ARGUMENTS = ("run", "--rates", "0.9", "--seeds", "2", "--epochs", str(EPOCHS))
+# Of each seed: a base; dense and freeze from it; the level of lth at 0.2, and lth at 0.3.
+PASSES, LEVELS = 10, ("run", "--methods", "freeze,lth", "--rates", "0.3", "--seeds", "2", "--epochs", "6")
+NEEDING = (*LEVELS, "--start", "pretrained:digits")
 
 
 def kill_when(folder: Path, moment: Callable[[dict[str, dict[str, str]]], bool], *arguments: str) -> None:
@@ -48,6 +51,17 @@ def half_written(rows: dict[str, dict[str, str]]) -> bool:
 def begun(rows: dict[str, dict[str, str]]) -> bool:
     """The store may not even be there."""
     return True
+
+
+def assert_alike(rows: dict[str, dict[str, str]], unbroken: dict[str, dict[str, str]]) -> None:
+    """The same trials, with the same tags, figures and checksums."""
+    assert rows.keys() == unbroken.keys()
+    for key, tags in rows.items():
+        others = unbroken[key]
+        assert tags["status"] == others["status"] == "FINISHED"
+        for name in (name for name in others if " at " in name or name.endswith("_sha256")):
+            assert tags[name] == others[name]
+        assert set(tags) == set(others)
 
 
 @pytest.fixture(scope="module")
@@ -83,15 +97,48 @@ def test_killed_and_resumed_equals_unbroken(
     assert resumed.returncode == 0, resumed.stderr
     assert f"{TRIALS} trials: {len(kept)} done before, {TRIALS - len(kept)} to train" in resumed.stderr
 
-    resumed_runs, unbroken_runs = stored(broken), whole
-    assert resumed_runs.keys() == unbroken_runs.keys() and len(resumed_runs) == TRIALS
+    resumed_runs = stored(broken)
+    assert_alike(resumed_runs, whole)
+    assert len(resumed_runs) == TRIALS
     assert {k: t["run"] for k, t in resumed_runs.items() if k in kept} == kept
-    for key, tags in resumed_runs.items():
-        others = unbroken_runs[key]
-        assert tags["status"] == others["status"] == "FINISHED"
-        figures = [name for name in others if " at " in name]
-        # From epoch 0, the loss from 1 on; the final ones but two clocks and the memory.
-        assert len(figures) == (EPOCHS + 1) * len(metrics.per_epoch()) - 1 + len(metrics.final()) - 3 - len(CONSTANTS)
-        for name in (*figures, "bench.init_sha256", "bench.mask_sha256", "bench.weights_sha256"):
-            assert tags[name] == others[name]
-        assert set(tags) == set(others)
+    for tags in resumed_runs.values():
+        figures = [name for name in tags if " at " in name]
+        # From epoch 0, the loss from 1 on; the final ones but two clocks, the memory and the epochs of other trials.
+        assert len(figures) == (EPOCHS + 1) * len(metrics.per_epoch()) - 1 + len(metrics.final()) - 4 - len(CONSTANTS)
+
+
+@pytest.fixture(scope="module")
+def whole_with_needs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run of trials that need others, not killed."""
+    folder = tmp_path_factory.mktemp("whole")
+    unbroken = called(folder, *NEEDING, "--executor", "local")
+    assert unbroken.returncode == 0, unbroken.stderr
+    assert "6 trials: 0 done before, 6 to train, and first 4 trials that they need" in unbroken.stderr
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("executor", "kills"),
+    [
+        ("local", {"a base trains": 1, "what starts from it trains": 3, "the next level of lth trains": 7}),
+        pytest.param("ray", {"what starts from a base trains": 3}, marks=pytest.mark.slow),
+    ],
+    ids=["local", "ray"],
+)
+def test_killed_while_a_need_trains_nothing_is_trained_twice(
+    tmp_path: Path, executor: str, kills: Mapping[str, int], whole_with_needs: Path
+) -> None:
+    arguments = (*NEEDING, "--executor", executor)
+    kept: dict[str, str] = {}
+    for moment, count in kills.items():
+        kill_when(tmp_path, finished(count), *arguments)
+        done = {k: t["run"] for k, t in stored(tmp_path).items() if t["status"] == "FINISHED"}
+        assert len(done) < PASSES and kept.items() <= done.items(), moment
+        kept = done
+    resumed = bench(tmp_path, *arguments)
+    assert resumed.returncode == 0, resumed.stderr
+    rows = stored(tmp_path)  # which fails if a trial is finished twice
+    assert_alike(rows, stored(whole_with_needs))
+    assert len(rows) == PASSES and {k: t["run"] for k, t in rows.items() if k in kept} == kept
+    tables = [called(folder, "table").stdout for folder in (tmp_path, whole_with_needs)]
+    assert tables[0] == tables[1] and "lth" in tables[0]
