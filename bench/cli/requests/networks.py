@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import click
@@ -10,9 +11,16 @@ import click
 from bench import names
 from bench.cli.options import argument, option
 from bench.cli.requests.shared import DATA_ROOT, FILE, PLUGINS
-from bench.cli.shell.values import CommaList, OneOf
+from bench.cli.shell.values import CommaList, Name, OneOf, datasets
 
 NARROWER = names.VALUE_DTYPES[1:]
+MOVED = partial(
+    option,
+    "--dataset",
+    "Read the trial's data set from here, as folder:PATH.  [default: by the name in its record]",
+    group="what",
+    type=Name(datasets),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +36,7 @@ class ExportRequest:
         group="what",
         type=OneOf(NARROWER),
     )
+    dataset: str | None = MOVED()
     data_root: Path | None = DATA_ROOT()
     plugins: tuple[str, ...] = PLUGINS()
 
@@ -37,6 +46,7 @@ class VerifyRequest:
     """A stored network's file against what was recorded of it."""
 
     file: Path = argument(type=click.Path(exists=True, dir_okay=False, path_type=Path))
+    dataset: str | None = MOVED()
     data_root: Path | None = DATA_ROOT()
     plugins: tuple[str, ...] = PLUGINS()
 
