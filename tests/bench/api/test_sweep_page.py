@@ -10,9 +10,9 @@ from small_store import Store
 from trial_frames import spec_of
 
 from bench import names
+from bench.api.sweep_page import describe
 from bench.cli.cli import main
 from bench.cli.store_commands import _addresses
-from bench.cli.tracking.sweep_page import describe
 
 
 @pytest.fixture
