@@ -12,6 +12,7 @@ from bench.artefact.artefact import Artefact, read, write
 from bench.datasets.errors import DataError
 from bench.datasets.images import ImageData
 from bench.datasets.loader import Resident
+from bench.datasets.names import kind_of
 from bench.engine.measures.evaluate import accuracy
 from bench.engine.setup.precision import threads
 from bench.engine.setup.prepare import resident
@@ -64,7 +65,7 @@ def data_of(artefact: Artefact, root: Path | None, dataset: str | None = None) -
         datasets.fetch(name, folder)
         content_hash = datasets.row_of(name, folder).content_hash
     except DataError as error:
-        if dataset is None and datasets.kind_of(name):
+        if dataset is None and kind_of(name):
             raise ValueError(f"{error}; --dataset says where it is now") from error
         raise
     if content_hash != record.get("data_hash"):

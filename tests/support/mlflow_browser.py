@@ -76,7 +76,8 @@ class Browser:
         self.driver.get(address)
 
     def text(self) -> str:
-        return str(self.driver.find_element("tag name", "body").text)
+        """The words of the page, on one line."""
+        return " ".join(self.driver.find_element("tag name", "body").text.split())
 
     def wait_for(self, *words: str) -> str:
         """The page's text, once it has all these words."""
