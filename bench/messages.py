@@ -17,12 +17,13 @@ LONGEST = 300  # characters of what somebody else's code says
 LIBRARIES = ("mlflow", "sqlalchemy", "alembic")  # packages whose errors are about a store
 CLIENTS = ("requests", "urllib3")  # packages whose errors are about a server, and wrap each other
 PORT = r"\d+(?:[/?#:\s]|$)"
+OURS = "(?:pretrained|folder|npz|hf|torchvision|timm):"  # before a name, which is no user's
 # What is secret in an address, and what is shown of it. A database's password may have a slash in it; one of a server
 # has none, for what follows `host:5000/` is a path.
 SECRETS = (
     (re.compile(rf"((?<!http)(?<!https)://[^\s:/@]*):(?!\s)(?:\S*|(?!{PORT})[^@]*)@"), r"\1:***@"),
     (re.compile(rf"(https?://[^\s:/@]*):(?!\s|{PORT})(?:\S*|[^@/]*)@"), r"\1:***@"),
-    (re.compile(rf"((?:^|[\s/'\"(:@])[^\s:/@'\"(]*):(?![/\s]|{PORT})\S*@"), r"\1:***@"),  # without a scheme
+    (re.compile(rf"((?:^|[\s/'\"(:@])(?!{OURS})[^\s:/@'\"(]*):(?![/\s]|{PORT})\S*@"), r"\1:***@"),  # without a scheme
     (re.compile(r"(https?://)[^\s:/@]+@"), r"\1***@"),  # a token in the place of the user
     (re.compile(r"(odbc_connect=)[^&\s]*?(?=:?(?:[&\s]|$))", re.IGNORECASE), r"\1***"),
     (
@@ -81,6 +82,8 @@ def masked(line: str) -> str:
 
     >>> masked("store http://ann:secret@host:5000: no answer"), masked("postgresql:///x?user=ann&password=secret: gone")
     ('store http://ann:***@host:5000: no answer', 'postgresql:///x?user=ann&password=***: gone')
+    >>> masked("start pretrained:folder:images@64@0")
+    'start pretrained:folder:images@64@0'
     """
     for secret, shown in SECRETS:
         line = secret.sub(shown, line)

@@ -25,6 +25,9 @@ SWEEP_NAME_LONGEST = 200
 INIT_SHA256 = "bench.init_sha256"  # of the initial weights
 MASK_SHA256 = "bench.mask_sha256"
 WEIGHTS_SHA256 = "bench.weights_sha256"  # of the final state
+BASE_KEY = "bench.base_run_key"  # of the trial that gave the start, or the SHA-256 of its file; absent if none did
+BASE_SHA256 = "bench.base_weights_sha256"  # of the base's final state
+BASE_TAKEN = "bench.base_taken"  # what of the network is the base's, and what was drawn
 
 RESUMED = "bench.resumed_after_epoch"  # comma list: where the trial was stopped, to go on later; absent of most
 RESUMED_FROM = "bench.resumed_from"  # JSON: the tags of where it ran before that are others now; absent of most

@@ -1,6 +1,7 @@
 """The stored network: a `.frz` file, and the network from it. `load`, and torch with it, is imported at its first use.
 
 artefact      write and read a trained network: what must be stored of it, and nothing else
+base          the network that a stored one started from, which its file only names
 container     the file: a header and three parts of bytes, sealed by a checksum
 header_model  the network that the header of a file names
 tensor_order  the numbers of a network in the order in which a file holds them

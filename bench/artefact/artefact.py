@@ -10,10 +10,11 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,8 @@ import torch
 from torch import Tensor, nn
 
 from bench import models
-from bench.artefact.container import BEGINNING, Checksums, Header, SpecRecord, declared, seal, unseal
+from bench.artefact.base import Files, base_of, key_of_file
+from bench.artefact.container import BEGINNING, BaseRecord, Checksums, Header, SpecRecord, declared, seal, unseal
 from bench.artefact.header_model import model_row
 from bench.artefact.mask_codec import decode_mask, encode_mask
 from bench.artefact.tensor_order import counters_of, fill, number_type, others, set_others
@@ -30,6 +32,7 @@ from bench.artefact.value_types import VALUE_TYPES, narrow, widen
 from bench.engine.setup.background import apply_background, draw, trained_from
 from bench.engine.setup.checksums import logits_checksum, mask_checksum
 from bench.engine.setup.precision import DTYPES
+from bench.engine.setup.start import set_start
 from bench.messages import nearest
 from bench.methods.controls import CONTROLS
 from bench.methods.maskable import maskable
@@ -38,10 +41,12 @@ from bench.models.initialisers import INITIALISERS
 from bench.references import Reference
 from bench.trial.networks import built_by
 from bench.trial.plugins import Catalogue
+from bench.trial.start import start_of
 
 MESSAGE_LENGTH = 400
 BYTES_PER_PARAMETER = 16  # at most; BatchNorm's statistics included
 OVERHEAD_BYTES = 1 << 16  # at most, in addition
+NO_FILES: Files = MappingProxyType({})
 PACKAGES = ("torch", "numpy", "constriction")  # a rebuilt network may depend on their versions
 
 
@@ -52,31 +57,57 @@ class Artefact:
     header: Header
     model: nn.Module  # in evaluation mode
     masks: Mapping[str, Tensor]  # name -> bool, True = live
+    bases: Files = field(default_factory=dict)  # that it was read with
 
 
-def load(path: str | Path, *, model: Reference | None = None, plugins: Sequence[str] = ()) -> nn.Module:
+def load(
+    path: str | Path,
+    *,
+    model: Reference | None = None,
+    plugins: Sequence[str] = (),
+    base: str | Path | Sequence[str | Path] = (),
+) -> nn.Module:
     """The network in a `.frz` file, on the CPU, in evaluation mode, bit for bit as it was stored.
 
-    Args:   model: what builds the network, if it is not one of ours: what `MODELS` of the trial's plug-in had.
+    Args:   base: the file of the network that its trial started from, if its frozen weights are that network's; and of
+                that one's base, if it has one.
+            model: what builds the network, if it is not one of ours: what `MODELS` of the trial's plug-in had.
             plugins: or such plug-ins, as `--plugin` takes them.
     Raises: OSError if the file cannot be read; ValueError, in one line, if it is no stored network, its network is not
             known or has another source, or its initial weights cannot be reproduced here. Never returns a network that
             differs.
     """
     Catalogue(plugins)
+    bases = files_of([base] if isinstance(base, str | Path) else base)
     if model is None:
-        return open_artefact(path).model
+        return open_artefact(path, bases).model
     with _errors_of(path):
         given = built_by(_declared(Path(path))[0].spec.model, model)
     with given:
-        return open_artefact(path).model
+        return open_artefact(path, bases).model
 
 
-def open_artefact(path: str | Path) -> Artefact:
+def open_artefact(path: str | Path, bases: Files = NO_FILES) -> Artefact:
     """The network in a file with its header and masks; raises as `load` does."""
     with _errors_of(path):
         _check_size(Path(path))
-        return read(Path(path).read_bytes())
+        return read(Path(path).read_bytes(), bases)
+
+
+def files_of(paths: Sequence[str | Path]) -> dict[str, bytes]:
+    """The files of bases, by what names them. Raises: as `load`."""
+    files = {}
+    for path in paths:
+        with _errors_of(path):
+            data = Path(path).read_bytes()
+            files[key_of_file(data)] = data
+    return files
+
+
+def header_of(path: str | Path) -> Header:
+    """The header of a file, which is not checked further; raises as `load` does."""
+    with _errors_of(path):
+        return _declared(Path(path))[0]
 
 
 @contextmanager
@@ -113,10 +144,12 @@ def write(
     classes: int,
     test_accuracy: float,
     value_type: str = "",
+    base: BaseRecord | None = None,
 ) -> bytes:
     """The file of a trained network.
 
     Args:    spec: TrialSpec.record(). masks: of all maskable weights, True = live. init_sha256: of the initial weights.
+             base: what the trial started from, if its weights were not drawn.
              value_type: of VALUE_TYPES, for the live values; "" = the type of the weights, without loss.
     Raises:  ValueError if a value does not fit the type, or if the type is unknown or wider than the weights'.
     """
@@ -147,6 +180,7 @@ def write(
         ),
         test_accuracy=test_accuracy,
         made_with=versions(),
+        base=base,
     )
     parts = (
         encode_mask([mask.numpy().reshape(-1) for mask in masks.values()]),
@@ -156,16 +190,19 @@ def write(
     return seal(header, parts)
 
 
-def read(data: bytes) -> Artefact:
-    """The network in bytes that `write` returned. Raises ValueError, in one line, as `load` does."""
+def read(data: bytes, bases: Files = NO_FILES) -> Artefact:
+    """The network in bytes that `write` returned. Raises ValueError, in one line, as `load` does.
+
+    Args: bases: the files of networks that it may need.
+    """
     try:
-        return _read(data)
+        return _read(data, bases)
     except ValueError as error:
         message = " ".join(str(error).split())
         raise ValueError(message if len(message) <= MESSAGE_LENGTH else f"{message[:MESSAGE_LENGTH]}…") from None
 
 
-def _read(data: bytes) -> Artefact:
+def _read(data: bytes, bases: Files) -> Artefact:
     header, (mask_part, live_part, other_part) = unseal(data)
     spec = header.spec
     row = model_row(header)
@@ -183,12 +220,12 @@ def _read(data: bytes) -> Artefact:
     }
     values = decode_values(live_part, sum(header.live), value_type.dtype)
     numbers = decode_values(other_part, sum(t.numel() for _, t in others(model)), number_type(model))
-    _set_background(model, masks, header)
+    _set_background(model, masks, header, bases)
     fill(model, masks, widen(values, header.live, header.scales, header.value_type))
     set_others(model, numbers, header.counters)
     _check("mask", header.sha256.mask, mask_checksum(masks))
     _check("weights", header.sha256.weights, checksum(model))
-    return Artefact(header, model, masks)
+    return Artefact(header, model, masks, bases)
 
 
 @cache
@@ -197,10 +234,19 @@ def versions() -> dict[str, str]:
     return {package: version(package) for package in PACKAGES}
 
 
-def _set_background(model: nn.Module, masks: Mapping[str, Tensor], header: Header) -> None:
+def needs_base(header: Header, masks: Mapping[str, Tensor]) -> bool:
+    """Whether the network has weights that only its base gives."""
+    return header.base is not None and not _is_self_contained(header, masks)
+
+
+def _is_self_contained(header: Header, masks: Mapping[str, Tensor]) -> bool:
+    return header.spec.method.background == "prune" or all(mask.all() for mask in masks.values())
+
+
+def _set_background(model: nn.Module, masks: Mapping[str, Tensor], header: Header, bases: Files) -> None:
     """Set every maskable weight to the value that it has if it is dead."""
     spec = header.spec
-    if spec.method.background == "prune" or all(mask.all() for mask in masks.values()):
+    if _is_self_contained(header, masks):
         with torch.no_grad():
             for weight in maskable(model).values():
                 weight.zero_()
@@ -208,6 +254,8 @@ def _set_background(model: nn.Module, masks: Mapping[str, Tensor], header: Heade
     _row("initialiser", spec.initialiser, INITIALISERS)
     _row("control", spec.method.control, CONTROLS)
     draw(model, spec, trained_from(spec))
+    if header.base is not None:
+        set_start(model, start_of((spec.model_extra or {})["start"]), base_of(header, bases, read))
     if (actual := checksum(model)) != header.sha256.init:
         raise ValueError(
             f"the initial weights cannot be reproduced here: {spec.initialiser}, seed {spec.seed}, expected SHA-256 "

@@ -22,7 +22,7 @@ from bench.canonical import canonical_json
 from bench.trial.streams import SEED_LIMIT
 
 MAGIC = b"\x89FRZ\r\n\x1a\n"  # as PNG's: shows a transfer that treated the file as text
-VERSION = 1  # raise it whenever an older version could no longer read a file
+VERSIONS = (1, 2)  # of the format; a new one whenever an older reader could no longer read a file: 2 names a base
 PREFIX = struct.Struct("<8sHI")
 SEAL = hashlib.sha256().digest_size
 HEADER_LIMIT = 1 << 17  # bytes of a header, packed or not
@@ -46,6 +46,13 @@ class Checksums(Strict):
     mask: Hash  # `bench.engine.setup.checksums.mask_checksum`
     weights: Hash  # of all parameters and buffers that the file gives: `bench.models.initialise.checksum`
     logits: Hash  # `bench.engine.setup.checksums.logits_checksum`
+
+
+class BaseRecord(Strict):
+    """The network that a trial started from."""
+
+    key: Hash  # the run key of the trial that trained it, or the SHA-256 of the file that it came in
+    weights: Hash  # SHA-256 of its parameters and buffers
 
 
 class MethodRecord(BaseModel):
@@ -88,13 +95,15 @@ class Header(Strict):
     sha256: Checksums
     test_accuracy: float  # of this network, when it was stored
     made_with: dict[str, str]  # versions
+    base: BaseRecord | None = None  # left out of a file whose trial started from drawn weights
 
 
 def seal(header: Header, parts: tuple[bytes, bytes, bytes]) -> bytes:
     """The file of a header and three parts; fills in the header's `parts`."""
     full = header.model_copy(update={"parts": [len(section) for section in parts]})
-    packed = zlib.compress(canonical_json(full.model_dump()).encode(), 9)
-    body = b"".join((PREFIX.pack(MAGIC, VERSION, len(packed)), packed, *parts))
+    record = full.model_dump(exclude=set() if full.base else {"base"})
+    packed = zlib.compress(canonical_json(record).encode(), 9)
+    body = b"".join((PREFIX.pack(MAGIC, VERSIONS[bool(full.base)], len(packed)), packed, *parts))
     return body + hashlib.sha256(body).digest()
 
 
@@ -121,13 +130,19 @@ def declared(beginning: bytes) -> tuple[Header, int]:
     return header, PREFIX.size + length + sum(header.parts) + SEAL
 
 
+def is_network(data: bytes) -> bool:
+    """Whether it begins as `seal`'s files do."""
+    return data.startswith(MAGIC)
+
+
 def _length(data: bytes) -> int:
     """The length of the packed header."""
-    if len(data) < PREFIX.size + SEAL or not data.startswith(MAGIC):
+    if len(data) < PREFIX.size + SEAL or not is_network(data):
         raise ValueError("not a stored network: it does not begin as one")
     _, version, length = PREFIX.unpack_from(data)
-    if version != VERSION:
-        raise ValueError(f"format version {version}: must be {VERSION}; use the version of bench that wrote the file")
+    if version not in VERSIONS:
+        known = " or ".join(map(str, VERSIONS))
+        raise ValueError(f"format version {version}: must be {known}; use the version of bench that wrote the file")
     if length > HEADER_LIMIT:
         raise ValueError(f"header of {length} bytes: must be at most {HEADER_LIMIT}")
     return int(length)

@@ -48,9 +48,10 @@ def narrowed(artefact: Artefact, value_type: str, images: Resident) -> bytes:
             classes=header.classes,
             test_accuracy=measured,
             value_type=value_type,
+            base=header.base,
         )
 
-    return stored(accuracy_of(read(stored(0.0)), images))
+    return stored(accuracy_of(read(stored(0.0), artefact.bases), images))
 
 
 def data_of(artefact: Artefact, root: Path | None, dataset: str | None = None) -> ImageData:

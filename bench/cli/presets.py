@@ -84,6 +84,28 @@ SYNFLOW: Fields = {
     "initialiser": ("he-normal", "code"),
 }
 
+HUBENS = "after the question of Hubens et al., 2021, arXiv:2112.08227: how far can a pre-trained network be pruned?"
+PRETRAINING: Fields = {  # of the paper only its abstract is public
+    "dataset": ("cifar10", "paper"),
+    "model": ("vgg16-bn", "paper"),
+    "methods": ("magnitude-prune,magnitude-freeze,snip,freeze,random-prune,random-freeze", "ours"),
+    "rates": ("0.5,0.8,0.9,0.95,0.98,0.99,0.995", "ours"),
+    "seeds": ("5", "ours"),
+    "start": ("pretrained:cifar100", "ours"),
+    "start_head": ("redrawn", "ours"),
+    "start_norm": ("kept", "ours"),
+    "when": ("before", "ours"),
+    **{name: (value, "ours") for name, (value, _) in SGD.items()},
+    "lr": (0.05, "ours"),
+    "batch_size": (128, "ours"),
+    "epochs": (60, "ours"),
+    "milestones": ("0.5,0.75", "ours"),
+    "augmentation": ("flip-translate", "ours"),
+    "validation_fraction": (0.1, "ours"),
+    "criterion_per_class": (10, "ours"),
+    "initialiser": ("he-normal", "ours"),
+}
+
 
 def _ours(fields: Fields, **changes: Any) -> Fields:
     """The fields, some of them with values that nobody states."""
@@ -154,6 +176,18 @@ PRESETS: dict[str, Preset] = {
         note="the recipe of the CIFAR-100 curves, since none is stored beside those of CIFAR-10",
         fields={**{name: (value, "ours") for name, (value, _) in SYNFLOW.items()}, "dataset": ("cifar10", "code"),
                 "model": ("vgg16-bn", "code"), "rates": SYNFLOW["rates"], "seeds": SYNFLOW["seeds"]},
+    ),
+    "pretraining-like": Preset(
+        source=HUBENS,
+        note="like it in data and network alone, which its abstract names; its body is not public to us, so nothing"
+        " else is the paper's. Its base is trained on ImageNet: --start pretrained:torchvision/IMAGENET1K_V1 takes"
+        " torchvision's; --start scratch is the other half of the comparison",
+        fields=PRETRAINING,
+    ),
+    "pretraining-like-mobilenet": Preset(
+        source=HUBENS,
+        note="as pretraining-like; torchvision has no weights of MobileNet v1",
+        fields=_paper(PRETRAINING, model="mobilenet-v1"),
     ),
 }  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 
@@ -19,8 +19,18 @@ from bench.execution.checked_sweep import on_device
 from bench.execution.execution import Execution
 from bench.execution.machine import read_execution
 from bench.execution.outcomes import not_done, remarks
-from bench.execution.run import DestinationError, Plan, checked_data, open_destination, start_ray, train_missing
-from bench.messages import announced, say, usage_errors
+from bench.execution.prerequisites import by_data
+from bench.execution.run import (
+    DestinationError,
+    Plan,
+    checked_data,
+    missing_of,
+    open_destination,
+    start_ray,
+    train_missing,
+)
+from bench.execution.starts import StartRequest, with_start
+from bench.messages import announced, counted, say, usage_errors
 from bench.methods import Method
 from bench.storage.choices import with_choices
 from bench.storage.destinations import FolderDestination, StoreDestination
@@ -42,8 +52,8 @@ def run_sweep(request: RunRequest) -> int:
         start_ray(plan.execution)  # else it may have every trial, and be faster to ask than Ray to start
     with usage_errors():
         ended = open_destination(plan)
-    missing = [spec for spec in plan.trials if spec.run_key not in ended]
-    say(f"{len(plan.trials)} trials: {len(ended)} done before, {len(missing)} to train; {plan.destination.label}")
+    missing = missing_of(plan, ended)
+    say(f"{_counts(plan, ended, missing)}; {plan.destination.label}")
     if request.dry_run:
         return _dry_run(missing, plan)
     with usage_errors(DestinationError):
@@ -74,6 +84,8 @@ def _planned(request: RunRequest, sweep: Sweep) -> Plan:
         storage=request.storage,
         offline=request.offline is not None,
     )
+    started = with_start(sweep, request.dataset, _start_of(request), request.data_root)
+    sweep = started.sweep
     name = request.name or sweep.default_name
     check_new_name(name)
     destination = StoreDestination() if request.offline is None else FolderDestination(request.offline)
@@ -87,8 +99,28 @@ def _planned(request: RunRequest, sweep: Sweep) -> Plan:
         destination=destination,
         name=name,
         command=command_text(),
+        loads={data: checked_data(name, request.data_root, request.address) for data, name in started.data.items()},
     )
     return with_trackers(plan, tracking)
+
+
+def _start_of(request: RunRequest) -> StartRequest:
+    return StartRequest(
+        start=request.start,
+        epochs=request.start_epochs,
+        lr=request.start_lr,
+        head=request.start_head,
+        norm=request.start_norm,
+        when=request.when,
+    )
+
+
+def _counts(plan: Plan, ended: Mapping[str, str], missing: Sequence[TrialSpec]) -> str:
+    """What is done and what is left: "55 trials: 0 done before, 55 to train"."""
+    done = sum(spec.run_key in ended for spec in plan.trials)
+    needs = len(missing) - (len(plan.trials) - done)
+    first = f", and first {counted(needs, 'trial')} that they need" if needs else ""
+    return f"{len(plan.trials)} trials: {done} done before, {len(plan.trials) - done} to train{first}"
 
 
 def _dry_run(missing: Sequence[TrialSpec], plan: Plan) -> int:
@@ -98,7 +130,9 @@ def _dry_run(missing: Sequence[TrialSpec], plan: Plan) -> int:
 
         with usage_errors():
             slots = dry_run.slots(plan.execution, missing[0])
-        click.echo(dry_run.as_text(dry_run.estimates(missing, plan.load()), slots, missing[0]))
+        for trials in by_data(missing):
+            load = plan.loads.get(trials[0].dataset, plan.load)
+            click.echo(dry_run.as_text(dry_run.estimates(trials, load()), slots, trials[0]))
     return 0
 
 

@@ -3,6 +3,7 @@
 setup       from a spec to a network at its first step
 steps       one training step: dense, sparse, batched
 measures    what is measured of a network
+needs       the networks that trials need before they are set up
 train       the training engine: packs in, results out
 trainers    how the trials of a pack are trained: one alone, or all in one batched step
 member      one trial of a pack while it is trained

@@ -15,11 +15,13 @@ from torch import Tensor
 
 from bench import names
 from bench.artefact.artefact import write
+from bench.artefact.container import BaseRecord
 from bench.datasets import augment
 from bench.datasets.images import ImageData
 from bench.datasets.loader import Resident
 from bench.engine.measures.gradients import Measured
 from bench.engine.measures.moment import Moment, measure
+from bench.engine.needs import NONE, Needs
 from bench.engine.setup.background import apply_background
 from bench.engine.setup.checksums import mask_checksum
 from bench.engine.setup.prepare import Trial, prepare, prepare_again
@@ -66,9 +68,13 @@ class Member:
         self._best = -1.0
         self._dead = ""
 
-    def prepare(self, data: ImageData, device: str, images: tuple[Resident, Resident]) -> None:
-        """Set the trial up at its effective initial weights."""
-        self.begin(prepare(self.spec, data, device, images))
+    def prepare(self, data: ImageData, device: str, images: tuple[Resident, Resident], needs: Needs = NONE) -> None:
+        """Set the trial up at its effective initial weights, from the trials that it needs."""
+        base = needs.base(self.spec)
+        self.begin(prepare(self.spec, data, device, images, base))
+        if base is not None and self.trial.taken is not None:
+            self.tags |= {names.BASE_KEY: base.key, names.BASE_SHA256: base.sha256}
+            self.tags[names.BASE_TAKEN] = self.trial.taken.words
 
     def begin(self, trial: Trial) -> None:
         """Take a prepared trial; note what is known of it before training."""
@@ -189,7 +195,14 @@ class Member:
             image_shape=self.trial.train.image_shape,
             classes=self.trial.classes,
             test_accuracy=test,
+            base=self._base(),
         )
+
+    def _base(self) -> BaseRecord | None:
+        """What names the base in the file."""
+        if self.spec.start is None:
+            return None
+        return BaseRecord(key=self.tags[names.BASE_KEY], weights=self.tags[names.BASE_SHA256])
 
     def result(self, peak_bytes: float, error: Exception | None = None) -> TrialResult:
         """The outcome: done, or what the error says; the first error counts, also one of a metric taken here."""

@@ -11,6 +11,7 @@ from bench.datasets.images import ImageData
 from bench.datasets.loader import Resident
 from bench.engine.measures.moment import is_measured
 from bench.engine.member import Diverged, Epoch, Member
+from bench.engine.needs import NONE, Needs
 from bench.engine.setup.memory import free_bytes, is_out_of_memory, peak_bytes, release, reset_peak
 from bench.engine.setup.precision import Arithmetic, seed_generators, settings
 from bench.engine.setup.prepare import residents
@@ -36,6 +37,7 @@ def train(
     device: str,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
     checkpoints: Checkpoints | None = None,
+    needs: Needs = NONE,
 ) -> list[TrialResult]:
     """Train a pack of trials, calling `on_epoch` after every epoch of each; see `train_epochs`.
 
@@ -43,7 +45,7 @@ def train(
     """
     check_counts(data.name, len(data.train_labels), len(data.test_labels))
     results: dict[str, TrialResult] = {}
-    for event in train_epochs(pack, data, device, checkpoints):
+    for event in train_epochs(pack, data, device, checkpoints, needs):
         if isinstance(event, Epoch):
             on_epoch(event)
         else:
@@ -52,17 +54,23 @@ def train(
 
 
 def train_epochs(
-    pack: Sequence[TrialSpec], data: ImageData, device: str, checkpoints: Checkpoints | None = None
+    pack: Sequence[TrialSpec],
+    data: ImageData,
+    device: str,
+    checkpoints: Checkpoints | None = None,
+    needs: Needs = NONE,
 ) -> Generator[Epoch | TrialResult, None, None]:
     """Train the trials of a pack; yields after every epoch of each, and each one's result as soon as it ends.
 
     Trials that cannot share a step are trained one after the other. A trial that diverges or raises becomes a result
     that says so, and does not disturb the others. A trial with a checkpoint resumes from there.
+
+    Args: needs: the networks that trials of the pack need.
     """
     for together in packs_of(pack, 1):
         with settings(together[0]) as arithmetic:
             for trials in parts(together, -(-len(together) // _fitting(together[0], data, device))):
-                for event in _train_together(trials, data, device, checkpoints, arithmetic):
+                for event in _train_together(trials, data, device, checkpoints, arithmetic, needs):
                     if checkpoints and isinstance(event, TrialResult) and event.outcome == names.FAILED:
                         checkpoints.remove([event.run_key])  # it may hold the cause: the trial starts again
                     yield event
@@ -85,6 +93,7 @@ def _train_together(
     device: str,
     checkpoints: Checkpoints | None,
     arithmetic: Arithmetic,
+    needs: Needs = NONE,
 ) -> Iterator[Epoch | TrialResult]:
     """Train these trials together; if memory runs out, train those that are still running again, in two halves.
 
@@ -94,7 +103,7 @@ def _train_together(
     retry: list[TrialSpec] = []
     reset_peak(device)
     try:
-        yield from _prepare(members, data, device, checkpoints)
+        yield from _prepare(members, data, device, checkpoints, needs)
         for together in _by_epoch([member for member in members if not member.ended]):
             yield from Training(together, checkpoints, arithmetic).events()
     except ERRORS as error:  # a second name of it would outlive the block, and with it the memory of its frames
@@ -107,7 +116,7 @@ def _train_together(
     members.clear()
     for half in parts(retry, 2) if retry else ():
         release(device)
-        yield from _train_together(half, data, device, checkpoints, arithmetic)
+        yield from _train_together(half, data, device, checkpoints, arithmetic, needs)
 
 
 def _by_epoch(members: Sequence[Member]) -> list[list[Member]]:
@@ -119,14 +128,14 @@ def _by_epoch(members: Sequence[Member]) -> list[list[Member]]:
 
 
 def _prepare(
-    members: Sequence[Member], data: ImageData, device: str, checkpoints: Checkpoints | None
+    members: Sequence[Member], data: ImageData, device: str, checkpoints: Checkpoints | None, needs: Needs
 ) -> Iterator[TrialResult]:
     """Prepare each trial, or resume it at its checkpoint, on shared images; yields the result of one that raises."""
     images = residents(members[0].spec, data, device)
     for member in members:
         try:
             if not (checkpoints and _resumed(member, checkpoints, data, device, images)):
-                member.prepare(data, device, images)
+                member.prepare(data, device, images, needs)
         except ERRORS as error:
             if len(members) > 1 and is_out_of_memory(failure(error)):
                 raise

@@ -5,6 +5,8 @@ protocol_values  from the values of a protocol that were given to all its fields
 checked_sweep    a sweep whose first trial is checked, on a device that there is
 machine          the same, checked: a cluster that answers, cores and GPUs that there are, a folder for checkpoints
 progress         what a sweep shows while it runs, on stderr
+prerequisites    the trials that others need first, and the networks that they leave
+starts           what the trials of a sweep start from, as it is asked for
 run              a sweep's missing trials, trained: Ray or not, checkpoints, the recorder told
 outcomes         what is said of a sweep whose trials have ended
 schedule         packs of trials on Ray Tune, workers reused

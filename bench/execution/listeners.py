@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from bench.trial.result import Listener, TrialResult
 from bench.trial.spec import TrialSpec
@@ -31,6 +31,30 @@ class _All:
 def tell(*listeners: Listener) -> Listener:
     """One listener that tells them all, in this order; put the one that keeps the results first."""
     return _All(listeners)
+
+
+@dataclass(frozen=True)
+class Divided:
+    """Two listeners: one for trials of these run keys, one for all others."""
+
+    run_keys: Collection[str]
+    one: Listener
+    other: Listener
+
+    def _of(self, spec: TrialSpec) -> Listener:
+        return self.one if spec.run_key in self.run_keys else self.other
+
+    def started(self, spec: TrialSpec) -> None:
+        """Tell the trial's listener."""
+        self._of(spec).started(spec)
+
+    def epoch(self, spec: TrialSpec, epoch: int, figures: Mapping[str, float]) -> None:
+        """Tell the trial's listener."""
+        self._of(spec).epoch(spec, epoch, figures)
+
+    def finished(self, spec: TrialSpec, result: TrialResult) -> None:
+        """Tell the trial's listener."""
+        self._of(spec).finished(spec, result)
 
 
 class Collected:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from bench.artefact.artefact import NO_FILES
+from bench.artefact.base import Files
 from bench.datasets.images import ImageData
+from bench.engine.needs import Needs
 from bench.engine.train import train_epochs
 from bench.storage.checkpoint import Checkpoints
 from bench.trial.result import Listener, TrialResult
@@ -17,15 +20,19 @@ def run(
     load: Callable[[], ImageData],
     listener: Listener,
     checkpoints: Checkpoints | None = None,
+    needs: Files = NO_FILES,
 ) -> None:
-    """Train every pack and tell the listener."""
+    """Train every pack and tell the listener.
+
+    Args: needs: the networks that trials need, by key.
+    """
     with kept([]):
         data = load()
     for pack in packs:
         for spec in pack:
             listener.started(spec)
         specs = {spec.run_key: spec for spec in pack}
-        for event in train_epochs(pack, data, pack[0].device, checkpoints):
+        for event in train_epochs(pack, data, pack[0].device, checkpoints, Needs(needs)):
             if isinstance(event, TrialResult):
                 listener.finished(specs[event.run_key], event)
             else:

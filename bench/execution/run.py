@@ -5,9 +5,10 @@ In this order: `start_ray` where nothing can be stored yet, `open_destination`, 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,8 @@ from typing import TYPE_CHECKING
 from bench import datasets, names
 from bench.execution.events import sigterm_interrupts
 from bench.execution.execution import Execution
-from bench.execution.listeners import Collected, tell
+from bench.execution.listeners import Collected, Divided, tell
+from bench.execution.prerequisites import Networks, needed_by, passes_of
 from bench.methods import Method
 from bench.storage.checkpoint import Checkpoints
 from bench.storage.destinations import Destination
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
 
 # Trials, and what the tables call a method -> what shows their progress.
 Display = Callable[[Sequence[TrialSpec], Callable[[Method], str]], AbstractContextManager[Listener]]
+
+
+NEEDS = "-needs"  # ends the name of the sweep of what a sweep's trials need
 
 
 class DestinationError(ValueError):
@@ -48,11 +53,23 @@ class Plan:
     name: str  # of the sweep
     command: str  # that asked for it
     trackers: Sequence[Tracker] = ()  # what is written beside the destination
+    loads: Mapping[str, Load] = field(default_factory=dict)  # data set -> how it is loaded, of those that bases need
+    weights: Mapping[str, bytes] = field(default_factory=dict)  # SHA-256 -> file of weights that trials start from
 
     @cached_property
     def run_keys(self) -> list[str]:
         """The trials' run keys."""
         return [spec.run_key for spec in self.trials]
+
+    @cached_property
+    def needs(self) -> list[TrialSpec]:
+        """What these trials need, beside themselves."""
+        return needed_by(self.trials)
+
+    @property
+    def needs_name(self) -> str:
+        """The sweep that these belong to."""
+        return f"{self.name[: names.SWEEP_NAME_LONGEST - len(NEEDS)]}{NEEDS}"
 
     @cached_property
     def checkpoints(self) -> Checkpoints | None:
@@ -86,12 +103,19 @@ def start_ray(execution: Execution) -> None:
 
 
 def open_destination(plan: Plan) -> Mapping[str, str]:
-    """The sweep's trials that need no training any more: run key -> why it diverged, or "".
+    """The trials that need no training any more, of the sweep and of those that it needs: run key -> why it diverged,
+    or "".
 
     Raises: ValueError where the destination is not what it seemed to be.
     """
     plan.destination.open()
-    return plan.destination.ended(plan.run_keys)
+    return plan.destination.ended([*plan.run_keys, *(spec.run_key for spec in plan.needs)])
+
+
+def missing_of(plan: Plan, ended: Mapping[str, str]) -> list[TrialSpec]:
+    """What is to be trained: the sweep's trials that have not ended, and what these need."""
+    missing = [spec for spec in plan.trials if spec.run_key not in ended]
+    return [*(need for need in needed_by(missing, ended) if need.run_key not in ended), *missing]
 
 
 def train_missing(
@@ -99,6 +123,7 @@ def train_missing(
 ) -> dict[TrialSpec, TrialResult]:
     """Train what is missing, store it, and put all trials into the sweep; returns what was trained.
 
+    What trials need is trained in passes before them, and belongs to a sweep of its own.
     Raises: DestinationError where the sweep's name cannot be taken; SweepError where it cannot go on.
     """
     if missing:
@@ -106,18 +131,58 @@ def train_missing(
     plan.forget(ended)  # by a command that was killed before it removed them
     with ExitStack() as stack:
         try:
-            recorder = stack.enter_context(_recorder(plan))
+            recorder = _recorders(plan, missing, stack)
         except ValueError as error:  # the name of a deleted experiment
             raise DestinationError(str(error)) from error
         trackers = [stack.enter_context(tracker) for tracker in plan.trackers]
-        results = _train(plan, missing, tell(recorder, *trackers), display) if missing else {}
+        results = _train_passes(plan, missing, ended, tell(recorder, *trackers), display)
     ended_now = [spec.run_key for spec, result in results.items() if result.outcome != names.FAILED]
     plan.forget(ended_now)  # of packs trained again after a loss
     return results
 
 
-def _recorder(plan: Plan) -> AbstractContextManager[Listener]:
-    return plan.destination.recorder(plan.name, plan.run_keys, plan.command, plan.sweep.name_of, plan.forget)
+def _recorders(plan: Plan, missing: Sequence[TrialSpec], stack: ExitStack) -> Listener:
+    """The writer of the sweep's results, and, if something is trained that it needs, of that."""
+    own, theirs = set(plan.run_keys), [spec.run_key for spec in plan.needs]
+    sweep = stack.enter_context(_recorder(plan, plan.name, plan.run_keys))
+    if all(spec.run_key in own for spec in missing):
+        return sweep
+    needs = stack.enter_context(_recorder(plan, plan.needs_name, theirs))
+    return Divided(own, sweep, needs)
+
+
+def _recorder(plan: Plan, name: str, run_keys: Sequence[str]) -> AbstractContextManager[Listener]:
+    return plan.destination.recorder(name, run_keys, plan.command, plan.sweep.name_of, plan.forget)
+
+
+def _train_passes(
+    plan: Plan, missing: Sequence[TrialSpec], ended: Mapping[str, str], recorder: Listener, display: Display
+) -> dict[TrialSpec, TrialResult]:
+    wanted = {need.run_key for spec in missing for need in spec.needs()}
+    networks = Networks(wanted, dict(plan.weights))
+    networks.take(plan.destination, ended)
+    results: dict[TrialSpec, TrialResult] = {}
+    for trials in passes_of(missing):
+        listener = tell(recorder, networks)
+        failed = {spec: reason for spec in trials if (reason := networks.obstacle(spec))}
+        results |= _fail(failed, listener)
+        if left := [spec for spec in trials if spec not in failed]:
+            this_pass = replace(plan, load=plan.loads.get(left[0].dataset, plan.load), weights=networks.of(left))
+            results |= _train(this_pass, left, listener, display)
+    return results
+
+
+def _fail(reasons: Mapping[TrialSpec, str], listener: Listener) -> dict[TrialSpec, TrialResult]:
+    """The results of trials that cannot be trained, each with its reason."""
+    now = time.time()
+    results = {
+        spec: TrialResult(run_key=spec.run_key, outcome=names.FAILED, reason=reason, started=now, ended=now)
+        for spec, reason in reasons.items()
+    }
+    for spec, result in results.items():
+        listener.started(spec)
+        listener.finished(spec, result)
+    return results
 
 
 def _train(
@@ -134,7 +199,7 @@ def _execute(plan: Plan, missing: Sequence[TrialSpec], listener: Listener) -> No
     if execution.executor == "local":
         from bench.execution import local
 
-        local.run(packs_of(missing, 1), plan.load, listener, plan.checkpoints)
+        local.run(packs_of(missing, 1), plan.load, listener, plan.checkpoints, plan.weights)
         return
     from bench.execution import schedule
     from bench.execution.worker import engine
@@ -142,7 +207,7 @@ def _execute(plan: Plan, missing: Sequence[TrialSpec], listener: Listener) -> No
     resources = {"cpus_per_trial": missing[0].threads, "gpus_per_trial": execution.gpus_per_trial}
     schedule.run(
         packs_of(missing, schedule.slots(execution.address, **resources)),
-        partial(engine, checkpoints=plan.checkpoints),
+        partial(engine, checkpoints=plan.checkpoints, needs=plan.weights),
         plan.load,
         listener,
         **resources,

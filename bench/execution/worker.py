@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from bench import names
@@ -59,6 +59,7 @@ class Worker:
     """Trains one pack after another with one data set and one set of imports."""
 
     job: Job
+    _functions: tuple[TrainEpochs, Load] | None = None
     _data: ImageData | None = None
     _pack: Sequence[TrialSpec] = field(default_factory=list)
     _training: TrainingEvents | None = None
@@ -73,7 +74,9 @@ class Worker:
             self._forget()
             self._take_rows()
             self._pack = pickle.loads(self.job.packs[index])
-            train_epochs, load = pickle.loads(self.job.functions)
+            if self._functions is None:  # once: they hold the networks that trials need
+                self._functions = pickle.loads(self.job.functions)
+            train_epochs, load = self._functions
             if self._data is None:
                 self._data = load()
         import torch
@@ -129,12 +132,17 @@ class Worker:
 
 
 def engine(
-    pack: Sequence[TrialSpec], data: ImageData, device: str, checkpoints: Checkpoints | None = None
+    pack: Sequence[TrialSpec],
+    data: ImageData,
+    device: str,
+    checkpoints: Checkpoints | None = None,
+    needs: Mapping[str, bytes] = MappingProxyType({}),
 ) -> TrainingEvents:
     """Our training engine. It is imported at the call, so that a driver needs no torch."""
+    from bench.engine.needs import Needs
     from bench.engine.train import train_epochs
 
-    return train_epochs(pack, data, device, checkpoints)
+    return train_epochs(pack, data, device, checkpoints, Needs(needs))
 
 
 def plug_ins(packs: Sequence[Sequence[TrialSpec]], *functions: Callable[..., Any]) -> list[ModuleType]:

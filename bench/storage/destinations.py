@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Protocol
 
+from bench import names
 from bench.methods import Method
 from bench.storage import store_check, store_uri
 from bench.storage.entry import Entry, OnStored
-from bench.storage.offline_folder import OfflineFolder, OfflineRecorder
+from bench.storage.offline_folder import OfflineFolder, OfflineRecorder, contents
 from bench.storage.store_uri import local_path
 from bench.trial.result import Listener
 
@@ -38,6 +39,9 @@ class Destination(Protocol):
 
     def entries(self, run_keys: Sequence[str]) -> Iterable[Entry]:
         """The trials that need no more training, of these that `ended` named."""
+
+    def networks(self, run_keys: Sequence[str]) -> dict[str, bytes]:
+        """run key -> the trained network's file, of those of these that `ended` named and that have one."""
 
     def recorder(
         self, sweep: str, run_keys: Sequence[str], command: str, name_of: Callable[[Method], str], on_stored: OnStored
@@ -95,13 +99,24 @@ class StoreDestination:
             store = Store(self.uri)
             yield from map(store.entry, runs)
 
+    def networks(self, run_keys: Sequence[str]) -> dict[str, bytes]:
+        """As `Destination.networks`."""
+        from bench.storage.mlflow_store import Store
+
+        store, networks = Store(self.uri), {}
+        for key in run_keys:
+            with suppress(FileNotFoundError):
+                networks[key] = store.read(self._runs[key], names.NETWORK_FILE)
+        return networks
+
     def recorder(
         self, sweep: str, run_keys: Sequence[str], command: str, name_of: Callable[[Method], str], on_stored: OnStored
     ) -> AbstractContextManager[Listener]:
         """As `Destination.recorder`."""
         from bench.storage.recorder import Recorder
 
-        return Recorder(self.uri, sweep, run_keys, self._runs, command, name_of, on_stored)
+        finished = {key: self._runs[key] for key in run_keys if key in self._runs}
+        return Recorder(self.uri, sweep, run_keys, finished, command, name_of, on_stored)
 
 
 class FolderDestination:
@@ -127,6 +142,11 @@ class FolderDestination:
     def entries(self, run_keys: Sequence[str]) -> Iterable[Entry]:
         """As `Destination.entries`."""
         return self.folder.ended(run_keys).values()
+
+    def networks(self, run_keys: Sequence[str]) -> dict[str, bytes]:
+        """As `Destination.networks`."""
+        entries = self.folder.ended(run_keys)
+        return {key: network for key, entry in entries.items() if (network := contents(entry.result))}
 
     def recorder(
         self, sweep: str, run_keys: Sequence[str], command: str, name_of: Callable[[Method], str], on_stored: OnStored

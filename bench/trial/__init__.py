@@ -5,6 +5,7 @@ protocol         how a trial is trained: one row per field, which everything els
 field_row        what such a row says: range, option, words, …
 optimizers       UPDATES: everything that is said of an optimizer, in one row
 schedules        SCHEDULES: everything that is said of a learning-rate schedule, in one row
+start            what the weights are before training: the base of a trial, and what is taken of it
 sweep            methods × rates × seeds of one protocol, as a list of trials
 grammar          the small languages: rates and seeds
 search           what `tune` looks for and how hard

@@ -22,6 +22,8 @@ ScoringPrecision = Literal["float32", "float64"]
 Statistics = Literal["batch", "running"]
 Augmentation = Literal["none", "flip-translate"]
 Step = Literal["dense", "sparse"]
+Head = Literal["masked", "trained"]
+DecayTo = Literal["zero", "start"]
 
 INFINITY = float("inf")
 COUNT = Range("a whole number >= 1", lambda v: v >= 1)
@@ -80,6 +82,11 @@ class Protocol:
         help="Decay the live weights by this factor, and nothing else.",
         words=lambda v: f"weight decay {v:g} on live weights only",
     )
+    decay_to: DecayTo = row(  # "start": L2-SP (Li et al., ICML 2018)
+        "zero", later=True, flag="--decay-to", plain=("zero",),
+        help="Decay the live weights towards zero, or towards their value before training.",
+        words=lambda v: "towards the start" if v == "start" else "towards zero",
+    )
     schedule: str = row(
         "cosine", choices=SCHEDULES, flag="--schedule", clause="update", words=schedule_words,
         help="Change the learning rate over the steps by this schedule.",
@@ -113,6 +120,11 @@ class Protocol:
         10, range=COUNT, flag="--criterion-per-class", clause="sample",
         help="Show the criterion this many images per class.",
         words=lambda v: f"criterion sample of {v} un-augmented training images per class",
+    )
+    head: Head = row(  # of live weights there are as many in all
+        "masked", later=True, flag="--head", plain=("masked",),
+        help="Mask the last Linear layer like every other, or train it whole, first of the live weights.",
+        words=lambda v: "head trained whole" if v == "trained" else "head masked",
     )
     criterion_statistics: Statistics = row(
         "batch", flag="--criterion-statistics", help="Use these statistics in BatchNorm while the criterion scores.",

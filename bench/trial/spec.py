@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +15,7 @@ from bench.trial.outside.sources import Sources, sources_of
 from bench.trial.protocol import Protocol
 from bench.trial.schedules import schedules_with
 from bench.trial.search import Search
+from bench.trial.start import GivenWeights, Pretraining, Start, start_words
 from bench.trial.step_kind import no_sparse_step
 from bench.trial.streams import SEED_LIMIT
 
@@ -34,6 +35,8 @@ class TrialSpec(Protocol):
     # 32 bits; methods at one seed share init, split, order and criterion sample.
     seed: int = field(metadata=says(range=Range(f"0 <= {{}} < {SEED_LIMIT}", lambda v: 0 <= v < SEED_LIMIT)))
     tuning: Search | None = row(None, later=True)  # how its searched fields were chosen; None = they are as given
+    # What the weights are before training; None = drawn by the initialiser.
+    start: Start | None = row(None, later=True, words=start_words)
     # (field, SHA-256) of what is from outside: where no name tells it, its source does. It follows from the names.
     sources: Sources = field(default=(), init=False, metadata={KEY: FieldRow(default=(), later=True)})
     engine: int = ENGINE
@@ -45,6 +48,7 @@ class TrialSpec(Protocol):
         identify(self.method)
         if self.rate == 0:  # any method at rate 0 is dense training, one trial under one key
             object.__setattr__(self, "method", METHODS["dense"])
+            object.__setattr__(self, "head", FIELD_ROWS["head"].default)  # all weights are trained, the head's too
         _check(self)
         object.__setattr__(self, "sources", sources_of(vars(self)))
 
@@ -57,6 +61,7 @@ class TrialSpec(Protocol):
             "method": self.method.record(),
             "rate": format(self.rate.normalize(), "f"),
             **({"tuning": self.tuning.record()} if self.tuning else {}),
+            **({"start": self.start.record()} if self.start else {}),
             **({"sources": dict(self.sources)} if self.sources else {}),
         }
 
@@ -69,6 +74,41 @@ class TrialSpec(Protocol):
     def group_key(self) -> str:
         """The run key without the seed: what a table cell aggregates."""
         return group_key_of(self.record())
+
+    def base(self) -> TrialSpec | None:
+        """The dense trial whose trained weights this one starts from; None if no trial of ours gives them.
+
+        Ours: it decays to zero whatever this trial decays to.
+        """
+        if self.start is None or not isinstance(base := self.start.base, Pretraining):
+            return None
+        return replace(
+            self,
+            dataset=base.dataset,
+            data_hash=base.data_hash,
+            method=METHODS["dense"],
+            rate=Decimal(0),
+            seed=self.seed if base.seed is None else base.seed,
+            epochs=base.epochs,
+            lr=base.lr,
+            start=base.start,
+            decay_to="zero",
+            step="dense",
+            tuning=None,
+        )
+
+    @property
+    def base_key(self) -> str:
+        """What names the base: the run key of the trial that trains it, or the SHA-256 of its file; "" if none."""
+        if self.start is not None and isinstance(self.start.base, GivenWeights):
+            return self.start.base.sha256
+        base = self.base()
+        return base.run_key if base else ""
+
+    def needs(self) -> tuple[TrialSpec, ...]:
+        """The trials whose trained networks this one needs before it is set up, in no order."""
+        base = self.base()
+        return () if base is None else (base,)
 
     @property
     def cell_key(self) -> str:
@@ -90,6 +130,7 @@ def _check(spec: TrialSpec) -> None:
     if isinstance(spec.method, Dense) and spec.rate != 0:
         raise ValueError(f"dense at rate {spec.rate}: must be 0")
     _check_update(spec)
+    _check_start(spec)
     if spec.step == "sparse" and not spec.rate:
         raise ValueError("step sparse at rate 0: must be dense")
     if spec.step == "sparse" and (reason := no_sparse_step(spec.device, spec.precision, spec.pack)):
@@ -114,3 +155,18 @@ def _check_update(spec: TrialSpec) -> None:
         if schedules and field_row.default == () and bool(value) != (spec.schedule in schedules):
             must = f"the schedule must be {' or '.join(schedules)}" if value else "must be given"
             raise ValueError(f"{name} {value} with schedule {spec.schedule}: {must}")
+
+
+def _check_start(spec: TrialSpec) -> None:
+    """Raise ValueError if the start makes no sense, or does not go with the method's control."""
+    if spec.decay_to == "start" and not spec.weight_decay:
+        raise ValueError("decay_to start with weight_decay 0.0: must be zero, since nothing decays")
+    if spec.start is None:
+        return
+    if spec.method.control == "reinitialise":
+        raise ValueError("control reinitialise with a pre-trained start: must be redraw, or the start scratch")
+    if isinstance(base := spec.start.base, Pretraining):
+        for name in ("epochs", "lr"):
+            FIELD_ROWS[name].check(f"start-{name}", getattr(base, name))
+        if base.seed is not None:
+            FIELD_ROWS["seed"].check("seed of the base", base.seed)

@@ -14,8 +14,10 @@ from bench.cli.protocol_options import protocol_options
 from bench.cli.requests.shared import DATA_ROOT, DATASET, DEVICE, MODEL, PLUGINS, RATES
 from bench.cli.shell.values import CommaList, OneOf, methods, trackers
 from bench.execution.execution import Executor
+from bench.execution.starts import SCRATCH, START_HELP, When
 from bench.trial.grammar import SEEDS_HELP
 from bench.trial.search import SEARCH_HELP
+from bench.trial.start import Head, Norm
 
 SEED_LIST = CommaList(single="{},")  # without a comma a number is a count
 
@@ -70,7 +72,44 @@ class SweepRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class RunRequest(SweepRequest):
-    """A sweep, how to train it and where its results go."""
+    """A sweep, what its trials start from, how to train it and where its results go."""
+
+    start: str = option(
+        "--start",
+        f"Start from these weights: {START_HELP}.",
+        group="what",
+        default=SCRATCH,
+        before="name",
+    )
+    start_epochs: int | None = option(
+        "--start-epochs", "Pre-train for this many epochs.  [default: those of --epochs]", group="protocol", type=int
+    )
+    start_lr: float | None = option(
+        "--start-lr", "Pre-train with this learning rate.  [default: that of --lr]", group="protocol", type=float
+    )
+    start_head: Head = option(
+        "--start-head",
+        "Draw the last Linear layer again after pre-training, or keep it, if the classes are the same.",
+        group="protocol",
+        type=OneOf(get_args(Head)),
+        default="redrawn",
+    )
+    start_norm: Norm = option(
+        "--start-norm",
+        "Keep the pre-trained scale, shift and statistics of BatchNorm, or begin with fresh ones.",
+        group="protocol",
+        type=OneOf(get_args(Norm)),
+        default="kept",
+    )
+    when: When = option(
+        "--when",
+        "Choose the masks before training, or after a dense training on the same data, from whose weights the trial"
+        " then starts.",
+        group="what",
+        type=OneOf(get_args(When)),
+        default="before",
+        before="name",
+    )
 
     executor: Executor = option(
         "--executor",

@@ -2,6 +2,7 @@
 
 prepare     everything before the first step: split, initial weights, masks, background
 background  the weights before training, from seed, initialiser, method and masks
+start       the weights of a base as the start of a trial
 modes       the mode in which a network is scored and measured
 precision   how numbers are computed: precision, threads, determinism
 checksums   what pins a network besides its weights: its mask, and what it answers

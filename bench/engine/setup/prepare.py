@@ -20,6 +20,7 @@ from bench.datasets.splits import class_balanced, train_validation
 from bench.engine.setup.background import draw, trained_from
 from bench.engine.setup.modes import by_batch
 from bench.engine.setup.precision import DTYPES, seed_generators
+from bench.engine.setup.start import Base, LiveHead, Taken, head_of, set_start
 from bench.methods import Masks
 from bench.methods.controls import shuffled
 from bench.methods.counts import live_count
@@ -48,6 +49,7 @@ class Trial:
     init_sha256: str
     scoring_seconds: float
     changed: Sequence[str] = ()  # what the method's own code changed of the process, which was put back
+    taken: Taken | None = None  # what it has of its base
 
     @property
     def probe(self) -> tuple[Tensor, Tensor]:
@@ -55,13 +57,20 @@ class Trial:
         return self.train.batch(self.train_indices[:PROBE])
 
 
-def prepare(spec: TrialSpec, data: ImageData, device: str, images: tuple[Resident, Resident] | None = None) -> Trial:
+def prepare(
+    spec: TrialSpec,
+    data: ImageData,
+    device: str,
+    images: tuple[Resident, Resident] | None = None,
+    base: Base | None = None,
+) -> Trial:
     """Set a trial up. At one seed, methods share everything except masks and background.
 
-    Args: images: the `residents` of the data, if trials share them.
+    Args: images: the `residents` of the data, if trials share them. base: of the trial's start.
     """
     check_sources(vars(spec), spec.sources)
     model = initial_model(spec, data.classes, data.image_shape)
+    taken = _started(model, spec, base)
     init_sha256 = checksum(model)
     model = model.to(device)
     split, sample = indices(spec, data)
@@ -74,7 +83,16 @@ def prepare(spec: TrialSpec, data: ImageData, device: str, images: tuple[Residen
         init_sha256 = checksum(model)
     images = images or residents(spec, data, device)
     trial = trial_on_device(data, split, images, model, masks, init_sha256, scoring_seconds)
-    return replace(trial, changed=changed)
+    return replace(trial, changed=changed, taken=taken)
+
+
+def _started(model: nn.Module, spec: TrialSpec, base: Base | None) -> Taken | None:
+    """Give the drawn network its base's weights, if it starts from one."""
+    if spec.start is None:
+        return None
+    if base is None:
+        raise ValueError("the weights of its base are missing: they must be given")
+    return set_start(model, spec.start, base)
 
 
 def prepare_again(
@@ -159,15 +177,43 @@ def select(spec: TrialSpec, model: nn.Module, sample: tuple[Tensor, Tensor]) -> 
 def _selected(spec: TrialSpec, model: nn.Module, sample: tuple[Tensor, Tensor]) -> tuple[Masks, Sequence[str]]:
     """What `select` of the method gives; if its code is from outside, it runs apart and draws reproducibly."""
     generator = stream(spec.seed, "criterion", "scores")
-    work = partial(spec.method.select, model, [sample], cross_entropy, Fraction(spec.rate), generator)
+    rate, head = Fraction(spec.rate), dict[str, Tensor]()
+    if spec.head == "trained":
+        rate, head = _without_head(model, rate)
+    work = partial(spec.method.select, model, [sample], cross_entropy, rate, generator)
     if not spec.method.source:
-        return work(), ()
+        return _with_head(work(), head), ()
 
     def seeded() -> Masks:
         seed_generators(stream(spec.seed, "criterion", "global"))
         return work()
 
-    return apart(seeded)
+    masks, changed = apart(seeded)
+    return _with_head(masks, head), changed
+
+
+def _with_head(masks: Masks, head: Masks) -> Masks:
+    return {**masks, **head} if head else masks
+
+
+def _without_head(model: nn.Module, rate: Fraction) -> tuple[Fraction, Masks]:
+    """Hide the head from methods, in place; the rate at which the other layers have what is left of the live weights,
+    and the head's mask.
+
+    Raises: ValueError if the head has more weights than are live in all.
+    """
+    weights = maskable(model)
+    total = sum(w.numel() for w in weights.values())
+    name, head = head_of(model)
+    live, size = live_count(rate, total), head.weight.numel()
+    if live < size or size == total:
+        raise ValueError(
+            f"head trained at rate {float(rate)}: {live} live weights; must be more than the head's {size}"
+        )
+    parent, _, attribute = name.rpartition(".")
+    setattr(model.get_submodule(parent), attribute, LiveHead(head))
+    masks = {name: torch.ones_like(w, dtype=torch.bool) for name, w in weights.items() if w is head.weight}
+    return 1 - Fraction(live - size, total - size), masks
 
 
 def _check_masks(model: nn.Module, masks: Masks, rate: Fraction) -> None:

@@ -1,6 +1,7 @@
 """One training step: dense, sparse, batched.
 
 network           what the engine trains: the model itself, or its sparse stand-in
+displacement      weight decay towards the start
 live_optimizer    the one rule, weight = where(mask, trained, background), held by construction
 updates           the update rules: torch's fused optimizers in functional form
 learning_rate     the learning rate of a step

@@ -16,6 +16,7 @@ from types import MappingProxyType
 import torch
 from torch import Tensor, nn
 
+from bench.engine.steps.displacement import Displacement, restore
 from bench.engine.steps.updates import update_rule
 from bench.methods.maskable import maskable
 from bench.trial.spec import TrialSpec
@@ -66,7 +67,8 @@ class LiveOptimizer:
         self.compact = list(compact.values())
         self.parameters = [*model.parameters(), *self.compact]
         update = update_rule(spec.optimizer)
-        self.decayed = update(spec, [*self.fully_live, *(live.values for live in self.partly_live)], spec.weight_decay)
+        decayed = Displacement if spec.decay_to == "start" else update
+        self.decayed = decayed(spec, [*self.fully_live, *(live.values for live in self.partly_live)], spec.weight_decay)
         self.undecayed = update(spec, self.others, 0.0)
 
     @torch.no_grad()
@@ -93,12 +95,7 @@ class LiveOptimizer:
         """Go on with the state that `state` gave, of a trial that was stopped."""
         for names, update in zip(self.names, (self.decayed, self.undecayed), strict=True):
             for place, name in enumerate(names):
-                restore = getattr(update, "restore", None)  # of a rule whose state is made at its first step
-                if restore is not None:
-                    restore(place, states[name])
-                    continue
-                for tensor, before in zip(update.state_of(place), states[name], strict=True):
-                    tensor.copy_(before)
+                restore(update, place, states[name])
 
     def state_bytes(self) -> int:
         """Memory of the live values, their indices and the optimizer's state, in addition to the model."""

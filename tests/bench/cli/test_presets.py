@@ -28,6 +28,8 @@ def trials(*arguments: str) -> list[TrialSpec]:
         ("grasp-cifar100", (4 * 3 + 1) * 5),
         ("synflow-cifar10", (8 * 9 + 1) * 3),
         ("synflow-cifar100", (8 * 9 + 1) * 3),
+        ("pretraining-like", (6 * 7 + 1) * 5),
+        ("pretraining-like-mobilenet", (6 * 7 + 1) * 5),
     ],
 )
 def test_every_preset_is_a_sweep(name: str, count: int) -> None:
@@ -35,7 +37,7 @@ def test_every_preset_is_a_sweep(name: str, count: int) -> None:
     assert len(specs) == count
     for field, (value, origin) in PRESETS[name].fields.items():
         assert origin in get_args(Origin)
-        if field not in ("methods", "rates", "seeds", "milestones"):
+        if field not in ("methods", "rates", "seeds", "milestones", "when") and not field.startswith("start"):
             assert {getattr(spec, field) for spec in specs} == {value}
 
 

@@ -15,6 +15,7 @@ from small_trials import spec
 from bench.methods import METHODS, GraSP, Method
 from bench.trial.search import Search
 from bench.trial.spec import FIELD_ROWS, TrialSpec
+from bench.trial.start import Pretraining, Start
 
 
 def test_golden_run_key() -> None:
@@ -31,6 +32,7 @@ def test_golden_run_key() -> None:
 OTHER: dict[str, Any] = {  # where another value is not just any
     "dataset": "x", "data_hash": "1", "model": "x", "method": METHODS["snip"], "rate": Decimal("0.91"), "seed": 1,
     "initialiser": "he-normal", "milestones": (0.5,),
+    "start": Start(base=Pretraining(dataset="y", data_hash="2", epochs=1, lr=0.1)),
     "tuning": Search(bounds=(("lr", 0.01, 1.0),), protocol_values=(0.1,), budget=8, seeds=(1000,), grace=1),
 }  # fmt: skip
 

@@ -146,7 +146,7 @@ def test_what_decides_the_results_is_written_out_and_the_rest_only_if_given() ->
     assert list(content) == list(SECTIONS)
     assert content["what"] == {
         "methods": ["freeze", "snip"], "rates": [0.9, 0.95, 0.98, 0.99, 0.995], "seeds": "0:4", "dataset": "digits",
-        "model": "lenet-300-100", "dense": True,
+        "model": "lenet-300-100", "start": "scratch", "when": "before", "dense": True,
     }  # fmt: skip
     assert content["protocol"]["lr"] == 0.1 and "milestones" not in content["protocol"]
     assert content["machine"] == {"device": "cpu", "cpus-per-trial": 1, "executor": "local"}

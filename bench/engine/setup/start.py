@@ -1,0 +1,101 @@
+"""The weights of a base as the start of a trial: which are taken, and which stay as they were drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
+
+from bench.trial.start import Start
+
+
+@dataclass(frozen=True)
+class Base:
+    """A network that a trial starts from."""
+
+    key: str  # the run key of the trial that trained it, or the SHA-256 of the file that it came in
+    sha256: str  # of its weights: `bench.models.initialise.checksum`, or that of what the file gave
+    tensors: Mapping[str, Tensor]  # parameters and buffers by name
+    may_differ: Collection[str] = ()  # tensors of the trial's network that the base need not fit, such as another stem
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What a network has of its base, by name."""
+
+    taken: tuple[str, ...]
+    drawn: tuple[str, ...]
+
+    @property
+    def words(self) -> str:
+        """ "60 tensors taken; drawn: fc.weight, fc.bias"."""
+        drawn = f"; drawn: {', '.join(self.drawn)}" if self.drawn else ""
+        return f"{len(self.taken)} tensors taken{drawn}"
+
+
+def head_of(model: nn.Module) -> tuple[str, nn.Linear]:
+    """The name and the layer of the head, the last Linear layer in the model's order.
+
+    Raises: ValueError if there is none.
+    """
+    layers = [(name, module) for name, module in model.named_modules() if isinstance(module, nn.Linear)]
+    if not layers:
+        raise ValueError("the network has no Linear layer: it has no head that could be drawn again or trained whole")
+    return layers[-1]
+
+
+@torch.no_grad()
+def set_start(model: nn.Module, start: Start, base: Base) -> Taken:
+    """Give the model, which is as it was drawn, the base's weights, in place: all that the start takes.
+
+    Raises: ValueError, naming the tensor, if the base lacks one of them or has it in another shape.
+    """
+    drawn = _drawn(model, start) | {name for name in base.may_differ if not _fits(model, base, name)}
+    own = tensors_of(model)
+    for name, tensor in own.items():
+        if name not in drawn:
+            tensor.copy_(_of_base(base, name, tensor))
+    return Taken(tuple(name for name in own if name not in drawn), tuple(name for name in own if name in drawn))
+
+
+def _drawn(model: nn.Module, start: Start) -> set[str]:
+    """The tensors that are not taken."""
+    names = {f"{head_of(model)[0]}.{part}" for part in ("weight", "bias")} if start.head == "redrawn" else set()
+    if start.norm == "fresh":
+        for prefix, module in model.named_modules():
+            if isinstance(module, _NormBase):
+                names |= {f"{prefix}.{name}" for name in tensors_of(module)}
+    return names & tensors_of(model).keys()
+
+
+def _of_base(base: Base, name: str, tensor: Tensor) -> Tensor:
+    if name not in base.tensors:
+        raise ValueError(f"base {base.key[:12]}: has no {name}; must have every tensor of the network but the head")
+    if base.tensors[name].shape != tensor.shape:
+        shapes = tuple(base.tensors[name].shape), tuple(tensor.shape)
+        raise ValueError(f"base {base.key[:12]}: {name} of shape {shapes[0]}; must be of shape {shapes[1]}")
+    return base.tensors[name]
+
+
+def _fits(model: nn.Module, base: Base, name: str) -> bool:
+    return name in base.tensors and base.tensors[name].shape == tensors_of(model)[name].shape
+
+
+def tensors_of(module: nn.Module) -> dict[str, Tensor]:
+    """Parameters and buffers by name, in the module's order."""
+    return {**dict(module.named_parameters()), **dict(module.named_buffers())}
+
+
+class LiveHead(nn.Module):
+    """A head that no method masks, since it is no Linear layer: all of its weights are live."""
+
+    def __init__(self, linear: nn.Linear) -> None:
+        super().__init__()
+        self.weight, self.bias = linear.weight, linear.bias
+
+    def forward(self, features: Tensor) -> Tensor:
+        """As the layer that it stands for."""
+        return nn.functional.linear(features, self.weight, self.bias)

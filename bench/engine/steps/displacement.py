@@ -1,0 +1,57 @@
+"""Weight decay towards the start: an update rule that works on w - w_start, and so shrinks that (L2-SP)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from bench.engine.steps.updates import Update, update_rule
+from bench.trial.spec import TrialSpec
+
+
+class Displacement:
+    """The rule of the spec on the displacements d of some tensors; after every step each holds w_start + d.
+
+    No rule reads a weight but to decay it, so with d in its place the decay is towards w_start and all else the same
+    (Li et al., ICML 2018, arXiv:1802.01483).
+    """
+
+    def __init__(self, spec: TrialSpec, tensors: Sequence[Tensor], weight_decay: float) -> None:
+        """Takes the tensors at their start."""
+        self.tensors = list(tensors)
+        self._start = [t.detach().clone() for t in tensors]
+        self._displacement = [torch.zeros_like(t, requires_grad=False) for t in tensors]
+        self.rule: Update = update_rule(spec.optimizer)(spec, self._displacement, weight_decay)
+
+    @property
+    def state(self) -> list[Tensor]:
+        """All of it."""
+        return [*self.rule.state, *self._start, *self._displacement]
+
+    def state_of(self, place: int) -> list[Tensor]:
+        """The state that belongs to one of the tensors: start and displacement, then that of the rule."""
+        return [self._start[place], self._displacement[place], *self.rule.state_of(place)]
+
+    def restore(self, place: int, before: Sequence[Tensor]) -> None:
+        """Go on with what `state_of` gave, in a trial that was stopped."""
+        start, displacement, *of_rule = before
+        self._start[place].copy_(start)
+        self._displacement[place].copy_(displacement)
+        restore(self.rule, place, of_rule)
+
+    def step(self, gradients: list[Tensor], lr: float | Tensor) -> None:
+        """Update the tensors in place; an lr on the device is read when the update runs."""
+        self.rule.step(gradients, lr)
+        for tensor, start, displacement in zip(self.tensors, self._start, self._displacement, strict=True):
+            torch.add(start, displacement, out=tensor.detach())
+
+
+def restore(update: Update, place: int, before: Sequence[Tensor]) -> None:
+    """Have an update rule go on with the state that one of its tensors had."""
+    if (own := getattr(update, "restore", None)) is not None:  # of a rule whose state is made at its first step
+        own(place, before)
+        return
+    for tensor, value in zip(update.state_of(place), before, strict=True):
+        tensor.copy_(value)

@@ -1,0 +1,97 @@
+"""The trials that others need first: which they are, in which order they are trained, and the networks they leave."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from bench import names
+from bench.storage.destinations import Destination
+from bench.storage.offline_folder import contents
+from bench.trial.result import TrialResult
+from bench.trial.spec import TrialSpec
+
+
+def needed_by(trials: Iterable[TrialSpec], ended: Collection[str] = ()) -> list[TrialSpec]:
+    """What these trials need, and what that needs, each once and none of the trials themselves; not of what has ended.
+
+    Args: ended: run keys.
+    """
+    first = list(trials)
+    reached = {spec.run_key: spec for spec in first}
+    waiting = [spec for spec in first if spec.run_key not in ended]
+    while waiting:
+        for need in waiting.pop().needs():
+            if (key := need.run_key) not in reached:
+                reached[key] = need
+                waiting += [need] if key not in ended else []
+    return list(reached.values())[len({spec.run_key for spec in first}) :]
+
+
+def passes_of(trials: Sequence[TrialSpec]) -> list[list[TrialSpec]]:
+    """The trials in passes, in order: each pass has one data set, and needs nothing that comes later."""
+    depths: dict[str, int] = {}
+    among = {spec.run_key for spec in trials}
+
+    def depth(spec: TrialSpec) -> int:
+        if spec.run_key not in depths:
+            needs = [need for need in spec.needs() if need.run_key in among]
+            depths[spec.run_key] = 1 + max(map(depth, needs), default=-1)
+        return depths[spec.run_key]
+
+    passes: dict[tuple[int, str], list[TrialSpec]] = {}
+    for spec in trials:
+        passes.setdefault((depth(spec), spec.dataset), []).append(spec)
+    return [passes[key] for key in sorted(passes, key=lambda key: key[0])]
+
+
+def by_data(trials: Sequence[TrialSpec]) -> list[list[TrialSpec]]:
+    """The trials of each data set, in order."""
+    groups: dict[str, list[TrialSpec]] = {}
+    for spec in trials:
+        groups.setdefault(spec.dataset, []).append(spec)
+    return [*groups.values()]
+
+
+@dataclass
+class Networks:
+    """A listener that keeps the networks which later trials of a run need, and why some have none."""
+
+    wanted: Collection[str]  # run keys
+    files: dict[str, bytes] = field(default_factory=dict)  # key -> file
+    lacking: dict[str, str] = field(default_factory=dict)  # run key -> why it has left none
+
+    def take(self, destination: Destination, ended: Mapping[str, str]) -> None:
+        """Read those that are stored: run key -> why it diverged, or "", of the trials that need no training."""
+        stored = [key for key in self.wanted if key in ended]
+        self.lacking |= {key: f"{names.DIVERGED}: {ended[key]}" for key in stored if ended[key]}
+        self.files |= destination.networks([key for key in stored if not ended[key]]) if stored else {}
+        absent = [key for key in stored if key not in self.files and key not in self.lacking]
+        self.lacking |= dict.fromkeys(absent, "its network is not in the store")
+
+    def of(self, specs: Iterable[TrialSpec]) -> dict[str, bytes]:
+        """The files that these trials need, by key."""
+        keys = {key for spec in specs for key in (spec.base_key, *(need.run_key for need in spec.needs()))}
+        return {key: self.files[key] for key in sorted(keys & self.files.keys())}
+
+    def obstacle(self, spec: TrialSpec) -> str:
+        """Why a trial cannot be trained; "" if it has all that it needs."""
+        for need in spec.needs():
+            if (key := need.run_key) in self.lacking:
+                return f"needs {need.dataset} {need.rate} seed {need.seed} ({key[:12]}), {self.lacking[key]}"
+        return ""
+
+    def started(self, spec: TrialSpec) -> None:
+        """Nothing to keep."""
+
+    def epoch(self, spec: TrialSpec, epoch: int, figures: Mapping[str, float]) -> None:
+        """Nothing to keep."""
+
+    def finished(self, spec: TrialSpec, result: TrialResult) -> None:
+        """Keep the network of a trial that others need."""
+        if spec.run_key not in self.wanted:
+            return
+        if result.outcome == names.DONE:
+            self.files[spec.run_key] = contents(result)
+        else:
+            self.lacking[spec.run_key] = f"{result.outcome}: {result.reason}"

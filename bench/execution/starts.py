@@ -1,0 +1,127 @@
+"""What the trials of a sweep start from, as it is asked for; what is wrong is a ValueError of one line. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from bench.datasets import label, row_of
+from bench.datasets.names import kind_of
+from bench.messages import one_of
+from bench.models import MODELS
+from bench.trial.start import Head, Norm, Pretraining, Start
+from bench.trial.sweep import Sweep, data_and_model
+
+When = Literal["before", "after"]
+SCRATCH = "scratch"
+PREFIX = "pretrained:"
+START_HELP = (
+    f"{SCRATCH}, drawn by the initialiser, or {PREFIX}DATA[@SEED], those of a dense trial on this data set, of the"
+    " trial's own seed or of one for all"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartRequest:
+    """What is asked of the start; None: as the trials' own protocol says."""
+
+    start: str = SCRATCH
+    epochs: int | None = None
+    lr: float | None = None
+    head: Head = "redrawn"
+    norm: Norm = "kept"
+    when: When = "before"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Started:
+    """A sweep with its start, and what training that takes."""
+
+    sweep: Sweep
+    data: Mapping[str, str] = field(default_factory=dict)  # label of a base's data set -> its name
+
+
+def with_start(sweep: Sweep, dataset: str, request: StartRequest, data_root: Path | None = None) -> Started:
+    """The sweep whose trials start so.
+
+    Args: dataset: the name of the sweep's own data set.
+    """
+    _check_words(request)
+    start, data = None, {}
+    if request.start != SCRATCH:
+        source, seed = _source_and_seed(request.start)
+        start = Start(base=_pretraining(sweep, source, seed, request, data_root), head=request.head, norm=request.norm)
+        data[label(source)] = source
+    if request.when == "after":
+        start = Start(base=_own_training(sweep, start), head="kept", norm="kept")
+        data[label(dataset)] = dataset
+    if start is None:
+        return Started(sweep=sweep)
+    sweep = replace(sweep, protocol={**sweep.protocol, "start": start})
+    for need in sweep.trials()[0].needs():  # whose fields are checked as it is made
+        need.needs()
+    return Started(sweep=sweep, data=data)
+
+
+def _check_words(request: StartRequest) -> None:
+    given = {"start-epochs": request.epochs, "start-lr": request.lr}
+    if request.start == SCRATCH and request.when == "before":
+        if named := [option for option, value in given.items() if value is not None]:
+            raise ValueError(f"{named[0]} {given[named[0]]} with start {SCRATCH}: must be left out, or with a base")
+        for option, value, default in (("start-head", request.head, "redrawn"), ("start-norm", request.norm, "kept")):
+            if value != default:
+                raise ValueError(f"{option} {value} with start {SCRATCH}: must be left out, or with a base")
+    elif request.start != SCRATCH and not request.start.startswith(PREFIX):
+        raise ValueError(f"start {request.start!r}: {one_of([SCRATCH, PREFIX + 'DATA', PREFIX + 'DATA@SEED'])}")
+
+
+def _source_and_seed(start: str) -> tuple[str, int | None]:
+    """The data set and the seed of `pretrained:DATA[@SEED]`; the size of `folder:PATH@SIZE` is part of the data set."""
+    source = start.removeprefix(PREFIX)
+    before, at, seed = source.rpartition("@")
+    if not at or not seed.isdecimal() or (kind_of(before) is not None and "@" not in before):
+        return source, None
+    return before, int(seed)
+
+
+def _pretraining(
+    sweep: Sweep, source: str, seed: int | None, request: StartRequest, data_root: Path | None
+) -> Pretraining:
+    protocol = sweep.protocol
+    names = data_and_model(source, protocol["model"], protocol["initialiser"], data_root)
+    data, row = row_of(source, data_root), MODELS[protocol["model"]]
+    theirs, ours = (
+        [*row.layers(classes, shape).values()]
+        for classes, shape in ((sweep.classes, data.image_shape), (sweep.classes, sweep.image_shape))
+    )
+    if theirs != ours:
+        raise ValueError(
+            f"start {request.start!r}: model {protocol['model']!r} is another network for images of {data.image_shape};"
+            f" must be a data set with images of {sweep.image_shape}"
+        )
+    if request.head == "kept" and data.classes != sweep.classes:
+        raise ValueError(
+            f"start-head kept: {source} has {data.classes} classes and the trials {sweep.classes}; must be redrawn"
+        )
+    return Pretraining(
+        dataset=names["dataset"], data_hash=names["data_hash"], seed=seed, **_training_of(protocol, request)
+    )
+
+
+def _own_training(sweep: Sweep, start: Start | None) -> Pretraining:
+    """The dense training on the sweep's own data after which the masks are chosen."""
+    protocol = sweep.protocol
+    return Pretraining(
+        dataset=protocol["dataset"],
+        data_hash=protocol["data_hash"],
+        epochs=protocol["epochs"],
+        lr=protocol["lr"],
+        start=start,
+    )
+
+
+def _training_of(protocol: Mapping[str, Any], request: StartRequest) -> dict[str, Any]:
+    epochs = protocol["epochs"] if request.epochs is None else request.epochs
+    return {"epochs": epochs, "lr": float(protocol["lr"] if request.lr is None else request.lr)}
