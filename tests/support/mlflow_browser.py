@@ -18,6 +18,10 @@ CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 ARGUMENTS = ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage")
 ADDRESS = re.compile(r"^(runs|answer) of (.+): (http\S+)$")
 SECONDS = 300.0  # for a server or a page, on a busy machine
+RUNS_OF_A_CHART = r"""
+    const traces = document.querySelector('.js-plotly-plot')?.data || [];
+    return new Set(traces.map(trace => /\S+ \S+ seed \d+/.exec(trace.name)?.[0]).filter(Boolean)).size;
+"""
 GROUP_SECONDS = 10.0  # for processes to be gone
 
 
@@ -106,8 +110,8 @@ class Browser:
         return lines
 
     def _lines(self) -> int:
-        """The runs that a chart shows: each is a line, or, hidden behind another, still one of its traces."""
-        return int(self.driver.execute_script("return document.querySelector('.js-plotly-plot')?.data?.length || 0"))
+        """The runs that a chart shows: each is a line, or, hidden behind another, still a trace, or two of them."""
+        return int(self.driver.execute_script(RUNS_OF_A_CHART))
 
     def download(self) -> None:
         """Download the artefact that the page shows."""

@@ -425,6 +425,7 @@ def test_reading_waits_for_no_lock(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "mlflow.db").write_bytes(empty())
+    capsys.readouterr()  # what MLflow says of the first tables that a process makes
     with open_folder(folder) as other:
         fcntl.flock(other, fcntl.LOCK_EX)
         assert main(["table"]) == 2
