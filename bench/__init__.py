@@ -19,6 +19,7 @@ trial        what a trial is, and its identity
 storage      where results are kept
 engine       training: setup, steps, measures; its own files also import artefact, which imports these three
 artefact     the stored network
+peft         masks for Hugging Face PEFT's SHiRA, and its adapters as few bytes
 execution    where trials run: Ray, or this process
 speed        how fast it is
 results      (beside this folder) statistics, tables, plots and the report

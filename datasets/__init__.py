@@ -1,16 +1,17 @@
-"""The data sets: uint8 images with labels. DATASETS is the page to read first.
+"""The data sets: uint8 images with labels. DATASETS in `table` is the page to read first.
 
 A row is a name, a lazy reference and the metadata that checks need. Imports no torch. To add a data set: its function
 in a file of this folder, and its row.
 
-row         DatasetRow, what is known of a data set before it is read, and ArraySource
+table       DATASETS: the data sets by name
+row         DatasetRow, what is known of a data set before it is read; TreeSource and ArraySource
 images      ImageData: a data set in memory, as uint8
 digits      scikit-learn's handwritten digits, up-sampled
 idx         MNIST and its like, from gzipped IDX files
 cifar       CIFAR-10, CIFAR-100 and SVHN
-folder      a tree of image files as a data set
-pictures    image files, decoded with Pillow
+trees       trees of image files
 names       KINDS: what a prefix stands for, as `folder:PATH`
+subset      some classes of a data set as a data set of their own
 outside     data sets from outside as arrays
 roots       the data root and the cache folder
 download    downloading what is missing
@@ -18,7 +19,8 @@ files       the files of a data set: which are missing, and their bytes, checked
 cache       what was decoded once, kept on disk
 errors      DataError: what is wrong with a data set's files
 checks      what every data set must be: its labels, classes, mean and standard deviation
-splits      stratified choices of images
+splits      stratified choices of images, as tensors
+strata      the one rule of such a choice, in NumPy
 counts      how many images are held out: the one rounding rule of the split
 statistics  mean and standard deviation of uint8 images, exactly
 augment     translation and horizontal flip, as one move per image
@@ -34,9 +36,11 @@ from typing import TYPE_CHECKING
 
 from bench.datasets.errors import DataError
 from bench.datasets.files import files_to_read, read_all
-from bench.datasets.names import KINDS, absolute, kind_of, label
+from bench.datasets.names import KINDS, absolute, kind_of, label, one_name
 from bench.datasets.roots import data_root, folder_of
-from bench.datasets.row import ArraySource, DatasetRow
+from bench.datasets.row import ArraySource, DatasetRow, TreeSource
+from bench.datasets.subset.chosen_classes import FORM, classes_named, whole_name
+from bench.datasets.table import DATASETS
 from bench.messages import nearest
 from bench.references import resolved
 
@@ -49,6 +53,7 @@ __all__ = [
     "ArraySource",
     "DataError",
     "DatasetRow",
+    "TreeSource",
     "absolute",
     "check",
     "data_root",
@@ -60,119 +65,11 @@ __all__ = [
 ]
 
 
-DATASETS: dict[str, DatasetRow | ArraySource] = {
-    "digits": DatasetRow(
-        load="bench.datasets.digits:load",
-        image_shape=(1, 28, 28),
-        classes=10,
-        train=1_437,
-        test=360,
-        smallest_class=139,
-        default_model="lenet-300-100",
-        package="sklearn",
-        files={"sklearn/datasets/data/digits.csv.gz": "9b335364a7bfd63947c7480a5bd51f2d"},
-        note="scikit-learn's 8x8 digits up-sampled to 28x28; needs no download",
-    ),
-    "mnist": DatasetRow(
-        load="bench.datasets.idx:load",
-        image_shape=(1, 28, 28),
-        classes=10,
-        train=60_000,
-        test=10_000,
-        smallest_class=5_421,
-        default_model="lenet-5-caffe",
-        files={
-            "MNIST/raw/train-images-idx3-ubyte.gz": "f68b3c2dcbeaaa9fbdd348bbdeb94873",
-            "MNIST/raw/train-labels-idx1-ubyte.gz": "d53e105ee54ea40749a09fcbcd1e9432",
-            "MNIST/raw/t10k-images-idx3-ubyte.gz": "9fb629c4189551a2d022fa330f9573f3",
-            "MNIST/raw/t10k-labels-idx1-ubyte.gz": "ec29112dd5afa0611ce80d1b7f02629c",
-        },
-        source="torchvision.datasets:MNIST",
-        note="LeCun et al. 1998; 11 MB to download",
-    ),
-    "fashion-mnist": DatasetRow(
-        load="bench.datasets.idx:load",
-        image_shape=(1, 28, 28),
-        classes=10,
-        train=60_000,
-        test=10_000,
-        smallest_class=6_000,
-        default_model="lenet-5-caffe",
-        files={
-            "FashionMNIST/raw/train-images-idx3-ubyte.gz": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
-            "FashionMNIST/raw/train-labels-idx1-ubyte.gz": "25c81989df183df01b3e8a0aad5dffbe",
-            "FashionMNIST/raw/t10k-images-idx3-ubyte.gz": "bef4ecab320f06d8554ea6380940ec79",
-            "FashionMNIST/raw/t10k-labels-idx1-ubyte.gz": "bb300cfdad3c16e7a12a480ee83cd310",
-        },
-        source="torchvision.datasets:FashionMNIST",
-        note="Xiao et al. 2017; 31 MB to download",
-    ),
-    "cifar10": DatasetRow(
-        image_shape=(3, 32, 32),
-        classes=10,
-        train=50_000,
-        test=10_000,
-        smallest_class=5_000,
-        default_model="resnet20",
-        files={
-            "cifar-10-batches-bin/data_batch_1.bin": "5dd7e06a14cb22eb9f671a540d1b7c25",
-            "cifar-10-batches-bin/data_batch_2.bin": "5ea93a67294ea407fff1d09f752e9692",
-            "cifar-10-batches-bin/data_batch_3.bin": "942cd6a4bcdd0dd3c604fbe906cb4421",
-            "cifar-10-batches-bin/data_batch_4.bin": "ae636b3ba5c66a11e91e8cb52e771fcb",
-            "cifar-10-batches-bin/data_batch_5.bin": "53f37980c15c3d472c316c40844f3f0d",
-            "cifar-10-batches-bin/test_batch.bin": "803d5f7f4d78ea53de84dbe85f74fb6d",
-        },
-        instead={
-            "cifar-10-batches-py/data_batch_1": "c99cafc152244af753f735de768cd75f",
-            "cifar-10-batches-py/data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",
-            "cifar-10-batches-py/data_batch_3": "54ebc095f3ab1f0389bbae665268c751",
-            "cifar-10-batches-py/data_batch_4": "634d18415352ddfa80567beed471001a",
-            "cifar-10-batches-py/data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb",
-            "cifar-10-batches-py/test_batch": "40351d587109b95175f43aff81a1287e",
-            "cifar-10-batches-py/batches.meta": "5ff9c542aee3614f3951f8cda6e48888",
-        },
-        source="torchvision.datasets:CIFAR10",
-        decode="bench.datasets.cifar:decode",
-        note="Krizhevsky 2009; 170 MB to download",
-    ),
-    "cifar100": DatasetRow(
-        image_shape=(3, 32, 32),
-        classes=100,
-        train=50_000,
-        test=10_000,
-        smallest_class=500,
-        default_model="resnet20",
-        files={
-            "cifar-100-python/train": "16019d7e3df5f24257cddd939b257f8d",
-            "cifar-100-python/test": "f0ef6b0ae62326f3e7ffdfab6717acfc",
-            "cifar-100-python/meta": "7973b15100ade9c7d40fb424638fde48",
-        },
-        source="torchvision.datasets:CIFAR100",
-        decode="bench.datasets.cifar:through_torchvision",
-        note="Krizhevsky 2009, the 100 fine labels; 169 MB to download",
-    ),
-    "svhn": DatasetRow(
-        image_shape=(3, 32, 32),
-        classes=10,
-        train=73_257,
-        test=26_032,
-        smallest_class=4_659,
-        default_model="resnet20",
-        files={
-            "train_32x32.mat": "e26dedcc434d2e4c54c9b2d4a06d8373",
-            "test_32x32.mat": "eb5a983be6a315427106f1b164d9cef3",
-        },
-        source="torchvision.datasets:SVHN",
-        decode="bench.datasets.cifar:through_torchvision",
-        note="Netzer et al. 2011, cropped digits without the extra images; 246 MB to download",
-    ),
-}
-
-
 def load(name: str, root: Path | None = None, content_hash: str = "") -> ImageData:
     """Read a data set, checking its files; downloads nothing, and writes only to the cache of decoded arrays.
 
-    Args:    name: of DATASETS, or of a kind of KINDS. root: the data root; None = `data_root(None)`.
+    Args:    name: of DATASETS, of a kind of KINDS, or some classes of one of DATASETS, as `cifar10:classes=0-4`.
+             root: the data root; None = `data_root(None)`.
              content_hash: what it must have; "" = any.
     Raises:  DataError if `name` is unknown, a file is missing or corrupted, or what it holds is not what its row says,
              or is wanted, or cannot be trained on: one line naming it.
@@ -187,8 +84,8 @@ def load(name: str, root: Path | None = None, content_hash: str = "") -> ImageDa
         raise DataError(
             f"data set {label(name)}: content {row.content_hash[:12]}: must be {content_hash[:12]}, that of the trials"
         )
-    read: ImageData = resolved(row.load)(name, row, folder_of(name, row, root))
-    check_row(name, row, read)
+    read: ImageData = resolved(row.load)(one_name(name), row, folder_of(name, row, root))
+    check_row(one_name(name), row, read)
     return read
 
 
@@ -206,7 +103,7 @@ def check(name: str, root: Path | None = None) -> None:
     if row.decode:
         from bench.datasets.cache.decoded import prepare
 
-        prepare(name, row, folder)
+        prepare(one_name(name), row, folder)
     else:
         from bench.datasets.cache.checked import once
 
@@ -230,9 +127,9 @@ def fetch(name: str, root: Path | None = None) -> None:
     """
     if kind_of(name):  # nothing is downloaded: `check` says what is missing
         return
-    row = known_rows().get(name)
-    if row is None and name not in DATASETS:
-        row_of(name)  # raises
+    if name not in DATASETS:
+        row_of(name, root)  # raises if there is none
+    row = known_rows().get(whole_name(name) or name)
     if row is not None and row.source:
         from bench.datasets.download import download_missing
 
@@ -240,7 +137,7 @@ def fetch(name: str, root: Path | None = None) -> None:
 
 
 def row_of(name: str, root: Path | None = None) -> DatasetRow:
-    """What is known of a data set by its name: of DATASETS, or with a prefix of KINDS, as `folder:PATH`.
+    """What is known of a data set by its name: any that `load` takes.
 
     Args:   root: the data root; None = `data_root(None)`.
     Raises: DataError if `name` is unknown, or what is there is no data set that can be trained on.
@@ -248,13 +145,26 @@ def row_of(name: str, root: Path | None = None) -> DatasetRow:
     if (kind := kind_of(name)) is not None:
         row: DatasetRow = resolve_name(kind.row)(name, root)
         return row
+    if whole := whole_name(name):
+        from bench.datasets.subset.subset import subset_row
+
+        return subset_row(name, _row_of_table(whole, root))
+    return _row_of_table(name, root)
+
+
+def _row_of_table(name: str, root: Path | None) -> DatasetRow:
     known = DATASETS.get(name)
     if isinstance(known, ArraySource):
         from bench.datasets.outside.objects import row_of_source
 
         return row_of_source(name, known, root)
+    if isinstance(known, TreeSource):
+        row: DatasetRow = resolve_name(known.row)(name, root)
+        return row
     if known is None:
-        raise DataError(nearest("data set", name, [*DATASETS, *(f"{prefix}:…" for prefix in KINDS)]))
+        if name.partition(":")[0] in DATASETS:
+            classes_named(name)  # raises
+        raise DataError(nearest("data set", name, [*DATASETS, FORM, *(f"{prefix}:…" for prefix in KINDS)]))
     return known
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bench.datasets.errors import DataError
+from bench.datasets.subset.chosen_classes import canonical
 from bench.disk import absolute as home_resolved
 from bench.messages import nearest
 
@@ -33,7 +34,7 @@ class Kind:
 
 KINDS: Mapping[str, Kind] = {
     "folder": Kind(
-        row="bench.datasets.folder:row", is_place=Path.is_dir,
+        row="bench.datasets.trees.folder:row", is_place=Path.is_dir,
         form="folder:PATH or folder:PATH@SIDE, PATH a folder, SIDE 1 to 9999",
         note="a folder of image files: train/ and test/ or val/, in each a folder per class",
     ),
@@ -113,13 +114,18 @@ def absolute(name: str) -> str:
     return str(parse(name)) if kind_of(name) else name
 
 
-def label(name: str) -> str:
-    """What a trial calls the data set: of a path only the last component, wherever that lies.
+def one_name(name: str) -> str:
+    """The name by which all that mean the same classes of a data set are called; any other as it is."""
+    return name if kind_of(name) else canonical(name)
 
-    >>> label("folder:/usr/../usr@64"), label("mnist")
-    ('folder:usr@64', 'mnist')
+
+def label(name: str) -> str:
+    """What a trial calls the data set: of a path only the last component, wherever that lies; of classes one list.
+
+    >>> label("folder:/usr/../usr@64"), label("mnist"), label("mnist:classes=2,0,1")
+    ('folder:usr@64', 'mnist', 'mnist:classes=0-2')
     """
     if not kind_of(name):
-        return name
+        return one_name(name)
     parsed = parse(name)
     return str(parsed if parsed.path is None else replace(parsed, path=Path(parsed.path.name)))

@@ -1,4 +1,4 @@
-"""DatasetRow: what is known of a data set before it is read; ArraySource: one that is read first. Imports no torch."""
+"""What is known of a data set: DatasetRow; TreeSource and ArraySource, whose rows follow from what is there."""
 
 from __future__ import annotations
 
@@ -36,10 +36,16 @@ class DatasetRow:
     version: int = 1  # of our processing of the files: raise it whenever the arrays change
     note: str = ""  # one line for the listing
     content: str = ""  # SHA-256 of the arrays themselves, of a data set from outside; no files tell it
+    train_classes: tuple[int, ...] = ()  # training images of each class; () = known only once they are read
+    test_classes: tuple[int, ...] = ()
+    whole: DatasetRow | None = None  # the data set of whose classes these are some
+    chosen: tuple[int, ...] = ()  # those classes, rising, if it is one
 
     @property
     def content_hash(self) -> str:
         """SHA-256 that changes whenever the arrays may: over the files' names and md5s, side and our version."""
+        if self.whole:
+            return key_of({"whole": self.whole.content_hash, "classes": list(self.chosen)})
         if self.content:
             return self.hash_of_content(self.content)
         record: dict[str, Any] = {"files": dict(self.files), "version": self.version}
@@ -61,3 +67,13 @@ class ArraySource:
     note: str = ""  # one line for the listing
     # Called with the name and a function, which it calls: what guards the process while the user's code runs.
     guard: Reference = "bench.datasets.outside.objects:unguarded"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TreeSource:
+    """A data set of files under the data root, whatever they are: its row follows once they are looked at."""
+
+    row: str  # "module:function", called with the name and the data root, that gives the DatasetRow
+    image_shape: tuple[int, int, int]  # (C, H, W)
+    default_model: str
+    note: str = ""  # one line for the listing

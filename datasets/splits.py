@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from bench.datasets.counts import validation_count
 from bench.datasets.errors import DataError
-
-Indices = NDArray[np.int64]
+from bench.datasets.strata import gathered, stratified_indices
 
 
 def stratified(labels: Tensor, count: int, generator: np.random.RandomState) -> Tensor:
     """Choose exactly `count` of the images, each class in proportion.
 
-    A class of n_c images gives count * n_c / N, rounded by largest remainder (ties: the lower label).
+    See `bench.datasets.strata.stratified_indices`.
 
     Args:    labels: int64 [N].
     Returns: int64 [count] indices, rising.
@@ -25,9 +23,7 @@ def stratified(labels: Tensor, count: int, generator: np.random.RandomState) -> 
     total = len(labels)
     if not 0 <= count <= total:
         raise DataError(f"count {count}: must be 0 to {total}, the number of images")
-    members = _by_class(labels.cpu().numpy())
-    quotas = _largest_remainder([len(m) for m in members], count)
-    return _gather([generator.permutation(m)[:quota] for m, quota in zip(members, quotas, strict=True)])
+    return torch.from_numpy(stratified_indices(labels.cpu().numpy(), count, generator))
 
 
 def train_validation(labels: Tensor, fraction: float, generator: np.random.RandomState) -> tuple[Tensor, Tensor]:
@@ -61,22 +57,4 @@ def class_balanced(labels: Tensor, indices: Tensor, per_class: int, generator: n
         if len(members) < per_class:
             raise DataError(f"{per_class} images per class: class {label} has {len(members)}")
         chosen.append(generator.permutation(members)[:per_class])
-    return _gather(chosen)
-
-
-def _by_class(labels: Indices) -> list[Indices]:
-    return [np.flatnonzero(labels == label) for label in np.unique(labels)]
-
-
-def _largest_remainder(sizes: list[int], count: int) -> list[int]:
-    """Share `count` out in proportion to `sizes`, in integers, each share rounded down or up."""
-    total = sum(sizes)
-    shares = [count * size // total for size in sizes]
-    by_remainder = sorted(range(len(sizes)), key=lambda i: -(count * sizes[i] % total))
-    for i in by_remainder[: count - sum(shares)]:
-        shares[i] += 1
-    return shares
-
-
-def _gather(of_classes: list[Indices]) -> Tensor:
-    return torch.from_numpy(np.sort(np.concatenate([np.empty(0, np.int64), *of_classes])))
+    return torch.from_numpy(gathered(chosen))

@@ -16,7 +16,7 @@ import bench
 # The rooms from the lowest to the highest: a file imports from its own room and from those before it.
 ROOMS = (
     "methods", "models", "datasets", "", "trial", "storage", "engine.setup", "engine.steps", "engine.measures",
-    "artefact", "engine", "execution", "speed", "api", "cli",
+    "artefact", "peft", "engine", "execution", "speed", "api", "cli",
 )  # fmt: skip
 ALONE = ("methods", "models", "datasets")  # rooms that import no other, but LOWEST
 LOWEST = (

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from bench import datasets, names
+from bench.datasets import DataError
+from bench.datasets.subset.chosen_classes import whole_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,6 +22,11 @@ def classes_of(frame: pd.DataFrame) -> dict[str, int]:
     }
 
 
-def test_sizes() -> dict[str, int]:
-    """Data set -> number of test images, of those we know."""
-    return {name: row.test for name, row in datasets.known_rows().items()}
+def test_sizes(frame: pd.DataFrame) -> dict[str, int]:
+    """Data set -> number of test images, of those we know and of those in the store that are classes of these."""
+    sizes = {name: row.test for name, row in datasets.known_rows().items()}
+    for name in map(str, frame["dataset"].unique()):
+        if whole_name(name) in sizes:
+            with suppress(DataError):  # a store can hold names of another version
+                sizes[name] = datasets.row_of(name).test
+    return sizes

@@ -61,7 +61,7 @@ def _page(uri: str, name: str) -> tuple[str, dict[str, bytes]]:
     from bench.results.tables.tables import render
 
     frame = _beside(collect(uri), name)
-    view = View(sweeps=[name], classes=classes_of(frame), test_images=test_sizes())
+    view = View(sweeps=[name], classes=classes_of(frame), test_images=test_sizes(frame))
     every = analyses(frame, view)
     lines = [*(f"- {line}" for line in answer_of(every)), "", how_to_read(every), "", WHERE]
     blocks = _report(uri, frame, view)

@@ -38,7 +38,7 @@ def view_of(frame: pd.DataFrame, *, reference: str, margin: float | None = None,
         reference=reference,
         margin=None if margin is None else margin / shown.factor,
         classes=classes_of(frame),
-        test_images=test_sizes(),
+        test_images=test_sizes(frame),
         **settings,
     )
 

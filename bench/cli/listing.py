@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from bench.cli.presets import PRESETS
 from bench.cli.presets import rows as fields_of_presets
-from bench.datasets import DATASETS, KINDS, ArraySource, DatasetRow
+from bench.datasets import DATASETS, KINDS, ArraySource, DatasetRow, TreeSource
+from bench.datasets.subset.chosen_classes import FORM
 from bench.methods import Method
 from bench.models import MODELS, ModelRow
 from bench.trial.plugins import Catalogue, installed
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CLASSES = 10
+CHOSEN = "some classes of one of these, with labels from 0 on, as cifar10:classes=0-4"
 Rows = list[dict[str, Any]]
 
 
@@ -74,15 +76,19 @@ def data_sets(plugins: Sequence[str]) -> Rows:
     Catalogue(plugins)
     rows = [_data_set(name, row) for name, row in DATASETS.items()]
     offered = {name: f"plug-in {origin}" for name, origin in installed("DATASETS").items() if name not in DATASETS}
-    notes = {**offered, **{kind.form.split(",")[0].split(" or ")[0]: kind.note for kind in KINDS.values()}}
+    notes = {
+        **offered,
+        FORM: CHOSEN,
+        **{kind.form.split(",")[0].split(" or ")[0]: kind.note for kind in KINDS.values()},
+    }
     return [*rows, *({**dict.fromkeys(rows[0], ""), "name": name, "note": note} for name, note in notes.items())]
 
 
-def _data_set(name: str, row: DatasetRow | ArraySource) -> dict[str, Any]:
+def _data_set(name: str, row: DatasetRow | ArraySource | TreeSource) -> dict[str, Any]:
     known = row if isinstance(row, DatasetRow) else None
     return {
         "name": name,
-        "image": "x".join(map(str, known.image_shape)) if known else "",
+        "image": "" if isinstance(row, ArraySource) else "x".join(map(str, row.image_shape)),
         "classes": known.classes if known else "",
         "train": known.train if known else "",
         "test": known.test if known else "",

@@ -94,7 +94,7 @@ def write_report(request: ReportRequest) -> int:
             controls=True,
             published=True,
             classes=classes_of(frame),
-            test_images=test_sizes(),
+            test_images=test_sizes(frame),
         )
         blocks = report(frame, view, partial(histories, uri), commands(uri), file.stem)
     if file.suffix.lower() == ".md":

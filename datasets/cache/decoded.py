@@ -109,7 +109,8 @@ def _fill(name: str, row: DatasetRow, root: Path, files: Mapping[str, str], arra
 def _cache_folder(name: str, row: DatasetRow) -> Path:
     """A folder of images keeps its path when an image changes, so that old arrays do not pile up."""
     if row.folder:
-        return cached(Path(row.folder).name, f"{row.folder}@{row.side}")
+        classes = f":{row.chosen}" if row.chosen else ""
+        return cached(Path(row.folder).name, f"{row.folder}@{row.side}{classes}")
     return cached(name, row.content_hash)
 
 

@@ -15,8 +15,8 @@ from bench.datasets.names import Parsed, label, parse
 from bench.datasets.outside.arrays import Given
 from bench.datasets.outside.items import arrays_of_items
 from bench.datasets.outside.kept import row_of_arrays
-from bench.datasets.pictures import opened
 from bench.datasets.row import DatasetRow
+from bench.datasets.trees.pictures import opened
 from bench.messages import nearest, one_line
 from bench.search_path import checkout_last
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from bench.datasets.errors import DataError
 from bench.datasets.outside.arrays import Given
-from bench.datasets.pictures import colours_of, fitted
+from bench.datasets.trees.pictures import colours_of, fitted
 
 Items = Any  # with a length, and (image, label) at each index
 GREY = ("1", "L")  # modes of Pillow's that have one channel

@@ -51,6 +51,7 @@ DATASETS = {
     "cifar10": "CIFAR-10",
     "cifar100": "CIFAR-100",
     "svhn": "SVHN",
+    "caltech101": "Caltech-101",
 }
 MODELS = {
     "lenet-300-100": "LeNet-300-100",
@@ -73,6 +74,16 @@ MODELS = {
     "wrn-22-8": "WRN-22-8",
     "mobilenet-v1": "MobileNet v1",
 }
+
+
+def data_set_name(label: str) -> str:
+    """The name of a data set by its label, with the classes that it names.
+
+    >>> data_set_name("cifar10"), data_set_name("cifar10:classes=0-4,7"), data_set_name("folder:cats")
+    ('CIFAR-10', 'CIFAR-10, classes 0-4,7', 'folder:cats')
+    """
+    whole, choice, classes = label.partition(":classes=")
+    return f"{DATASETS[whole]}{choice and f', classes {classes}'}" if whole in DATASETS else label
 
 
 def method_name(label: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from bench import names
 from bench.messages import counted
 from bench.results.frame.collect import DENSE
-from bench.results.frame.display_names import DATASETS, MODELS, method_name
+from bench.results.frame.display_names import MODELS, data_set_name, method_name
 from bench.results.frame.sections import searched
 from bench.results.frame.words import ranges, rates_text
 from bench.results.paper import sources
@@ -63,7 +63,7 @@ def _choices(cells: Sequence[Cell], cite: Cite) -> Sentences:
 def _trained(analysis: Analysis, cite: Cite) -> Sentences:
     section, fields = analysis.section, analysis.section.fields
     network = cite(MODELS.get(section.model, section.model), sources.MODELS.get(section.model, ()))
-    data = cite(DATASETS.get(section.dataset, section.dataset), sources.DATASETS.get(section.dataset, ()))
+    data = cite(data_set_name(section.dataset), sources.data_set(section.dataset))
     words = protocol(fields).removeprefix("Protocol: ").replace(" tuned, see below", " tuned")
     yield f"We trained {network} on {data}: {escaped(words)}"
     tables: dict[str, tuple[str, Mapping[str, Sequence[str]]]] = {

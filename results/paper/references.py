@@ -110,6 +110,12 @@ REFERENCES: dict[str, Reference] = {
         "title": "Reading Digits in Natural Images with Unsupervised Feature Learning",
         "booktitle": "NIPS Workshop on Deep Learning and Unsupervised Feature Learning", "year": "2011",
     }),
+    "feifei2004learning": Reference("inproceedings", {
+        "author": "Li Fei-Fei and Rob Fergus and Pietro Perona",
+        "title": "Learning Generative Visual Models from Few Training Examples: an Incremental {Bayesian} Approach "
+        "Tested on 101 Object Categories",
+        "booktitle": "Conference on Computer Vision and Pattern Recognition Workshop", "year": "2004",
+    }),
     # Networks.
     "simonyan2015deep": _arxiv(
         "inproceedings", "1409.1556", author="Karen Simonyan and Andrew Zisserman",

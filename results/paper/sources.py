@@ -27,6 +27,7 @@ DATASETS: dict[str, tuple[str, ...]] = {
     "cifar10": ("krizhevsky2009learning",),
     "cifar100": ("krizhevsky2009learning",),
     "svhn": ("netzer2011reading",),
+    "caltech101": ("feifei2004learning",),
 }
 VGG, RESNET = ("simonyan2015deep",), ("he2016deep",)
 MODELS: dict[str, tuple[str, ...]] = {
@@ -55,6 +56,11 @@ TESTS: dict[str, tuple[str, ...]] = {
     "permutation": ("phipson2010permutation",),
 }
 HOLM, EQUIVALENCE, PACKAGE = ("holm1979simple",), ("schuirmann1987comparison",), ("freeze-or-prune",)
+
+
+def data_set(label: str) -> tuple[str, ...]:
+    """What a data set, or one of whose classes a trial has some, is cited by."""
+    return DATASETS.get(label.partition(":classes=")[0], ())
 
 
 def choice(record: MethodRecord) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from bench.results.frame.display_names import DATASETS, MODELS
+from bench.results.frame.display_names import MODELS, data_set_name
 from bench.results.statistics.analysis import Analysis
 from bench.results.tables.formats import LATEX
 
@@ -55,4 +55,4 @@ def slug(text: str) -> str:
 def network_and_data(analysis: Analysis) -> str:
     """LeNet-5-Caffe on MNIST"""
     section = analysis.section
-    return f"{MODELS.get(section.model, section.model)} on {DATASETS.get(section.dataset, section.dataset)}"
+    return f"{MODELS.get(section.model, section.model)} on {data_set_name(section.dataset)}"

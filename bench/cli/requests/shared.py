@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from bench.cli.options import option
-from bench.cli.shell.values import CommaList, Name, OneOf, datasets, models, rates
+from bench.cli.shell.values import CommaList, DataSet, Name, OneOf, datasets, models, rates
 from bench.trial.grammar import RATES_HELP
 
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -17,9 +17,10 @@ RATES = partial(option, "--rates", f"Leave this fraction untrained: {RATES_HELP}
 DATASET = partial(
     option,
     "--dataset",
-    "Train on this data set: see `list datasets`, or folder:PATH, npz:PATH, torchvision:NAME, hf:NAME.",
+    "Train on this data set: see `list datasets`; NAME:classes=0-4 takes classes of one; or folder:PATH, npz:PATH,"
+    " torchvision:NAME, hf:NAME.",
     group="what",
-    type=Name(datasets),
+    type=DataSet(datasets),
     default="digits",
 )
 MODEL = partial(

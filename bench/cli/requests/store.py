@@ -11,7 +11,7 @@ import click
 
 from bench.cli.options import argument, option
 from bench.cli.requests.shared import FILE, PLUGINS
-from bench.cli.shell.values import CommaList, Name, OneOf, datasets, methods, metrics, models, parts, rates
+from bench.cli.shell.values import CommaList, DataSet, Name, OneOf, datasets, methods, metrics, models, parts, rates
 from bench.trial.grammar import RATES_HELP
 
 Format = Literal["github", "latex", "csv", "html", "json"]
@@ -222,7 +222,7 @@ class ListRequest:
         "--dataset",
         "Give the network of --model the images of this data set.  [default: digits]",
         group="what",
-        type=Name(datasets),
+        type=DataSet(datasets),
     )
     classes: int | None = option(
         "--classes",

@@ -101,6 +101,17 @@ class Name(click.ParamType):  # type: ignore[type-arg]
         return [CompletionItem(name) for name in self.known() if name.startswith(incomplete)]
 
 
+class DataSet(Name):
+    """The name of a data set, perhaps with classes of it."""
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """The names that begin so; behind the colon of one, how its classes are chosen."""
+        if ":" not in incomplete:
+            return super().shell_complete(ctx, param, incomplete)
+        choices = (f"{name}:classes=" for name in self.known())
+        return [CompletionItem(choice) for choice in choices if choice.startswith(incomplete)]
+
+
 class CommaList(click.ParamType):  # type: ignore[type-arg]
     """A comma list of names or numbers; its value is the text."""
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from bench.datasets import DATASETS, DatasetRow, check, load
+from bench.datasets import DATASETS, DataError, DatasetRow, check, load
 from bench.datasets.files import md5_of
 
 
@@ -92,3 +92,22 @@ def test_check_imports_no_torch(small: tuple[Path, DatasetRow]) -> None:
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "XDG_CACHE_HOME": str(root.parent)})
+
+
+def test_some_classes_are_kept_beside_the_whole(
+    small: tuple[Path, DatasetRow], own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, row = small
+    monkeypatch.setitem(DATASETS, "small", replace(row, train_classes=(2, 1, 1), test_classes=(1, 1, 1)))
+    check("small:classes=0,2", root)
+    written = headers(own_cache)
+    assert sorted(name.rpartition("-")[0] for name in written) == ["small", "small:classes=0,2"]
+    assert load("small:classes=0,2", root).train_labels.tolist() == [0, 1, 0]
+    assert headers(own_cache) == written
+    file = root / "small/data_batch_1.bin"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    os.utime(file, (1, 1))
+    with pytest.raises(DataError, match=f"^{file}: corrupted"):
+        load("small:classes=0,2", root)

@@ -41,6 +41,8 @@ def completed(
         (["run", "--rates", "0.9,0.99"], ["0.9,0.99", "0.9,0.995", "0.9,0.998", "0.9,0.999"]),
         (["run", "--model", "lenet-3"], ["lenet-300-100"]),
         (["run", "--dataset", "fash"], ["fashion-mnist"]),
+        (["run", "--dataset", "cifar10:"], ["cifar10:classes="]),
+        (["list", "model", "resnet20", "--dataset", "svhn:cl"], ["svhn:classes="]),
         (["run", "--preset", "snip-"], ["snip-mnist", "snip-cifar10"]),
         (["run", "--initialiser", "xavier-n"], ["xavier-normal"]),
         (["run", "--schedule", "c"], ["cosine", "constant"]),

@@ -16,7 +16,7 @@ from torchvision.datasets import ImageFolder
 
 from bench.cli.cli import main
 from bench.datasets import DataError, check, load, row_of
-from bench.datasets.pictures import size_of
+from bench.datasets.trees.pictures import size_of
 
 WIDTH, HEIGHT = 6, 5
 WIDE = "must be 8 bits a channel at most; scale its values from their true range (12 bits: 0 to 4095) to 0 to 255"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from bench.datasets.cache.array_folder import Arrays
@@ -16,8 +16,8 @@ from bench.datasets.cache.hashes import md5s
 from bench.datasets.errors import DataError
 from bench.datasets.files import contents
 from bench.datasets.names import parse
-from bench.datasets.pictures import pixels_of, size_of
 from bench.datasets.row import DatasetRow
+from bench.datasets.trees.pictures import pixels_of, size_of
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")  # torchvision's
 NAMED = 3  # classes in an error
@@ -32,14 +32,14 @@ def row(name: str, root: Path | None = None) -> DatasetRow:
     """
     parsed = parse(name)
     folder, side = parsed.path or Path(), parsed.side
-    classes = _classes(folder, "train")
+    classes = class_names(folder, "train")
     if not classes:
         raise DataError(f"data set {name!r}: {folder / 'train'} has no folder of a class")
     if len(classes) == 1:  # whatever is trained then has an accuracy of 100 %
         raise DataError(
             f"data set {name!r}: {folder / 'train'} has the folder of one class, {classes[0]}: must be 2 or more"
         )
-    train, test = _in_classes(folder, "train", classes), _held_out(folder, classes)
+    train, test = images_in(folder, "train", classes), _held_out(folder, classes)
     height, width = (side, side) if side else size_of(folder / train[0])
     return DatasetRow(
         image_shape=(3, height, width),
@@ -51,7 +51,7 @@ def row(name: str, root: Path | None = None) -> DatasetRow:
         files=md5s(folder, [*train, *test]),
         folder=str(folder),
         side=side,
-        decode="bench.datasets.folder:decode",
+        decode="bench.datasets.trees.folder:decode",
     )
 
 
@@ -60,7 +60,16 @@ def decode(name: str, row: DatasetRow, root: Path, files: Mapping[str, str], arr
 
     Raises: DataError naming the first file that is no image, or is of another size than the first.
     """
-    labels = classes_of(root, [path for path in files if path != ANNOTATIONS])
+    fill(name, row, root, files, classes_of(root, [path for path in files if path != ANNOTATIONS]), arrays)
+
+
+def fill(
+    name: str, row: DatasetRow, root: Path, files: Mapping[str, str], labels: Sequence[int], arrays: Arrays
+) -> None:
+    """Fill `arrays` from image files, first those to train on, and from the class of each.
+
+    Raises: DataError naming the first file that is no image, or is of another size than the first.
+    """
     pixels = (arrays["train_images"], arrays["test_images"])
     for index, (path, content) in enumerate(zip(files, contents(name, files, root), strict=True)):
         if path != ANNOTATIONS:
@@ -74,7 +83,7 @@ def classes_of(folder: Path, paths: Iterable[str]) -> list[int]:
 
     Raises: DataError if val_annotations.txt does not say it.
     """
-    numbers = {name: number for number, name in enumerate(_classes(folder, "train"))}
+    numbers = {name: number for number, name in enumerate(class_names(folder, "train"))}
     annotated = (folder / ANNOTATIONS).is_file()
     annotations = _annotations(folder) if annotated else {}
     names = []
@@ -96,10 +105,10 @@ def _annotations(folder: Path) -> dict[str, str]:
 def _held_out(folder: Path, classes: list[str]) -> list[str]:
     """The files of the test images: those in test/, else in val/, whichever has the classes of train/."""
     for split in ("test", "val"):
-        if _classes(folder, split) == classes:
-            return _in_classes(folder, split, classes)
+        if class_names(folder, split) == classes:
+            return images_in(folder, split, classes)
     if (folder / ANNOTATIONS).is_file():
-        return [*_in_classes(folder, "val", _classes(folder, "val")), ANNOTATIONS]
+        return [*images_in(folder, "val", class_names(folder, "val")), ANNOTATIONS]
     differences = "; ".join(_difference(folder, split, classes) for split in ("test", "val"))
     raise DataError(
         f"{folder}: neither test/ nor val/ has the {len(classes)} folders of the classes in train/: {differences}"
@@ -110,7 +119,7 @@ def _difference(folder: Path, split: str, classes: list[str]) -> str:
     """Which classes a split lacks, and which of its folders are none: "test/ lacks 'dog' and has 'dgo'"."""
     if not (folder / split).is_dir():
         return f"there is no {split}/"
-    present = _classes(folder, split)
+    present = class_names(folder, split)
     lacking = [repr(name) for name in classes if name not in present]
     others = [repr(name) for name in present if name not in classes]
     said = {"lacks": lacking, "has": others}
@@ -123,14 +132,14 @@ def _first(names: list[str]) -> str:
     return ", ".join(names[:NAMED]) + (f" and {others} more" if others > 0 else "")
 
 
-def _classes(folder: Path, split: str) -> list[str]:
+def class_names(folder: Path, split: str) -> list[str]:
     """The names of the folders of a split, sorted; none if there is no such split."""
     if not (folder / split).is_dir():
         return []
     return sorted(entry.name for entry in os.scandir(folder / split) if entry.is_dir())
 
 
-def _in_classes(folder: Path, split: str, classes: list[str]) -> list[str]:
+def images_in(folder: Path, split: str, classes: list[str]) -> list[str]:
     """The images of a split, relative to the folder, in torchvision's order.
 
     Raises: DataError naming a class that has none.

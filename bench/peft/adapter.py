@@ -1,0 +1,143 @@
+"""A SHiRA adapter as few bytes, and back bit for bit.
+
+PEFT stores 8 bytes of indices beside each value. The indices of a layer are a mask: here they take its entropy.
+
+    magic (8 bytes) · format version (u16) · length of the packed header (u32) · header · mask · values of each type ·
+    SHA-256 of all before (32 bytes)
+
+Numbers are little-endian; the header is JSON packed by zlib.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+import zlib
+from collections.abc import Mapping
+from math import prod
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from bench.artefact.mask_codec import decode_mask, encode_mask
+from bench.artefact.value_codec import decode_values, encode_values
+
+MAGIC = b"\x89SRA\r\n\x1a\n"  # as PNG's: shows a transfer that treated the file as text
+VERSION = 1  # raise it whenever an older version could no longer read a file
+PREFIX = struct.Struct("<8sHI")
+SEAL = hashlib.sha256().digest_size
+INDICES = "shira_indices"
+TYPES = {
+    str(dtype).removeprefix("torch."): dtype
+    for dtype in (
+        torch.float64, torch.float32, torch.float16, torch.bfloat16,
+        torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool,
+    )
+}  # fmt: skip
+BITS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}  # bytes of a number -> the type of its bits
+
+Box = list[int]  # rows, columns and ones of a mask
+
+
+def compress(state: Mapping[str, Tensor]) -> bytes:
+    """The tensors of an adapter, as PEFT's `get_peft_model_state_dict` or its `adapter_model.safetensors` has them.
+
+    Indices that rise, as those of a mask do, are stored as a mask; all other tensors number by number.
+
+    Raises: ValueError in one line if a tensor is of a type that is none of TYPES.
+    """
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
+    for name, tensor in tensors.items():
+        if _type_of(tensor) not in TYPES:
+            raise ValueError(f"tensor {name}: {tensor.dtype}: must be one of {', '.join(TYPES)}")
+    boxes = {name: box for name, tensor in tensors.items() if (box := _box(name, tensor))}
+    mask = encode_mask([_bits(tensors[name], box) for name, box in boxes.items()])
+    numbers = {
+        of_type: encode_values(np.concatenate(flat))
+        for of_type in TYPES
+        if (flat := [_flat(t) for name, t in tensors.items() if name not in boxes and _type_of(t) == of_type])
+    }
+    header = {
+        "tensors": [[name, _type_of(tensor), list(tensor.shape)] for name, tensor in tensors.items()],
+        "masks": boxes,
+        "mask": len(mask),
+        "numbers": {of_type: len(part) for of_type, part in numbers.items()},
+    }
+    packed = zlib.compress(json.dumps(header, separators=(",", ":")).encode(), 9)
+    body = b"".join((PREFIX.pack(MAGIC, VERSION, len(packed)), packed, mask, *numbers.values()))
+    return body + hashlib.sha256(body).digest()
+
+
+def decompress(data: bytes) -> dict[str, Tensor]:
+    """The tensors that `compress` was given, bit for bit, under their names and in their order, on the CPU.
+
+    Raises: ValueError in one line if `compress` did not write the bytes.
+    """
+    header, parts = _unsealed(data)
+    length, masks = header["mask"], header["masks"]
+    bits = decode_mask(parts[:length], {name: (rows * cols, ones) for name, (rows, cols, ones) in masks.items()})
+    numbers: dict[str, Tensor] = {}
+    for of_type, size in header["numbers"].items():
+        count = sum(prod(shape) for name, other, shape in header["tensors"] if other == of_type and name not in masks)
+        of_bits = np.dtype(f"<i{TYPES[of_type].itemsize}")
+        values = decode_values(parts[length : length + size], count, of_bits)
+        numbers[of_type] = torch.from_numpy(values.copy()).view(TYPES[of_type])
+        length += size
+    tensors: dict[str, Tensor] = {}
+    for name, of_type, shape in header["tensors"]:
+        if name in masks:
+            tensors[name] = _indices(bits[name], masks[name]).to(TYPES[of_type])
+        else:
+            tensors[name] = numbers[of_type][: prod(shape)].reshape(shape).clone()
+            numbers[of_type] = numbers[of_type][prod(shape) :]
+    return tensors
+
+
+def _type_of(tensor: Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
+
+
+def _box(name: str, indices: Tensor) -> Box:
+    """The smallest mask that has the indices, [2, ones], in its order; empty if they are none of a mask's."""
+    is_pair = indices.dim() == 2 and len(indices) == 2 and indices.numel() > 0
+    if INDICES not in name.split(".") or not is_pair or indices.is_floating_point() or int(indices.min()) < 0:
+        return []
+    rows, columns = (int(line.max()) + 1 for line in indices)
+    flat = indices[0].long() * columns + indices[1].long()
+    return [rows, columns, len(flat)] if bool((flat.diff() > 0).all()) else []
+
+
+def _bits(indices: Tensor, box: Box) -> NDArray[np.bool_]:
+    rows, columns, _ = box
+    bits = np.zeros((rows, columns), bool)
+    bits[tuple(indices.long().numpy())] = True
+    return bits.reshape(-1)
+
+
+def _indices(bits: NDArray[np.bool_], box: Box) -> Tensor:
+    rows, columns, _ = box
+    return torch.from_numpy(np.stack(bits.reshape(rows, columns).nonzero()))
+
+
+def _flat(tensor: Tensor) -> NDArray[Any]:
+    """The bits of its numbers."""
+    bits: NDArray[Any] = tensor.reshape(-1).view(BITS[tensor.element_size()]).numpy()
+    return bits
+
+
+def _unsealed(data: bytes) -> tuple[dict[str, Any], bytes]:
+    """The header, and the bytes behind it."""
+    if len(data) < PREFIX.size + SEAL or not data.startswith(MAGIC):
+        raise ValueError("not a compressed adapter: it does not begin as one")
+    _, version, length = PREFIX.unpack_from(data)
+    if version != VERSION:
+        raise ValueError(f"compressed adapter of format version {version}: must be {VERSION}")
+    if hashlib.sha256(memoryview(data)[:-SEAL]).digest() != data[-SEAL:]:
+        raise ValueError("compressed adapter: corrupted or cut off: its checksum does not match")
+    start = PREFIX.size + length
+    header: dict[str, Any] = json.loads(zlib.decompress(data[PREFIX.size : start]))
+    return header, data[start:-SEAL]
