@@ -22,6 +22,7 @@ RUNS_OF_A_CHART = r"""
     const traces = document.querySelector('.js-plotly-plot')?.data || [];
     return new Set(traces.map(trace => /\S+ \S+ seed \d+/.exec(trace.name)?.[0]).filter(Boolean)).size;
 """
+DOWNLOAD = "[aria-label*='ownload'], [title*='ownload']"  # of an artefact
 GROUP_SECONDS = 10.0  # for processes to be gone
 
 
@@ -114,8 +115,11 @@ class Browser:
         return int(self.driver.execute_script(RUNS_OF_A_CHART))
 
     def download(self) -> None:
-        """Download the artefact that the page shows."""
-        self.driver.find_element("css selector", "[aria-label*='ownload'], [title*='ownload']").click()
+        """Download the artefact that the page shows, once it has the button."""
+        end = time.monotonic() + SECONDS
+        while not (buttons := self.driver.find_elements("css selector", DOWNLOAD)) and time.monotonic() < end:
+            time.sleep(0.2)
+        buttons[0].click()
 
     def close_assistant(self) -> None:
         """Close the panel that MLflow opens beside a page."""

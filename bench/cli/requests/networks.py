@@ -11,7 +11,7 @@ import click
 from bench import names
 from bench.cli.options import argument, option
 from bench.cli.requests.shared import DATA_ROOT, FILE, PLUGINS
-from bench.cli.shell.values import CommaList, Name, OneOf, datasets
+from bench.cli.shell.values import CommaList, DataSet, OneOf, datasets
 
 NARROWER = names.VALUE_DTYPES[1:]
 MOVED = partial(
@@ -19,7 +19,7 @@ MOVED = partial(
     "--dataset",
     "Read the trial's data set from here, as folder:PATH.  [default: by the name in its record]",
     group="what",
-    type=Name(datasets),
+    type=DataSet(datasets),
 )
 
 
