@@ -106,6 +106,12 @@ LAYERS_FILE = "layers.json"
 # Artefact of a choice's run: one JSON list with a record per candidate (values, validation_accuracy by epoch, reason).
 CANDIDATES_FILE = "candidates.json"
 
+# The parts of the table, in its order (`bench.results.parts.parts`).
+PARTS = (
+    "accuracy", "pairs", "difference", "reference", "dense", "storage", "compute", "collapse", "controls", "published",
+    "tuned", "warnings",
+)  # fmt: skip
+
 NETWORK_FILE = "network.frz"  # artefact of the run of a trial that is done: the trained network
 
 

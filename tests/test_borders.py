@@ -41,8 +41,7 @@ ONLY = {  # package -> the modules that may import it
     "wandb": {"bench.storage.tracking.wandb_runs"},
     "bench.results": {
         "bench.cli.results_commands",
-        "bench.cli.tracking.sweep_page",
-        *(f"bench.api.{name}" for name in ("comparison", "stored", "views")),
+        *(f"bench.api.{name}" for name in ("comparison", "stored", "sweep_page", "views")),
     },
 }
 FRONT = ("bench", "bench.__main__")  # what a user imports or calls, which names what stands above

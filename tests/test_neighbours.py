@@ -7,7 +7,6 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from checkout import build, copy_to
 from command_line import stored
 from environments import Environment
 
@@ -76,9 +75,10 @@ def bench_works(there: Environment, folder: Path) -> bool:
     )
 
 
-def test_both_orders_of_installation_and_removal(there: Environment, hostile: Path, tmp_path: Path) -> None:
+def test_both_orders_of_installation_and_removal(
+    there: Environment, wheel: Path, hostile: Path, tmp_path: Path
+) -> None:
     """Each works beside the other, workers included, and goes on to when the other is removed."""
-    wheel = build("build_wheel", copy_to(tmp_path / "checkout"), tmp_path / "wheel")
     there.install(wheel)
     assert neighbours_work(there, hostile) and bench_works(there, hostile)
     (tmp_path / "mine.py").write_text(textwrap.dedent(PLUGIN))

@@ -11,7 +11,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from checkout import ROOMS, ROOT, build, copy_to
+from checkout import ROOMS, ROOT, build, built_in_before
 from command_line import bench, environment, stored
 from environments import Environment
 
@@ -20,17 +20,8 @@ RUN = ("run", "--methods", "freeze", "--rates", "0.9", "--seeds", "1", "--epochs
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the checkout, with the left-overs of a build from when the rooms were packages of their own."""
-    folder = copy_to(tmp_path_factory.mktemp("source") / "checkout")
-    for room in ROOMS:
-        (folder / "build" / "lib" / room).mkdir(parents=True)
-        (folder / "build" / "lib" / room / "__init__.py").touch()
-    return folder
-
-
-@pytest.fixture(scope="module")
-def wheel(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build("build_wheel", source, tmp_path_factory.mktemp("wheel"))
+    """A copy of the checkout, built in before."""
+    return built_in_before(tmp_path_factory.mktemp("source") / "checkout")
 
 
 def files(wheel: Path) -> set[str]:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from checkout import build, copy_to
 from command_line import environment
 from environments import Environment
 from pages import README, ROOT, blocks
@@ -79,12 +78,11 @@ def images(folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_own_parts_from_a_clean_machine(tmp_path: Path, record_property: pytest.RecordProperty) -> None:
+def test_own_parts_from_a_clean_machine(tmp_path: Path, wheel: Path, record_property: pytest.RecordProperty) -> None:
     """Own network, images and criterion, to a table and a PDF: the lines as they stand, after an installation.
 
     Only torch and the other dependencies come from this environment, not from a network. How long it takes is noted.
     """
-    wheel = build("build_wheel", copy_to(tmp_path / "checkout"), tmp_path / "wheel")
     folder = tmp_path / "reader"
     images(folder / "images")
     plugin, command = own()

@@ -7,6 +7,7 @@ outside     networks, data sets, optimizers and schedules that are objects, unde
 command     a call of `compare` as a line of Python
 comparison  what `compare` returns: frame, curves, answer, tables, plots
 stored      what a store holds: its address, its frame
+sweep_page  the answer of a sweep on its page in MLflow, with table, plots and report
 views       what tables and plots show of a frame
 classes     of each data set: how many classes and test images it has
 process     the process as it was before

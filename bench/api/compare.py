@@ -17,6 +17,7 @@ from bench.api.outside import named, named_data
 from bench.api.process import settings_kept, store_errors
 from bench.api.start import start_request
 from bench.api.stored import address_of
+from bench.api.sweep_page import describe
 from bench.execution.checked_sweep import checked_sweep, on_device
 from bench.execution.execution import Executor
 from bench.execution.machine import read_execution
@@ -165,5 +166,7 @@ def _carried_out(plan: Plan, progress: bool) -> tuple[list[str], Comparison]:
             load_methods()  # torch among them, whose settings are put back only if it is there before
         with settings_kept():
             results = train_missing(plan, missing, ended, cell.display_of(plan.execution) if progress else cell.silent)
+            if isinstance(plan.destination, StoreDestination):
+                describe(plan.destination.uri, plan.name, changed=bool(results))
         lines = [*remarks(plan.sweep, results), *not_done(plan.sweep, plan.trials, ended, results)]
         return lines, comparison_of(plan)

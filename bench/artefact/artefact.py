@@ -39,7 +39,7 @@ from bench.methods.maskable import maskable
 from bench.models.initialise import checksum
 from bench.models.initialisers import INITIALISERS
 from bench.references import Reference
-from bench.trial.networks.inspection import built_by
+from bench.trial.networks import built_by
 from bench.trial.plugins import Catalogue
 from bench.trial.start import start_of
 

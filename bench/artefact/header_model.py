@@ -5,7 +5,7 @@ from __future__ import annotations
 from bench.artefact.container import Header, SpecRecord
 from bench.models import MODELS, ModelRow
 from bench.models.libraries import is_of_library
-from bench.trial.networks.inspection import row_of, structure_of
+from bench.trial.networks import row_of, structure_of
 from bench.trial.outside.sources import Sources, check_sources
 
 

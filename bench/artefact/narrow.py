@@ -9,8 +9,10 @@ import torch
 
 from bench import datasets
 from bench.artefact.artefact import Artefact, read, write
+from bench.datasets.errors import DataError
 from bench.datasets.images import ImageData
 from bench.datasets.loader import Resident
+from bench.datasets.names import kind_of
 from bench.engine.measures.evaluate import accuracy
 from bench.engine.setup.precision import threads
 from bench.engine.setup.prepare import resident
@@ -52,14 +54,21 @@ def narrowed(artefact: Artefact, value_type: str, images: Resident) -> bytes:
     return stored(accuracy_of(read(stored(0.0), artefact.bases), images))
 
 
-def data_of(artefact: Artefact, root: Path | None) -> ImageData:
+def data_of(artefact: Artefact, root: Path | None, dataset: str | None = None) -> ImageData:
     """The data set of the trial, fetched if it is missing.
 
+    Args:   dataset: its name now: of a trial on `folder:PATH` the record has only the last component of the path.
     Raises: ValueError if it cannot be fetched, or is not the one that the trial was trained on.
     """
     record = artefact.header.spec.model_extra or {}
-    name, folder = str(record.get("dataset")), datasets.data_root(root)
-    datasets.fetch(name, folder)
-    if datasets.row_of(name, folder).content_hash != record.get("data_hash"):
+    name, folder = dataset or str(record.get("dataset")), datasets.data_root(root)
+    try:
+        datasets.fetch(name, folder)
+        content_hash = datasets.row_of(name, folder).content_hash
+    except DataError as error:
+        if dataset is None and kind_of(name):
+            raise ValueError(f"{error}; --dataset says where it is now") from error
+        raise
+    if content_hash != record.get("data_hash"):
         raise ValueError(f"data set {name}: not the version that the trial was trained on")
     return datasets.load(name, folder)

@@ -12,7 +12,7 @@ tune                 the `tune` command
 dry_run              `run --dry-run`: what a sweep would take, from a short calibration
 next_steps           the last line of run and tune: what to do next
 presets              the protocols of the papers, each field labelled with its origin
-tracking             what a sweep leaves beside its trials: its page in MLflow, tables, runs elsewhere
+tracking             `run --tracking`: what is written beside the store
 results_commands     table, report, power, plot: what shows the store
 store_commands       import, ui: the store itself
 list_command         the `list` command

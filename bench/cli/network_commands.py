@@ -32,6 +32,8 @@ def export(request: ExportRequest) -> int:
         file = absolute(request.output).resolve()
         if request.data_root is not None and not request.value_dtype:
             raise ValueError("--data-root without --value-dtype: must be with it, to measure the accuracy")
+        if request.dataset is not None and not request.value_dtype:
+            raise ValueError("--dataset without --value-dtype: must be with it, to measure the accuracy")
         if request.plugins and not request.value_dtype:
             raise ValueError("--plugin without --value-dtype: must be with it, to rebuild the network")
         if request.bases and not request.value_dtype:
@@ -43,7 +45,8 @@ def export(request: ExportRequest) -> int:
         if request.value_dtype:
             bases = Bases(request.bases, None if request.bases else lambda: store)
             network = read(data, bases.of(data))
-            data = narrowed(network, request.value_dtype, images_of(network, data_of(network, request.data_root)))
+            images = images_of(network, data_of(network, request.data_root, request.dataset))
+            data = narrowed(network, request.value_dtype, images)
             _say_cost(network, read(data, network.bases))
     write_whole(file, data)
     say(f"{request.output}: {len(data):,} bytes; `python -m bench verify {request.output}` rebuilds and checks it")

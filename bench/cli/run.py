@@ -8,13 +8,13 @@ from functools import partial
 
 import click
 
+from bench.api.sweep_page import describe
 from bench.cli.arguments import read_sweep
 from bench.cli.config.command_text import command_text
 from bench.cli.config.config_text import print_config
 from bench.cli.next_steps import say_after_run
 from bench.cli.requests.sweep import RunRequest
-from bench.cli.tracking.sweep_page import describe
-from bench.cli.tracking.trackers import read_tracking, say_where, with_trackers
+from bench.cli.tracking import read_tracking, say_where, with_trackers
 from bench.execution.checked_sweep import on_device
 from bench.execution.execution import Execution
 from bench.execution.machine import read_execution

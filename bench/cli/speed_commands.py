@@ -59,14 +59,16 @@ def time_trials(request: TrialsRequest) -> int:
         _check_counts(rounds=request.rounds)
         _check_file(request.json)
         fields = {"batch_size": request.batch_size, "augmentation": request.augmentation, "epochs": request.epochs}
-        sweep = _sweep(request, fields, seeds=SEEDS_PER_CORE * (os.cpu_count() or 1), data_root=request.data_root)
+        seeds = SEEDS_PER_CORE * (os.cpu_count() or 1)
+        make = partial(_sweep, request, fields, seeds=seeds, data_root=request.data_root)
+        make()  # whatever is wrong is said now
         load = checked_data(request.dataset, request.data_root)
     from bench.speed.timed_run import timed_run
     from bench.speed.trials import as_table, measure
 
     check = partial(checked_data, request.dataset, datasets.data_root(request.data_root))
-    timed, images = partial(timed_run, sweep, check, display), datasets.row_of(request.dataset, request.data_root).train
-    return _print(measure(sweep, load, timed, images, request.rounds), as_table, request.json)
+    timed, images = partial(timed_run, make, check, display), datasets.row_of(request.dataset, request.data_root).train
+    return _print(measure(make, load, timed, images, request.rounds), as_table, request.json)
 
 
 def measure_scoring(request: ScoringRequest) -> int:

@@ -32,7 +32,7 @@ def import_trials(request: ImportRequest) -> int:
         from bench.storage.offline_import import ALREADY_STORED, LINKED, STORED, import_entries
 
         counts = import_entries(folder, uri)
-        from bench.cli.tracking.sweep_page import describe_changed
+        from bench.api.sweep_page import describe_changed
     total = counts.total()
     if counts[ALREADY_STORED] == total:
         say(f"nothing to import: the store {uri} has all {total} trials of {folder}")

@@ -36,7 +36,7 @@ def verify(request: VerifyRequest) -> int:
     header = network.header
     same = logits_checksum(network.model, header.spec.seed, tuple(header.image_shape)) == header.sha256.logits
     try:
-        now = accuracy_of(network, images_of(network, data_of(network, request.data_root)))
+        now = accuracy_of(network, images_of(network, data_of(network, request.data_root, request.dataset)))
     except ValueError as error:
         now, obstacle = None, str(error)
     rows = [*_facts(network, file.read_bytes()), ("logits", _logits(same, header.image_shape))]

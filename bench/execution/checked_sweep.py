@@ -14,7 +14,7 @@ from bench.datasets import DatasetRow
 from bench.datasets.counts import validation_count
 from bench.messages import one_of
 from bench.methods import Method
-from bench.trial.networks.inspection import structure_of
+from bench.trial.networks import structure_of
 from bench.trial.spec import TrialSpec
 from bench.trial.sweep import Sweep
 

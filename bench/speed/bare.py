@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from bench.execution.worker import Load
 
 
-def side_by_side(shares: Sequence[Sequence[TrialSpec]], load: Load) -> tuple[list[list[TrialResult]], list[float]]:
+Share = Callable[[], Sequence[TrialSpec]]  # called in the process that trains it, where it adds what plug-ins have
+
+
+def side_by_side(shares: Sequence[Share], load: Load) -> tuple[list[list[TrialResult]], list[float]]:
     """Train each share in a process of its own; all begin together, once each has the engine and the data.
 
     Returns: the results of each process, and the seconds each took to load the data.
@@ -38,7 +41,7 @@ def side_by_side(shares: Sequence[Sequence[TrialSpec]], load: Load) -> tuple[lis
         raise SweepError("a bare engine ended without results") from None
 
 
-def _engine(link: Connection, share: Sequence[TrialSpec], load: Load) -> None:
+def _engine(link: Connection, make: Share, load: Load) -> None:
     """What a process does: get ready, wait for the word, train one trial after another."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that waits for this one takes it, and ends both
     import torch
@@ -46,6 +49,7 @@ def _engine(link: Connection, share: Sequence[TrialSpec], load: Load) -> None:
     from bench.engine.train import train
     from bench.storage.environment import environment
 
+    share = make()
     torch.set_num_threads(share[0].threads)
     environment()  # the engine asks it of every trial, and keeps the answer
     start = time.perf_counter()

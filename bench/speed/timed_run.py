@@ -36,10 +36,11 @@ class TimedRun:
     writes: Sequence[tuple[float, float]]  # of each result: the moments at which writing it began and ended
 
 
-def timed_run(sweep: Sweep, check: Callable[[], Load], display: Display) -> TimedRun:
+def timed_run(sweep: Callable[[], Sweep], check: Callable[[], Load], display: Display) -> TimedRun:
     """Train a sweep in a process, with a Ray and a store of its own; nothing of it stays.
 
-    Args: check: checks the data set, as the command does at its start, and says how a worker loads it.
+    Args: sweep: makes the sweep; the process does that itself, which alone gives it what plug-ins add to the tables.
+          check: checks the data set, as the command does at its start, and says how a worker loads it.
     """
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
@@ -61,9 +62,11 @@ def timed_run(sweep: Sweep, check: Callable[[], Load], display: Display) -> Time
     return TimedRun(began=began, results=results, writes=writes)
 
 
-def _run(link: Connection, sweep: Sweep, check: Callable[[], Load], display: Display, stderr: Path) -> None:
+def _run(
+    link: Connection, make: Callable[[], Sweep], check: Callable[[], Load], display: Display, stderr: Path
+) -> None:
     """In the fresh process: what the command does."""
-    folder = stderr.parent
+    folder, sweep = stderr.parent, make()
     os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{folder}/mlflow.db"
     os.chdir(folder)
     os.dup2(os.open(stderr, os.O_WRONLY | os.O_CREAT), 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from statistics import mean, median
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from tabulate import tabulate
 from bench import names
 from bench.datasets.counts import validation_count
 from bench.messages import say
-from bench.speed.bare import side_by_side
+from bench.speed.bare import Share, side_by_side
 from bench.speed.machine import machine
 from bench.speed.timed_run import TimedRun
 from bench.trial.result import SweepError, TrialResult
@@ -38,15 +39,19 @@ LINES = (  # of the table: a figure, how it is called, how it is printed
 )
 
 
-def measure(sweep: Sweep, load: Load, timed: Callable[[], TimedRun], images: int, rounds: int) -> dict[str, Any]:
+def measure(
+    make: Callable[[], Sweep], load: Load, timed: Callable[[], TimedRun], images: int, rounds: int
+) -> dict[str, Any]:
     """Train the same trials by bare engines and as the `run` command does, in turn, `rounds` times.
 
-    Args:    sweep: its seeds are dealt out to the cores. load: its data, of so many training images.
+    Args:    make: makes the sweep, in every process anew; its seeds are dealt out to the cores.
+             load: its data, of so many training images.
              timed: trains the sweep as `run` does.
     Returns: what was measured, the figures of each round and their medians, all as JSON values.
     Raises:  SweepError if a trial is not done, or the two sides do not end at the same weights.
     """
-    trials, cores, before = sweep.trials(), os.cpu_count() or 1, os.getloadavg()
+    sweep, cores, before = make(), os.cpu_count() or 1, os.getloadavg()
+    trials = sweep.trials()
     first, steps = trials[0], steps_of(trials[0], images)
     about = {
         "dataset": first.dataset,
@@ -59,8 +64,9 @@ def measure(sweep: Sweep, load: Load, timed: Callable[[], TimedRun], images: int
         "steps_per_trial": steps,
     }
     say(f"{rounds} times {len(trials)} trials of {steps} steps, by bare engines and by the run command")
-    shares = [[spec for spec in trials if spec.seed % cores == core] for core in range(cores)]
-    measured = [_round(shares, load, timed, images) for _ in range(rounds)]
+    shares = [partial(_share, make, core, cores) for core in range(cores)]
+    all_steps = sum(steps_of(spec, images) for spec in trials)
+    measured = [_round(shares, load, timed, all_steps) for _ in range(rounds)]
     return {
         "machine": machine(),
         "load_average": {"before": before[0], "after": os.getloadavg()[0]},
@@ -78,11 +84,13 @@ def steps_of(spec: TrialSpec, images: int) -> int:
     return spec.epochs * -(-(images - validation_count(images, spec.validation_fraction)) // spec.batch_size)
 
 
-def _round(
-    shares: Sequence[Sequence[TrialSpec]], load: Load, timed: Callable[[], TimedRun], images: int
-) -> dict[str, Figures]:
-    """Both sides once, one after the other: "bare" and "harness", each with its figures."""
-    steps = sum(steps_of(spec, images) for share in shares for spec in share)
+def _share(make: Callable[[], Sweep], core: int, cores: int) -> list[TrialSpec]:
+    """The trials of one of so many cores."""
+    return [spec for spec in make().trials() if spec.seed % cores == core]
+
+
+def _round(shares: Sequence[Share], load: Load, timed: Callable[[], TimedRun], steps: int) -> dict[str, Figures]:
+    """Both sides once, one after the other, of so many steps: "bare" and "harness", each with its figures."""
     trained, loading = side_by_side(shares, load)
     bare = [result for results in trained for result in results]
     run = timed()

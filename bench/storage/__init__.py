@@ -1,7 +1,9 @@
 """Where results are kept.
 
 destinations    where the results of a sweep go: the MLflow store or an offline folder
-mlflow_store    the MLflow store: what is finished in it, and what its one writer needs
+mlflow_store    the MLflow store: what its one writer and its readers need
+stored_trials   which trials an MLflow store has, and how they ended
+patience        how long MLflow's client waits for a server
 store_uri       where the MLflow store is: its address, and what that must be
 store_check     what is at that address: a store, nothing yet, or what can be none; creates nothing
 database        what a database holds: MLflow's tables, none, or another application's

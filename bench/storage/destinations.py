@@ -79,10 +79,10 @@ class StoreDestination:
 
     def ended(self, run_keys: Sequence[str]) -> Mapping[str, str]:
         """As `Destination.ended`."""
-        from bench.storage import mlflow_store
+        from bench.storage import stored_trials
 
-        self._runs = mlflow_store.finished(self.uri, run_keys)
-        reasons = mlflow_store.diverged(self.uri)
+        self._runs = stored_trials.finished(self.uri, run_keys)
+        reasons = stored_trials.diverged(self.uri)
         return {key: reasons.get(run, "") for key, run in self._runs.items()}
 
     @property

@@ -15,6 +15,7 @@ from bench.mlflow_metrics import stored_name
 
 EXPERIMENT_KIND = "mlflow.experimentKind"  # MLflow's tag of an experiment
 TRAINING = "custom_model_development"
+TRAINING_VIEW = {"workflowType": "machine_learning"}  # of an address: not the GenAI view, which it else opens in
 VIEW = "trials"  # the name of the shared view
 VIEW_TAG = f"mlflow.sharedViewState.{VIEW}"  # MLflow's tag of an experiment
 DESCRIPTION = "mlflow.note.content"  # MLflow's tag of a run or an experiment: Markdown
@@ -64,10 +65,14 @@ def runs_address(server: str, experiment: str, tags: Mapping[str, str]) -> str:
     >>> runs_address("http://127.0.0.1:5000/", "1", {})
     'http://127.0.0.1:5000/#/experiments/1/runs?workflowType=machine_learning'
     """
-    query = {"workflowType": "machine_learning"} | ({"viewStateShareKey": VIEW} if VIEW_TAG in tags else {})
+    query = TRAINING_VIEW | ({"viewStateShareKey": VIEW} if VIEW_TAG in tags else {})
     return f"{server.rstrip('/')}/#/experiments/{experiment}/runs?{urlencode(query)}"
 
 
 def run_address(server: str, experiment: str, run: str) -> str:
-    """The page of a run, on the server at that address."""
-    return f"{server.rstrip('/')}/#/experiments/{experiment}/runs/{run}"
+    """The page of a run, on the server at that address.
+
+    >>> run_address("http://127.0.0.1:5000/", "1", "5d03")
+    'http://127.0.0.1:5000/#/experiments/1/runs/5d03?workflowType=machine_learning'
+    """
+    return f"{server.rstrip('/')}/#/experiments/{experiment}/runs/{run}?{urlencode(TRAINING_VIEW)}"

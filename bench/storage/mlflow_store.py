@@ -1,4 +1,4 @@
-"""The MLflow store: what is finished in it, and the few operations its one writer (`bench.storage.recorder`) needs.
+"""The MLflow store: the few operations that its one writer (`bench.storage.recorder`) and its readers need.
 
 Of `bench` outside `results`, the only file that imports mlflow.
 """
@@ -11,7 +11,7 @@ import logging
 import os
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ from bench.paging import address, paged, without_collector
 from bench.storage import database, mlflow_fields
 from bench.storage.entry import Entry
 from bench.storage.mlflow_pages import DESCRIPTION, experiment_tags
+from bench.storage.patience import patient_within_reason
 from bench.storage.store_check import creating, exists
 from bench.storage.store_uri import SERVERS, absolute, given, local_path
 from bench.tags import is_piece, split, whole
@@ -45,8 +46,6 @@ PAGE = 1000  # runs a search returns at once
 NAME_LENGTH = 250  # of a run
 DATA_CONTEXT = "mlflow.data.context"  # MLflow's tag of an input
 PARAM_LENGTH = 6000  # of a parameter's value
-# A server that starts again is asked three times; one that is silent, for less than two minutes in all.
-PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": str(database.SERVER_SECONDS)}
 
 
 def store_uri() -> str:
@@ -55,32 +54,6 @@ def store_uri() -> str:
     Raises: ValueError, in one line, if it cannot be the address of a store.
     """
     return absolute(given() or mlflow.get_tracking_uri())
-
-
-def finished(uri: str, run_keys: Sequence[str]) -> dict[str, str]:
-    """run key -> run, of those that are done, anywhere in the store."""
-    keys = set(run_keys)
-    return {key: run for run, key in _tagged(uri, names.RUN_KEY, "FINISHED") if key in keys}
-
-
-def diverged(uri: str) -> dict[str, str]:
-    """run -> reason, of the trials that are done because their training diverged."""
-    return dict(_tagged(uri, names.REASON, "FINISHED"))
-
-
-def linked(uri: str, sweep: str) -> set[str]:
-    """The finished runs that belong to a sweep."""
-    return {run for run, _ in _tagged(uri, names.IN_SWEEP + sweep, "FINISHED")}
-
-
-def failures(uri: str) -> set[tuple[str, str]]:
-    """(run key, reason) of the trials that failed."""
-    reasons = dict(_tagged(uri, names.REASON, "FAILED"))
-    return {(key, reasons.get(run, "")) for run, key in _tagged(uri, names.RUN_KEY, "FAILED")}
-
-
-def _tagged(uri: str, tag: str, status: str) -> list[tuple[str, str]]:
-    return Store(uri).tagged(tag, status) if exists(uri) else []
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -283,19 +256,7 @@ def _is_database(uri: str) -> bool:
 def _client(uri: str) -> MlflowClient:
     on_server = urlsplit(uri).scheme in SERVERS
     waiting = said_if_slow(f"store {uri}: waiting for an answer") if on_server else contextlib.nullcontext()
-    with _patient_within_reason(), waiting:
+    with patient_within_reason(), waiting:
         client = MlflowClient(tracking_uri=address(uri))
         client.search_experiments(max_results=1)
     return client
-
-
-@contextlib.contextmanager
-def _patient_within_reason() -> Iterator[None]:
-    """MLflow's client asks a server that refuses for minutes: here within PATIENCE, unless the user has said more."""
-    added = {name: value for name, value in PATIENCE.items() if name not in os.environ}
-    os.environ.update(added)
-    try:
-        yield
-    finally:
-        for name in added:
-            del os.environ[name]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench.disk import locked
 from bench.messages import say
-from bench.storage import mlflow_store
+from bench.storage import stored_trials
 from bench.storage.entry import Entry
 from bench.storage.offline_folder import read
 from bench.storage.recorder import Recorder
@@ -56,8 +56,8 @@ def _by_sweep(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
 
 def _import_sweep(name: str, entries: Sequence[Entry], uri: str) -> Counter[str]:
     keys = [entry.run_key for entry in entries]
-    runs = mlflow_store.finished(uri, keys)
-    missing, unlinked = _missing(entries, runs, uri), set(runs.values()) - mlflow_store.linked(uri, name)
+    runs = stored_trials.finished(uri, keys)
+    missing, unlinked = _missing(entries, runs, uri), set(runs.values()) - stored_trials.linked(uri, name)
     if missing or unlinked:
         with Recorder(uri, name, keys, runs, entries[0].command) as recorder:
             for entry in missing:
@@ -68,7 +68,7 @@ def _import_sweep(name: str, entries: Sequence[Entry], uri: str) -> Counter[str]
 
 def _missing(entries: Sequence[Entry], runs: Mapping[str, str], uri: str) -> list[Entry]:
     """The entries whose run key is neither finished in the store nor failed there for the same reason."""
-    failures = mlflow_store.failures(uri)
+    failures = stored_trials.failures(uri)
     return [
         entry
         for entry in entries

@@ -58,14 +58,9 @@ def load(plugin: str) -> ModuleType:
     """The module of a plug-in, named by a dotted name or by the path of its file, which is run anew each time."""
     path = Path(plugin)
     if path.suffix != ".py":
-        folder = str(Path.cwd())
-        sys.path.insert(0, folder)  # a module beside the user, as `python -m` would find it
-        checkout_last()
-        try:
+        with _searched(Path.cwd()):
             imported: ModuleType = guarded(plugin, partial(importlib.import_module, plugin))
-            return imported
-        finally:
-            sys.path.remove(folder)
+        return imported
     if not path.is_file():
         raise ValueError(f"plug-in {plugin!r}: no such file")
     name = module_name(path)
@@ -73,8 +68,20 @@ def load(plugin: str) -> ModuleType:
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    guarded(plugin, partial(spec.loader.exec_module, module))
+    with _searched(path.resolve().parent):
+        guarded(plugin, partial(spec.loader.exec_module, module))
     return module
+
+
+@contextmanager
+def _searched(folder: Path) -> Iterator[None]:
+    """Within it, modules of this folder are found, as if Python had been started with a file of it."""
+    sys.path.insert(0, str(folder))
+    checkout_last()
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
 
 
 def module_name(path: Path) -> str:

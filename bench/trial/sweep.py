@@ -18,9 +18,9 @@ from bench.messages import counted, nearest
 from bench.methods import METHODS, Method, only_rate
 from bench.methods.identity.identify import identify
 from bench.models import INITIALISERS, MODELS
+from bench.trial import networks
 from bench.trial.needs import needed_by
-from bench.trial.networks import inspection
-from bench.trial.networks.inspection import no_pack, structure_of
+from bench.trial.networks import no_pack, structure_of
 from bench.trial.optimizers import UPDATES
 from bench.trial.pack_kind import resolve_pack
 from bench.trial.spec import TrialSpec
@@ -136,7 +136,7 @@ def data_and_model(dataset: str, model: str | None, initialiser: str, data_root:
     if initialiser not in INITIALISERS:
         raise ValueError(nearest("initialiser", initialiser, list(INITIALISERS)))
     model = data.default_model if model is None else model
-    row = inspection.row_of(model, data.classes, data.image_shape)
+    row = networks.row_of(model, data.classes, data.image_shape)
     if not row.takes(data.image_shape):
         more = " and larger" if row.larger else ""
         raise ValueError(

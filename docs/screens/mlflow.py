@@ -20,6 +20,7 @@ from mlflow_browser import Browser, browser, served  # noqa: E402
 SWEEP = ["run", "--methods", "freeze,snip", "--rates", "0.9,0.99", "--seeds", "3", "--epochs", "5"]
 
 CURVES = "curve/(train|valid)"  # what is typed into the search of the charts
+WITHOUT_TOOLS = "document.head.insertAdjacentHTML('beforeend', '<style>.modebar { display: none }</style>')"
 
 
 def main() -> None:
@@ -41,6 +42,7 @@ def write(page: Browser, addresses: dict[str, str]) -> None:
     page.open(f"{addresses['runs']}&compareRunsMode=CHART")
     page.wait_for("accuracy (3)")
     page.search_charts(CURVES)
+    page.driver.execute_script(WITHOUT_TOOLS)
     _save(page, "mlflow-curves.png")
     page.open(addresses["answer"])
     page.wait_for("Artifacts", "weights")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from importlib.metadata import version
 from types import MethodType
 from typing import Any
 
@@ -10,7 +11,9 @@ from bench.methods.identity.identify import hash_of, lines_of
 from bench.methods.identity.plain import function_of
 from bench.methods.identity.reach import Reach, Words
 
-LIBRARY = "torch"  # its version is a tag of a trial: what is its own is told by name
+# Their code is told by its name, and by the version of its package; torch's is a tag of every trial.
+LIBRARIES = ("torch", "torchvision", "timm")
+UNTAGGED = LIBRARIES[1:]
 OF_CODE = Words("such code", "such code must not depend on it", "write it as a constant, or compute it in the function")
 
 
@@ -18,15 +21,16 @@ def source_of_code(code: Any) -> str:
     """SHA-256 of the source of a function, a class, or what is called like one; the same wherever its files lie.
 
     Over the files that define it, those of the user's that they import, and every value that they read, or that it
-    holds, and that does not follow from these files.
+    holds, and that does not follow from these files. Of LIBRARIES no file is read.
     Raises: ValueError in one line if something that can change what it does could not be told by the hash.
     """
     root = root_of(code)
-    is_library = root.__module__.partition(".")[0] == LIBRARY
+    package = root.__module__.partition(".")[0]
+    is_library = package in LIBRARIES
     reach = Reach([source_of_code if is_library else root], OF_CODE)
     sources: list[bytes] = []
     if is_library:
-        pass
+        reach.state += [[package, version(package)] for name in UNTAGGED if name == package]
     elif isinstance(root, type):
         sources = [lines_of(c) for c in root.__mro__ if c is not object and reach.is_users(c.__module__)]
         reach.owner(root, is_piece=True)

@@ -123,9 +123,9 @@ def weights_name(pruned: str) -> str:
     """How a sentence speaks of the weights that a pruning method, by its label, takes away.
 
     >>> weights_name("snip"), weights_name("random-prune"), weights_name("mine-prune (rounds=3)")
-    ("SNIP's weights", 'randomly chosen weights', "mine-prune's weights (rounds=3)")
+    ("SNIP's weights", 'randomly chosen weights', "mine's weights (rounds=3)")
     """
     name, bracket, fields = pruned.partition(" (")
     choice = name.removesuffix("-prune")
-    weights = WEIGHTS.get(choice) or f"{CHOICES.get(choice, name)}'s weights"
+    weights = WEIGHTS.get(choice) or f"{CHOICES.get(choice, choice)}'s weights"
     return f"{weights}{bracket}{fields}"

@@ -61,9 +61,14 @@ def report(
     histories: Histories,
     commands: Sequence[Command],
     stem: str,
+    *,
+    widths: Sequence[float] = (PAGE, COLUMN),
 ) -> list[Block]:
-    """The page's blocks. `commands`: of the store's sweeps, oldest first; `stem`: what the names of plots begin with.
+    """The page's blocks.
 
+    Args:    commands: of the store's sweeps, oldest first.
+             stem: what the names of plots begin with.
+             widths: in inches, of each plot: for the page, and for a phone if there are two.
     Raises: ValueError as `bench.results.tables.tables.render` does.
     """
     every = analyses(frame, view)
@@ -72,7 +77,7 @@ def report(
     noting = _noting(histories, curves)
     started = any(analysis.section.start != SCRATCH for analysis in shown)
     plots = [name for name in PLOTS if started or name != STARTS]
-    drawn = {name: _picture(frame, name, _legible(name, shown, view), noting, stem) for name in plots}
+    drawn = {name: _picture(frame, name, _legible(name, shown, view), noting, stem, widths) for name in plots}
     damaged = [*unreadable("trial", frame.attrs.get(UNREADABLE, [])), *unreadable("curve", curves)]
     found = [*damaged, *unfinished(frame, commands), *threats(shown)]
     varying = differing(analysis.section.fields for analysis in shown)
@@ -140,16 +145,18 @@ def _noting(histories: Histories, unreadable: list[tuple[str, str]]) -> Historie
     return noted
 
 
-def _picture(frame: pd.DataFrame, name: str, view: View, histories: Histories, stem: str) -> Picture | None:
-    """A plot of its own metric, if the store has what it shows; once more as wide as a phone."""
+def _picture(
+    frame: pd.DataFrame, name: str, view: View, histories: Histories, stem: str, widths: Sequence[float]
+) -> Picture | None:
+    """A plot of its own metric in these widths, if the store has what it shows."""
     from bench.results.plots.plot_page import svg
 
     shown = replace(view, metric=METRICS[name][0], published=False)
     try:
-        wide, narrow = (svg(plot(frame, name, shown, histories, width=width)) for width in (PAGE, COLUMN))
+        drawn = [svg(plot(frame, name, shown, histories, width=width)) for width in widths]
     except NothingToShowError:
         return None
-    return Picture(*PLOTS[name], f"{stem}-{name}.svg", wide, narrow)
+    return Picture(*PLOTS[name], f"{stem}-{name}.svg", *drawn)
 
 
 def _again(commands: Sequence[Command]) -> list[Block]:

@@ -23,7 +23,7 @@ from bench.results.plots.axis_scales import (
     rate_axis,
     thin,
 )
-from bench.results.plots.plot_page import across, finish, page
+from bench.results.plots.plot_page import across, finish, lay_out, page
 from bench.results.plots.plot_style import BAND, GREY, LINES_NOTE, SMALL, TINY, Style, line_entries, open_entry
 from bench.results.statistics.cells import Cell
 from bench.results.statistics.shown_cells import Excerpt, crowded, disconnected, interval, missing, over_seeds
@@ -60,7 +60,7 @@ def draw(excerpts: Sequence[Excerpt], styles: Mapping[str, Style]) -> Figure:
     if disconnected(excerpts):
         legend.append(open_entry())
     finish(figure, legend, [_caption(excerpts, many, any(by_error)), *missing(excerpts)])
-    figure.draw_without_rendering()  # lays the panels out, so that labels can be measured
+    lay_out(figure)
     for axes in blocks:
         thin(axes[-1])
     return figure

@@ -20,7 +20,7 @@ from bench.results.plots.axis_scales import (
     rate_axis,
     thin,
 )
-from bench.results.plots.plot_page import Entry, across, finish, page
+from bench.results.plots.plot_page import Entry, across, finish, lay_out, page
 from bench.results.plots.plot_style import GREY, SMALL, TINY
 from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.comparisons import Comparison
@@ -60,7 +60,7 @@ def draw(analyses: Sequence[Analysis]) -> Figure:
     for block in figure.subfigs:
         block.supxlabel(RATE_LABEL, fontsize=9)
     finish(figure, _entries(drawn), _notes(drawn, log))
-    figure.draw_without_rendering()
+    lay_out(figure)
     for axes in blocks:
         thin(axes[-1])
     return figure

@@ -137,6 +137,7 @@ def _line(axes: Axes, curve: Curve, style: Style, factor: float) -> None:
 def _scales(axes: Axes, curves: Sequence[Curve], factor: float, log: bool) -> bool:
     """Set the scales of the panels of a block, which share them; whether an interval reaches beyond the axis."""
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+    axes.xaxis.set_major_formatter("{x:g}")  # the default's are formulas, which take long to set
     if log:
         axes.set_yscale("log")
         plain_log(axes.yaxis)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import os
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -95,9 +96,18 @@ def finish(figure: Figure, entries: Sequence[Entry], notes: Sequence[str]) -> No
     figure.set_figheight(height)
     text.set_y(GAP / height)
     legend.set_bbox_to_anchor((0.5, below / height))
+    _engine(figure).set(rect=(0, strip / height, 1, 1 - strip / height))
+
+
+def lay_out(figure: Figure) -> None:
+    """Lay the panels out, so that labels can be measured: what drawing does first, without the drawing."""
+    _engine(figure).execute(figure)
+
+
+def _engine(figure: Figure) -> ConstrainedLayoutEngine:
     engine = figure.get_layout_engine()
     assert isinstance(engine, ConstrainedLayoutEngine)
-    engine.set(rect=(0, strip / height, 1, 1 - strip / height))
+    return engine
 
 
 def _legend(figure: Figure, entries: Sequence[Entry]) -> Legend:
@@ -118,9 +128,21 @@ def _legend(figure: Figure, entries: Sequence[Entry]) -> Legend:
 def svg(figure: Figure) -> bytes:
     """The figure as SVG, which is light on dark if whoever looks at it likes that."""
     stream = io.BytesIO()
-    with matplotlib.rc_context(RC):
+    with matplotlib.rc_context(RC), _laid_out(figure):
         figure.savefig(stream, format="svg", metadata=METADATA[".svg"])
     return stream.getvalue().replace(b"</style>", f"{DARK}</style>".encode(), 1)
+
+
+@contextmanager
+def _laid_out(figure: Figure) -> Iterator[None]:
+    """The figure without its layout engine, for which matplotlib would draw it once more than it is saved."""
+    engine = _engine(figure)
+    lay_out(figure)
+    figure.set_layout_engine(None)
+    try:
+        yield
+    finally:
+        figure.set_layout_engine(engine)
 
 
 def write(figure: Figure, file: Path) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from math import isfinite
+from typing import Any
 
 import numpy as np
-import pandas as pd
+from numpy.typing import NDArray
 
 from bench import metrics, names
 from bench.results.frame.collect import BIASES, DENSE
@@ -17,6 +19,11 @@ from bench.results.frame.sections import Section
 from bench.results.statistics import stats
 
 Key = tuple[str, Decimal]  # label and rate: what tells the cells of a section apart
+# Of the frame, what a cell is made of beside its figure.
+COLUMNS = (
+    "seed", "outcome", "reason", "label", "method", "spec.method", "background", "rate", "sweeps", "init_sha256",
+    names.COLLAPSED_LAYERS, names.DISCONNECTED, names.LIVE_WEIGHTS,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,46 +90,63 @@ class Cell:
 def cells(section: Section, metric: str) -> list[Cell]:
     """The cells of a section, ordered by label and rate. Raises ValueError for a metric that is none of the store's."""
     metric_of(metric)
-    groups = section.frame.groupby("group_key", sort=False)
-    return sorted((_cell(group.sort_values("seed"), metric, section) for _, group in groups), key=lambda cell: cell.key)
+    ordered = section.frame.sort_values("seed", kind="stable")
+    columns = {name: ordered[name].to_numpy() for name in (*COLUMNS, metric)}
+    names_of = [*metrics.counts(), *metrics.sizes()]
+    values = ordered[names_of].to_numpy(np.float64)
+    of_cells = [
+        _cell(
+            {name: column[rows] for name, column in columns.items()}, metric, section, _ranges(names_of, values[rows])
+        )
+        for rows in ordered.groupby("group_key", sort=False).indices.values()
+    ]
+    return sorted(of_cells, key=lambda cell: cell.key)
 
 
-def _cell(group: pd.DataFrame, metric: str, section: Section) -> Cell:
-    first = group.iloc[0]
-    good = (group["outcome"] == names.DONE) & np.isfinite(group[metric])
-    bad = zip(*(group.loc[~good, name] for name in ("seed", "outcome", "reason")), strict=True)
-    lost = {int(seed): _loss(outcome, reason, metric) for seed, outcome, reason in bad}
-    known = group[[*metrics.counts(), *metrics.sizes()]]
-    counts = {
-        str(name): (float(low), float(high)) for name, low, high in zip(known, known.min(), known.max(), strict=True)
-    }
+def _ranges(names_of: Sequence[str], values: stats.Vector) -> dict[str, tuple[float, float]]:
+    """Name -> (least, largest) of the figures [trials, names] that a trial has."""
+    ends = zip(names_of, np.fmin.reduce(values).tolist(), np.fmax.reduce(values).tolist(), strict=True)
+    return {name: (low, high) for name, low, high in ends if np.isfinite(low)}
+
+
+def _cell(
+    trials: Mapping[str, NDArray[Any]], metric: str, section: Section, counts: Mapping[str, tuple[float, float]]
+) -> Cell:
+    """The cell of these trials: column -> its values, a trial each, seeds rising."""
+    own_seeds, figures = trials["seed"].tolist(), trials[metric].tolist()
+    outcomes = list(zip(own_seeds, trials["outcome"], trials["reason"], figures, strict=True))
+    collapsed = trials[names.COLLAPSED_LAYERS] > 0
     return Cell(
-        label=first["label"],
-        method=first["method"],
-        record=method_record(first["spec.method"]),
-        background=first["background"],
-        rate=Decimal(first["rate"]),
-        sweeps=frozenset(s for sweeps in group["sweeps"] for s in sweeps),
-        values={int(s): float(v) for s, v in zip(group["seed"][good], group[metric][good], strict=True)},
-        lost=lost,
-        missing=tuple(int(s) for s in sorted(set(section.seeds) - set(group["seed"]))),
-        collapsed=frozenset(int(s) for s in group["seed"][group[names.COLLAPSED_LAYERS] > 0]),
-        disconnected=frozenset(int(s) for s in group["seed"][_disconnected(group)]),
-        counts={name: pair for name, pair in counts.items() if np.isfinite(pair[0])},
-        inits={int(s): str(i) for s, i in zip(group["seed"], group["init_sha256"], strict=True) if i},
+        label=trials["label"][0],
+        method=trials["method"][0],
+        record=method_record(trials["spec.method"][0]),
+        background=trials["background"][0],
+        rate=Decimal(trials["rate"][0]),
+        sweeps=frozenset(s for sweeps in trials["sweeps"] for s in sweeps),
+        values={seed: value for seed, outcome, _, value in outcomes if _good(outcome, value)},
+        lost={seed: _loss(outcome, why, metric) for seed, outcome, why, value in outcomes if not _good(outcome, value)},
+        missing=tuple(int(s) for s in sorted(set(section.seeds) - set(own_seeds))),
+        collapsed=frozenset(trials["seed"][collapsed].tolist()),
+        disconnected=frozenset(trials["seed"][_disconnected(trials, collapsed)].tolist()),
+        counts=counts,
+        inits={seed: str(init) for seed, init in zip(own_seeds, trials["init_sha256"], strict=True) if init},
         start=section.start,
         needed=section.needed,
     )
 
 
-def _disconnected(group: pd.DataFrame) -> pd.Series[bool]:
+def _good(outcome: str, value: float) -> bool:
+    return outcome == names.DONE and isfinite(value)
+
+
+def _disconnected(trials: Mapping[str, NDArray[Any]], collapsed: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Whether no live weight is on a path from input to output: a pruned network then answers every image alike.
 
     A layer without a live weight does it, unless a shortcut leads around it. If paths were not counted, by older
     versions, such a layer decides.
     """
-    lost, live = group[names.DISCONNECTED], group[names.LIVE_WEIGHTS]
-    return (lost == live) | (lost.isna() & (group[names.COLLAPSED_LAYERS] > 0))
+    lost, live = trials[names.DISCONNECTED], trials[names.LIVE_WEIGHTS]
+    return np.asarray((lost == live) | (np.isnan(lost) & collapsed))
 
 
 def _loss(outcome: str, reason: str, metric: str) -> tuple[str, str]:
@@ -165,6 +189,6 @@ def compared_rates(all_cells: Sequence[Cell]) -> list[Decimal]:
     """The rates of the methods at initialisation, rising; of all, without one. The levels of a lottery ticket, at rates
     of their own, would else be most of a table.
     """
-    rated = [cell for cell in all_cells if cell.background != DENSE]
+    rated = [cell for cell in all_cells if cell.rated]
     shown = [cell for cell in rated if cell.record.at_initialisation] or rated
     return sorted({cell.rate for cell in shown})

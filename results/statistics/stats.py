@@ -80,8 +80,8 @@ def t_interval(d: Vector) -> Interval:
     """mean(d) ± t(LEVEL, n-1) · sd(d)/sqrt(n); none below two differences or without spread."""
     if len(d) < 2 or constant(d):
         return NO_INTERVAL
-    low, high = stats.ttest_1samp(d, 0.0).confidence_interval(LEVEL)
-    return Interval(low=float(low), high=float(high))
+    reach = special.stdtrit(len(d) - 1, (1 + LEVEL) / 2) * np.std(d, ddof=1) / np.sqrt(len(d))
+    return Interval(low=float(np.mean(d) - reach), high=float(np.mean(d) + reach))
 
 
 def bootstrap_interval(d: Vector, rng: np.random.Generator) -> Interval:

@@ -26,6 +26,15 @@ def copy_to(folder: Path) -> Path:
     return folder
 
 
+def built_in_before(folder: Path) -> Path:
+    """As `copy_to`, with the left-overs of a build from when the rooms were packages of their own."""
+    copy_to(folder)
+    for room in ROOMS:
+        (package := folder / "build" / "lib" / room).mkdir(parents=True)
+        (package / "__init__.py").touch()
+    return folder
+
+
 def build(backend: str, source: Path, output: Path) -> Path:
     """What setuptools' `build_wheel` or `build_sdist` makes of a folder; needs no network."""
     if not importlib.util.find_spec("setuptools"):

@@ -18,6 +18,11 @@ CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 ARGUMENTS = ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage")
 ADDRESS = re.compile(r"^(runs|answer) of (.+): (http\S+)$")
 SECONDS = 300.0  # for a server or a page, on a busy machine
+RUNS_OF_A_CHART = r"""
+    const traces = document.querySelector('.js-plotly-plot')?.data || [];
+    return new Set(traces.map(trace => /\S+ \S+ seed \d+/.exec(trace.name)?.[0]).filter(Boolean)).size;
+"""
+DOWNLOAD = "[aria-label*='ownload'], [title*='ownload']"  # of an artefact
 GROUP_SECONDS = 10.0  # for processes to be gone
 
 
@@ -76,7 +81,8 @@ class Browser:
         self.driver.get(address)
 
     def text(self) -> str:
-        return str(self.driver.find_element("tag name", "body").text)
+        """The words of the page, on one line."""
+        return " ".join(self.driver.find_element("tag name", "body").text.split())
 
     def wait_for(self, *words: str) -> str:
         """The page's text, once it has all these words."""
@@ -105,12 +111,15 @@ class Browser:
         return lines
 
     def _lines(self) -> int:
-        """The runs that a chart shows: each is a line, or, hidden behind another, still one of its traces."""
-        return int(self.driver.execute_script("return document.querySelector('.js-plotly-plot')?.data?.length || 0"))
+        """The runs that a chart shows: each is a line, or, hidden behind another, still a trace, or two of them."""
+        return int(self.driver.execute_script(RUNS_OF_A_CHART))
 
     def download(self) -> None:
-        """Download the artefact that the page shows."""
-        self.driver.find_element("css selector", "[aria-label*='ownload'], [title*='ownload']").click()
+        """Download the artefact that the page shows, once it has the button."""
+        end = time.monotonic() + SECONDS
+        while not (buttons := self.driver.find_elements("css selector", DOWNLOAD)) and time.monotonic() < end:
+            time.sleep(0.2)
+        buttons[0].click()
 
     def close_assistant(self) -> None:
         """Close the panel that MLflow opens beside a page."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from bench.cli.requests.store import ListRequest
 from bench.datasets import row_of as data_set
 from bench.messages import counted
-from bench.trial.networks import inspection
+from bench.trial import networks
 from bench.trial.pack_kind import resolve_pack
 from bench.trial.plugins import Catalogue, take_installed
 from bench.trial.step_kind import SMALLEST
@@ -29,12 +29,12 @@ def network_rows(request: ListRequest) -> tuple[Rows, list[str]]:
     Catalogue(request.plugins)
     take_installed({"model": request.model})
     classes, image_shape = _applied_to(request)
-    row = inspection.row_of(request.model, classes, image_shape)
+    row = networks.row_of(request.model, classes, image_shape)
     if not row.takes(image_shape):
         more = " and larger" if row.larger else ""
         raise ValueError(f"model {request.model!r} takes images {row.image_shape}{more}, not {image_shape}")
-    structure = inspection.apart(request.model, partial(row.structure, classes, image_shape))
-    words = _summary(structure, classes, image_shape, inspection.no_pack(request.model, classes, image_shape))
+    structure = networks.apart(request.model, partial(row.structure, classes, image_shape))
+    words = _summary(structure, classes, image_shape, networks.no_pack(request.model, classes, image_shape))
     return [_row(layer, structure) for layer in structure.layers], list(words)
 
 

@@ -11,7 +11,7 @@ import click
 from bench import names
 from bench.cli.options import argument, option
 from bench.cli.requests.shared import DATA_ROOT, FILE, PLUGINS
-from bench.cli.shell.values import CommaList, OneOf
+from bench.cli.shell.values import CommaList, DataSet, OneOf, datasets
 
 NARROWER = names.VALUE_DTYPES[1:]
 BASES = partial(
@@ -23,6 +23,13 @@ BASES = partial(
     default=(),
     multiple=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
+)
+MOVED = partial(
+    option,
+    "--dataset",
+    "Read the trial's data set from here, as folder:PATH.  [default: by the name in its record]",
+    group="what",
+    type=DataSet(datasets),
 )
 
 
@@ -40,6 +47,7 @@ class ExportRequest:
         type=OneOf(NARROWER),
     )
     bases: tuple[Path, ...] = BASES()
+    dataset: str | None = MOVED()
     data_root: Path | None = DATA_ROOT()
     plugins: tuple[str, ...] = PLUGINS()
 
@@ -50,6 +58,7 @@ class VerifyRequest:
 
     file: Path = argument(type=click.Path(exists=True, dir_okay=False, path_type=Path))
     bases: tuple[Path, ...] = BASES()
+    dataset: str | None = MOVED()
     data_root: Path | None = DATA_ROOT()
     plugins: tuple[str, ...] = PLUGINS()
 

@@ -11,7 +11,7 @@ import click
 
 from bench.cli.options import argument, option
 from bench.cli.requests.shared import FILE, PLUGINS
-from bench.cli.shell.values import CommaList, DataSet, Name, OneOf, datasets, methods, metrics, models, rates
+from bench.cli.shell.values import CommaList, DataSet, Name, OneOf, datasets, methods, metrics, models, parts, rates
 from bench.trial.grammar import RATES_HELP
 
 Format = Literal["github", "latex", "csv", "html", "json"]
@@ -102,6 +102,7 @@ class TableRequest(Compared):
         "--part",
         "Print only this table: accuracy, pairs, difference, storage, compute or another; a wrong name lists all.",
         group="output",
+        type=Name(parts),
         before="name",
     )
     test: Test = TEST()

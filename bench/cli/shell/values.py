@@ -71,6 +71,13 @@ def trackers() -> Iterable[str]:
     return TRACKERS
 
 
+def parts() -> Iterable[str]:
+    """The parts of the table."""
+    from bench.names import PARTS
+
+    return PARTS
+
+
 def metrics() -> Iterable[str]:
     """The metrics that a table shows."""
     from bench.metrics import final

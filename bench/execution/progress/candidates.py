@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from types import TracebackType
 
 from rich.console import Console
 
 from bench.execution.progress.layout import Latest
-from bench.execution.progress.screen import Screen
+from bench.execution.progress.screen import OnScreen, Screen
 from bench.messages import counted
 from bench.methods import Method
 from bench.trial.spec import TrialSpec
 
 
-class Candidates:
+class Candidates(OnScreen):
     """Counts the candidates done, running and failed. Some are stopped early, so the time left is an upper bound."""
 
     def __init__(
@@ -28,19 +27,12 @@ class Candidates:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         epochs = budget * sum(cell.epochs for cell in cells)
-        self.screen = Screen(len(cells) * budget, epochs, waiting, "at most", console, clock)
+        super().__init__(Screen(len(cells) * budget, epochs, waiting, "at most", console, clock))
         self._name_of, self._cells, self._chosen = name_of, len(cells), 0
 
-    def __enter__(self) -> Candidates:
-        self.screen.__enter__()
-        return self
-
-    def __exit__(
-        self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.screen.__exit__(error_type, error, trace)
-        if isinstance(error, KeyboardInterrupt):
-            error.add_note(f"{counted(self._chosen, 'cell')} chosen, {self._cells - self._chosen:,} left")
+    def kept(self) -> str:
+        """What an interrupt leaves."""
+        return f"{counted(self._chosen, 'cell')} chosen, {self._cells - self._chosen:,} left"
 
     def started(self, cell: TrialSpec, number: int) -> None:
         """A worker began a candidate, perhaps again."""

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Hashable
 from datetime import timedelta
 from types import TracebackType
+from typing import Self
 
 from rich.console import Console, RenderableType
 from rich.live import Live
@@ -144,3 +145,25 @@ class Screen:
         if self._live is None and now - self._printed >= pause:
             self._printed = now
             self.print(self.line())
+
+
+class OnScreen:
+    """A listener that shows on a screen what it hears, as a context."""
+
+    def __init__(self, screen: Screen) -> None:
+        self.screen = screen
+
+    def __enter__(self) -> Self:
+        self.screen.__enter__()
+        return self
+
+    def __exit__(
+        self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.screen.__exit__(error_type, error, trace)
+        if isinstance(error, KeyboardInterrupt):
+            error.add_note(self.kept())
+
+    def kept(self) -> str:
+        """What an interrupt leaves."""
+        raise NotImplementedError

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from types import TracebackType
 
 from rich.console import Console
 
 from bench import names
 from bench.execution.progress.layout import Latest
-from bench.execution.progress.screen import Screen
+from bench.execution.progress.screen import OnScreen, Screen
 from bench.messages import counted
 from bench.methods import Method
 from bench.storage.mlflow_fields import run_name
@@ -18,7 +17,7 @@ from bench.trial.result import TrialResult
 from bench.trial.spec import TrialSpec
 
 
-class Progress:
+class Progress(OnScreen):
     """Counts the trials done, running and failed; shows the latest accuracy and the time left."""
 
     def __init__(
@@ -30,20 +29,12 @@ class Progress:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         epochs = sum(spec.epochs for spec in planned)
-        self.screen = Screen(len(planned), epochs, waiting, console=console, clock=clock)
+        super().__init__(Screen(len(planned), epochs, waiting, console=console, clock=clock))
         self._name_of = name_of
 
-    def __enter__(self) -> Progress:
-        self.screen.__enter__()
-        return self
-
-    def __exit__(
-        self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.screen.__exit__(error_type, error, trace)
-        if isinstance(error, KeyboardInterrupt):
-            kept = self.screen.ended_well
-            error.add_note(f"{counted(kept, 'trial')} kept, {self.screen.planned - kept:,} left")
+    def kept(self) -> str:
+        """What an interrupt leaves."""
+        return f"{counted(self.screen.ended_well, 'trial')} kept, {self.screen.planned - self.screen.ended_well:,} left"
 
     def started(self, spec: TrialSpec) -> None:
         """A worker began the trial, perhaps again."""

@@ -102,6 +102,7 @@ def test_a_run_is_named_by_its_beginning(store: Path, here: Path, capsys: pytest
         (["narrow", "--value-dtype", "float32"], "value-dtype 'float32': must be one of float16, bfloat16, int8"),
         (["narrow", "--name", "nothing"], "name nothing: no stored network"),
         (["export", "zzzz", "-o", "/dev/null"], "output /dev/null: must be a file"),
+        (["export", "zzzz", "-o", "a.frz", "--dataset", "x"], "--dataset without --value-dtype"),
         (["export", "zzzz", "-o", "a.frz", "--data-root", "x"], "--data-root without --value-dtype"),
     ],
 )

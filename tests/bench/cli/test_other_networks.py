@@ -146,6 +146,11 @@ def test_frozen_and_pruned_for_an_epoch(folder: Path, model: str) -> None:
     plugin = ("--plugin", "mine.py") if model == "small" else ()
     assert called(folder, "verify", str(file), *plugin).returncode == 0
     assert called(folder, "verify", str(file)).returncode == 0 or model == "small"
+    if model != "small":
+        (folder / "pictures").rename(folder / "moved")
+        lost = called(folder, "verify", str(file))
+        assert lost.returncode == 1 and lost.stderr.endswith("; --dataset says where it is now\n")
+        assert called(folder, "verify", str(file), "--dataset", "folder:moved").returncode == 0
 
 
 def test_a_batch_of_one_image_is_refused_before_it_is_trained(folder: Path) -> None:

@@ -8,7 +8,7 @@ import json
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,8 @@ from bench.cli.presets import PRESETS
 from bench.cli.requests.sweep import TuneRequest
 from bench.cli.tune import Chooser
 from bench.storage.choices import cells
+from bench.trial.loading import module_name
+from bench.trial.outside.rows import add
 from bench.trial.result import Tried
 from bench.trial.search import Search, read_search
 
@@ -42,7 +44,9 @@ def draw(folder: Path, split: str, each: int, seed: int) -> None:
             Image.fromarray(pixels).save(folder_of_class / f"{i}.png")
 
 
-WHAT = ["--model=resnet20", "--rates=0.9", "--epochs=1", "--batch-size=10", "--criterion-per-class=5"]
+PARTS = Path(__file__).parents[2] / "support" / "own_parts.py"
+FROM_OUTSIDE = [f"--plugin={PARTS}", "--model=own-small", "--schedule=falling"]
+WHAT = [*FROM_OUTSIDE, "--rates=0.9", "--epochs=1", "--batch-size=10", "--criterion-per-class=5"]
 HOW = ("--search", "lr=0.005:0.2", "--budget", "3", "--name", "t")
 BROKEN = """
 from bench.methods import METHODS as KNOWN
@@ -55,9 +59,19 @@ METHODS = {"broken": replace(KNOWN["freeze"], criterion=broken)}
 """
 
 
+@pytest.fixture(autouse=True)
+def tables() -> Iterator[None]:
+    """The tables without what is from outside again, after commands in this process."""
+    yield
+    add([], module_name(PARTS))
+
+
 @pytest.fixture(scope="module")
 def tuned(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Two folders with a store each: the same command, on data sets that differ only in the test images."""
+    """Two folders with a store each: the same command, on data sets that differ only in the test images.
+
+    Network and schedule are from outside, and so in every worker.
+    """
     folders = []
     for seed in (1, 2):
         folders.append(folder := tmp_path_factory.mktemp("tuned"))

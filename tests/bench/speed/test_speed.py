@@ -93,12 +93,19 @@ def test_limits_are_proposed_for_every_kind(tmp_path: Path, capsys: pytest.Captu
     assert result["rounds"] == 1 and [len(r["ratios"]) for r in result["rows"]] == [len(result["live"])] * 8
 
 
+OWN = """
+from torch import nn
+MODELS = {"own": lambda classes: nn.Sequential(nn.Flatten(), nn.Linear(784, 20), nn.ReLU(), nn.Linear(20, classes))}
+"""
+
+
 @pytest.mark.slow
 def test_the_whole_machine_trains_the_same_trials_twice(tmp_path: Path) -> None:
-    options = ("--methods", "snip", "--rounds", "1", "--epochs", "1", "--json", "machine.json")
-    done = bench(tmp_path, "speed", "trials", *options)
+    (tmp_path / "own.py").write_text(OWN)
+    options = ("--methods", "snip", "--model", "own", "--plugin", "own.py", "--rounds", "1", "--epochs", "1")
+    done = bench(tmp_path, "speed", "trials", *options, "--json", "machine.json")
     assert done.returncode == 0, done.stderr
-    assert [path.name for path in tmp_path.iterdir()] == ["machine.json"]
+    assert {path.name for path in tmp_path.iterdir()} - {"__pycache__"} == {"machine.json", "own.py"}
     result = json.loads((tmp_path / "machine.json").read_text())
     cores = os.cpu_count() or 1
     assert (result["cores"], result["seeds"], result["trials"]) == (cores, 8 * cores, 16 * cores)
@@ -113,14 +120,14 @@ def test_the_whole_machine_trains_the_same_trials_twice(tmp_path: Path) -> None:
     assert only_round["bare"]["loading_milliseconds"] > 0
     assert only_round["harness"]["storing_milliseconds"] > 0
     assert only_round["harness"]["startup_seconds"] > 0
-    assert done.stdout.startswith(f"digits · lenet-300-100, batch 100, 1 epochs: the same {16 * cores} trials")
+    assert done.stdout.startswith(f"digits · own, batch 100, 1 epochs: the same {16 * cores} trials")
     assert done.stdout.count("\n| ") == 12
     assert done.stderr == f"1 times {16 * cores} trials of 13 steps, by bare engines and by the run command\n"
 
 
 def test_a_bare_engine_that_fails_is_an_error_and_no_endless_wait(capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SweepError, match="a bare engine ended without results"):
-        side_by_side([[spec()], [spec(seed=1)]], partial(int, "no data"))  # type: ignore[arg-type]
+        side_by_side([partial(list, [spec()])] * 2, partial(int, "no data"))  # type: ignore[arg-type]
     assert "no data" in capfd.readouterr().err
 
 

@@ -26,7 +26,7 @@ from bench.canonical import canonical_json
 from bench.cli.cli import main
 from bench.methods import Method
 from bench.mlflow_metrics import stored_name
-from bench.storage import mlflow_store, offline_folder, store_check
+from bench.storage import mlflow_store, offline_folder, store_check, stored_trials
 from bench.storage.entry import check_name
 from bench.storage.offline_import import ALREADY_STORED, STORED, import_entries
 from bench.storage.recorder import Recorder
@@ -57,7 +57,7 @@ def result(trial: TrialSpec, outcome: str = names.DONE, reason: str = "") -> Tri
 
 def recorder(uri: str, trials: Sequence[TrialSpec], name: str = "sweep", **options: Any) -> Recorder:
     keys = [trial.run_key for trial in trials]
-    done = mlflow_store.finished(uri, keys)
+    done = stored_trials.finished(uri, keys)
     return Recorder(uri, name, keys, options.get("finished", done), "bench run", lambda method: "random-freeze")
 
 
@@ -144,7 +144,7 @@ def test_outcomes_and_what_counts_as_finished(uri: str) -> None:
         names.DONE: "FINISHED", names.DIVERGED: "FINISHED", names.FAILED: "FAILED"
     }  # fmt: skip
     assert stored[names.DIVERGED].data.tags[names.REASON] == "why"
-    done = mlflow_store.finished(uri, [trial.run_key for trial in trials] + ["0" * 64])
+    done = stored_trials.finished(uri, [trial.run_key for trial in trials] + ["0" * 64])
     assert done == {trials[i].run_key: stored[o].info.run_id for i, o in ((0, names.DONE), (1, names.DIVERGED))}
 
 
@@ -168,7 +168,7 @@ def test_deleted_runs_and_experiments_are_not_finished(uri: str) -> None:
         writer.finished(spec(0), result(spec(0)))
     (run,) = runs(uri, "sweep", names.TRIAL)
     MlflowClient(uri).delete_experiment(run.info.experiment_id)
-    assert mlflow_store.finished(uri, [spec(0).run_key]) == {}
+    assert stored_trials.finished(uri, [spec(0).run_key]) == {}
     with pytest.raises(ValueError, match="name sweep: deleted in the store"), recorder(uri, [spec(0)]):
         pass
 
@@ -177,7 +177,7 @@ def test_interrupted_failed_and_left_over_sweeps(uri: str) -> None:
     with pytest.raises(KeyboardInterrupt), recorder(uri, [spec(0)]) as writer:
         writer.finished(spec(0), result(spec(0)))
         raise KeyboardInterrupt
-    assert mlflow_store.finished(uri, [spec(0).run_key])
+    assert stored_trials.finished(uri, [spec(0).run_key])
     with pytest.raises(ZeroDivisionError), recorder(uri, [spec(0)]):
         raise ZeroDivisionError
     client = MlflowClient(uri)
@@ -201,7 +201,7 @@ def test_long_values_and_many_points(uri: str) -> None:
         writer.finished(spec(1), TrialResult(run_key=spec(1).run_key, outcome=names.DONE, epochs=many))
     stored = {run.data.tags[names.OUTCOME]: run for run in runs(uri, "sweep", names.TRIAL)}
     assert whole(stored[names.FAILED].data.tags, names.REASON) == f"{'x' * 20_000} the end"
-    assert mlflow_store.failures(uri) == {(spec(0).run_key, f"{'x' * 20_000} the end")}
+    assert stored_trials.failures(uri) == {(spec(0).run_key, f"{'x' * 20_000} the end")}
     client = MlflowClient(uri)
     assert len(client.get_metric_history(stored[names.DONE].info.run_id, stored_name(names.TRAIN_LOSS))) == 400
 
@@ -289,14 +289,14 @@ def test_two_processes_on_one_new_store(new: str) -> None:
     )
     assert {line.rpartition(" 60")[0] for line in "".join(said).splitlines()} <= {waiting}
     keys = [spec(seed).run_key for seed in range(30)]
-    assert len(mlflow_store.finished(new, keys)) == 15
+    assert len(stored_trials.finished(new, keys)) == 15
     assert {run.info.status for run in runs(new, "one", names.SWEEP)} == {"FINISHED"}
 
 
 def test_looking_creates_nothing(new: str, tmp_path: Path) -> None:
     assert not store_check.exists(new)
     store_check.check_writable(new)
-    assert mlflow_store.finished(new, ["0"]) == {}
+    assert stored_trials.finished(new, ["0"]) == {}
     assert list(tmp_path.iterdir()) == []
 
 

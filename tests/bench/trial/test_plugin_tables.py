@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,15 @@ def _forget() -> None:
     """As in another process."""
     for table, name in list(outside._rows):
         del outside._rows[table, name], TABLES[table].rows[name], SOURCES[TABLES[table].field, name]
+
+
+def test_a_class_of_a_library_is_told_by_its_name_and_arguments() -> None:
+    """Not by the files of its package, which is not the user's to edit."""
+    from torchvision.models import AlexNet, SqueezeNet
+
+    values = (AlexNet, SqueezeNet, partial(AlexNet, dropout=0.1), partial(AlexNet, dropout=0.2))
+    sources = [outside.outside_row("MODELS", "own", value, "mine").source for value in (*values, *values)]
+    assert len(set(sources)) == 4 and sources[:4] == sources[4:]
 
 
 def test_what_is_ours_has_no_source(tmp_path: Path) -> None:

@@ -23,6 +23,26 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
     return tmp_path
 
 
+def said_of(room: str, line: str) -> str:
+    """Python's error of that import, another if a library of this name is installed; and what to import now."""
+    with pytest.raises(ImportError) as error:
+        exec(line)
+    advice = f": import bench.{room} now"
+    return f"{error.type.__name__}: {str(error.value).removesuffix(advice)}{advice}"
+
+
+def test_modules_beside_a_file_are_found_by_the_console_script(tmp_path: Path) -> None:
+    """Whose Python looks neither in the working folder nor in that of the file."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "criteria.py").write_text("def largest(model, batches, loss, generator):\n    return {}")
+    method = "Method(criterion=criteria.largest, background='freeze')"
+    lines = ["from bench.methods import Method", "import criteria", f"METHODS = {{'beside': {method}}}"]
+    (tmp_path / "mine" / "plugin.py").write_text("\n".join(lines))
+    listed = bench(tmp_path, "list", "methods", "--plugin", "mine/plugin.py", "--format", "csv", PYTHONSAFEPATH="1")
+    assert (listed.returncode, listed.stderr) == (0, "")
+    assert "\nbeside," in listed.stdout
+
+
 @pytest.mark.parametrize("line", ["from {0} import Row", "import {0}.rows"])
 @pytest.mark.parametrize("plugin", ["old.py", "old"])
 @pytest.mark.parametrize("room", ROOMS)
@@ -33,8 +53,7 @@ def test_a_plugin(
     monkeypatch.delitem(sys.modules, "old", raising=False)
     assert main(["list", "methods", "--plugin", plugin]) == 2
     out, err = capsys.readouterr()
-    said = f"error: plug-in '{plugin}': ModuleNotFoundError: No module named '{room}': import bench.{room} now\n"
-    assert (out, err) == ("", said)
+    assert (out, err) == ("", f"error: plug-in '{plugin}': {said_of(room, line.format(room))}\n")
 
 
 @pytest.mark.parametrize("room", ROOMS)
@@ -47,8 +66,7 @@ def test_an_entry_point(room: str, folder: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.syspath_prepend(str(folder))
     with pytest.raises(ValueError) as error:
         Catalogue()["old"]
-    said = f"plug-in 'old': ModuleNotFoundError: No module named '{room}': import bench.{room} now"
-    assert str(error.value) == said
+    assert str(error.value) == f"plug-in 'old': {said_of(room, f'from {room} import Row')}"
 
 
 def test_in_rays_workers(tmp_path: Path) -> None:
@@ -63,4 +81,4 @@ def test_in_rays_workers(tmp_path: Path) -> None:
     trained = bench(tmp_path, "run", "--methods", ",".join(ROOMS), *options)
     assert trained.returncode == 1, trained.stderr
     for room in ROOMS:
-        assert f"failed: ModuleNotFoundError: No module named '{room}': import bench.{room} now (" in trained.stderr
+        assert f"failed: {said_of(room, f'import {room}.rows')} (" in trained.stderr

@@ -41,6 +41,10 @@ def test_the_tables_of_a_part_are_those_of_the_whole(name: str) -> None:
     assert drawn and all(block in [other.strip() for other in whole] for block in drawn)
 
 
+def test_the_shell_completes_every_part() -> None:
+    assert tuple(PARTS) == names.PARTS
+
+
 def test_the_pairs_stand_side_by_side() -> None:
     lines = part("pairs").strip().splitlines()
     header, _, first, second = (line for line in lines if line.startswith("|"))

@@ -51,6 +51,7 @@ def completed(
         (["tune", "--step", ""], ["auto", "dense", "sparse"]),
         (["table", "--metric", "test_accuracy_best"], ["test_accuracy_best_validation"]),
         (["table", "--reference", "grasp-"], ["grasp-freeze", "grasp-prune"]),
+        (["table", "--part", "d"], ["difference", "dense"]),
         (["list", "pre"], ["presets"]),
         (["completion", ""], ["bash", "zsh", "fish"]),
         (["run", "--config", "none.toml", "--mod"], ["--model"]),

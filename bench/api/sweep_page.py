@@ -60,7 +60,7 @@ def _page(uri: str, name: str) -> tuple[str, dict[str, bytes]]:
     from bench.results.tables.formats import Picture
     from bench.results.tables.tables import render
 
-    frame = collect(uri)
+    frame = _beside(collect(uri), name)
     view = View(sweeps=[name], classes=classes_of(frame), test_images=test_sizes(frame))
     every = analyses(frame, view)
     lines = [*(f"- {line}" for line in answer_of(every)), "", how_to_read(every), "", WHERE]
@@ -70,11 +70,20 @@ def _page(uri: str, name: str) -> tuple[str, dict[str, bytes]]:
     return "\n".join(lines), {TABLE: table.encode(), f"{REPORT}.html": page.encode(), **pictures}
 
 
+def _beside(frame: pd.DataFrame, sweep: str) -> pd.DataFrame:
+    """The trials of the store with which those of the sweep are compared: of its data sets and networks."""
+    import pandas as pd
+
+    both = pd.MultiIndex.from_frame(frame[["dataset", "model"]])
+    return frame[both.isin(both[frame["sweeps"].map(lambda sweeps: sweep in sweeps)])]
+
+
 def _report(uri: str, frame: pd.DataFrame, view: View) -> list[Block]:
-    """The blocks of the report, as `report --name` makes them."""
+    """The blocks of the report, as `report --name` makes them, but for the plots of a phone: half of its time."""
     from bench.results.frame.collect import commands
     from bench.results.frame.history import histories
     from bench.results.page.report import report
+    from bench.results.plots.widths import PAGE
 
     shown = replace(view, controls=True, published=True)
-    return report(frame, shown, partial(histories, uri), commands(uri), REPORT)
+    return report(frame, shown, partial(histories, uri), commands(uri), REPORT, widths=(PAGE,))

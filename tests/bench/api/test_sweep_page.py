@@ -10,9 +10,9 @@ from small_store import Store
 from trial_frames import spec_of
 
 from bench import names
+from bench.api.sweep_page import describe
 from bench.cli.cli import main
 from bench.cli.store_commands import _addresses
-from bench.cli.tracking.sweep_page import describe
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_addresses_of_the_runs_and_of_the_answer(store: Store) -> None:
     ]
     store.client.set_tag(store.sweep, "mlflow.note.content", "so")
     assert _addresses(store.uri, "http://h:1", "freeze-or-prune")[1:] == [
-        f"answer of freeze-or-prune: {runs}/{store.sweep}"
+        f"answer of freeze-or-prune: {runs}/{store.sweep}?workflowType=machine_learning"
     ]
     with pytest.raises(ValueError, match="unknown sweep 'freeze': must be one of freeze-or-prune; did you mean"):
         _addresses(store.uri, "http://h:1", "freeze")
