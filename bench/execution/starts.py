@@ -104,7 +104,8 @@ def _source_and_seed(start: str) -> tuple[str, int | None]:
     """The data set and the seed of `pretrained:DATA[@SEED]`; the size of `folder:PATH@SIZE` is part of the data set."""
     source = start.removeprefix(PREFIX)
     before, at, seed = source.rpartition("@")
-    if not at or not seed.isdecimal() or (kind_of(before) is not None and "@" not in before):
+    kind = kind_of(before)
+    if not at or not seed.isdecimal() or (kind is not None and kind.side and "@" not in before):
         return source, None
     return before, int(seed)
 
