@@ -25,7 +25,7 @@ from bench.engine.needs import Needs
 from bench.engine.train import train
 from bench.execution.starts import StartRequest, with_start
 from bench.methods import METHODS
-from bench.trial.networks import inspection
+from bench.trial import networks
 from bench.trial.start import start_of
 from bench.trial.sweep import Sweep
 
@@ -88,7 +88,7 @@ def test_weights_of_torchvision(
     state = random_state(network)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     asked = sweep(model, 10, (3, 32, 32))
-    inspection.row_of(model, 10, (3, 32, 32))  # puts that of the library into the table
+    networks.row_of(model, 10, (3, 32, 32))  # puts that of the library into the table
     with pytest.raises(ValueError, match=rf"get_model\('{theirs}', weights='IMAGENET1K_V1'\)\"` fetches it$"):
         outside_start(asked, "torchvision/IMAGENET1K_V1", "redrawn", "kept")
     url = torchvision.models.get_model_weights(theirs)["IMAGENET1K_V1"].url
