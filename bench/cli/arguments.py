@@ -53,8 +53,10 @@ def sweep_of(
           protocol: fields of TrialSpec; those left out have the default protocol's values.
     """
     names = data_and_model(dataset, model, protocol.get("initialiser", TrialSpec.initialiser), data_root)
+    parsed = dict(catalogue.parse(method.strip()) for method in methods.split(","))
     return checked_sweep(
-        methods=dict(catalogue.parse(method.strip()) for method in methods.split(",")),
+        methods=parsed,
+        known=catalogue.built(),
         rates=parse_rates(rates),
         seeds=parse_seeds(seeds),
         dense=dense,

@@ -13,7 +13,7 @@ from typing import Any
 from bench.datasets import DatasetRow
 from bench.datasets.counts import validation_count
 from bench.messages import one_of
-from bench.methods import Method
+from bench.methods import METHODS, Method
 from bench.trial.networks import structure_of
 from bench.trial.spec import TrialSpec
 from bench.trial.sweep import Sweep
@@ -24,6 +24,7 @@ DEVICES = ("auto", "cpu", "cuda")
 def checked_sweep(
     *,
     methods: Mapping[str, Method],
+    known: Mapping[str, Method] = METHODS,
     rates: Sequence[Decimal],
     seeds: Sequence[int],
     dense: bool,
@@ -32,10 +33,12 @@ def checked_sweep(
 ) -> Sweep:
     """The sweep on the CPU, its first trial checked: all others differ in method, rate and seed.
 
-    Args: protocol: the other fields of TrialSpec, those of `data_and_model` among them.
+    Args: known: what names the methods of other trials, which these may need.
+          protocol: the other fields of TrialSpec, those of `data_and_model` among them.
     """
     sweep = Sweep(
         methods=methods,
+        known=known,
         rates=rates,
         seeds=seeds,
         dense=dense,

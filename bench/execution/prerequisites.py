@@ -9,7 +9,7 @@ from bench import names
 from bench.storage.destinations import Destination
 from bench.storage.offline_folder import contents
 from bench.trial.result import TrialResult
-from bench.trial.spec import TrialSpec
+from bench.trial.spec import DataKey, TrialSpec
 
 
 def passes_of(trials: Sequence[TrialSpec]) -> list[list[TrialSpec]]:
@@ -23,17 +23,17 @@ def passes_of(trials: Sequence[TrialSpec]) -> list[list[TrialSpec]]:
             depths[spec.run_key] = 1 + max(map(depth, needs), default=-1)
         return depths[spec.run_key]
 
-    passes: dict[tuple[int, str], list[TrialSpec]] = {}
+    passes: dict[tuple[int, DataKey], list[TrialSpec]] = {}
     for spec in trials:
-        passes.setdefault((depth(spec), spec.dataset), []).append(spec)
+        passes.setdefault((depth(spec), spec.data), []).append(spec)
     return [passes[key] for key in sorted(passes, key=lambda key: key[0])]
 
 
 def by_data(trials: Sequence[TrialSpec]) -> list[list[TrialSpec]]:
     """The trials of each data set, in order."""
-    groups: dict[str, list[TrialSpec]] = {}
+    groups: dict[DataKey, list[TrialSpec]] = {}
     for spec in trials:
-        groups.setdefault(spec.dataset, []).append(spec)
+        groups.setdefault(spec.data, []).append(spec)
     return [*groups.values()]
 
 

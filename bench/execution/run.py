@@ -25,7 +25,7 @@ from bench.storage.tracking.trackers import Tracker
 from bench.trial.needs import needed_by
 from bench.trial.packs import packs_of
 from bench.trial.result import Listener, TrialResult
-from bench.trial.spec import TrialSpec
+from bench.trial.spec import DataKey, TrialSpec
 from bench.trial.sweep import Sweep
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Plan:
     name: str  # of the sweep
     command: str  # that asked for it
     trackers: Sequence[Tracker] = ()  # what is written beside the destination
-    loads: Mapping[str, Load] = field(default_factory=dict)  # data set -> how it is loaded, of those that bases need
+    loads: Mapping[DataKey, Load] = field(default_factory=dict)  # how the data sets that bases need are loaded
     weights: Mapping[str, bytes] = field(default_factory=dict)  # SHA-256 -> file of weights that trials start from
 
     @cached_property
@@ -74,6 +74,10 @@ class Plan:
         """Where a stopped trial goes on from."""
         return Checkpoints(self.execution.storage) if self.execution.storage else None
 
+    def load_of(self, trials: Sequence[TrialSpec]) -> Load:
+        """How the data set of these trials, which have one, is loaded."""
+        return self.loads.get(trials[0].data, self.load)
+
     def forget(self, run_keys: Collection[str]) -> None:
         """Remove the checkpoints of trials whose results are stored."""
         if self.checkpoints:
@@ -90,6 +94,13 @@ def checked_data(name: str, data_root: Path | None, address: str | None = None) 
     datasets.check(name, root)
     theirs = None if address and data_root is None else root
     return partial(datasets.load, datasets.absolute(name), theirs, datasets.row_of(name, root).content_hash)
+
+
+def checked_loads(
+    data: Mapping[DataKey, str], data_root: Path | None, address: str | None = None
+) -> dict[DataKey, Load]:
+    """The same of each of these data sets by name."""
+    return {key: checked_data(name, data_root, address) for key, name in data.items()}
 
 
 def start_ray(execution: Execution) -> None:
@@ -165,7 +176,7 @@ def _train_passes(
         failed = {spec: reason for spec in trials if (reason := networks.obstacle(spec))}
         results |= _fail(failed, listener)
         if left := [spec for spec in trials if spec not in failed]:
-            this_pass = replace(plan, load=plan.loads.get(left[0].dataset, plan.load), weights=networks.of(left))
+            this_pass = replace(plan, load=plan.load_of(left), weights=networks.of(left))
             results |= _train(this_pass, left, listener, display)
     return results
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from bench import models, names
-from bench.datasets.images import ImageData
+from bench.datasets.images import ImageData, check_content
 from bench.datasets.loader import Resident
 from bench.datasets.splits import class_balanced, train_validation
 from bench.engine.setup.background import draw, trained_from
@@ -73,6 +73,7 @@ def prepare(
           reads.
     """
     check_sources(vars(spec), spec.sources)
+    check_content(data, spec.data_hash)
     model = initial_model(spec, data.classes, data.image_shape)
     taken = _started(model, spec, base)
     init_sha256 = checksum(model)
@@ -104,6 +105,7 @@ def prepare_again(
 ) -> Trial:
     """Set a trial up at its checkpoint: nothing is initialised or scored again."""
     check_sources(vars(spec), spec.sources)
+    check_content(data, spec.data_hash)
     model = models.build(spec.model, data.classes, data.image_shape).to(DTYPES[spec.precision])
     model.load_state_dict(checkpoint.model)
     masks = {name: checkpoint.masks[name].to(device) for name in maskable(model)}
