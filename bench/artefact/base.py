@@ -8,7 +8,6 @@ from typing import Any
 from bench.artefact.container import BaseRecord, Header, is_network, unseal
 from bench.artefact.header_model import model_row
 from bench.artefact.weights_file import counterpart_of, tensors_in
-from bench.canonical import key_of
 from bench.engine.setup.start import Base, tensors_of
 from bench.models.initialise import checksum_of
 
@@ -22,7 +21,7 @@ def identity_of(data: bytes) -> BaseRecord:
     """
     if is_network(data):
         header = unseal(data)[0]
-        return BaseRecord(key=key_of(header.spec.model_dump()), weights=header.sha256.weights)
+        return BaseRecord(key=header.run_key, weights=header.sha256.weights)
     sha256 = checksum_of(tensors_in(data))
     return BaseRecord(key=sha256, weights=sha256)
 
@@ -50,7 +49,7 @@ def base_from(key: str, files: Files, read: Any, model: str) -> Base:
 
     Args:   read: `bench.artefact.artefact.read`, which has this for a network that starts from a base itself.
             model: of the trial that starts from it.
-    Raises: ValueError, in one line, if it is missing or damaged.
+    Raises: ValueError, in one line, if it is missing, damaged or another's.
     """
     if key not in files:
         raise ValueError(
@@ -58,10 +57,18 @@ def base_from(key: str, files: Files, read: Any, model: str) -> Base:
         )
     if is_network(data := files[key]):
         network = read(data, files)
+        _check_key(key, BaseRecord(key=network.header.run_key, weights=network.header.sha256.weights))
         return Base(key, network.header.sha256.weights, tensors_of(network.model))
     tensors, counterpart = tensors_in(data), counterpart_of(model)
+    sha256 = checksum_of(tensors)
+    _check_key(key, BaseRecord(key=sha256, weights=sha256))
     differs, beside = (counterpart.differs, counterpart.beside) if counterpart else ((), ())
-    return Base(key, checksum_of(tensors), tensors, differs, beside)
+    return Base(key, sha256, tensors, differs, beside)
+
+
+def _check_key(key: str, identity: BaseRecord) -> None:
+    if key not in (identity.key, identity.weights):
+        raise ValueError(f"its base: must be {key[:16]}; given is {_words(identity)}")
 
 
 def base_of(header: Header, files: Files, read: Any) -> Base:

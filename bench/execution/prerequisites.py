@@ -37,6 +37,17 @@ def by_data(trials: Sequence[TrialSpec]) -> list[list[TrialSpec]]:
     return [*groups.values()]
 
 
+def not_of(run_key: str, network: bytes) -> str:
+    """Why a file is not the trained network of that trial; "" if it is."""
+    from bench.artefact.container import unseal
+
+    try:
+        actual = unseal(network)[0].run_key
+    except ValueError as error:
+        return f"its stored network cannot be read: {error}"
+    return "" if actual == run_key else f"its stored network is trial {actual[:12]}'s"
+
+
 @dataclass
 class Networks:
     """A listener that keeps the networks which later trials of a run need, and why some have none."""
@@ -50,9 +61,21 @@ class Networks:
         """Read those that are stored: run key -> why it diverged, or "", of the trials that need no training."""
         stored = [key for key in self.wanted if key in ended]
         self.lacking |= {key: f"{names.DIVERGED}: {ended[key]}" for key in stored if ended[key]}
-        self.files |= destination.networks([key for key in stored if not ended[key]]) if stored else {}
-        absent = [key for key in stored if key not in self.files and key not in self.lacking]
-        self.lacking |= dict.fromkeys(absent, "its network is not in the store")
+        for key in stored:
+            if not ended[key]:
+                self._read(key, destination)
+
+    def _read(self, key: str, destination: Destination) -> None:
+        """Read a stored network, or note why it cannot be had."""
+        try:
+            network = destination.network(key)
+        except OSError as error:
+            self.lacking[key] = f"its stored network cannot be read: {error.strerror or error}"
+            return
+        if reason := not_of(key, network):
+            self.lacking[key] = reason
+        else:
+            self.files[key] = network
 
     def of(self, specs: Iterable[TrialSpec]) -> dict[str, bytes]:
         """The files that these trials need, by key."""

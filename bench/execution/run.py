@@ -113,12 +113,25 @@ def start_ray(execution: Execution) -> None:
 
 def open_destination(plan: Plan) -> Mapping[str, str]:
     """The trials that need no training any more, of the sweep and of those that it needs: run key -> why it diverged,
-    or "".
+    or "". One whose network is needed and not stored is none of them.
 
     Raises: ValueError where the destination is not what it seemed to be.
     """
     plan.destination.open()
-    return plan.destination.ended([*plan.run_keys, *(spec.run_key for spec in plan.needs)])
+    ended = dict(plan.destination.ended([*plan.run_keys, *(spec.run_key for spec in plan.needs)]))
+    looked_at: set[str] = set()
+    while keys := _read_first(plan, ended) - looked_at:
+        looked_at |= keys
+        for key in keys:
+            if not plan.destination.has_network(key):
+                del ended[key]
+    return ended
+
+
+def _read_first(plan: Plan, ended: Mapping[str, str]) -> set[str]:
+    """Run keys of what has ended well, and left a network that is read to train what is missing."""
+    needed = {need.run_key for spec in missing_of(plan, ended) for need in spec.needs()}
+    return {key for key in needed if ended.get(key) == ""}
 
 
 def missing_of(plan: Plan, ended: Mapping[str, str]) -> list[TrialSpec]:
