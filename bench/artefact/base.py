@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from torch import nn
 
 from bench.artefact.container import BaseRecord, Header, is_network, unseal
 from bench.artefact.header_model import model_row
@@ -12,6 +14,21 @@ from bench.engine.setup.start import Base, tensors_of
 from bench.models.initialise import checksum_of
 
 Files = Mapping[str, bytes]  # key -> file: the run key of the trial that left a network, or the SHA-256 of weights
+
+
+class Rebuilt(Protocol):
+    """A stored network, rebuilt: `bench.artefact.artefact.Artefact`, which this module cannot import."""
+
+    @property
+    def header(self) -> Header:
+        """What its file says."""
+
+    @property
+    def model(self) -> nn.Module:
+        """The network."""
+
+
+Read = Callable[[bytes, Files], Rebuilt]  # `bench.artefact.artefact.read`
 
 
 def identity_of(data: bytes) -> BaseRecord:
@@ -44,7 +61,7 @@ def is_self_contained(header: Header) -> bool:
     return sum(header.live) == model_row(header).maskable(header.classes, tuple(header.image_shape))
 
 
-def base_from(key: str, files: Files, read: Any, model: str) -> Base:
+def base_from(key: str, files: Files, read: Read, model: str) -> Base:
     """The base of that key among the files.
 
     Args:   read: `bench.artefact.artefact.read`, which has this for a network that starts from a base itself.
@@ -71,7 +88,7 @@ def _check_key(key: str, identity: BaseRecord) -> None:
         raise ValueError(f"its base: must be {key[:16]}; given is {_words(identity)}")
 
 
-def base_of(header: Header, files: Files, read: Any) -> Base:
+def base_of(header: Header, files: Files, read: Read) -> Base:
     """The base that a header names.
 
     Raises: ValueError, in one line, if it is missing, damaged, or another network: then both checksums are named.

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from bench import names
 from bench.storage.destinations import Destination
 from bench.storage.offline_folder import contents
+from bench.trial.needs import need_words
 from bench.trial.result import TrialResult
 from bench.trial.spec import DataKey, TrialSpec
 
@@ -86,8 +87,7 @@ class Networks:
         """Why a trial cannot be trained; "" if it has all that it needs. Of a chain of trials the first is named."""
         for need in spec.needs():
             if (key := need.run_key) in self.lacking:
-                words = f"rate {need.rate}" if need.rate else "dense"
-                reason = f"needs {need.dataset} {words} seed {need.seed} ({key[:12]}), {self.lacking[key]}"
+                reason = f"needs {need_words(need)}, {self.lacking[key]}"
                 self.obstacles[spec.run_key] = self.obstacles.get(key, reason)
         return self.obstacles.get(spec.run_key, "")
 

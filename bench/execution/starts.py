@@ -10,9 +10,12 @@ from typing import Any, Literal
 from bench.artefact.outside_weights import SUFFIXES, is_outside, outside_start
 from bench.datasets import row_of
 from bench.datasets.names import kind_of
+from bench.execution.checked_sweep import check_data
 from bench.messages import one_of
 from bench.models import MODELS
-from bench.trial.spec import DataKey
+from bench.trial.needs import needed_by
+from bench.trial.networks import network_of
+from bench.trial.spec import DataKey, TrialSpec
 from bench.trial.start import Head, Norm, Pretraining, Start
 from bench.trial.sweep import Sweep, data_and_model
 
@@ -71,15 +74,35 @@ def with_start(sweep: Sweep, dataset: str, request: StartRequest, data_root: Pat
         data[base.dataset, base.data_hash] = dataset
     if start is None:
         return Started(sweep=sweep)
+    if request.norm == "fresh":
+        _check_norm(sweep)
     sweep = replace(sweep, protocol={**sweep.protocol, "start": start})
-    for need in sweep.trials()[0].needs():  # whose fields are checked as it is made
-        need.needs()
+    for need in needed_by(sweep.trials()[:1]):  # whose fields are checked as it is made
+        if need.data in data:
+            _check_base_data(data[need.data], need, data_root)
     return Started(
         sweep=sweep,
         data=data,
         weights=outside.weights if outside else {},
         words=outside.words if outside else "",
     )
+
+
+def _check_norm(sweep: Sweep) -> None:
+    """Raise ValueError if the sweep's network has no BatchNorm that could be fresh."""
+    from bench.engine.setup.start import norm_tensors
+
+    model = sweep.protocol["model"]
+    if not norm_tensors(network_of(model, sweep.classes, sweep.image_shape)):
+        raise ValueError(f"start-norm fresh: must be kept; model {model!r} has no BatchNorm")
+
+
+def _check_base_data(dataset: str, base: TrialSpec, data_root: Path | None) -> None:
+    """Raise ValueError if the data set has too few images for the base."""
+    try:
+        check_data(row_of(dataset, data_root), base)
+    except ValueError as error:
+        raise ValueError(f"base on {base.dataset}: {error}") from None
 
 
 def _check_words(request: StartRequest) -> None:
