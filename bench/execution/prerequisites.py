@@ -49,6 +49,12 @@ def not_of(run_key: str, network: bytes) -> str:
     return "" if actual == run_key else f"its stored network is trial {actual[:12]}'s"
 
 
+def files_of(specs: Iterable[TrialSpec], files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Those of these files that the trials need, by key."""
+    keys = {key for spec in specs for key in (spec.base_key, *(need.run_key for need in spec.needs()))}
+    return {key: files[key] for key in sorted(keys & files.keys())}
+
+
 @dataclass
 class Networks:
     """A listener that keeps the networks which later trials of a run need, and why some have none."""
@@ -58,13 +64,18 @@ class Networks:
     lacking: dict[str, str] = field(default_factory=dict)  # run key -> why it has left none
     obstacles: dict[str, str] = field(default_factory=dict)  # run key -> what of another trial kept it from training
 
-    def take(self, destination: Destination, ended: Mapping[str, str]) -> None:
-        """Read those that are stored: run key -> why it diverged, or "", of the trials that need no training."""
-        stored = [key for key in self.wanted if key in ended]
-        self.lacking |= {key: f"{names.DIVERGED}: {ended[key]}" for key in stored if ended[key]}
-        for key in stored:
-            if not ended[key]:
-                self._read(key, destination)
+    def take(self, specs: Sequence[TrialSpec], destination: Destination, ended: Mapping[str, str]) -> None:
+        """Read what these trials need and is stored.
+
+        Args: ended: run key -> why it diverged, or "", of the trials that need no training.
+        """
+        needed = dict.fromkeys(need.run_key for spec in specs for need in spec.needs())
+        for key in needed:
+            if key in ended and key not in self.files and key not in self.lacking:
+                if ended[key]:
+                    self.lacking[key] = f"{names.DIVERGED}: {ended[key]}"
+                else:
+                    self._read(key, destination)
 
     def _read(self, key: str, destination: Destination) -> None:
         """Read a stored network, or note why it cannot be had."""
@@ -78,10 +89,9 @@ class Networks:
         else:
             self.files[key] = network
 
-    def of(self, specs: Iterable[TrialSpec]) -> dict[str, bytes]:
-        """The files that these trials need, by key."""
-        keys = {key for spec in specs for key in (spec.base_key, *(need.run_key for need in spec.needs()))}
-        return {key: self.files[key] for key in sorted(keys & self.files.keys())}
+    def keep_for(self, specs: Iterable[TrialSpec]) -> None:
+        """Let go of the files that none of these trials needs."""
+        self.files = files_of(specs, self.files)
 
     def obstacle(self, spec: TrialSpec) -> str:
         """Why a trial cannot be trained; "" if it has all that it needs. Of a chain of trials the first is named."""

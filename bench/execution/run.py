@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from bench import datasets, names
 from bench.execution.events import sigterm_interrupts
 from bench.execution.execution import Execution
 from bench.execution.listeners import Collected, Divided, tell
-from bench.execution.prerequisites import Networks, passes_of
+from bench.execution.prerequisites import Networks, files_of, passes_of
 from bench.methods import Method
 from bench.storage.checkpoint import Checkpoints
 from bench.storage.destinations import Destination
@@ -182,14 +183,16 @@ def _train_passes(
 ) -> dict[TrialSpec, TrialResult]:
     wanted = {need.run_key for spec in missing for need in spec.needs()}
     networks = Networks(wanted, dict(plan.weights))
-    networks.take(plan.destination, ended)
     results: dict[TrialSpec, TrialResult] = {}
-    for trials in passes_of(missing):
+    passes = passes_of(missing)
+    for number, trials in enumerate(passes):
+        networks.keep_for(chain.from_iterable(passes[number:]))
+        networks.take(trials, plan.destination, ended)
         listener = tell(recorder, networks)
         failed = {spec: reason for spec in trials if (reason := networks.obstacle(spec))}
         results |= _fail(failed, listener)
         if left := [spec for spec in trials if spec not in failed]:
-            this_pass = replace(plan, load=plan.load_of(left), weights=networks.of(left))
+            this_pass = replace(plan, load=plan.load_of(left), weights=files_of(left, networks.files))
             results |= _train(this_pass, left, listener, display)
     return results
 
@@ -227,12 +230,14 @@ def _execute(plan: Plan, missing: Sequence[TrialSpec], listener: Listener) -> No
     from bench.execution.worker import engine
 
     resources = {"cpus_per_trial": missing[0].threads, "gpus_per_trial": execution.gpus_per_trial}
+    packs = packs_of(missing, schedule.slots(execution.address, **resources))
     schedule.run(
-        packs_of(missing, schedule.slots(execution.address, **resources)),
-        partial(engine, checkpoints=plan.checkpoints, needs=plan.weights),
+        packs,
+        partial(engine, checkpoints=plan.checkpoints),
         plan.load,
         listener,
         **resources,
         address=execution.address,
         max_retries=execution.max_retries,
+        needs=[files_of(pack, plan.weights) for pack in packs],
     )
