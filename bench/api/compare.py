@@ -18,7 +18,7 @@ from bench.api.process import settings_kept, store_errors
 from bench.api.start import start_request
 from bench.api.stored import address_of
 from bench.api.sweep_page import describe
-from bench.execution.checked_sweep import checked_sweep, on_device
+from bench.execution.checked_sweep import check_selection, checked_sweep, on_device
 from bench.execution.execution import Executor
 from bench.execution.machine import read_execution
 from bench.execution.outcomes import not_done, remarks
@@ -128,7 +128,7 @@ def compare(
             data=datasets.row_of(data, root),
             protocol={**fields, **data_and_model(data, network, fields["initialiser"], root)},
         )
-        started = with_start(on_device(sweep, device), data, start_request(asked), root)
+        started = with_start(on_device(check_selection(sweep), device), data, start_request(asked), root)
         plan = _plan(started, data, root, asked)
         lines, comparison = _carried_out(plan, progress)
     for line in lines:

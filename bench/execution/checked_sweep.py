@@ -52,8 +52,6 @@ def checked_sweep(
     if not trials:
         raise ValueError(f"methods {', '.join(methods)} without the dense baseline: no trial is left")
     check_data(data, trials[0])
-    _check_heads(sweep, trials)
-    _check_channels(sweep)
     return sweep
 
 
@@ -86,6 +84,13 @@ def _check_last_batch(data: DatasetRow, spec: TrialSpec) -> None:
             f"batch-size {spec.batch_size}: leaves 1 of {images} training images for the last batch, and model "
             f"{spec.model!r} needs 2; must be another size"
         )
+
+
+def check_selection(sweep: Sweep) -> Sweep:
+    """The sweep. Raises: ValueError if its methods cannot choose weights of its network at all of its rates."""
+    _check_heads(sweep, sweep.trials())
+    _check_channels(sweep)
+    return sweep
 
 
 def _check_heads(sweep: Sweep, trials: Sequence[TrialSpec]) -> None:
