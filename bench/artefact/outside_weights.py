@@ -71,9 +71,10 @@ def _checked(sweep: Sweep, data: bytes, label: str, head: Head, norm: Norm) -> O
     from bench.artefact.base import base_from, identity_of, needs_base
     from bench.artefact.container import is_network, unseal
 
-    if is_network(data) and (header := unseal(data)[0]).base is not None and needs_base(header):
-        base_key = header.base.key[:16]
-        raise ValueError(f"must be self-contained: its frozen weights are those of another network, {base_key}")
+    header = unseal(data)[0] if is_network(data) else None
+    if header is not None and header.base is not None and needs_base(header):
+        words = f"its frozen weights are those of another network, {header.base.key[:16]}"
+        raise ValueError(f"must be self-contained: {words}")
     sha256 = identity_of(data).weights
     start = Start(base=GivenWeights(sha256=sha256, label=label), head=head, norm=norm)
     base = base_from(sha256, {sha256: data}, read, sweep.protocol["model"])

@@ -150,6 +150,11 @@ def _send_modules_by_name() -> None:
             copyreg.pickle(type(module), lambda module: (importlib.import_module, (module.__name__,)))
 
 
+def _fetched(reference: Any) -> bytes:
+    data: bytes = ray.get(reference)
+    return data
+
+
 class _Trainable(tune.Trainable):
     """A worker, as Tune calls it. Tune reuses one only if it can be reset."""
 
@@ -157,7 +162,7 @@ class _Trainable(tune.Trainable):
         assert job is not None
         checkout_last()
         self._job = job
-        self._worker = Worker(job, ray.get)
+        self._worker = Worker(job, _fetched)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         return True

@@ -122,7 +122,8 @@ def _settings(row: Method, method: Method) -> list[str]:
 
 def _written(value: Any) -> str:
     """A field's value as `READERS` read it; a function by its name."""
-    return str(value).lower() if value is None or isinstance(value, bool) else getattr(value, "__name__", str(value))
+    written = str(getattr(value, "__name__", value))
+    return written.lower() if value is None or isinstance(value, bool) else written
 
 
 def _loaded(point: EntryPoint) -> Any:
