@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from bench.canonical import canonical_json
+from bench.canonical import canonical_json, key_of
 from bench.trial.streams import SEED_LIMIT
 
 MAGIC = b"\x89FRZ\r\n\x1a\n"  # as PNG's: shows a transfer that treated the file as text
@@ -96,6 +96,11 @@ class Header(Strict):
     test_accuracy: float  # of this network, when it was stored
     made_with: dict[str, str]  # versions
     base: BaseRecord | None = None  # left out of a file whose trial started from drawn weights
+
+    @property
+    def run_key(self) -> str:
+        """The run key of the trial that left the network."""
+        return key_of(self.spec.model_dump())
 
 
 def seal(header: Header, parts: tuple[bytes, bytes, bytes]) -> bytes:

@@ -19,6 +19,8 @@ from bench.trial.start import GivenWeights, Pretraining, Start, start_words
 from bench.trial.step_kind import no_sparse_step
 from bench.trial.streams import SEED_LIMIT
 
+DataKey = tuple[str, str]  # the label of a data set, and its content hash
+
 ENGINE = 2  # raise it whenever a change of code changes a mask or a weight: the golden tests of the engine tell when
 
 
@@ -96,6 +98,11 @@ class TrialSpec(Protocol):
             step="dense",
             tuning=None,
         )
+
+    @property
+    def data(self) -> DataKey:
+        """What tells its data set from all others: the label alone is only the last component of a path."""
+        return self.dataset, self.data_hash
 
     @property
     def base_key(self) -> str:

@@ -82,11 +82,14 @@ def _check_names(model: nn.Module, base: Base) -> None:
 def _drawn(model: nn.Module, start: Start) -> set[str]:
     """The tensors that are not taken."""
     names = {f"{head_of(model)[0]}.{part}" for part in ("weight", "bias")} if start.head == "redrawn" else set()
-    if start.norm == "fresh":
-        for prefix, module in model.named_modules():
-            if isinstance(module, _NormBase):
-                names |= {f"{prefix}.{name}" for name in tensors_of(module)}
+    names |= norm_tensors(model) if start.norm == "fresh" else set()
     return names & tensors_of(model).keys()
+
+
+def norm_tensors(model: nn.Module) -> set[str]:
+    """The names of BatchNorm's scales, shifts and statistics."""
+    norms = {prefix: module for prefix, module in model.named_modules() if isinstance(module, _NormBase)}
+    return {f"{prefix}.{name}" for prefix, module in norms.items() for name in tensors_of(module)}
 
 
 def _of_base(base: Base, name: str, tensor: Tensor) -> Tensor:

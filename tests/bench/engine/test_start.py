@@ -154,7 +154,7 @@ def test_a_trained_head_is_live_first_and_k_is_what_it_was(method: str) -> None:
 def test_a_head_of_more_weights_than_are_live_fails_by_name() -> None:
     (result,) = train([spec("freeze", "0.999", head="trained")], DATA, "cpu")
     assert result.outcome == names.FAILED
-    assert "head trained at rate 0.999: 266 live weights; must be more than the head's 1000" in result.reason
+    assert "head trained at rate 0.999: 266 live weights; must be at least the head's 1000" in result.reason
 
 
 def test_batchnorm_is_kept_or_fresh() -> None:
