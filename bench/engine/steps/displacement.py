@@ -14,8 +14,8 @@ from bench.trial.spec import TrialSpec
 class Displacement:
     """The rule of the spec on the displacements d of some tensors; after every step each holds w_start + d.
 
-    No rule reads a weight but to decay it, so with d in its place the decay is towards w_start and all else the same
-    (Li et al., ICML 2018, arXiv:1802.01483).
+    A rule whose row says `displaceable` reads a weight only to decay it, so with d in its place the decay is towards
+    w_start and all else the same (Li et al., ICML 2018, arXiv:1802.01483).
     """
 
     def __init__(self, spec: TrialSpec, tensors: Sequence[Tensor], weight_decay: float) -> None:
