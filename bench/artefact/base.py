@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bench.artefact.container import BaseRecord, Header, is_network, unseal
+from bench.artefact.container import is_network, unseal
+from bench.artefact.header import BaseRecord, Header
 from bench.artefact.header_model import model_row
 from bench.artefact.weights_file import counterpart_of, tensors_in
 from bench.canonical import key_of

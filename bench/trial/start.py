@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 Head = Literal["redrawn", "kept"]
 Norm = Literal["kept", "fresh"]
@@ -45,6 +45,16 @@ class GivenWeights:
         return {"weights": self.sha256}
 
 
+class Taking(Protocol):
+    """What is taken of a base."""
+
+    @property
+    def head(self) -> Head: ...
+
+    @property
+    def norm(self) -> Norm: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Start:
     """The base, and what is taken of it; all else is drawn as without one."""
@@ -56,23 +66,6 @@ class Start:
     def record(self) -> dict[str, Any]:
         """Plain JSON values."""
         return {**self.base.record(), "head": self.head, "norm": self.norm}
-
-
-def start_of(record: Mapping[str, Any]) -> Start:
-    """The start with that record. Raises: KeyError if something of it is missing."""
-    base: Pretraining | GivenWeights
-    if "weights" in record:
-        base = GivenWeights(sha256=record["weights"])
-    else:
-        base = Pretraining(
-            dataset=record["dataset"],
-            data_hash=record["data_hash"],
-            seed=None if record["seed"] == "own" else record["seed"],
-            epochs=record["epochs"],
-            lr=record["lr"],
-            start=start_of(record["start"]) if "start" in record else None,
-        )
-    return Start(base=base, head=record["head"], norm=record["norm"])
 
 
 def start_words(record: Mapping[str, Any] | None) -> str:

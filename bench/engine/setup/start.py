@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
-from bench.trial.start import Start
+from bench.trial.start import Taking
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def head_of(model: nn.Module) -> tuple[str, nn.Linear]:
 
 
 @torch.no_grad()
-def set_start(model: nn.Module, start: Start, base: Base) -> Taken:
+def set_start(model: nn.Module, start: Taking, base: Base) -> Taken:
     """Give the model, which is as it was drawn, the base's weights, in place: all that the start takes.
 
     Raises: ValueError, naming the tensor, if the base lacks one of them, has it in another shape or a wider type, or
@@ -79,7 +79,7 @@ def _check_names(model: nn.Module, base: Base) -> None:
             raise ValueError(f"base {base.key[:12]}: has {name!a}; must have no tensor that the network does not have")
 
 
-def _drawn(model: nn.Module, start: Start) -> set[str]:
+def _drawn(model: nn.Module, start: Taking) -> set[str]:
     """The tensors that are not taken."""
     names = {f"{head_of(model)[0]}.{part}" for part in ("weight", "bias")} if start.head == "redrawn" else set()
     if start.norm == "fresh":
