@@ -25,19 +25,13 @@ from torch import Tensor
 
 from bench.artefact.mask_codec import decode_mask, encode_mask
 from bench.artefact.value_codec import decode_values, encode_values
+from bench.artefact.weights_file import TYPES
 
 MAGIC = b"\x89SRA\r\n\x1a\n"  # as PNG's: shows a transfer that treated the file as text
 VERSION = 1  # raise it whenever an older version could no longer read a file
 PREFIX = struct.Struct("<8sHI")
 SEAL = hashlib.sha256().digest_size
 INDICES = "shira_indices"
-TYPES = {
-    str(dtype).removeprefix("torch."): dtype
-    for dtype in (
-        torch.float64, torch.float32, torch.float16, torch.bfloat16,
-        torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool,
-    )
-}  # fmt: skip
 BITS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}  # bytes of a number -> the type of its bits
 
 Box = list[int]  # rows, columns and ones of a mask

@@ -16,8 +16,9 @@ from pages import ROOT, blocks
 from tiny_transformers import adapted, file_of, llama, tokens, with_random_values
 
 from bench.artefact.mask_codec import entropy_bytes
+from bench.artefact.weights_file import TYPES
 from bench.peft import compress, decompress, mask_fn
-from bench.peft.adapter import BITS, PREFIX, TYPES
+from bench.peft.adapter import BITS, PREFIX
 
 PAGE = ROOT / "docs" / "peft.md"
 State = dict[str, torch.Tensor]
