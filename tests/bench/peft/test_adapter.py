@@ -130,7 +130,8 @@ def test_the_bytes_of_the_page(row: list[str], tmp_path: Path) -> None:
     """PEFT's file and the mask to the byte; the compressed values to 1 %, as versions of zlib differ."""
     pytest.importorskip("peft")
     targets = ("q_proj", "k_proj", "v_proj", "o_proj")
-    model: Any = adapted(llama(hidden=256, layers=4), mask_fn("random"), r=int(row[0]), targets=targets)
+    network = llama(hidden=256, layers=4)
+    model: Any = adapted(network, mask_fn("random", model=network), r=int(row[0]), targets=targets)
     file = file_of(with_random_values(model), tmp_path)
     state, size = peft_state(file), file.stat().st_size
     trained = sum(tensor.numel() for name, tensor in state.items() if name.endswith("shira_weight"))
