@@ -18,7 +18,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from bench.artefact.header import Header
+from bench.artefact.header import Header, first_error
 from bench.canonical import canonical_json
 
 MAGIC = b"\x89FRZ\r\n\x1a\n"  # as PNG's: shows a transfer that treated the file as text
@@ -114,8 +114,6 @@ def _header(packed: bytes) -> Header:
         _check_printable(values)
         return Header.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"]))
-        raise ValueError(f"header, {field}: {first['msg']}, found {str(first['input'])[:60]!r}") from None
+        raise ValueError(f"header{first_error(error)}") from None
     except (zlib.error, ValueError, RecursionError) as error:
         raise ValueError(f"header: {error}") from None

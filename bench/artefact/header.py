@@ -9,6 +9,7 @@ from pydantic import (
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
+    ValidationError,
     ValidationInfo,
     field_validator,
     model_serializer,
@@ -108,3 +109,10 @@ class Header(Strict):
         if "spec" in info.data and (base is None) is not (info.data["spec"].start is None):
             raise ValueError("must be there if the spec has a start, and only then")
         return base
+
+
+def first_error(error: ValidationError) -> str:
+    """Its field and what is wrong there, in one line."""
+    first = error.errors()[0]
+    field = "".join(f"{', ' if i == 0 else '.'}{name}" for i, name in enumerate(first["loc"]))
+    return f"{field}: {first['msg']}, found {str(first['input'])[:60]!r}"

@@ -21,6 +21,9 @@ class Pretraining:
     lr: float
     start: Start | None = None  # of that trial
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "lr", float(self.lr))  # 1 and 1.0 are one value, so one key
+
     def record(self) -> dict[str, Any]:
         """Plain JSON values; a base that is trained from scratch has no start."""
         record: dict[str, Any] = {

@@ -66,7 +66,8 @@ def set_start(model: nn.Module, start: Taking, base: Base) -> Taken:
 
 def _optional(model: nn.Module) -> set[str]:
     """The tensors that a file of weights need not have: those that no state dict has, and BatchNorm's counts of
-    batches, which older files lack and which change nothing.
+    batches, which older files lack. BatchNorm reads these only without a momentum; a network has them all the same, so
+    that weights with and without them are two starts.
     """
     own = tensors_of(model).keys()
     return (own - model.state_dict().keys()) | {name for name in own if name.endswith("num_batches_tracked")}
