@@ -1,7 +1,8 @@
 """A trained network as a file: what must be stored of it, and nothing else.
 
-Stored are the mask, the live values, biases, BatchNorm's state and the trial's spec. A frozen network is rebuilt by
-drawing its initial weights again from the 32-bit seed; a pruned one has zeros in their place and needs no seed.
+Stored are the mask, the live values, biases, BatchNorm's state and the trial's spec. The initial weights of a frozen
+network are drawn again from the 32-bit seed, or are those of its base, whose file must be given then; a pruned one has
+zeros in their place and needs neither.
 Runs without the training code, Ray and MLflow.
 """
 

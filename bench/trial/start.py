@@ -63,7 +63,8 @@ class Start:
     """The base, and what is taken of it; all else is drawn as without one."""
 
     base: Pretraining | GivenWeights
-    head: Head = "redrawn"  # the last Linear layer: another task's classes mean nothing
+    # The last Linear layer: another task's classes mean nothing. Redrawn: as `bench.engine.setup.start.set_start` says.
+    head: Head = "redrawn"
     norm: Norm = "kept"  # BatchNorm's scale, shift and statistics
 
     def record(self) -> dict[str, Any]:
