@@ -7,8 +7,8 @@ from typing import Protocol
 
 from torch import nn
 
-from bench.artefact.container import BaseRecord, Header, is_network, unseal
-from bench.artefact.header_model import model_row
+from bench.artefact.container import is_network, unseal
+from bench.artefact.header import BaseRecord, Header
 from bench.artefact.weights_file import counterpart_of, tensors_in
 from bench.engine.setup.start import Base, tensors_of
 from bench.models.initialise import checksum_of
@@ -55,10 +55,9 @@ def needs_base(header: Header) -> bool:
 
 
 def is_self_contained(header: Header) -> bool:
-    """Whether the file gives every weight: none is dead, or those are 0."""
-    if header.spec.method.background == "prune":
-        return True
-    return sum(header.live) == model_row(header).maskable(header.classes, tuple(header.image_shape))
+    """Whether the file gives every weight: none is dead, or those are 0. Needs no network: it may be of a plug-in."""
+    mask_bytes = header.parts[0]  # 0 if every tensor is wholly live, or wholly dead
+    return header.spec.method.background == "prune" or (mask_bytes == 0 and all(header.live))
 
 
 def base_from(key: str, files: Files, read: Read, model: str) -> Base:

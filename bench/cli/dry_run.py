@@ -142,9 +142,9 @@ def as_text(estimates: Sequence[Estimate], slots: int | None, spec: TrialSpec) -
 
     Args: estimates: of all data sets. slots: trials at a time; None if only a cluster knows. spec: one of the trials.
     """
-    several = len({e.dataset for e in estimates}) > 1
-    headers = ["data set"] * several + ["step", "background", "lowest rate", "trials", "ms/step", "trial", "peak MB"]
-    rows = [[e.dataset] * several + _row(e) for e in estimates if not e.reason]
+    mixed = len({e.dataset for e in estimates}) > 1
+    headers = ["data set"] * mixed + ["step", "background", "lowest rate", "trials", "ms/step", "trial", "peak MB"]
+    rows = [[e.dataset] * mixed + _row(e) for e in estimates if not e.reason]
     table = tabulate(rows, headers=headers, tablefmt="github", disable_numparse=True)
     fails = [f"{e.trials} trials, {e.background} from rate {e.rate}, fail: {e.reason}" for e in estimates if e.reason]
     seconds = sum(e.trials * e.trial_seconds for e in estimates if not e.reason)

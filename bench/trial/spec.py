@@ -10,7 +10,7 @@ from bench.canonical import group_key_of, key_of
 from bench.methods import METHODS, Method, only_rate
 from bench.methods.identity.identify import identify
 from bench.trial.field_row import KEY, FieldRow, Range, row, rows_of, says
-from bench.trial.optimizers import UPDATES, with_nesterov
+from bench.trial.optimizers import UPDATES, displaceable, with_nesterov
 from bench.trial.outside.sources import Sources, sources_of
 from bench.trial.protocol import Protocol
 from bench.trial.schedules import schedules_with
@@ -182,6 +182,11 @@ def _check_start(spec: TrialSpec) -> None:
     """Raise ValueError if the start makes no sense, or does not go with the method's control."""
     if spec.decay_to == "start" and not spec.weight_decay:
         raise ValueError("decay_to start with weight_decay 0.0: must be zero, since nothing decays")
+    if spec.decay_to == "start" and spec.optimizer not in displaceable():
+        raise ValueError(
+            f"decay_to start with {spec.optimizer}: must be zero; its row does not say displaceable=True, which those "
+            f"of {', '.join(displaceable())} do"
+        )
     if spec.start is None:
         return
     if spec.method.control == "reinitialise":
