@@ -40,7 +40,7 @@ class Comparison:
     store: str  # its address
     name: str  # of the sweep
     frame: pd.DataFrame = field(repr=False)  # a row per trial: the columns of `bench.frame`
-    stored: pd.DataFrame = field(repr=False)  # the trials of the store under the same protocol
+    stored: pd.DataFrame = field(repr=False)  # the trials of the store under the same protocol, and their bases
     reference: str  # the method the others are tested against, if none is named
     starts: tuple[str, ...] = field(repr=False)  # those of its trials, in words
 
@@ -161,6 +161,7 @@ class Comparison:
 def comparison_of(plan: Plan) -> Comparison:
     """The comparison of a plan that is carried out."""
     from bench.results.frame.collect import collect
+    from bench.results.frame.cut import with_bases
     from bench.results.frame.sections import sections
 
     uri = plan.destination.uri  # type: ignore[attr-defined]
@@ -176,7 +177,7 @@ def comparison_of(plan: Plan) -> Comparison:
         store=uri,
         name=plan.name,
         frame=whole[whole["run_key"].isin(keys)].reset_index(drop=True),
-        stored=whole[whole["run_key"].isin(alike)].reset_index(drop=True),
+        stored=with_bases(whole, whole["run_key"].isin(alike)).reset_index(drop=True),
         reference=_reference(plan),
         starts=tuple(section.start for section in asked),
     )
