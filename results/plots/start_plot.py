@@ -20,7 +20,8 @@ from bench.results.plots.plot_page import Entry, across, finish, titled
 from bench.results.plots.plot_style import GREY, PALETTE
 from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.largest_rate import RESAMPLES, Bounds, Gain, LargestRate, gains, largest_rates
-from bench.results.tables.start.largest_rate_table import is_first, ordered, points
+from bench.results.tables.start.largest_rate_table import is_first, ordered
+from bench.results.tables.start.largest_rate_words import points
 
 ROW, FRAME = 0.34, 1.0  # inches of a method, and of title, axes and their labels
 COLOURS = (GREY, *PALETTE)  # of the starts, scratch first

@@ -91,9 +91,11 @@ class View:
 
         What only other trials need is displayed if its sweep is named.
         """
+        return (not self.starts or cell.start in self.starts) and self.shows_from_any_start(cell)
+
+    def shows_from_any_start(self, cell: Cell) -> bool:
+        """The same whatever starts are chosen, for what tells the starts apart."""
         in_sweep = bool(cell.sweeps & set(self.sweeps)) if self.sweeps else not cell.needed
-        if self.starts and cell.start not in self.starts:
-            return False
         if not cell.rated:
             return in_sweep
         named = not self.methods or bool({cell.method, cell.label} & set(self.methods))

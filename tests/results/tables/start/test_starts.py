@@ -14,6 +14,7 @@ from started_trials import BASE, GIVEN, NEEDS, base, curve, dense
 from trial_frames import METHODS, frame, small, trial
 
 from bench import names
+from bench.methods import METHODS as ALL
 from bench.results.frame.sections import sections
 from bench.results.parts import part_page
 from bench.results.statistics.analysis import Analysis, View, analyses
@@ -22,6 +23,7 @@ from bench.results.tables.start.bases import needed_first
 from bench.results.tables.start.task_bytes import NEVER
 
 ONE_BASE = {**BASE, "seed": 0}
+LTH = ALL["lth"].record()
 GRID = {"0.9": (0.01, 0.012, 0.014, 0.011), "0.99": (0.05, 0.06, 0.07, 0.05)}
 FROZEN = {"0.9": (0.008, 0.011, 0.011, 0.01), "0.99": (0.02, 0.04, 0.03, 0.03)}
 
@@ -168,6 +170,29 @@ def test_bytes_of_several_tasks_from_one_base() -> None:
 def test_a_delta_that_is_no_smaller_never_pays() -> None:
     rows = with_bytes(with_bytes(store(BASE), "freeze", 1000), "snip", 1000) + [base(s) for s in range(4)]
     assert bytes_of(rows)[4].split("|")[8].strip() == "–"
+
+
+def test_bytes_are_averaged_over_pairs_that_choose_alike_at_the_same_seed() -> None:
+    """grasp has no frozen network, lth is not at initialisation, and the fourth seed has no pruned network."""
+    tickets = {**LTH, "background": "freeze"}, LTH
+    others = [trial(f"lth{i}", "0.9", 0, 0.9, record=record, start=BASE) for i, record in enumerate(tickets)]
+    rows = [*store(BASE), *curve("grasp", BASE, GRID), *others, *[base(s) for s in range(4)]]
+    sizes = {"freeze": 900, "snip": 1000, "grasp": 7, "lth0": 9, "lth1": 8}
+    for method, size in sizes.items():
+        rows = with_bytes(rows, method, size)
+    last = next(row for row in rows if (row["method"], row["rate"], row["seed"]) == ("freeze", "0.9", 3))
+    rows = [row for row in rows if (row["method"], row["rate"], row["seed"]) != ("snip", "0.9", 3)]
+    last[names.STORED_BYTES] = 5000
+    assert [entry.strip() for entry in bytes_of(rows)[4].strip("|").split("|")][1:3] == ["900", "1,000"]
+
+
+def test_no_number_of_tasks_is_said_if_the_pairs_disagree() -> None:
+    rows = with_bytes(with_bytes(store(BASE), "freeze", 900), "snip", 1000) + [base(s) for s in range(4)]
+    assert bytes_of(rows)[4].split("|")[8].strip() == "413"
+    frozen = next(row for row in rows if (row["method"], row["rate"], row["seed"]) == ("freeze", "0.9", 2))
+    frozen[names.STORED_BYTES] = 1001
+    entries = [entry.strip() for entry in bytes_of(rows)[4].strip("|").split("|")]
+    assert entries[1:3] == ["925", "1,000"] and entries[-2:] == ["–", "2"]
 
 
 def test_the_size_of_a_base_from_a_file_or_another_store_is_not_known() -> None:
