@@ -121,7 +121,7 @@ def test_what_only_others_need_is_in_no_table_or_family_until_its_sweep_is_named
     levels_there = "; ".join(f"4 trials of {method} at 0.36 (digits · lenet-5-caffe)" for method in ("freeze", "snip"))
     said = (
         f"Needed first, and in no table or family here: {levels_there}; 4 dense trials, 97.15 ± 0.13 % (mnist · "
-        "lenet-5-caffe). The option name with main-needs shows them."
+        "lenet-5-caffe). --name main-needs shows them."
     )
     text = render(frame(rows))
     assert said in text.split("\n\n") and "| 0.36" not in text and "## mnist" not in text
@@ -132,6 +132,21 @@ def test_what_only_others_need_is_in_no_table_or_family_until_its_sweep_is_named
     assert "## mnist · lenet-5-caffe" in named and "| 0.36" in named and "scratch" not in named
     assert needed_first(computed(rows, sweeps=list(NEEDS))) == ""
     assert render(frame([base(0)])).endswith("No trial to show.\n")
+
+
+def test_what_another_sweep_needs_is_not_listed_with_one_that_is_named() -> None:
+    bases = [base(0, 0.97), base(1, None, outcome=names.DIVERGED, reason="loss is nan")]
+    other = [base(s, dataset="fashion-mnist", sweeps=("other-needs",)) for s in range(2)]
+    both = [base(2, 0.97, sweeps=("main-needs", "other-needs"))]
+    rows = [*store(BASE), trial("snip", "0.9", 9, 0.9, sweeps=("other",)), *bases, *other, *both]
+    said = "Needed first, and in no table or family here: "
+    mnist = "3 dense trials, 97.00 ± 0.00 %, 1 diverged (mnist · lenet-5-caffe)"
+    assert needed_first(computed(rows, sweeps=["main"])) == f"{said}{mnist}. --name main-needs shows them."
+    assert needed_first(computed(rows)) == (
+        f"{said}2 dense trials, 97.00 ± 0.00 % (fashion-mnist · lenet-5-caffe); {mnist}. --name main-needs or "
+        "--name other-needs shows them."
+    )
+    assert needed_first(computed([*store(BASE), bases[1]])).startswith(f"{said}1 dense trial, 1 diverged (mnist")
 
 
 def test_a_dense_trial_that_only_others_need_is_the_baseline_of_its_protocol() -> None:
@@ -199,6 +214,18 @@ def test_the_size_of_a_base_from_a_file_or_another_store_is_not_known() -> None:
     assert bytes_of(store(GIVEN)) == [f"The size of the base is not known: it came from a file. {NEVER}"]
     assert bytes_of(store(BASE))[0].startswith("The size of the base is not known: no trial that trained it is in this")
     assert "one task" not in render(frame(store(None)))
+
+
+def test_a_filter_of_starts_is_named_if_it_hides_one() -> None:
+    start, both = "pretrained on mnist", store(None, BASE)
+    hidden = "Shown: starts pretrained on mnist. All statistics are those of the whole store."
+    assert hidden in render(frame(both), starts=(start,)) and "## digits · lenet-5-caffe · scratch" not in render(
+        frame(both), starts=(start,)
+    )
+    assert "Shown:" not in render(frame(both), starts=(start, "scratch"))
+    assert "Shown:" not in render(frame(store(BASE)), starts=(start,))
+    part = part_page.render(frame(both), view(starts=(start,)), "start")
+    assert part == part_page.render(frame(both), view(), "start") and "| difference" in part
 
 
 def test_controls_of_a_start_are_compared_with_its_own_methods() -> None:
