@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from bench import metrics
 from bench.api.process import settings_kept
-from bench.api.views import plot_view, view_of
+from bench.api.views import plot_view, view_of, within
 from bench.canonical import canonical_json
 from bench.execution.run import Plan
 from bench.messages import counted
@@ -40,7 +40,7 @@ class Comparison:
     store: str  # its address
     name: str  # of the sweep
     frame: pd.DataFrame = field(repr=False)  # a row per trial: the columns of `bench.frame`
-    stored: pd.DataFrame = field(repr=False)  # the trials of the store under the same protocol
+    stored: pd.DataFrame = field(repr=False)  # the trials of the store under the same protocol, and their bases
     reference: str  # the method the others are tested against, if none is named
     starts: tuple[str, ...] = field(repr=False)  # those of its trials, in words
 
@@ -81,6 +81,7 @@ class Comparison:
         test: Test = "t",
         alpha: float = 0.05,
         margin: float | None = None,
+        margin_points: float | None = None,
         controls: bool = False,
         published: bool = False,
     ) -> str:
@@ -92,6 +93,7 @@ class Comparison:
                 metric: of the cells. test: paired t test, exact Wilcoxon or exact sign-flip permutation.
                 alpha: level of the tests.
                 margin: of equivalence, percentage points of an accuracy (by default 0.5), else in the metric's unit.
+                margin_points: of part "start": how far below dense a method may be, percentage points (by default 1).
                 controls: whether to show sanity controls. published: whether to show published results beside these.
         Raises: ValueError in one line for a choice that the store does not have.
         """
@@ -100,6 +102,7 @@ class Comparison:
 
         view = self._view(
             reference=reference or self.reference, metric=metric, test=test, alpha=alpha, margin=margin,
+            within=within(margin_points, f"part {part}" if part else "the table", has_one=part == "start"),
             controls=controls or part == "controls", published=published or part == "published",
         )  # fmt: skip
         if part is None:
@@ -107,17 +110,21 @@ class Comparison:
         return part_page.render(self.stored, view, part, format=format)
 
     @settings_kept()
-    def plot(self, kind: PlotKind = "difference", *, metric: str | None = None) -> Figure:
+    def plot(
+        self, kind: PlotKind = "difference", *, metric: str | None = None, margin_points: float | None = None
+    ) -> Figure:
         """The figure, as `python -m bench plot` draws it; a notebook shows it, `savefig` writes it.
 
         Args:   kind: "difference" (freeze − prune), "accuracy", "gradients", "storage", "ranks" or "start".
                 metric: by default the plot's own.
+                margin_points: of "start": how far below dense a method may be, percentage points (by default 1).
         Raises: ValueError in one line if the plot cannot show the metric, or has nothing to show.
         """
         from bench.results.frame.history import histories
         from bench.results.plots.plots import plot
 
-        view = plot_view(self.stored, kind=kind, metric=metric, **self._shown)
+        share = within(margin_points, f"plot {kind}", has_one=kind == "start")
+        view = plot_view(self.stored, kind=kind, metric=metric, within=share, **self._shown)
         return plot(self.stored, kind, view, partial(histories, self.store))
 
     @property
@@ -161,6 +168,7 @@ class Comparison:
 def comparison_of(plan: Plan) -> Comparison:
     """The comparison of a plan that is carried out."""
     from bench.results.frame.collect import collect
+    from bench.results.frame.cut import with_bases
     from bench.results.frame.sections import sections
 
     uri = plan.destination.uri  # type: ignore[attr-defined]
@@ -176,14 +184,15 @@ def comparison_of(plan: Plan) -> Comparison:
         store=uri,
         name=plan.name,
         frame=whole[whole["run_key"].isin(keys)].reset_index(drop=True),
-        stored=whole[whole["run_key"].isin(alike)].reset_index(drop=True),
+        stored=with_bases(whole, whole["run_key"].isin(alike)).reset_index(drop=True),
         reference=_reference(plan),
         starts=tuple(section.start for section in asked),
     )
 
 
 def _reference(plan: Plan) -> str:
-    """snip if it is compared, else the first pruned method, else the first."""
-    rated = {plan.sweep.name_of(spec.method): spec.method for spec in plan.trials if only_rate(spec.method) is None}
+    """snip if it is compared, else the first pruned method, else the first; of methods at initialisation."""
+    methods = [spec.method for spec in plan.trials if only_rate(spec.method) is None and spec.method.at_initialisation]
+    rated = {plan.sweep.name_of(method): method for method in methods}
     pruned = [name for name, method in rated.items() if method.background == "prune"]
     return "snip" if "snip" in rated or not rated else [*pruned, *rated][0]

@@ -71,11 +71,16 @@ def _page(uri: str, name: str) -> tuple[str, dict[str, bytes]]:
 
 
 def _beside(frame: pd.DataFrame, sweep: str) -> pd.DataFrame:
-    """The trials of the store with which those of the sweep are compared: of its data sets and networks."""
+    """The trials of the store with which those of the sweep are compared, of its data sets and networks; and the bases
+    of all these.
+    """
     import pandas as pd
 
+    from bench.results.frame.cut import with_bases
+
     both = pd.MultiIndex.from_frame(frame[["dataset", "model"]])
-    return frame[both.isin(both[frame["sweeps"].map(lambda sweeps: sweep in sweeps)])]
+    alike = both.isin(both[frame["sweeps"].map(lambda sweeps: sweep in sweeps)])
+    return with_bases(frame, pd.Series(alike, index=frame.index))
 
 
 def _report(uri: str, frame: pd.DataFrame, view: View) -> list[Block]:

@@ -5,6 +5,7 @@ stored_spec    the spec of a stored trial, checked: a damaged one costs its own 
 history        figures over the epochs, of chosen trials
 method_record  a method's record, parsed once
 sections       trials that differ in method, rate and seed only; nothing else is ever merged
+cut            some trials of a frame, with what they start from
 starts         starts in words; protocols that differ in nothing else; trials that only others need
 display_names  the names that people write: SNIP, LeNet-5-Caffe, MNIST
 words          numbers and nouns as text

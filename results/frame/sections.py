@@ -18,6 +18,7 @@ from bench.results.frame.method_record import PLAIN, method_record
 from bench.results.frame.starts import SCRATCH, families, only_needed, start_names
 
 TITLE = ("dataset", "model")
+BASE_ONLY = "base_only"  # column of a cut frame: whether a trial is there only as others start from it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,8 +78,9 @@ def sections(frame: pd.DataFrame) -> list[Section]:
 
     Sections that differ in their start only stand together, scratch first; what only others need stands at the end.
     """
-    needed = _needed(frame)
-    parts = ((False, frame[~needed]), (True, frame[needed]))
+    trials = frame[~frame[BASE_ONLY]] if BASE_ONLY in frame else frame
+    needed = _needed(trials)
+    parts = ((False, trials[~needed]), (True, trials[needed]))
     return [section for is_needed, part in parts for section in _sections(part, is_needed, frame)]
 
 

@@ -51,7 +51,7 @@ PLOTS = {
 }
 HEADLINE = "difference"
 STARTS = "start"
-FROM_STARTS = "How far can it be pruned: pre-trained against scratch"
+FROM_STARTS = "How far can it be pruned from each start"
 ONE_PANEL = ("gradients", "storage")  # plots with a line or a cloud of points per method
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -13,14 +13,17 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
+from bench.messages import counted
 from bench.results.frame.errors import NothingToShowError
+from bench.results.frame.method_record import MethodRecord
 from bench.results.frame.starts import SCRATCH
 from bench.results.plots.axis_scales import RATE_NOTE, density, rate_axis, thin
 from bench.results.plots.plot_page import Entry, across, finish, titled
 from bench.results.plots.plot_style import GREY, PALETTE
 from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.largest_rate import RESAMPLES, Bounds, Gain, LargestRate, gains, largest_rates
-from bench.results.tables.start.largest_rate_table import is_first, ordered, points
+from bench.results.tables.start.largest_rate_table import is_first, ordered
+from bench.results.tables.start.largest_rate_words import points
 
 ROW, FRAME = 0.34, 1.0  # inches of a method, and of title, axes and their labels
 COLOURS = (GREY, *PALETTE)  # of the starts, scratch first
@@ -37,30 +40,28 @@ class Block:
     analysis: Analysis
     rated: list[LargestRate]
     gained: list[Gain]
+    colours: Mapping[str, str]  # of every start in any block
 
     @property
-    def methods(self) -> list[str]:
-        """Labels, from the top down."""
-        return list(dict.fromkeys(one.cell.label for one in self.rated))
+    def methods(self) -> dict[MethodRecord, str]:
+        """Record -> label, from the top down; two starts may have other labels of one method."""
+        return {one.cell.record: one.cell.label for one in self.rated}
 
     @property
     def starts(self) -> list[str]:
         """Those that have something to show, scratch first."""
-        return [start for start in self.analysis.starts if any(one.start == start for one in self.rated)]
+        return _starts(self.analysis, self.rated)
 
     @property
     def rates(self) -> list[Decimal]:
         """Of all methods and starts, rising."""
         return sorted({rate for one in self.rated for rate in one.curve.rates})
 
-    def row(self, label: str, start: str) -> float:
+    def row(self, method: MethodRecord, start: str) -> float:
         """Where a method of a start stands, its starts below one another around the method's own row."""
         starts = self.starts
         step = SPREAD / len(starts)
-        return self.methods.index(label) + step * (starts.index(start) - (len(starts) - 1) / 2)
-
-    def colour(self, start: str) -> str:
-        return COLOURS[(self.starts.index(start) + (SCRATCH not in self.starts)) % len(COLOURS)]
+        return list(self.methods).index(method) + step * (starts.index(start) - (len(starts) - 1) / 2)
 
 
 def draw(analyses: Sequence[Analysis]) -> Figure:
@@ -69,7 +70,7 @@ def draw(analyses: Sequence[Analysis]) -> Figure:
 
     Raises: NothingToShowError if no method has a dense network of the same start and seed beside it.
     """
-    blocks = [block for analysis in analyses if is_first(analysis) if (block := _block(analysis)).rated]
+    blocks = _blocks([analysis for analysis in analyses if is_first(analysis)])
     if not blocks:
         raise NothingToShowError("plot start: no method is shown that has a dense network of its start and seeds")
     wide = across(2) > 1
@@ -95,9 +96,20 @@ def draw(analyses: Sequence[Analysis]) -> Figure:
     return figure
 
 
-def _block(analysis: Analysis) -> Block:
-    rated = ordered(largest_rates(analysis))
-    return Block(analysis=analysis, rated=rated, gained=gains(rated, analysis.view.within))
+def _blocks(analyses: Sequence[Analysis]) -> list[Block]:
+    """Those that have something to show; a start has one colour in all of them."""
+    rated = [(analysis, every) for analysis in analyses if (every := ordered(largest_rates(analysis)))]
+    starts = sorted(dict.fromkeys(start for both in rated for start in _starts(*both)), key=lambda s: s != SCRATCH)
+    first = int(SCRATCH not in starts)
+    colours = {start: COLOURS[(first + i) % len(COLOURS)] for i, start in enumerate(starts)}
+    return [
+        Block(analysis=analysis, rated=every, gained=gains(every, analysis.view.within), colours=colours)
+        for analysis, every in rated
+    ]
+
+
+def _starts(analysis: Analysis, rated: Sequence[LargestRate]) -> list[str]:
+    return [start for start in analysis.starts if any(one.start == start for one in rated)]
 
 
 def _height(block: Block, wide: bool) -> float:
@@ -106,7 +118,7 @@ def _height(block: Block, wide: bool) -> float:
 
 
 def _named(axes: Axes, block: Block) -> None:
-    axes.set_yticks(range(len(block.methods)), block.methods)
+    axes.set_yticks(range(len(block.methods)), list(block.methods.values()))
     axes.set_ylim(len(block.methods) - 0.5, -0.5)
 
 
@@ -114,7 +126,7 @@ def _rates(axes: Axes, block: Block) -> None:
     low, high = float(block.rates[0]), float(block.rates[-1])
     rate_axis(axes, block.rates)
     for one in block.rated:
-        y, colour = block.row(one.cell.label, one.start), block.colour(one.start)
+        y, colour = block.row(one.cell.record, one.start), block.colours[one.start]
         ends = [min(max(end, low), high) for end in (one.interval.low, one.interval.high)]
         if not math.isnan(one.interval.low):
             axes.plot([1 - end for end in ends], [y, y], color=colour, linewidth=1.5)
@@ -146,8 +158,8 @@ def _gains(axes: Axes, block: Block) -> None:
     least, most = _reach([bounds for gain in block.gained for bounds in (gain.factor, gain.factor_interval)])
     axes.set_xlim(least, most)
     for gain in block.gained:
-        y = block.row(gain.cell.label, gain.start)
-        look: dict[str, Any] = {"color": block.colour(gain.start)}
+        y = block.row(gain.cell.record, gain.start)
+        look: dict[str, Any] = {"color": block.colours[gain.start]}
         low, high = (min(max(end, least), most) for end in (gain.factor.low, gain.factor.high))
         if not math.isnan(gain.factor_interval.low):
             ends = [min(max(end, least), most) for end in (gain.factor_interval.low, gain.factor_interval.high)]
@@ -173,7 +185,7 @@ def _reach(every: Sequence[Bounds]) -> tuple[float, float]:
 
 
 def _entries(blocks: Sequence[Block]) -> list[Entry]:
-    starts = {start: block.colour(start) for block in blocks for start in block.starts}
+    starts = blocks[0].colours
     entries: list[Entry] = [
         (Line2D([], [], color=colour, marker="o", linestyle="-"), start) for start, colour in starts.items()
     ]
@@ -196,16 +208,27 @@ def _ends_only(gain: Gain) -> bool:
 
 def _note(blocks: Sequence[Block]) -> str:
     analysis = blocks[0].analysis
-    sizes = sorted({len(one.curve.seeds) for block in blocks for one in block.rated})
-    n = f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
+    seeds = {one.curve.seeds for block in blocks for one in block.rated}
+    sizes = sorted(set(map(len, seeds)))
+    n = counted(sizes[0], "seed") if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]} seeds"
     differences = (
         f" Times fewer trained weights: than from {SCRATCH}, the difference of the two on the scale of the rates."
         if any(block.gained for block in blocks)
         else ""
     )
     return (
-        f"{analysis.view.shown_metric.caption}: the rate up to which the mean over n = {n} seeds is no more than "
+        f"{analysis.view.shown_metric.caption}: the rate up to which the mean over n = {n} is no more than "
         f"{points(analysis)} below that of dense from the same start; linear in the logarithm of the density between "
-        f"two rates.{differences} Bars: 95 % percentile intervals over {RESAMPLES:,} resamples of whole seeds, the "
-        f"same for all; one that reaches the end of its axis may go beyond it. {RATE_NOTE}"
+        f"two rates.{differences}{_bars(seeds)} {RATE_NOTE}"
+    )
+
+
+def _bars(seeds: Collection[tuple[int, ...]]) -> str:
+    """What the bars are; nothing if one seed has none."""
+    if max(map(len, seeds)) < 2:
+        return ""
+    alike = "all" if len(seeds) == 1 else "all of the same seeds"
+    return (
+        f" Bars: 95 % percentile intervals over {RESAMPLES:,} resamples of whole seeds, the same for {alike}; one that "
+        "reaches the end of its axis may go beyond it."
     )

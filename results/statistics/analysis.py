@@ -14,7 +14,7 @@ from bench import names
 from bench.metrics import Metric
 from bench.results.frame.collect import BIASES, DENSE
 from bench.results.frame.errors import check_level, metric_of, unknown, unknown_rate
-from bench.results.frame.method_record import PLAIN
+from bench.results.frame.method_record import PLAIN, method_record
 from bench.results.frame.sections import Section, sections
 from bench.results.statistics import near_chance
 from bench.results.statistics.cells import Cell, Key, cells, connected, diverged_as, twin
@@ -91,9 +91,11 @@ class View:
 
         What only other trials need is displayed if its sweep is named.
         """
+        return (not self.starts or cell.start in self.starts) and self.shows_from_any_start(cell)
+
+    def shows_from_any_start(self, cell: Cell) -> bool:
+        """The same whatever starts are chosen, for what tells the starts apart."""
         in_sweep = bool(cell.sweeps & set(self.sweeps)) if self.sweeps else not cell.needed
-        if self.starts and cell.start not in self.starts:
-            return False
         if not cell.rated:
             return in_sweep
         named = not self.methods or bool({cell.method, cell.label} & set(self.methods))
@@ -205,6 +207,7 @@ def analyses(frame: pd.DataFrame, view: View) -> list[Analysis]:
     """The sections of a frame of `collect`, computed. Raises ValueError for a choice that the store does not have."""
     every = sections(frame)
     check(frame, {label for section in every for label in section.frame["label"]}, view)
+    check_reference(every, view.reference)
     by_family: dict[tuple[str, bool], list[Section]] = {}
     for section in every:
         by_family.setdefault((section.family, section.needed), []).append(section)
@@ -258,6 +261,20 @@ def _analysis(
         controls=family_of(control_pairs(controlled, plain), view.rules),
         starts=starts,
     )
+
+
+def check_reference(every: Collection[Section], reference: str) -> None:
+    """Raise ValueError for a reference that needs another training first: no method is compared with it."""
+    methods = [section.frame[["method", "label", "spec.method"]].drop_duplicates() for section in every]
+    records = {
+        method_record(text)
+        for of_section in methods
+        for method, label, text in of_section.itertuples(index=False)
+        if reference in (method, label)
+    }
+    if records and not any(record.at_initialisation for record in records):
+        others = "; methods that need another training first are in a group of their own"
+        raise ValueError(f"reference {reference}: must be a method at initialisation{others}")
 
 
 def check(frame: pd.DataFrame, labels: Collection[str], view: View) -> None:

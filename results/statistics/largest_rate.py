@@ -63,6 +63,7 @@ class LargestRate:
     cell: Cell  # one of the method's
     start: str
     curve: Curve
+    grid: tuple[Decimal, ...]  # the rates asked for, rising; of whole filters the curve has the counted ones
     rate: Bounds  # from 0 to the lowest rate if it is within the margin at none, from the highest to 1 if at all
     interval: Bounds
     returns: tuple[Decimal, ...]  # higher rates at which it is within the margin again
@@ -81,16 +82,21 @@ class Gain:
     factor_interval: Bounds
 
 
-def largest_rates(analysis: Analysis) -> list[LargestRate]:
-    """Of every method shown at every start of the family, methods in the order of their labels, scratch first."""
+def largest_rates(analysis: Analysis, *, at_initialisation: bool = True) -> list[LargestRate]:
+    """Of every method shown at every start of the family, methods in the order of their labels, scratch first.
+
+    Args: at_initialisation: of which group, methods at initialisation or those that need another training first.
+    """
     view, chance = analysis.view, analysis.view.chance(analysis.section.dataset)
+    shows = view.shows_from_any_start
     rated = []
     for start, cells in analysis.starts.items():
         dense = next((cell for cell in cells if cell.background == DENSE and cell.values), None)
         by_label: dict[str, list[Cell]] = {}
-        for cell in diverged_as([cell for cell in cells if cell.rated], chance):
+        group = [cell for cell in cells if cell.rated and cell.record.at_initialisation is at_initialisation]
+        for cell in diverged_as(group, chance):
             by_label.setdefault(cell.label, []).append(cell)
-        shown = {label: of_label for label, of_label in by_label.items() if any(map(view.shows, of_label))}
+        shown = {label: of_label for label, of_label in by_label.items() if any(map(shows, of_label))}
         rated += [_largest_rate(of_label, dense, start, view) for of_label in shown.values() if dense]
     return sorted((one for one in rated if one.curve.seeds), key=lambda one: one.cell.label)
 
@@ -129,6 +135,7 @@ def _largest_rate(cells: Sequence[Cell], dense: Cell, start: str, view: View) ->
         cell=cells[0],
         start=start,
         curve=curve,
+        grid=tuple(sorted(cell.rate for cell in cells if cell.values)),
         rate=Bounds(low=float(low[0]), high=float(high[0])),
         interval=_percentiles(*bounds(curve, resamples(len(curve.seeds)), view.within)),
         returns=tuple(rate for rate, w in zip(curve.rates[len(curve.rates) - len(beyond) :], beyond, strict=True) if w),

@@ -72,7 +72,7 @@ def excerpts(frame: pd.DataFrame, view: View) -> list[Excerpt]:
 def _without_levels(excerpt: Excerpt) -> Excerpt:
     """Without the levels of methods that are not at initialisation, at rates that no other method has."""
     rates = compared_rates(excerpt.cells)
-    kept = [cell for cell in excerpt.cells if cell.background == DENSE or cell.rate in rates]
+    kept = [cell for cell in excerpt.cells if not cell.rated or cell.rate in rates]
     return replace(excerpt, cells=kept)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from bench import names
 from bench.messages import counted
+from bench.results.frame.collect import DENSE
 from bench.results.frame.starts import SCRATCH
 from bench.results.frame.words import ranges, rate_text
 from bench.results.statistics import stats
@@ -164,9 +165,16 @@ def primary_family(analysis: Analysis) -> str:
     if analysis.view.metric == names.TEST_ACCURACY:
         adjusted = f"this family decides freeze or prune, and {adjusted}"
     return (
-        f"Family: {counted(len(analysis.primary.whole), 'comparison')}, every frozen method with the pruned one that "
-        f"chooses the same weights × every rate{_starts(analysis)} in the whole store, whatever is shown; {adjusted}."
+        f"Family: {counted(len(analysis.primary.whole), 'comparison')}, every frozen method"
+        f"{_at_initialisation(analysis)} with the pruned one that chooses the same weights × every rate"
+        f"{_starts(analysis)} in the whole store, whatever is shown; {adjusted}."
     )
+
+
+def _at_initialisation(analysis: Analysis) -> str:
+    """What tells the methods of a family from others of the data set, network and protocol, if there are any."""
+    every = (cell for cells in analysis.starts.values() for cell in cells)
+    return " at initialisation" if any(not cell.record.at_initialisation for cell in every) else ""
 
 
 def _starts(analysis: Analysis) -> str:
@@ -180,10 +188,12 @@ def secondary_family(analysis: Analysis) -> str:
     """Which comparisons are corrected together against the reference."""
     counts = any(c.label == analysis.twin for c in analysis.secondary.comparisons)
     twin = f" {analysis.twin} counts in it and is judged by the family of freeze − prune only." if counts else ""
+    biases = [] if analysis.biases is None else [analysis.biases.label]
+    *but, last = str(analysis.reference), *biases, DENSE
     return (
-        f"Family: {counted(len(analysis.secondary.comparisons), 'comparison')}, every method but {analysis.reference} "
-        "and dense × every rate of this section in the whole store, whatever is shown; p-values are adjusted for it by "
-        f"Holm.{twin}"
+        f"Family: {counted(len(analysis.secondary.comparisons), 'comparison')}, every method"
+        f"{_at_initialisation(analysis)} but {', '.join(but)} and {last} × every rate of this section in the whole "
+        f"store, whatever is shown; p-values are adjusted for it by Holm.{twin}"
     )
 
 
@@ -205,7 +215,8 @@ def filters(analysis: Analysis) -> str:
     """What is hidden, if anything."""
     view, stored = analysis.view, {cell.rate for cell in analysis.cells}
     rates = [rate_text(r) if r in stored else f"{rate_text(r)} (not in this section)" for r in view.rates]
-    chosen = {"sweeps": view.sweeps, "methods": view.methods, "rates": rates}
+    starts = view.starts if set(analysis.starts) - set(view.starts) else ()  # none is hidden
+    chosen = {"sweeps": view.sweeps, "methods": view.methods, "rates": rates, "starts": starts}
     said = "; ".join(f"{noun} {', '.join(values)}" for noun, values in chosen.items() if values)
     return f"Shown: {said}. All statistics are those of the whole store." if said else ""
 

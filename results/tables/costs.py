@@ -69,8 +69,8 @@ def _computed(here: list[Cell]) -> list[str]:
 
 
 def _rows(analysis: Analysis, entries: Callable[[list[Cell]], list[str]]) -> list[list[str]]:
-    dense = {cell.rate for cell in analysis.shown if cell.background == DENSE}
-    rates = sorted({*dense, *compared_rates(analysis.shown)})
+    alone = {cell.rate for cell in analysis.shown if not cell.rated}  # of dense, and of biases
+    rates = sorted({*alone, *compared_rates(analysis.shown)})
     return [[rate_text(rate), *entries([cell for cell in analysis.cells if cell.rate == rate])] for rate in rates]
 
 

@@ -21,6 +21,7 @@ from bench.results.statistics.ranks import rank
 from bench.results.tables import accuracy_tables, captions, rank_table
 from bench.results.tables.answer.pairs import pairs
 from bench.results.tables.answer.sentences import answer_of, how_to_read
+from bench.results.tables.apart import trained_first
 from bench.results.tables.exclusions import exclusions, warnings
 from bench.results.tables.formats import Block, Bullets, Code, Grid, Heading, Paragraph, Picture
 from bench.results.tables.section_page import report
@@ -79,6 +80,7 @@ def _short(analyses: Sequence[Analysis], *, narrow: bool) -> Iterator[Block]:
             yield others
             if legend := captions.legend(analysis, others):
                 yield Paragraph(legend)
+        yield from trained_first.blocks(analysis)
         for name in ("controls", "published"):
             if getattr(analysis.view, name):
                 yield from PARTS[name].blocks(analysis)
@@ -87,9 +89,9 @@ def _short(analyses: Sequence[Analysis], *, narrow: bool) -> Iterator[Block]:
 
 
 def _others(analysis: Analysis) -> Grid | None:
-    """The methods that are in no pair, beside the reference, by rate; None if there is none."""
+    """The methods at initialisation that are in no pair, beside the reference, by rate; None if there is none."""
     paired = {label for c in analysis.shown_primary for label in (c.label, c.reference)}
-    if not {cell.label for cell in analysis.shown if cell.rated} - paired:
+    if not {cell.label for cell in analysis.shown if cell.rated and cell.record.at_initialisation} - paired:
         return None
     grid, metric = accuracy_tables.main(analysis), analysis.view.shown_metric
     beside = f", beside {analysis.reference}" if analysis.reference in paired else ""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
 from itertools import groupby
 
+from bench import names
 from bench.messages import counted
 from bench.results.frame.collect import DENSE
 from bench.results.frame.words import rates_text
 from bench.results.statistics import stats
-from bench.results.statistics.analysis import Analysis
+from bench.results.statistics.analysis import Analysis, View
 from bench.results.statistics.cells import Cell
 
 
@@ -44,32 +46,45 @@ def _figure(analysis: Analysis, values: Sequence[float]) -> str:
 
 def needed_first(analyses: Sequence[Analysis]) -> str:
     """What is in no table because it was trained only as others need it; "" if there is nothing, or it is shown."""
-    hidden = [analysis for analysis in analyses if analysis.section.needed and not analysis.shown]
-    said = [f"{words} ({analysis.section.title})" for analysis in hidden for words in _trials(analysis)]
+    hidden = [(analysis, cells) for analysis in analyses if (cells := _hidden(analysis))]
+    said = [f"{words} ({analysis.section.title})" for analysis, cells in hidden for words in _trials(analysis, cells)]
     if not said:
         return ""
-    sweeps = sorted({sweep for analysis in hidden for cell in analysis.cells for sweep in cell.sweeps})
-    return (
-        f"Needed first, and in no table or family here: {'; '.join(said)}. "
-        f"The option name with {' or '.join(sweeps)} shows them."
-    )
+    needs = _needs(analyses[0].view)
+    sweeps = {sweep for _, cells in hidden for cell in cells for sweep in cell.sweeps if not needs or sweep in needs}
+    options = " or ".join(f"--name {sweep}" for sweep in sorted(sweeps))
+    return f"Needed first, and in no table or family here: {'; '.join(said)}. {options} shows them."
 
 
-def _trials(analysis: Analysis) -> list[str]:
-    """10 dense trials, 97.90 ± 0.10 %; 30 trials of lth at 0.2, 0.36, 0.488"""
-    cells = [cell for cell in analysis.cells if cell.values]
-    lines = []
-    for label, of_label in groupby(cells, key=lambda cell: cell.label):
-        group = list(of_label)
-        number = sum(len(cell.values) for cell in group)
-        lines.append(_dense(analysis, group[0]) if label == DENSE else f"{_counted(number, label, group)}")
-    return lines
+def _hidden(analysis: Analysis) -> list[Cell]:
+    """The cells that only others need, if none of them is shown; of the sweeps shown alone if these are chosen."""
+    if not analysis.section.needed or analysis.shown:
+        return []
+    needs = _needs(analysis.view)
+    return [cell for cell in analysis.cells if not needs or cell.sweeps & needs]
 
 
-def _dense(analysis: Analysis, cell: Cell) -> str:
-    return f"{counted(len(cell.values), 'dense trial')}, {_figure(analysis, list(cell.values.values()))}"
+def _needs(view: View) -> set[str]:
+    """The sweeps of what the sweeps shown need."""
+    return {f"{sweep}{names.NEEDS}" for sweep in view.sweeps}
 
 
-def _counted(number: int, label: str, cells: Sequence[Cell]) -> str:
-    rates: set[Decimal] = {cell.rate for cell in cells}
-    return f"{counted(number, 'trial')} of {label} at {', '.join(rates_text(rates))}"
+def _trials(analysis: Analysis, cells: Sequence[Cell]) -> list[str]:
+    """10 dense trials, 97.90 ± 0.10 %; 30 trials of lth at 0.2, 0.36, 0.488; each with how many of them diverged."""
+    every = [(label, list(of_label)) for label, of_label in groupby(cells, key=lambda cell: cell.label)]
+    return [f"{_counted(analysis, label, of_label)}{_lost(of_label)}" for label, of_label in every]
+
+
+def _counted(analysis: Analysis, label: str, cells: Sequence[Cell]) -> str:
+    number = sum(len(cell.values) + len(cell.lost) for cell in cells)
+    if label != DENSE:
+        rates: set[Decimal] = {cell.rate for cell in cells}
+        return f"{counted(number, 'trial')} of {label} at {', '.join(rates_text(rates))}"
+    values = [value for cell in cells for value in cell.values.values()]
+    return f"{counted(number, 'dense trial')}{f', {_figure(analysis, values)}' if values else ''}"
+
+
+def _lost(cells: Sequence[Cell]) -> str:
+    """2 diverged, 1 failed, behind a comma"""
+    outcomes = Counter(outcome for cell in cells for outcome, _ in cell.lost.values())
+    return "".join(f", {number} {outcome}" for outcome, number in sorted(outcomes.items()))

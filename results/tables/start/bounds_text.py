@@ -16,8 +16,12 @@ def rate_number(rate: float) -> str:
     >>> [rate_number(rate) for rate in (0.5, 0.90567, 0.9905, 0.99955)]
     ['0.50', '0.906', '0.9905', '0.99955']
     """
+    return f"{rate:.{_decimals(rate)}f}"
+
+
+def _decimals(rate: float) -> int:
     decimals = LEAST if rate >= 1 else 1 - math.floor(math.log10(1 - rate) + 1e-9)
-    return f"{rate:.{min(max(decimals, LEAST), MOST)}f}"
+    return min(max(decimals, LEAST), MOST)
 
 
 def bounds_text(rate: Bounds) -> str:
@@ -34,19 +38,24 @@ def bounds_text(rate: Bounds) -> str:
 
 
 def rate_and_interval(rate: Bounds, interval: Bounds, ends: tuple[float, float]) -> str:
-    """The same with its interval; `ends`: of the grid. An interval that says no more than the rate is left out.
+    """The same with its interval, to equally many digits; `ends`: of the grid. An interval that says no more than the
+    rate is left out.
 
     >>> grid, known, above = (0.5, 0.99), Bounds(low=0.95, high=0.95), Bounds(low=0.99, high=1)
     >>> [rate_and_interval(known, Bounds(low=low, high=high), grid) for low, high in ((0.91, 0.97), (0, 1))]
     ['0.950 [0.910, 0.970]', '0.950 [< 0.5, ≥ 0.99]']
+    >>> rate_and_interval(Bounds(low=0.903, high=0.903), Bounds(low=0.89, high=0.91), grid)
+    '0.903 [0.890, 0.910]'
     >>> rate_and_interval(above, above, grid), rate_and_interval(above, Bounds(low=0.98, high=1), grid)
     ('≥ 0.99', '≥ 0.99 [0.980, ≥ 0.99]')
     """
     if math.isnan(interval.low) or (interval == rate and not rate.known):
         return bounds_text(rate)
-    low = f"< {ends[0]:g}" if interval.low == 0 else rate_number(interval.low)
-    high = f"≥ {ends[1]:g}" if interval.high == 1 else rate_number(interval.high)
-    return f"{bounds_text(rate)} [{low}, {high}]"
+    numbers = [rate.low] * rate.known + [end for end in (interval.low, interval.high) if 0 < end < 1]
+    decimals = max(map(_decimals, numbers), default=LEAST)
+    low = f"< {ends[0]:g}" if interval.low == 0 else f"{interval.low:.{decimals}f}"
+    high = f"≥ {ends[1]:g}" if interval.high == 1 else f"{interval.high:.{decimals}f}"
+    return f"{f'{rate.low:.{decimals}f}' if rate.known else bounds_text(rate)} [{low}, {high}]"
 
 
 def difference(gain: Bounds, interval: Bounds) -> str:

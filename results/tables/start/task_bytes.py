@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 from bench import names
 from bench.metrics import NONE
 from bench.results.frame.collect import DENSE
-from bench.results.frame.sections import is_plain
+from bench.results.frame.method_record import PLAIN, method_record
 from bench.results.frame.words import rate_text
 from bench.results.statistics.analysis import Analysis
 from bench.results.tables.formats import Block, Grid, Paragraph
@@ -23,11 +24,13 @@ NEVER = (
 
 @dataclass(frozen=True, kw_only=True)
 class TaskBytes:
-    """Mean sizes of the files of one rate: what one task takes."""
+    """Sizes of the files of one rate, what one task takes: of a frozen network, the pruned one whose weights are chosen
+    alike at the same seed, and the dense one of that seed.
+    """
 
-    delta: float  # of a frozen network, without its base
-    pruned: float
-    dense: float
+    delta: tuple[float, ...]  # of the frozen networks, without their base
+    pruned: tuple[float, ...]
+    dense: tuple[float, ...]
 
 
 def blocks(analysis: Analysis) -> Iterator[Block]:
@@ -52,28 +55,42 @@ def _unknown(analysis: Analysis) -> str:
     return "it came from a file" if from_file else "no trial that trained it is in this store"
 
 
-def crossing(base: float, delta: float, other: float) -> float:
-    """The number of tasks from which on base + T·delta is not above T·other; infinite if it never is.
+def crossing(base: float, delta: Sequence[float], other: Sequence[float]) -> float:
+    """The number of tasks from which on base + T·delta is not above T·other on average; infinite unless every delta is
+    smaller than what it is paired with.
 
-    >>> crossing(1000, 10, 30), crossing(1000, 30, 30)
-    (50, inf)
+    >>> crossing(1000, [10, 20], [30, 40]), crossing(1000, [30], [30]), crossing(1000, [10, 30], [90, 20])
+    (50, inf, inf)
     """
-    return math.ceil(base / (other - delta)) if delta < other else math.inf
+    saved = [theirs - own for own, theirs in zip(delta, other, strict=True)]
+    return math.ceil(base / fmean(saved)) if min(saved) > 0 else math.inf
 
 
 def sizes(analysis: Analysis) -> dict[str, TaskBytes]:
-    """Rate -> the sizes of its files, of the rates shown that are stored frozen and pruned."""
-    frame = analysis.section.frame
-    known = frame[is_plain(frame) & frame[names.STORED_BYTES].notna()]
-    means = known.groupby(["background", "rate"])[names.STORED_BYTES].mean()
-    if DENSE not in means.index.get_level_values(0):
-        return {}
-    dense = float(means[DENSE].mean())
-    rates = [rate_text(rate) for rate in sorted({c.rate for c in analysis.shown if c.rated})]
+    """Rate -> the sizes of its files, of the rates shown, pair by pair."""
+    files = _files(analysis)
+    dense = {seed: size for (_, seed, _, background), size in files.items() if background == DENSE}
+    paired: dict[str, list[tuple[float, float, float]]] = {
+        rate_text(rate): [] for rate in sorted({c.rate for c in analysis.shown if c.rated})
+    }
+    for (selection, seed, rate, background), size in files.items():
+        pruned = files.get((selection, seed, rate, "prune"))
+        if background == "freeze" and pruned is not None and seed in dense and rate in paired:
+            paired[rate].append((size, pruned, dense[seed]))
+    sides = {rate: [*zip(*triples, strict=True)] for rate, triples in paired.items() if triples}
+    return {rate: TaskBytes(delta=delta, pruned=pruned, dense=dense) for rate, (delta, pruned, dense) in sides.items()}
+
+
+def _files(analysis: Analysis) -> dict[tuple[str, int, str, str], float]:
+    """How the weights are chosen, seed, rate and background -> the bytes of the file; of methods at initialisation."""
+    columns = ("spec.method", "seed", "rate", "background", names.STORED_BYTES)
+    stored = analysis.section.frame.dropna(subset=[names.STORED_BYTES])
+    rows = zip(*(stored[name] for name in columns), strict=True)
+    methods = ((method_record(text), *rest) for text, *rest in rows)
     return {
-        rate: TaskBytes(delta=float(means["freeze", rate]), pruned=float(means["prune", rate]), dense=dense)
-        for rate in rates
-        if ("freeze", rate) in means.index and ("prune", rate) in means.index
+        (method.selection, int(seed), rate, background): float(size)
+        for method, seed, rate, background, size in methods
+        if method.control == PLAIN and method.at_initialisation
     }
 
 
@@ -83,16 +100,17 @@ def _grid(analysis: Analysis, base: float) -> Grid | None:
     rows = [[rate, *_row(base, of_rate)] for rate, of_rate in sizes(analysis).items()]
     caption = (
         f"Bytes of T tasks that share one base of {base:,.0f} bytes: base + T·delta, delta the file of a frozen "
-        "network, beside T files of pruned networks and T of dense ones. Means over methods and seeds. T*: the number "
-        f"of tasks from which on the base and its deltas take no more; {NONE} if a delta is no smaller. {NEVER}"
+        "network, beside T files of pruned networks and T of dense ones. Means over the pairs of a frozen and a "
+        "pruned network of the same seed that choose their weights alike. T*: the number of tasks from which on the "
+        f"base and its deltas take no more; {NONE} if a delta is no smaller in one of the pairs. {NEVER}"
     )
     return Grid(caption, headers, rows, "Bytes of several tasks from one base") if rows else None
 
 
 def _row(base: float, of_rate: TaskBytes) -> list[str]:
-    delta, pruned, dense = of_rate.delta, of_rate.pruned, of_rate.dense
+    delta, pruned, dense = (fmean(sizes) for sizes in (of_rate.delta, of_rate.pruned, of_rate.dense))
     totals = (base + TASKS * delta, TASKS * pruned, TASKS * dense)
-    crossings = [crossing(base, delta, other) for other in (pruned, dense)]
+    crossings = [crossing(base, of_rate.delta, other) for other in (of_rate.pruned, of_rate.dense)]
     return [
         *(f"{value:,.0f}" for value in (delta, pruned, dense, *totals)),
         *(NONE if math.isinf(number) else f"{number:,}" for number in crossings),

@@ -130,6 +130,9 @@ def test_answer_and_tables(comparison: bench.Comparison) -> None:
 
 
 def test_plots(comparison: bench.Comparison) -> None:
+    start = comparison.plot("start", margin_points=2.5)
+    assert start.axes[0].get_xlabel() == "largest rate within 2.5 points of dense"
+    assert "Largest rate within 2.5 points of" in comparison.table(part="start", margin_points=2.5)
     for kind in ("difference", "accuracy", "gradients"):
         figure = comparison.plot(kind)
         assert isinstance(figure, Figure)
@@ -147,6 +150,10 @@ def test_a_choice_that_is_none(comparison: bench.Comparison) -> None:
         comparison.table(format="markdown")
     with pytest.raises(ValueError, match=r"^margin 0: must be above 0$"):
         comparison.table(margin=0)
+    with pytest.raises(ValueError, match=r"^margin-points 2 of the table: must be left out; it is of part and plot st"):
+        comparison.table(margin_points=2)
+    with pytest.raises(ValueError, match=r"^margin-points 0: must be above 0 and below 100$"):
+        comparison.plot("start", margin_points=0)
 
 
 def test_fewer_seeds_are_shown_with_all_that_the_store_has(comparison: bench.Comparison, store: Path) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 from small_store import Store
-from trial_frames import spec_of
+from started_trials import BASE
+from trial_frames import key, spec_of
 
 from bench import names
 from bench.api.sweep_page import describe
@@ -34,6 +35,18 @@ def test_the_answer_is_on_the_page_of_the_sweep(store: Store, capsys: pytest.Cap
     assert note.startswith("- ") and "SNIP's weights" in note and "report.html" in note
     files = {artefact.path for artefact in client.list_artifacts(store.sweep)}
     assert {"results.md", "report.html", "report-difference.svg", "report-accuracy.svg"} <= files
+
+
+def test_the_page_says_what_the_networks_start_from(store: Store) -> None:
+    (main, other) = ({f"{names.IN_SWEEP}{sweep}": "x"} for sweep in ("freeze-or-prune", "mnist"))
+    for seed in range(2):
+        base = spec_of("dense", "0", seed, dataset="mnist")
+        store.add(base, "dense", 0.97 + seed / 100, **other)
+        store.add(spec_of("freeze", "0.9", seed, start=BASE), "freeze", 0.9, **{names.BASE_KEY: key(base)}, **main)
+    describe(store.uri, "freeze-or-prune", changed=True)
+    page = Path(MlflowClient(store.uri).download_artifacts(store.sweep, "results.md")).read_text()
+    assert "each seed has a base of its own, trained dense on mnist, 97.50 ± 0.71 %." in page
+    assert "share one base" not in page and "not known" not in page and "## mnist" not in page
 
 
 def test_a_page_is_written_again_only_if_something_changed(store: Store) -> None:

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from rendered import plot
 from started_trials import BASE, Losses, curve, dense
-from trial_frames import frame, trial
+from trial_frames import METHODS, frame, trial
 
 from bench.results.plots.widths import COLUMN
 
@@ -93,6 +93,51 @@ def test_in_a_column_the_panels_stand_below_one_another() -> None:
     left, right = drawn(BETWEEN, WITHIN, width=COLUMN).axes
     assert left.get_position().y0 > right.get_position().y1
     assert [label.get_text() for label in right.get_yticklabels()] == ["snip"]
+
+
+ONE_BASE = {**BASE, "seed": 0}
+
+
+def test_a_start_has_one_colour_in_every_block() -> None:
+    """The second block has no network of the first one's second start."""
+    large = [
+        {**row, **trial(row["method"], row["rate"], row["seed"], row["test_accuracy"], model="lenet-300-100", **start)}
+        for fields in (None, ONE_BASE)
+        for row in (*dense(fields), *curve("snip", fields, BETWEEN))
+        for start in [{"start": fields} if fields else {}]
+    ]
+    small = [row for start in (None, BASE, ONE_BASE) for row in (*dense(start), *curve("snip", start, BETWEEN))]
+    figure = plot(frame([*large, *small]), "start", no_histories)
+    entries = zip(figure.legends[0].get_lines(), legend(figure), strict=True)
+    colours = {name: str(line.get_color()) for line, name in entries}
+    one, own = "pretrained on mnist, base of seed 0 for all", "pretrained on mnist"
+    blocks = [[colour for colour, _, _ in markers(axes)] for axes in figure.axes if axes.get_xlabel().startswith("la")]
+    assert blocks == [[GREY, colours[one]], [GREY, colours[own], colours[one]]]
+    assert colours["scratch"] == GREY and len({GREY, colours[own], colours[one]}) == 3
+
+
+def test_a_method_has_one_row_whatever_its_label_at_a_start() -> None:
+    """From the base the name snip belongs to two methods, one of which is that from scratch."""
+    record = {**METHODS["snip"], "mode": "train"}
+    other = [trial("snip", q, s, 0.9, record=record, start=BASE) for q in BETWEEN for s in range(4)]
+    rows = [row for start in (None, BASE) for row in (*dense(start), *curve("snip", start, BETWEEN))]
+    left = plot(frame([*rows, *other]), "start", no_histories).axes[0]
+    heights = [round(float(line.get_ydata()[0])) for line in left.lines if line.get_marker() != "None"]
+    assert sorted(heights) == [0, 1, 1]
+    assert [label.get_text() for label in left.get_yticklabels()] == ["snip (mode=train)", "snip (mode=absent)"]
+
+
+def note(rows: list[dict[str, Any]]) -> str:
+    figure = plot(frame(rows), "start", no_histories)
+    return " ".join(" ".join(text.get_text().split()) for text in figure.texts)
+
+
+def test_the_note_explains_bars_that_are_there() -> None:
+    one, four = ([*dense(None, n), *curve("snip", None, BETWEEN, n)] for n in (1, 4))
+    assert "n = 1 seeds" not in note(one) and "n = 1 seed " in note(one) and "Bars:" not in note(one)
+    assert "resamples of whole seeds, the same for all; one" in note(four)
+    three = curve("freeze", None, BETWEEN, 3)
+    assert "resamples of whole seeds, the same for all of the same seeds; one" in note([*four, *three])
 
 
 def test_nothing_to_show_without_a_dense_network_of_the_start() -> None:

@@ -65,6 +65,11 @@ def test_biases_change_no_number_of_the_others() -> None:
     assert beside.dense == without.dense
 
 
+def test_biases_are_named_among_those_that_are_not_compared() -> None:
+    assert "every method but snip, biases and dense × every rate" in render(frame([*small(), *floor()]))
+    assert "every method but snip and dense × every rate" in render(frame(small()))
+
+
 def test_biases_in_records_hold_their_initial_values() -> None:
     rows = [*small(), *floor()]
     (row,) = [row for row in csv.DictReader(io.StringIO(render(frame(rows), format="csv"))) if row["label"] == "biases"]

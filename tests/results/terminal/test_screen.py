@@ -88,6 +88,16 @@ def test_methods_without_a_pair_stand_beside_the_reference() -> None:
     assert "seed 3 diverged (loss is nan at epoch 2)" in words(made)
 
 
+def test_methods_not_at_initialisation_have_their_own_table() -> None:
+    record = {**METHODS["snip"], "criterion": "magnitude", "at_initialisation": False}
+    tickets = [trial("lth", "0.9", seed, 0.96 + seed / 100, record=record) for seed in range(5)]
+    paired = [row for row in small() if row["method"] != "grasp"]
+    made = words(shown([*paired, *tickets], 120))
+    assert "without a pair" not in made and "98.00 ± 1.58 5" in made and "Not at initialisation: the masks" in made
+    assert "without a pair, beside snip" in words(shown([*small(), *tickets], 120))
+    assert "Not at initialisation" not in words(shown(small(), 120))
+
+
 def test_what_is_only_in_full() -> None:
     short, full = words(shown(small(), 80)), words(shown(small(), 80, full=True))
     for detail in ("What each rate stores", "Percent of the dense baseline", "Family: 2 comparisons"):

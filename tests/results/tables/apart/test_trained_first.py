@@ -16,6 +16,7 @@ from bench.results.statistics.analysis import Analysis, View, analyses
 from bench.results.statistics.cells import compared_rates
 from bench.results.statistics.ranks import rank
 from bench.results.statistics.shown_cells import excerpts
+from bench.results.tables import captions
 from bench.results.tables.answer.sentences import answer
 from bench.results.tables.apart.trained_first import TITLE, blocks
 from bench.results.tables.formats import Grid
@@ -86,6 +87,27 @@ def test_the_group_has_its_own_table_and_family(analysis: Analysis) -> None:
     assert TITLE in headings
     (plain,) = analyses(frame(small()), VIEW)
     assert list(blocks(plain)) == []
+
+
+def test_a_reference_of_the_group_is_refused() -> None:
+    store = frame([*small(), *tickets()])
+    for reference in ("lth", "lth:background=freeze"):
+        message = (
+            f"^reference {reference}: must be a method at initialisation; methods that need another training first "
+        )
+        with pytest.raises(ValueError, match=message):
+            analyses(store, View(reference=reference))
+    (analysis,) = analyses(store, View(reference="grasp"))
+    assert analysis.reference == "grasp"
+
+
+def test_the_families_say_that_they_are_of_methods_at_initialisation(analysis: Analysis) -> None:
+    (plain,) = analyses(frame(small()), VIEW)
+    said = [f(of) for of in (analysis, plain) for f in (captions.primary_family, captions.secondary_family)]
+    assert said[0].startswith("Family: 2 comparisons, every frozen method at initialisation with the pruned one that ")
+    assert said[1].startswith("Family: 4 comparisons, every method at initialisation but snip and dense × every rate ")
+    assert said[2].startswith("Family: 2 comparisons, every frozen method with the pruned one that ")
+    assert said[3].startswith("Family: 4 comparisons, every method but snip and dense × every rate ")
 
 
 def test_trials_of_their_own_epochs_alone_are_said_to_have_those(analysis: Analysis) -> None:

@@ -14,6 +14,7 @@ from started_trials import BASE, GIVEN, NEEDS, base, curve, dense
 from trial_frames import METHODS, frame, small, trial
 
 from bench import names
+from bench.methods import METHODS as ALL
 from bench.results.frame.sections import sections
 from bench.results.parts import part_page
 from bench.results.statistics.analysis import Analysis, View, analyses
@@ -22,6 +23,7 @@ from bench.results.tables.start.bases import needed_first
 from bench.results.tables.start.task_bytes import NEVER
 
 ONE_BASE = {**BASE, "seed": 0}
+LTH = ALL["lth"].record()
 GRID = {"0.9": (0.01, 0.012, 0.014, 0.011), "0.99": (0.05, 0.06, 0.07, 0.05)}
 FROZEN = {"0.9": (0.008, 0.011, 0.011, 0.01), "0.99": (0.02, 0.04, 0.03, 0.03)}
 
@@ -119,7 +121,7 @@ def test_what_only_others_need_is_in_no_table_or_family_until_its_sweep_is_named
     levels_there = "; ".join(f"4 trials of {method} at 0.36 (digits · lenet-5-caffe)" for method in ("freeze", "snip"))
     said = (
         f"Needed first, and in no table or family here: {levels_there}; 4 dense trials, 97.15 ± 0.13 % (mnist · "
-        "lenet-5-caffe). The option name with main-needs shows them."
+        "lenet-5-caffe). --name main-needs shows them."
     )
     text = render(frame(rows))
     assert said in text.split("\n\n") and "| 0.36" not in text and "## mnist" not in text
@@ -130,6 +132,21 @@ def test_what_only_others_need_is_in_no_table_or_family_until_its_sweep_is_named
     assert "## mnist · lenet-5-caffe" in named and "| 0.36" in named and "scratch" not in named
     assert needed_first(computed(rows, sweeps=list(NEEDS))) == ""
     assert render(frame([base(0)])).endswith("No trial to show.\n")
+
+
+def test_what_another_sweep_needs_is_not_listed_with_one_that_is_named() -> None:
+    bases = [base(0, 0.97), base(1, None, outcome=names.DIVERGED, reason="loss is nan")]
+    other = [base(s, dataset="fashion-mnist", sweeps=("other-needs",)) for s in range(2)]
+    both = [base(2, 0.97, sweeps=("main-needs", "other-needs"))]
+    rows = [*store(BASE), trial("snip", "0.9", 9, 0.9, sweeps=("other",)), *bases, *other, *both]
+    said = "Needed first, and in no table or family here: "
+    mnist = "3 dense trials, 97.00 ± 0.00 %, 1 diverged (mnist · lenet-5-caffe)"
+    assert needed_first(computed(rows, sweeps=["main"])) == f"{said}{mnist}. --name main-needs shows them."
+    assert needed_first(computed(rows)) == (
+        f"{said}2 dense trials, 97.00 ± 0.00 % (fashion-mnist · lenet-5-caffe); {mnist}. --name main-needs or "
+        "--name other-needs shows them."
+    )
+    assert needed_first(computed([*store(BASE), bases[1]])).startswith(f"{said}1 dense trial, 1 diverged (mnist")
 
 
 def test_a_dense_trial_that_only_others_need_is_the_baseline_of_its_protocol() -> None:
@@ -170,10 +187,45 @@ def test_a_delta_that_is_no_smaller_never_pays() -> None:
     assert bytes_of(rows)[4].split("|")[8].strip() == "–"
 
 
+def test_bytes_are_averaged_over_pairs_that_choose_alike_at_the_same_seed() -> None:
+    """grasp has no frozen network, lth is not at initialisation, and the fourth seed has no pruned network."""
+    tickets = {**LTH, "background": "freeze"}, LTH
+    others = [trial(f"lth{i}", "0.9", 0, 0.9, record=record, start=BASE) for i, record in enumerate(tickets)]
+    rows = [*store(BASE), *curve("grasp", BASE, GRID), *others, *[base(s) for s in range(4)]]
+    sizes = {"freeze": 900, "snip": 1000, "grasp": 7, "lth0": 9, "lth1": 8}
+    for method, size in sizes.items():
+        rows = with_bytes(rows, method, size)
+    last = next(row for row in rows if (row["method"], row["rate"], row["seed"]) == ("freeze", "0.9", 3))
+    rows = [row for row in rows if (row["method"], row["rate"], row["seed"]) != ("snip", "0.9", 3)]
+    last[names.STORED_BYTES] = 5000
+    assert [entry.strip() for entry in bytes_of(rows)[4].strip("|").split("|")][1:3] == ["900", "1,000"]
+
+
+def test_no_number_of_tasks_is_said_if_the_pairs_disagree() -> None:
+    rows = with_bytes(with_bytes(store(BASE), "freeze", 900), "snip", 1000) + [base(s) for s in range(4)]
+    assert bytes_of(rows)[4].split("|")[8].strip() == "413"
+    frozen = next(row for row in rows if (row["method"], row["rate"], row["seed"]) == ("freeze", "0.9", 2))
+    frozen[names.STORED_BYTES] = 1001
+    entries = [entry.strip() for entry in bytes_of(rows)[4].strip("|").split("|")]
+    assert entries[1:3] == ["925", "1,000"] and entries[-2:] == ["–", "2"]
+
+
 def test_the_size_of_a_base_from_a_file_or_another_store_is_not_known() -> None:
     assert bytes_of(store(GIVEN)) == [f"The size of the base is not known: it came from a file. {NEVER}"]
     assert bytes_of(store(BASE))[0].startswith("The size of the base is not known: no trial that trained it is in this")
     assert "one task" not in render(frame(store(None)))
+
+
+def test_a_filter_of_starts_is_named_if_it_hides_one() -> None:
+    start, both = "pretrained on mnist", store(None, BASE)
+    hidden = "Shown: starts pretrained on mnist. All statistics are those of the whole store."
+    assert hidden in render(frame(both), starts=(start,)) and "## digits · lenet-5-caffe · scratch" not in render(
+        frame(both), starts=(start,)
+    )
+    assert "Shown:" not in render(frame(both), starts=(start, "scratch"))
+    assert "Shown:" not in render(frame(store(BASE)), starts=(start,))
+    part = part_page.render(frame(both), view(starts=(start,)), "start")
+    assert part == part_page.render(frame(both), view(), "start") and "| difference" in part
 
 
 def test_controls_of_a_start_are_compared_with_its_own_methods() -> None:
