@@ -12,7 +12,7 @@ from PIL import Image
 
 from bench.methods import METHODS
 from bench.models import MODELS
-from bench.storage.entry import check_new_name
+from bench.storage.entry import check_name, check_new_name
 from bench.trial.sweep import Sweep, data_and_model
 
 PROTOCOL = {
@@ -91,3 +91,11 @@ def test_the_default_name_is_one_that_a_sweep_can_have(dataset: str, name: str) 
     )
     assert sweep.default_name == name
     check_new_name(name)
+
+
+def test_a_new_name_is_none_of_trials_that_others_need() -> None:
+    with pytest.raises(ValueError) as error:
+        check_new_name("gpu-needs")
+    assert str(error.value) == ("name 'gpu-needs': must not end in -needs, as the sweeps of what other trials need do")
+    check_new_name("gpu-needs-2")
+    check_name("gpu-needs")
