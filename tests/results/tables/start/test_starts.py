@@ -137,6 +137,17 @@ def test_a_dense_trial_that_only_others_need_is_the_baseline_of_its_protocol() -
     assert "Dense baseline (rate 0): 95.00" in render(frame(rows))
 
 
+def test_a_base_at_another_seed_adds_no_seed_to_the_study_of_its_protocol() -> None:
+    study = [base(s, 0.97, sweeps=("mnist",)) for s in range(3)]
+    study += [trial(m, "0.9", s, 0.95 + 0.001 * s, dataset="mnist") for m in ("snip", "freeze") for s in range(3)]
+    without, with_ = (computed(rows) for rows in (study, [*study, base(3), base(4)]))
+    (section,) = [a for a in with_ if a.shown]
+    assert section.section.seeds == [0, 1, 2]
+    assert [cell.summary.n for cell in section.shown] == [3, 3, 3] and not any(cell.missing for cell in section.shown)
+    assert section.shown == without[0].shown
+    assert [(a.section.needed, a.section.seeds) for a in with_] == [(False, [0, 1, 2]), (True, [3, 4])]
+
+
 def test_a_trial_of_another_sweep_too_is_shown() -> None:
     rows = [*store(BASE), *[base(s, sweeps=(*NEEDS, "mnist")) for s in range(4)]]
     assert "## mnist · lenet-5-caffe" in render(frame(rows)) and "Needed first" not in render(frame(rows))
