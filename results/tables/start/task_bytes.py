@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from bench import names
 from bench.metrics import NONE
@@ -92,8 +93,33 @@ def _grid(analysis: Analysis, base: float) -> Grid | None:
 def _row(base: float, of_rate: TaskBytes) -> list[str]:
     delta, pruned, dense = of_rate.delta, of_rate.pruned, of_rate.dense
     totals = (base + TASKS * delta, TASKS * pruned, TASKS * dense)
-    crossings = [crossing(base, delta, other) for other in (pruned, dense)]
     return [
         *(f"{value:,.0f}" for value in (delta, pruned, dense, *totals)),
-        *(NONE if math.isinf(number) else f"{number:,}" for number in crossings),
+        *(NONE if math.isinf(number) else f"{number:,}" for number in _crossings(base, of_rate)),
     ]
+
+
+def _crossings(base: float, of_rate: TaskBytes) -> tuple[float, float]:
+    """T* against pruned and against dense networks."""
+    return crossing(base, of_rate.delta, of_rate.pruned), crossing(base, of_rate.delta, of_rate.dense)
+
+
+def records(analysis: Analysis) -> list[dict[str, Any]]:
+    """A record for each rate, at full precision; none if the size of the base is not known."""
+    base = base_bytes(analysis) if analysis.section.fields.get("start") else None
+    if base is None:
+        return []
+    return [_record(rate, base, of_rate) for rate, of_rate in sizes(analysis).items()]
+
+
+def _record(rate: str, base: float, of_rate: TaskBytes) -> dict[str, Any]:
+    against_pruned, against_dense = _crossings(base, of_rate)
+    return {
+        "rate": rate,
+        "base": base,
+        "delta": of_rate.delta,
+        "pruned": of_rate.pruned,
+        "dense": of_rate.dense,
+        "tasks_against_pruned": against_pruned,
+        "tasks_against_dense": against_dense,
+    }
