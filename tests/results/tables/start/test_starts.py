@@ -216,3 +216,19 @@ def test_records_of_the_largest_rates() -> None:
     assert section["records"][1]["difference_least"] == 0 and section["records"][0]["difference_least"] is None
     (freeze, *_) = csv.DictReader(io.StringIO(part_page.render(frame(rows), view(), "start", format="csv")))
     assert freeze["start"] == "scratch" and freeze["grid"] == "0.9 0.99" and float(freeze["within"]) == 0.01
+
+
+def test_what_a_frozen_network_is_rebuilt_from() -> None:
+    """The last layer that is drawn again is frozen at what its seed drew."""
+    lost = "the frozen network cannot be rebuilt, the pruned one can."
+    for head, named, values in (
+        (
+            "redrawn",
+            f"Both files name the base and the seed, which draws its last layer again; without both {lost}",
+            "is frozen at the base's values, the last layer, if it is drawn again, at random ones; one that",
+        ),
+        ("kept", f"Both files name the base; without it {lost}", "is frozen at the base's values; one that"),
+    ):
+        text = render(frame(store({**BASE, "head": head})))
+        assert named in text and values in text
+    assert "Both files name the seed; without its 32 bits the frozen" in render(frame(store(None)))
