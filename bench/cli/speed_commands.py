@@ -84,7 +84,8 @@ def measure_scoring(request: ScoringRequest) -> int:
             )
     from bench.speed.scoring import as_table, measure
 
-    result = measure(_by_method(sweep), datasets.row_of(request.dataset), request.rounds)
+    with usage_errors():
+        result = measure(_by_method(sweep), datasets.row_of(request.dataset), request.rounds)
     return _print(result, as_table, request.json)
 
 

@@ -18,6 +18,7 @@ from bench.datasets import DatasetRow
 from bench.engine.setup.memory import timed
 from bench.engine.setup.precision import DTYPES
 from bench.engine.setup.prepare import initial_model, select
+from bench.messages import say
 from bench.methods import only_rate
 from bench.speed.machine import machine
 from bench.trial.spec import TrialSpec
@@ -41,7 +42,8 @@ def measure(specs: Mapping[str, Sequence[TrialSpec]], data: DatasetRow, rounds: 
     """The cost of every distinct selection among the trials, on one thread; of freeze and prune the first.
 
     Args:    specs: name of the method -> its trials. data: whose image shape and classes the synthetic sample has.
-    Returns: the machine, and a `Scoring` per line, all as JSON values.
+    Returns: the machine, and a `Scoring` per line, all as JSON values; a method that cannot score the network has none.
+    Raises:  ValueError if none can.
     """
     torch.set_num_threads(1)
     load = os.getloadavg()
@@ -51,7 +53,9 @@ def measure(specs: Mapping[str, Sequence[TrialSpec]], data: DatasetRow, rounds: 
             selection = {**spec.method.record(), "background": "", "rate": format(spec.rate, "f")}
             if only_rate(spec.method) is None:
                 distinct.setdefault(canonical_json(selection), (name, spec))
-    rows = [asdict(_scoring(name, spec, data, rounds)) for name, spec in distinct.values()]
+    scorings = [_scoring_if_any(name, spec, data, rounds) for name, spec in distinct.values()]
+    if not (rows := [asdict(scoring) for scoring in scorings if scoring]):
+        raise ValueError("methods: must name one that can score the network")
     first = next(iter(distinct.values()))[1]
     return {
         "machine": machine(),
@@ -86,6 +90,15 @@ def as_table(result: Mapping[str, Any]) -> str:
     )
     align = ("left",) * 5 + ("right",) * 2
     return f"{heading}\n\n{tabulate(rows, headers=columns, tablefmt='github', disable_numparse=True, colalign=align)}"
+
+
+def _scoring_if_any(name: str, spec: TrialSpec, data: DatasetRow, rounds: int) -> Scoring | None:
+    """As `_scoring`; None, and a word, if the network is none that the method can score."""
+    try:
+        return _scoring(name, spec, data, rounds)
+    except ValueError as error:
+        say(f"warning: {name} is left out: {error}")
+        return None
 
 
 def _scoring(name: str, spec: TrialSpec, data: DatasetRow, rounds: int) -> Scoring:

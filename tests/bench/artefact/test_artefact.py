@@ -38,6 +38,8 @@ from bench.models.initialise import checksum
 
 DATA = images(130, 30)  # 117 to train with
 MODELS = ("lenet-300-100", "lenet-5-caffe")
+# Not those that need another training, or a BatchNorm behind every layer but the last, which these networks lack.
+TRAINABLE = [name for name, m in METHODS.items() if m.at_initialisation and m.criterion != "channel-snip"]
 SCOPED = Method(criterion="snip", scope="uniform", background="freeze")
 
 
@@ -64,7 +66,7 @@ def untrained(model: str, method: str, rate: str) -> bytes:
 
 
 @pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("method", [name for name, method in METHODS.items() if method.at_initialisation])
+@pytest.mark.parametrize("method", TRAINABLE)
 def test_a_network_comes_back_bit_for_bit(model: str, method: str, tmp_path: Path) -> None:
     result = trained(model, method)
     (tmp_path / "a.frz").write_bytes(result.artefact)

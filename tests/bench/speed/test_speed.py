@@ -207,6 +207,16 @@ def test_criteria_are_measured_once_for_freeze_and_prune(tmp_path: Path, capsys:
     assert capsys.readouterr().out.count("\n| ") == 5
 
 
+def test_what_cannot_score_the_network_is_left_out_by_name(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["speed", "scoring", "--rates", "0.9", "--rounds", "1", "--methods"]
+    assert main([*asked, "channel-snip-freeze,snip"]) == 0
+    said = capsys.readouterr()
+    assert said.out.count("\n| ") == 2 and "| snip " in said.out
+    assert "warning: channel-snip-freeze is left out: layer fc1 (Linear): has no BatchNorm" in said.err
+    assert main([*asked, "channel-snip-freeze"]) == 2
+    assert "error: methods: must name one that can score the network" in capsys.readouterr().err
+
+
 def test_every_selection_is_measured_where_none_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
