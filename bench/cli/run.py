@@ -44,9 +44,9 @@ def run_sweep(request: RunRequest) -> int:
     """Train what the store lacks of a sweep. Returns 0, or 1 if a trial of the sweep failed or diverged."""
     with usage_errors():
         sweep = read_sweep(request)
+        started = with_start(sweep, request.dataset, _start_of(request), request.data_root)
         if request.print_config:
             return print_config(request, sweep)
-        started = with_start(sweep, request.dataset, _start_of(request), request.data_root)
         with announced(started.sweep.grid()):
             plan = _planned(request, started)
     if plan.destination.is_new and not request.dry_run:

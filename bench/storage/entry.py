@@ -32,6 +32,8 @@ def check_name(name: str) -> None:
 def check_new_name(name: str) -> None:
     """Raise ValueError if a new sweep cannot have this name: MLflow refuses what is no path in its shortest form."""
     check_name(name)
+    if name.endswith(names.NEEDS):  # its trials would be taken for what those of another sweep need
+        raise ValueError(f"name {name!r}: must not end in {names.NEEDS}, as the sweeps of what other trials need do")
     if not _is_shortest(name):
         shortest = posixpath.normpath(name)
         near = f", as {shortest}" if _is_shortest(shortest) and shortest[0] != "." else ""

@@ -14,14 +14,21 @@ from bench.mlflow_metrics import CONSTANTS, stored_figures, stored_name
 from bench.storage.entry import Entry
 from bench.tags import whole
 from bench.trial.result import TrialResult
+from bench.trial.start import start_words
 
 SOURCE_NAME, SOURCE_TYPE, USER = "mlflow.source.name", "mlflow.source.type", "mlflow.user"  # MLflow's tags
 DIGEST_LENGTH = 32  # of a data set; a store takes 36 characters
 
 
 def run_name(spec: Mapping[str, Any], method: str) -> str:
-    """The name of a trial's run in MLflow's pages: "freeze 0.99 seed 3"."""
-    return f"{method} {spec['rate']} seed {spec['seed']}"
+    """The name of a trial's run in MLflow's pages, with its start if that is no scratch.
+
+    >>> base = {"dataset": "mnist", "seed": "own", "head": "redrawn", "norm": "kept"}
+    >>> run_name({"rate": "0.99", "seed": 3}, "freeze"), run_name({"rate": "0.5", "seed": 0, "start": base}, "snip")
+    ('freeze 0.99 seed 3', 'snip 0.5 seed 0, pretrained on mnist')
+    """
+    start = f", {start_words(spec['start'])}" if "start" in spec else ""
+    return f"{method} {spec['rate']} seed {spec['seed']}{start}"
 
 
 def parameters(entry: Entry) -> dict[str, str]:

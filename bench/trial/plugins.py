@@ -222,7 +222,8 @@ def take_installed(fields: Mapping[str, Any]) -> None:
                 check_name(name, subject)
                 value = guarded(name, point.load)
                 with errors_of_fields(subject):
-                    add([outside_row(table, name, value, point.value)], point.value)
+                    origin = f"{row.group}: {name}"  # two entry points may have one value
+                    add([outside_row(table, name, value, origin)], origin)
 
 
 def installed(table: str) -> dict[str, str]:

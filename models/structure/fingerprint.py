@@ -16,7 +16,8 @@ OF_PROCESS = ("training", "call_super_init", "dump_patches")  # of a module, but
 def fingerprint(model: nn.Module) -> str:
     """SHA-256 of the modules in order with their types and settings, and of the tensors with names, shapes and types.
 
-    A shared tensor or module is told by the name under which it is there first.
+    A shared tensor or module is told by the name under which it is there first. The code of `forward` is not in it, nor
+    are values: a library's change of these alone, as of a constant initial value, gives the same hash.
     """
     digest = hashlib.sha256()
     for line in _lines(model):

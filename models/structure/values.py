@@ -63,11 +63,11 @@ def example(image_shape: tuple[int, ...]) -> Tensor:
 
 
 def _runs(model: nn.Module, x: Tensor) -> bool:
-    """Whether it can be trained on these images: `view` refuses channels that come last in memory."""
+    """Whether it can be trained on these images: `view` refuses channels that come last in memory, others assert."""
     try:
         with torch.no_grad(), seeded(0):
             copy.deepcopy(model).train()(x)
-    except (RuntimeError, ValueError):
+    except Exception:  # whatever its code raises; that it runs at all is checked after this
         return False
     return True
 

@@ -85,10 +85,11 @@ def sections(frame: pd.DataFrame) -> list[Section]:
 
 
 def _needed(frame: pd.DataFrame) -> pd.Series[bool]:
-    """Which trials only others need; the dense ones of a protocol that has other trials are its baseline."""
+    """Which trials only others need; a dense one is the baseline of other trials of its protocol and seed."""
     needed = frame["sweeps"].map(only_needed).astype(bool)
     protocols = frame["protocol"].map(lambda text: _text(json.loads(str(text)), ["step"]))
-    return needed & ~((frame["rate_value"] == 0) & protocols.isin(set(protocols[~needed])))
+    shared = pd.MultiIndex.from_arrays([protocols, frame["seed"]])
+    return needed & ~((frame["rate_value"] == 0) & shared.isin(shared[~needed]))
 
 
 def _sections(frame: pd.DataFrame, needed: bool, store: pd.DataFrame) -> list[Section]:

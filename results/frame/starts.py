@@ -56,6 +56,15 @@ def _without(record: Record, *left_out: str) -> str:
     return json.dumps({name: value for name, value in record.items() if name not in left_out}, sort_keys=True)
 
 
+def needing(sweeps: Collection[str]) -> list[str]:
+    """Of these sweeps, those of what others need: the ones whose trials need it.
+
+    >>> needing(["study-needs", "mnist"])
+    ['study']
+    """
+    return sorted(sweep.removesuffix(names.NEEDS) for sweep in sweeps if sweep.endswith(names.NEEDS))
+
+
 def only_needed(sweeps: Collection[str]) -> bool:
     """Whether a trial of these sweeps is in the store only because others need its network."""
     return bool(sweeps) and all(sweep.endswith(names.NEEDS) for sweep in sweeps)

@@ -6,12 +6,14 @@ Pieces of text are joined as LaTeX; `cited` adds what a piece is cited by, and `
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from bench import names
 from bench.messages import counted
 from bench.results.frame.collect import DENSE
 from bench.results.frame.display_names import MODELS, data_set_name, method_name
 from bench.results.frame.sections import searched
+from bench.results.frame.starts import SCRATCH
 from bench.results.frame.words import ranges, rates_text
 from bench.results.paper import sources
 from bench.results.parts.latex_words import escaped
@@ -29,7 +31,8 @@ Cite = Callable[[str, Iterable[str]], str]  # text and keys -> LaTeX; it notes t
 def paragraph(analyses: Sequence[Analysis], cite: Cite) -> str:
     """The sentences, as LaTeX."""
     cells = [cell for analysis in analyses for cell in analysis.shown if cell.rated]
-    said = [*_question(cells, cite), *_choices(cells, cite)]
+    from_base = any(analysis.section.start != SCRATCH for analysis in analyses)
+    said = [*_question(cells, cite, "values at the start" if from_base else "initial values"), *_choices(cells, cite)]
     for analysis in analyses:
         said += [*_trained(analysis, cite), *_trials(analysis)]
     if any(cell.background == DENSE for analysis in analyses for cell in analysis.shown):
@@ -40,9 +43,9 @@ def paragraph(analyses: Sequence[Analysis], cite: Cite) -> str:
     return " ".join(said)
 
 
-def _question(cells: Sequence[Cell], cite: Cite) -> Sentences:
+def _question(cells: Sequence[Cell], cite: Cite, values: str) -> Sentences:
     held: dict[str, Callable[[], str]] = {
-        "freeze": lambda: f"kept at their initial values ({cite('freezing', sources.BACKGROUNDS['freeze'])})",
+        "freeze": lambda: f"kept at their {values} ({cite('freezing', sources.BACKGROUNDS['freeze'])})",
         "prune": lambda: "set to zero (pruning)",
     }
     used = [words() for background, words in held.items() if any(cell.background == background for cell in cells)]
@@ -54,17 +57,22 @@ def _question(cells: Sequence[Cell], cite: Cite) -> Sentences:
 
 
 def _choices(cells: Sequence[Cell], cite: Cite) -> Sentences:
+    """The methods at initialisation, then those that other trainings choose for."""
+    if methods := _methods([cell for cell in cells if cell.record.at_initialisation], cite):
+        yield f"Which weights are trained is chosen before training. The methods are: {methods}."
+    if later := _methods([cell for cell in cells if not cell.record.at_initialisation], cite):
+        yield (
+            "Which weights are trained is chosen by other trainings of the same network, and so in no comparison with "
+            f"methods at initialisation, for: {later}."
+        )
+
+
+def _methods(cells: Sequence[Cell], cite: Cite) -> str:
+    """The names of their methods, each with what it is cited by."""
     keys: dict[str, list[str]] = {}
     for cell in cells:
         keys.setdefault(method_name(cell.label), sources.choice(cell.record))
-    if keys:
-        cited = "; ".join(cite(name, keys[name]) for name in sorted(keys))
-        yield f"Which weights are trained is chosen before training. The methods are: {cited}."
-    if later := sorted({method_name(cell.label) for cell in cells if not cell.record.at_initialisation}):
-        yield (
-            f"{escaped(', '.join(later))}: chosen by other trainings of the same network, and so in no comparison with "
-            "the others."
-        )
+    return "; ".join(cite(name, keys[name]) for name in sorted(keys))
 
 
 def _trained(analysis: Analysis, cite: Cite) -> Sentences:
@@ -73,6 +81,9 @@ def _trained(analysis: Analysis, cite: Cite) -> Sentences:
     data = cite(data_set_name(section.dataset), sources.data_set(section.dataset))
     words = protocol(fields).removeprefix("Protocol: ").replace(" tuned, see below", " tuned")
     yield f"We trained {network} on {data}: {escaped(words)}"
+    if "dataset" in (start := fields.get("start") or {}):
+        whose = "each seed's base" if start["seed"] == "own" else "the base of all seeds"
+        yield f"The dense training of {whose} was on {_data_of(start, cite)}."
     tables: dict[str, tuple[str, Mapping[str, Sequence[str]]]] = {
         "initialiser": ("initial weights", sources.INITIALISERS),
         "optimizer": ("optimizer", sources.OPTIMIZERS),
@@ -85,6 +96,13 @@ def _trained(analysis: Analysis, cite: Cite) -> Sentences:
         yield escaped(how(analysis))
     if software := environment(analysis):
         yield f"{escaped(software.removesuffix('.'))}, {cite('with freeze-or-prune', sources.PACKAGE)}."
+
+
+def _data_of(start: Mapping[str, Any], cite: Cite) -> str:
+    """The data sets that trained a base, the last one first."""
+    data = cite(data_set_name(start["dataset"]), sources.data_set(start["dataset"]))
+    earlier = start.get("start", {})
+    return f"{data}, after one on {_data_of(earlier, cite)}" if "dataset" in earlier else data
 
 
 def _trials(analysis: Analysis) -> Sentences:
@@ -120,16 +138,25 @@ def _statistics(analyses: Sequence[Analysis], cite: Cite) -> Sentences:
     pairs = sorted({c.n for analysis in tested for c in analysis.shown_primary if c.n > 1})
     families = sorted({len(analysis.primary.whole) for analysis in tested})
     number = str(pairs[0]) if len(pairs) == 1 else f"{pairs[0]} to {pairs[-1]}"
-    per = " of each data set, network and protocol" if len(analyses) > 1 else ""
     drawn = view.test != "permutation" or 2 ** pairs[-1] > FLIPS  # an exact test draws no flips
     test = cite(captions.TESTS[view.test].partition(" (")[0], sources.TESTS[view.test] if drawn else ())
+    at = "" if all(c.record.at_initialisation for of in analyses for c in of.shown) else " at initialisation"
     yield (
-        "Every frozen method is compared with the pruned one that chooses the same weights: mean difference, its "
+        f"Every frozen method{at} is compared with the pruned one that chooses the same weights: mean difference, its "
         f"95\\,\\% t interval, and a {test} over n = {number} pairs, {cite('corrected by Holm', sources.HOLM)} over "
-        f"all m = {' or '.join(map(str, families))} comparisons{per}, at level {view.alpha:g}."
+        f"all m = {' or '.join(map(str, families))} comparisons{_of(analyses)}, at level {view.alpha:g}."
     )
     if view.margin is not None:
         yield (
             f"Equivalence within $\\pm${100 * view.margin:g} percentage points is judged by "
             f"{cite('two one-sided t tests', sources.EQUIVALENCE)}, corrected likewise."
         )
+
+
+def _of(analyses: Sequence[Analysis]) -> str:
+    """What the comparisons of a family are of, unless they are those of the one section."""
+    families = {analysis.section.family for analysis in analyses}
+    per = " of each data set, network and protocol" if len(families) > 1 else ""
+    if all(len(analysis.starts) == 1 for analysis in analyses):
+        return per
+    return f"{per}, all starts together" if per else " of all starts together"

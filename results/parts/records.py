@@ -9,20 +9,23 @@ from typing import Any
 
 import pandas as pd
 
-from bench.results.frame.words import rate_text
 from bench.results.parts.parts import Part
 from bench.results.statistics.analysis import Analysis
+from bench.results.statistics.cell_values import CELL, named
 from bench.results.statistics.cells import Cell
 from bench.results.tables import columns
-from bench.results.tables.export import CELL, finite, held
+from bench.results.tables.export import finite
 from bench.results.tables.formats import Bold, Bullets, Grid
+from bench.results.tables.start.records import START, start_field
 
 SCHEMA = "freeze-or-prune/part/1"
 
 
 def csv(analyses: Sequence[Analysis], part: Part) -> str:
     """One row per record; a list, as of seeds, is space-separated."""
-    rows = [{**_section(analysis, part), **record} for analysis in analyses for record in _records(analysis, part)]
+    rows = [
+        {**_section(analysis, part, analyses), **record} for analysis in analyses for record in _records(analysis, part)
+    ]
     flat = [{name: _flat(value) for name, value in row.items()} for row in rows]
     return str(pd.DataFrame(flat, dtype=object).to_csv(index=False, lineterminator="\n"))
 
@@ -30,7 +33,7 @@ def csv(analyses: Sequence[Analysis], part: Part) -> str:
 def as_json(analyses: Sequence[Analysis], part: Part, name: str) -> str:
     """The part's name, and one object per section with its records; a missing number is null."""
     sections = [
-        {**_section(analysis, part), "records": records}
+        {**_section(analysis, part, analyses), "records": records}
         for analysis in analyses
         if (records := _records(analysis, part))
     ]
@@ -38,11 +41,12 @@ def as_json(analyses: Sequence[Analysis], part: Part, name: str) -> str:
     return f"{json.dumps(whole, indent=1, allow_nan=False, ensure_ascii=False)}\n"
 
 
-def _section(analysis: Analysis, part: Part) -> dict[str, Any]:
+def _section(analysis: Analysis, part: Part, analyses: Sequence[Analysis]) -> dict[str, Any]:
     """The start is said in each record of a part that is across them."""
     section = analysis.section
-    differs = {n: v for n, v in section.differs.items() if not (part.across_starts and n == "start")}
-    return {"dataset": section.dataset, "model": section.model, "differs": differs}
+    differs = {n: v for n, v in section.differs.items() if not (part.across_starts and n == START)}
+    start = {} if part.across_starts else start_field(analysis, analyses)
+    return {"dataset": section.dataset, "model": section.model, "differs": differs, **start}
 
 
 def _records(analysis: Analysis, part: Part) -> list[dict[str, Any]]:
@@ -52,7 +56,7 @@ def _records(analysis: Analysis, part: Part) -> list[dict[str, Any]]:
         return part.records(analysis)
     if part.comparisons:
         return [
-            {**_method(analysis.by_key[c.sides[0]]), **columns.values(analysis, c)} for c in part.comparisons(analysis)
+            {**named(analysis.by_key[c.sides[0]]), **columns.values(analysis, c)} for c in part.comparisons(analysis)
         ]
     blocks = list(part.blocks(analysis))
     rows = [_row(block, row) for block in blocks if isinstance(block, Grid) for row in block.rows]
@@ -60,11 +64,7 @@ def _records(analysis: Analysis, part: Part) -> list[dict[str, Any]]:
 
 
 def _cell(analysis: Analysis, cell: Cell, values: Sequence[str]) -> dict[str, Any]:
-    return {**_method(cell), **{name: CELL[name](analysis, cell) for name in values}}
-
-
-def _method(cell: Cell) -> dict[str, Any]:
-    return {"method": cell.method, "label": cell.label, "rate": rate_text(cell.rate), "background": held(cell)}
+    return {**named(cell), **{name: CELL[name](analysis, cell) for name in values}}
 
 
 def _row(grid: Grid, row: Sequence[Any]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 stats         statistics of paired figures, as pure functions of arrays
 multiplicity  Holm's adjustment, and what n pairs can reach in a family of m
 cells         what the table says of a method at a rate
+cell_values   what the machine-readable forms say of a cell
 comparisons   what the table says of the difference of two methods at a rate
 families       comparisons that are corrected together, of one section or of several
 analysis      everything that is computed of one section

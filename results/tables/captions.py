@@ -22,10 +22,6 @@ TESTS = {
     "patterns counted)",
     "permutation": f"sign-flip permutation test of the mean difference, two-sided (exact up to {stats.FLIPS:,} flips)",
 }
-STARTED = (
-    "A network that starts from a base, that is from weights trained before, is frozen at the base's values; one that "
-    "starts from scratch at its random ones."
-)
 DISCONNECTED = f"†k: in k pairs a pruned network is disconnected, {NO_PATH}."
 
 
@@ -38,7 +34,24 @@ def introduction(analyses: Sequence[Analysis]) -> str:
         "The methods differ in which weights they choose before training, and in what the others hold: a frozen "
         "network keeps them at their random initial values (the seed stands for them), a pruned one sets them to zero."
     )
-    return f"{words} {STARTED}" if any(a.section.start != SCRATCH for a in analyses if a.shown) else words
+    started = _started([analysis for analysis in analyses if analysis.shown])
+    return f"{words} {started}" if started else words
+
+
+def _started(shown: Sequence[Analysis]) -> str:
+    """At what a network is frozen that starts from a base; "" if all start from scratch."""
+    if all(analysis.section.start == SCRATCH for analysis in shown):
+        return ""
+    head = ", the last layer, if it is drawn again, at random ones" if any(map(redraws_head, shown)) else ""
+    return (
+        f"A network that starts from a base, that is from weights trained before, is frozen at the base's values{head};"
+        " one that starts from scratch at its random ones."
+    )
+
+
+def redraws_head(analysis: Analysis) -> bool:
+    """Whether its networks start from a base but for the last layer, which their seed draws."""
+    return bool((analysis.section.fields.get("start") or {}).get("head") == "redrawn")
 
 
 def backgrounds(analysis: Analysis) -> str:

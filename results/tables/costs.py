@@ -11,6 +11,7 @@ from bench.results.frame.starts import SCRATCH
 from bench.results.frame.words import low_to_high, rate_text
 from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.cells import Cell, compared_rates
+from bench.results.tables.captions import redraws_head
 from bench.results.tables.formats import Grid
 
 EVERY = ("freeze", "prune", DENSE, BIASES)
@@ -37,7 +38,9 @@ def _rebuilt(analysis: Analysis) -> str:
     """What a frozen network is rebuilt from."""
     if analysis.section.start == SCRATCH:
         return "Both files name the seed; without its 32 bits the frozen network cannot be rebuilt, the pruned one can."
-    return "Both files name the base; without it the frozen network cannot be rebuilt, the pruned one can."
+    named = "the base and the seed, which draws its last layer again" if redraws_head(analysis) else "the base"
+    without = "both" if redraws_head(analysis) else "it"
+    return f"Both files name {named}; without {without} the frozen network cannot be rebuilt, the pruned one can."
 
 
 def _stored(here: list[Cell]) -> list[str]:

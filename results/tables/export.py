@@ -7,68 +7,26 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
-from bench import metrics, names
-from bench.results.frame.collect import BIASES, DENSE
 from bench.results.frame.sections import searched
-from bench.results.frame.words import rate_text
-from bench.results.statistics import stats
 from bench.results.statistics.analysis import CHANCE, CONNECTED, TRAINED, Analysis
-from bench.results.statistics.cells import Cell, percent_of_dense
+from bench.results.statistics.cell_values import CELL, named
+from bench.results.statistics.cells import Cell
 from bench.results.statistics.comparisons import Comparison
 from bench.results.tables import columns
+from bench.results.tables.apart import trained_first
 from bench.results.tables.exclusions import exclusions, warnings
+from bench.results.tables.start.bases import unshown
+from bench.results.tables.start.records import START, names_starts, of_section, start_field
 from bench.results.tables.tuned import chosen
 
 SCHEMA = "freeze-or-prune/table/1"  # raised if what is there is renamed, removed or means something else
 FREEZE_MINUS_PRUNE = "freeze - prune"  # the record of a comparison of the primary family
-Share = tuple[stats.Summary, stats.Interval]
-PLACE = ("record", "dataset", "model", "differs", "method", "label", "rate", "background")
-NO_SHARE = stats.Summary(mean=math.nan, sd=math.nan, n=0), stats.NO_INTERVAL
-COUNTS = (
-    names.LIVE_WEIGHTS, names.STORED_PARAMETERS, names.COMPRESSION, *metrics.sizes(), names.FORWARD_MACS,
-    names.BACKWARD_MACS,
-)  # fmt: skip
-
-
-def _has_share(analysis: Analysis, cell: Cell) -> bool:
-    return analysis.dense is not None and cell.background != DENSE
-
-
-def _share(analysis: Analysis, cell: Cell) -> Share:
-    """Percent of dense; without a number for dense itself."""
-    dense = analysis.dense
-    return NO_SHARE if dense is None or cell.background == DENSE else percent_of_dense(cell, dense)
-
-
-def _middle(name: str, analysis: Analysis, cell: Cell) -> float:
-    """Half-way between the least and the largest over the seeds."""
-    return sum(cell.counts[name]) / 2 if name in cell.counts else math.nan
-
-
-# Name -> the value of a cell.
-CELL: dict[str, Callable[[Analysis, Cell], Any]] = {
-    "metric": lambda analysis, cell: analysis.view.metric,
-    "mean": lambda analysis, cell: cell.summary.mean,
-    "sd": lambda analysis, cell: cell.summary.sd,
-    "n": lambda analysis, cell: cell.summary.n,
-    "diverged": lambda analysis, cell: cell.seeds_lost(names.DIVERGED),
-    "failed": lambda analysis, cell: cell.seeds_lost(names.FAILED),
-    "no_figure": lambda analysis, cell: cell.seeds_lost("no figure"),
-    "missing": lambda analysis, cell: list(cell.missing),
-    "collapsed": lambda analysis, cell: sorted(cell.collapsed),
-    "disconnected": lambda analysis, cell: sorted(cell.disconnected),
-    "percent_of_dense": lambda analysis, cell: _share(analysis, cell)[0].mean,
-    "percent_of_dense_low": lambda analysis, cell: _share(analysis, cell)[1].low,
-    "percent_of_dense_high": lambda analysis, cell: _share(analysis, cell)[1].high,
-    "percent_of_dense_n": lambda analysis, cell: _share(analysis, cell)[0].n if _has_share(analysis, cell) else None,
-    **{name: partial(_middle, name) for name in COUNTS},
-}
+SECTION, OF_CELL = ("record", "dataset", "model", "differs"), ("method", "label", "rate", "background")
 
 
 def csv(analyses: Sequence[Analysis]) -> str:
@@ -77,10 +35,12 @@ def csv(analyses: Sequence[Analysis]) -> str:
     for analysis in analyses:
         section = analysis.section
         title = {"dataset": section.dataset, "model": section.model, "differs": json.dumps(dict(section.differs))}
+        title |= start_field(analysis, analyses)
         controls = _control_cells(analysis) if analysis.view.controls else []
         for record in (*_cells(analysis), *controls):
             rows.append({**title, **{name: _flat(value) for name, value in record.items()}})
-    frame = pd.DataFrame(rows, columns=[*PLACE, *CELL], dtype=object)
+    start = [START] if names_starts(analyses) else []
+    frame = pd.DataFrame(rows, columns=[*SECTION, *start, *OF_CELL, *CELL], dtype=object)
     return str(frame.to_csv(index=False, lineterminator="\n"))
 
 
@@ -89,12 +49,13 @@ def as_json(analyses: Sequence[Analysis], ranks: Mapping[str, Any] | None = None
 
     `ranks`, if given, is the record of the ranking across the sections.
     """
-    sections = [_section(analysis) for analysis in analyses if analysis.shown]
+    sections = [{**_section(analysis), **start_field(analysis, analyses)} for analysis in analyses if analysis.shown]
     settings = {}
     if analyses:
         view = analyses[0].view
         settings = {name: getattr(view, name) for name in ("reference", "test", "margin", "alpha", "metric")}
-    across = {"ranks": dict(ranks)} if ranks else {}
+    needed = [_needed(analysis) for analysis in unshown(analyses)]
+    across = {**({"needed_first": needed} if needed else {}), **({"ranks": dict(ranks)} if ranks else {})}
     whole = finite({"schema": SCHEMA, **settings, "sections": sections, **across})
     return f"{json.dumps(whole, indent=1, allow_nan=False, ensure_ascii=False)}\n"
 
@@ -113,6 +74,8 @@ def _section(analysis: Analysis) -> dict[str, Any]:
         "freeze_minus_prune": _primary(analysis),
         **{f"freeze_minus_prune_{name}": _shown(analysis, variant, True) for name, variant in primary.items()},
         "comparisons": _secondary(analysis),
+        **_trained_first(analysis),
+        **of_section(analysis),
         **({"controls": _controls(analysis)} if analysis.view.controls else {}),
         "comparisons_diverged_as_chance": _shown(analysis, secondary.get(CHANCE, []), False),
         "comparisons_connected_seeds_only": _shown(analysis, secondary[CONNECTED], False),
@@ -120,6 +83,25 @@ def _section(analysis: Analysis) -> dict[str, Any]:
         "exclusions": exclusions(analysis),
         "warnings": warnings(analysis),
     }
+
+
+def _needed(analysis: Analysis) -> dict[str, Any]:
+    """What is in the store only because others need it."""
+    section = analysis.section
+    cells = [_cell(analysis, cell, "needed cell") for cell in analysis.cells]
+    return {"dataset": section.dataset, "model": section.model, "fields": dict(section.fields), START: section.start,
+            "cells": cells}  # fmt: skip
+
+
+def _trained_first(analysis: Analysis) -> dict[str, Any]:
+    """Of the methods that are not at initialisation: what they cost, and their own family."""
+    later = [cell for cell in analysis.shown if not cell.record.at_initialisation]
+    if not later:
+        return {}
+    ends = ("training_epochs_least", "training_epochs_most")
+    costs = [{**named(cell), **dict(zip(ends, trained_first.epochs(analysis, cell), strict=True))} for cell in later]
+    pairs = [_comparison(analysis, c, FREEZE_MINUS_PRUNE) for c in trained_first.comparisons(analysis)]
+    return {"training_epochs": costs, "freeze_minus_prune_not_at_initialisation": pairs}
 
 
 def _shown(analysis: Analysis, comparisons: Sequence[Comparison], primary: bool) -> list[dict[str, Any]]:
@@ -130,7 +112,7 @@ def _shown(analysis: Analysis, comparisons: Sequence[Comparison], primary: bool)
 
 
 def _tuned(analysis: Analysis) -> list[dict[str, Any]]:
-    return [{**_method(cell), "values": values} for cell, values in chosen(analysis)]
+    return [{**named(cell), "values": values} for cell, values in chosen(analysis)]
 
 
 def _cells(analysis: Analysis) -> list[dict[str, Any]]:
@@ -138,7 +120,7 @@ def _cells(analysis: Analysis) -> list[dict[str, Any]]:
 
 
 def _cell(analysis: Analysis, cell: Cell, record: str) -> dict[str, Any]:
-    return {"record": record, **_method(cell), **{name: value(analysis, cell) for name, value in CELL.items()}}
+    return {"record": record, **named(cell), **{name: value(analysis, cell) for name, value in CELL.items()}}
 
 
 def _primary(analysis: Analysis) -> list[dict[str, Any]]:
@@ -160,21 +142,7 @@ def _control_cells(analysis: Analysis) -> list[dict[str, Any]]:
 
 
 def _comparison(analysis: Analysis, c: Comparison, record: str) -> dict[str, Any]:
-    return {"record": record, **_method(analysis.by_key[c.sides[0]]), **columns.values(analysis, c)}
-
-
-def held(cell: Cell) -> str:
-    """What the weights that are not trained hold; of biases alone, which are at rate 1, their initial values."""
-    return "freeze" if cell.background == BIASES else cell.background
-
-
-def _method(cell: Cell) -> dict[str, str]:
-    return {
-        "method": cell.method,
-        "label": cell.label,
-        "rate": rate_text(cell.rate),
-        "background": held(cell),
-    }
+    return {"record": record, **named(analysis.by_key[c.sides[0]]), **columns.values(analysis, c)}
 
 
 def _flat(value: Any) -> Any:

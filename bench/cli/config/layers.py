@@ -47,7 +47,7 @@ def _take_preset(context: click.Context, option: click.Parameter, name: str | No
 def _settle(context: click.Context) -> None:
     """The defaults of the file and of the preset, once click has come to either of the two."""
     file = from_file(context)
-    preset = _preset(preset_of(context), str(context.command.name))
+    preset = _preset(preset_of(context), context.command)
     owned = {name for name, row in ROWS.items() if row.owner in file}
     context.default_map = {**{name: value for name, value in preset.items() if name not in owned}, **file}
 
@@ -58,7 +58,11 @@ def preset_of(context: click.Context) -> str | None:
     return name
 
 
-def _preset(name: str | None, command: str) -> dict[str, Any]:
+def _preset(name: str | None, command: click.Command) -> dict[str, Any]:
+    """What a preset gives to the options of a command.
+
+    Raises: ValueError if there is no such preset, or it gives what the command has no option for.
+    """
     if name is None:
         return {}
     from bench.cli.presets import PRESETS
@@ -66,7 +70,9 @@ def _preset(name: str | None, command: str) -> dict[str, Any]:
     if name not in PRESETS:
         raise ValueError(nearest("preset", name, list(PRESETS)))
     values = PRESETS[name].options()
-    if command == "tune":
+    if lacking := [value.replace("_", "-") for value in values if value not in {p.name for p in command.params}]:
+        raise ValueError(f"preset {name!r} with {command.name}: gives {', '.join(lacking)}; must give its options only")
+    if command.name == "tune":
         values.pop("seeds", None)  # a preset's are those that are reported
     return values
 

@@ -58,13 +58,18 @@ class CsvFiles:
                 if entry.is_final and entry.run_key not in self._known():
                     self._append(EPOCHS, _epochs(entry))
                     self._append(TRIALS, [_trial(entry)])
+                    self._keys.add(entry.run_key)
+                    self._size = self._trials_size()  # of this row more: nobody else writes meanwhile
 
     def _known(self) -> Collection[str]:
         """The run keys in the file, read again if another process has written to it."""
-        if (size := (self.folder / TRIALS).stat().st_size) != self._size:
+        if (size := self._trials_size()) != self._size:
             self._keys = {row[KEY] for row in self._rows(TRIALS)}
             self._size = size
         return self._keys
+
+    def _trials_size(self) -> int:
+        return (self.folder / TRIALS).stat().st_size
 
     def _rows(self, file: str) -> list[dict[str, str]]:
         """The whole rows of a file: a crash may have left half of the last one."""

@@ -23,7 +23,7 @@ class Outside:
     table: str  # of TABLES
     name: str
     row: Any
-    origin: str  # the module of the plug-in, which alone may replace it
+    origin: str  # the plug-in's module, or the group and name of its entry point; it alone may replace the row
     source: str  # SHA-256; of a data set "", since it is told by its content
 
     def code(self) -> list[Any]:

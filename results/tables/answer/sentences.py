@@ -11,6 +11,7 @@ import pandas as pd
 
 from bench import names
 from bench.messages import counted
+from bench.results.frame.starts import needing, only_needed
 from bench.results.statistics.analysis import Analysis, View, analyses
 from bench.results.statistics.comparisons import Comparison
 from bench.results.tables.answer.caveats import caveats
@@ -61,6 +62,8 @@ def _sentence(title: str, line: str) -> str:
 
 
 def _lines(analysis: Analysis) -> list[str]:
+    if analysis.section.needed or only_needed(analysis.view.sweeps):
+        return [_needed(analysis)]
     if not analysis.shown_primary:
         return [_no_pair(analysis)]
     by_pair: dict[tuple[str, str], list[Comparison]] = {}
@@ -88,6 +91,16 @@ def _pair(analysis: Analysis, pair: Sequence[Comparison]) -> str:
     doubts = caveats(analysis, pair, every)
     beware = f" But {'; '.join(doubts)}." if doubts else ""
     return f"{'; '.join(clauses)}.{beware}"
+
+
+def _needed(analysis: Analysis) -> str:
+    """What trials are for that are in the store because others need them."""
+    sweeps = {sweep for cell in analysis.shown for sweep in cell.sweeps}
+    named = needing(sweeps & set(analysis.view.sweeps) if analysis.view.sweeps else sweeps)
+    return (
+        f"these trials answer nothing by themselves: those of {' and '.join(named)} start from their networks, or "
+        "choose weights by them."
+    )
 
 
 def _no_pair(analysis: Analysis) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from bench import names
 from bench.messages import counted
@@ -10,7 +10,7 @@ from bench.metrics import NONE
 from bench.results.frame.words import low_to_high, rate_text
 from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.cells import Cell, percent_of_dense
-from bench.results.statistics.comparisons import family_of, freeze_prune_pairs
+from bench.results.statistics.comparisons import Comparison, family_of, freeze_prune_pairs
 from bench.results.tables import captions
 from bench.results.tables.columns import PRIMARY, grid
 from bench.results.tables.formats import Block, Grid
@@ -22,8 +22,21 @@ def blocks(analysis: Analysis) -> Iterator[Block]:
     """The table of the group, and its own freeze − prune; nothing without such a method."""
     if shown := [cell for cell in analysis.shown if not cell.record.at_initialisation]:
         yield _figures(analysis, shown)
-    if pairs := _pairs(analysis, shown):
-        yield pairs
+    if pairs := comparisons(analysis):
+        yield _pairs(analysis, pairs)
+
+
+def comparisons(analysis: Analysis) -> list[Comparison]:
+    """Freeze − prune within the group, of the cells shown: a family of its own over the whole section."""
+    keys = {cell.key for cell in analysis.shown if not cell.record.at_initialisation}
+    family = family_of(freeze_prune_pairs(analysis.cells, at_initialisation=False), analysis.view.rules)
+    return [c for c in family if keys & set(c.sides)]
+
+
+def epochs(analysis: Analysis, cell: Cell) -> tuple[float, float]:
+    """The least and the most that is trained for a seed of a cell, with all that the trial needs."""
+    alone = float(analysis.section.fields["epochs"])
+    return cell.counts.get(names.TRAINING_EPOCHS, (alone, alone))
 
 
 def _figures(analysis: Analysis, shown: list[Cell]) -> Grid:
@@ -43,25 +56,18 @@ def _row(analysis: Analysis, cell: Cell) -> list[str]:
     figure = f"{number(s.mean)} ± {number(s.sd)}" if s.n > 1 else number(s.mean) if s.n else NONE
     share = percent_of_dense(cell, analysis.dense)[0] if analysis.dense else None
     percent = f"{share.mean:.2f}" if share and share.n and analysis.view.shown_metric.is_accuracy else NONE
-    own = float(analysis.section.fields["epochs"])
-    least, largest = cell.counts.get(names.TRAINING_EPOCHS, (own, own))
+    own, (least, largest) = float(analysis.section.fields["epochs"]), epochs(analysis, cell)
     times = low_to_high(least / own, largest / own, ".3g")
     return [
         cell.label, rate_text(cell.rate), figure, str(s.n), percent, low_to_high(least, largest, ",.0f"), f"×{times}"
     ]  # fmt: skip
 
 
-def _pairs(analysis: Analysis, shown: list[Cell]) -> Grid | None:
-    """Freeze − prune within the group, a family of its own over the whole section."""
-    keys = {cell.key for cell in shown}
-    family = family_of(freeze_prune_pairs(analysis.cells, at_initialisation=False), analysis.view.rules)
-    comparisons = [c for c in family if keys & set(c.sides)]
-    if not comparisons:
-        return None
+def _pairs(analysis: Analysis, pairs: Sequence[Comparison]) -> Grid:
     caption = (
         f"Freeze − prune, {TITLE.lower()}: mean difference, same way to choose the weights, same rate and seed, "
-        f"{captions.columns(analysis, comparisons)} Each side chooses by its own trainings, so the masks differ. "
-        f"Family: {counted(len(family), 'comparison')}, of such methods only."
+        f"{captions.columns(analysis, pairs)} Each side chooses by its own trainings, so the masks differ. "
+        f"Family: {counted(pairs[0].family, 'comparison')}, of such methods only."
     )
     title = f"Freeze − prune, {TITLE.lower()}{captions.steps(analysis)}"
-    return grid(title, caption, PRIMARY, analysis, comparisons)
+    return grid(title, caption, PRIMARY, analysis, pairs)

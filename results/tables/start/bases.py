@@ -44,6 +44,11 @@ def _figure(analysis: Analysis, values: Sequence[float]) -> str:
     return f"{metric.number(s.mean)}{spread}{f' {metric.unit}' if metric.unit else ''}"
 
 
+def unshown(analyses: Sequence[Analysis]) -> list[Analysis]:
+    """What was trained only as others need it, and is in no table."""
+    return [analysis for analysis in analyses if analysis.section.needed and not analysis.shown]
+
+
 def needed_first(analyses: Sequence[Analysis]) -> str:
     """What is in no table because it was trained only as others need it; "" if there is nothing, or it is shown."""
     hidden = [(analysis, cells) for analysis in analyses if (cells := _hidden(analysis))]

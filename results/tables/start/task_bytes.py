@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
+from typing import Any
 
 from bench import names
 from bench.metrics import NONE
@@ -110,8 +111,33 @@ def _grid(analysis: Analysis, base: float) -> Grid | None:
 def _row(base: float, of_rate: TaskBytes) -> list[str]:
     delta, pruned, dense = (fmean(sizes) for sizes in (of_rate.delta, of_rate.pruned, of_rate.dense))
     totals = (base + TASKS * delta, TASKS * pruned, TASKS * dense)
-    crossings = [crossing(base, of_rate.delta, other) for other in (of_rate.pruned, of_rate.dense)]
     return [
         *(f"{value:,.0f}" for value in (delta, pruned, dense, *totals)),
-        *(NONE if math.isinf(number) else f"{number:,}" for number in crossings),
+        *(NONE if math.isinf(number) else f"{number:,}" for number in _crossings(base, of_rate)),
     ]
+
+
+def _crossings(base: float, of_rate: TaskBytes) -> tuple[float, float]:
+    """T* against pruned and against dense networks."""
+    return crossing(base, of_rate.delta, of_rate.pruned), crossing(base, of_rate.delta, of_rate.dense)
+
+
+def records(analysis: Analysis) -> list[dict[str, Any]]:
+    """A record for each rate, at full precision; none if the size of the base is not known."""
+    base = base_bytes(analysis) if analysis.section.fields.get("start") else None
+    if base is None:
+        return []
+    return [_record(rate, base, of_rate) for rate, of_rate in sizes(analysis).items()]
+
+
+def _record(rate: str, base: float, of_rate: TaskBytes) -> dict[str, Any]:
+    against_pruned, against_dense = _crossings(base, of_rate)
+    return {
+        "rate": rate,
+        "base": base,
+        "delta": fmean(of_rate.delta),
+        "pruned": fmean(of_rate.pruned),
+        "dense": fmean(of_rate.dense),
+        "tasks_against_pruned": against_pruned,
+        "tasks_against_dense": against_dense,
+    }

@@ -237,11 +237,18 @@ def test_a_candidate_that_is_stopped_early_is_no_match_for_whole_ones(monkeypatc
 
 
 def test_a_presets_seeds_are_not_those_of_the_search() -> None:
-    for name, preset in PRESETS.items():
+    for name in ("freezenet-mnist", "snip-mnist", "grasp-cifar10", "synflow-cifar100"):
         request = asked(TuneRequest, "tune", "--preset", name)
         assert request.seeds == "1000:1000"
-        epochs = request.protocol["epochs"]
-        assert epochs == preset.options().get("epochs", epochs)
+        assert request.protocol["epochs"] == PRESETS[name].options()["epochs"]
+
+
+@pytest.mark.parametrize("name", [name for name, preset in PRESETS.items() if "start" in preset.fields])
+def test_a_preset_with_a_start_is_refused(name: str, tmp_path: Path, said: Said) -> None:
+    line = f"preset {name!r} with tune: gives start, start-head, start-norm, when; must give its options only"
+    assert said(tmp_path, "tune", "--preset", name) == (2, "", f"error: {line}\n")
+    (tmp_path / "a.toml").write_text(f'preset = "{name}"\n')
+    assert said(tmp_path, "tune", "--config", "a.toml") == (2, "", f"error: {line}\n")
 
 
 def test_a_count_is_no_seed_of_a_search(tmp_path: Path, said: Said) -> None:

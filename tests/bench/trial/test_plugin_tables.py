@@ -211,3 +211,19 @@ def test_an_installed_package_is_imported_only_for_its_name(tmp_path: Path, monk
     take_installed({"model": "wide"})
     assert MODELS["wide"].build is sys.modules["own_nets"].Net
     monkeypatch.delitem(sys.modules, "own_nets")
+
+
+def test_two_entry_points_of_one_value_are_two_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    info = tmp_path / "nets-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: nets\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[bench.models]\nbroad = own_nets:Net\nwide = own_nets:Net\n")
+    (tmp_path / "own_nets.py").write_text(NETWORK)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for name in ("wide", "broad"):
+        take_installed({"model": name})
+    assert MODELS["wide"].build is MODELS["broad"].build is sys.modules["own_nets"].Net
+    assert [outside.origin_of("MODELS", name) for name in ("wide", "broad")] == [
+        "bench.models: wide", "bench.models: broad"
+    ]  # fmt: skip
+    monkeypatch.delitem(sys.modules, "own_nets")

@@ -13,7 +13,7 @@ from PIL import Image
 
 from bench.methods import METHODS, Method
 from bench.models import MODELS
-from bench.storage.entry import check_new_name
+from bench.storage.entry import check_name, check_new_name
 from bench.trial.needs import needed_by
 from bench.trial.sweep import Sweep, data_and_model
 
@@ -123,3 +123,11 @@ def test_a_needed_trial_is_called_by_its_own_method() -> None:
     assert sweep.name_of(FromAnother(criterion="gradient")) == "named"
     assert sweep.name_of(replace(control, fraction=0.5)) == "lth:control=shuffle:fraction=0.5"
     assert replace(sweep, methods={}).name_of(METHODS["dense"]) == "dense"
+
+
+def test_a_new_name_is_none_of_trials_that_others_need() -> None:
+    with pytest.raises(ValueError) as error:
+        check_new_name("gpu-needs")
+    assert str(error.value) == ("name 'gpu-needs': must not end in -needs, as the sweeps of what other trials need do")
+    check_new_name("gpu-needs-2")
+    check_name("gpu-needs")

@@ -12,6 +12,7 @@ from torch import nn
 from bench.methods.maskable import maskable
 from bench.models.structure.layers import weights_of
 from bench.models.structure.structure import Structure, no_pack, structure_of
+from bench.models.structure.values import values_of
 
 # Multiply-accumulates by hand: uses of a weight × its size.
 MACS = {
@@ -120,3 +121,15 @@ def test_nothing_is_left_behind() -> None:
     before = torch.get_rng_state()
     found("Dropout")
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_network_that_asserts_is_tried_all_the_same() -> None:
+    """It refuses channels that come last in memory, and one image alone, by `assert`."""
+
+    class Asserts(nn.Sequential):
+        def forward(self, x: torch.Tensor) -> Any:
+            assert x.is_contiguous() and (len(x) > 1 or not self.training)
+            return super().forward(x)
+
+    values = values_of(Asserts(nn.Conv2d(3, 2, 3), nn.Flatten(), nn.Linear(72, CLASSES)), IMAGE)
+    assert (values.channels_last, values.needs_two, values.is_random) == (False, True, False)

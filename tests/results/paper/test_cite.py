@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from rendered import view
+from started_trials import BASE, curve, dense
 from trial_frames import METHODS, frame, small, trial
 
 from bench import __version__, datasets, models, names
@@ -62,6 +63,42 @@ def test_the_sentences_are_those_of_the_store() -> None:
         "The dense baseline trains every weight.",
     ):
         assert words in made
+
+
+def test_methods_that_other_trainings_choose_for_are_none_at_initialisation() -> None:
+    record = {**METHODS["snip"], "criterion": "trained", "select": "LotteryTicket", "at_initialisation": False}
+    lottery = [trial("lth", "0.9", s, 0.9, record=record) for s in range(3)]
+    made = cited([*small(), *lottery])
+    methods = made[made.index("Which weights") : made.index(" We trained")]
+    assert methods == (
+        "Which weights are trained is chosen before training. The methods are: FreezeNet~\\cite{wimmer2020freezenet,"
+        "lee2019snip}; GraSP~\\cite{wang2020grasp}; SNIP~\\cite{lee2019snip}. Which weights are trained is chosen by "
+        "other trainings of the same network, and so in no comparison with methods at initialisation, for: Lottery "
+        "tickets~\\cite{frankle2019lottery}."
+    )
+    assert "Every frozen method at initialisation is compared with" in made
+    assert "is chosen before training" not in cited(lottery)
+
+
+def test_the_base_is_told_and_its_data_set_cited() -> None:
+    rows = [*dense(BASE), *curve("freeze", BASE, {"0.9": 0.01}), *curve("snip", BASE, {"0.9": (0.01, 0.02, 0.0, 0.02)})]
+    made = cited(rows)
+    assert "others are kept at their values at the start (freezing" in made and "initial values" not in made
+    assert "The dense training of each seed's base was on MNIST~\\cite{lecun1998gradient}." in made
+    assert "over all m = 1 comparisons, at level" in made
+    scratch = [row for m in ("freeze", "snip") for row in curve(m, None, {"0.9": (0.01, 0.03, 0.0, 0.02)})]
+    both = cited([*rows, *scratch])
+    assert "over all m = 2 comparisons of all starts together, at level" in both
+    other = [row for m in ("freeze", "snip") for row in (trial(m, "0.9", s, 0.9, epochs=5) for s in range(3))]
+    assert "m = 1 or 2 comparisons of each data set, network and protocol, all starts together" in cited(
+        [*rows, *scratch, *other]
+    )
+    after = {**BASE, "dataset": "digits", "seed": 7, "start": BASE}
+    (line,) = re.findall(r"The dense training of .*?\.", cited(dense(after)))
+    assert line == (
+        "The dense training of the base of all seeds was on Digits~\\cite{alpaydin1998optical,pedregosa2011scikit}, "
+        "after one on MNIST~\\cite{lecun1998gradient}."
+    )
 
 
 def test_nothing_is_said_of_what_is_not_there() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -9,9 +11,10 @@ from typing import Any
 import jsonschema
 import pytest
 from rendered import render, view
-from started_trials import BASE, curve, dense
+from started_trials import BASE, base, curve, dense
 from trial_frames import METHODS, frame, small, trial
 
+from bench import names
 from bench.results.parts import part_page
 from bench.results.tables import export
 
@@ -30,6 +33,19 @@ def started() -> list[dict[str, Any]]:
     return [*dense(BASE), *curve("snip", BASE, {"0.9": 0.0, "0.99": 0.001})]
 
 
+def based() -> list[dict[str, Any]]:
+    """Frozen and pruned from bases of the store, and lottery tickets beside them."""
+    rows = [*dense(BASE), *(base(s) for s in range(4)), *curve("freeze", BASE, {"0.9": 0.01})]
+    rows += [*curve("snip", BASE, {"0.9": 0.02}), *curve("grasp", BASE, {"0.9": 0.03})]
+    for name, background in (("lth-freeze", "freeze"), ("lth", "prune")):
+        record = {**METHODS["snip"], "background": background, "select": "LotteryTicket", "at_initialisation": False}
+        tickets = [trial(name, "0.9", s, 0.9 + s / 100, record=record, start=BASE) for s in range(4)]
+        rows += [row | {names.TRAINING_EPOCHS: 90.0 + s} for s, row in enumerate(tickets)]
+    sizes = {"freeze": 900, "lth-freeze": 900, "snip": 1000, "grasp": 1000, "lth": 1000}
+    return [row | ({names.STORED_BYTES: sizes[row["method"]] + row["seed"]} if row["method"] in sizes else {})
+            for row in rows]  # fmt: skip
+
+
 STORES: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
     "small": (small(), {}),
     "controls": (controls(), {"controls": True}),
@@ -39,6 +55,7 @@ STORES: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
     ),
     "tuned": ([{**row} for row in (trial("snip", "0.9", s, 0.9, tuning=TUNING) for s in range(2))], {}),
     "starts": ([*small(), *started()], {}),
+    "base and lottery tickets": (based(), {}),
     "one seed": ([trial("snip", "0.9", 0, 0.9), trial("freeze", "0.9", 0, 0.91)], {"margin": None}),
     "near chance": ([trial(m, "0.9", s, 0.1 if s else 0.9) for m in ("snip", "freeze") for s in range(4)], {}),
     "other metric": (small(), {"metric": "stored_bytes", "margin": None}),
@@ -66,8 +83,9 @@ def test_what_is_printed_is_what_the_schema_says(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["accuracy", "difference", "reference", "storage", "collapse", "start", "warnings"])
-def test_a_part_alone_has_a_schema_too(name: str) -> None:
-    made = part_page.render(frame([*small(), *started()]), view(), name, format="json")
+@pytest.mark.parametrize("store", ["starts", "base and lottery tickets"])
+def test_a_part_alone_has_a_schema_too(name: str, store: str) -> None:
+    made = part_page.render(frame(STORES[store][0]), view(), name, format="json")
     errors = jsonschema.Draft202012Validator(closed(PART)).iter_errors(json.loads(made, parse_constant=pytest.fail))
     assert [f"{error.json_path}: {error.message}" for error in errors] == []
 
@@ -79,6 +97,45 @@ def test_the_schema_is_one_and_refuses_what_is_none() -> None:
     printed["sections"][0]["comparisons"][0]["p"] = "NaN"
     errors = jsonschema.Draft202012Validator(SCHEMA).iter_errors(printed)
     assert sorted(error.json_path for error in errors) == ["$.sections[0].cells[0]", "$.sections[0].comparisons[0].p"]
+
+
+def test_a_store_of_starts_says_them_and_what_only_they_have() -> None:
+    printed = json.loads(render(frame(based()), format="json"), parse_constant=pytest.fail)
+    (section,) = printed["sections"]
+    assert (section["start"], section["differs"]) == ("pretrained on mnist", {})
+    assert {(r["label"], r["start"], *r["grid"]) for r in section["largest_rates"]} == {
+        (label, "pretrained on mnist", "0.9") for label in ("freeze", "snip", "grasp", "lth", "lth-freeze")
+    }
+    (of_rate,) = section["task_bytes"]
+    assert of_rate == {
+        "rate": "0.9", "base": 41300.0, "delta": 901.5, "pruned": 1001.5, "dense": 41300.0,
+        "tasks_against_pruned": 413, "tasks_against_dense": 2,
+    }  # fmt: skip
+    costs = [(r["label"], r["training_epochs_least"], r["training_epochs_most"]) for r in section["training_epochs"]]
+    assert costs == [("lth", 90.0, 93.0), ("lth-freeze", 90.0, 93.0)]
+    (pair,) = section["freeze_minus_prune_not_at_initialisation"]
+    assert (pair["label"], pair["reference"], pair["family"], pair["difference"]) == ("lth-freeze", "lth", 1, 0.0)
+    (needed,) = printed["needed_first"]
+    assert (needed["dataset"], needed["start"], needed["fields"]["epochs"]) == ("mnist", "scratch", 30)
+    assert [(c["record"], c["label"], c["mean"], c["n"]) for c in needed["cells"]] == [
+        ("needed cell", "dense", pytest.approx(0.97), 4)
+    ]
+    assert "needed_first" not in json.loads(render(frame(based()), format="json", sweeps=["main", "main-needs"]))
+
+
+def test_a_column_says_the_start_in_csv() -> None:
+    lines = render(frame(based()), format="csv").splitlines()
+    assert lines[0].startswith("record,dataset,model,differs,start,method,label,rate,background,metric,")
+    assert {line.split(",")[:5][4] for line in lines[1:]} == {"pretrained on mnist"}
+    both = list(csv.DictReader(io.StringIO(render(frame([*small(), *started()]), format="csv"))))
+    assert {(row["start"], row["differs"] == "{}") for row in both} == {
+        ("scratch", False), ("pretrained on mnist", False)
+    }  # fmt: skip
+    part = part_page.render(frame(based()), view(), "accuracy", format="csv").splitlines()
+    assert part[0].startswith("dataset,model,differs,start,method,") and "pretrained on mnist" in part[1]
+    records = json.loads(part_page.render(frame(based()), view(), "storage", format="json"))
+    assert [section["start"] for section in records["sections"]] == ["pretrained on mnist"]
+    assert "start" not in json.loads(render(frame(small()), format="json"))["sections"][0]
 
 
 def test_csv_holds_cells_alone_and_the_columns_of_cells() -> None:

@@ -278,6 +278,23 @@ def test_print_config_prints_and_trains_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("start", "line"),
+    [
+        (["--start", "mnist"], "start 'mnist': must be one of scratch, pretrained:DATA, pretrained:DATA@SEED, "
+         "pretrained:FILE, pretrained:torchvision/NAME"),
+        (["--start-epochs", "3"], "start-epochs 3 with start scratch: must be left out, or with a base"),
+        (["--start", "pretrained:cifar10"], "model 'lenet-300-100' takes images (1, 28, 28); data set 'cifar10' has "
+         "(3, 32, 32)"),
+    ],
+)  # fmt: skip
+def test_print_config_prints_no_start_that_a_sweep_cannot_have(
+    start: list[str], line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", "--model", "lenet-300-100", *start, "--print-config"]) == 2
+    assert capsys.readouterr() == ("", f"error: {line}\n")
+
+
 def test_a_pipe_is_a_file_too(tmp_path: Path) -> None:
     """As with `--config <(…)`."""
     text = printed("run", "--epochs", "3")

@@ -66,6 +66,25 @@ def test_each_trial_once_by_however_many_writers(tmp_path: Path) -> None:
     assert one.lacking([entry(0).run_key, entry(2).run_key]) == [entry(2).run_key]
 
 
+def test_the_file_is_read_once_however_many_trials_are_added(tmp_path: Path) -> None:
+    class Counting(CsvFiles):
+        reads = 0
+
+        def _rows(self, file: str) -> list[dict[str, str]]:
+            self.reads += file == TRIALS
+            return super()._rows(file)
+
+    files, other = Counting(tmp_path), opened(tmp_path)
+    files.open()
+    for seed in range(4):
+        files.add([entry(seed)])
+    assert files.lacking([entry(3).run_key, entry(4).run_key]) == [entry(4).run_key]
+    assert files.reads == 2  # to mend it, and for its keys
+    other.add([entry(4)])
+    assert files.lacking([entry(4).run_key]) == [] and files.reads == 3
+    assert [t["seed"] for t in rows(tmp_path, TRIALS)] == ["0", "1", "2", "3", "4"]
+
+
 def test_what_a_crash_left_is_mended(tmp_path: Path) -> None:
     opened(tmp_path).add([entry(0), entry(1)])
     whole = [(tmp_path / file).read_bytes() for file in (TRIALS, EPOCHS)]

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from rendered import view
+from started_trials import BASE
+from started_trials import base as base_trial
 from trial_frames import METHODS, frame, small, trial
 
 from bench import names
@@ -214,3 +216,15 @@ def test_how_to_read_names_the_test_and_the_family() -> None:
         "corrected by Holm for 2 comparisons."
     )
     assert how_to_read(analyses(frame([trial("snip", "0.9", 0, 0.9)]), view())) == ""
+
+
+def test_trials_that_others_need_are_said_to_be_for_them() -> None:
+    line = (
+        "These trials answer nothing by themselves: those of main start from their networks, or choose weights by them."
+    )
+    bases = [base_trial(seed) for seed in range(3)]
+    study = [trial(m, "0.9", s, 0.9, dataset="mnist", start=BASE) for m in ("snip", "freeze") for s in range(3)]
+    assert said([*bases, *study], sweeps=["main-needs"]) == [line]
+    scratch = [trial(m, "0.9", s, 0.9, dataset="mnist") for m in ("snip", "freeze") for s in range(3)]
+    assert said([*bases, *study, *scratch], sweeps=["main-needs"]) == [line]
+    assert line[6:] not in " ".join(said([*bases, *study, *scratch]))

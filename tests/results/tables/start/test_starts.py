@@ -154,6 +154,17 @@ def test_a_dense_trial_that_only_others_need_is_the_baseline_of_its_protocol() -
     assert "Dense baseline (rate 0): 95.00" in render(frame(rows))
 
 
+def test_a_base_at_another_seed_adds_no_seed_to_the_study_of_its_protocol() -> None:
+    study = [base(s, 0.97, sweeps=("mnist",)) for s in range(3)]
+    study += [trial(m, "0.9", s, 0.95 + 0.001 * s, dataset="mnist") for m in ("snip", "freeze") for s in range(3)]
+    without, with_ = (computed(rows) for rows in (study, [*study, base(3), base(4)]))
+    (section,) = [a for a in with_ if a.shown]
+    assert section.section.seeds == [0, 1, 2]
+    assert [cell.summary.n for cell in section.shown] == [3, 3, 3] and not any(cell.missing for cell in section.shown)
+    assert section.shown == without[0].shown
+    assert [(a.section.needed, a.section.seeds) for a in with_] == [(False, [0, 1, 2]), (True, [3, 4])]
+
+
 def test_a_trial_of_another_sweep_too_is_shown() -> None:
     rows = [*store(BASE), *[base(s, sweeps=(*NEEDS, "mnist")) for s in range(4)]]
     assert "## mnist · lenet-5-caffe" in render(frame(rows)) and "Needed first" not in render(frame(rows))
@@ -257,3 +268,19 @@ def test_records_of_the_largest_rates() -> None:
     assert section["records"][1]["difference_least"] == 0 and section["records"][0]["difference_least"] is None
     (freeze, *_) = csv.DictReader(io.StringIO(part_page.render(frame(rows), view(), "start", format="csv")))
     assert freeze["start"] == "scratch" and freeze["grid"] == "0.9 0.99" and float(freeze["within"]) == 0.01
+
+
+def test_what_a_frozen_network_is_rebuilt_from() -> None:
+    """The last layer that is drawn again is frozen at what its seed drew."""
+    lost = "the frozen network cannot be rebuilt, the pruned one can."
+    for head, named, values in (
+        (
+            "redrawn",
+            f"Both files name the base and the seed, which draws its last layer again; without both {lost}",
+            "is frozen at the base's values, the last layer, if it is drawn again, at random ones; one that",
+        ),
+        ("kept", f"Both files name the base; without it {lost}", "is frozen at the base's values; one that"),
+    ):
+        text = render(frame(store({**BASE, "head": head})))
+        assert named in text and values in text
+    assert "Both files name the seed; without its 32 bits the frozen" in render(frame(store(None)))
