@@ -29,6 +29,7 @@ loader      the resident loader: uint8 on the device, normalised batch by batch
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from pkgutil import resolve_name
@@ -78,7 +79,7 @@ def load(name: str, root: Path | None = None, content_hash: str = "") -> ImageDa
     from bench.datasets.outside.kept import kept
 
     if content_hash and (data := kept(name, content_hash)) is not None:
-        return data
+        return replace(data, content_hash=content_hash)
     row = row_of(name, root)
     if content_hash and row.content_hash != content_hash:
         raise DataError(
@@ -86,7 +87,7 @@ def load(name: str, root: Path | None = None, content_hash: str = "") -> ImageDa
         )
     read: ImageData = resolved(row.load)(one_name(name), row, folder_of(name, row, root))
     check_row(one_name(name), row, read)
-    return read
+    return replace(read, content_hash=row.content_hash)
 
 
 def check(name: str, root: Path | None = None) -> None:

@@ -34,6 +34,7 @@ class ImageData:
     test_labels: Tensor
     mean: tuple[float, ...]  # per channel over the whole training set, of pixels scaled to [0, 1]
     std: tuple[float, ...]
+    content_hash: str = ""  # of its row; "" of images that were made, not loaded
 
     def __post_init__(self) -> None:
         train, test = (self.train_images, self.train_labels), (self.test_images, self.test_labels)
@@ -47,6 +48,16 @@ class ImageData:
     def image_shape(self) -> tuple[int, ...]:
         """(C, H, W)."""
         return tuple(self.train_images.shape[1:])
+
+
+def check_content(data: ImageData, content_hash: str) -> None:
+    """Whether a data set that was loaded is the one with that content hash.
+
+    Raises: DataError naming both, if it is another.
+    """
+    if data.content_hash not in ("", content_hash):
+        words = f"content {data.content_hash[:12]}: must be {content_hash[:12]}, that of the trial"
+        raise DataError(f"data set {data.name}: {words}")
 
 
 def _check_split(subject: str, images: Tensor, labels: Tensor, image_shape: torch.Size) -> None:

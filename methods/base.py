@@ -49,7 +49,7 @@ class Method:
         Args:    model: at its initial weights, in the BatchNorm mode the criterion is to see; never changed.
                  batches: (x [N,C,H,W] float, y [N] int64) pairs, the criterion sample.
                  loss: (logits [N,K], y [N]) -> scalar mean loss.
-                 rate: fraction of the maskable weights that is not trained, in [0, 1).
+                 rate: fraction of the maskable weights that is not trained, in [0, 1]; 1 only if `only_rate` is 1.
                  generator: the trial's own stream for this purpose.
         Returns: name -> bool mask of the weight's shape, True = live; exactly `live_count(rate, N)` live in all, of
                  scope filter whole filters and at most as many (`bench.methods.filters`).

@@ -43,6 +43,11 @@ def channel_snip(model: nn.Module, batches: Batches, loss: Loss, generator: np.r
     }
 
 
+def check_channel_snip(model: nn.Module, images: Tensor) -> None:
+    """Raise ValueError if `channel_snip` has no score of some filter of the network, which is applied to the images."""
+    _gates(model, [(images, images)])
+
+
 def channel_random(model: nn.Module, batches: Batches, loss: Loss, generator: np.random.RandomState) -> Scores:
     """Uniform random scores, one for each filter, drawn in the model's order from the trial's own stream. Data-free."""
     return {

@@ -18,6 +18,22 @@ def live_count(rate: Fraction, weights: int) -> int:
     return floor((1 - rate) * weights + Fraction(1, 2))
 
 
+def rate_beside_head(rate: Fraction, weights: int, head: int) -> Fraction:
+    """The rate of the layers beside a head that is trained whole, for as many live weights in all.
+
+    Raises: ValueError if the head has more weights than are live, or if there are no others.
+
+    >>> rate_beside_head(Fraction("0.9"), 1000, 40)
+    Fraction(15, 16)
+    """
+    live = live_count(rate, weights)
+    if head == weights:
+        raise ValueError("head trained: must be masked; the network has no maskable weights beside its head's")
+    if live < head:
+        raise ValueError(f"head trained at rate {float(rate)}: {live} live weights; must be at least the head's {head}")
+    return 1 - Fraction(live - head, weights - head)
+
+
 def apportion(total: int, shares: Sequence[Fraction], sizes: Sequence[int]) -> list[int]:
     """Whole counts that sum to `total`, by largest remainder of the exact `shares`, none above its size.
 

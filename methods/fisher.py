@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -16,6 +16,8 @@ from bench.methods.derivatives import leaves, losses
 from bench.methods.types import Batches, Loss, Scores
 
 CHUNK_BYTES = 2**28  # of the gradients of images that are taken together
+
+SquaresOf = Callable[[nn.Module, Tensor, Tensor, Loss], Scores]
 
 
 def fisher(
@@ -35,10 +37,12 @@ def fisher(
     if total == 0:
         raise ValueError("criterion sample of 0 images: must be at least 1")
     scored = copy.deepcopy(model).eval()
+    loss = _rooted if expectation else loss
+    squares_of = _together if _can_be_batched(scored, batches, loss) else _one_by_one
     scores = {name: torch.zeros_like(w.detach()) for name, w in leaves(scored).items()}
     for x, labels in batches:
         for y in _every_class(scored, x) if expectation else [labels]:
-            for name, squares in _squares(scored, x, y, _rooted if expectation else loss).items():
+            for name, squares in _squares(squares_of, scored, x, y, loss).items():
                 scores[name] += squares / total
     return scores
 
@@ -57,7 +61,22 @@ def _rooted(logits: Tensor, labels: Tensor) -> Tensor:
     return (log_p.detach() / 2).exp() * log_p
 
 
-def _squares(model: nn.Module, x: Tensor, y: Tensor, loss: Loss) -> Scores:
+def _can_be_batched(model: nn.Module, batches: Batches, loss: Loss) -> bool:
+    """Whether the network can be computed for images at once: not if it draws numbers, or looks at its values.
+
+    Found out on one image, so that it does not depend on how much memory is free.
+    """
+    x, y = next((x[:1], y[:1]) for x, y in batches if len(y))
+    try:
+        _together(model, x, y, loss)
+    except torch.OutOfMemoryError:
+        raise
+    except RuntimeError:  # of vmap, which has no class for it
+        return False
+    return True
+
+
+def _squares(squares_of: SquaresOf, model: nn.Module, x: Tensor, y: Tensor, loss: Loss) -> Scores:
     """Σ over images of the squared derivative of the image's own loss, in chunks of bounded memory."""
     weights = leaves(model)
     of_image = sum(w.numel() * w.element_size() for w in weights.values())
@@ -65,13 +84,13 @@ def _squares(model: nn.Module, x: Tensor, y: Tensor, loss: Loss) -> Scores:
     squares = {name: torch.zeros_like(w.detach()) for name, w in weights.items()}
     for start in range(0, len(y), size):
         chunk = (x[start : start + size], y[start : start + size])
-        for name, square in (_together(model, *chunk, loss) or _one_by_one(model, *chunk, loss)).items():
+        for name, square in squares_of(model, *chunk, loss).items():
             squares[name] += square
     return squares
 
 
-def _together(model: nn.Module, x: Tensor, y: Tensor, loss: Loss) -> Scores | None:
-    """Of a chunk at once; None if the network cannot be computed so: it draws numbers, or looks at its values."""
+def _together(model: nn.Module, x: Tensor, y: Tensor, loss: Loss) -> Scores:
+    """Of a chunk at once."""
     weights = {name: w.detach() for name, w in leaves(model).items()}
     others = {name: p.detach() for name, p in model.named_parameters() if name not in weights}
     others |= {name: b.detach().clone() for name, b in model.named_buffers()}
@@ -79,12 +98,9 @@ def _together(model: nn.Module, x: Tensor, y: Tensor, loss: Loss) -> Scores | No
     def of_image(weights: Scores, image: Tensor, label: Tensor) -> Tensor:
         return loss(functional_call(model, {**others, **weights}, (image[None],)), label[None])
 
-    try:
-        with warnings.catch_warnings(), sdpa_kernel(SDPBackend.MATH):
-            warnings.simplefilter("ignore", UserWarning)  # that an operation is batched slowly
-            gradients = vmap(grad(of_image), in_dims=(None, 0, 0))(weights, x, y)
-    except Exception:
-        return None
+    with warnings.catch_warnings(), sdpa_kernel(SDPBackend.MATH):
+        warnings.simplefilter("ignore", UserWarning)  # that an operation is batched slowly
+        gradients = vmap(grad(of_image), in_dims=(None, 0, 0))(weights, x, y)
     return {name: g.square().sum(0) for name, g in gradients.items()}
 
 

@@ -18,11 +18,11 @@ from bench.api.process import settings_kept, store_errors
 from bench.api.start import start_request
 from bench.api.stored import address_of
 from bench.api.sweep_page import describe
-from bench.execution.checked_sweep import checked_sweep, on_device
+from bench.execution.checked_sweep import check_selection, checked_sweep, on_device
 from bench.execution.execution import Executor
 from bench.execution.machine import read_execution
 from bench.execution.outcomes import not_done, remarks
-from bench.execution.run import Plan, checked_data, missing_of, open_destination, train_missing
+from bench.execution.run import Plan, checked_data, checked_loads, missing_of, open_destination, train_missing
 from bench.execution.starts import SCRATCH, Started, When, with_start
 from bench.messages import one_of
 from bench.storage.destinations import StoreDestination
@@ -121,13 +121,14 @@ def compare(
         root = None if data_root is None else Path(data_root).expanduser()
         sweep = checked_sweep(
             methods=methods_of(methods, catalogue),
+            known=catalogue.built(),
             rates=rates_of(rates),
             seeds=seeds_of(seeds),
             dense=dense,
             data=datasets.row_of(data, root),
             protocol={**fields, **data_and_model(data, network, fields["initialiser"], root)},
         )
-        started = with_start(on_device(sweep, device), data, start_request(asked), root)
+        started = with_start(on_device(check_selection(sweep), device), data, start_request(asked), root)
         plan = _plan(started, data, root, asked)
         lines, comparison = _carried_out(plan, progress)
     for line in lines:
@@ -150,7 +151,7 @@ def _plan(started: Started, data: str, root: Path | None, asked: Mapping[str, An
         destination=StoreDestination(address_of(asked["store"])),
         name=name,
         command=call_text(compare, asked),
-        loads={label: checked_data(name, root, asked["address"]) for label, name in started.data.items()},
+        loads=checked_loads(started.data, root, asked["address"]),
         weights=started.weights,
     )
 

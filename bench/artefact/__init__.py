@@ -5,6 +5,7 @@ base             the network that a stored one started from, which its file only
 weights_file     weights from outside as tensors by name: .safetensors, a state dict, those of torchvision
 outside_weights  what trials start from of these: read, and tried on their network
 container        the file: a header and three parts of bytes, sealed by a checksum
+header           what a header says, and its checks
 header_model     the network that the header of a file names
 tensor_order     the numbers of a network in the order in which a file holds them
 mask_codec       a mask as bytes: a range coder, with each weight tensor's density as its model

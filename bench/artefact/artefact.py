@@ -1,7 +1,8 @@
 """A trained network as a file: what must be stored of it, and nothing else.
 
-Stored are the mask, the live values, biases, BatchNorm's state and the trial's spec. A frozen network is rebuilt by
-drawing its initial weights again from the 32-bit seed; a pruned one has zeros in their place and needs no seed.
+Stored are the mask, the live values, biases, BatchNorm's state and the trial's spec. The initial weights of a frozen
+network are drawn again from the 32-bit seed, or are those of its base, whose file must be given then; a pruned one has
+zeros in their place and needs neither.
 Runs without the training code, Ray and MLflow.
 """
 
@@ -23,7 +24,8 @@ from torch import Tensor, nn
 
 from bench import models
 from bench.artefact.base import Files, base_of, by_keys, is_self_contained
-from bench.artefact.container import BEGINNING, BaseRecord, Checksums, Header, SpecRecord, declared, seal, unseal
+from bench.artefact.container import BEGINNING, declared, seal, unseal
+from bench.artefact.header import BaseRecord, Checksums, Header, SpecRecord
 from bench.artefact.header_model import model_row
 from bench.artefact.mask_codec import decode_mask, encode_mask
 from bench.artefact.tensor_order import counters_of, fill, number_type, others, set_others
@@ -41,7 +43,6 @@ from bench.models.initialisers import INITIALISERS
 from bench.references import Reference
 from bench.trial.networks import built_by
 from bench.trial.plugins import Catalogue
-from bench.trial.start import start_of
 
 MESSAGE_LENGTH = 400
 BYTES_PER_PARAMETER = 16  # at most; BatchNorm's statistics included
@@ -244,8 +245,8 @@ def _set_background(model: nn.Module, masks: Mapping[str, Tensor], header: Heade
     _row("initialiser", spec.initialiser, INITIALISERS)
     _row("control", spec.method.control, CONTROLS)
     draw(model, spec, trained_from(spec))
-    if header.base is not None:
-        set_start(model, start_of((spec.model_extra or {})["start"]), base_of(header, bases, read))
+    if spec.start is not None:
+        set_start(model, spec.start, base_of(header, bases, read))
     if (actual := checksum(model)) != header.sha256.init:
         raise ValueError(
             f"the initial weights cannot be reproduced here: {spec.initialiser}, seed {spec.seed}, expected SHA-256 "

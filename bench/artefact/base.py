@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Protocol
 
-from bench.artefact.container import BaseRecord, Header, is_network, unseal
-from bench.artefact.header_model import model_row
+from torch import nn
+
+from bench.artefact.container import is_network, unseal
+from bench.artefact.header import BaseRecord, Header
 from bench.artefact.weights_file import counterpart_of, tensors_in
-from bench.canonical import key_of
 from bench.engine.setup.start import Base, tensors_of
 from bench.models.initialise import checksum_of
 
 Files = Mapping[str, bytes]  # key -> file: the run key of the trial that left a network, or the SHA-256 of weights
+
+
+class Rebuilt(Protocol):
+    """A stored network, rebuilt: `bench.artefact.artefact.Artefact`, which this module cannot import."""
+
+    @property
+    def header(self) -> Header:
+        """What its file says."""
+
+    @property
+    def model(self) -> nn.Module:
+        """The network."""
+
+
+Read = Callable[[bytes, Files], Rebuilt]  # `bench.artefact.artefact.read`
 
 
 def identity_of(data: bytes) -> BaseRecord:
@@ -22,7 +38,7 @@ def identity_of(data: bytes) -> BaseRecord:
     """
     if is_network(data):
         header = unseal(data)[0]
-        return BaseRecord(key=key_of(header.spec.model_dump()), weights=header.sha256.weights)
+        return BaseRecord(key=header.run_key, weights=header.sha256.weights)
     sha256 = checksum_of(tensors_in(data))
     return BaseRecord(key=sha256, weights=sha256)
 
@@ -39,18 +55,17 @@ def needs_base(header: Header) -> bool:
 
 
 def is_self_contained(header: Header) -> bool:
-    """Whether the file gives every weight: none is dead, or those are 0."""
-    if header.spec.method.background == "prune":
-        return True
-    return sum(header.live) == model_row(header).maskable(header.classes, tuple(header.image_shape))
+    """Whether the file gives every weight: none is dead, or those are 0. Needs no network: it may be of a plug-in."""
+    mask_bytes = header.parts[0]  # 0 if every tensor is wholly live, or wholly dead
+    return header.spec.method.background == "prune" or (mask_bytes == 0 and all(header.live))
 
 
-def base_from(key: str, files: Files, read: Any, model: str) -> Base:
+def base_from(key: str, files: Files, read: Read, model: str) -> Base:
     """The base of that key among the files.
 
     Args:   read: `bench.artefact.artefact.read`, which has this for a network that starts from a base itself.
             model: of the trial that starts from it.
-    Raises: ValueError, in one line, if it is missing or damaged.
+    Raises: ValueError, in one line, if it is missing, damaged or another's.
     """
     if key not in files:
         raise ValueError(
@@ -58,13 +73,21 @@ def base_from(key: str, files: Files, read: Any, model: str) -> Base:
         )
     if is_network(data := files[key]):
         network = read(data, files)
+        _check_key(key, BaseRecord(key=network.header.run_key, weights=network.header.sha256.weights))
         return Base(key, network.header.sha256.weights, tensors_of(network.model))
     tensors, counterpart = tensors_in(data), counterpart_of(model)
+    sha256 = checksum_of(tensors)
+    _check_key(key, BaseRecord(key=sha256, weights=sha256))
     differs, beside = (counterpart.differs, counterpart.beside) if counterpart else ((), ())
-    return Base(key, checksum_of(tensors), tensors, differs, beside)
+    return Base(key, sha256, tensors, differs, beside)
 
 
-def base_of(header: Header, files: Files, read: Any) -> Base:
+def _check_key(key: str, identity: BaseRecord) -> None:
+    if key not in (identity.key, identity.weights):
+        raise ValueError(f"its base: must be {key[:16]}; given is {_words(identity)}")
+
+
+def base_of(header: Header, files: Files, read: Read) -> Base:
     """The base that a header names.
 
     Raises: ValueError, in one line, if it is missing, damaged, or another network: then both checksums are named.

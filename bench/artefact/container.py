@@ -14,12 +14,12 @@ import json
 import struct
 import zlib
 from itertools import accumulate
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
+from bench.artefact.header import Header, first_error
 from bench.canonical import canonical_json
-from bench.trial.streams import SEED_LIMIT
 
 MAGIC = b"\x89FRZ\r\n\x1a\n"  # as PNG's: shows a transfer that treated the file as text
 VERSIONS = (1, 2)  # of the format; a new one whenever an older reader could no longer read a file: 2 names a base
@@ -28,74 +28,6 @@ SEAL = hashlib.sha256().digest_size
 HEADER_LIMIT = 1 << 17  # bytes of a header, packed or not
 BEGINNING = PREFIX.size + HEADER_LIMIT
 DEPTH = 8  # of nested brackets in it
-
-Count = Annotated[int, Field(ge=0)]
-Hash = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-
-
-class Strict(BaseModel):
-    """Fields of exactly these types, and no others."""
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Checksums(Strict):
-    """SHA-256, in hexadecimal."""
-
-    init: Hash  # of the initial weights: `bench.models.initialise.checksum`
-    mask: Hash  # `bench.engine.setup.checksums.mask_checksum`
-    weights: Hash  # of all parameters and buffers that the file gives: `bench.models.initialise.checksum`
-    logits: Hash  # `bench.engine.setup.checksums.logits_checksum`
-
-
-class BaseRecord(Strict):
-    """The network that a trial started from."""
-
-    key: Hash  # the run key of the trial that trained it, or `weights` if it was given as a file
-    weights: Hash  # SHA-256 of its parameters and buffers: `bench.models.initialise.checksum_of`
-
-
-class MethodRecord(BaseModel):
-    """What loading needs of a method's record; the rest is kept as it is."""
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="allow", allow_inf_nan=False)
-
-    background: Literal["freeze", "prune"]
-
-    @property
-    def control(self) -> str:
-        """A name of `bench.methods.types.Control`; "none" if the record has none."""
-        return str((self.model_extra or {}).get("control", "none"))
-
-
-class SpecRecord(BaseModel):
-    """What loading needs of a TrialSpec's record; the rest is kept as it is."""
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="allow", allow_inf_nan=False)
-
-    model: str
-    initialiser: str
-    seed: Annotated[int, Field(ge=0, lt=SEED_LIMIT)]
-    precision: str
-    threads: Annotated[int, Field(ge=1)]
-    method: MethodRecord
-
-
-class Header(Strict):
-    """Everything in a file except its numbers."""
-
-    spec: SpecRecord  # TrialSpec.record(): seed, initialiser, model and data set among it
-    image_shape: Annotated[list[Annotated[int, Field(ge=1, le=512)]], Field(min_length=3, max_length=3)]  # C, H, W
-    classes: Annotated[int, Field(ge=2, le=1 << 16)]
-    live: list[Count]  # live weights of each maskable tensor, in the model's order
-    value_type: str  # of the live values; biases and BatchNorm keep the weights' own type
-    scales: list[float]  # of int8 values, one per maskable tensor
-    counters: dict[str, list[int]]  # buffers of whole numbers
-    parts: Annotated[list[Count], Field(min_length=3, max_length=3)]  # bytes of mask, live values, others
-    sha256: Checksums
-    test_accuracy: float  # of this network, when it was stored
-    made_with: dict[str, str]  # versions
-    base: BaseRecord | None = None  # left out of a file whose trial started from drawn weights
 
 
 def seal(header: Header, parts: tuple[bytes, bytes, bytes]) -> bytes:
@@ -182,8 +114,6 @@ def _header(packed: bytes) -> Header:
         _check_printable(values)
         return Header.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"]))
-        raise ValueError(f"header, {field}: {first['msg']}, found {str(first['input'])[:60]!r}") from None
+        raise ValueError(f"header{first_error(error)}") from None
     except (zlib.error, ValueError, RecursionError) as error:
         raise ValueError(f"header: {error}") from None

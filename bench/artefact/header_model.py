@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.artefact.container import Header, SpecRecord
+from bench.artefact.header import Header, SpecRecord
 from bench.models import MODELS, ModelRow
 from bench.models.libraries import is_of_library
 from bench.trial.networks import row_of, structure_of

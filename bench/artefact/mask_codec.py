@@ -26,7 +26,7 @@ class MaskError(ValueError):
 
 
 def encode_mask(masks: Sequence[Bits]) -> bytes:
-    """The bits of all tensors, flat bool each, in order."""
+    """The bits of all tensors, flat bool each, in order; no bytes only if each is wholly live or dead."""
     coder = RangeEncoder()
     for bits in masks:
         if 0 < (live := int(np.count_nonzero(bits))) < len(bits):

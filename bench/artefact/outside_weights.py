@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from bench.datasets.names import kind_of
 from bench.disk import absolute
 from bench.messages import nearest, one_of
+from bench.trial.networks import network_of
 from bench.trial.start import GivenWeights, Head, Norm, Start
 from bench.trial.sweep import Sweep
 
@@ -67,8 +68,13 @@ def _label(source: str) -> str:
 def _checked(sweep: Sweep, data: bytes, label: str, head: Head, norm: Norm) -> OutsideStart:
     """Read the file, and try its weights on the sweep's network."""
     from bench.artefact.artefact import read
-    from bench.artefact.base import base_from, identity_of
+    from bench.artefact.base import base_from, identity_of, needs_base
+    from bench.artefact.container import is_network, unseal
 
+    header = unseal(data)[0] if is_network(data) else None
+    if header is not None and header.base is not None and needs_base(header):
+        words = f"its frozen weights are those of another network, {header.base.key[:16]}"
+        raise ValueError(f"must be self-contained: {words}")
     sha256 = identity_of(data).weights
     start = Start(base=GivenWeights(sha256=sha256, label=label), head=head, norm=norm)
     base = base_from(sha256, {sha256: data}, read, sweep.protocol["model"])
@@ -78,13 +84,10 @@ def _checked(sweep: Sweep, data: bytes, label: str, head: Head, norm: Norm) -> O
 
 def _tried(sweep: Sweep, start: Start, base: Base) -> Taken:
     """What a network of the sweep takes of the base."""
-    from bench import models
     from bench.engine.setup.precision import DTYPES
     from bench.engine.setup.start import set_start
-    from bench.user_code.guard import kept
 
-    with kept([]):
-        model = models.build(sweep.protocol["model"], sweep.classes, sweep.image_shape)
+    model = network_of(sweep.protocol["model"], sweep.classes, sweep.image_shape)
     return set_start(model.to(DTYPES[sweep.protocol["precision"]]), start, base)
 
 

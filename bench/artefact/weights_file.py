@@ -21,6 +21,13 @@ from bench.messages import shortened
 
 ZIP, PICKLE = b"PK\x03\x04", b"\x80\x02"  # how files of `torch.save` begin, those of its first format too
 HEADER = 8  # bytes of the length of the header, with which a .safetensors file begins
+TYPES = {  # of tensors: name -> type
+    str(dtype).removeprefix("torch."): dtype
+    for dtype in (
+        torch.float64, torch.float32, torch.float16, torch.bfloat16,
+        torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool,
+    )
+}  # fmt: skip
 MUST = "must be a .frz file, a .safetensors file or a state dict that torch.save wrote"
 
 
@@ -65,14 +72,26 @@ def tensors_in(data: bytes) -> dict[str, Tensor]:
 
 
 def _of_torch(data: bytes) -> Any:
+    if data.startswith(ZIP):
+        _check_unpacked(data)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the first format's storages
             return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise ValueError("holds more than tensors: must be a state dict alone; code in a file is not run") from None
-    except (RuntimeError, ValueError, EOFError, KeyError, OSError, zipfile.BadZipFile) as error:
+    except Exception as error:  # its reader fails in any way on bytes that are no such file
         raise ValueError(f"cannot be read as what torch.save wrote: {_first_line(error)}") from None
+
+
+def _check_unpacked(data: bytes) -> None:
+    """Raise ValueError, before memory is filled, if what is in the archive is larger than it: torch packs nothing."""
+    try:
+        size = sum(entry.file_size for entry in zipfile.ZipFile(io.BytesIO(data)).infolist())
+    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        raise ValueError(f"cannot be read as what torch.save wrote: {_first_line(error)}") from None
+    if size > len(data):
+        raise ValueError(f"an archive of {len(data)} bytes that holds {size}: must not be packed")
 
 
 def _of_safetensors(data: bytes) -> Any:
@@ -88,13 +107,14 @@ def _of_safetensors(data: bytes) -> Any:
 
 
 def _check(name: object, tensor: object, size: int) -> None:
-    """Raise ValueError unless it is a plain finite tensor, not larger than the file of that many bytes."""
+    """Raise ValueError unless it is a plain finite tensor, with no more values than a file of `size` bytes can have."""
     if not isinstance(name, str) or not isinstance(tensor, Tensor):
         raise ValueError(f"{shortened(ascii(name), 60)} is {_described(tensor)}: must be a state dict, name -> tensor")
     label = shortened(ascii(name)[1:-1], 60)
-    if tensor.layout != torch.strided or tensor.is_quantized or tensor.device.type != "cpu" or tensor.is_complex():
-        raise ValueError(f"{label} is a {tensor.layout} tensor of {tensor.dtype}: must be a plain one of real numbers")
-    if tensor.nbytes > size:  # one number repeated, which would fill the memory
+    if tensor.layout != torch.strided or tensor.device.type != "cpu" or tensor.dtype not in TYPES.values():
+        must = f"must be a plain one of {', '.join(TYPES)}"
+        raise ValueError(f"{label} is a {tensor.layout} tensor of {tensor.dtype}: {must}")
+    if tensor.nbytes > size:  # a few numbers repeated, which would fill the memory as soon as it is copied
         raise ValueError(f"{label} of shape {tuple(tensor.shape)}: has more values than the file")
     if not bool(torch.isfinite(tensor).all()):
         raise ValueError(f"{label} has values that are not finite: must be a trained network's")

@@ -9,7 +9,7 @@ from typing import Any
 from bench.cli.protocol_options import read_protocol
 from bench.cli.requests.sweep import SweepRequest
 from bench.datasets import row_of
-from bench.execution.checked_sweep import checked_sweep
+from bench.execution.checked_sweep import check_selection, checked_sweep
 from bench.trial.grammar import parse_rates, parse_seeds
 from bench.trial.plugins import Catalogue, take_installed
 from bench.trial.spec import TrialSpec
@@ -22,7 +22,7 @@ def read_sweep(request: SweepRequest) -> Sweep:
         raise ValueError(f"cpus-per-trial {request.cpus_per_trial}: must be a whole number >= 1")
     catalogue = Catalogue(request.plugins)
     take_installed({**request.protocol, "dataset": request.dataset, "model": request.model})
-    return sweep_of(
+    sweep = sweep_of(
         catalogue=catalogue,
         methods=request.methods,
         rates=request.rates,
@@ -33,6 +33,7 @@ def read_sweep(request: SweepRequest) -> Sweep:
         data_root=request.data_root,
         protocol={**read_protocol(request.protocol), "threads": request.cpus_per_trial},
     )
+    return check_selection(sweep)
 
 
 def sweep_of(
@@ -53,8 +54,10 @@ def sweep_of(
           protocol: fields of TrialSpec; those left out have the default protocol's values.
     """
     names = data_and_model(dataset, model, protocol.get("initialiser", TrialSpec.initialiser), data_root)
+    parsed = dict(catalogue.parse(method.strip()) for method in methods.split(","))
     return checked_sweep(
-        methods=dict(catalogue.parse(method.strip()) for method in methods.split(",")),
+        methods=parsed,
+        known=catalogue.built(),
         rates=parse_rates(rates),
         seeds=parse_seeds(seeds),
         dense=dense,

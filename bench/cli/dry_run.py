@@ -24,7 +24,7 @@ from bench.engine.setup.precision import settings
 from bench.engine.setup.prepare import PROBE, Trial, prepare
 from bench.execution.execution import Execution
 from bench.messages import one_line
-from bench.methods import Method
+from bench.methods import Method, only_rate
 from bench.trial.spec import TrialSpec
 
 WARM_UP, STEPS = 3, 10
@@ -62,7 +62,7 @@ def _estimate(step: str, background: str, specs: Sequence[TrialSpec], data: Imag
         "background": background,
         "rate": format(spec.rate, "f"),
         "trials": len(specs),
-        "stands_in": _stand_in(spec) is not spec,
+        "stands_in": _needs_others(spec),
     }
     try:
         return Estimate(**known, **_measured(_stand_in(spec), data))
@@ -72,10 +72,15 @@ def _estimate(step: str, background: str, specs: Sequence[TrialSpec], data: Imag
 
 def _stand_in(spec: TrialSpec) -> TrialSpec:
     """The trial, or one like it that needs no networks of others: from drawn weights, with a random mask."""
-    if spec.start is None and not spec.needs():
+    if not _needs_others(spec):
         return spec
-    method = Method(criterion="random", background=spec.method.background)
+    has_rates = only_rate(spec.method) is None
+    method = Method(criterion="random", background=spec.method.background) if has_rates else spec.method
     return replace(spec, start=None, method=method)
+
+
+def _needs_others(spec: TrialSpec) -> bool:
+    return spec.start is not None or spec.method.reads_parent
 
 
 def _measured(spec: TrialSpec, data: ImageData) -> dict[str, Any]:
@@ -137,9 +142,9 @@ def as_text(estimates: Sequence[Estimate], slots: int | None, spec: TrialSpec) -
 
     Args: estimates: of all data sets. slots: trials at a time; None if only a cluster knows. spec: one of the trials.
     """
-    several = len({e.dataset for e in estimates}) > 1
-    headers = ["data set"] * several + ["step", "background", "lowest rate", "trials", "ms/step", "trial", "peak MB"]
-    rows = [[e.dataset] * several + _row(e) for e in estimates if not e.reason]
+    mixed = len({e.dataset for e in estimates}) > 1
+    headers = ["data set"] * mixed + ["step", "background", "lowest rate", "trials", "ms/step", "trial", "peak MB"]
+    rows = [[e.dataset] * mixed + _row(e) for e in estimates if not e.reason]
     table = tabulate(rows, headers=headers, tablefmt="github", disable_numparse=True)
     fails = [f"{e.trials} trials, {e.background} from rate {e.rate}, fail: {e.reason}" for e in estimates if e.reason]
     seconds = sum(e.trials * e.trial_seconds for e in estimates if not e.reason)

@@ -24,6 +24,7 @@ from bench.execution.run import (
     DestinationError,
     Plan,
     checked_data,
+    checked_loads,
     missing_of,
     open_destination,
     start_ray,
@@ -99,7 +100,7 @@ def _planned(request: RunRequest, started: Started) -> Plan:
         destination=destination,
         name=name,
         command=command_text(),
-        loads={data: checked_data(name, request.data_root, request.address) for data, name in started.data.items()},
+        loads=checked_loads(started.data, request.data_root, request.address),
         weights=started.weights,
     )
     return with_trackers(plan, tracking)
@@ -132,9 +133,7 @@ def _dry_run(missing: Sequence[TrialSpec], plan: Plan) -> int:
         with usage_errors():
             slots = dry_run.slots(plan.execution, missing[0])
         estimates = [
-            estimate
-            for trials in by_data(missing)
-            for estimate in dry_run.estimates(trials, plan.loads.get(trials[0].dataset, plan.load)())
+            estimate for trials in by_data(missing) for estimate in dry_run.estimates(trials, plan.load_of(trials)())
         ]
         click.echo(dry_run.as_text(estimates, slots, missing[0]))
     return 0

@@ -10,7 +10,8 @@ from tabulate import tabulate
 
 from bench.artefact.artefact import Artefact, header_of, open_artefact
 from bench.artefact.base import is_self_contained, needs_base
-from bench.artefact.container import Header, sizes
+from bench.artefact.container import sizes
+from bench.artefact.header import Header
 from bench.artefact.narrow import accuracy_of, data_of, images_of
 from bench.canonical import key_of
 from bench.cli.networks.stored import Bases, base_words, store_here

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from bench import names
 from bench.artefact.artefact import write
-from bench.artefact.container import BaseRecord
+from bench.artefact.header import BaseRecord
 from bench.datasets import augment
 from bench.datasets.images import ImageData
 from bench.datasets.loader import Resident

@@ -22,20 +22,22 @@ class Needs:
     def base(self, spec: TrialSpec) -> Base | None:
         """What the trial starts from; None if its weights are drawn.
 
-        Raises: ValueError, in one line, if it is missing or damaged.
+        Raises: ValueError, in one line, if it is missing, damaged or another's.
         """
         return base_from(spec.base_key, self.files, read, spec.model) if spec.start else None
 
     def parent(self, spec: TrialSpec) -> Parent | None:
         """What the trial's method reads; None if that is no trained network.
 
-        Raises: ValueError, in one line, if it is missing or damaged.
+        Raises: ValueError, in one line, if it is missing, damaged or another trial's.
         """
         if (parent := spec.parent()) is None:
             return None
         if (key := parent.run_key) not in self.files:
             raise ValueError(f"the network of its parent {key[:16]} is missing: that trial must be trained first")
         network = read(self.files[key], self.files)
+        if (actual := network.header.run_key) != key:
+            raise ValueError(f"the network of its parent: must be that of trial {key[:16]}; given is {actual[:16]}'s")
         weights = {name: weight.detach() for name, weight in maskable(network.model).items()}
         return Parent(key=key, sha256=network.header.sha256.weights, trained=weights, live=network.masks)
 

@@ -7,14 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
-from math import floor
+from math import floor, prod
 from typing import Any
 
 from bench.datasets import DatasetRow
 from bench.datasets.counts import validation_count
 from bench.messages import one_of
-from bench.methods import Method
-from bench.trial.networks import structure_of
+from bench.methods import METHODS, Method
+from bench.methods.counts import rate_beside_head
+from bench.models import MODELS
+from bench.trial.networks import network_of, structure_of
 from bench.trial.spec import TrialSpec
 from bench.trial.sweep import Sweep
 
@@ -24,6 +26,7 @@ DEVICES = ("auto", "cpu", "cuda")
 def checked_sweep(
     *,
     methods: Mapping[str, Method],
+    known: Mapping[str, Method] = METHODS,
     rates: Sequence[Decimal],
     seeds: Sequence[int],
     dense: bool,
@@ -32,10 +35,12 @@ def checked_sweep(
 ) -> Sweep:
     """The sweep on the CPU, its first trial checked: all others differ in method, rate and seed.
 
-    Args: protocol: the other fields of TrialSpec, those of `data_and_model` among them.
+    Args: known: what names the methods of other trials, which these may need.
+          protocol: the other fields of TrialSpec, those of `data_and_model` among them.
     """
     sweep = Sweep(
         methods=methods,
+        known=known,
         rates=rates,
         seeds=seeds,
         dense=dense,
@@ -46,9 +51,14 @@ def checked_sweep(
     trials = sweep.trials()
     if not trials:
         raise ValueError(f"methods {', '.join(methods)} without the dense baseline: no trial is left")
-    _check_sizes(data, trials[0])
-    _check_last_batch(data, trials[0])
+    check_data(data, trials[0])
     return sweep
+
+
+def check_data(data: DatasetRow, spec: TrialSpec) -> None:
+    """Whether a trial can be trained on the images of its data set, by the table's numbers."""
+    _check_sizes(data, spec)
+    _check_last_batch(data, spec)
 
 
 def _check_sizes(data: DatasetRow, spec: TrialSpec) -> None:
@@ -74,6 +84,49 @@ def _check_last_batch(data: DatasetRow, spec: TrialSpec) -> None:
             f"batch-size {spec.batch_size}: leaves 1 of {images} training images for the last batch, and model "
             f"{spec.model!r} needs 2; must be another size"
         )
+
+
+def check_selection(sweep: Sweep) -> Sweep:
+    """The sweep. Raises: ValueError if its methods cannot choose weights of its network at all of its rates."""
+    _check_heads(sweep, sweep.trials())
+    _check_channels(sweep)
+    return sweep
+
+
+def _check_heads(sweep: Sweep, trials: Sequence[TrialSpec]) -> None:
+    """Whether the live weights of every rate are enough for a head that is trained whole."""
+    rates = {spec.rate for spec in trials if spec.head == "trained"}
+    if rates:
+        row, network = MODELS[sweep.protocol["model"]], (sweep.classes, sweep.image_shape)
+        head, weights = _head_size(sweep), row.maskable(*network)
+        for rate in sorted(rates):
+            rate_beside_head(Fraction(rate), weights, head)
+
+
+def _head_size(sweep: Sweep) -> int:
+    """Weights of the sweep's head; of a network of ours without torch."""
+    model = sweep.protocol["model"]
+    if (row := MODELS[model]).is_known:
+        return prod([shape for shape in row.layers(sweep.classes).values() if len(shape) == 2][-1])
+    from bench.engine.setup.start import head_of
+
+    return head_of(network_of(model, sweep.classes, sweep.image_shape))[1].weight.numel()
+
+
+def _check_channels(sweep: Sweep) -> None:
+    """Whether the network has what `channel-snip` scores, if a method has that criterion."""
+    if not any(method.criterion == "channel-snip" for method in sweep.methods.values()):
+        return
+    import torch
+
+    from bench.methods.channels import check_channel_snip
+
+    model = sweep.protocol["model"]
+    network = network_of(model, sweep.classes, sweep.image_shape).eval()
+    try:
+        check_channel_snip(network, torch.zeros(2, *(sweep.image_shape or MODELS[model].image_shape or ())))
+    except ValueError as error:
+        raise ValueError(f"channel-snip with model {model!r}: {error}") from None
 
 
 def on_device(sweep: Sweep, name: str) -> Sweep:

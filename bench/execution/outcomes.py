@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from bench import names
 from bench.messages import counted
+from bench.trial.needs import need_words
 from bench.trial.result import TrialResult
 from bench.trial.spec import TrialSpec
 from bench.trial.sweep import Sweep
@@ -26,13 +28,26 @@ def remarks(sweep: Sweep, results: Mapping[TrialSpec, TrialResult]) -> list[str]
 def not_done(
     sweep: Sweep, trials: Sequence[TrialSpec], ended: Mapping[str, str], results: Mapping[TrialSpec, TrialResult]
 ) -> list[str]:
-    """The trials that failed or diverged, now or before, a line for each reason.
+    """The trials that failed or diverged, now or before, a line for each reason; those that others need first.
 
     Args: ended: run key -> why it diverged, or "", of those that needed no training. results: of the others.
     """
     bad = {s: f"{names.DIVERGED}: {ended[s.run_key]}" for s in trials if ended.get(s.run_key)}
     bad |= {s: f"{r.outcome}: {r.reason}" for s, r in results.items() if r.outcome != names.DONE}
+    of_sweep = {spec.run_key for spec in trials}
+    needs = {spec: reason for spec, reason in bad.items() if spec.run_key not in of_sweep}
+    asked = {spec: reason for spec, reason in bad.items() if spec.run_key in of_sweep}
+    lines = _lines(needs, need_words, "of the trials that they need")
+    return lines + _lines(asked, partial(_words, sweep), "of the sweep's trials")
+
+
+def _words(sweep: Sweep, spec: TrialSpec) -> str:
+    return f"{sweep.name_of(spec.method)} {spec.rate} seed {spec.seed}"
+
+
+def _lines(reasons: Mapping[TrialSpec, str], words_of: Callable[[TrialSpec], str], group: str) -> list[str]:
+    """A line for each reason, with the trials that have it."""
     by_reason: dict[str, list[str]] = {}
-    for spec, reason in bad.items():
-        by_reason.setdefault(reason, []).append(f"{sweep.name_of(spec.method)} {spec.rate} seed {spec.seed}")
-    return [f"{reason}: {len(of)} of the sweep's trials: {', '.join(of)}" for reason, of in by_reason.items()]
+    for spec, reason in reasons.items():
+        by_reason.setdefault(reason, []).append(words_of(spec))
+    return [f"{reason}: {len(of)} {group}: {', '.join(of)}" for reason, of in by_reason.items()]

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from bench import names
 from bench.storage.destinations import Destination
 from bench.storage.offline_folder import contents
+from bench.trial.needs import need_words
 from bench.trial.result import TrialResult
-from bench.trial.spec import TrialSpec
+from bench.trial.spec import DataKey, TrialSpec
 
 
 def passes_of(trials: Sequence[TrialSpec]) -> list[list[TrialSpec]]:
@@ -23,18 +24,35 @@ def passes_of(trials: Sequence[TrialSpec]) -> list[list[TrialSpec]]:
             depths[spec.run_key] = 1 + max(map(depth, needs), default=-1)
         return depths[spec.run_key]
 
-    passes: dict[tuple[int, str], list[TrialSpec]] = {}
+    passes: dict[tuple[int, DataKey], list[TrialSpec]] = {}
     for spec in trials:
-        passes.setdefault((depth(spec), spec.dataset), []).append(spec)
+        passes.setdefault((depth(spec), spec.data), []).append(spec)
     return [passes[key] for key in sorted(passes, key=lambda key: key[0])]
 
 
 def by_data(trials: Sequence[TrialSpec]) -> list[list[TrialSpec]]:
     """The trials of each data set, in order."""
-    groups: dict[str, list[TrialSpec]] = {}
+    groups: dict[DataKey, list[TrialSpec]] = {}
     for spec in trials:
-        groups.setdefault(spec.dataset, []).append(spec)
+        groups.setdefault(spec.data, []).append(spec)
     return [*groups.values()]
+
+
+def not_of(run_key: str, network: bytes) -> str:
+    """Why a file is not the trained network of that trial; "" if it is."""
+    from bench.artefact.container import unseal
+
+    try:
+        actual = unseal(network)[0].run_key
+    except ValueError as error:
+        return f"its stored network cannot be read: {error}"
+    return "" if actual == run_key else f"its stored network is trial {actual[:12]}'s"
+
+
+def files_of(specs: Iterable[TrialSpec], files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Those of these files that the trials need, by key."""
+    keys = {key for spec in specs for key in (spec.base_key, *(need.run_key for need in spec.needs()))}
+    return {key: files[key] for key in sorted(keys & files.keys())}
 
 
 @dataclass
@@ -46,25 +64,40 @@ class Networks:
     lacking: dict[str, str] = field(default_factory=dict)  # run key -> why it has left none
     obstacles: dict[str, str] = field(default_factory=dict)  # run key -> what of another trial kept it from training
 
-    def take(self, destination: Destination, ended: Mapping[str, str]) -> None:
-        """Read those that are stored: run key -> why it diverged, or "", of the trials that need no training."""
-        stored = [key for key in self.wanted if key in ended]
-        self.lacking |= {key: f"{names.DIVERGED}: {ended[key]}" for key in stored if ended[key]}
-        self.files |= destination.networks([key for key in stored if not ended[key]]) if stored else {}
-        absent = [key for key in stored if key not in self.files and key not in self.lacking]
-        self.lacking |= dict.fromkeys(absent, "its network is not in the store")
+    def take(self, specs: Sequence[TrialSpec], destination: Destination, ended: Mapping[str, str]) -> None:
+        """Read what these trials need and is stored.
 
-    def of(self, specs: Iterable[TrialSpec]) -> dict[str, bytes]:
-        """The files that these trials need, by key."""
-        keys = {key for spec in specs for key in (spec.base_key, *(need.run_key for need in spec.needs()))}
-        return {key: self.files[key] for key in sorted(keys & self.files.keys())}
+        Args: ended: run key -> why it diverged, or "", of the trials that need no training.
+        """
+        needed = dict.fromkeys(need.run_key for spec in specs for need in spec.needs())
+        for key in needed:
+            if key in ended and key not in self.files and key not in self.lacking:
+                if ended[key]:
+                    self.lacking[key] = f"{names.DIVERGED}: {ended[key]}"
+                else:
+                    self._read(key, destination)
+
+    def _read(self, key: str, destination: Destination) -> None:
+        """Read a stored network, or note why it cannot be had."""
+        try:
+            network = destination.network(key)
+        except OSError as error:
+            self.lacking[key] = f"its stored network cannot be read: {error.strerror or error}"
+            return
+        if reason := not_of(key, network):
+            self.lacking[key] = reason
+        else:
+            self.files[key] = network
+
+    def keep_for(self, specs: Iterable[TrialSpec]) -> None:
+        """Let go of the files that none of these trials needs."""
+        self.files = files_of(specs, self.files)
 
     def obstacle(self, spec: TrialSpec) -> str:
         """Why a trial cannot be trained; "" if it has all that it needs. Of a chain of trials the first is named."""
         for need in spec.needs():
             if (key := need.run_key) in self.lacking:
-                words = f"rate {need.rate}" if need.rate else "dense"
-                reason = f"needs {need.dataset} {words} seed {need.seed} ({key[:12]}), {self.lacking[key]}"
+                reason = f"needs {need_words(need)}, {self.lacking[key]}"
                 self.obstacles[spec.run_key] = self.obstacles.get(key, reason)
         return self.obstacles.get(spec.run_key, "")
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from bench import datasets, names
 from bench.execution.events import sigterm_interrupts
 from bench.execution.execution import Execution
 from bench.execution.listeners import Collected, Divided, tell
-from bench.execution.prerequisites import Networks, passes_of
+from bench.execution.prerequisites import Networks, files_of, passes_of
 from bench.methods import Method
 from bench.storage.checkpoint import Checkpoints
 from bench.storage.destinations import Destination
@@ -25,7 +26,7 @@ from bench.storage.tracking.trackers import Tracker
 from bench.trial.needs import needed_by
 from bench.trial.packs import packs_of
 from bench.trial.result import Listener, TrialResult
-from bench.trial.spec import TrialSpec
+from bench.trial.spec import DataKey, TrialSpec
 from bench.trial.sweep import Sweep
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Plan:
     name: str  # of the sweep
     command: str  # that asked for it
     trackers: Sequence[Tracker] = ()  # what is written beside the destination
-    loads: Mapping[str, Load] = field(default_factory=dict)  # data set -> how it is loaded, of those that bases need
+    loads: Mapping[DataKey, Load] = field(default_factory=dict)  # how the data sets that bases need are loaded
     weights: Mapping[str, bytes] = field(default_factory=dict)  # SHA-256 -> file of weights that trials start from
 
     @cached_property
@@ -74,6 +75,10 @@ class Plan:
         """Where a stopped trial goes on from."""
         return Checkpoints(self.execution.storage) if self.execution.storage else None
 
+    def load_of(self, trials: Sequence[TrialSpec]) -> Load:
+        """How the data set of these trials, which have one, is loaded."""
+        return self.loads.get(trials[0].data, self.load)
+
     def forget(self, run_keys: Collection[str]) -> None:
         """Remove the checkpoints of trials whose results are stored."""
         if self.checkpoints:
@@ -92,6 +97,13 @@ def checked_data(name: str, data_root: Path | None, address: str | None = None) 
     return partial(datasets.load, datasets.absolute(name), theirs, datasets.row_of(name, root).content_hash)
 
 
+def checked_loads(
+    data: Mapping[DataKey, str], data_root: Path | None, address: str | None = None
+) -> dict[DataKey, Load]:
+    """The same of each of these data sets by name."""
+    return {key: checked_data(name, data_root, address) for key, name in data.items()}
+
+
 def start_ray(execution: Execution) -> None:
     """Have Ray start in the background, where it is needed and not already on its way."""
     if execution.executor == "ray":
@@ -102,12 +114,25 @@ def start_ray(execution: Execution) -> None:
 
 def open_destination(plan: Plan) -> Mapping[str, str]:
     """The trials that need no training any more, of the sweep and of those that it needs: run key -> why it diverged,
-    or "".
+    or "". One whose network is needed and not stored is none of them.
 
     Raises: ValueError where the destination is not what it seemed to be.
     """
     plan.destination.open()
-    return plan.destination.ended([*plan.run_keys, *(spec.run_key for spec in plan.needs)])
+    ended = dict(plan.destination.ended([*plan.run_keys, *(spec.run_key for spec in plan.needs)]))
+    looked_at: set[str] = set()
+    while keys := _read_first(plan, ended) - looked_at:
+        looked_at |= keys
+        for key in keys:
+            if not plan.destination.has_network(key):
+                del ended[key]
+    return ended
+
+
+def _read_first(plan: Plan, ended: Mapping[str, str]) -> set[str]:
+    """Run keys of what has ended well, and left a network that is read to train what is missing."""
+    needed = {need.run_key for spec in missing_of(plan, ended) for need in spec.needs()}
+    return {key for key in needed if ended.get(key) == ""}
 
 
 def missing_of(plan: Plan, ended: Mapping[str, str]) -> list[TrialSpec]:
@@ -158,14 +183,16 @@ def _train_passes(
 ) -> dict[TrialSpec, TrialResult]:
     wanted = {need.run_key for spec in missing for need in spec.needs()}
     networks = Networks(wanted, dict(plan.weights))
-    networks.take(plan.destination, ended)
     results: dict[TrialSpec, TrialResult] = {}
-    for trials in passes_of(missing):
+    passes = passes_of(missing)
+    for number, trials in enumerate(passes):
+        networks.keep_for(chain.from_iterable(passes[number:]))
+        networks.take(trials, plan.destination, ended)
         listener = tell(recorder, networks)
         failed = {spec: reason for spec in trials if (reason := networks.obstacle(spec))}
         results |= _fail(failed, listener)
         if left := [spec for spec in trials if spec not in failed]:
-            this_pass = replace(plan, load=plan.loads.get(left[0].dataset, plan.load), weights=networks.of(left))
+            this_pass = replace(plan, load=plan.load_of(left), weights=files_of(left, networks.files))
             results |= _train(this_pass, left, listener, display)
     return results
 
@@ -203,12 +230,14 @@ def _execute(plan: Plan, missing: Sequence[TrialSpec], listener: Listener) -> No
     from bench.execution.worker import engine
 
     resources = {"cpus_per_trial": missing[0].threads, "gpus_per_trial": execution.gpus_per_trial}
+    packs = packs_of(missing, schedule.slots(execution.address, **resources))
     schedule.run(
-        packs_of(missing, schedule.slots(execution.address, **resources)),
-        partial(engine, checkpoints=plan.checkpoints, needs=plan.weights),
+        packs,
+        partial(engine, checkpoints=plan.checkpoints),
         plan.load,
         listener,
         **resources,
         address=execution.address,
         max_retries=execution.max_retries,
+        needs=[files_of(pack, plan.weights) for pack in packs],
     )

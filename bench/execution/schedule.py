@@ -10,7 +10,7 @@ import importlib
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -39,8 +39,12 @@ def run(
     gpus_per_trial: float,
     address: str | None,
     max_retries: int,
+    needs: Sequence[Mapping[str, bytes]] = (),
 ) -> None:
     """Train every pack on Ray's workers and tell `listener`, in this process, what happens.
+
+    Args:   needs: of each pack, the networks that its trials need, by key; () = none of any. A worker gets those of the
+                packs that it trains.
 
     A pack whose worker is lost is trained again up to `max_retries` times; then its trials are reported as failed.
     Ray keeps running for the next call, until `ray_process.stop` or the end of the process.
@@ -57,7 +61,9 @@ def run(
         cloudpickle.register_pickle_by_value(module)  # type: ignore[no-untyped-call]
     rows = rows_from_outside(spec for pack in packs for spec in pack)
     from_outside = bool(rows) or any(spec.method.source for pack in packs for spec in pack)
-    job = Job([dumps(list(pack)) for pack in packs], dumps((train_epochs, load)), from_outside, dumps(rows))
+    files = {key: ray.put(data) for key, data in {key: f[key] for f in needs for key in f}.items()}
+    needed = [{key: files[key] for key in of_pack} for of_pack in needs]
+    job = Job([dumps(list(pack)) for pack in packs], dumps((train_epochs, load)), from_outside, dumps(rows), needed)
     trainable = tune.with_resources(
         tune.with_parameters(_Trainable, job=job), {"cpu": cpus_per_trial, "gpu": gpus_per_trial}
     )
@@ -144,6 +150,11 @@ def _send_modules_by_name() -> None:
             copyreg.pickle(type(module), lambda module: (importlib.import_module, (module.__name__,)))
 
 
+def _fetched(reference: Any) -> bytes:
+    data: bytes = ray.get(reference)
+    return data
+
+
 class _Trainable(tune.Trainable):
     """A worker, as Tune calls it. Tune reuses one only if it can be reset."""
 
@@ -151,7 +162,7 @@ class _Trainable(tune.Trainable):
         assert job is not None
         checkout_last()
         self._job = job
-        self._worker = Worker(job)
+        self._worker = Worker(job, _fetched)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         return True

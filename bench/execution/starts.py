@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bench.artefact.outside_weights import SUFFIXES, is_outside, outside_start
-from bench.datasets import label, row_of
+from bench.datasets import row_of
 from bench.datasets.names import kind_of
+from bench.execution.checked_sweep import check_data
 from bench.messages import one_of
 from bench.models import MODELS
+from bench.trial.needs import needed_by
+from bench.trial.networks import network_of
+from bench.trial.spec import DataKey, TrialSpec
 from bench.trial.start import Head, Norm, Pretraining, Start
 from bench.trial.sweep import Sweep, data_and_model
 
@@ -42,7 +46,7 @@ class Started:
     """A sweep with its start, and what training that takes."""
 
     sweep: Sweep
-    data: Mapping[str, str] = field(default_factory=dict)  # label of a base's data set -> its name
+    data: Mapping[DataKey, str] = field(default_factory=dict)  # the data sets of bases -> their names
     weights: Mapping[str, bytes] = field(default_factory=dict)  # SHA-256 of weights from outside -> their file
     words: str = ""  # what is taken of these
 
@@ -53,29 +57,52 @@ def with_start(sweep: Sweep, dataset: str, request: StartRequest, data_root: Pat
     Args: dataset: the name of the sweep's own data set.
     """
     _check_words(request)
-    start, data, outside = None, {}, None
+    start, outside = None, None
+    data: dict[DataKey, str] = {}
     source, seed = _source_and_seed(request.start)
     if is_outside(source):
         _check_outside(request, source, seed)
         outside = outside_start(sweep, source, request.head, request.norm)
         start = outside.start
     elif request.start != SCRATCH:
-        start = Start(base=_pretraining(sweep, source, seed, request, data_root), head=request.head, norm=request.norm)
-        data[label(source)] = source
+        base = _pretraining(sweep, source, seed, request, data_root)
+        start = Start(base=base, head=request.head, norm=request.norm)
+        data[base.dataset, base.data_hash] = source
     if request.when == "after":
-        start = Start(base=_own_training(sweep, start), head="kept", norm="kept")
-        data[label(dataset)] = dataset
+        base = _own_training(sweep, start)
+        start = Start(base=base, head="kept", norm="kept")
+        data[base.dataset, base.data_hash] = dataset
     if start is None:
         return Started(sweep=sweep)
+    if request.norm == "fresh":
+        _check_norm(sweep)
     sweep = replace(sweep, protocol={**sweep.protocol, "start": start})
-    for need in sweep.trials()[0].needs():  # whose fields are checked as it is made
-        need.needs()
+    for need in needed_by(sweep.trials()[:1]):  # whose fields are checked as it is made
+        if need.data in data:
+            _check_base_data(data[need.data], need, data_root)
     return Started(
         sweep=sweep,
         data=data,
         weights=outside.weights if outside else {},
         words=outside.words if outside else "",
     )
+
+
+def _check_norm(sweep: Sweep) -> None:
+    """Raise ValueError if the sweep's network has no BatchNorm that could be fresh."""
+    from bench.engine.setup.start import norm_tensors
+
+    model = sweep.protocol["model"]
+    if not norm_tensors(network_of(model, sweep.classes, sweep.image_shape)):
+        raise ValueError(f"start-norm fresh: must be kept; model {model!r} has no BatchNorm")
+
+
+def _check_base_data(dataset: str, base: TrialSpec, data_root: Path | None) -> None:
+    """Raise ValueError if the data set has too few images for the base."""
+    try:
+        check_data(row_of(dataset, data_root), base)
+    except ValueError as error:
+        raise ValueError(f"base on {base.dataset}: {error}") from None
 
 
 def _check_words(request: StartRequest) -> None:

@@ -42,6 +42,7 @@ class Job:
     functions: bytes  # (train_epochs, load)
     from_outside: bool  # whether code of a trial is from outside
     rows: bytes  # those from outside that the trials use (`bench.trial.outside.rows`), a list
+    needs: Sequence[Mapping[str, Any]] = ()  # of each pack: key -> reference to a network; () = none of any
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Worker:
     """Trains one pack after another with one data set and one set of imports."""
 
     job: Job
-    _functions: tuple[TrainEpochs, Load] | None = None
+    fetch: Callable[[Any], bytes]  # what a reference refers to
     _data: ImageData | None = None
     _pack: Sequence[TrialSpec] = field(default_factory=list)
     _training: TrainingEvents | None = None
@@ -74,14 +75,15 @@ class Worker:
             self._forget()
             self._take_rows()
             self._pack = pickle.loads(self.job.packs[index])
-            if self._functions is None:  # once: they hold the networks that trials need
-                self._functions = pickle.loads(self.job.functions)
-            train_epochs, load = self._functions
+            train_epochs, load = pickle.loads(self.job.functions)
             if self._data is None:
                 self._data = load()
         import torch
 
         torch.set_num_threads(self._pack[0].threads)
+        if self.job.needs:
+            needs = {key: self.fetch(reference) for key, reference in self.job.needs[index].items()}
+            train_epochs = partial(train_epochs, needs=needs)
         training: TrainingEvents = train_epochs(self._pack, self._data, self._pack[0].device)
         self._index, self._training = index, training
         return training

@@ -1,7 +1,8 @@
 """A bridge to Hugging Face PEFT's SHiRA, sparse adapters of a pre-trained network. Torch is imported at first use.
 
-masks    the criteria as mask functions, which say where an adapter's values are
-adapter  an adapter as few bytes: its indices by the mask codec, its values by the value codec
+masks           the criteria as mask functions, which say where an adapter's values are
+adapter         an adapter as few bytes: its indices by the mask codec, its values by the value codec
+adapter_header  what the header of these bytes says, and its checks
 """
 
 from __future__ import annotations

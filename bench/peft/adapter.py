@@ -25,22 +25,15 @@ from torch import Tensor
 
 from bench.artefact.mask_codec import decode_mask, encode_mask
 from bench.artefact.value_codec import decode_values, encode_values
+from bench.artefact.weights_file import TYPES
+from bench.peft.adapter_header import HEADER_LIMIT, LAYER_LIMIT, AdapterHeader, Box, unpacked
 
 MAGIC = b"\x89SRA\r\n\x1a\n"  # as PNG's: shows a transfer that treated the file as text
 VERSION = 1  # raise it whenever an older version could no longer read a file
 PREFIX = struct.Struct("<8sHI")
 SEAL = hashlib.sha256().digest_size
 INDICES = "shira_indices"
-TYPES = {
-    str(dtype).removeprefix("torch."): dtype
-    for dtype in (
-        torch.float64, torch.float32, torch.float16, torch.bfloat16,
-        torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool,
-    )
-}  # fmt: skip
 BITS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}  # bytes of a number -> the type of its bits
-
-Box = list[int]  # rows, columns and ones of a mask
 
 
 def compress(state: Mapping[str, Tensor]) -> bytes:
@@ -65,9 +58,12 @@ def compress(state: Mapping[str, Tensor]) -> bytes:
         "tensors": [[name, _type_of(tensor), list(tensor.shape)] for name, tensor in tensors.items()],
         "masks": boxes,
         "mask": len(mask),
-        "numbers": {of_type: len(part) for of_type, part in numbers.items()},
+        "numbers": {of_type: len(section) for of_type, section in numbers.items()},
     }
-    packed = zlib.compress(json.dumps(header, separators=(",", ":")).encode(), 9)
+    document = json.dumps(header, separators=(",", ":")).encode()
+    if len(document) > HEADER_LIMIT:
+        raise ValueError(f"names and shapes of {len(document)} bytes: must be at most {HEADER_LIMIT}")
+    packed = zlib.compress(document, 9)
     body = b"".join((PREFIX.pack(MAGIC, VERSION, len(packed)), packed, mask, *numbers.values()))
     return body + hashlib.sha256(body).digest()
 
@@ -77,20 +73,21 @@ def decompress(data: bytes) -> dict[str, Tensor]:
 
     Raises: ValueError in one line if `compress` did not write the bytes.
     """
-    header, parts = _unsealed(data)
-    length, masks = header["mask"], header["masks"]
-    bits = decode_mask(parts[:length], {name: (rows * cols, ones) for name, (rows, cols, ones) in masks.items()})
+    header, sections = _unsealed(data)
+    boxes = header.masks
+    sizes = {name: (rows * columns, ones) for name, (rows, columns, ones) in boxes.items()}
+    bits = decode_mask(sections[: header.mask], sizes)
     numbers: dict[str, Tensor] = {}
-    for of_type, size in header["numbers"].items():
-        count = sum(prod(shape) for name, other, shape in header["tensors"] if other == of_type and name not in masks)
+    start = header.mask
+    for of_type, size in header.numbers.items():
         of_bits = np.dtype(f"<i{TYPES[of_type].itemsize}")
-        values = decode_values(parts[length : length + size], count, of_bits)
+        values = decode_values(sections[start : start + size], header.count(of_type), of_bits)
         numbers[of_type] = torch.from_numpy(values.copy()).view(TYPES[of_type])
-        length += size
+        start += size
     tensors: dict[str, Tensor] = {}
-    for name, of_type, shape in header["tensors"]:
-        if name in masks:
-            tensors[name] = _indices(bits[name], masks[name]).to(TYPES[of_type])
+    for name, of_type, shape in header.tensors:
+        if name in boxes:
+            tensors[name] = _indices(bits[name], boxes[name]).to(TYPES[of_type])
         else:
             tensors[name] = numbers[of_type][: prod(shape)].reshape(shape).clone()
             numbers[of_type] = numbers[of_type][prod(shape) :]
@@ -101,14 +98,16 @@ def _type_of(tensor: Tensor) -> str:
     return str(tensor.dtype).removeprefix("torch.")
 
 
-def _box(name: str, indices: Tensor) -> Box:
-    """The smallest mask that has the indices, [2, ones], in its order; empty if they are none of a mask's."""
+def _box(name: str, indices: Tensor) -> Box | None:
+    """The smallest mask that has the indices, [2, ones], in its order; None if they are none of a mask's."""
     is_pair = indices.dim() == 2 and len(indices) == 2 and indices.numel() > 0
     if INDICES not in name.split(".") or not is_pair or indices.is_floating_point() or int(indices.min()) < 0:
-        return []
+        return None
     rows, columns = (int(line.max()) + 1 for line in indices)
+    if rows * columns > LAYER_LIMIT:
+        return None
     flat = indices[0].long() * columns + indices[1].long()
-    return [rows, columns, len(flat)] if bool((flat.diff() > 0).all()) else []
+    return (rows, columns, len(flat)) if bool((flat.diff() > 0).all()) else None
 
 
 def _bits(indices: Tensor, box: Box) -> NDArray[np.bool_]:
@@ -129,7 +128,7 @@ def _flat(tensor: Tensor) -> NDArray[Any]:
     return bits
 
 
-def _unsealed(data: bytes) -> tuple[dict[str, Any], bytes]:
+def _unsealed(data: bytes) -> tuple[AdapterHeader, bytes]:
     """The header, and the bytes behind it."""
     if len(data) < PREFIX.size + SEAL or not data.startswith(MAGIC):
         raise ValueError("not a compressed adapter: it does not begin as one")
@@ -139,5 +138,7 @@ def _unsealed(data: bytes) -> tuple[dict[str, Any], bytes]:
     if hashlib.sha256(memoryview(data)[:-SEAL]).digest() != data[-SEAL:]:
         raise ValueError("compressed adapter: corrupted or cut off: its checksum does not match")
     start = PREFIX.size + length
-    header: dict[str, Any] = json.loads(zlib.decompress(data[PREFIX.size : start]))
-    return header, data[start:-SEAL]
+    header, sections = unpacked(data[PREFIX.size : start]), data[start:-SEAL]
+    if len(sections) != (declared := header.mask + sum(header.numbers.values())):
+        raise ValueError(f"compressed adapter: {len(sections)} bytes behind the header, which declares {declared}")
+    return header, sections

@@ -21,8 +21,10 @@ from bench.methods.criteria import resolve
 from bench.methods.maskable import maskable
 from bench.methods.scopes import comparable, scored, top
 from bench.methods.types import Batches, Criterion, Loss
+from bench.trial.streams import stream
 
-DATA_FREE = ("magnitude", "small-magnitude", "scale-free-magnitude", "random")  # can score a layer by itself
+LAYER_ALONE = ("magnitude", "small-magnitude", "scale-free-magnitude")  # can score a layer without its network
+DATA_FREE = (*LAYER_ALONE, "random", "channel-random")
 
 MaskFunction = Callable[..., Tensor]  # called with a layer and r
 
@@ -40,22 +42,25 @@ def mask_fn(
 
     Args:    criterion: a row of CRITERIA in `bench.methods.criteria`, or a function with `snip`'s signature.
              model: the network, before PEFT adapts it and in the mode that the criterion is to see; its scores are
-             computed here, once. None = each layer is scored by itself, which a criterion of DATA_FREE can do.
+             computed here, once. None = each layer is scored by itself, which a criterion of LAYER_ALONE can do.
              batches: (x, y) pairs, x what the network takes; its output is the logits, or has them as `logits`.
              loss: (logits, y) -> scalar mean loss. seed: of what the criterion draws. fields: the criterion's own.
+             Scores of `random` are drawn when a layer is asked for, from a stream of its own: seed and name say which.
     Returns: (layer, r) -> mask of the layer's weight in its shape, type and device, with r · (inputs + outputs) ones.
              Of equal scores the earlier are kept.
     Raises:  ValueError in one line if the criterion or a field is unknown, if data are lacking, or given in vain.
     """
     score = partial(resolve(criterion), **_checked(criterion, fields))
-    generator = np.random.RandomState(seed)
     _check_data(criterion, model, batches)
     if model is None:
-        return partial(_mask, lambda layer: score(layer, (), loss, generator)["weight"])
+        return partial(_mask, lambda layer: score(layer, (), loss, np.random.RandomState(seed))["weight"])
+    names = {id(w): (name, w) for name, w in maskable(model).items()}
+    if criterion == "random":
+        return partial(_mask, lambda layer: score(layer, (), loss, stream(seed, _name(names, layer)))["weight"])
     network = _Logits(model)
-    weights = maskable(network)
-    scores = scored(score(network, batches, loss, generator), weights)
-    return partial(_mask, partial(_looked_up, {id(w): (w, scores[name]) for name, w in weights.items()}))
+    scores = score(network, batches, loss, np.random.RandomState(seed))
+    scores = {name.removeprefix("model."): s for name, s in scored(scores, maskable(network)).items()}
+    return partial(_mask, lambda layer: scores[_name(names, layer)])
 
 
 class _Logits(nn.Module):
@@ -83,18 +88,21 @@ def _checked(criterion: str | Criterion, fields: dict[str, Any]) -> dict[str, An
 
 
 def _check_data(criterion: str | Criterion, model: nn.Module | None, batches: Batches) -> None:
-    free = criterion in DATA_FREE
-    if free and batches:
-        raise ValueError(f"criterion {criterion!r} sees no data: batches must be left out")
-    if not free and (model is None or not batches):
+    if criterion in DATA_FREE:
+        if batches:
+            raise ValueError(f"criterion {criterion!r} sees no data: batches must be left out")
+        if model is None and criterion not in LAYER_ALONE:
+            raise ValueError(f"criterion {criterion!r} draws for each layer of a network: must have model=")
+    elif model is None or not batches:
         must = f"must have model= and batches=, or be one of {', '.join(DATA_FREE)}"
         raise ValueError(f"criterion {criterion!r} is computed on a network with data: {must}")
 
 
-def _looked_up(scores: dict[int, tuple[Tensor, Tensor]], layer: nn.Linear) -> Tensor:
-    if id(layer.weight) not in scores:
+def _name(names: dict[int, tuple[str, Tensor]], layer: nn.Linear) -> str:
+    """The name of a layer's weight in its network."""
+    if id(layer.weight) not in names:
         raise ValueError(f"layer {layer}: must be one of the network that was scored")
-    return scores[id(layer.weight)][1]
+    return names[id(layer.weight)][0]
 
 
 def _mask(

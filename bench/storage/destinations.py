@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
+from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from bench import names
 from bench.methods import Method
@@ -14,6 +15,9 @@ from bench.storage.entry import Entry, OnStored
 from bench.storage.offline_folder import OfflineFolder, OfflineRecorder, contents
 from bench.storage.store_uri import local_path
 from bench.trial.result import Listener
+
+if TYPE_CHECKING:
+    from bench.storage.mlflow_store import Store
 
 
 class Destination(Protocol):
@@ -40,8 +44,11 @@ class Destination(Protocol):
     def entries(self, run_keys: Sequence[str]) -> Iterable[Entry]:
         """The trials that need no more training, of these that `ended` named."""
 
-    def networks(self, run_keys: Sequence[str]) -> dict[str, bytes]:
-        """run key -> the trained network's file, of those of these that `ended` named and that have one."""
+    def has_network(self, run_key: str) -> bool:
+        """Whether the trained network of a trial that `ended` named is stored."""
+
+    def network(self, run_key: str) -> bytes:
+        """The file of that network. Raises: OSError if it cannot be read."""
 
     def recorder(
         self, sweep: str, run_keys: Sequence[str], command: str, name_of: Callable[[Method], str], on_stored: OnStored
@@ -94,20 +101,22 @@ class StoreDestination:
     def entries(self, run_keys: Sequence[str]) -> Iterable[Entry]:
         """As `Destination.entries`."""
         if runs := [self._runs[key] for key in run_keys if key in self._runs]:
-            from bench.storage.mlflow_store import Store
+            yield from map(self._store.entry, runs)
 
-            store = Store(self.uri)
-            yield from map(store.entry, runs)
-
-    def networks(self, run_keys: Sequence[str]) -> dict[str, bytes]:
-        """As `Destination.networks`."""
+    @cached_property
+    def _store(self) -> Store:
+        """The store, opened: created if it does not exist."""
         from bench.storage.mlflow_store import Store
 
-        store, networks = Store(self.uri), {}
-        for key in run_keys:
-            with suppress(FileNotFoundError):
-                networks[key] = store.read(self._runs[key], names.NETWORK_FILE)
-        return networks
+        return Store(self.uri)
+
+    def has_network(self, run_key: str) -> bool:
+        """As `Destination.has_network`."""
+        return self._store.has(self._runs[run_key], names.NETWORK_FILE)
+
+    def network(self, run_key: str) -> bytes:
+        """As `Destination.network`."""
+        return self._store.read(self._runs[run_key], names.NETWORK_FILE)
 
     def recorder(
         self, sweep: str, run_keys: Sequence[str], command: str, name_of: Callable[[Method], str], on_stored: OnStored
@@ -143,10 +152,13 @@ class FolderDestination:
         """As `Destination.entries`."""
         return self.folder.ended(run_keys).values()
 
-    def networks(self, run_keys: Sequence[str]) -> dict[str, bytes]:
-        """As `Destination.networks`."""
-        entries = self.folder.ended(run_keys)
-        return {key: network for key, entry in entries.items() if (network := contents(entry.result))}
+    def has_network(self, run_key: str) -> bool:
+        """As `Destination.has_network`."""
+        return bool(self.folder.ended([run_key])[run_key].network_sha256)
+
+    def network(self, run_key: str) -> bytes:
+        """As `Destination.network`."""
+        return contents(self.folder.ended([run_key])[run_key].result)
 
     def recorder(
         self, sweep: str, run_keys: Sequence[str], command: str, name_of: Callable[[Method], str], on_stored: OnStored

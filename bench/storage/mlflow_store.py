@@ -216,6 +216,12 @@ class Store:
             except MlflowException as error:
                 raise OSError(store_error(error)) from error
 
+    def has(self, run: str, file: str) -> bool:
+        """Whether a run has an artefact of that name."""
+        if (folder := local_path(self._client.get_run(run).info.artifact_uri)) is not None:
+            return (folder / file).is_file()
+        return file in {artefact.path for artefact in self._client.list_artifacts(run)}
+
     def end(self, run: str, status: str, ended: float | None = None) -> None:
         """Set the run's last status, reached at the Unix time `ended`, or now."""
         self._client.set_terminated(run, status, int((time.time() if ended is None else ended) * 1000))

@@ -137,9 +137,10 @@ class OfflineFolder:
         self.entries = read(self.path) if self.path.exists() else []
 
     def ended(self, run_keys: Sequence[str]) -> dict[str, Entry]:
-        """run key -> entry, of those trials that need no more training."""
+        """run key -> entry, of those trials that need no more training; if it stands twice, the one with a network."""
         keys = set(run_keys)
-        return {e.run_key: e for e in self.entries if e.is_final and e.run_key in keys}
+        final = [entry for entry in self.entries if entry.is_final and entry.run_key in keys]
+        return {entry.run_key: entry for entry in sorted(final, key=lambda entry: bool(entry.network_sha256))}
 
 
 class OfflineRecorder(EntryListener):

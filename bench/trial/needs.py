@@ -23,6 +23,11 @@ def needed_by(trials: Iterable[TrialSpec], ended: Collection[str] = ()) -> list[
     return list(reached.values())[len({spec.run_key for spec in first}) :]
 
 
+def need_words(spec: TrialSpec) -> str:
+    """What a message calls a trial that others need: "digits dense seed 0 (5d03d0b6c1f2)"."""
+    return f"{spec.dataset} {f'rate {spec.rate}' if spec.rate else 'dense'} seed {spec.seed} ({spec.run_key[:12]})"
+
+
 def training_epochs(spec: TrialSpec) -> int:
     """Epochs of a trial and of all that it needs, and that needs, each once."""
     return sum(each.epochs for each in (spec, *needed_by([spec])))

@@ -20,6 +20,8 @@ from bench.trial.outside.rows import Outside, instead, outside_row, take
 from bench.user_code.guard import kept, load_methods, seed_globals
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from bench.models.structure.structure import Structure
 
 T = TypeVar("T")
@@ -58,6 +60,15 @@ def _fingerprint(row: ModelRow, classes: int, image_shape: Shape) -> str:
 
     with seeded(0):
         return fingerprint(row.network(classes, image_shape))
+
+
+def network_of(model: str, classes: int, image_shape: Shape | None) -> nn.Module:
+    """A new network of MODELS; what its code changes of the process is put back."""
+    from bench.models import build
+
+    load_methods()
+    with kept([]):
+        return build(model, classes, image_shape)
 
 
 def structure_of(model: str, classes: int, image_shape: Shape | None) -> Structure | None:

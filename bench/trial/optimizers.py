@@ -27,6 +27,8 @@ class OptimizerRow:
     # then trials of a batched step share a tensor.
     batched: bool = False
     follows_gradient: bool = False  # its first step is the live gradient times a number: `names.PREDICTED_DECREASE`
+    # Whether it reads a weight only to decay it by the protocol's weight decay; then that can be towards the start too.
+    displaceable: bool = False
 
 
 UPDATES: dict[str, OptimizerRow] = {
@@ -38,9 +40,14 @@ UPDATES: dict[str, OptimizerRow] = {
         nesterov=True,
         batched=True,
         follows_gradient=True,
+        displaceable=True,
     ),
-    "adam": OptimizerRow(words="Adam", rule="bench.engine.steps.updates:Adam", momentum="beta_1", batched=True),
-    "adamw": OptimizerRow(words="AdamW", rule="bench.engine.steps.updates:AdamW", momentum="beta_1", batched=True),
+    "adam": OptimizerRow(
+        words="Adam", rule="bench.engine.steps.updates:Adam", momentum="beta_1", batched=True, displaceable=True
+    ),
+    "adamw": OptimizerRow(
+        words="AdamW", rule="bench.engine.steps.updates:AdamW", momentum="beta_1", batched=True, displaceable=True
+    ),
 }
 
 
@@ -52,6 +59,11 @@ def optimizer_words(name: str) -> str:
 def with_nesterov() -> list[str]:
     """The optimizers that have Nesterov momentum."""
     return [name for name, row in UPDATES.items() if row.nesterov]
+
+
+def displaceable() -> list[str]:
+    """The optimizers whose weight decay can be towards the start."""
+    return [name for name, row in UPDATES.items() if row.displaceable]
 
 
 def default_lr(optimizer: str) -> float:

@@ -85,9 +85,44 @@ class Catalogue(Mapping[str, Method]):
 
     def name_of(self, method: Method, otherwise: str) -> str:
         """The first name with the same record, so that an alias prints as what it is."""
-        record = canonical_json(method.record())  # 1, 1.0 and true are equal, but not one key
-        built = ((name, row) for name, row in self.rows.items() if isinstance(row, Method))
-        return next((name for name, row in built if canonical_json(row.record()) == record), otherwise)
+        return first_name(method, self.built()) or otherwise
+
+    def built(self) -> dict[str, Method]:
+        """The rows that need no import any more."""
+        return {name: row for name, row in self.rows.items() if isinstance(row, Method)}
+
+
+def first_name(method: Method, known: Mapping[str, Method]) -> str:
+    """The first name with the method's record; "" if none has it."""
+    record = canonical_json(method.record())  # 1, 1.0 and true are equal, but not one key
+    return next((name for name, row in known.items() if canonical_json(row.record()) == record), "")
+
+
+def described(method: Method, known: Mapping[str, Method] = METHODS) -> str:
+    """What names a method: the first name with its record, else one of its class with the fields that differ.
+
+    >>> described(METHODS["snip-prune"]), described(replace(METHODS["lth"], fraction=0.5))
+    ('snip', 'lth:fraction=0.5')
+    """
+    if name := first_name(method, known):
+        return name
+    settings = {name: _settings(row, method) for name, row in known.items() if type(row) is type(method)}
+    if not settings:
+        return type(method).__name__
+    name = min(settings, key=lambda name: len(settings[name]))
+    return ":".join([name, *settings[name]])
+
+
+def _settings(row: Method, method: Method) -> list[str]:
+    """The fields that make the row the method, each written field=value."""
+    values = {f.name: (getattr(row, f.name), getattr(method, f.name)) for f in fields(method) if f.init}
+    return [f"{name}={_written(value)}" for name, (given, value) in values.items() if value != given]
+
+
+def _written(value: Any) -> str:
+    """A field's value as `READERS` read it; a function by its name."""
+    written = str(getattr(value, "__name__", value))
+    return written.lower() if value is None or isinstance(value, bool) else written
 
 
 def _loaded(point: EntryPoint) -> Any:

@@ -10,7 +10,7 @@ from bench.canonical import group_key_of, key_of
 from bench.methods import METHODS, Method, only_rate
 from bench.methods.identity.identify import identify
 from bench.trial.field_row import KEY, FieldRow, Range, row, rows_of, says
-from bench.trial.optimizers import UPDATES, with_nesterov
+from bench.trial.optimizers import UPDATES, displaceable, with_nesterov
 from bench.trial.outside.sources import Sources, sources_of
 from bench.trial.protocol import Protocol
 from bench.trial.schedules import schedules_with
@@ -18,6 +18,8 @@ from bench.trial.search import Search
 from bench.trial.start import GivenWeights, Pretraining, Start, start_words
 from bench.trial.step_kind import no_sparse_step
 from bench.trial.streams import SEED_LIMIT
+
+DataKey = tuple[str, str]  # the label of a data set, and its content hash
 
 ENGINE = 2  # raise it whenever a change of code changes a mask or a weight: the golden tests of the engine tell when
 
@@ -98,6 +100,11 @@ class TrialSpec(Protocol):
         )
 
     @property
+    def data(self) -> DataKey:
+        """What tells its data set from all others: the label alone is only the last component of a path."""
+        return self.dataset, self.data_hash
+
+    @property
     def base_key(self) -> str:
         """What names the base: the run key of the trial that trains it, or the SHA-256 of its weights; "" if none."""
         if self.start is not None and isinstance(self.start.base, GivenWeights):
@@ -175,6 +182,11 @@ def _check_start(spec: TrialSpec) -> None:
     """Raise ValueError if the start makes no sense, or does not go with the method's control."""
     if spec.decay_to == "start" and not spec.weight_decay:
         raise ValueError("decay_to start with weight_decay 0.0: must be zero, since nothing decays")
+    if spec.decay_to == "start" and spec.optimizer not in displaceable():
+        raise ValueError(
+            f"decay_to start with {spec.optimizer}: must be zero; its row does not say displaceable=True, which those "
+            f"of {', '.join(displaceable())} do"
+        )
     if spec.start is None:
         return
     if spec.method.control == "reinitialise":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 Head = Literal["redrawn", "kept"]
 Norm = Literal["kept", "fresh"]
@@ -20,6 +20,9 @@ class Pretraining:
     epochs: int
     lr: float
     start: Start | None = None  # of that trial
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "lr", float(self.lr))  # 1 and 1.0 are one value, so one key
 
     def record(self) -> dict[str, Any]:
         """Plain JSON values; a base that is trained from scratch has no start."""
@@ -45,34 +48,28 @@ class GivenWeights:
         return {"weights": self.sha256}
 
 
+class Taking(Protocol):
+    """What is taken of a base."""
+
+    @property
+    def head(self) -> Head: ...
+
+    @property
+    def norm(self) -> Norm: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Start:
     """The base, and what is taken of it; all else is drawn as without one."""
 
     base: Pretraining | GivenWeights
-    head: Head = "redrawn"  # the last Linear layer: another task's classes mean nothing
+    # The last Linear layer: another task's classes mean nothing. Redrawn: as `bench.engine.setup.start.set_start` says.
+    head: Head = "redrawn"
     norm: Norm = "kept"  # BatchNorm's scale, shift and statistics
 
     def record(self) -> dict[str, Any]:
         """Plain JSON values."""
         return {**self.base.record(), "head": self.head, "norm": self.norm}
-
-
-def start_of(record: Mapping[str, Any]) -> Start:
-    """The start with that record. Raises: KeyError if something of it is missing."""
-    base: Pretraining | GivenWeights
-    if "weights" in record:
-        base = GivenWeights(sha256=record["weights"])
-    else:
-        base = Pretraining(
-            dataset=record["dataset"],
-            data_hash=record["data_hash"],
-            seed=None if record["seed"] == "own" else record["seed"],
-            epochs=record["epochs"],
-            lr=record["lr"],
-            start=start_of(record["start"]) if "start" in record else None,
-        )
-    return Start(base=base, head=record["head"], norm=record["norm"])
 
 
 def start_words(record: Mapping[str, Any] | None) -> str:

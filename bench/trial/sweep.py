@@ -23,6 +23,7 @@ from bench.trial.needs import needed_by
 from bench.trial.networks import no_pack, structure_of
 from bench.trial.optimizers import UPDATES
 from bench.trial.pack_kind import resolve_pack
+from bench.trial.plugins import described
 from bench.trial.spec import TrialSpec
 from bench.trial.step_kind import resolve_step
 
@@ -32,6 +33,7 @@ class Sweep:
     """What one `run` command asks for."""
 
     methods: Mapping[str, Method]  # canonical name -> method
+    known: Mapping[str, Method] = field(default_factory=lambda: METHODS)  # what names a method that is not among these
     rates: Sequence[Decimal]
     seeds: Sequence[int]
     dense: bool  # train the dense baseline too
@@ -106,14 +108,15 @@ class Sweep:
         return {"pack": pack, "step": step}
 
     def name_of(self, method: Method) -> str:
-        """The name the tables print."""
-        return next((name for name, m in self.methods.items() if m == method), "dense")
+        """The name the tables print, of a method of the sweep or of trials that these need."""
+        name = next((name for name, of_sweep in self.methods.items() if of_sweep == method), "")
+        return name or described(method, self.known)
 
 
 def _needed(specs: Sequence[TrialSpec]) -> str:
     """What is trained before these trials, by data set: ", and first 5 trials of mnist, 10 trials of digits"."""
-    counts = Counter(spec.dataset for spec in needed_by(specs))
-    first = ", ".join(f"{counted(count, 'trial')} of {dataset}" for dataset, count in counts.items())
+    counts = Counter(spec.data for spec in needed_by(specs))
+    first = ", ".join(f"{counted(count, 'trial')} of {dataset}" for (dataset, _), count in counts.items())
     return f", and first {first}" if first else ""
 
 

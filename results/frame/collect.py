@@ -189,16 +189,16 @@ def spec_columns(spec: dict[str, Any], method: str) -> dict[str, Any]:
         "rate": spec["rate"],
         "rate_value": float(Decimal(spec["rate"])),
         "seed": spec["seed"],
-        "background": _background(spec, method),
+        "background": _background(spec),
         "protocol": canonical({name: value for name, value in spec.items() if name not in VARYING}),
         **{f"spec.{n}": canonical(v) if isinstance(v, dict | list) else v for n, v in spec.items()},
     }
 
 
-def _background(spec: dict[str, Any], method: str) -> str:
-    if method == DENSE:
-        return DENSE
-    return BIASES if Decimal(spec["rate"]) == 1 else str(spec["method"].get("background", ""))
+def _background(spec: dict[str, Any]) -> str:
+    """By the rate, whatever the method is called."""
+    unrated = {Decimal(0): DENSE, Decimal(1): BIASES}
+    return unrated.get(Decimal(spec["rate"])) or str(spec["method"].get("background", ""))
 
 
 def _union(sweeps: Iterable[tuple[str, ...]]) -> Any:

@@ -109,7 +109,7 @@ def test_chunks_of_bounded_memory_change_nothing(images: int, monkeypatch: pytes
     monkeypatch.setattr(module, "_together", counted)
     monkeypatch.setattr(module, "CHUNK_BYTES", images * 8 * sum(w.numel() for w in leaves(model).values()) + 7)
     chunked = fisher(model, data, cross_entropy, GENERATOR)
-    assert max(sizes) == images and sum(sizes) == 12
+    assert sizes[0] == 1 and max(sizes) == images and sum(sizes[1:]) == 12  # the first finds out whether it can be
     assert all(torch.allclose(chunked[n], whole[n], rtol=1e-12, atol=0) for n in whole)
 
 
@@ -151,11 +151,34 @@ class Draws(Mlp):
 def test_a_network_that_cannot_be_batched_is_looped(make: type[nn.Module]) -> None:
     torch.manual_seed(0)
     model, data = make().double(), batches()
-    x, y = data[0]
-    assert module._together(model, x, y, cross_entropy) is None
+    assert not module._can_be_batched(model, data, cross_entropy)
     scores = fisher(model, data, cross_entropy, GENERATOR)
     for name, expected in looped(model, data).items():
         assert torch.allclose(scores[name], expected, rtol=1e-10, atol=0)
+
+
+class Full(Mlp):
+    """Its memory is full at a call of its own."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__()
+        self.at, self.calls = at, [0]
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls[0] += 1
+        if self.calls[0] == self.at:
+            raise torch.OutOfMemoryError("full")
+        return super().forward(x)
+
+    def __deepcopy__(self, memo: Any) -> Full:
+        return self
+
+
+@pytest.mark.parametrize("at", [1, 2])
+def test_memory_that_is_full_is_no_other_way_of_computing(at: int) -> None:
+    """Of other bits: a score would depend on how much memory was free."""
+    with pytest.raises(torch.OutOfMemoryError):
+        fisher(Full(at).double(), batches(), cross_entropy, GENERATOR)
 
 
 def test_the_expected_information_does_not_depend_on_labels() -> None:

@@ -9,7 +9,8 @@ from bench import names
 from bench.api.stored import existing_store
 from bench.artefact.artefact import files_of
 from bench.artefact.base import by_keys, needs_base
-from bench.artefact.container import BaseRecord, is_network, unseal
+from bench.artefact.container import is_network, unseal
+from bench.artefact.header import BaseRecord
 from bench.canonical import key_of
 from bench.storage.mlflow_store import Store
 
@@ -35,13 +36,14 @@ class Bases:
     def __init__(self, files: Sequence[Path], store: Callable[[], Store] | None = None) -> None:
         """Raises: OSError, ValueError if a file cannot be read."""
         self._files, self._store = files_of(files), store
+        self._latest: dict[str, bytes] = {}  # of the store, for the latest network: the next may have the same
 
     def of(self, data: bytes) -> dict[str, bytes]:
         """The bases that a network needs and those that they need, by key; without a store all files.
 
         Raises: ValueError, in one line that names the key, if one is not in the store either.
         """
-        waiting, reached = [data], set[str]()
+        waiting, reached, of_store = [data], set[str](), dict[str, bytes]()
         while waiting:
             header = unseal(waiting.pop())[0]
             if header.base is None or header.base.key in reached or not needs_base(header):
@@ -49,10 +51,11 @@ class Bases:
             key = header.base.key
             reached.add(key)
             if key not in self._files and self._store is not None:
-                self._files |= by_keys(_stored(header.base, self._store))
-            if is_network(base := self._files.get(key, b"")):
+                of_store |= by_keys(self._latest.get(key) or _stored(header.base, self._store))
+            if is_network(base := self._files.get(key) or of_store.get(key, b"")):
                 waiting.append(base)
-        return dict(self._files)
+        self._latest = of_store
+        return {**self._files, **of_store}
 
 
 def _stored(record: BaseRecord, opened: Callable[[], Store]) -> bytes:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from bench import models, names
-from bench.datasets.images import ImageData
+from bench.datasets.images import ImageData, check_content
 from bench.datasets.loader import Resident
 from bench.datasets.splits import class_balanced, train_validation
 from bench.engine.setup.background import draw, trained_from
@@ -24,7 +24,7 @@ from bench.engine.setup.precision import DTYPES, seed_generators
 from bench.engine.setup.start import Base, LiveHead, Taken, head_of, set_start
 from bench.methods import Masks
 from bench.methods.controls import shuffled
-from bench.methods.counts import live_count
+from bench.methods.counts import rate_beside_head
 from bench.methods.maskable import maskable
 from bench.methods.scopes import check_live
 from bench.models.initialise import checksum
@@ -73,6 +73,7 @@ def prepare(
           reads.
     """
     check_sources(vars(spec), spec.sources)
+    check_content(data, spec.data_hash)
     model = initial_model(spec, data.classes, data.image_shape)
     taken = _started(model, spec, base)
     init_sha256 = checksum(model)
@@ -104,6 +105,7 @@ def prepare_again(
 ) -> Trial:
     """Set a trial up at its checkpoint: nothing is initialised or scored again."""
     check_sources(vars(spec), spec.sources)
+    check_content(data, spec.data_hash)
     model = models.build(spec.model, data.classes, data.image_shape).to(DTYPES[spec.precision])
     model.load_state_dict(checkpoint.model)
     masks = {name: checkpoint.masks[name].to(device) for name in maskable(model)}
@@ -212,20 +214,15 @@ def _without_head(model: nn.Module, rate: Fraction) -> tuple[Fraction, Masks]:
     """Hide the head from methods, in place; the rate at which the other layers have what is left of the live weights,
     and the head's mask.
 
-    Raises: ValueError if the head has more weights than are live in all.
+    Raises: ValueError if the head has more weights than are live in all, or if there are no others.
     """
     weights = maskable(model)
-    total = sum(w.numel() for w in weights.values())
     name, head = head_of(model)
-    live, size = live_count(rate, total), head.weight.numel()
-    if live < size or size == total:
-        raise ValueError(
-            f"head trained at rate {float(rate)}: {live} live weights; must be more than the head's {size}"
-        )
+    rate = rate_beside_head(rate, sum(w.numel() for w in weights.values()), head.weight.numel())
     parent, _, attribute = name.rpartition(".")
     setattr(model.get_submodule(parent), attribute, LiveHead(head))
     masks = {name: torch.ones_like(w, dtype=torch.bool) for name, w in weights.items() if w is head.weight}
-    return 1 - Fraction(live - size, total - size), masks
+    return rate, masks
 
 
 def _check_masks(model: nn.Module, masks: Masks) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
-from bench.trial.start import Start
+from bench.trial.start import Taking
 
 
 @dataclass(frozen=True)
@@ -49,27 +49,31 @@ def head_of(model: nn.Module) -> tuple[str, nn.Linear]:
 
 
 @torch.no_grad()
-def set_start(model: nn.Module, start: Start, base: Base) -> Taken:
+def set_start(model: nn.Module, start: Taking, base: Base) -> Taken:
     """Give the model, which is as it was drawn, the base's weights, in place: all that the start takes.
+
+    A head that is not taken stays as the trial's seed drew it. If a base of ours had the same seed and as many classes,
+    its training began from that head too: a redrawn one is then not independent of the base.
 
     Raises: ValueError, naming the tensor, if the base lacks one of them, has it in another shape or a wider type, or
             has one that the network does not have.
     """
-    own, optional = tensors_of(model), _optional(model)
+    tensors, optional = tensors_of(model), _optional(model)
     drawn = _drawn(model, start) | {name for name in base.may_differ if not _fits(model, base, name)}
     _check_names(model, base)
-    taken = [name for name in own if name not in drawn and (name in base.tensors or name not in optional)]
+    taken = [name for name in tensors if name not in drawn and (name in base.tensors or name not in optional)]
     for name in taken:
-        own[name].copy_(_of_base(base, name, own[name]))
-    return Taken(tuple(taken), tuple(name for name in own if name in drawn))
+        tensors[name].copy_(_of_base(base, name, tensors[name]))
+    return Taken(tuple(taken), tuple(name for name in tensors if name in drawn))
 
 
 def _optional(model: nn.Module) -> set[str]:
     """The tensors that a file of weights need not have: those that no state dict has, and BatchNorm's counts of
-    batches, which older files lack and which change nothing.
+    batches, which older files lack. BatchNorm reads these only without a momentum; a network has them all the same, so
+    that weights with and without them are two starts.
     """
-    own = tensors_of(model).keys()
-    return (own - model.state_dict().keys()) | {name for name in own if name.endswith("num_batches_tracked")}
+    names = tensors_of(model).keys()
+    return (names - model.state_dict().keys()) | {name for name in names if name.endswith("num_batches_tracked")}
 
 
 def _check_names(model: nn.Module, base: Base) -> None:
@@ -79,14 +83,17 @@ def _check_names(model: nn.Module, base: Base) -> None:
             raise ValueError(f"base {base.key[:12]}: has {name!a}; must have no tensor that the network does not have")
 
 
-def _drawn(model: nn.Module, start: Start) -> set[str]:
+def _drawn(model: nn.Module, start: Taking) -> set[str]:
     """The tensors that are not taken."""
-    names = {f"{head_of(model)[0]}.{part}" for part in ("weight", "bias")} if start.head == "redrawn" else set()
-    if start.norm == "fresh":
-        for prefix, module in model.named_modules():
-            if isinstance(module, _NormBase):
-                names |= {f"{prefix}.{name}" for name in tensors_of(module)}
+    names = {f"{head_of(model)[0]}.{name}" for name in ("weight", "bias")} if start.head == "redrawn" else set()
+    names |= norm_tensors(model) if start.norm == "fresh" else set()
     return names & tensors_of(model).keys()
+
+
+def norm_tensors(model: nn.Module) -> set[str]:
+    """The names of BatchNorm's scales, shifts and statistics."""
+    norms = {prefix: module for prefix, module in model.named_modules() if isinstance(module, _NormBase)}
+    return {f"{prefix}.{name}" for prefix, module in norms.items() for name in tensors_of(module)}
 
 
 def _of_base(base: Base, name: str, tensor: Tensor) -> Tensor:

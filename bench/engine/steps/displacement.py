@@ -14,8 +14,8 @@ from bench.trial.spec import TrialSpec
 class Displacement:
     """The rule of the spec on the displacements d of some tensors; after every step each holds w_start + d.
 
-    No rule reads a weight but to decay it, so with d in its place the decay is towards w_start and all else the same
-    (Li et al., ICML 2018, arXiv:1802.01483).
+    A rule whose row says `displaceable` reads a weight only to decay it, so with d in its place the decay is towards
+    w_start and all else the same (Li et al., ICML 2018, arXiv:1802.01483).
     """
 
     def __init__(self, spec: TrialSpec, tensors: Sequence[Tensor], weight_decay: float) -> None:
@@ -30,16 +30,16 @@ class Displacement:
         """All of it."""
         return [*self.rule.state, *self._start, *self._displacement]
 
-    def state_of(self, place: int) -> list[Tensor]:
+    def state_of(self, index: int) -> list[Tensor]:
         """The state that belongs to one of the tensors: start and displacement, then that of the rule."""
-        return [self._start[place], self._displacement[place], *self.rule.state_of(place)]
+        return [self._start[index], self._displacement[index], *self.rule.state_of(index)]
 
-    def restore(self, place: int, before: Sequence[Tensor]) -> None:
+    def restore(self, index: int, before: Sequence[Tensor]) -> None:
         """Go on with what `state_of` gave, in a trial that was stopped."""
         start, displacement, *of_rule = before
-        self._start[place].copy_(start)
-        self._displacement[place].copy_(displacement)
-        restore(self.rule, place, of_rule)
+        self._start[index].copy_(start)
+        self._displacement[index].copy_(displacement)
+        restore(self.rule, index, of_rule)
 
     def step(self, gradients: list[Tensor], lr: float | Tensor) -> None:
         """Update the tensors in place; an lr on the device is read when the update runs."""
@@ -48,10 +48,10 @@ class Displacement:
             torch.add(start, displacement, out=tensor.detach())
 
 
-def restore(update: Update, place: int, before: Sequence[Tensor]) -> None:
+def restore(update: Update, index: int, before: Sequence[Tensor]) -> None:
     """Have an update rule go on with the state that one of its tensors had."""
-    if (own := getattr(update, "restore", None)) is not None:  # of a rule whose state is made at its first step
-        own(place, before)
+    if (by_rule := getattr(update, "restore", None)) is not None:  # of a rule whose state is made at its first step
+        by_rule(index, before)
         return
-    for tensor, value in zip(update.state_of(place), before, strict=True):
+    for tensor, value in zip(update.state_of(index), before, strict=True):
         tensor.copy_(value)

@@ -94,8 +94,8 @@ class LiveOptimizer:
     def resume(self, states: Mapping[str, Sequence[Tensor]]) -> None:
         """Go on with the state that `state` gave, of a trial that was stopped."""
         for names, update in zip(self.names, (self.decayed, self.undecayed), strict=True):
-            for place, name in enumerate(names):
-                restore(update, place, states[name])
+            for index, name in enumerate(names):
+                restore(update, index, states[name])
 
     def state_bytes(self) -> int:
         """Memory of the live values, their indices and the optimizer's state, in addition to the model."""

@@ -29,7 +29,7 @@ class Update(Protocol):
     def state(self) -> list[Tensor]:
         """All of it."""
 
-    def state_of(self, place: int) -> list[Tensor]:
+    def state_of(self, index: int) -> list[Tensor]:
         """The state that belongs to one of the tensors."""
 
     def step(self, gradients: list[Tensor], lr: float | Tensor) -> None:
@@ -44,9 +44,9 @@ class Sgd:
         self.state = [torch.zeros_like(t, requires_grad=False) for t in tensors] if spec.momentum else []
         self._momenta: list[Tensor | None] = [*self.state] if spec.momentum else [None for _ in tensors]
 
-    def state_of(self, place: int) -> list[Tensor]:
+    def state_of(self, index: int) -> list[Tensor]:
         """The state that belongs to one of the tensors."""
-        return self.state[place : place + 1]
+        return self.state[index : index + 1]
 
     def step(self, gradients: list[Tensor], lr: float | Tensor) -> None:
         """Update the tensors in place; an lr on the device is read when the update runs."""
@@ -80,9 +80,9 @@ class Adam:
         self._steps = [torch.zeros((), device=t.device) for t in tensors]
         self.state = [*self._means, *self._squares, *self._steps]
 
-    def state_of(self, place: int) -> list[Tensor]:
+    def state_of(self, index: int) -> list[Tensor]:
         """The state that belongs to one of the tensors."""
-        return [self._means[place], self._squares[place], self._steps[place]]
+        return [self._means[index], self._squares[index], self._steps[index]]
 
     def step(self, gradients: list[Tensor], lr: float | Tensor) -> None:
         """Update the tensors in place; an lr on the device is read when the update runs."""
@@ -125,22 +125,22 @@ class OfTorch:
     @property
     def state(self) -> list[Tensor]:
         """All of it."""
-        return [tensor for place in range(len(self.tensors)) for tensor in self.state_of(place)]
+        return [tensor for index in range(len(self.tensors)) for tensor in self.state_of(index)]
 
-    def state_of(self, place: int) -> list[Tensor]:
+    def state_of(self, index: int) -> list[Tensor]:
         """The state that belongs to one of the tensors: numbers too, in the order of their names."""
-        return [torch.as_tensor(value) for value in self._present(self._optimizer, self.tensors[place]).values()]
+        return [torch.as_tensor(value) for value in self._present(self._optimizer, self.tensors[index]).values()]
 
-    def restore(self, place: int, before: Sequence[Tensor]) -> None:
+    def restore(self, index: int, before: Sequence[Tensor]) -> None:
         """Go on with what `state_of` gave, in a trial that was stopped."""
         assert self._optimizer is not None
-        sample = self.tensors[place].detach().clone()
+        sample = self.tensors[index].detach().clone()
         again = self._new([sample])
         sample.grad = torch.zeros_like(sample)
         again.step()  # torch makes the state at the first step: so its names are known
         values = zip(self._present(again, sample).items(), before, strict=True)
         state = {name: v.clone() if isinstance(like, Tensor) else type(like)(v.item()) for (name, like), v in values}
-        self._optimizer.state[self.tensors[place]] = {**again.state[sample], **state}
+        self._optimizer.state[self.tensors[index]] = {**again.state[sample], **state}
 
     def _present(self, optimizer: torch.optim.Optimizer | None, tensor: Tensor) -> dict[str, Any]:
         state = optimizer.state.get(tensor, {}) if optimizer else {}
@@ -164,5 +164,5 @@ def update_rule(optimizer: str) -> Callable[[TrialSpec, Sequence[Tensor], float]
     rule: Any = resolved(UPDATES[optimizer].rule)
     if is_torch_optimizer(rule):
         return partial(OfTorch, optimizer=rule)
-    own: Callable[[TrialSpec, Sequence[Tensor], float], Update] = rule
-    return own
+    update: Callable[[TrialSpec, Sequence[Tensor], float], Update] = rule
+    return update

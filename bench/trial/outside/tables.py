@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, replace
 from inspect import Signature, signature
 from typing import Any
@@ -27,6 +27,8 @@ UNUSABLE = {  # of torch.optim: it gets the live values of a weight as a vector,
     "Muon": "must not need the shape of a weight, of which it gets the live values",
     "Rprop": "must follow the learning rate of each step",
 }
+# Of torch.optim: these read a weight only to decay it by weight_decay. ASGD decays it by its `lambd` besides.
+DISPLACEABLE = ("Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "NAdam", "RAdam", "RMSprop", "SGD")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +60,7 @@ def _optimizer_row(name: str, value: Any) -> OptimizerRow:
     if isinstance(value, OptimizerRow):
         return value
     if is_torch_optimizer(value):
-        return OptimizerRow(words=name, rule=_torch_optimizer(value))
+        return OptimizerRow(words=name, rule=_torch_optimizer(value), displaceable=_is_of_torch(value, DISPLACEABLE))
     return OptimizerRow(words=name, rule=_callable(value, OptimizerRow, OPTIMIZER_CALLED, 3))
 
 
@@ -70,12 +72,18 @@ def is_torch_optimizer(value: Any) -> bool:
 
 def _torch_optimizer(value: Any) -> Any:
     root, parameters = root_of(value), signature(value).parameters
-    if root.__module__.startswith("torch.") and root.__name__ in UNUSABLE:
+    if _is_of_torch(value, UNUSABLE):
         raise ValueError(f"torch.optim.{root.__name__}: {UNUSABLE[root.__name__]}")
     lacking = [name for name in ("lr", "weight_decay") if name not in parameters]
     if lacking:
         raise ValueError(f"{root.__qualname__}: must take {' and '.join(lacking)}, which the protocol sets")
     return value
+
+
+def _is_of_torch(value: Any, names: Container[str]) -> bool:
+    """Whether it is a class of torch.optim with one of these names."""
+    root = root_of(value)
+    return root.__module__.startswith("torch.") and root.__name__ in names
 
 
 def _schedule_row(name: str, value: Any) -> ScheduleRow:

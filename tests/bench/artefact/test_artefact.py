@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 import torch
 from command_line import environment
+from remade_files import remade
 from small_trials import images, spec
 from torch import Tensor, nn
 
@@ -237,15 +238,6 @@ def test_types_that_do_not_fit() -> None:
 # Files that are none.
 
 
-def remade(data: bytes, **changed: Any) -> bytes:
-    """The file with other fields in its header, sealed anew."""
-    header, parts = unseal(data)
-    record = header.model_dump() | changed
-    packed = zlib.compress(json.dumps(record | {"parts": [len(p) for p in parts]}).encode())
-    body = PREFIX.pack(data[:8], 1, len(packed)) + packed + b"".join(parts)
-    return body + hashlib.sha256(body).digest()
-
-
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
@@ -260,6 +252,10 @@ def remade(data: bytes, **changed: Any) -> bytes:
         ({"counters": {"x": [1]}}, "counters x: must be none"),
         ({"scales": [1.0]}, "1 scales of 3 tensors of float32 values: must be one each of int8, else none"),
         ({"extra": 1}, "header, extra"),
+        (
+            {"base": {"key": 64 * "0", "weights": 64 * "0"}},
+            "header, base: Value error, must be there if the spec has a",
+        ),
         ({"spec": {"model": "x"}}, "header, spec.initialiser: Field required"),
         ({"test_accuracy": float("inf")}, "header: the number Infinity"),
         ({"made_with": {"a\nb": "c"}}, "header: a string that cannot be printed: 'a\\nb'"),

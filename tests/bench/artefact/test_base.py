@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from remade_files import remade
 from small_trials import images, spec
 
 from bench import names
@@ -15,6 +16,7 @@ from bench.artefact.artefact import load, read
 from bench.artefact.base import needs_base
 from bench.artefact.container import PREFIX, unseal
 from bench.artefact.narrow import narrowed
+from bench.canonical import key_of
 from bench.engine.needs import Needs
 from bench.engine.setup.checksums import logits_checksum
 from bench.engine.setup.prepare import resident
@@ -93,6 +95,25 @@ def test_without_its_base_or_with_another(tmp_path: Path) -> None:
     files["base"].write_bytes(base().artefact[:-1])
     with pytest.raises(ValueError, match=r"base.frz: corrupted or cut off"):
         load(files["a"], base=files["base"])
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"start": None}, "header, base: Value error, must be there if the spec has a start, and only then, found"),
+        ({"start": {}}, "header, spec.start.head: Field required"),
+        (
+            {"start": {"head": "trained", "norm": "kept"}},
+            "header, spec.start.head: Input should be 'redrawn'",
+        ),
+    ],
+)
+def test_a_header_whose_start_is_none(fields: dict[str, Any], said: str) -> None:
+    data = trained("freeze", "0.99").artefact
+    record = unseal(data)[0].spec.model_dump()
+    assert record == started("freeze", "0.99").record() and key_of(record) == trained("freeze", "0.99").run_key
+    with pytest.raises(ValueError, match=f"^{said}"):
+        read(remade(data, spec=record | fields), {base().run_key: base().artefact})
 
 
 @pytest.mark.parametrize(("method", "rate"), [("snip", "0.99"), ("dense", "0")])

@@ -23,8 +23,10 @@ def sizes_of(mask: dict[str, Any]) -> dict[str, tuple[int, int]]:
 @given(st.lists(arrays(bool, st.integers(0, 400)), max_size=5))
 def test_a_mask_comes_back(tensors: list[Any]) -> None:
     mask = {str(index): bits for index, bits in enumerate(tensors)}
-    decoded = decode_mask(encode_mask(tensors), sizes_of(mask))
+    data = encode_mask(tensors)
+    decoded = decode_mask(data, sizes_of(mask))
     assert list(decoded) == list(mask)
+    assert (data == b"") is all(bits.all() or not bits.any() for bits in tensors)
     assert all(np.array_equal(decoded[name], bits) for name, bits in mask.items())
 
 
@@ -37,6 +39,17 @@ def test_a_mask_is_as_short_as_its_entropy(rate: float) -> None:
     data, sizes = encode_mask(list(mask.values())), sizes_of(mask)
     assert len(data) <= 1.01 * entropy_bytes(list(sizes.values())) + 16
     assert all(np.array_equal(bits, mask[name]) for name, bits in decode_mask(data, sizes).items())
+
+
+@pytest.mark.parametrize("length", [2, 3, 10, 300_000])
+@pytest.mark.parametrize("bit", [False, True])
+def test_one_weight_apart_takes_bytes(length: int, bit: bool) -> None:
+    bits = np.full(length, bit)
+    for place in (0, -1):
+        bits[place] = not bit
+        assert len(encode_mask([bits])) >= 4
+        bits[place] = bit
+    assert encode_mask([bits]) == b""
 
 
 def test_tensors_longer_than_a_chunk() -> None:

@@ -11,6 +11,9 @@ from small_trials import spec
 
 from bench.artefact import load
 from bench.artefact.artefact import read
+from bench.artefact.base import needs_base
+from bench.artefact.container import unseal
+from bench.artefact.header import BaseRecord
 from bench.engine.train import train
 from bench.models import MODELS, ModelRow
 from bench.trial.outside.sources import SOURCES
@@ -73,6 +76,13 @@ def stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     file = tmp_path / "network.frz"
     file.write_bytes(result.artefact)
     return file
+
+
+def test_whether_a_base_is_needed_is_told_without_the_plug_in(stored: Path) -> None:
+    header = unseal(stored.read_bytes())[0]
+    started = header.model_copy(update={"base": BaseRecord(key=64 * "0", weights=64 * "1")})
+    assert not needs_base(header) and needs_base(started)
+    assert "odd" not in MODELS
 
 
 def test_the_plug_in_must_be_given_and_be_the_same(stored: Path) -> None:

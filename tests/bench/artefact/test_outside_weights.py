@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 import pickle
+import tracemalloc
+import zipfile
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -13,6 +15,8 @@ from typing import Any
 import pytest
 import torch
 import torchvision
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from safetensors.torch import save
 from small_trials import images, spec
 from torch import Tensor, nn
@@ -26,7 +30,6 @@ from bench.engine.train import train
 from bench.execution.starts import StartRequest, with_start
 from bench.methods import METHODS
 from bench.trial import networks
-from bench.trial.start import start_of
 from bench.trial.sweep import Sweep
 
 State = dict[str, Tensor]
@@ -58,6 +61,15 @@ def as_torch(state: object, **settings: Any) -> bytes:
 
 def old_format(state: State) -> bytes:
     return as_torch(state, _use_new_zipfile_serialization=False)
+
+
+def packed(archive: bytes) -> bytes:
+    """The archive with its files compressed."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(archive)) as old, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+    return file.getvalue()
 
 
 def of_file(folder: Path, data: bytes, name: str = "given.pt", **fields: Any) -> OutsideStart:
@@ -102,7 +114,7 @@ def test_weights_of_torchvision(
     other = of_file(tmp_path, save(state), "other.safetensors", model=model, shape=(3, 32, 32))
     assert other.start == started.start and other.words.partition(": ")[2] == started.words.partition(": ")[2]
     (sha256,) = other.weights
-    assert start_of(started.start.record()) == started.start and started.start.record()["weights"] == sha256
+    assert started.start.record() == {"weights": sha256, "head": "redrawn", "norm": "kept"}
 
 
 def test_torchvision_has_no_such_weights() -> None:
@@ -179,6 +191,11 @@ def without(name: str) -> State:
         (lambda: save(lenet())[:-100], "cannot be read as a .safetensors file: "),
         (lambda: b"\xff" * 8 + b"{", "cannot be read as a .safetensors file: "),
         (lambda: b"PK\x03\x04" + bytes(100), "cannot be read as what torch.save wrote: "),
+        (lambda: b"\x80\x02M", "cannot be read as what torch.save wrote: "),
+        (lambda: old_format(lenet())[:30], "cannot be read as what torch.save wrote: "),
+        (lambda: packed(as_torch(lenet())), ": must not be packed"),
+        (lambda: save({**lenet(), "fc1.bias": torch.ones(300).to(torch.float8_e4m3fn)}), "fc1.bias is a torch.s"),
+        (lambda: as_torch({**lenet(), "fc1.bias": torch.ones(300).cfloat()}), "fc1.bias is a torch.strided tensor of"),
         (lambda: b"", "not a file of weights: must be a .frz file"),
         (lambda: as_torch({**lenet(), "fc1.bias": torch.zeros(1).expand(1 << 40)}), "fc1.bias of shape"),
         (lambda: as_torch({**lenet(), "fc1.bias": torch.eye(3).to_sparse()}), "fc1.bias is a torch.sparse_coo tensor"),
@@ -199,6 +216,31 @@ def test_what_is_refused(
     message = str(error.value)
     assert message.startswith(f"start '{tmp_path}/given.pt': ") and said in message and "\n" not in message
     assert [path.name for path in tmp_path.iterdir()] == ["given.pt"]
+
+
+def test_an_archive_is_not_unpacked_beyond_its_size() -> None:
+    """40 MB of zeros in 40 kB, which would be in memory before its tensors could be looked at."""
+    data = packed(as_torch({"fc1.weight": torch.zeros(10_000_000)}))
+    tracemalloc.start()
+    with pytest.raises(ValueError, match=rf"^an archive of {len(data)} bytes that holds 4000\d{{4}}: must"):
+        tensors_in(data)
+    assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    tracemalloc.stop()
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(["new", "old"]), st.lists(st.tuples(st.integers(4, 700), st.integers(0, 255)), max_size=6))
+def test_damage_is_an_error_of_one_line_or_other_tensors(form: str, changes: list[tuple[int, int]]) -> None:
+    state = {"weight": torch.arange(12.0)}
+    damaged = bytearray(as_torch(state) if form == "new" else old_format(state))
+    for place, byte in changes:
+        damaged[place % len(damaged)] = byte
+    try:
+        tensors = tensors_in(bytes(damaged))
+    except ValueError as error:
+        assert "\n" not in str(error)
+    else:
+        assert all(isinstance(tensor, Tensor) for tensor in tensors.values())
 
 
 def test_a_head_that_is_kept_must_fit(tmp_path: Path) -> None:

@@ -116,6 +116,21 @@ def test_packs_results_and_failures(tmp_path: Path, capfd: pytest.CaptureFixture
     assert capfd.readouterr() == ("", "")
 
 
+def given_to(pack: Sequence[TrialSpec], data: Any, device: str, needs: Mapping[str, bytes]) -> Iterator[TrialResult]:
+    """Says which networks it was given."""
+    for trial in pack:
+        yield TrialResult(run_key=trial.run_key, outcome=names.DONE, tags={k: v.decode() for k, v in needs.items()})
+
+
+def test_a_pack_is_given_the_networks_that_it_needs(tmp_path: Path) -> None:
+    ear, needs = Ear(), [{"a": b"first"}, {"a": b"first", "b": b"second"}, {}]
+    settings = {"cpus_per_trial": 1, "gpus_per_trial": 0, "address": None, "max_retries": 1}
+    load_here = partial(load, str(tmp_path))
+    schedule.run([[spec(seed)] for seed in range(3)], given_to, load_here, ear, needs=needs, **settings)  # type: ignore[arg-type]
+    given = [dict(ear.results[seed].tags) for seed in range(3)]
+    assert given == [{"a": "first"}, {"a": "first", "b": "second"}, {}]
+
+
 def late_loss(pack: Sequence[TrialSpec], data: Any, device: str) -> Iterator[Epoch | TrialResult]:
     """The first trial ends and is reported; then the worker is lost, once."""
     for trial in pack:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 import struct
+import tracemalloc
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +20,9 @@ from pages import ROOT, blocks
 from tiny_transformers import adapted, file_of, llama, tokens, with_random_values
 
 from bench.artefact.mask_codec import entropy_bytes
+from bench.artefact.weights_file import TYPES
 from bench.peft import compress, decompress, mask_fn
-from bench.peft.adapter import BITS, PREFIX, TYPES
+from bench.peft.adapter import BITS, PREFIX
 
 PAGE = ROOT / "docs" / "peft.md"
 State = dict[str, torch.Tensor]
@@ -94,6 +99,69 @@ def test_what_is_no_compressed_adapter_is_refused_in_one_line() -> None:
         compress({"q": torch.ones(2, dtype=torch.complex64)})
 
 
+SMALL: State = {"q.shira_indices": pair([1, 2, 5], 4), "q.shira_weight": torch.ones(3), "bias": torch.zeros(2)}
+Q, WEIGHT, BIAS = ["q.shira_indices", "int32", [2, 3]], ["q.shira_weight", "float32", [3]], ["bias", "float32", [2]]
+
+
+def sealed(packed: bytes, sections: bytes) -> bytes:
+    """The bytes of an adapter, with a seal that is right."""
+    body = PREFIX.pack(compress({})[:8], 1, len(packed)) + packed + sections
+    return body + hashlib.sha256(body).digest()
+
+
+def remade(**changed: Any) -> bytes:
+    """SMALL compressed, with other fields in its header."""
+    data = compress(SMALL)
+    start = PREFIX.size + PREFIX.unpack_from(data)[2]
+    header = json.loads(zlib.decompress(data[PREFIX.size : start])) | changed
+    return sealed(zlib.compress(json.dumps(header).encode()), data[start:-32])
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"mask": None}, "header, mask: Input should be a valid integer"),
+        ({"mask": 8}, "bytes behind the header, which declares"),
+        ({"tensors": 3}, "header, tensors: Input should be a valid"),
+        ({"tensors": [Q, WEIGHT, ["bias", "float8", [2]]]}, "header, tensors.2.1: Value error, must be one of float64"),
+        ({"tensors": [Q, WEIGHT, ["bias", "float32", [-2]]]}, "header, tensors.2.2.0: Input should be greater than"),
+        ({"tensors": [Q, WEIGHT, ["bias", "float32", [1 << 62]]]}, "tensors.2.2: Value error, must have fewer values"),
+        ({"tensors": [Q, WEIGHT, ["bias", "float32", [1 << 50]]]}, "numbers of float32 cannot be in"),
+        ({"tensors": [Q, WEIGHT, BIAS, BIAS]}, "header: Value error, names of tensors must differ"),
+        ({"tensors": [Q, WEIGHT, ["bias", "int8", [2]]]}, "numbers must be of the types of the tensors"),
+        ({"tensors": [Q, WEIGHT, ["bias", "float32", [3]]]}, "plane"),
+        ({"masks": {"q.shira_indices": [2, 4]}}, "header, masks.q.shira_indices.2: Field required"),
+        ({"masks": {"q.shira_indices": [1 << 20, 1 << 20, 3]}}, "mask 'q.shira_indices': must be of a tensor of ind"),
+        ({"masks": {"k": [2, 4, 3]}}, "mask 'k': must be of a tensor of indices, [2, 3]"),
+        ({"masks": {"q.shira_indices": [2, 5, 3]}}, "mask"),
+        ({"numbers": {"float32": -1}}, "header, numbers.float32: Input should be greater than or equal to 0"),
+        ({"more": 1}, "header, more: Extra inputs are not permitted"),
+    ],
+)
+def test_a_header_of_something_else_is_refused_in_one_line(changed: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError) as error:
+        decompress(remade(**changed))
+    assert said in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [b" " * (1 << 25), b"[" * 100_000, b"", b"[]", b'{"tensors": NaN}', b"\xff", b'{"tensors": [["\\ud800"]]}'],
+)
+def test_a_header_is_not_unpacked_without_end(document: bytes) -> None:
+    tracemalloc.start()
+    for packed in (zlib.compress(document, 9), document[:100]):
+        with pytest.raises(ValueError, match=r"^compressed adapter: header[^\n]*$"):
+            decompress(sealed(packed, b""))
+    assert tracemalloc.get_traced_memory()[1] < 40 << 20
+    tracemalloc.stop()
+
+
+def test_indices_of_a_layer_beyond_memory_are_numbers() -> None:
+    state = {"q.shira_indices": torch.tensor([[0, 2**30], [5, 2**30]]), "q.shira_weight": torch.ones(2)}
+    assert is_same(decompress(compress(state)), state)
+
+
 def peft_state(file: Path) -> State:
     from safetensors.torch import load_file
 
@@ -129,7 +197,8 @@ def test_the_bytes_of_the_page(row: list[str], tmp_path: Path) -> None:
     """PEFT's file and the mask to the byte; the compressed values to 1 %, as versions of zlib differ."""
     pytest.importorskip("peft")
     targets = ("q_proj", "k_proj", "v_proj", "o_proj")
-    model: Any = adapted(llama(hidden=256, layers=4), mask_fn("random"), r=int(row[0]), targets=targets)
+    network = llama(hidden=256, layers=4)
+    model: Any = adapted(network, mask_fn("random", model=network), r=int(row[0]), targets=targets)
     file = file_of(with_random_values(model), tmp_path)
     state, size = peft_state(file), file.stat().st_size
     trained = sum(tensor.numel() for name, tensor in state.items() if name.endswith("shira_weight"))

@@ -12,7 +12,7 @@ from torch import nn
 
 from bench.methods.criteria import CRITERIA
 from bench.peft import mask_fn
-from bench.peft.masks import DATA_FREE
+from bench.peft.masks import DATA_FREE, LAYER_ALONE
 
 LAYERWISE = [name for name in CRITERIA if not name.startswith("channel-")]
 
@@ -48,7 +48,7 @@ def test_magnitude_by_hand(layer: nn.Linear) -> None:
     assert (mask.dtype, mask.shape) == (torch.float64, layer.weight.shape)
 
 
-@pytest.mark.parametrize("criterion", [name for name in DATA_FREE if name in CRITERIA])
+@pytest.mark.parametrize("criterion", LAYER_ALONE)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
 def test_a_layer_by_itself(criterion: str, dtype: torch.dtype) -> None:
     layer = nn.Linear(40, 24).to(dtype)
@@ -80,13 +80,22 @@ def test_snip_takes_the_largest_products() -> None:
         assert score[mask].min() > score[~mask].max()
 
 
-def test_random_is_drawn_anew_for_each_layer_and_by_seed() -> None:
-    layers = [nn.Linear(16, 16) for _ in range(2)]
-    first, second = (mask_fn("random", seed=seed) for seed in (0, 1))
-    masks = [[chosen(layer, 2) for layer in layers] for chosen in (first, second)]
+def test_random_is_a_draw_of_its_own_for_each_layer_and_seed() -> None:
+    network = nn.Sequential(nn.Linear(16, 16), nn.Linear(16, 16))
+    first, second = (mask_fn("random", model=network, seed=seed) for seed in (0, 1))
+    masks = [[chosen(layer, 2) for layer in network] for chosen in (first, second)]
     assert not torch.equal(masks[0][0], masks[0][1]) and not torch.equal(masks[0][0], masks[1][0])
-    again = mask_fn("random")
-    assert all(torch.equal(again(layer, 2), mask) for layer, mask in zip(layers, masks[0], strict=True))
+    again = mask_fn("random", model=copy.deepcopy(network).requires_grad_(False))
+    with pytest.raises(ValueError, match="must be one of the network that was scored"):
+        again(network[0], 2)
+    for index in (1, 0, 0):  # in any order, and as often as PEFT asks
+        assert torch.equal(first(network[index], 2), masks[0][index])
+
+
+def test_channel_random_chooses_whole_rows_of_its_network() -> None:
+    network = nn.Sequential(nn.Linear(16, 16))
+    mask = mask_fn("channel-random", model=network)(network[0], 2)
+    assert sorted(mask.sum(1).tolist()) == [0] * 12 + [16] * 4
 
 
 def test_fields_reach_the_criterion() -> None:
@@ -104,6 +113,11 @@ def refused(**arguments: object) -> str:
 
 def test_what_cannot_be_is_refused_in_one_line(layer: nn.Linear) -> None:
     network, batches = classifier()
+    for name in ("random", "channel-random"):
+        assert refused(criterion=name) == f"criterion '{name}' draws for each layer of a network: must have model="
+    assert refused(criterion="channel-random", model=network, batches=batches).startswith(
+        "criterion 'channel-random' s"
+    )
     needs = "is computed on a network with data: must have model= and batches=, or be one of magnitude, "
     assert f"criterion 'snip' {needs}" in refused(criterion="snip")
     assert f"criterion 'snip' {needs}" in refused(criterion="snip", model=network)

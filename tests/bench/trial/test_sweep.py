@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from PIL import Image
 
-from bench.methods import METHODS
+from bench.methods import METHODS, Method
 from bench.models import MODELS
 from bench.storage.entry import check_new_name
+from bench.trial.needs import needed_by
 from bench.trial.sweep import Sweep, data_and_model
 
 PROTOCOL = {
@@ -91,3 +93,33 @@ def test_the_default_name_is_one_that_a_sweep_can_have(dataset: str, name: str) 
     )
     assert sweep.default_name == name
     check_new_name(name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FromAnother(Method):
+    """Reads the network of another method's trial."""
+
+    criterion: str = "magnitude"
+    background: str = "prune"  # type: ignore[assignment]
+    reads_parent: ClassVar[bool] = True
+
+    def parent(self, rate: Decimal) -> tuple[Method, Decimal]:
+        return METHODS["magnitude-freeze"], rate / 2
+
+
+def test_a_needed_trial_is_called_by_its_own_method() -> None:
+    control = replace(METHODS["lth"], control="shuffle")
+    methods = {"lth:control=shuffle": control, "another": FromAnother(), "mine": FromAnother(criterion="random")}
+    sweep = Sweep(
+        methods=methods, known={**METHODS, "named": FromAnother(criterion="gradient")}, rates=[Decimal("0.5")],
+        seeds=[0], dense=False, classes=10, protocol=PROTOCOL,
+    )  # fmt: skip
+    names = {sweep.name_of(spec.method): format(spec.rate, "f") for spec in sweep.trials()}
+    assert names == dict.fromkeys(methods, "0.5")
+    needed = [(sweep.name_of(spec.method), format(spec.rate, "f")) for spec in needed_by(sweep.trials())]
+    assert sorted(needed) == [
+        ("dense", "0"), ("lth", "0.2"), ("lth", "0.36"), ("lth", "0.488"), ("magnitude-freeze", "0.25"),
+    ]  # fmt: skip
+    assert sweep.name_of(FromAnother(criterion="gradient")) == "named"
+    assert sweep.name_of(replace(control, fraction=0.5)) == "lth:control=shuffle:fraction=0.5"
+    assert replace(sweep, methods={}).name_of(METHODS["dense"]) == "dense"

@@ -13,7 +13,7 @@ from small_store import Store
 from trial_frames import key, spec_of
 
 from bench import metrics, names
-from bench.results.frame.collect import IDENTITY, collect
+from bench.results.frame.collect import IDENTITY, collect, spec_columns
 
 
 @pytest.fixture(scope="module")
@@ -103,3 +103,12 @@ def test_an_empty_store(tmp_path: Path) -> None:
     frame = collect(store.uri)
     assert frame.empty
     assert "No trial to show." in render(frame)
+
+
+@pytest.mark.parametrize(
+    ("method", "rate", "background"), [("snip", "0.2", "prune"), ("freeze", "0", "dense"), ("freeze", "1", "biases")]
+)
+def test_the_background_follows_from_the_rate_whatever_the_method_is_called(
+    method: str, rate: str, background: str
+) -> None:
+    assert spec_columns(spec_of(method, rate, 0), "dense")["background"] == background

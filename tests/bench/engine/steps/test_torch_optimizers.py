@@ -14,9 +14,10 @@ from torch import nn
 
 from bench import names
 from bench.engine.steps.live_optimizer import LiveOptimizer
+from bench.engine.steps.updates import update_rule
 from bench.engine.train import train, train_epochs
 from bench.storage.checkpoint import Checkpoints
-from bench.trial.optimizers import UPDATES
+from bench.trial.optimizers import UPDATES, OptimizerRow
 from bench.trial.outside import rows as outside
 from bench.trial.outside.rows import add, outside_row
 from bench.trial.outside.sources import SOURCES
@@ -125,6 +126,39 @@ def test_a_batched_step_is_refused_unless_the_row_says_so() -> None:
         ValueError, match=r"pack vmap with torch-adam: must be single; its row does not say batched=True"
     ):
         spec(optimizer="torch-adam", pack="vmap", lr=0.1)
+
+
+def moved(name: str, start: torch.Tensor) -> torch.Tensor:
+    """How far the rule without decay moves a tensor in six steps of given gradients."""
+    generator, tensor = torch.Generator().manual_seed(0), start.clone()
+    rule = update_rule(f"torch-{name}")(spec(optimizer=f"torch-{name}", lr=0.05), [tensor], 0.0)
+    for _ in range(6):
+        rule.step([torch.randn(len(start), generator=generator, dtype=torch.float64)], 0.05)
+    return tensor - start
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_decay_towards_the_start_is_of_rules_that_read_a_weight_only_to_decay_it(name: str) -> None:
+    start = torch.linspace(-2, 2, 7, dtype=torch.float64)
+    reads_weights = bool((moved(name, start) - moved(name, torch.zeros_like(start))).abs().max() > 1e-9)
+    assert UPDATES[f"torch-{name}"].displaceable is not reads_weights
+    fields = {"optimizer": f"torch-{name}", "lr": 0.1, "decay_to": "start"}
+    if not reads_weights:
+        assert spec(**fields).decay_to == "start"
+        return
+    with pytest.raises(ValueError, match=f"^decay_to start with torch-{name}: must be zero; its row does not say dis"):
+        spec(**fields)
+
+
+class Trust(torch.optim.SGD):
+    """A class of a user, whose step may look at the weights."""
+
+
+def test_a_rule_of_a_user_decays_towards_the_start_only_if_its_row_says_so() -> None:
+    assert not outside_row("OPTIMIZERS", "mine", Trust, "test").row.displaceable
+    row = OptimizerRow(words="mine", rule=Trust, displaceable=True)
+    assert outside_row("OPTIMIZERS", "mine", row, "test").row is row
+    assert [name for name in ("sgd", "adam", "adamw") if UPDATES[name].displaceable] == ["sgd", "adam", "adamw"]
 
 
 class Raising(torch.optim.SGD):
