@@ -28,4 +28,4 @@ def test_the_worked_example_is_what_a_terminal_shows() -> None:
 
 def test_every_part_is_explained() -> None:
     table = PAGE.partition("## The other parts")[2]
-    assert set(re.findall(r"`(\w+)`", table)) >= PARTS.keys()
+    assert set(re.findall(r"`([\w-]+)`", table)) >= PARTS.keys()
