@@ -177,10 +177,10 @@ def test_words_of_python_that_are_wrong(words: dict[str, object], said: str, tmp
 
 
 def test_a_config_file_says_the_start(store: Path, tmp_path: Path) -> None:
-    printed = called(tmp_path, *STARTED, "--start-norm", "fresh", "--when", "after", "--print-config")
+    printed = called(tmp_path, *STARTED, "--start-head", "kept", "--when", "after", "--print-config")
     assert printed.returncode == 0
     (tmp_path / "sweep.toml").write_text(printed.stdout)
-    given = {'start = "pretrained:digits@7"', "start-epochs = 2", 'start-norm = "fresh"', 'when = "after"'}
+    given = {'start = "pretrained:digits@7"', "start-epochs = 2", 'start-head = "kept"', 'when = "after"'}
     assert given < set(printed.stdout.splitlines())
     again = called(tmp_path, "run", "--config", "sweep.toml", "--print-config")
     assert again.stdout == printed.stdout

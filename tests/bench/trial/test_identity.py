@@ -437,7 +437,7 @@ CLASS = """class C:
         ),
         (
             BAND.format("def __post_init__(self):\n        pass") + "METHODS = {'mine': Band(scope='layer')}\n",
-            "scope 'layer': must be one of global, uniform, er, erk",
+            "scope 'layer': must be one of global, uniform, er, erk, filter",
         ),
         (
             "from bench.methods.criteria import CRITERIA\nCRITERIA['mine'] = len\n",
