@@ -207,7 +207,7 @@ def test_trained_from_a_base_it_is_better_than_with_no_live_weight() -> None:
             "control reinitialise with a pre-trained start",
         ),
         ({"start": Start(base=Pretraining(dataset="x", data_hash="0", epochs=0, lr=0.1))}, "start-epochs 0: must be"),
-        ({"start": Start(base=Pretraining(dataset="x", data_hash="0", epochs=1, lr=0))}, "start-lr 0: must be"),
+        ({"start": Start(base=Pretraining(dataset="x", data_hash="0", epochs=1, lr=0))}, "start-lr 0.0: must be"),
         ({"decay_to": "start", "weight_decay": 0}, "decay_to start with weight_decay 0.0: must be zero"),
     ],
 )

@@ -168,7 +168,7 @@ def test_the_figures_of_a_side() -> None:
         (["scoring", "--steps", "4"], "No such option '--steps'"),
         (
             ["scoring", "--methods", "dense"],
-            "methods 'dense' at rates '0.99': must name one besides dense, above rate 0",
+            "methods 'dense' at rates '0.99': must name one besides dense and biases, above rate 0",
         ),
         (["limits", "--rounds", "0"], "rounds 0: must be a whole number >= 1"),
         (["limits", "--model", "lenet-5-caffe"], "No such option '--model'"),
