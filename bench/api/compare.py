@@ -23,12 +23,12 @@ from bench.execution.execution import Executor
 from bench.execution.machine import read_execution
 from bench.execution.outcomes import not_done, remarks
 from bench.execution.run import Plan, checked_data, checked_loads, missing_of, open_destination, train_missing
-from bench.execution.starts import SCRATCH, Started, When, with_start
+from bench.execution.starts import Started, with_start
 from bench.messages import one_of
 from bench.storage.destinations import StoreDestination
 from bench.storage.entry import check_new_name
 from bench.trial.plugins import Catalogue, take_installed
-from bench.trial.start import Head, Norm
+from bench.trial.start import SCRATCH, Head, Norm, When
 from bench.trial.sweep import data_and_model
 from bench.user_code.guard import load_methods
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from numbers import Integral, Real
 from typing import Any, get_args
 
-from bench.execution.starts import StartRequest, When
+from bench.execution.starts import StartRequest
 from bench.messages import one_of
-from bench.trial.start import Head, Norm
+from bench.trial.start import Head, Norm, When
 
 CHOICES = {"start_head": get_args(Head), "start_norm": get_args(Norm), "when": get_args(When)}
 NUMBERS: Mapping[str, tuple[type, Callable[[Any], float], str]] = {

@@ -15,14 +15,13 @@ from bench.datasets.names import kind_of
 from bench.disk import absolute
 from bench.messages import nearest, one_of
 from bench.trial.networks import network_of
-from bench.trial.start import GivenWeights, Head, Norm, Start
+from bench.trial.start import SUFFIXES, GivenWeights, Head, Norm, Start
 from bench.trial.sweep import Sweep
 
 if TYPE_CHECKING:
     from bench.engine.setup.start import Base, Taken
 
 TORCHVISION = "torchvision/"
-SUFFIXES = (".frz", ".safetensors", ".pt", ".pth", ".bin")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from bench.artefact.outside_weights import SUFFIXES, is_outside, outside_start
+from bench.artefact.outside_weights import is_outside, outside_start
 from bench.datasets import row_of
 from bench.datasets.names import kind_of
 from bench.execution.checked_sweep import check_data
@@ -16,17 +16,8 @@ from bench.models import MODELS
 from bench.trial.needs import needed_by
 from bench.trial.networks import network_of
 from bench.trial.spec import DataKey, TrialSpec
-from bench.trial.start import Head, Norm, Pretraining, Start
+from bench.trial.start import PREFIX, SCRATCH, Head, Norm, Pretraining, Start, When
 from bench.trial.sweep import Sweep, data_and_model
-
-When = Literal["before", "after"]
-SCRATCH = "scratch"
-PREFIX = "pretrained:"
-START_HELP = (
-    f"{SCRATCH}, drawn by the initialiser; {PREFIX}DATA[@SEED], those of a dense trial on this data set, of the trial's"
-    f" own seed or of one for all; {PREFIX}FILE, those in a {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]} file; or"
-    f" {PREFIX}torchvision/NAME"
-)
 
 
 @dataclass(frozen=True, kw_only=True)

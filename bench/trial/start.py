@@ -8,6 +8,15 @@ from typing import Any, Literal, Protocol
 
 Head = Literal["redrawn", "kept"]
 Norm = Literal["kept", "fresh"]
+When = Literal["before", "after"]
+SCRATCH = "scratch"
+PREFIX = "pretrained:"
+SUFFIXES = (".frz", ".safetensors", ".pt", ".pth", ".bin")  # of files of weights
+START_HELP = (
+    f"{SCRATCH}, drawn by the initialiser; {PREFIX}DATA[@SEED], those of a dense trial on this data set, of the trial's"
+    f" own seed or of one for all; {PREFIX}FILE, those in a {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]} file; or"
+    f" {PREFIX}torchvision/NAME"
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,10 +14,9 @@ from bench.cli.protocol_options import protocol_options
 from bench.cli.requests.shared import DATA_ROOT, DATASET, DEVICE, MODEL, PLUGINS, RATES
 from bench.cli.shell.values import CommaList, Name, OneOf, methods, starts, trackers
 from bench.execution.execution import Executor
-from bench.execution.starts import SCRATCH, START_HELP, When
 from bench.trial.grammar import SEEDS_HELP
 from bench.trial.search import SEARCH_HELP
-from bench.trial.start import Head, Norm
+from bench.trial.start import SCRATCH, START_HELP, Head, Norm, When
 
 SEED_LIST = CommaList(single="{},")  # without a comma a number is a count
 

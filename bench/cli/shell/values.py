@@ -45,7 +45,7 @@ def datasets() -> Iterable[str]:
 
 def starts() -> Iterable[str]:
     """What trials may start from, of what has a name."""
-    from bench.execution.starts import PREFIX, SCRATCH
+    from bench.trial.start import PREFIX, SCRATCH
 
     return [SCRATCH, *(PREFIX + name for name in datasets())]
 
