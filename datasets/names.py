@@ -1,6 +1,6 @@
 """Data sets whose name says where they are: `folder:PATH`, `npz:PATH`, `torchvision:NAME`, `hf:NAME`. Imports no torch.
 
-A name is PREFIX:PLACE, perhaps with settings (`:field=value`) and a side (`@64`). KINDS is the one table of prefixes.
+A name is PREFIX:SOURCE, perhaps with settings (`:field=value`) and a side (`@64`). KINDS is the one table of prefixes.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ class Kind:
     row: str  # "module:function", called with the name and the data root, that gives the DatasetRow
     form: str  # how a name is written, in a message
     note: str  # one line for the listing
-    is_place: Callable[[Path], bool] | None = None  # whether a path is one; None = PLACE is no path
-    only_paths: bool = True  # whether PLACE must be such a path; if not, another PLACE is a name
+    is_source: Callable[[Path], bool] | None = None  # whether a path is one; None = SOURCE is no path
+    only_paths: bool = True  # whether SOURCE must be such a path; if not, another SOURCE is a name
     settings: tuple[str, ...] | None = ()  # that a name can have; None = any
     side: bool = True  # whether it can have @SIDE
 
 
 KINDS: Mapping[str, Kind] = {
     "folder": Kind(
-        row="bench.datasets.trees.folder:row", is_place=Path.is_dir,
+        row="bench.datasets.trees.folder:row", is_source=Path.is_dir,
         form="folder:PATH or folder:PATH@SIDE, PATH a folder, SIDE 1 to 9999",
         note="a folder of image files: train/ and test/ or val/, in each a folder per class",
     ),
     "npz": Kind(
-        row="bench.datasets.outside.npz:row", is_place=Path.is_file, side=False,
+        row="bench.datasets.outside.npz:row", is_source=Path.is_file, side=False,
         form="npz:PATH, PATH a file",
         note="a file of NumPy's with train_images, train_labels, test_images and test_labels, uint8 images",
     ),
@@ -49,7 +49,7 @@ KINDS: Mapping[str, Kind] = {
         note="a class of torchvision.datasets, of what lies under the data root",
     ),
     "hf": Kind(
-        row="bench.datasets.outside.hugging_face:row", is_place=Path.is_dir, only_paths=False,
+        row="bench.datasets.outside.hugging_face:row", is_source=Path.is_dir, only_paths=False,
         settings=("config", "image", "label", "train", "test"),
         form=f"hf:NAME, hf:NAME:field=value or hf:NAME@SIDE; {SIDE}",
         note="a data set of Hugging Face that is in its cache, or one that save_to_disk wrote",
@@ -62,15 +62,15 @@ class Parsed:
     """A name, taken apart; its path is absolute if it has one."""
 
     prefix: str
-    place: str
+    source: str
     path: Path | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
     side: int = 0  # 0 = as the images are
 
     def __str__(self) -> str:
-        place = self.place if self.path is None else str(self.path)
+        source = self.source if self.path is None else str(self.path)
         settings = "".join(f":{name}={value}" for name, value in self.settings.items())
-        return f"{self.prefix}:{place}{settings}{f'@{self.side}' if self.side else ''}"
+        return f"{self.prefix}:{source}{settings}{f'@{self.side}' if self.side else ''}"
 
 
 def kind_of(name: str) -> Kind | None:
@@ -90,23 +90,23 @@ def parse(name: str) -> Parsed:
     match = re.fullmatch(r"(.+?)(?:@([1-9]\d{0,3}))?" if kind.side else "(.+)()?", rest, re.DOTALL)
     if match is None:
         raise wrong
-    place, *settings = re.split(r":(?=\w+=)", match[1]) if kind.settings != () else [match[1]]
+    source, *settings = re.split(r":(?=\w+=)", match[1]) if kind.settings != () else [match[1]]
     pairs = dict(setting.split("=", 1) for setting in settings)
     for setting in pairs if kind.settings is not None else ():
         if setting not in kind.settings:  # type: ignore[operator]
             raise DataError(f"data set {name!r}: {nearest('field', setting, list(kind.settings or ()))}")
-    path = _path(kind, place)
-    if not place or (path is None and kind.is_place is not None and kind.only_paths):
+    path = _path(kind, source)
+    if not source or (path is None and kind.is_source is not None and kind.only_paths):
         raise wrong
-    return Parsed(prefix=prefix, place=place, path=path, settings=pairs, side=int(match[2] or 0))
+    return Parsed(prefix=prefix, source=source, path=path, settings=pairs, side=int(match[2] or 0))
 
 
-def _path(kind: Kind, place: str) -> Path | None:
-    """The absolute path that the place is, if it is one of the kind's."""
-    if kind.is_place is None or not place:
+def _path(kind: Kind, source: str) -> Path | None:
+    """The absolute path that the source is, if it is one of the kind's."""
+    if kind.is_source is None or not source:
         return None
-    path = Path(os.path.normpath(home_resolved(Path(place))))  # without "..": the last component is a name
-    return path if kind.is_place(path) else None
+    path = Path(os.path.normpath(home_resolved(Path(source))))  # without "..": the last component is a name
+    return path if kind.is_source(path) else None
 
 
 def absolute(name: str) -> str:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from bench.results.statistics.analysis import View
+    from bench.results.statistics.view import View
 
 Format = Literal["github", "latex", "csv", "html", "json"]
 Test = Literal["t", "wilcoxon", "permutation"]

@@ -17,7 +17,7 @@ from bench.tags import PIECE
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bench.results.statistics.analysis import View
+    from bench.results.statistics.view import View
     from bench.results.tables.formats import Block
 
 TABLE, REPORT = "results.md", "report"  # the table's file, and how those of the report begin
@@ -55,7 +55,8 @@ def _page(uri: str, name: str) -> tuple[str, dict[str, bytes]]:
     """The description in Markdown, and file -> content."""
     from bench.results.frame.collect import collect
     from bench.results.page.report import FORMATS
-    from bench.results.statistics.analysis import View, analyses
+    from bench.results.statistics.analysis import analyses
+    from bench.results.statistics.view import View
     from bench.results.tables.answer.sentences import answer_of, how_to_read
     from bench.results.tables.formats import Picture
     from bench.results.tables.tables import render

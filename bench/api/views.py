@@ -14,7 +14,7 @@ from bench.trial.plugins import Catalogue
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bench.results.statistics.analysis import View
+    from bench.results.statistics.view import View
 
 MARGIN = 0.5  # of equivalence, percentage points of an accuracy
 WITHIN = 1.0  # of the largest rate: percentage points below dense
@@ -28,7 +28,7 @@ def view_of(frame: pd.DataFrame, *, reference: str, margin: float | None = None,
     Raises: ValueError in one line for a choice that is none.
     """
     from bench.results.frame.errors import metric_of
-    from bench.results.statistics.analysis import View
+    from bench.results.statistics.view import View
 
     check_reference(reference, set(frame["method"]))
     if margin is not None and not margin > 0:
@@ -53,7 +53,7 @@ def plot_view(
     Raises: ValueError in one line for a choice that is none.
     """
     from bench.results.plots.plots import METRICS, check_metric
-    from bench.results.statistics.analysis import View
+    from bench.results.statistics.view import View
 
     check_metric(kind, metric)
     return View(

@@ -22,7 +22,7 @@ from bench.trial.grammar import parse_rates
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bench.results.statistics.analysis import View
+    from bench.results.statistics.view import View
 
 
 def print_table(request: TableRequest) -> int:
@@ -82,7 +82,7 @@ def write_report(request: ReportRequest) -> int:
         from bench.results.frame.collect import commands
         from bench.results.frame.history import histories
         from bench.results.page.report import FORMATS, report
-        from bench.results.statistics.analysis import View
+        from bench.results.statistics.view import View
         from bench.results.tables.formats import Picture
 
         if file.suffix.lower() not in FORMATS:
@@ -112,7 +112,7 @@ def _print_citation(request: ReportRequest) -> int:
     with usage_errors():
         frame = stored_trials()
         from bench.results.paper.cite import citation
-        from bench.results.statistics.analysis import View
+        from bench.results.statistics.view import View
 
         check_reference(request.reference, set(frame["method"]))
         sweeps = [request.name] if request.name else []
@@ -126,8 +126,8 @@ def print_power(request: PowerRequest) -> int:
     """Print how many seeds a difference needs."""
     with usage_errors():
         from bench.results.frame.errors import metric_of
-        from bench.results.statistics.analysis import View
         from bench.results.statistics.power import Aim
+        from bench.results.statistics.view import View
 
         filters, difference = _filters(request), request.difference
         if difference is None and not metric_of(request.metric).is_accuracy:

@@ -105,11 +105,11 @@ def _loaded(name: str, parsed: Parsed) -> Any:
             if parsed.path is not None and _was_saved(parsed.path):
                 loaded = library.load_from_disk(str(parsed.path))
             else:
-                place = parsed.place if parsed.path is None else str(parsed.path)
-                loaded = library.load_dataset(place, parsed.settings.get("config"))
+                source = parsed.source if parsed.path is None else str(parsed.path)
+                loaded = library.load_dataset(source, parsed.settings.get("config"))
     except Exception as error:
         config = f", {parsed.settings['config']!r}" if "config" in parsed.settings else ""
-        fetch = f"datasets.load_dataset({parsed.place!r}{config})"
+        fetch = f"datasets.load_dataset({parsed.source!r}{config})"
         hint = "" if parsed.path else f'; `python -c "import datasets; {fetch}"` fetches it'
         raise DataError(f"data set {name}: not in the cache of Hugging Face ({one_line(error)}){hint}") from error
     if not isinstance(loaded, Mapping):

@@ -33,7 +33,7 @@ def row(name: str, root: Path | None) -> DatasetRow:
 
 
 def _read(name: str, parsed: Parsed, root: Path) -> Given:
-    owner = _class(name, parsed.place)
+    owner = _class(name, parsed.source)
     train, test = (_split(name, owner, parsed, root, split) for split in SPLITS)
     whole = {} if parsed.side else {**_whole("train", train), **_whole("test", test)}
     return whole if len(whole) == 5 else arrays_of_items(name, train, test, parsed.side)

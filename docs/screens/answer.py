@@ -18,7 +18,7 @@ from bench.datasets import DATASETS
 from bench.results.frame.collect import DENSE, spec_columns, tidy
 from bench.results.plots.plot_page import write
 from bench.results.plots.plots import plot
-from bench.results.statistics.analysis import View
+from bench.results.statistics.view import View
 from bench.trial.plugins import Catalogue
 from bench.trial.spec import TrialSpec
 

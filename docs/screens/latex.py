@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.results.parts.part_page import render
-from bench.results.statistics.analysis import View
+from bench.results.statistics.view import View
 
 DOCS = Path(__file__).parents[1]
 sys.path.insert(0, str(DOCS / "screens"))

@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from bench.results.statistics.analysis import View
+from bench.results.statistics.view import View
 from bench.results.terminal.screen import screen
 
 DOCS = Path(__file__).parents[1]

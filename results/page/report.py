@@ -16,8 +16,9 @@ from bench.results.page.section import section
 from bench.results.page.threats import threats, unfinished, unreadable
 from bench.results.plots.plots import METRICS, Histories, plot
 from bench.results.plots.widths import COLUMN, PAGE
-from bench.results.statistics.analysis import Analysis, View, analyses
+from bench.results.statistics.analysis import Analysis, analyses
 from bench.results.statistics.shown_cells import crowded
+from bench.results.statistics.view import View
 from bench.results.tables import captions
 from bench.results.tables.answer.sentences import answer_of, how_to_read
 from bench.results.tables.formats import Block, Bullets, Code, Details, Heading, Paragraph, Picture, github

@@ -9,7 +9,8 @@ import pandas as pd
 from bench.results.paper.paragraph import paragraph
 from bench.results.paper.references import REFERENCES
 from bench.results.parts.latex_words import escaped
-from bench.results.statistics.analysis import View, analyses
+from bench.results.statistics.analysis import analyses
+from bench.results.statistics.view import View
 
 
 def citation(frame: pd.DataFrame, view: View) -> str:

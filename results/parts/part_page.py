@@ -11,7 +11,8 @@ from bench.results.frame.display_names import method_name
 from bench.results.frame.errors import NothingToShowError, unknown
 from bench.results.parts import latex_table, records
 from bench.results.parts.parts import PARTS
-from bench.results.statistics.analysis import Analysis, View, analyses
+from bench.results.statistics.analysis import Analysis, analyses
+from bench.results.statistics.view import View
 from bench.results.tables import formats
 from bench.results.tables.formats import Block, Heading
 from bench.results.tables.html_page.page import page

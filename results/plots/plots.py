@@ -13,9 +13,10 @@ from bench.results.frame.back_end import import_matplotlib
 from bench.results.frame.errors import NothingToShowError, unknown
 from bench.results.frame.sections import is_plain
 from bench.results.plots.widths import PAGE
-from bench.results.statistics.analysis import View, analyses
+from bench.results.statistics.analysis import analyses
 from bench.results.statistics.ranks import rank
 from bench.results.statistics.shown_cells import excerpts
+from bench.results.statistics.view import View
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

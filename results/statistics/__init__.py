@@ -5,9 +5,10 @@ multiplicity  Holm's adjustment, and what n pairs can reach in a family of m
 cells         what the table says of a method at a rate
 cell_values   what the machine-readable forms say of a cell
 comparisons   what the table says of the difference of two methods at a rate
-families       comparisons that are corrected together, of one section or of several
+families      comparisons that are corrected together, of one section or of several
+view          what is asked of a frame: what to compute, and what of it to show
 analysis      everything that is computed of one section
-largest_rate   how far a method can go within a margin of its dense network, and what a start adds to that
+largest_rate  how far a method can go within a margin of its dense network, and what a start adds to that
 near_chance   cells in which some seeds trained and others are near chance
 power         how many seeds a difference needs
 ranks         methods across data sets, networks and rates: mean ranks and Nemenyi's test

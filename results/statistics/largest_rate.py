@@ -19,9 +19,10 @@ import numpy as np
 from bench.results.frame.collect import DENSE
 from bench.results.frame.starts import SCRATCH
 from bench.results.statistics import stats
-from bench.results.statistics.analysis import Analysis, View
+from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.cells import Cell, diverged_as
 from bench.results.statistics.stats import Vector
+from bench.results.statistics.view import View
 
 RESAMPLES = 10_000
 TAIL = 100 * (1 - stats.LEVEL) / 2

@@ -21,11 +21,11 @@ from bench.results.frame.errors import metric_of
 from bench.results.frame.method_record import method_record
 from bench.results.frame.sections import is_plain, labels
 from bench.results.frame.words import rate_text
-from bench.results.statistics.analysis import View
 from bench.results.statistics.cells import Cell
 from bench.results.statistics.friedman import Friedman, friedman
 from bench.results.statistics.shown_cells import Excerpt, excerpts
 from bench.results.statistics.stats import DECIMALS
+from bench.results.statistics.view import View
 
 BLOCKS, METHODS = 2, 3  # fewer of either cannot be ranked across
 NAMED = 3  # of what a block lacks

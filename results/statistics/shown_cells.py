@@ -15,8 +15,8 @@ from bench.results.frame.collect import DENSE
 from bench.results.frame.sections import Section, sections
 from bench.results.frame.words import rate_text
 from bench.results.statistics import stats
-from bench.results.statistics.analysis import View, check
 from bench.results.statistics.cells import Cell, cells, compared_rates
+from bench.results.statistics.view import View, check
 
 CROWD = 12  # methods, dense aside, that one panel can hold
 

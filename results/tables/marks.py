@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bench.results.statistics.analysis import CHANCE, CLASSES, CONNECTED, MIXED, TRAINED, UNTRAINED, Analysis
+from bench.results.statistics.analysis import CHANCE, CONNECTED, MIXED, TRAINED, UNTRAINED, Analysis
+from bench.results.statistics.view import CLASSES
 
 NO_PATH = "no path of live weights leads from its input to its output"
 REALISED = "@"  # before the rate that whole filters have

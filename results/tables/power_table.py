@@ -14,10 +14,11 @@ from bench.metrics import NONE
 from bench.results.frame.errors import unknown
 from bench.results.frame.words import rate_text
 from bench.results.statistics import power
-from bench.results.statistics.analysis import Analysis, View, analyses
+from bench.results.statistics.analysis import Analysis, analyses
 from bench.results.statistics.comparisons import Comparison
 from bench.results.statistics.power import MOST, SPREAD, Aim, Need, need
 from bench.results.statistics.stats import Interval
+from bench.results.statistics.view import View
 from bench.results.tables import captions, formats
 from bench.results.tables.columns import PRIMARY, SECONDARY
 from bench.results.tables.export import finite

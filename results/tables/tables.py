@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 import pandas as pd
 
 from bench.results.frame.errors import unknown
-from bench.results.statistics.analysis import Analysis, View, analyses
+from bench.results.statistics.analysis import Analysis, analyses
 from bench.results.statistics.ranks import Ranking, rank
+from bench.results.statistics.view import View
 from bench.results.tables import export, formats, rank_table
 from bench.results.tables.formats import Block
 from bench.results.tables.html_page.page import page

@@ -16,8 +16,9 @@ from rich.text import Text
 from bench.results.frame.words import ranges
 from bench.results.parts import part_page
 from bench.results.parts.parts import PARTS
-from bench.results.statistics.analysis import Analysis, View, analyses
+from bench.results.statistics.analysis import Analysis, analyses
 from bench.results.statistics.ranks import rank
+from bench.results.statistics.view import View
 from bench.results.tables import accuracy_tables, captions, rank_table
 from bench.results.tables.answer.pairs import pairs
 from bench.results.tables.answer.sentences import answer_of, how_to_read

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 
 from bench.results.plots import plots
 from bench.results.plots.widths import PAGE
-from bench.results.statistics.analysis import View
 from bench.results.statistics.power import Aim
+from bench.results.statistics.view import View
 from bench.results.tables import power_table, tables
 
 

@@ -12,8 +12,9 @@ import pandas as pd
 from bench import names
 from bench.messages import counted
 from bench.results.frame.starts import needing, only_needed
-from bench.results.statistics.analysis import Analysis, View, analyses
+from bench.results.statistics.analysis import Analysis, analyses
 from bench.results.statistics.comparisons import Comparison
+from bench.results.statistics.view import View
 from bench.results.tables.answer.caveats import caveats
 from bench.results.tables.answer.verdicts import ORDER, clause, verdict_of
 from bench.results.tables.captions import TESTS

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from bench.results.statistics.analysis import View, analyses
+from bench.results.statistics.analysis import analyses
+from bench.results.statistics.view import View
 from bench.results.tables.answer.pairs import pairs
 from bench.results.tables.answer.sentences import answer_of
 from bench.results.tables.formats import Block, Bullets

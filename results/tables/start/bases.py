@@ -12,8 +12,9 @@ from bench.messages import counted
 from bench.results.frame.collect import DENSE
 from bench.results.frame.words import rates_text
 from bench.results.statistics import stats
-from bench.results.statistics.analysis import Analysis, View
+from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.cells import Cell
+from bench.results.statistics.view import View
 
 
 def base(analysis: Analysis) -> str:

@@ -19,7 +19,7 @@ from bench.cli.cli import main
 from bench.results.frame.collect import UNREADABLE, collect
 from bench.results.frame.history import histories
 from bench.results.page.report import report
-from bench.results.statistics.analysis import View
+from bench.results.statistics.view import View
 
 MILESTONES = [round((number + 1) / 1701, 6) for number in range(1699)]
 LONG = spec_of("grasp", "0.9", 0, schedule="step", milestones=MILESTONES)

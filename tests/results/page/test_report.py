@@ -18,7 +18,8 @@ from bench.results.frame.sections import sections
 from bench.results.page.report import report
 from bench.results.page.said_once import END
 from bench.results.page.threats import threats, unfinished
-from bench.results.statistics.analysis import Analysis, View, analyse
+from bench.results.statistics.analysis import Analysis, analyse
+from bench.results.statistics.view import View
 from bench.results.tables import captions, formats
 from bench.results.tables.answer.sentences import answer_of
 from bench.results.tables.formats import Bullets, Code, Details, Grid, Heading, Paragraph, Picture

@@ -13,7 +13,7 @@ from trial_frames import METHODS, frame, small, trial
 
 from bench.results.frame.collect import Command
 from bench.results.page.report import report
-from bench.results.statistics.analysis import View
+from bench.results.statistics.view import View
 from bench.results.tables.html_page.page import page
 
 pytest.importorskip("selenium")

@@ -15,7 +15,8 @@ from trial_frames import METHODS, frame, small, trial
 from bench import names
 from bench.results.frame.sections import sections
 from bench.results.page.report import report
-from bench.results.statistics.analysis import View, analyse, analyses
+from bench.results.statistics.analysis import analyse, analyses
+from bench.results.statistics.view import View
 from bench.results.tables.freeze_vs_prune import MANY, answer, matrix
 
 T4 = 2.7764451051977987  # 0.975 quantile of Student's t with 4 degrees of freedom

@@ -22,8 +22,8 @@ from bench import names
 from bench.cli.cli import main
 from bench.results.frame.history import histories
 from bench.results.plots.storage_plot import Point, front, points
-from bench.results.statistics.analysis import View
 from bench.results.statistics.shown_cells import excerpts
+from bench.results.statistics.view import View
 
 T1 = 12.706204736432095  # 0.975 quantile of Student's t with 1 degree of freedom
 Curves = Mapping[tuple[str, str, int], Sequence[float]]  # method, rate, seed -> values from epoch 0

@@ -11,9 +11,10 @@ from trial_frames import METHODS, frame, small, trial
 
 from bench import names
 from bench.results.frame.sections import differing, sections
-from bench.results.statistics.analysis import View, analyse
+from bench.results.statistics.analysis import analyse
 from bench.results.statistics.cells import Cell, cells, connected, diverged_as, percent_of_dense, twin
 from bench.results.statistics.comparisons import Comparison, Rules, compare, family_of, reference_pairs
+from bench.results.statistics.view import View
 
 RULES: dict[str, Any] = {"test": "t", "margin": 0.005, "alpha": 0.05}
 

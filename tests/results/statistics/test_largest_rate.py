@@ -12,7 +12,7 @@ from started_trials import BASE, Losses, curve, dense
 from trial_frames import METHODS, frame, trial
 
 from bench import names
-from bench.results.statistics.analysis import View, analyses
+from bench.results.statistics.analysis import analyses
 from bench.results.statistics.largest_rate import (
     RESAMPLES,
     Bounds,
@@ -24,6 +24,7 @@ from bench.results.statistics.largest_rate import (
     largest_rates,
     resamples,
 )
+from bench.results.statistics.view import View
 
 SCRATCH, PRETRAINED = "scratch", "pretrained on mnist"
 

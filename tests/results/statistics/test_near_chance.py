@@ -14,8 +14,9 @@ from trial_frames import METHODS, frame, small, trial
 from bench import names
 from bench.results.frame.sections import sections
 from bench.results.page.threats import threats
-from bench.results.statistics.analysis import Analysis, View, analyse
+from bench.results.statistics.analysis import Analysis, analyse
 from bench.results.statistics.near_chance import most_unseen, near_chance
+from bench.results.statistics.view import View
 from bench.results.tables.formats import Grid
 from bench.results.tables.freeze_vs_prune import answer, table, variants_table
 

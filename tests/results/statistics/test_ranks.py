@@ -19,8 +19,8 @@ from trial_frames import METHODS, frame, spec_of, trial
 
 from bench import names
 from bench.cli.cli import main
-from bench.results.statistics.analysis import View
 from bench.results.statistics.ranks import Ranking, rank
+from bench.results.statistics.view import View
 from bench.results.tables.rank_table import both_tests
 
 LEVELS = {"freeze": 0.95, "snip": 0.93, "grasp": 0.90}

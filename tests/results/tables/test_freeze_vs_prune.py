@@ -15,7 +15,8 @@ from trial_frames import METHODS, frame, small, trial
 from bench import names
 from bench.results.page.report import report
 from bench.results.parts.part_page import render as render_part
-from bench.results.statistics.analysis import View, analyses
+from bench.results.statistics.analysis import analyses
+from bench.results.statistics.view import View
 from bench.results.tables import formats
 from bench.results.tables.columns import COLUMNS
 

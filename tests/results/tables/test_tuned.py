@@ -10,7 +10,8 @@ from trial_frames import frame, trial
 
 from bench.results.frame.sections import sections
 from bench.results.page.threats import threats
-from bench.results.statistics.analysis import View, analyses
+from bench.results.statistics.analysis import analyses
+from bench.results.statistics.view import View
 from bench.results.tables.formats import Grid
 from bench.results.tables.tuned import tuned
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from bench.results.parts.parts import PARTS
-from bench.results.statistics.analysis import View
+from bench.results.statistics.view import View
 from bench.results.terminal.screen import screen
 
 DOCS = Path(__file__).parents[3] / "docs"

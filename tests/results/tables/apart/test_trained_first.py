@@ -12,10 +12,11 @@ from bench import names
 from bench.methods import METHODS as ALL
 from bench.results.frame.method_record import canonical, method_record
 from bench.results.page.section import section as page_section
-from bench.results.statistics.analysis import Analysis, View, analyses
+from bench.results.statistics.analysis import Analysis, analyses
 from bench.results.statistics.cells import compared_rates
 from bench.results.statistics.ranks import rank
 from bench.results.statistics.shown_cells import excerpts
+from bench.results.statistics.view import View
 from bench.results.tables import captions
 from bench.results.tables.answer.sentences import answer
 from bench.results.tables.apart.trained_first import TITLE, blocks

@@ -11,7 +11,8 @@ from trial_frames import METHODS, frame, trial
 
 from bench import names
 from bench.methods import METHODS as ALL
-from bench.results.statistics.analysis import Analysis, View, analyses
+from bench.results.statistics.analysis import Analysis, analyses
+from bench.results.statistics.view import View
 from bench.results.tables.formats import Block, Bullets, Grid
 from bench.results.tables.start import largest_rate_table
 from bench.results.tables.start.largest_rate_words import title

@@ -17,7 +17,8 @@ from bench import names
 from bench.methods import METHODS as ALL
 from bench.results.frame.sections import sections
 from bench.results.parts import part_page
-from bench.results.statistics.analysis import Analysis, View, analyses
+from bench.results.statistics.analysis import Analysis, analyses
+from bench.results.statistics.view import View
 from bench.results.tables.start.bases import base as base_words
 from bench.results.tables.start.bases import needed_first
 from bench.results.tables.start.task_bytes import NEVER
