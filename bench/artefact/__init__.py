@@ -1,6 +1,7 @@
 """The stored network: a `.frz` file, and the network from it. `load`, and torch with it, is imported at its first use.
 
 artefact         write and read a trained network: what must be stored of it, and nothing else
+network_file     the file of a stored network, opened
 base             the network that a stored one started from, which its file only names
 weights_file     weights from outside as tensors by name: .safetensors, a state dict, those of torchvision
 outside_weights  what trials start from of these: read, and tried on their network
@@ -19,14 +20,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bench.artefact.artefact import load
+    from bench.artefact.network_file import load
 
 __all__ = ["load"]
 
 
 def __getattr__(name: str) -> Any:
     if name == "load":
-        from bench.artefact import artefact
+        from bench.artefact import network_file
 
-        return artefact.load
+        return network_file.load
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,11 +8,12 @@ from pathlib import Path
 import click
 from tabulate import tabulate
 
-from bench.artefact.artefact import Artefact, header_of, open_artefact
+from bench.artefact.artefact import Artefact
 from bench.artefact.base import is_self_contained, needs_base
 from bench.artefact.container import sizes
 from bench.artefact.header import Header
 from bench.artefact.narrow import accuracy_of, data_of, images_of
+from bench.artefact.network_file import header_of, open_artefact
 from bench.canonical import key_of
 from bench.cli.networks.stored import Bases, base_words, store_here
 from bench.cli.requests.networks import VerifyRequest

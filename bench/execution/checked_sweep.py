@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
-from math import floor, prod
+from math import floor
 from typing import Any
 
 from bench.datasets import DatasetRow
@@ -95,22 +95,14 @@ def check_selection(sweep: Sweep) -> Sweep:
 
 def _check_heads(sweep: Sweep, trials: Sequence[TrialSpec]) -> None:
     """Whether the live weights of every rate are enough for a head that is trained whole."""
-    rates = {spec.rate for spec in trials if spec.head == "trained"}
-    if rates:
-        row, network = MODELS[sweep.protocol["model"]], (sweep.classes, sweep.image_shape)
-        head, weights = _head_size(sweep), row.maskable(*network)
-        for rate in sorted(rates):
-            rate_beside_head(Fraction(rate), weights, head)
-
-
-def _head_size(sweep: Sweep) -> int:
-    """Weights of the sweep's head; of a network of ours without torch."""
-    model = sweep.protocol["model"]
-    if (row := MODELS[model]).is_known:
-        return prod([shape for shape in row.layers(sweep.classes).values() if len(shape) == 2][-1])
+    if not (rates := {spec.rate for spec in trials if spec.head == "trained"}):
+        return
     from bench.engine.setup.start import head_of
 
-    return head_of(network_of(model, sweep.classes, sweep.image_shape))[1].weight.numel()
+    model, images = sweep.protocol["model"], (sweep.classes, sweep.image_shape)
+    _, head = head_of(network_of(model, *images))
+    for rate in sorted(rates):
+        rate_beside_head(Fraction(rate), MODELS[model].maskable(*images), head.weight.numel())
 
 
 def _check_channels(sweep: Sweep) -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from bench import names
 from bench.api.stored import existing_store
-from bench.artefact.artefact import files_of
 from bench.artefact.base import by_keys, needs_base
 from bench.artefact.container import is_network, unseal
 from bench.artefact.header import BaseRecord
+from bench.artefact.network_file import files_of
 from bench.canonical import key_of
 from bench.storage.mlflow_store import Store
 

@@ -25,9 +25,10 @@ from torch import Tensor, nn
 
 from bench import models, names
 from bench.artefact import artefact
-from bench.artefact.artefact import load, read, write
+from bench.artefact.artefact import read, write
 from bench.artefact.container import PREFIX, SEAL, seal, sizes, unseal
 from bench.artefact.mask_codec import entropy_bytes
+from bench.artefact.network_file import load
 from bench.artefact.value_types import VALUE_TYPES, narrow, widen
 from bench.engine.setup.background import apply_background
 from bench.engine.setup.checksums import logits_checksum
@@ -158,7 +159,7 @@ import sys
 from pathlib import Path
 for module in ("ray", "mlflow", "pandas", "torchvision", "sklearn"):
     sys.modules[module] = None
-from bench.artefact.artefact import open_artefact
+from bench.artefact.network_file import open_artefact
 from bench.engine.setup.checksums import logits_checksum
 networks = [open_artefact(file) for file in sys.argv[1:]]
 engine = {"bench.engine.train", "bench.engine.setup.prepare", "bench.engine.steps.live_optimizer"}

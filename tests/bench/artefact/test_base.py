@@ -12,10 +12,11 @@ from remade_files import remade
 from small_trials import images, spec
 
 from bench import names
-from bench.artefact.artefact import load, read
+from bench.artefact.artefact import read
 from bench.artefact.base import needs_base
 from bench.artefact.container import PREFIX, unseal
 from bench.artefact.narrow import narrowed
+from bench.artefact.network_file import load
 from bench.canonical import key_of
 from bench.engine.needs import Needs
 from bench.engine.setup.checksums import logits_checksum

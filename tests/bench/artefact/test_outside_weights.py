@@ -22,7 +22,7 @@ from small_trials import images, spec
 from torch import Tensor, nn
 
 from bench import models, names
-from bench.artefact.artefact import load
+from bench.artefact.network_file import load
 from bench.artefact.outside_weights import OutsideStart, outside_start
 from bench.artefact.weights_file import tensors_in
 from bench.engine.needs import Needs

@@ -14,8 +14,9 @@ import pytest
 
 from bench import names
 from bench.artefact import artefact
-from bench.artefact.artefact import Artefact, load, open_artefact
+from bench.artefact.artefact import Artefact
 from bench.artefact.container import sizes
+from bench.artefact.network_file import load, open_artefact
 from bench.cli.cli import main
 from bench.methods import METHODS
 from bench.models.initialise import checksum
@@ -90,7 +91,7 @@ def test_a_run_is_named_by_its_beginning(store: Path, here: Path, capsys: pytest
     row = trials(store).iloc[-1]
     for beginning in (row["run_id"][:10], row["run_key"][:10]):
         assert main(["export", beginning, "-o", "a.frz"]) == 0
-        assert artefact.open_artefact("a.frz").header.sha256.weights == row["weights_sha256"]
+        assert open_artefact("a.frz").header.sha256.weights == row["weights_sha256"]
     assert main(["list", "trials"]) == 0
     assert row["run_id"][:8] in capsys.readouterr().out
 

@@ -12,7 +12,7 @@ from command_line import called, stored
 
 import bench
 from bench import names
-from bench.artefact.artefact import header_of, load, open_artefact
+from bench.artefact.network_file import header_of, load, open_artefact
 from bench.models.initialise import checksum
 
 SHORT = ("--rates", "0.95", "--seeds", "1", "--epochs", "1", "--lr", "0.05", "--executor", "local")
