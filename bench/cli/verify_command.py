@@ -14,7 +14,6 @@ from bench.artefact.container import sizes
 from bench.artefact.header import Header
 from bench.artefact.narrow import accuracy_of, data_of, images_of
 from bench.artefact.network_file import header_of, open_artefact
-from bench.canonical import key_of
 from bench.cli.networks.stored import Bases, base_words, store_here
 from bench.cli.requests.networks import VerifyRequest
 from bench.engine.setup.checksums import IMAGES, logits_checksum
@@ -64,13 +63,13 @@ def _opened(file: Path, given: Sequence[Path]) -> Artefact:
 
 def _facts(network: Artefact, data: bytes) -> Iterator[tuple[str, str]]:
     header, bytes_of, spec = network.header, sizes(data), network.header.spec
-    record, extra = spec.model_dump(), spec.model_extra or {}
+    extra = spec.model_extra or {}
     total_bytes = sum(p.nbytes for p in network.model.parameters())
     everything = MODELS[spec.model].parameters(header.classes, tuple(header.image_shape))
     stored = everything - sum(int((~mask).sum()) for mask in network.masks.values())
     yield "trial", f"{extra.get('dataset')} · {spec.model} · rate {extra.get('rate')} · seed {spec.seed}"
     yield "method", f"{spec.method.background}, criterion {(spec.method.model_extra or {}).get('criterion')}"
-    yield "run key", key_of(record)
+    yield "run key", header.run_key
     yield "stored bytes", f"{len(data):,}: {', '.join(f'{name} {size:,}' for name, size in bytes_of.items())}"
     yield "compression", f"×{total_bytes / len(data):.1f} in bytes, ×{everything / stored:.1f} in parameters"
     yield "values", f"{sum(header.live):,} live weights as {header.value_type}, {stored - sum(header.live):,} others"

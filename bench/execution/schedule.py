@@ -43,11 +43,10 @@ def run(
 ) -> None:
     """Train every pack on Ray's workers and tell `listener`, in this process, what happens.
 
-    Args:   needs: of each pack, the networks that its trials need, by key; () = none of any. A worker gets those of the
-                packs that it trains.
-
     A pack whose worker is lost is trained again up to `max_retries` times; then its trials are reported as failed.
     Ray keeps running for the next call, until `ray_process.stop` or the end of the process.
+    Args:   needs: of each pack, the networks that its trials need, by key; () = none of any. A worker gets those of the
+                packs that it trains.
     Raises: SweepError if Ray does not start, or no machine can hold a trial; KeyboardInterrupt soon after SIGINT or
     SIGTERM, after all results finished by then are delivered; whatever the listener raises.
     """

@@ -11,7 +11,6 @@ from bench.artefact.base import by_keys, needs_base
 from bench.artefact.container import is_network, unseal
 from bench.artefact.header import BaseRecord
 from bench.artefact.network_file import files_of
-from bench.canonical import key_of
 from bench.storage.mlflow_store import Store
 
 
@@ -24,7 +23,7 @@ def network_of_run(store: Store, run: str) -> bytes:
     except OSError as error:
         raise ValueError(f"run {run}: its stored network cannot be read: {error.strerror or error}") from error
     header, tags = unseal(data)[0], store.tags(run)
-    identity = key_of(header.spec.model_dump()), header.sha256.weights
+    identity = header.run_key, header.sha256.weights
     if identity != (tags.get(names.RUN_KEY), tags.get(names.WEIGHTS_SHA256)):
         raise ValueError(f"run {run}: its stored network is another trial's")
     return data
