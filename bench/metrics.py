@@ -73,6 +73,7 @@ FINAL_ACCURACY = {**ACCURACY, "group": "accuracy"}
 BYTES: dict[str, Any] = {"group": "storage", "form": ",.0f", "unit": "bytes", "step": "bytes", "better": -1}
 MEASURES = "bench.engine.measures"
 COST, FLOW, SETUP = f"{MEASURES}.cost:costs", f"{MEASURES}.flow:changes", f"{MEASURES}.moment:setup"
+TRAINING = f"{MEASURES}.training_cost:over_training"
 STORAGE, EPOCHS = "bench.engine.file_size:storage", f"{MEASURES}.epochs:over_epochs"
 
 # Of the probe's gradient, of all trials of a pack in one batched pass; summed up over the epochs, see SUMMARIES.
@@ -148,6 +149,14 @@ ROWS = (
     Metric(
         name=names.TRAINING_EPOCHS, when="start", group="cost", function=COST, better=-1,
         words="Epochs of training, those of the trials that it needs included",
+    ),
+    Metric(
+        name=names.MEAN_LIVE_WEIGHTS, when="ended", group="mask", function=TRAINING,
+        words="Live weights, mean over the epochs trained, if the masks change",
+    ),
+    Metric(
+        name=names.TRAINING_MACS, when="ended", group="cost", function=TRAINING, better=-1,
+        words="Multiply-accumulates of the training, per image over all epochs, if the masks change",
     ),
     Metric(
         name=names.FLOW_CHANGE, when="initial", group="flow", function=FLOW,

@@ -35,6 +35,7 @@ PARENT_SHA256 = "bench.parent_weights_sha256"  # of that network's final state
 
 RESUMED = "bench.resumed_after_epoch"  # comma list: where the trial was stopped, to go on later; absent of most
 RESUMED_FROM = "bench.resumed_from"  # JSON: the tags of where it ran before that are others now; absent of most
+REVISED = "bench.masks_revised_after_epochs"  # comma list: where its method chose masks again; absent of most
 CHANGED = "bench.process_changed"  # what the method's code changed of the process, put back; absent of most
 UNSAVED = "bench.checkpoint_error"  # why its last checkpoint was not written; absent of most
 
@@ -81,6 +82,10 @@ BACKWARD_MACS = "backward_macs"
 SCORING_SECONDS = "scoring_seconds"
 TRAINING_SECONDS = "training_seconds"
 TRAINING_EPOCHS = "training_epochs_total"  # of the trial and of all that it needs; absent if only its own
+# Of a trial whose masks change while training; absent of others, of which they follow from the counts.
+MEAN_LIVE_WEIGHTS = "mean_live_weights"  # over the epochs trained
+TRAINING_MACS = "training_macs"  # multiply-accumulates of forward and backward passes per image, over all epochs
+OF_SOME = (TRAINING_EPOCHS, MEAN_LIVE_WEIGHTS, TRAINING_MACS)  # final figures that not every trial has
 PEAK_MEMORY = "peak_memory_bytes"
 
 # Live values may be stored in fewer bits: what the file then takes, and the test accuracy of the network read from it.
@@ -100,8 +105,10 @@ FLOW_2 = "effective_gradient_flow_2"  # the same with ||m_l*g_l||_2
 FLOW_SUM = "gradient_flow_sum"  # sum over layers of ||m_l*g_l||_2
 
 # Artefact of a trial's run: one JSON list with a record per maskable weight tensor (name, weights, live, and the four
-# gradient figures at epoch 0 and at the last epoch, as `<figure>_first` and `<figure>_last`).
+# gradient figures at epoch 0 and at the last epoch, as `<figure>_first` and `<figure>_last`). If masks change while
+# training, `live` is that of the last ones, and there are `revisions`: epoch, 0 = before training, live, grown.
 LAYERS_FILE = "layers.json"
+REVISIONS = "revisions"
 
 # Artefact of a choice's run: one JSON list with a record per candidate (values, validation_accuracy by epoch, reason).
 CANDIDATES_FILE = "candidates.json"

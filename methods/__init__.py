@@ -8,6 +8,7 @@ identity     what identifies a method: its fields and its source
 types        the types that methods, criteria and scopes share
 papers       the papers' one-shot methods, a few declarative lines each; dense, and biases alone
 iterative    FORCE, iterative SNIP, SynFlow: `select` loops over the masked model
+changing     methods whose masks change while training
 lottery      masks from a trained network: iterative magnitude pruning, LT-SFT
 matched      random masks with the layer densities of a criterion
 criteria     what scores the weights before training, a function each; higher = keep live
@@ -25,6 +26,8 @@ controls     sanity controls
 """
 
 from bench.methods.base import Method
+from bench.methods.changing.gradual import DropBack, GradualMagnitude
+from bench.methods.changing.sparse_training import SparseTraining
 from bench.methods.iterative import FORCE, IterativeSNIP, SynFlow
 from bench.methods.lottery import LotteryTicket
 from bench.methods.matched import RandomLike
@@ -50,9 +53,11 @@ __all__ = [
     "Batches",
     "Biases",
     "Dense",
+    "DropBack",
     "Fisher",
     "FreezeNet",
     "GraSP",
+    "GradualMagnitude",
     "IterativeSNIP",
     "Loss",
     "LotteryTicket",
@@ -63,6 +68,7 @@ __all__ = [
     "RandomLike",
     "RandomPruning",
     "Scores",
+    "SparseTraining",
     "SynFlow",
     "only_rate",
 ]
@@ -126,6 +132,15 @@ METHODS: dict[str, Method] = {
     "lt-sft": LotteryTicket(criterion="trained-change", background="freeze"),
     "lth-oneshot": LotteryTicket(fraction=1.0),
     "lt-sft-oneshot": LotteryTicket(criterion="trained-change", background="freeze", fraction=1.0),
+    # Masks that change while training: in a group of their own too.
+    "rigl": SparseTraining(),
+    "rigl-freeze": SparseTraining(background="freeze"),
+    "set": SparseTraining(growth="random"),
+    "set-freeze": SparseTraining(growth="random", background="freeze"),
+    "gmp": GradualMagnitude(),
+    "gmp-freeze": GradualMagnitude(background="freeze"),
+    "dropback": DropBack(background="freeze"),
+    "dropback-prune": DropBack(),
     # Aliases.
     "snip-freeze": FreezeNet(),
     "snip-prune": SNIP(),
@@ -134,6 +149,10 @@ METHODS: dict[str, Method] = {
     "synflow-prune": SynFlow(),
     "force-prune": FORCE(),
     "prospr-prune": ProsPr(),
+    "rigl-prune": SparseTraining(),
+    "set-prune": SparseTraining(growth="random"),
+    "gmp-prune": GradualMagnitude(),
+    "dropback-freeze": DropBack(background="freeze"),
 }
 
 if __name__ != "bench.methods":  # found as a folder of the checkout

@@ -6,17 +6,21 @@ background says what the others (dead) hold. This module imports no torch, so th
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from bench.methods.identity.identify import check_shared, identify
-from bench.methods.types import Background, Batches, Control, Criterion, Loss, Masks, Scope
+from bench.methods.types import Background, Batches, Control, Criterion, Loss, Masks, Scope, State
 
 if TYPE_CHECKING:
     import numpy as np
-    from torch import nn
+    from torch import Tensor, nn
+    from torch.utils.hooks import RemovableHandle
+
+    from bench.methods.changing.revision import Revision
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +29,7 @@ class Method:
 
     A one-shot method names a criterion and a scope and inherits `select`. Any further dataclass field (a temperature,
     a number of rounds) is handed to the criterion as a keyword and enters the run key. An iterative method overrides
-    `select`.
+    `select`. One whose masks change while training overrides `moments` and `revise`.
     """
 
     criterion: str | Criterion  # a row of CRITERIA in `bench.methods.criteria`, or a function with `snip`'s signature
@@ -68,10 +72,51 @@ class Method:
         """Method and rate of the trial whose trained network `select` reads; of a lower rate, where 0 is dense."""
         raise NotImplementedError(f"{type(self).__name__}.parent: must be there, since reads_parent is True")
 
+    def moments(self, epochs: int) -> tuple[int, ...]:
+        """The epochs at whose end `revise` is asked for masks, rising, in 1 … epochs; none if masks are chosen once."""
+        return ()
+
+    def start_rate(self, rate: Fraction) -> Fraction:
+        """The rate of the masks that `select` gives in a trial of this rate, which holds from the last moment on."""
+        return rate
+
+    def revise(self, at: Revision) -> Masks:
+        """The masks from a moment on, of every maskable weight; after the last moment as many are live as `rate` says.
+
+        Masks of other parameters, such as the scale and shift of BatchNorm, may be among them: their dead entries hold
+        the background too, and are never trained. Those left out are live.
+        """
+        return at.masks
+
+    def reset(self, at: Revision, masks: Masks) -> Mapping[str, Tensor]:
+        """The values that parameters are given at a moment, whole tensors by name; those left out keep theirs.
+
+        Args: masks: what `revise` gave; a dead entry holds the background whatever is given here.
+        """
+        return {}
+
+    def attach(self, model: nn.Module, state: State) -> Sequence[RemovableHandle]:
+        """Register forward hooks on the network; all are removed at the last moment. Called again if a trial resumes.
+
+        Args: state: the method's own of this trial, which lives as long as it does and is in its checkpoints.
+        """
+        return ()
+
+    def shape(self, model: nn.Module, share: Fraction, state: State) -> None:
+        """Change live parameters of the network in place, after every step of the optimizer before the last moment.
+
+        Args: share: of the steps of the training that are done. state: see `attach`.
+        """
+
+    @property
+    def changes_masks(self) -> bool:
+        """Whether the masks change while training."""
+        return type(self).moments is not Method.moments
+
     @property
     def at_initialisation(self) -> bool:
-        """Whether the masks are chosen before anything is trained; other methods are in a group of their own."""
-        return not self.reads_parent
+        """Whether the masks are chosen before anything is trained; other methods are in groups of their own."""
+        return not (self.reads_parent or self.changes_masks)
 
     def parameters(self) -> dict[str, Any]:
         """The fields a subclass adds: the criterion's keywords."""
@@ -90,7 +135,8 @@ class Method:
             del record["source"]
         if self.control == "none":  # a method is the same as before there were controls
             del record["control"]
-        return record if self.at_initialisation else {**record, "at_initialisation": False}
+        record |= {} if self.at_initialisation else {"at_initialisation": False}
+        return record | ({"changes_masks": True} if self.changes_masks else {})
 
 
 def check_fixed(method: Method, *names: str) -> None:

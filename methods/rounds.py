@@ -8,7 +8,7 @@ from fractions import Fraction
 import torch
 from torch import Tensor
 
-from bench.methods.scopes import comparable, global_scope, scored, top
+from bench.methods.scopes import among_flat, comparable, global_scope, scored
 from bench.methods.types import Masks, Scores
 
 
@@ -38,11 +38,9 @@ def in_rounds(
 
 def among(masks: Masks, scores: Scores, count: int) -> Masks:
     """The `count` highest scores of live weights: a removed one loses to every live one, whatever the scores are."""
-    live = torch.cat([mask.reshape(-1) for mask in masks.values()]).nonzero().view(-1)
-    if count > len(live):
-        raise ValueError(f"a round of {count} live weights after one of {len(live)}: must be at most as many")
-    flat = torch.cat([s.reshape(-1) for s in comparable(scores).values()])
-    mask = torch.zeros_like(flat, dtype=torch.bool)
-    mask[live[top(flat[live], count)]] = True
+    live = torch.cat([mask.reshape(-1) for mask in masks.values()])
+    if count > (before := int(live.sum())):
+        raise ValueError(f"a round of {count} live weights after one of {before}: must be at most as many")
+    mask = among_flat(live, torch.cat([s.reshape(-1) for s in comparable(scores).values()]), count)
     pieces = torch.split(mask, [m.numel() for m in masks.values()])
     return {name: piece.view(masks[name].shape) for name, piece in zip(masks, pieces, strict=True)}

@@ -119,6 +119,13 @@ def top(scores: Tensor, k: int) -> Tensor:
     return mask
 
 
+def among_flat(candidates: Tensor, scores: Tensor, k: int) -> Tensor:
+    """Mask of the k highest of the flat scores at the candidates, a flat mask; of equal scores the earlier are kept."""
+    mask, index = torch.zeros_like(candidates), candidates.nonzero().view(-1)
+    mask[index[top(scores[index], k)]] = True
+    return mask
+
+
 def scored(scores: object, weights: Mapping[str, Tensor]) -> Scores:
     """What a criterion returned, in the order of the weights and on their device.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -16,3 +16,4 @@ Loss = Callable[["Tensor", "Tensor"], "Tensor"]  # (logits [N,K], y [N]) -> scal
 Scores = dict[str, "Tensor"]  # weight name -> score, of the weight's shape
 Masks = dict[str, "Tensor"]  # weight name -> bool, True = live
 Criterion = Callable[..., Scores]
+State = dict[str, Any]  # what a method keeps of one trial: tensors and plain values; in its checkpoints

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
@@ -22,11 +21,12 @@ from bench.datasets.loader import Resident
 from bench.engine.measures.gradients import Measured
 from bench.engine.measures.moment import Moment, measure
 from bench.engine.needs import NONE, Needs
+from bench.engine.outcome import Diverged, outcome_of
+from bench.engine.revision import revised
 from bench.engine.setup.background import apply_background
 from bench.engine.setup.checksums import mask_checksum
 from bench.engine.setup.prepare import Trial, prepare, prepare_again
 from bench.engine.steps.live_optimizer import dead_checksum
-from bench.messages import explained
 from bench.metrics import When
 from bench.models.initialise import checksum
 from bench.storage.checkpoint import Checkpoint, OptimizerState
@@ -44,10 +44,6 @@ class Epoch:
     spec: TrialSpec
     epoch: int
     figures: Mapping[str, float]
-
-
-class Diverged(Exception):
-    """The loss or a gradient became NaN or infinite: an outcome, not an error."""
 
 
 class Member:
@@ -92,11 +88,60 @@ class Member:
             self.tags[names.CHANGED] = ", ".join(trial.changed)
         for name, mask in trial.masks.items():
             self.layers[name] = {"weights": mask.numel(), "live": int(mask.sum())}
+            if self._moments:
+                self.layers[name][names.REVISIONS] = [{"epoch": 0, "live": int(mask.sum())}]
         self._dead = dead_checksum(trial.model, trial.masks)
+
+    def revise(self) -> bool:
+        """Have the method choose masks again if it does at the end of the last epoch; returns whether it did.
+
+        Raises: Diverged if a weight is NaN or infinite. RuntimeError if a dead weight is not what it was.
+        """
+        if (epoch := len(self.epochs)) not in self._moments:
+            return False
+        self._check_dead()
+        before = self.trial.masks
+        self.trial, changed = revised(self.spec, self.trial, epoch)
+        for name, mask in self.trial.masks.items():
+            live, grown = int(mask.sum()), int((mask & ~before[name]).sum())
+            self.layers[name]["live"] = live
+            self.layers[name][names.REVISIONS].append({"epoch": epoch, "live": live, "grown": grown})
+        self.metrics |= self._measure("start")
+        self.tags[names.MASK_SHA256] = mask_checksum(self.trial.masks)
+        self.tags[names.REVISED] = ",".join(filter(None, [self.tags.get(names.REVISED, ""), str(epoch)]))
+        if changed:
+            self.tags[names.CHANGED] = ", ".join(dict.fromkeys([*self._changed(), *changed]))
+        self._dead = dead_checksum(self.trial.model, self.trial.masks, self.trial.fixed)
+        return True
+
+    def _changed(self) -> list[str]:
+        return self.tags[names.CHANGED].split(", ") if names.CHANGED in self.tags else []
+
+    @property
+    def _moments(self) -> tuple[int, ...]:
+        """The epochs at whose end the method chooses masks again."""
+        return self.spec.method.moments(self.spec.epochs)
+
+    @property
+    def is_changing(self) -> bool:
+        """Whether the masks will be chosen again."""
+        return bool(self._moments) and self.epoch < self._moments[-1]
+
+    @property
+    def is_at_last_moment(self) -> bool:
+        """Whether the epoch just trained is the last at whose end the method chooses masks."""
+        return self._moments[-1:] == (len(self.epochs),)
+
+    def _check_dead(self) -> None:
+        if dead_checksum(self.trial.model, self.trial.masks, self.trial.fixed) != self._dead:
+            raise RuntimeError("a dead weight was changed by training")
 
     def _measure(self, when: When) -> dict[str, float]:
         """The metrics of this moment that have a function."""
-        return measure(when, Moment(spec=self.spec, trial=self.trial, epochs=self.epochs, artefact=self.artefact))
+        moment = Moment(
+            spec=self.spec, trial=self.trial, epochs=self.epochs, artefact=self.artefact, layers=self.layers
+        )
+        return measure(when, moment)
 
     def saved(self, update: OptimizerState) -> Checkpoint:
         """What `resume` needs, with the optimizer's state."""
@@ -114,6 +159,9 @@ class Member:
             started=self.started,
             seconds=self.seconds,
             best=self._best,
+            fixed=dict(self.trial.fixed),
+            initial=dict(self.trial.initial),
+            state=self.trial.state,
         )
 
     def resume(self, saved: Checkpoint, data: ImageData, device: str, images: tuple[Resident, Resident]) -> None:
@@ -168,9 +216,12 @@ class Member:
         return Epoch(self.spec, epoch, self.epochs[-1])
 
     def is_best(self) -> bool:
-        """Whether the last trained epoch has the best validation accuracy so far; the earliest on ties."""
+        """Whether the last trained epoch has the best validation accuracy so far; the earliest on ties.
+
+        Epochs before the last moment are out of the question: their masks are not those of the stored network.
+        """
         accuracy = self.epochs[-1][names.VALIDATION_ACCURACY]
-        better = len(self.epochs) > 1 and accuracy > self._best
+        better = len(self.epochs) > 1 and not self.is_changing and accuracy > self._best
         self._best = accuracy if better else self._best
         return better
 
@@ -184,8 +235,7 @@ class Member:
         Raises: RuntimeError if a dead weight is not what it was.
         """
         self.metrics |= {names.TEST_ACCURACY: test, names.TRAINING_SECONDS: self.seconds}
-        if dead_checksum(self.trial.model, self.trial.masks) != self._dead:
-            raise RuntimeError("a dead weight was changed by training")
+        self._check_dead()
         self.tags[names.WEIGHTS_SHA256] = checksum(self.trial.model)
         self.artefact = self._stored(test)
         self.metrics |= self._measure("trained")
@@ -230,17 +280,6 @@ class Member:
             started=self.started,
             ended=time.time(),
         )
-
-
-def outcome_of(error: Exception | None) -> tuple[str, str]:
-    """Outcome and reason of a trial that ended with this error, or none."""
-    if error is None:
-        return names.DONE, ""
-    if isinstance(error, Diverged):
-        return names.DIVERGED, str(error)
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    message = " ".join(explained(error).split())
-    return names.FAILED, f"{type(error).__name__}: {message} ({frame.filename.rpartition('/')[2]}:{frame.lineno})"
 
 
 def _finite(figures: Mapping[str, float]) -> dict[str, float]:

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
+from math import isfinite
 
 from bench import names
 from bench.datasets.checks import check_counts
 from bench.datasets.images import ImageData
 from bench.datasets.loader import Resident
 from bench.engine.measures.moment import is_measured
-from bench.engine.member import Diverged, Epoch, Member
+from bench.engine.member import Epoch, Member
 from bench.engine.needs import NONE, Needs
+from bench.engine.outcome import Diverged
+from bench.engine.revision import Shaping, shapes
 from bench.engine.setup.memory import free_bytes, is_out_of_memory, peak_bytes, release, reset_peak
 from bench.engine.setup.precision import Arithmetic, seed_generators, settings
 from bench.engine.setup.prepare import residents
 from bench.engine.steps.batched_networks import trial_bytes
 from bench.engine.steps.learning_rate import learning_rate
-from bench.engine.trainers import trainer_of
+from bench.engine.trainers import Alone, trainer_of
 from bench.messages import one_line
 from bench.storage.checkpoint import Checkpoints
 from bench.trial.outside.rows import all_ours
@@ -176,6 +179,7 @@ class Training:
             self._trainer.resume([member.update for member in members])
         for member in members:
             member.update = {}
+        self._shaping = self._shaped()
 
     def events(self) -> Iterator[Epoch | TrialResult]:
         """Train to the end; see `train_epochs`."""
@@ -189,6 +193,7 @@ class Training:
                 losses = self._train(epoch)
                 if changed := self._arithmetic.put_back():
                     raise RuntimeError(f"{', '.join(changed)} changed during training, by other code in this process")
+                self._revise(losses)
                 yield from self._measure(losses)
                 self._note_best()
                 self._save()
@@ -224,6 +229,26 @@ class Training:
         for member in self.members:
             member.seconds += (time.perf_counter() - start) / len(self.members)
         return losses
+
+    def _shaped(self) -> Shaping | None:
+        """What the method does after each step up to its last moment, begun; None if that is nothing."""
+        (member, *others), method = self.members, self._spec.method
+        if others or not (member.is_changing and shapes(method)):
+            return None
+        assert isinstance(self._trainer, Alone)
+        shaping = Shaping(self._spec, member.trial, member.epoch * self._steps, self._spec.epochs * self._steps)
+        self._trainer.after_step = shaping.after_step
+        return shaping
+
+    def _revise(self, losses: Sequence[float]) -> None:
+        """Have the method choose masks again, if it does at the end of this epoch; of a diverged trial, no more."""
+        for member, loss in zip(self.members, losses, strict=True):
+            if isfinite(loss) and member.revise():
+                assert isinstance(self._trainer, Alone)  # such trials are trained one by one
+                self._trainer.revise(member.trial)
+                if self._shaping and member.is_at_last_moment:
+                    self._shaping.end()
+                    self._trainer.after_step, self._shaping = None, None
 
     def _measure(self, losses: Sequence[float | None]) -> Iterator[Epoch | TrialResult]:
         """Measure the trials after an epoch; those that diverged, or whose own metric raises, leave."""

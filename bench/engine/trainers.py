@@ -17,6 +17,7 @@ from bench.engine.measures.gradients import Measured, gradient_figures, stacked_
 from bench.engine.setup.precision import DTYPES, autocast
 from bench.engine.setup.prepare import PROBE, Trial
 from bench.engine.steps.batched_networks import BatchedNetworks, losses_of
+from bench.engine.steps.carried_state import carry_over
 from bench.engine.steps.cuda_graph import GraphedStep
 from bench.engine.steps.live_optimizer import LiveOptimizer
 from bench.engine.steps.network import network_of
@@ -64,9 +65,20 @@ class Alone:
     """One trial, with the step kind of its spec."""
 
     def __init__(self, spec: TrialSpec, trial: Trial) -> None:
-        self.spec, self.trial = spec, trial
-        self.network = network_of(spec, trial)
-        self.optimizer = LiveOptimizer(trial.model, trial.masks, spec, self.network.values)
+        self.spec = spec
+        self.after_step: Callable[[], None] | None = None  # what the method does to the network after each step
+        self._take(trial)
+
+    def _take(self, trial: Trial) -> None:
+        self.trial, self.network = trial, network_of(self.spec, trial)
+        self.optimizer = LiveOptimizer(trial.model, trial.masks, self.spec, self.network.values, trial.fixed)
+
+    def revise(self, trial: Trial) -> None:
+        """Go on with other masks: what stays live keeps its state of the optimizer, what comes alive has none yet."""
+        before, state = self.trial, self.states()[0]
+        self._take(trial)
+        masks = [{**one.masks, **one.fixed} for one in (before, trial)]
+        carry_over(self.optimizer, state, *masks)
 
     def epoch(
         self, orders: Sequence[Tensor], moves: Sequence[Tensor | None], rate: Callable[[int], float]
@@ -78,6 +90,9 @@ class Alone:
         for i, (loss, images) in enumerate(self.network.losses(order, self.spec.batch_size, moves[0])):
             loss.backward(one)  # type: ignore[no-untyped-call]
             self.optimizer.step(rate(i))
+            if self.after_step is not None:
+                self.after_step()
+                self.optimizer.take_in()
             losses.append(loss.detach())
             sizes.append(images)
         self.network.write_back()

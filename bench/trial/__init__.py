@@ -6,6 +6,7 @@ field_row        what such a row says: range, option, words, …
 optimizers       UPDATES: everything that is said of an optimizer, in one row
 schedules        SCHEDULES: everything that is said of a learning-rate schedule, in one row
 start            what the weights are before training: the base of a trial, and what is taken of it
+changing_masks   what a trial must be for its method to change the masks while it is trained
 needs            the trials that others need: all of them, and what training that takes
 sweep            methods × rates × seeds of one protocol, as a list of trials
 grammar          the small languages: rates and seeds

@@ -9,6 +9,7 @@ from typing import Any
 from bench.canonical import group_key_of, key_of
 from bench.methods import METHODS, Method, only_rate
 from bench.methods.identity.identify import identify
+from bench.trial.changing_masks import check_changing
 from bench.trial.field_row import KEY, FieldRow, Range, row, rows_of, says
 from bench.trial.optimizers import UPDATES, displaceable, with_nesterov
 from bench.trial.outside.sources import Sources, sources_of
@@ -150,6 +151,8 @@ def _check(spec: TrialSpec) -> None:
         raise ValueError("head trained with biases: must be masked; biases train no weight")
     if only is None and spec.rate == 1:
         raise ValueError(f"rate {spec.rate}: must be 0 <= rate < 1, or the method biases")
+    if spec.method.changes_masks:
+        check_changing(type(spec.method).__name__, spec.method, vars(spec))
     _check_update(spec)
     _check_start(spec)
     if spec.step == "sparse" and not spec.rate:

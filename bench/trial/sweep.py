@@ -19,11 +19,13 @@ from bench.methods import METHODS, Method, only_rate
 from bench.methods.identity.identify import identify
 from bench.models import INITIALISERS, MODELS
 from bench.trial import networks
+from bench.trial.changing_masks import check_changing
 from bench.trial.needs import needed_by
 from bench.trial.networks import no_pack, structure_of
 from bench.trial.optimizers import UPDATES
 from bench.trial.pack_kind import resolve_pack
 from bench.trial.plugins import described
+from bench.trial.protocol import ROWS
 from bench.trial.spec import TrialSpec
 from bench.trial.step_kind import resolve_step
 
@@ -90,10 +92,14 @@ class Sweep:
         structure = structure_of(*network)
         device, shapes = protocol.get("device", "cpu"), MODELS[protocol["model"]].layers(self.classes, self.image_shape)
         batched = UPDATES[protocol.get("optimizer", TrialSpec.optimizer)].batched
-        asked = "single" if protocol["pack"] == "auto" and not batched else protocol["pack"]
+        changes = method.changes_masks and rate != 0
+        if changes:
+            check_changing(self.name_of(method), method, {**{n: r.default for n, r in ROWS.items()}, **protocol})
+        asked = "single" if protocol["pack"] == "auto" and (changes or not batched) else protocol["pack"]
         pack = resolve_pack(asked, device=device, shapes=shapes, obstacle=partial(no_pack, *network))
         # One step kind for all levels of a method that has any, so that rates share them.
-        asked_step = "dense" if protocol["step"] == "auto" and method.reads_parent else protocol["step"]
+        dense = method.reads_parent or changes
+        asked_step = "dense" if protocol["step"] == "auto" and dense else protocol["step"]
         step = resolve_step(
             asked_step,
             device=device,

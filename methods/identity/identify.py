@@ -24,7 +24,10 @@ Method = Any  # of `bench.methods.base`, which imports this file
 FROZEN_ONLY = ("redraw", "sign", "mean")  # controls of what frozen weights hold
 IDENTIFIED = "_identified"  # attribute of a method: the process that checked it; a worker cannot look at its source
 # No names of further fields.
-RESERVED = ("source", "select", "parameters", "record", "parent", "reads_parent", "at_initialisation")
+RESERVED = (
+    "source", "select", "parameters", "record", "parent", "reads_parent", "at_initialisation", "changes_masks",
+    "moments", "start_rate", "revise", "reset", "attach", "shape",
+)  # fmt: skip
 LONGEST = 4000  # characters of a method's fields: the store keeps a trial's record as one text
 
 
@@ -58,6 +61,10 @@ def check_shared(method: Method) -> None:
             raise ValueError(f"{name} {value!r}: must be one of {', '.join(values)}")
     if method.control in FROZEN_ONLY and method.background != "freeze":
         raise ValueError(f"background {method.background} with control {method.control}: must be freeze")
+    if method.control != "none" and method.changes_masks:
+        raise ValueError(
+            f"control {method.control} of {type(method).__name__}: must be none; its masks change while training"
+        )
     if method.control == "invert" and type(method).select is not _base(type(method)).select:
         raise ValueError(
             f"control invert of {type(method).__name__}: must be of a one-shot method, which ranks by one score"

@@ -34,7 +34,7 @@ def network(name: str) -> tuple[nn.Module, list[tuple[torch.Tensor, torch.Tensor
 def select(method: Method, name: str, rate: str, seed: int = 3) -> tuple[nn.Module, Masks]:
     model, data = network(name)
     return model, method.select(
-        model, data, cross_entropy, Fraction(rate), np.random.RandomState(seed), **read(method, model)
+        model, data, cross_entropy, method.start_rate(Fraction(rate)), np.random.RandomState(seed), **read(method, model)
     )
 
 
@@ -62,10 +62,11 @@ def test_exact_count_shapes_and_replay(method: str, name: str, rate: str) -> Non
     weights = maskable(model)
     assert list(masks) == list(weights)
     assert all(masks[n].shape == w.shape and masks[n].dtype == torch.bool for n, w in weights.items())
-    check_live(masks, Fraction(rate), METHODS[method].scope)
+    first = METHODS[method].start_rate(Fraction(rate))
+    check_live(masks, first, METHODS[method].scope)
     if METHODS[method].scope != "filter":
         total = sum(w.numel() for w in weights.values())
-        assert sum(int(m.sum()) for m in masks.values()) == live_count(Fraction(rate), total)
+        assert sum(int(m.sum()) for m in masks.values()) == live_count(first, total)
     again = select(METHODS[method], name, rate)[1]
     assert all(torch.equal(masks[n], again[n]) for n in masks)
 
@@ -90,6 +91,7 @@ def test_selection_leaves_no_trace(method: str, training: bool) -> None:
     rate = Fraction(1, 2) if only is None else Fraction(only)
     state = np.random.get_state()[1].tolist()
     chosen = METHODS[method]
+    rate = chosen.start_rate(rate)
     chosen.select(model, data, cross_entropy, rate, np.random.RandomState(0), **read(chosen, model))
     assert np.random.get_state()[1].tolist() == state
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())

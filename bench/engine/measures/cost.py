@@ -17,7 +17,8 @@ from bench.trial.spec import TrialSpec
 def costs(moment: Moment) -> dict[str, float]:
     """The counts of a trial."""
     trial = moment.trial
-    counted = counts(trial.model, trial.masks, moment.spec.method.background, trial.train.image_shape)
+    live = live_entries(trial.model, {**trial.masks, **trial.fixed})
+    counted = counts_of_live(trial.model, live, moment.spec.method.background, trial.train.image_shape)
     return counted | _epochs(moment.spec)
 
 
@@ -29,7 +30,19 @@ def _epochs(spec: TrialSpec) -> dict[str, float]:
 def counts(
     model: nn.Module, masks: Mapping[str, Tensor], background: str, image_shape: tuple[int, ...]
 ) -> dict[str, float]:
-    """The counts of one trial, names as in `bench.names`.
+    """The counts of one trial; see `counts_of_live`."""
+    return counts_of_live(model, live_entries(model, masks), background, image_shape)
+
+
+def live_entries(model: nn.Module, masks: Mapping[str, Tensor]) -> dict[str, int]:
+    """Parameter name -> live entries; all of one that has no mask."""
+    return {n: int(masks[n].sum()) if n in masks else p.numel() for n, p in model.named_parameters()}
+
+
+def counts_of_live(
+    model: nn.Module, live: Mapping[str, int], background: str, image_shape: tuple[int, ...]
+) -> dict[str, float]:
+    """The counts of one trial from the live entries of each parameter, names as in `bench.names`.
 
     Multiply-accumulates per image are those of parameters, counting non-zero weights only. Forward: every weight of a
     frozen network, the live ones of a pruned one. Backward: the weight gradient at the live weights, plus the input
@@ -38,7 +51,6 @@ def counts(
     """
     weights = maskable(model)
     size = {name: p.numel() for name, p in model.named_parameters()}
-    live = size | {name: int(masks[name].sum()) for name in weights}
     used = live if background == "prune" else size
     uses = {name: use for name, use in uses_of(model, image_shape).items() if use.macs}
     total = sum(size.values())

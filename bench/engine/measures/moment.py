@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pkgutil import resolve_name
+from typing import Any
 
 from bench import names
 from bench.engine.setup.prepare import Trial
@@ -21,6 +22,7 @@ class Moment:
     trial: Trial
     epochs: Sequence[Mapping[str, float]] = ()  # the figures of the epochs so far
     artefact: bytes = b""  # the file of the trained network, once there is one
+    layers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # what is recorded of each maskable weight
 
 
 Function = Callable[[Moment], Mapping[str, float]]

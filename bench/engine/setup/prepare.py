@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
 from time import perf_counter
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -27,12 +28,15 @@ from bench.methods.controls import shuffled
 from bench.methods.counts import rate_beside_head
 from bench.methods.maskable import maskable
 from bench.methods.scopes import check_live
+from bench.methods.types import State
 from bench.models.initialise import checksum
 from bench.storage.checkpoint import Checkpoint
 from bench.trial.outside.sources import check_sources
 from bench.trial.spec import TrialSpec
 from bench.trial.streams import stream
 from bench.user_code.guard import apart
+
+Result = TypeVar("Result")
 
 PROBE = 256  # images of the fixed batch for gradient figures: the first of the training split, un-augmented
 
@@ -52,6 +56,10 @@ class Trial:
     scoring_seconds: float
     changed: Sequence[str] = ()  # what the method's own code changed of the process, which was put back
     taken: Taken | None = None  # what it has of its base
+    # Of a method whose masks change; else empty.
+    fixed: Masks = field(default_factory=dict)  # of parameters that are not maskable: True = live; others are all live
+    initial: Mapping[str, Tensor] = field(default_factory=dict)  # parameter name -> its value before training
+    state: State = field(default_factory=dict)  # the method's own
 
     @property
     def probe(self) -> tuple[Tensor, Tensor]:
@@ -88,7 +96,12 @@ def prepare(
         init_sha256 = checksum(model)
     images = images or residents(spec, data, device)
     trial = trial_on_device(data, split, images, model, masks, init_sha256, scoring_seconds)
-    return replace(trial, changed=changed, taken=taken)
+    return replace(trial, changed=changed, taken=taken, initial=_initial(model) if spec.method.changes_masks else {})
+
+
+def _initial(model: nn.Module) -> dict[str, Tensor]:
+    """Copies of the parameters, which are at their initial values."""
+    return {name: p.detach().clone() for name, p in model.named_parameters()}
 
 
 def _started(model: nn.Module, spec: TrialSpec, base: Base | None) -> Taken | None:
@@ -111,7 +124,9 @@ def prepare_again(
     masks = {name: checkpoint.masks[name].to(device) for name in maskable(model)}
     split, _ = indices(spec, data)
     seconds = checkpoint.metrics[names.SCORING_SECONDS]
-    return trial_on_device(data, split, images, model.to(device), masks, checkpoint.init_sha256, seconds)
+    trial = trial_on_device(data, split, images, model.to(device), masks, checkpoint.init_sha256, seconds)
+    fixed, initial = ({n: t.to(device) for n, t in of.items()} for of in (checkpoint.fixed, checkpoint.initial))
+    return replace(trial, fixed=fixed, initial=initial, state=checkpoint.state)
 
 
 def trial_on_device(
@@ -172,12 +187,9 @@ def select(
     Args:    parent: what the method reads.
     Returns: the masks, and the words of what code from outside changed of the process, which is put back.
     """
-    scored = copy.deepcopy(model).to(DTYPES[spec.criterion_precision]).eval()
-    if spec.criterion_statistics == "batch":
-        by_batch(scored)
-    masks, changed = _selected(spec, scored, sample, parent)
-    _check_masks(model, masks)
-    check_live(masks, Fraction(spec.rate), spec.method.scope)
+    masks, changed = _selected(spec, scored_copy(spec, model), sample, parent)
+    check_masks(model, masks)
+    check_live(masks, spec.method.start_rate(Fraction(spec.rate)), spec.method.scope)
     if spec.method.control == "shuffle":
         in_order = {name: masks[name] for name in maskable(model)}
         masks = shuffled(in_order, stream(spec.seed, "shuffle"), filters=spec.method.scope == "filter")
@@ -185,25 +197,40 @@ def select(
     return {name: masks[name].to(sample[0].device, copy=True) for name in maskable(model)}, changed
 
 
+def scored_copy(spec: TrialSpec, model: nn.Module) -> nn.Module:
+    """A copy of the model in the precision and BatchNorm mode in which criteria score."""
+    scored = copy.deepcopy(model).to(DTYPES[spec.criterion_precision]).eval()
+    if spec.criterion_statistics == "batch":
+        by_batch(scored)
+    return scored
+
+
 def _selected(
     spec: TrialSpec, model: nn.Module, sample: tuple[Tensor, Tensor], parent: Parent | None
 ) -> tuple[Masks, Sequence[str]]:
-    """What `select` of the method gives; if its code is from outside, it runs apart and draws reproducibly."""
+    """What `select` of the method gives, and what its code changed."""
     generator = stream(spec.seed, "criterion", "scores")
-    rate, head = Fraction(spec.rate), dict[str, Tensor]()
+    rate, head = spec.method.start_rate(Fraction(spec.rate)), dict[str, Tensor]()
     if spec.head == "trained":
         rate, head = _without_head(model, rate)
     read = keywords(spec, parent)
     work = partial(spec.method.select, model, [sample], cross_entropy, rate, generator, **read)
-    if not spec.method.source:
-        return _with_head(work(), head), ()
+    masks, changed = by_method(spec, work, "criterion", "global")
+    return _with_head(masks, head), changed
 
-    def seeded() -> Masks:
-        seed_generators(stream(spec.seed, "criterion", "global"))
+
+def by_method(spec: TrialSpec, work: Callable[[], Result], *purpose: str) -> tuple[Result, Sequence[str]]:
+    """What code of the method gives, and the words of what it changed of the process and is put back; if it is from
+    outside, it runs apart and draws reproducibly.
+    """
+    if not spec.method.source:
+        return work(), ()
+
+    def seeded() -> Result:
+        seed_generators(stream(spec.seed, *purpose))
         return work()
 
-    masks, changed = apart(seeded)
-    return _with_head(masks, head), changed
+    return apart(seeded)
 
 
 def _with_head(masks: Masks, head: Masks) -> Masks:
@@ -225,7 +252,7 @@ def _without_head(model: nn.Module, rate: Fraction) -> tuple[Fraction, Masks]:
     return rate, masks
 
 
-def _check_masks(model: nn.Module, masks: Masks) -> None:
+def check_masks(model: nn.Module, masks: Masks) -> None:
     """Check that a method's masks, which may be a plug-in's, are those of the model's maskable weights."""
     for name, weight in maskable(model).items():
         mask = masks.get(name)

@@ -1,0 +1,38 @@
+"""The state of an optimizer when the masks change: what stays live keeps its state, what comes alive begins anew."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from bench.engine.steps.live_optimizer import LiveOptimizer
+
+
+@torch.no_grad()
+def carry_over(
+    optimizer: LiveOptimizer,
+    state: Mapping[str, Sequence[Tensor]],
+    before: Mapping[str, Tensor],
+    now: Mapping[str, Tensor],
+) -> None:
+    """Give a new optimizer the state of what was live before and still is.
+
+    A number that a whole tensor shares, as Adam's of its steps, goes on.
+
+    Args: state: `LiveOptimizer.state` under the masks `before`; a parameter without a mask is live as a whole.
+    """
+    for name, tensors in optimizer.state().items():
+        for tensor, old in zip(tensors, state.get(name, ()), strict=name in state):
+            if tensor.ndim == 0 or name not in now:
+                tensor.copy_(old)
+            else:
+                _carry(tensor.view(-1), old.view(-1), before.get(name, torch.ones_like(now[name])), now[name])
+
+
+def _carry(tensor: Tensor, old: Tensor, before: Tensor, now: Tensor) -> None:
+    """Copy what both masks have; both tensors are of live entries, in flat order."""
+    was, stays = before.view(-1), now.view(-1)
+    both = was & stays
+    tensor[both[stays]] = old[both[was]]
