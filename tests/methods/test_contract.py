@@ -34,7 +34,12 @@ def network(name: str) -> tuple[nn.Module, list[tuple[torch.Tensor, torch.Tensor
 def select(method: Method, name: str, rate: str, seed: int = 3) -> tuple[nn.Module, Masks]:
     model, data = network(name)
     return model, method.select(
-        model, data, cross_entropy, method.start_rate(Fraction(rate)), np.random.RandomState(seed), **read(method, model)
+        model,
+        data,
+        cross_entropy,
+        method.start_rate(Fraction(rate)),
+        np.random.RandomState(seed),
+        **read(method, model),
     )
 
 
@@ -171,4 +176,4 @@ def test_aliases_have_the_record_of_what_they_name() -> None:
     first: dict[str, str] = {}
     for name, method in METHODS.items():
         first.setdefault(str(sorted(method.record().items())), name)
-    assert len(first) == 52  # different methods; the other names are aliases
+    assert len(first) == 60  # different methods; the other names are aliases

@@ -18,7 +18,8 @@ from bench.methods.matched import LIKE
 def select(method: Method, seed: int = 3) -> Masks:
     torch.manual_seed(0)
     model = ConvNorm().double().eval()
-    return method.select(model, square_batches(), cross_entropy, Fraction("0.6"), np.random.RandomState(seed))
+    rate = method.start_rate(Fraction("0.6"))
+    return method.select(model, square_batches(), cross_entropy, rate, np.random.RandomState(seed))
 
 
 @pytest.mark.parametrize("like", LIKE)
