@@ -10,6 +10,12 @@ from typing import Any
 
 PLAIN = "none"  # the control of a method that is under none
 
+# Groups of methods: methods of two groups are in no comparison, and each has its own freeze − prune.
+AT_INITIALISATION = "at initialisation"  # live weights are chosen before anything is trained
+TRAINED_FIRST = "trained first"  # they follow from another training
+CHANGING = "masks change while training"
+GROUPS = (AT_INITIALISATION, TRAINED_FIRST, CHANGING)
+
 
 @dataclass(frozen=True, kw_only=True)
 class MethodRecord:
@@ -32,6 +38,13 @@ class MethodRecord:
     def at_initialisation(self) -> bool:
         """Whether live weights are chosen before anything is trained; a record says it only if they are not."""
         return bool(self.fields.get("at_initialisation", True))
+
+    @property
+    def group(self) -> str:
+        """The method's of GROUPS."""
+        if self.at_initialisation:
+            return AT_INITIALISATION
+        return CHANGING if self.fields.get("changes_masks") else TRAINED_FIRST
 
     @property
     def uncontrolled(self) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from bench.results.statistics.analysis import Analysis
 from bench.results.tables import accuracy_tables, against_reference, captions, costs, freeze_vs_prune, published
-from bench.results.tables.apart import trained_first
+from bench.results.tables.apart import changing_masks, trained_first
 from bench.results.tables.controls import controls, not_shown
 from bench.results.tables.exclusions import exclusions, warnings
 from bench.results.tables.formats import Block, Bullets, Details, Grid, Heading, Paragraph
@@ -52,6 +52,7 @@ def _questions(analysis: Analysis) -> Iterator[tuple[str, list[Block]]]:
     reference = f"Every method against {analysis.reference}" if analysis.reference else "Against the reference"
     yield reference, _reference(analysis)
     yield trained_first.TITLE, list(trained_first.blocks(analysis))
+    yield changing_masks.TITLE, list(changing_masks.blocks(analysis))
     yield "Sanity controls", [grid] if (grid := controls(analysis)) else []
     yield "Published figures", _published(analysis)
     yield (
@@ -92,6 +93,7 @@ def _costs(analysis: Analysis) -> Iterator[Block]:
     yield costs.stored(analysis)
     yield from task_bytes.blocks(analysis)
     yield costs.computed(analysis)
+    yield from changing_masks.costs(analysis)
 
 
 def _published(analysis: Analysis) -> list[Block]:

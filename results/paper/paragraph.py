@@ -12,6 +12,7 @@ from bench import names
 from bench.messages import counted
 from bench.results.frame.collect import DENSE
 from bench.results.frame.display_names import MODELS, data_set_name, method_name
+from bench.results.frame.method_record import CHANGING, TRAINED_FIRST
 from bench.results.frame.sections import searched
 from bench.results.frame.starts import SCRATCH
 from bench.results.frame.words import ranges, rates_text
@@ -60,7 +61,12 @@ def _choices(cells: Sequence[Cell], cite: Cite) -> Sentences:
     """The methods at initialisation, then those that other trainings choose for."""
     if methods := _methods([cell for cell in cells if cell.record.at_initialisation], cite):
         yield f"Which weights are trained is chosen before training. The methods are: {methods}."
-    if later := _methods([cell for cell in cells if not cell.record.at_initialisation], cite):
+    if changing := _methods([cell for cell in cells if cell.record.group == CHANGING], cite):
+        yield (
+            "Which weights are trained changes while they are trained, and so in no comparison with methods at "
+            f"initialisation, for: {changing}."
+        )
+    if later := _methods([cell for cell in cells if cell.record.group == TRAINED_FIRST], cite):
         yield (
             "Which weights are trained is chosen by other trainings of the same network, and so in no comparison with "
             f"methods at initialisation, for: {later}."

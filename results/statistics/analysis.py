@@ -200,5 +200,8 @@ def check_reference(every: Collection[Section], reference: str) -> None:
         if reference in (method, label)
     }
     if records and not any(record.at_initialisation for record in records):
-        others = "; methods that need another training first are in a group of their own"
+        others = (
+            "; methods that need another training first are in a group of their own, and so are those whose masks "
+            "change while training"
+        )
         raise ValueError(f"reference {reference}: must be a method at initialisation{others}")

@@ -92,7 +92,7 @@ def cells(section: Section, metric: str) -> list[Cell]:
     metric_of(metric)
     ordered = section.frame.sort_values("seed", kind="stable")
     columns = {name: ordered[name].to_numpy() for name in (*COLUMNS, metric)}
-    names_of = [*metrics.counts(), *metrics.sizes()]
+    names_of = [*metrics.counts(), *metrics.sizes(), names.MEAN_LIVE_WEIGHTS, names.TRAINING_MACS]
     values = ordered[names_of].to_numpy(np.float64)
     of_cells = [
         _cell(

@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 
+from bench.results.frame.method_record import AT_INITIALISATION
 from bench.results.statistics import multiplicity, stats
 from bench.results.statistics.cells import Cell, Key
 
@@ -105,11 +106,9 @@ def reference_pairs(all_cells: Sequence[Cell], reference: str) -> list[Pair]:
     return [(cell, references[cell.rate]) for cell in others]
 
 
-def freeze_prune_pairs(all_cells: Sequence[Cell], *, at_initialisation: bool = True) -> list[Pair]:
-    """Every frozen method with the pruned one that chooses the same weights, at every rate; of one of the two groups:
-    methods at initialisation, or those whose masks follow from another training.
-    """
-    all_cells = [cell for cell in all_cells if cell.record.at_initialisation is at_initialisation]
+def freeze_prune_pairs(all_cells: Sequence[Cell], *, group: str = AT_INITIALISATION) -> list[Pair]:
+    """Every frozen method with the pruned one that chooses in the same way, at every rate; of one group of methods."""
+    all_cells = [cell for cell in all_cells if cell.record.group == group]
     pruned = {(cell.record.selection, cell.rate): cell for cell in all_cells if cell.background == "prune"}
     frozen = [cell for cell in all_cells if cell.background == "freeze"]
     pairs = [(cell, pruned.get((cell.record.selection, cell.rate))) for cell in frozen]

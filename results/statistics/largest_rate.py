@@ -17,6 +17,7 @@ from decimal import Decimal
 import numpy as np
 
 from bench.results.frame.collect import DENSE
+from bench.results.frame.method_record import AT_INITIALISATION
 from bench.results.frame.starts import SCRATCH
 from bench.results.statistics import stats
 from bench.results.statistics.analysis import Analysis
@@ -83,10 +84,10 @@ class Gain:
     factor_interval: Bounds
 
 
-def largest_rates(analysis: Analysis, *, at_initialisation: bool = True) -> list[LargestRate]:
+def largest_rates(analysis: Analysis, *, group: str = AT_INITIALISATION) -> list[LargestRate]:
     """Of every method shown at every start of the family, methods in the order of their labels, scratch first.
 
-    Args: at_initialisation: of which group, methods at initialisation or those that need another training first.
+    Args: group: of methods, one of GROUPS.
     """
     view, chance = analysis.view, analysis.view.chance(analysis.section.dataset)
     shows = view.shows_from_any_start
@@ -94,8 +95,8 @@ def largest_rates(analysis: Analysis, *, at_initialisation: bool = True) -> list
     for start, cells in analysis.starts.items():
         dense = next((cell for cell in cells if cell.background == DENSE and cell.values), None)
         by_label: dict[str, list[Cell]] = {}
-        group = [cell for cell in cells if cell.rated and cell.record.at_initialisation is at_initialisation]
-        for cell in diverged_as(group, chance):
+        of_group = [cell for cell in cells if cell.rated and cell.record.group == group]
+        for cell in diverged_as(of_group, chance):
             by_label.setdefault(cell.label, []).append(cell)
         shown = {label: of_label for label, of_label in by_label.items() if any(map(shows, of_label))}
         rated += [_largest_rate(of_label, dense, start, view) for of_label in shown.values() if dense]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from bench import names
 from bench.metrics import NONE
 from bench.results.frame.collect import BIASES, DENSE
+from bench.results.frame.method_record import CHANGING
 from bench.results.frame.starts import SCRATCH
 from bench.results.frame.words import low_to_high, rate_text
 from bench.results.statistics.analysis import Analysis
@@ -60,10 +61,16 @@ def computed(analysis: Analysis) -> Grid:
         "What each rate computes. Multiply-accumulates (MACs) per image count non-zero weights: a frozen network stays "
         "dense in the forward pass, so it saves storage and no forward work; a pruned one saves both. Backward MACs: "
         "the gradients of the live weights + the gradients passed to the layer below; a range, as it depends on where "
-        "the live weights are."
+        f"the live weights are.{_changing(analysis)}"
     )
     headers = [f"{way} MACs, {background}" for way in ("forward", "backward") for background in BACKGROUNDS.values()]
-    return Grid(caption, ["rate", *headers], _rows(analysis, _computed), "What each rate computes, per image")
+    return Grid(caption, ["rate", *headers], _rows(analysis, _computed, CHANGING), "What each rate computes, per image")
+
+
+def _changing(analysis: Analysis) -> str:
+    """What is said of methods that are left out."""
+    changing = any(cell.record.group == CHANGING for cell in analysis.shown)
+    return " Without methods whose masks change while training: what these compute changes too." if changing else ""
 
 
 def _computed(here: list[Cell]) -> list[str]:
@@ -71,10 +78,12 @@ def _computed(here: list[Cell]) -> list[str]:
     return [_over(here, way, alike) for way in ways for alike in ALIKE.values()]
 
 
-def _rows(analysis: Analysis, entries: Callable[[list[Cell]], list[str]]) -> list[list[str]]:
+def _rows(analysis: Analysis, entries: Callable[[list[Cell]], list[str]], left_out: str = "") -> list[list[str]]:
+    """The entries of each rate, but for a group of methods."""
     alone = {cell.rate for cell in analysis.shown if not cell.rated}  # of dense, and of biases
     rates = sorted({*alone, *compared_rates(analysis.shown)})
-    return [[rate_text(rate), *entries([cell for cell in analysis.cells if cell.rate == rate])] for rate in rates]
+    cells = [cell for cell in analysis.cells if cell.record.group != left_out]
+    return [[rate_text(rate), *entries([cell for cell in cells if cell.rate == rate])] for rate in rates]
 
 
 def _over(here: list[Cell], name: str, backgrounds: Iterable[str] = EVERY, form: str = ",.0f") -> str:

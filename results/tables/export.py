@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench.results.frame.method_record import CHANGING, TRAINED_FIRST
 from bench.results.frame.sections import searched
 from bench.results.statistics.analysis import CHANCE, CONNECTED, TRAINED, Analysis
 from bench.results.statistics.cell_values import CELL, named
@@ -19,6 +20,7 @@ from bench.results.statistics.cells import Cell
 from bench.results.statistics.comparisons import Comparison
 from bench.results.tables import columns
 from bench.results.tables.apart import trained_first
+from bench.results.tables.apart.group import comparisons, group_cells
 from bench.results.tables.exclusions import exclusions, warnings
 from bench.results.tables.start.bases import unshown
 from bench.results.tables.start.records import START, names_starts, of_section, start_field
@@ -75,6 +77,7 @@ def _section(analysis: Analysis) -> dict[str, Any]:
         **{f"freeze_minus_prune_{name}": _shown(analysis, variant, True) for name, variant in primary.items()},
         "comparisons": _secondary(analysis),
         **_trained_first(analysis),
+        **_changing(analysis),
         **of_section(analysis),
         **({"controls": _controls(analysis)} if analysis.view.controls else {}),
         "comparisons_diverged_as_chance": _shown(analysis, secondary.get(CHANCE, []), False),
@@ -95,13 +98,27 @@ def _needed(analysis: Analysis) -> dict[str, Any]:
 
 def _trained_first(analysis: Analysis) -> dict[str, Any]:
     """Of the methods that are not at initialisation: what they cost, and their own family."""
-    later = [cell for cell in analysis.shown if not cell.record.at_initialisation]
+    later = group_cells(analysis, TRAINED_FIRST)
     if not later:
         return {}
     ends = ("training_epochs_least", "training_epochs_most")
     costs = [{**named(cell), **dict(zip(ends, trained_first.epochs(analysis, cell), strict=True))} for cell in later]
-    pairs = [_comparison(analysis, c, FREEZE_MINUS_PRUNE) for c in trained_first.comparisons(analysis)]
+    pairs = [_comparison(analysis, c, FREEZE_MINUS_PRUNE) for c in comparisons(analysis, TRAINED_FIRST)]
     return {"training_epochs": costs, "freeze_minus_prune_not_at_initialisation": pairs}
+
+
+def _changing(analysis: Analysis) -> dict[str, Any]:
+    """Of the methods whose masks change while training: what training them costs, and their own family."""
+    shown = group_cells(analysis, CHANGING)
+    if not shown:
+        return {}
+    costs = [
+        {**named(cell), **{f"{name}_{end}": value for name in (names.MEAN_LIVE_WEIGHTS, names.TRAINING_MACS)
+         for end, value in zip(("least", "most"), cell.counts.get(name, (None, None)), strict=True)}}
+        for cell in shown
+    ]  # fmt: skip
+    pairs = [_comparison(analysis, c, FREEZE_MINUS_PRUNE) for c in comparisons(analysis, CHANGING)]
+    return {"changing_masks": costs, "freeze_minus_prune_changing_masks": pairs}
 
 
 def _shown(analysis: Analysis, comparisons: Sequence[Comparison], primary: bool) -> list[dict[str, Any]]:

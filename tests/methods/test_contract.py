@@ -33,14 +33,8 @@ def network(name: str) -> tuple[nn.Module, list[tuple[torch.Tensor, torch.Tensor
 
 def select(method: Method, name: str, rate: str, seed: int = 3) -> tuple[nn.Module, Masks]:
     model, data = network(name)
-    return model, method.select(
-        model,
-        data,
-        cross_entropy,
-        method.start_rate(Fraction(rate)),
-        np.random.RandomState(seed),
-        **read(method, model),
-    )
+    first, generator = method.start_rate(Fraction(rate)), np.random.RandomState(seed)
+    return model, method.select(model, data, cross_entropy, first, generator, **read(method, model))
 
 
 def read(method: Method, model: nn.Module) -> dict[str, Any]:

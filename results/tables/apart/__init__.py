@@ -1,4 +1,6 @@
 """What stands apart: methods in a group of their own, in no comparison with the others.
 
-trained_first  methods whose masks follow from another training: figures, and what they cost
+group           what their tables have in common
+changing_masks  methods whose masks change while training: figures, and what training them costs
+trained_first   methods whose masks follow from another training: figures, and what they cost
 """

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from bench.metrics import NONE
+from bench.results.frame.method_record import CHANGING, GROUPS, TRAINED_FIRST
 from bench.results.frame.words import rate_text
 from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.largest_rate import Gain, LargestRate, gains, largest_rates
@@ -14,7 +15,7 @@ from bench.results.tables.formats import Block, Bullets, Grid
 from bench.results.tables.start.bounds_text import difference, factor, rate_and_interval
 from bench.results.tables.start.largest_rate_words import OTHER_GRID, RETURNS, caption, sentence, title, usual_grid
 
-LATER = ", not at initialisation"
+LATER = {TRAINED_FIRST: ", not at initialisation", CHANGING: ", masks change while training"}
 
 
 def is_first(analysis: Analysis) -> bool:
@@ -36,8 +37,9 @@ def blocks(analysis: Analysis) -> Iterator[Block]:
         yield Bullets([sentence(analysis, start, gained) for start in dict.fromkeys(gain.start for gain in gained)])
     if rated:
         yield _grid(analysis, rated, gained)
-    if later := ordered(largest_rates(analysis, at_initialisation=False)):
-        yield _grid(analysis, later, gains(later, analysis.view.within), LATER)
+    for group, words in LATER.items():
+        if later := ordered(largest_rates(analysis, group=group)):
+            yield _grid(analysis, later, gains(later, analysis.view.within), words)
 
 
 def ordered(rated: Sequence[LargestRate]) -> list[LargestRate]:
@@ -89,7 +91,7 @@ def records(analysis: Analysis) -> list[dict[str, Any]]:
     """A record for each method and start, at full precision; a rate outside the grid by its bounds."""
     if not (analysis.view.shown_metric.is_accuracy and is_first(analysis)):
         return []
-    rated = [one for group in (True, False) for one in ordered(largest_rates(analysis, at_initialisation=group))]
+    rated = [one for group in GROUPS for one in ordered(largest_rates(analysis, group=group))]
     by_place = {(gain.cell.record, gain.start): gain for gain in gains(rated, analysis.view.within)}
     return [_record(analysis, one, by_place.get((one.cell.record, one.start))) for one in rated]
 

@@ -1,0 +1,57 @@
+"""What the tables of every group of methods that stands apart have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bench.messages import counted
+from bench.metrics import NONE
+from bench.results.frame.words import rate_text
+from bench.results.statistics.analysis import Analysis
+from bench.results.statistics.cells import Cell, percent_of_dense
+from bench.results.statistics.comparisons import Comparison, family_of, freeze_prune_pairs
+from bench.results.tables import captions
+from bench.results.tables.columns import PRIMARY, grid
+from bench.results.tables.formats import Block
+
+
+def group_cells(analysis: Analysis, group: str) -> list[Cell]:
+    """The cells shown of a group."""
+    return [cell for cell in analysis.shown if cell.record.group == group]
+
+
+def comparisons(analysis: Analysis, group: str) -> list[Comparison]:
+    """Freeze − prune within a group, of the cells shown: a family of its own over the whole section."""
+    keys = {cell.key for cell in group_cells(analysis, group)}
+    family = family_of(freeze_prune_pairs(analysis.cells, group=group), analysis.view.rules)
+    return [c for c in family if keys & set(c.sides)]
+
+
+def pairs(analysis: Analysis, group: str, title: str, words: str) -> Iterator[Block]:
+    """The group's own freeze − prune, if there is any.
+
+    Args: words: what tells the two sides apart besides the background.
+    """
+    if not (compared := comparisons(analysis, group)):
+        return
+    small = f"{title[0].lower()}{title[1:]}"
+    caption = (
+        f"Freeze − prune, {small}: mean difference, same way to choose the weights, same rate and seed, "
+        f"{captions.columns(analysis, compared)} {words} "
+        f"Family: {counted(compared[0].family, 'comparison')}, of such methods only."
+    )
+    yield grid(f"Freeze − prune, {small}{captions.steps(analysis)}", caption, PRIMARY, analysis, compared)
+
+
+def figure_headers(analysis: Analysis) -> list[str]:
+    """The headers of `figures`."""
+    return ["method", "rate", analysis.view.shown_metric.unit or "value", "n", "percent of dense"]
+
+
+def figures(analysis: Analysis, cell: Cell) -> list[str]:
+    """Method, rate, mean ± standard deviation, n, percent of dense."""
+    number, s = analysis.view.shown_metric.number, cell.summary
+    figure = f"{number(s.mean)} ± {number(s.sd)}" if s.n > 1 else number(s.mean) if s.n else NONE
+    share = percent_of_dense(cell, analysis.dense)[0] if analysis.dense else None
+    percent = f"{share.mean:.2f}" if share and share.n and analysis.view.shown_metric.is_accuracy else NONE
+    return [cell.label, rate_text(cell.rate), figure, str(s.n), percent]
