@@ -72,3 +72,11 @@ def alone(sweep: Sweep, command: str) -> Sweep:
         if method.reads_parent:
             raise ValueError(f"method {name!r} with {command}: must be one that needs no other training first")
     return sweep
+
+
+def unchanging(sweep: Sweep, command: str) -> Sweep:
+    """The sweep. Raises: ValueError if the masks of a method change, since this command times a step of one mask."""
+    for name, method in sweep.methods.items():
+        if method.changes_masks:
+            raise ValueError(f"method {name!r} with {command}: must be one whose masks do not change while training")
+    return sweep

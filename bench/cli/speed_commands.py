@@ -12,7 +12,7 @@ from typing import Any, cast, get_args
 import click
 
 from bench import datasets
-from bench.cli.arguments import alone, sweep_of
+from bench.cli.arguments import alone, sweep_of, unchanging
 from bench.cli.requests.speed import (
     LimitsRequest,
     MasksRequest,
@@ -169,7 +169,7 @@ def _sweep(request: MethodsRequest, fields: Mapping[str, Any], seeds: int = 1, d
         data_root=data_root,
         protocol=protocol,
     )
-    return alone(sweep, "speed")
+    return unchanging(alone(sweep, "speed"), "speed")
 
 
 def _by_method(sweep: Sweep) -> dict[str, list[TrialSpec]]:

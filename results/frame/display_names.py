@@ -27,6 +27,10 @@ CHOICES = {
     "filter-magnitude": "Magnitude of filters",
     "filter-random": "Random filters",
     "channel-snip": "SNIP of channels",
+    "rigl": "RigL",
+    "set": "SET",
+    "gmp": "Gradual magnitude",
+    "dropback": "DropBack",
 }
 # Methods that papers name; any other of ours is what chooses the weights and what the others hold.
 METHODS = {
@@ -40,6 +44,7 @@ METHODS = {
     "random-prune": "Random pruning",
     "biases": "Biases alone",
     **{name: CHOICES[name] for name in ("snip", "grasp", "iter-snip", "synflow", "force", "prospr")},
+    **{name: CHOICES[name] for name in ("rigl", "set", "gmp", "dropback")},
     **{f"{name}-prune": CHOICES[name] for name in ("snip", "grasp", "iter-snip", "synflow", "force", "prospr")},
 }
 BACKGROUNDS = {"freeze": "frozen", "prune": "pruned"}

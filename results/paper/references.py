@@ -148,6 +148,15 @@ REFERENCES: dict[str, Reference] = {
         "Tested on 101 Object Categories",
         "booktitle": "Conference on Computer Vision and Pattern Recognition Workshop", "year": "2004",
     }),
+    "zhu2017prune": _arxiv(
+        "misc", "1710.01878", author="Michael Zhu and Suyog Gupta",
+        title="To prune, or not to prune: exploring the efficacy of pruning for model compression", year="2017",
+    ),
+    "golub2019full": _arxiv(
+        "inproceedings", "1806.06949", author="Maximilian Golub and Guy Lemieux and Mieszko Lis",
+        title="Full deep neural network training on a pruned weight budget",
+        booktitle="Conference on Machine Learning and Systems (MLSys)", year="2019",
+    ),
     # Networks.
     "simonyan2015deep": _arxiv(
         "inproceedings", "1409.1556", author="Karen Simonyan and Andrew Zisserman",

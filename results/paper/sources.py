@@ -19,11 +19,14 @@ CRITERIA: dict[str, tuple[str, ...]] = {
     "gradient": ("bhardwaj2024sparse",),
     "small-magnitude": ("liao2023parameter",),
     "channel-snip": ("lee2019snip", "verdenius2020pruning"),
+    "gradual-magnitude": ("zhu2017prune",),
+    "dropback": ("golub2019full",),
 }
 SELECTIONS = {
     "IterativeSNIP": ("dejorge2021force",),
     "Biases": ("frankle2021training",),
     "LotteryTicket": ("frankle2019lottery",),
+    "SparseTraining": ("evci2020rigging", "mocanu2018scalable"),
 }
 SCOPES = {"er": ("mocanu2018scalable",), "erk": ("mocanu2018scalable", "evci2020rigging")}
 FREEZENET = ("snip", "freeze", "one-shot")

@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench import names
 from bench.results.frame.method_record import CHANGING, TRAINED_FIRST
 from bench.results.frame.sections import searched
 from bench.results.statistics.analysis import CHANCE, CONNECTED, TRAINED, Analysis
@@ -112,13 +113,15 @@ def _changing(analysis: Analysis) -> dict[str, Any]:
     shown = group_cells(analysis, CHANGING)
     if not shown:
         return {}
-    costs = [
-        {**named(cell), **{f"{name}_{end}": value for name in (names.MEAN_LIVE_WEIGHTS, names.TRAINING_MACS)
-         for end, value in zip(("least", "most"), cell.counts.get(name, (None, None)), strict=True)}}
-        for cell in shown
-    ]  # fmt: skip
+    costs = [{**named(cell), **_of_training(cell)} for cell in shown]
     pairs = [_comparison(analysis, c, FREEZE_MINUS_PRUNE) for c in comparisons(analysis, CHANGING)]
     return {"changing_masks": costs, "freeze_minus_prune_changing_masks": pairs}
+
+
+def _of_training(cell: Cell) -> dict[str, float | None]:
+    """The least and the largest over the seeds of what a training costs."""
+    ends = {name: cell.counts.get(name, (None, None)) for name in (names.MEAN_LIVE_WEIGHTS, names.TRAINING_MACS)}
+    return {f"{name}_{end}": pair[place] for name, pair in ends.items() for place, end in enumerate(("least", "most"))}
 
 
 def _shown(analysis: Analysis, comparisons: Sequence[Comparison], primary: bool) -> list[dict[str, Any]]:

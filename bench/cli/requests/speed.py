@@ -75,8 +75,8 @@ class ScoringRequest(MethodsRequest):
     """The choice of the live weights."""
 
     methods: str = METHOD_LIST(
-        default=",".join(name for name, method in METHODS.items() if not method.reads_parent),
-        show_default="all that need no training",
+        default=",".join(name for name, method in METHODS.items() if method.at_initialisation),
+        show_default="all at initialisation",
     )
     rounds: int = ROUNDS("Make each choice this often.", default=3)
     device: str = DEVICE()

@@ -63,8 +63,7 @@ def _times(analysis: Analysis, cell: Cell) -> str:
     dense = analysis.dense
     if dense is None or names.FORWARD_MACS not in dense.counts or names.TRAINING_MACS not in cell.counts:
         return NONE
-    a_step = dense.counts[names.FORWARD_MACS][0] + dense.counts[names.BACKWARD_MACS][0]
-    least, largest = (
-        total / (float(analysis.section.fields["epochs"]) * a_step) for total in cell.counts[names.TRAINING_MACS]
-    )
+    an_epoch = dense.counts[names.FORWARD_MACS][0] + dense.counts[names.BACKWARD_MACS][0]
+    whole = float(analysis.section.fields["epochs"]) * an_epoch
+    least, largest = (macs / whole for macs in cell.counts[names.TRAINING_MACS])
     return f"×{low_to_high(least, largest, '.2f')}"

@@ -41,6 +41,10 @@ def based() -> list[dict[str, Any]]:
         record = {**METHODS["snip"], "background": background, "select": "LotteryTicket", "at_initialisation": False}
         tickets = [trial(name, "0.9", s, 0.9 + s / 100, record=record, start=BASE) for s in range(4)]
         rows += [row | {names.TRAINING_EPOCHS: 90.0 + s} for s, row in enumerate(tickets)]
+    for name, background in (("rigl-freeze", "freeze"), ("rigl", "prune")):
+        record = {**METHODS["snip"], "background": background, "at_initialisation": False, "changes_masks": True}
+        of_name = [trial(name, "0.9", s, 0.9 + s / 100, record=record, start=BASE) for s in range(4)]
+        rows += [row | {names.MEAN_LIVE_WEIGHTS: 90.0 + s, names.TRAINING_MACS: 9.0} for s, row in enumerate(of_name)]
     sizes = {"freeze": 900, "lth-freeze": 900, "snip": 1000, "grasp": 1000, "lth": 1000}
     return [row | ({names.STORED_BYTES: sizes[row["method"]] + row["seed"]} if row["method"] in sizes else {})
             for row in rows]  # fmt: skip
@@ -55,7 +59,7 @@ STORES: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
     ),
     "tuned": ([{**row} for row in (trial("snip", "0.9", s, 0.9, tuning=TUNING) for s in range(2))], {}),
     "starts": ([*small(), *started()], {}),
-    "base and lottery tickets": (based(), {}),
+    "base, lottery tickets and changing masks": (based(), {}),
     "one seed": ([trial("snip", "0.9", 0, 0.9), trial("freeze", "0.9", 0, 0.91)], {"margin": None}),
     "near chance": ([trial(m, "0.9", s, 0.1 if s else 0.9) for m in ("snip", "freeze") for s in range(4)], {}),
     "other metric": (small(), {"metric": "stored_bytes", "margin": None}),
@@ -83,7 +87,7 @@ def test_what_is_printed_is_what_the_schema_says(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["accuracy", "difference", "reference", "storage", "collapse", "start", "warnings"])
-@pytest.mark.parametrize("store", ["starts", "base and lottery tickets"])
+@pytest.mark.parametrize("store", ["starts", "base, lottery tickets and changing masks"])
 def test_a_part_alone_has_a_schema_too(name: str, store: str) -> None:
     made = part_page.render(frame(STORES[store][0]), view(), name, format="json")
     errors = jsonschema.Draft202012Validator(closed(PART)).iter_errors(json.loads(made, parse_constant=pytest.fail))
