@@ -34,7 +34,7 @@ def started() -> list[dict[str, Any]]:
 
 
 def based() -> list[dict[str, Any]]:
-    """Frozen and pruned from bases of the store, and lottery tickets beside them."""
+    """Frozen and pruned from bases of the store; lottery tickets and methods whose masks change beside them."""
     rows = [*dense(BASE), *(base(s) for s in range(4)), *curve("freeze", BASE, {"0.9": 0.01})]
     rows += [*curve("snip", BASE, {"0.9": 0.02}), *curve("grasp", BASE, {"0.9": 0.03})]
     for name, background in (("lth-freeze", "freeze"), ("lth", "prune")):
@@ -108,7 +108,7 @@ def test_a_store_of_starts_says_them_and_what_only_they_have() -> None:
     (section,) = printed["sections"]
     assert (section["start"], section["differs"]) == ("pretrained on mnist", {})
     assert {(r["label"], r["start"], *r["grid"]) for r in section["largest_rates"]} == {
-        (label, "pretrained on mnist", "0.9") for label in ("freeze", "snip", "grasp", "lth", "lth-freeze")
+        (label, "pretrained on mnist", "0.9") for label in ("freeze", "snip", "grasp", "lth", "lth-freeze", "rigl", "rigl-freeze")
     }
     (of_rate,) = section["task_bytes"]
     assert of_rate == {
