@@ -108,7 +108,8 @@ def test_a_store_of_starts_says_them_and_what_only_they_have() -> None:
     (section,) = printed["sections"]
     assert (section["start"], section["differs"]) == ("pretrained on mnist", {})
     assert {(r["label"], r["start"], *r["grid"]) for r in section["largest_rates"]} == {
-        (label, "pretrained on mnist", "0.9") for label in ("freeze", "snip", "grasp", "lth", "lth-freeze", "rigl", "rigl-freeze")
+        (label, "pretrained on mnist", "0.9")
+        for label in ("freeze", "snip", "grasp", "lth", "lth-freeze", "rigl", "rigl-freeze")
     }
     (of_rate,) = section["task_bytes"]
     assert of_rate == {
