@@ -15,10 +15,11 @@ from bench.storage import mlflow_fields
 from bench.storage.entry import Entry, EntryListener, OnStored, check_name, ignore_stored
 from bench.storage.mlflow_store import Run, Store
 from bench.storage.offline_folder import contents, rescue
+from bench.storage.ownership.heartbeat import Heartbeat
+from bench.storage.ownership.leftovers import end_leftovers
+from bench.storage.ownership.owner import Owner
 from bench.storage.write_queue import WriteQueue
 from bench.trial.result import SweepError
-
-PARENT = "mlflow.parentRunId"  # MLflow's tag: its pages fold a trial's run under that of the sweep
 
 
 class Recorder(EntryListener):
@@ -48,9 +49,10 @@ class Recorder(EntryListener):
     def __enter__(self) -> Recorder:
         self._store = Store(self.uri)
         self._experiment = self._store.experiment(self.sweep)
-        self._end_leftovers()
-        tags = {names.KIND: names.SWEEP, names.COMMAND: self.command, **mlflow_fields.origin()}
-        self.parent = self._store.create(self._experiment, self.sweep, tags, time.time()).id
+        end_leftovers(self._store, self._experiment, set(self.planned))
+        tags = {names.KIND: names.SWEEP, names.COMMAND: self.command, names.OWNER: Owner.here().tag()}
+        self.parent = self._store.create(self._experiment, self.sweep, tags | mlflow_fields.origin(), time.time()).id
+        self._heartbeat = Heartbeat(lambda: self._store.tag(self.parent, names.OWNER, Owner.here().tag()))
         counts = {"trials": str(len(self.planned)), "already_finished": str(len(self.linked))}
         self._store.log(self.parent, counts, ())
         self._queue = WriteQueue(self.write)
@@ -63,6 +65,7 @@ class Recorder(EntryListener):
         try:
             self._queue.close()
         finally:
+            self._heartbeat.close()
             self._rescue()
         interrupted = error_type is not None and issubclass(error_type, KeyboardInterrupt)
         status = "FINISHED" if error_type is None else "KILLED" if interrupted else "FAILED"
@@ -86,15 +89,6 @@ class Recorder(EntryListener):
             raise SweepError(f"store {self.uri}: {reason}; {saved}") from cause
         if cause is not None:
             raise cause
-
-    def _end_leftovers(self) -> None:
-        """End the runs that a killed process left running. A living process corrects its runs when it ends them."""
-        running = self._store.tagged(names.KIND, "RUNNING", self._experiment)
-        leftovers = [run for run, value in running if value == names.SWEEP]
-        keys = set(self.planned)
-        leftovers += [run for run, key in self._store.tagged(names.RUN_KEY, "RUNNING") if key in keys]
-        for run in leftovers:
-            self._store.end(run, "KILLED")
 
     def write(self, entry: Entry | None) -> None:
         """Write the entry; for None, link the trials that earlier sweeps finished. Called by the writer's thread."""
@@ -127,7 +121,7 @@ class Recorder(EntryListener):
             self.on_stored([entry.run_key])
 
     def _create(self, entry: Entry) -> Run:
-        links = {names.IN_SWEEP + self.sweep: self.parent, PARENT: self.parent}
+        links = {names.IN_SWEEP + self.sweep: self.parent, names.PARENT: self.parent}
         name = mlflow_fields.run_name(entry.spec, entry.method)
         tags = mlflow_fields.origin() | mlflow_fields.tags(entry) | links
         run = self._store.create(self._experiment, name, tags, entry.result.started)

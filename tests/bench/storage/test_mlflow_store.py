@@ -193,6 +193,18 @@ def test_interrupted_failed_and_left_over_sweeps(uri: str) -> None:
     assert client.get_run(foreign).info.status == "RUNNING"
 
 
+def test_another_command_ends_nothing_that_is_being_written(uri: str) -> None:
+    with recorder(uri, [spec(0), spec(1)]):
+        client = MlflowClient(uri)
+        (sweep,) = runs(uri, "sweep", names.SWEEP)
+        tags = {names.KIND: names.TRIAL, names.RUN_KEY: spec(0).run_key, names.PARENT: sweep.info.run_id}
+        trial = client.create_run(sweep.info.experiment_id, tags=tags).info.run_id
+        with recorder(uri, [spec(0), spec(1)]):
+            statuses = [client.get_run(run).info.status for run in (sweep.info.run_id, trial)]
+    assert statuses == ["RUNNING", "RUNNING"]
+    assert {run.info.status for run in runs(uri, "sweep", names.SWEEP)} == {"FINISHED"}
+
+
 def test_long_values_and_many_points(uri: str) -> None:
     long = result(spec(0), names.FAILED, f"{'x' * 20_000} the end")
     many = [{name: float(epoch) for name in metrics.per_epoch()} for epoch in range(400)]
