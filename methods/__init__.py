@@ -7,25 +7,22 @@ base         the mask-selection interface: what a method is
 identity     what identifies a method: its fields and its source
 types        the types that methods, criteria and scopes share
 papers       the papers' one-shot methods, a few declarative lines each; dense, and biases alone
-iterative    FORCE, iterative SNIP, SynFlow: `select` loops over the masked model
+rounds       the methods that choose in rounds: iterative SNIP, FORCE, SynFlow
 lottery      masks from a trained network: iterative magnitude pruning, LT-SFT
 matched      random masks with the layer densities of a criterion
 criteria     what scores the weights before training, a function each; higher = keep live
-synflow      SynFlow's score
 prospr       ProsPr's score
 fisher       Fisher information: the squared gradient of each image alone
 channels     scores of output channels, for whole filters
 derivatives  derivatives of the loss by the weights; the model is never changed
 scopes       (scores, rate) -> masks, exactly `live_count(rate, N)` live; and the check of any method's count
 filters      whole filters, as far as they fit
-rounds       the loop of the iterative methods
 counts       how many weights are live: the one rounding rule
 maskable     which parameters are maskable: the one rule
 controls     sanity controls
 """
 
 from bench.methods.base import Method
-from bench.methods.iterative import FORCE, IterativeSNIP, SynFlow
 from bench.methods.lottery import LotteryTicket
 from bench.methods.matched import RandomLike
 from bench.methods.papers import (
@@ -40,6 +37,7 @@ from bench.methods.papers import (
     RandomPruning,
     only_rate,
 )
+from bench.methods.rounds.papers import FORCE, IterativeSNIP, SynFlow
 from bench.methods.types import Background, Batches, Loss, Masks, Scores
 
 __all__ = [

@@ -9,8 +9,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from bench.methods.base import Method, check_fixed
-from bench.methods.iterative import FORCE, IterativeSNIP, SynFlow
 from bench.methods.papers import SNIP, GraSP, ProsPr
+from bench.methods.rounds.papers import FORCE, IterativeSNIP, SynFlow
 from bench.methods.types import Background, Batches, Criterion, Loss, Masks
 
 if TYPE_CHECKING:

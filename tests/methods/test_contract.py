@@ -16,8 +16,8 @@ from torch.nn.functional import cross_entropy
 from bench.methods import METHODS, GraSP, IterativeSNIP, Masks, Method, only_rate
 from bench.methods.counts import live_count
 from bench.methods.criteria import snip
-from bench.methods.iterative import schedule
 from bench.methods.maskable import maskable
+from bench.methods.rounds.iterative import schedule
 from bench.methods.scopes import check_live, global_scope
 
 GENERATOR = np.random.RandomState(0)

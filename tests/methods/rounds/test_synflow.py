@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from bench.methods import METHODS, Masks, SynFlow
 from bench.methods.maskable import maskable
-from bench.methods.synflow import positive, synaptic_flow
+from bench.methods.rounds.synflow import positive, synaptic_flow
 from bench.models import build
 from bench.models.initialise import initialise
 

@@ -1,41 +1,19 @@
-"""Iterative selection on the same interface: `select` loops over the masked model. Imports no torch at the top."""
+"""The papers' methods in rounds: `select` loops over the masked model. Imports no torch at the top."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from math import floor
 from typing import TYPE_CHECKING
 
-from bench.methods.base import Method, check_fixed
-from bench.methods.counts import live_count
-from bench.methods.types import Background, Batches, Criterion, Loss, Masks
+from bench.methods.rounds.iterative import Iterative
+from bench.methods.types import Batches, Criterion, Loss, Masks
 
 if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor, nn
 
     from bench.methods.types import Scores
-
-
-@dataclass(frozen=True, kw_only=True)
-class Iterative(Method):
-    """A method in rounds: round t of n keeps round-half-up(N · d^(t/n)) weights, d = 1 - rate, and the last exactly
-    `live_count`. While selecting, removed weights are 0 whatever the background, as in the papers."""
-
-    background: Background = "prune"
-    rounds: int = 10
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.rounds < 1:
-            raise ValueError(f"rounds {self.rounds}: must be a whole number >= 1")
-        check_fixed(self, "criterion", "scope")
-
-    def counts(self, weights: Mapping[str, Tensor], rate: Fraction) -> list[int]:
-        """Live weights after each round."""
-        return schedule(rate, sum(w.numel() for w in weights.values()), self.rounds)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +31,7 @@ class IterativeSNIP(Iterative):
     ) -> Masks:
         """See `Method.select`."""
         from bench.methods.derivatives import gradient, leaves
-        from bench.methods.rounds import in_rounds
+        from bench.methods.rounds.loop import in_rounds
 
         def score(masked: dict[str, Tensor]) -> Scores:
             return {n: (masked[n].detach() * g).abs() for n, g in gradient(model, masked, batches, loss).items()}
@@ -78,7 +56,7 @@ class FORCE(Iterative):
     ) -> Masks:
         """See `Method.select`."""
         from bench.methods.derivatives import gradient, leaves
-        from bench.methods.rounds import in_rounds
+        from bench.methods.rounds.loop import in_rounds
 
         weights = leaves(model)
 
@@ -108,20 +86,10 @@ class SynFlow(Iterative):
     ) -> Masks:
         """See `Method.select`."""
         from bench.methods.maskable import maskable
-        from bench.methods.rounds import in_rounds
-        from bench.methods.synflow import ones, positive, synaptic_flow
+        from bench.methods.rounds.loop import in_rounds
+        from bench.methods.rounds.synflow import ones, positive, synaptic_flow
 
         flowing = positive(model)
         weights = maskable(flowing)
         image = ones(batches, next(iter(weights.values())))
         return in_rounds(weights, self.counts(weights, rate), lambda masked: synaptic_flow(flowing, masked, image))
-
-
-def schedule(rate: Fraction, total: int, rounds: int) -> list[int]:
-    """Live weights after each round: geometric in the density, the last exact.
-
-    >>> schedule(Fraction("0.99"), 10_000, 2)
-    [1000, 100]
-    """
-    counts = [floor(total * float(1 - rate) ** (t / rounds) + 0.5) for t in range(1, rounds)]
-    return [*counts, live_count(rate, total)]
