@@ -7,7 +7,7 @@ base         the mask-selection interface: what a method is
 identity     what identifies a method: its fields and its source
 types        the types that methods, criteria and scopes share
 papers       the papers' one-shot methods, a few declarative lines each; dense, and biases alone
-rounds       the methods that choose in rounds: iterative SNIP, FORCE, SynFlow
+rounds       the methods that choose in rounds: iterative SNIP, FORCE, SynFlow, NTK-SAP, PX
 lottery      masks from a trained network: iterative magnitude pruning, LT-SFT
 matched      random masks with the layer densities of a criterion
 criteria     what scores the weights before training, a function each; higher = keep live
@@ -37,12 +37,14 @@ from bench.methods.papers import (
     RandomPruning,
     only_rate,
 )
-from bench.methods.rounds.papers import FORCE, IterativeSNIP, SynFlow
+from bench.methods.rounds.papers import FORCE, NTKSAP, PX, IterativeSNIP, SynFlow, SynFlowL2
 from bench.methods.types import Background, Batches, Loss, Masks, Scores
 
 __all__ = [
     "FORCE",
     "METHODS",
+    "NTKSAP",
+    "PX",
     "SNIP",
     "Background",
     "Batches",
@@ -62,6 +64,7 @@ __all__ = [
     "RandomPruning",
     "Scores",
     "SynFlow",
+    "SynFlowL2",
     "only_rate",
 ]
 
@@ -81,6 +84,12 @@ METHODS: dict[str, Method] = {
     "iter-snip-freeze": IterativeSNIP(background="freeze"),
     "synflow": SynFlow(),
     "synflow-freeze": SynFlow(background="freeze"),
+    "synflow-l2": SynFlowL2(),
+    "synflow-l2-freeze": SynFlowL2(background="freeze"),
+    "ntk-sap": NTKSAP(),
+    "ntk-sap-freeze": NTKSAP(background="freeze"),
+    "px": PX(),
+    "px-freeze": PX(background="freeze"),
     "force": FORCE(),
     "force-freeze": FORCE(background="freeze"),
     "prospr": ProsPr(),
@@ -130,6 +139,9 @@ METHODS: dict[str, Method] = {
     "grasp-prune": GraSP(),
     "iter-snip-prune": IterativeSNIP(),
     "synflow-prune": SynFlow(),
+    "synflow-l2-prune": SynFlowL2(),
+    "ntk-sap-prune": NTKSAP(),
+    "px-prune": PX(),
     "force-prune": FORCE(),
     "prospr-prune": ProsPr(),
 }

@@ -25,6 +25,7 @@ def _arxiv(kind: str, number: str, **fields: str) -> Reference:
 
 
 ICLR = "International Conference on Learning Representations (ICLR)"
+ICML = "International Conference on Machine Learning (ICML)"
 NEURIPS = "Advances in Neural Information Processing Systems (NeurIPS)"
 
 REFERENCES: dict[str, Reference] = {
@@ -58,6 +59,24 @@ REFERENCES: dict[str, Reference] = {
         title="Pruning neural networks without any data by iteratively conserving synaptic flow",
         booktitle=NEURIPS, year="2020",
     ),
+    "gebhart2021unified": _arxiv(
+        "misc", "2101.10552", author="Thomas Gebhart and Udit Saxena and Paul Schrater",
+        title="A Unified Paths Perspective for Pruning at Initialization", year="2021",
+    ),
+    "patil2021phew": _arxiv(
+        "inproceedings", "2010.11354", author="Shreyas Malakarjun Patil and Constantine Dovrolis",
+        title="{PHEW}: Constructing Sparse Networks that Learn Fast and Generalize Well without Training Data",
+        booktitle=ICML, year="2021",
+    ),
+    "wang2023ntksap": _arxiv(
+        "inproceedings", "2304.02840", author="Yite Wang and Dawei Li and Ruoyu Sun",
+        title="{NTK-SAP}: Improving neural network pruning by aligning training dynamics", booktitle=ICLR, year="2023",
+    ),
+    "iurada2024finding": _arxiv(
+        "inproceedings", "2406.01820", author="Leonardo Iurada and Marco Ciccone and Tatiana Tommasi",
+        title="Finding Lottery Tickets in Vision Models via Data-driven Spectral Foresight Pruning",
+        booktitle="IEEE/CVF Conference on Computer Vision and Pattern Recognition (CVPR)", year="2024",
+    ),
     "dejorge2021force": _arxiv(
         "inproceedings", "2006.09081",
         author="Pau de Jorge and Amartya Sanyal and Harkirat S. Behl and Philip H. S. Torr and Gr{\\'e}gory Rogez "
@@ -82,7 +101,7 @@ REFERENCES: dict[str, Reference] = {
         "inproceedings", "1911.11134",
         author="Utku Evci and Trevor Gale and Jacob Menick and Pablo Samuel Castro and Erich Elsen",
         title="Rigging the Lottery: Making All Tickets Winners",
-        booktitle="International Conference on Machine Learning (ICML)", year="2020",
+        booktitle=ICML, year="2020",
     ),
     "frankle2021missing": _arxiv(
         "inproceedings", "2009.08576",
