@@ -6,5 +6,6 @@ records      a part as records, for CSV and JSON
 latex_table  a part as LaTeX for a paper: label, short caption, notes, booktabs, siunitx
 paper_grids  the tables of comparisons with fewer columns
 latex_words  text and names as LaTeX, whatever is in them
+gradient_norms  the norm of the gradient by method and rate, before and in training
 columns      a column of text as a column of siunitx, if it holds numbers
 """

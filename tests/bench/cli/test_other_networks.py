@@ -174,4 +174,4 @@ def test_narrow_finds_a_data_set_that_was_moved(folder: Path, monkeypatch: pytes
     other = called(folder, *narrow, "--name", "digits-lenet-300-100", "--dataset", "folder:moved")
     assert other.stderr == "error: dataset folder:moved: no network to be measured was trained on it\n"
     done = called(folder, *narrow, "--dataset", "folder:moved")
-    assert done.returncode == 0 and "2 networks measured with narrower values" in found.stderr
+    assert done.returncode == 0 and "2 networks measured with narrower values" in done.stderr

@@ -103,7 +103,7 @@ def test_the_scripts(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
 SHELLS = {
     "bash": ("bash --noprofile --rcfile FILE -i", "PS1='READY> '"),
     "zsh": ("zsh -f -i -s", "PS1='READY> '"),
-    "fish": ("fish --no-config --interactive --init-command 'source FILE'", "function fish_prompt; echo 'READY> '; end"),
+    "fish": ("fish --no-config -i -C 'source FILE'", "function fish_prompt; echo 'READY> '; end"),
 }
 BEFORE = {"zsh": "autoload -Uz compinit; compinit -D -u"}  # as a .zshrc has it
 
