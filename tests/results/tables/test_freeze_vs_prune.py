@@ -15,6 +15,7 @@ from trial_frames import METHODS, frame, small, trial
 from bench import names
 from bench.results.page.report import report
 from bench.results.parts.part_page import render as render_part
+from bench.results.plots.widths import PAGE
 from bench.results.statistics.analysis import analyses
 from bench.results.statistics.view import View
 from bench.results.tables import formats
@@ -53,10 +54,12 @@ def holm(text: str, method: str, reference: str) -> dict[tuple[str, str, str], s
 
 
 def page(rows: list[dict[str, Any]], options: View) -> str:
+    """The report, without the plots of a phone, which take as long as the others."""
+
     def histories(runs: Any, metric: str) -> pd.DataFrame:
         return pd.DataFrame({"run_id": [], "epoch": [], "value": []})
 
-    return formats.github(report(frame(rows), options, histories, [], "page"))
+    return formats.github(report(frame(rows), options, histories, [], "page", widths=(PAGE,)))
 
 
 def printed(p: float) -> str:
