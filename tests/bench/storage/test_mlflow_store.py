@@ -27,10 +27,10 @@ from bench.cli.cli import main
 from bench.methods import Method
 from bench.mlflow_metrics import stored_name
 from bench.storage import mlflow_store, offline_folder, store_check, stored_trials
+from bench.storage.delivery.write_queue import WriteQueue
 from bench.storage.entry import check_name
 from bench.storage.offline_import import ALREADY_STORED, STORED, import_entries
 from bench.storage.recorder import Recorder
-from bench.storage.write_queue import WriteQueue
 from bench.tags import whole
 from bench.trial.result import TrialResult
 from bench.trial.spec import TrialSpec
@@ -235,7 +235,7 @@ def test_a_store_that_is_gone_loses_nothing(
 
     monkeypatch.setattr("bench.storage.recorder.WriteQueue", impatient)
     trials = [spec(seed) for seed in range(3)]
-    with pytest.raises(RuntimeError, match=r"3 results are in .*bench-rescue-\d+;"), recorder(uri, trials) as w:
+    with pytest.raises(RuntimeError, match=r"3 results in .*mlflow.db-undelivered/"), recorder(uri, trials) as w:
         while queues[0].unwritten():  # the links to earlier trials
             time.sleep(0.01)
         (tmp_path / "mlflow.db").write_bytes(b"no database any more" * 100)
@@ -245,14 +245,18 @@ def test_a_store_that_is_gone_loses_nothing(
         while queues[0].error is None:
             time.sleep(0.01)
         w.finished(trials[2], result(trials[2]))
-    (path,) = tmp_path.glob("bench-rescue-*")
+    (path,) = tmp_path.glob("mlflow.db-undelivered/*")
     assert {entry.run_key for entry in offline_folder.read(path)} == {trial.run_key for trial in trials}
     assert trials[0].record() in [entry.spec for entry in offline_folder.read(path)]
     assert offline_folder.read(path)[0].method == "random-freeze"
     shutil.copy(empty, tmp_path)
-    assert import_entries(path, uri) == {STORED: 3}
+    assert import_entries(path, uri, refuse) == {STORED: 3}
     assert len(runs(uri, "sweep", names.TRIAL)) == 3
-    assert import_entries(path, uri) == {ALREADY_STORED: 3}
+    assert import_entries(path, uri, refuse) == {ALREADY_STORED: 3}
+
+
+def refuse(problem: str) -> None:
+    raise AssertionError(problem)
 
 
 def test_a_write_that_fails_once_is_repeated_without_a_second_run(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
