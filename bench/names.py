@@ -39,6 +39,8 @@ REVISED = "bench.masks_revised_after_epochs"  # comma list: where its method cho
 CHANGED = "bench.process_changed"  # what the method's code changed of the process, put back; absent of most
 UNSAVED = "bench.checkpoint_error"  # why its last checkpoint was not written; absent of most
 
+OWNER = "bench.owner"  # tag of a sweep's run, JSON: the process that writes it, and its last sign of life
+PARENT = "mlflow.parentRunId"  # MLflow's tag: its pages fold a trial's run under that of the sweep
 COMMAND = "bench.command"  # tag of a sweep's or a choice's run: the command line
 CHOSEN = "bench.chosen"  # tag of a choice's run, JSON: cell (its key), record (what the key is of), values
 
@@ -116,7 +118,7 @@ CANDIDATES_FILE = "candidates.json"
 # The parts of the table, in its order (`bench.results.parts.parts`).
 PARTS = (
     "accuracy", "pairs", "difference", "reference", "start", "trained-first", "changing-masks", "dense", "storage",
-    "compute", "collapse", "controls", "published", "tuned", "warnings",
+    "compute", "gradients", "collapse", "controls", "published", "tuned", "warnings",
 )  # fmt: skip
 
 NETWORK_FILE = "network.frz"  # artefact of the run of a trial that is done: the trained network

@@ -74,7 +74,7 @@ class GradualMagnitude(DenseAtFirst):
         """Nested masks, of as many live weights as the cubic rate says."""
         from bench.methods.changing.revision import distances
         from bench.methods.counts import live_count
-        from bench.methods.rounds import among
+        from bench.methods.rounds.loop import among
 
         scores = distances(at, self.background)
         rate = cubic_rate(at.rate, at.epoch, *span(share(self.begin), share(self.until), at.epochs))

@@ -18,7 +18,6 @@ from bench.results.tables.apart.group import comparisons
 from bench.results.tables.apart.trained_first import blocks as trained_first_blocks
 from bench.results.tables.formats import Grid
 from bench.results.tables.section_page import section
-from bench.results.tables.tables import render
 
 VIEW = View(classes={"digits": 10})
 LTH = ALL["lth"].record()
