@@ -11,6 +11,7 @@ from trial_frames import METHODS, frame, small, trial
 from bench import names
 from bench.methods import METHODS as ALL
 from bench.results.frame.method_record import AT_INITIALISATION, CHANGING, TRAINED_FIRST, canonical, method_record
+from bench.results.parts.whole import render
 from bench.results.statistics.analysis import Analysis, analyses
 from bench.results.statistics.view import View
 from bench.results.tables.apart.changing_masks import TITLE, blocks, costs
