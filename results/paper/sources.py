@@ -46,7 +46,10 @@ MODELS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("vgg16-d", "vgg-c", "vgg-like"), (*VGG, "lee2019snip")),
     **dict.fromkeys(("vgg16-bn", "vgg11-bn"), (*VGG, "tanaka2020synflow")),
     "vgg19-bn": (*VGG, "wang2020grasp"),
-    **dict.fromkeys(("resnet20", "resnet32", "resnet20-proj", "resnet32-proj", "resnet18", "resnet34"), RESNET),
+    **dict.fromkeys(
+        ("resnet20", "resnet32", "resnet56", "resnet110", "resnet20-proj", "resnet32-proj", "resnet18", "resnet34"),
+        RESNET,
+    ),
     "resnet32-x2": (*RESNET, "wang2020grasp"),
     **dict.fromkeys(("wrn-16-8", "wrn-22-8"), ("zagoruyko2016wide",)),
     "mobilenet-v1": ("howard2017mobilenets",),
