@@ -8,6 +8,7 @@ identity     what identifies a method: its fields and its source
 types        the types that methods, criteria and scopes share
 papers       the papers' one-shot methods, a few declarative lines each; dense, and biases alone
 iterative    FORCE, iterative SNIP, SynFlow: `select` loops over the masked model
+budgets      smaller networks, to a budget of parameters and multiply-accumulates
 lottery      masks from a trained network: iterative magnitude pruning, LT-SFT
 matched      random masks with the layer densities of a criterion
 criteria     what scores the weights before training, a function each; higher = keep live
@@ -25,6 +26,7 @@ controls     sanity controls
 """
 
 from bench.methods.base import Method
+from bench.methods.budgets.uniform_width import UniformWidth
 from bench.methods.iterative import FORCE, IterativeSNIP, SynFlow
 from bench.methods.lottery import LotteryTicket
 from bench.methods.matched import RandomLike
@@ -64,6 +66,7 @@ __all__ = [
     "RandomPruning",
     "Scores",
     "SynFlow",
+    "UniformWidth",
     "only_rate",
 ]
 
@@ -121,6 +124,8 @@ METHODS: dict[str, Method] = {
     "filter-random-prune": Method(criterion="channel-random", scope="filter", background="prune"),
     "channel-snip-freeze": Method(criterion="channel-snip", scope="filter", background="freeze"),
     "channel-snip-prune": Method(criterion="channel-snip", scope="filter", background="prune"),
+    # Smaller networks.
+    "uniform-width": UniformWidth(),
     # Masks from a trained network: not at initialisation, and so in no comparison with the methods above.
     "lth": LotteryTicket(),
     "lt-sft": LotteryTicket(criterion="trained-change", background="freeze"),

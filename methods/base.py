@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import nn
 
+    from bench.channels.groups import Channels
+
 
 @dataclass(frozen=True, kw_only=True)
 class Method:
@@ -35,6 +37,8 @@ class Method:
     # Whether `select` is also given the trained network of another trial, that of `parent`: as the keywords `trained`,
     # weight name -> trained value, and `live`, its masks.
     reads_parent: ClassVar[bool] = False
+    # Whether it closes whole channels, which are then cut out of the network: `open_channels` says which are open.
+    closes_channels: ClassVar[bool] = False
     # SHA-256 of the source of a method from outside this package; `identify` notes it.
     source: str = field(default="", init=False)
 
@@ -68,6 +72,10 @@ class Method:
         """Method and rate of the trial whose trained network `select` reads; of a lower rate, where 0 is dense."""
         raise NotImplementedError(f"{type(self).__name__}.parent: must be there, since reads_parent is True")
 
+    def open_channels(self, channels: Channels, rate: Fraction) -> dict[str, list[bool]]:
+        """Which channels are open: group -> a flag of each. Raises ValueError if the network cannot be so small."""
+        raise NotImplementedError(f"{type(self).__name__}.open_channels: must be there, since closes_channels is True")
+
     @property
     def at_initialisation(self) -> bool:
         """Whether the masks are chosen before anything is trained; other methods are in a group of their own."""
@@ -90,6 +98,8 @@ class Method:
             del record["source"]
         if self.control == "none":  # a method is the same as before there were controls
             del record["control"]
+        if self.closes_channels:
+            record["closes_channels"] = True
         return record if self.at_initialisation else {**record, "at_initialisation": False}
 
 

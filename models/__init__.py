@@ -13,7 +13,7 @@ row           ModelRow: what is known of a network before it is built
 shapes        the shape of every parameter: from `shapes.json`, else from the network itself
 __main__      `python -m bench.models`: write `shapes.json` anew
 libraries     networks of torchvision and timm, by their names there
-channels      the channels that can be closed: found, counted, chosen to a budget, cut out
+channels      the channels that can be closed: found, and cut out
 structure     what is found of a network from outside: right, or refused
 initialisers  a random stream and a shape to initial values
 initialise    a network's initial weights, and the checksum that pins them

@@ -24,7 +24,10 @@ Method = Any  # of `bench.methods.base`, which imports this file
 FROZEN_ONLY = ("redraw", "sign", "mean")  # controls of what frozen weights hold
 IDENTIFIED = "_identified"  # attribute of a method: the process that checked it; a worker cannot look at its source
 # No names of further fields.
-RESERVED = ("source", "select", "parameters", "record", "parent", "reads_parent", "at_initialisation")
+RESERVED = (
+    "source", "select", "parameters", "record", "parent", "reads_parent", "at_initialisation", "closes_channels",
+    "open_channels",
+)  # fmt: skip
 LONGEST = 4000  # characters of a method's fields: the store keeps a trial's record as one text
 
 

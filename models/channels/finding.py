@@ -10,9 +10,9 @@ from math import prod
 import torch
 from torch import nn
 
+from bench.channels.groups import Channels, Group, LayerWidths
 from bench.messages import one_line
 from bench.models.channels.axes import ChannelPass, ChannelSet, LayerPass
-from bench.models.channels.groups import Channels, Group, LayerWidths
 from bench.models.structure.weight_use import uses_of
 
 Shape = tuple[int, ...]

@@ -6,7 +6,7 @@ Which channels are open is group -> a flag of each; a group that is not named is
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -14,16 +14,10 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
-from bench.models.channels.groups import Channels
+from bench.channels.groups import Channels
+from bench.channels.selection import Open
 
-Open = Mapping[str, Sequence[bool]]
-Layer = nn.Linear | nn.Conv2d
 OF_NORM = {"weight": 0.0, "bias": 0.0, "running_mean": 0.0, "running_var": 1.0}  # of a closed channel
-
-
-def first_open(channels: Channels, widths: Mapping[str, int]) -> dict[str, list[bool]]:
-    """Of every group the first so many channels open."""
-    return {name: [i < widths[name] for i in range(size)] for name, size in channels.widths.items()}
 
 
 def open_entries(model: nn.Module, channels: Channels, open_channels: Open) -> dict[str, Tensor]:
@@ -82,33 +76,31 @@ def embed(model: nn.Module, small: nn.Module, channels: Channels, open_channels:
             tensor.copy_(values[name])
 
 
-def unread(model: nn.Module, channels: Channels) -> dict[str, list[bool]]:
-    """Which channels are open by the values alone: those that some layer reads with a weight that is not 0."""
+def read_channels(weights: Mapping[str, Tensor], channels: Channels) -> dict[str, list[bool]]:
+    """Which channels are open by weights, or by masks: those that some layer reads with an entry that is not 0."""
     open_channels = {}
     for name, group in channels.groups.items():
         is_read = torch.zeros(group.size, dtype=torch.bool)
         for reader in group.readers:
-            weight = _weight(model, reader).detach().cpu()
-            columns = weight.transpose(0, 1).reshape(group.size, -1)
+            columns = weights[_weight_of(reader)].detach().cpu()
+            columns = columns.transpose(0, 1).reshape(group.size, -1)
             is_read |= (columns != 0).any(1)
         open_channels[name] = is_read.tolist()
     return open_channels
 
 
-def unwritten(masks: Mapping[str, Tensor], channels: Channels) -> dict[str, list[bool]]:
+def written_channels(masks: Mapping[str, Tensor], channels: Channels) -> dict[str, list[bool]]:
     """Which channels are open by the masks of weights: those that some layer writes with a live weight."""
     open_channels = {}
     for name, group in channels.groups.items():
-        rows = [masks[f"{writer}.weight"] for writer in group.writers]
+        rows = [masks[_weight_of(writer)] for writer in group.writers]
         live = torch.stack([row.detach().cpu().reshape(group.size, -1).any(1) for row in rows])
         open_channels[name] = live.any(0).tolist()
     return open_channels
 
 
-def _weight(model: nn.Module, layer: str) -> Tensor:
-    weight = model.get_submodule(layer).weight
-    assert isinstance(weight, Tensor)
-    return weight
+def _weight_of(layer: str) -> str:
+    return f"{layer}.weight" if layer else "weight"
 
 
 def _tensors(model: nn.Module) -> Iterator[tuple[str, Tensor]]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from torch import Tensor, nn
 
 from bench import names
 from bench.engine.measures.moment import Moment
+from bench.engine.setup.prepare import Trial
 from bench.methods.maskable import maskable
+from bench.models.channels.surgery import open_entries
 from bench.models.structure.weight_use import uses_of
 from bench.trial.needs import training_epochs
 from bench.trial.spec import TrialSpec
@@ -17,7 +20,7 @@ from bench.trial.spec import TrialSpec
 def costs(moment: Moment) -> dict[str, float]:
     """The counts of a trial."""
     trial = moment.trial
-    counted = counts(trial.model, trial.masks, moment.spec.method.background, trial.train.image_shape)
+    counted = counts(trial.model, trial.masks, moment.spec.method.background, trial.train.image_shape, _entries(trial))
     return counted | _epochs(moment.spec)
 
 
@@ -26,8 +29,18 @@ def _epochs(spec: TrialSpec) -> dict[str, float]:
     return {names.TRAINING_EPOCHS: training_epochs(spec)} if spec.needs() else {}
 
 
+def _entries(trial: Trial) -> Mapping[str, Tensor]:
+    """What of the parameters belongs to open channels, of those that have closed ones."""
+    selection = trial.selection
+    return {} if selection is None else open_entries(trial.model, selection.channels, selection.open)
+
+
 def counts(
-    model: nn.Module, masks: Mapping[str, Tensor], background: str, image_shape: tuple[int, ...]
+    model: nn.Module,
+    masks: Mapping[str, Tensor],
+    background: str,
+    image_shape: tuple[int, ...],
+    entries: Mapping[str, Tensor] = MappingProxyType({}),
 ) -> dict[str, float]:
     """The counts of one trial, names as in `bench.names`.
 
@@ -35,10 +48,13 @@ def counts(
     frozen network, the live ones of a pruned one. Backward: the weight gradient at the live weights, plus the input
     gradient of every product but those of the image itself, again over all weights of a frozen network and the live
     ones of a pruned one. A parameter that cannot be masked, as a projection of MultiheadAttention, is live throughout.
+
+    Args: entries: of parameters with closed channels, which are not stored, what belongs to open ones.
     """
     weights = maskable(model)
     size = {name: p.numel() for name, p in model.named_parameters()}
-    live = size | {name: int(masks[name].sum()) for name in weights}
+    live = size | {name: int(kept.sum()) for name, kept in entries.items() if name in size}
+    live |= {name: int(masks[name].sum()) for name in weights}
     used = live if background == "prune" else size
     uses = {name: use for name, use in uses_of(model, image_shape).items() if use.macs}
     total = sum(size.values())

@@ -14,10 +14,12 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from bench import models, names
+from bench.channels.selection import Selection
 from bench.datasets.images import ImageData, check_content
 from bench.datasets.loader import Resident
 from bench.datasets.splits import class_balanced, train_validation
 from bench.engine.setup.background import draw, trained_from
+from bench.engine.setup.channels import channel_masks, draw_small, selected_channels
 from bench.engine.setup.modes import by_batch
 from bench.engine.setup.parent import Parent, keywords
 from bench.engine.setup.precision import DTYPES, seed_generators
@@ -52,6 +54,7 @@ class Trial:
     scoring_seconds: float
     changed: Sequence[str] = ()  # what the method's own code changed of the process, which was put back
     taken: Taken | None = None  # what it has of its base
+    selection: Selection | None = None  # of a method that closes channels
 
     @property
     def probe(self) -> tuple[Tensor, Tensor]:
@@ -83,12 +86,16 @@ def prepare(
     scoring_start = perf_counter()
     masks, changed = select(spec, model, batch, parent)
     scoring_seconds = perf_counter() - scoring_start
+    selection = selected_channels(spec, model, masks, data.image_shape)
+    if selection is not None:
+        draw_small(model, spec, selection)
+        init_sha256 = checksum(model)
     if (purpose := trained_from(spec)) != "init":
         draw(model, spec, purpose)
         init_sha256 = checksum(model)
     images = images or residents(spec, data, device)
     trial = trial_on_device(data, split, images, model, masks, init_sha256, scoring_seconds)
-    return replace(trial, changed=changed, taken=taken)
+    return replace(trial, changed=changed, taken=taken, selection=selection)
 
 
 def _started(model: nn.Module, spec: TrialSpec, base: Base | None) -> Taken | None:
@@ -111,7 +118,8 @@ def prepare_again(
     masks = {name: checkpoint.masks[name].to(device) for name in maskable(model)}
     split, _ = indices(spec, data)
     seconds = checkpoint.metrics[names.SCORING_SECONDS]
-    return trial_on_device(data, split, images, model.to(device), masks, checkpoint.init_sha256, seconds)
+    trial = trial_on_device(data, split, images, model.to(device), masks, checkpoint.init_sha256, seconds)
+    return replace(trial, selection=selected_channels(spec, model, masks, data.image_shape))
 
 
 def trial_on_device(
@@ -175,6 +183,8 @@ def select(
     scored = copy.deepcopy(model).to(DTYPES[spec.criterion_precision]).eval()
     if spec.criterion_statistics == "batch":
         by_batch(scored)
+    if spec.method.closes_channels:
+        return channel_masks(spec, model, tuple(sample[0].shape[1:])), ()
     masks, changed = _selected(spec, scored, sample, parent)
     _check_masks(model, masks)
     check_live(masks, Fraction(spec.rate), spec.method.scope)

@@ -6,11 +6,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from bench.channels.counts import counts
+from bench.channels.groups import Group
+from bench.channels.selection import first_open
 from bench.models import MODELS, build
-from bench.models.channels.counts import counts
 from bench.models.channels.finding import channels_of
-from bench.models.channels.groups import Group
-from bench.models.channels.surgery import close, first_open, shrunk
+from bench.models.channels.surgery import close, shrunk
 
 SHAPE = (3, 16, 16)
 

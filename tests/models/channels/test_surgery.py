@@ -8,11 +8,13 @@ import pytest
 import torch
 from torch import nn
 
+from bench.channels.counts import counts
+from bench.channels.groups import Channels
+from bench.channels.selection import first_open
+from bench.methods.maskable import maskable
 from bench.models import MODELS, build
-from bench.models.channels.counts import counts
 from bench.models.channels.finding import channels_of
-from bench.models.channels.groups import Channels
-from bench.models.channels.surgery import close, embed, first_open, open_entries, shrunk, unread
+from bench.models.channels.surgery import close, embed, open_entries, read_channels, shrunk
 from bench.models.structure.weight_use import uses_of
 
 CASES = [*((name, False) for name in MODELS), *((n, True) for n in ("resnet20-proj", "resnet18", "wrn-16-8"))]
@@ -50,7 +52,7 @@ def test_shrunk_is_masked(name: str, stream: bool) -> None:
     planned = counts(channels, {group: sum(open_) for group, open_ in flags.items()})
     assert sum(p.numel() for p in small.parameters()) == planned.parameters
     assert sum(use.macs for use in uses_of(small, shape).values()) == planned.macs
-    assert unread(masked, channels) == flags
+    assert read_channels(maskable(masked), channels) == flags
     torch.manual_seed(2)
     x = torch.randn(2, *shape, dtype=torch.float64)
     for training in (True, False):

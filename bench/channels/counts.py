@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bench.models.channels.groups import Channels, LayerWidths
+from bench.channels.groups import Channels, LayerWidths
 
 Number = Any  # a whole number, a fraction, or a tensor of one element
 Widths = Mapping[str, Number]  # group -> open channels

@@ -6,12 +6,13 @@ from fractions import Fraction
 
 import pytest
 
+from bench.channels.budgets import Budget, budget_of
+from bench.channels.commit import committed
+from bench.channels.counts import counts
+from bench.channels.groups import Channels
+from bench.channels.selection import widths_of
 from bench.models import build
-from bench.models.channels.budgets import Budget, budget_of
-from bench.models.channels.commit import committed, widths_of
-from bench.models.channels.counts import counts
 from bench.models.channels.finding import channels_of
-from bench.models.channels.groups import Channels
 
 RESNET20 = channels_of(build("resnet20", 10), (3, 32, 32))
 HALF = budget_of(RESNET20, Fraction(1, 2), Fraction(1, 2))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +46,7 @@ class Channels:
     other_parameters: int  # of no layer and no group
     other_macs: int
     fixed: Mapping[str, str]  # layer whose outputs no group has -> why
+    kind: Literal["inner", "stream"] = "stream"  # whether residual streams have groups
 
     @property
     def widths(self) -> dict[str, int]:
@@ -63,6 +65,7 @@ class Channels:
             other_parameters=self.other_parameters + norms,
             other_macs=self.other_macs,
             fixed={**self.fixed, **streams},
+            kind="inner",
         )
 
 

@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import nn
 
+from bench.channels.budgets import Budget, budget_of, check_budget, floor_of, scaled, uniform_widths
+from bench.channels.counts import Counts, counts, marginal_costs
+from bench.channels.groups import Channels
 from bench.models import MODELS, build
-from bench.models.channels.budgets import Budget, budget_of, check_budget, floor_of, scaled, uniform_widths
-from bench.models.channels.counts import Counts, counts, marginal_costs
 from bench.models.channels.finding import channels_of
-from bench.models.channels.groups import Channels
 
 
 @cache

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import floor
 
-from bench.models.channels.counts import Counts, counts
-from bench.models.channels.groups import Channels
+from bench.channels.counts import Counts, counts
+from bench.channels.groups import Channels
 
 
 @dataclass(frozen=True, kw_only=True)

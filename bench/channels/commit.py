@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 
-from bench.models.channels.budgets import Budget, check_budget
-from bench.models.channels.counts import Counts, counts
-from bench.models.channels.groups import Channels
+from bench.channels.budgets import Budget, check_budget
+from bench.channels.counts import Counts, counts
+from bench.channels.groups import Channels
+from bench.channels.selection import Open, widths_of
 
-Open = Mapping[str, Sequence[bool]]  # group -> for each channel whether it is open
 Channel = tuple[str, int]  # group, index
 
 
@@ -21,11 +21,6 @@ class Plan:
     open: dict[str, list[bool]]
     counts: Counts
     reopened: tuple[Channel, ...]  # closed before, open now; from the highest score down
-
-
-def widths_of(open_channels: Open) -> dict[str, int]:
-    """Group -> its number of open channels."""
-    return {name: sum(map(bool, flags)) for name, flags in open_channels.items()}
 
 
 def committed(
