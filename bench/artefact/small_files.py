@@ -111,7 +111,7 @@ def _onnx(network: SmallNetwork) -> bytes:
     if missing := [package for package in ONNX_PACKAGES if find_spec(package) is None]:
         raise ValueError(f"an .onnx file: {missing[0]} must be installed; pip install 'freeze-or-prune[onnx]'")
     x = torch.from_numpy(np.random.RandomState(0).standard_normal((IMAGES, *network.widths["image_shape"]))).float()
-    model, buffer = network.model.float().eval(), io.BytesIO()
+    model = network.model.float().eval()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)
@@ -121,9 +121,9 @@ def _onnx(network: SmallNetwork) -> bytes:
             verbose=False,
         )  # fmt: skip
     assert program is not None
-    program.save(buffer)
-    _check_onnx(buffer.getvalue(), network.masked, x)
-    return buffer.getvalue()
+    data: bytes = program.model_proto.SerializeToString()
+    _check_onnx(data, network.masked, x)
+    return data
 
 
 @torch.no_grad()

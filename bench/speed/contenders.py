@@ -68,7 +68,8 @@ def contenders(
 ) -> list[Contender]:
     """The researcher's loop, the dense step, the sparse one if the engine would take it, and the packs.
 
-    If it is `shrunk`, also the network without its closed channels. The loop is in float32; the dense step also in each of `precisions`. Of a dense trial also the data path by itself.
+    The loop is in float32; the dense step also in each of `precisions`, and if it is `shrunk`, of the network without
+    its closed channels. Of a dense trial also the data path by itself.
     """
     trial = prepare(spec, data, spec.device)
     apply_background(trial.model, trial.masks, spec)
