@@ -39,6 +39,7 @@ METHODS = {
     "random-freeze": "Random freezing",
     "random-prune": "Random pruning",
     "biases": "Biases alone",
+    "uniform-width": "Uniform width",
     **{name: CHOICES[name] for name in ("snip", "grasp", "iter-snip", "synflow", "force", "prospr")},
     **{f"{name}-prune": CHOICES[name] for name in ("snip", "grasp", "iter-snip", "synflow", "force", "prospr")},
 }

@@ -18,6 +18,7 @@ CRITERIA: dict[str, tuple[str, ...]] = {
     "fisher": ("sung2021training",),
     "gradient": ("bhardwaj2024sparse",),
     "small-magnitude": ("liao2023parameter",),
+    "uniform-width": ("liu2019rethinking",),
     "channel-snip": ("lee2019snip", "verdenius2020pruning"),
 }
 SELECTIONS = {
