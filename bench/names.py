@@ -40,6 +40,8 @@ RESUMED_FROM = "bench.resumed_from"  # JSON: the tags of where it ran before tha
 CHANGED = "bench.process_changed"  # what the method's code changed of the process, put back; absent of most
 UNSAVED = "bench.checkpoint_error"  # why its last checkpoint was not written; absent of most
 
+OWNER = "bench.owner"  # tag of a sweep's run, JSON: the process that writes it, and its last sign of life
+PARENT = "mlflow.parentRunId"  # MLflow's tag: its pages fold a trial's run under that of the sweep
 COMMAND = "bench.command"  # tag of a sweep's or a choice's run: the command line
 CHOSEN = "bench.chosen"  # tag of a choice's run, JSON: cell (its key), record (what the key is of), values
 

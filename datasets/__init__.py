@@ -108,7 +108,7 @@ def check(name: str, root: Path | None = None) -> None:
     else:
         from bench.datasets.cache.checked import once
 
-        read_all(name, files_to_read(row, folder), folder)
+        read_all(name, files_to_read(row, folder), row, folder)
         once(name, row, partial(_check_loaded, name, root))
 
 

@@ -34,7 +34,7 @@ def decode(name: str, row: DatasetRow, root: Path, files: Mapping[str, str], arr
     records: dict[str, list[NDArray[np.uint8]]] = {"train": [], "test": []}
     channels, height, width = row.image_shape
     size = 1 + channels * height * width
-    for path, content in zip(files, contents(name, files, root), strict=True):
+    for path, content in zip(files, contents(name, files, row, root), strict=True):
         if len(content) % size:
             raise DataError(f"{root / path}: expected records of {size} bytes; found {len(content)} bytes")
         split = "test" if Path(path).name.startswith("test") else "train"
@@ -51,7 +51,7 @@ def through_torchvision(name: str, row: DatasetRow, root: Path, files: Mapping[s
 
     Raises: DataError if a file is missing or corrupted, or does not hold what `row` says.
     """
-    for _ in contents(name, files, root):
+    for _ in contents(name, files, row, root):
         pass
     owner = resolve_name(row.source)
     for split in ("train", "test"):

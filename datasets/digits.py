@@ -29,7 +29,7 @@ def load(name: str, row: DatasetRow, root: Path) -> ImageData:
     Source: E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI 1998, as in scikit-learn.
     Raises: DataError if scikit-learn's file is not the expected one.
     """
-    (content,) = read_all(name, row.files, root)
+    (content,) = read_all(name, row.files, row, root)
     rows = np.loadtxt(gzip.decompress(content).decode().splitlines(), delimiter=",", dtype=np.int64)
     images = torch.from_numpy(upsample(rows[:, :-1].reshape(-1, SMALL, SMALL))).unsqueeze(1)
     labels = torch.from_numpy(rows[:, -1].copy())

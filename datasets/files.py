@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import lzma
 from collections.abc import Iterator, Mapping
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,10 @@ from bench.datasets.errors import DataError
 
 if TYPE_CHECKING:
     from bench.datasets.row import DatasetRow
+
+PIXEL = 4  # bytes of a value of 8 bits as text, with a comma
+BESIDE_PIXELS = 256  # bytes for each image beside its pixels: labels, its name in a pickle
+HEADERS = 1 << 20
 
 
 def stored(path: Path) -> Path | None:
@@ -35,33 +40,47 @@ def expected(files: Mapping[str, str], paths: list[str], root: Path) -> str:
     return ", ".join(f"{root / path} (md5 {files[path]})" for path in paths)
 
 
-def read_all(name: str, files: Mapping[str, str], root: Path) -> list[bytes]:
+def read_all(name: str, files: Mapping[str, str], row: DatasetRow, root: Path) -> list[bytes]:
     """The content of every file, in order; see `contents`."""
-    return list(contents(name, files, root))
+    return list(contents(name, files, row, root))
 
 
-def contents(name: str, files: Mapping[str, str], root: Path) -> Iterator[bytes]:
+def contents(name: str, files: Mapping[str, str], row: DatasetRow, root: Path) -> Iterator[bytes]:
     """The content of one file after the other, each read once and checked before anything looks into it.
 
     Raises: DataError naming every missing file before the first is read, or the first whose md5 differs.
     """
+    most = _largest(row)
     if lacking := missing(files, root):
         raise DataError(f"data set {name}: missing {expected(files, lacking, root)}")
     for path, md5 in files.items():
-        yield _read(stored(root / path) or root / path, md5, packed=stored(root / path) != root / path)
+        yield _read(stored(root / path) or root / path, md5, most if stored(root / path) != root / path else None)
 
 
-def _read(path: Path, md5: str, *, packed: bool) -> bytes:
+def _largest(row: DatasetRow) -> int:
+    """Bytes that no file of the data set exceeds, unpacked: its pixels as text, with room for labels and names."""
+    return (row.train + row.test) * (PIXEL * prod(row.image_shape) + BESIDE_PIXELS) + HEADERS
+
+
+def _read(path: Path, md5: str, most: int | None) -> bytes:
+    """The content of a file; of one that is packed, at most so many bytes: a few packed ones can be gigabytes."""
     try:
-        content = path.read_bytes()
-        content = lzma.decompress(content) if packed else content
+        content = path.read_bytes() if most is None else _unpacked(path, most)
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from error
-    except lzma.LZMAError as error:
+    except (lzma.LZMAError, EOFError) as error:
         raise DataError(f"{path}: not an xz file: {error}") from error
     actual = md5_of(content)
     if actual != md5:
         raise DataError(f"{path}: corrupted: expected md5 {md5}, found {actual}; delete it to have it downloaded again")
+    return content
+
+
+def _unpacked(path: Path, most: int) -> bytes:
+    with lzma.open(path) as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise DataError(f"{path}: corrupted: holds more than the {most:,} bytes that its data set has at the most")
     return content
 
 

@@ -28,7 +28,7 @@ def load(name: str, row: DatasetRow, root: Path) -> ImageData:
 
     Raises: DataError if a file is missing or corrupted, or does not hold what `row` says.
     """
-    contents = zip(row.files, read_all(name, row.files, root), strict=True)
+    contents = zip(row.files, read_all(name, row.files, row, root), strict=True)
     _, height, width = row.image_shape
     shapes = ((row.train, height, width), (row.train,), (row.test, height, width), (row.test,))
     arrays = [_parse(root / path, content, shape) for (path, content), shape in zip(contents, shapes, strict=True)]

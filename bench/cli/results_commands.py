@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 
 def print_table(request: TableRequest) -> int:
-    """Print the table of the store on stdout; on a terminal, the answer and tables that fit it."""
+    """Print the table of the store on stdout; on a terminal, the answer and tables that fit it.
+
+    Returns: 0, or 1 if the store has a trial more than once with different results.
+    """
     with usage_errors():
         if request.part and (request.full or request.ranks):
             raise ValueError(f"--part {request.part} with --{'full' if request.full else 'ranks'}: must be one of both")
@@ -49,7 +52,7 @@ def print_table(request: TableRequest) -> int:
         )
         write = _table_writer(request, frame, view)
     write()
-    return 0
+    return _code(frame)
 
 
 def _table_writer(request: TableRequest, frame: pd.DataFrame, view: View) -> Callable[[], None]:
@@ -71,7 +74,10 @@ def _table_writer(request: TableRequest, frame: pd.DataFrame, view: View) -> Cal
 
 
 def write_report(request: ReportRequest) -> int:
-    """Write the whole store as one page into the file of `--output`; figures beside it if that is Markdown."""
+    """Write the whole store as one page into the file of `--output`; figures beside it if that is Markdown.
+
+    Returns: as `print_table`.
+    """
     with usage_errors():
         if (request.output is None) is not request.cite:
             raise ValueError("--output and --cite: must be one of both; --output FILE writes a page, --cite prints")
@@ -104,7 +110,12 @@ def write_report(request: ReportRequest) -> int:
         for picture in (block for block in blocks if isinstance(block, Picture)):
             write_whole(file.with_name(picture.file), picture.data)
     write_whole(file, FORMATS[file.suffix.lower()](blocks).encode())
-    return 0
+    return _code(frame)
+
+
+def _code(frame: pd.DataFrame) -> int:
+    """1 if the store has a trial more than once with different results, else 0."""
+    return int((frame["conflict"] != "").any())
 
 
 def _print_citation(request: ReportRequest) -> int:

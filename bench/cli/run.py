@@ -52,7 +52,7 @@ def run_sweep(request: RunRequest) -> int:
     if plan.destination.is_new and not request.dry_run:
         start_ray(plan.execution)  # else it may have every trial, and be faster to ask than Ray to start
     with usage_errors():
-        ended = open_destination(plan)
+        ended = open_destination(plan, writes=not request.dry_run)
     missing = missing_of(plan, ended)
     say(f"{_counts(plan, ended, missing)}; {plan.destination.label}")
     if request.dry_run:

@@ -21,7 +21,10 @@ SHOWN = 5  # sweeps whose addresses `ui` says
 
 
 def import_trials(request: ImportRequest) -> int:
-    """Store the trials of an offline folder or a rescue folder, each run key once."""
+    """Store the trials of an offline folder or a rescue folder, each run key once.
+
+    Returns: 0, or 1 if something in it could not be read.
+    """
     folder = request.folder.absolute()
     with usage_errors():
         from bench.storage import mlflow_store
@@ -31,7 +34,8 @@ def import_trials(request: ImportRequest) -> int:
             mlflow_store.Store(uri)  # what it refuses is no matter of the folder
         from bench.storage.offline_import import ALREADY_STORED, LINKED, STORED, import_entries
 
-        counts = import_entries(folder, uri)
+        problems: list[str] = []
+        counts = import_entries(folder, uri, problems.append)
         from bench.api.sweep_page import describe_changed
     total = counts.total()
     if counts[ALREADY_STORED] == total:
@@ -40,7 +44,9 @@ def import_trials(request: ImportRequest) -> int:
         outcomes = ", ".join(f"{counts[outcome]} {outcome}" for outcome in (STORED, LINKED, ALREADY_STORED))
         say(f"{total} trials of {folder}: {outcomes}; store {uri}")
         describe_changed(uri)
-    return 0
+    for problem in problems:
+        say(f"left out: {problem}")
+    return 1 if problems else 0
 
 
 def open_ui(request: UiRequest) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -19,8 +20,11 @@ from bench.cli.requests.networks import VerifyRequest
 from bench.engine.setup.checksums import IMAGES, logits_checksum
 from bench.messages import say, usage_errors
 from bench.models import MODELS
+from bench.models.structure.weight_use import uses_of
 from bench.trial.plugins import Catalogue
 
+# A file says itself how large its images are, and some networks take any: a few bytes could ask for days.
+MOST_MACS = 2e12
 NATIVE = {"float32": "float32", "bfloat16": "float32", "float64": "float64"}  # precision -> type of the weights
 
 
@@ -35,6 +39,11 @@ def verify(request: VerifyRequest) -> int:
         say(f"error: {error}")
         return 1
     header = network.header
+    if (macs := _macs(network)) > MOST_MACS:
+        images = f"{IMAGES} images {'×'.join(map(str, header.image_shape))}"
+        most = f"must be at most {MOST_MACS:.2g}"
+        say(f"error: {file}: its logits on {images} take {macs:.2g} multiply-accumulates: {most}")
+        return 1
     same = logits_checksum(network.model, header.spec.seed, tuple(header.image_shape)) == header.sha256.logits
     try:
         now = accuracy_of(network, images_of(network, data_of(network, request.data_root, request.dataset)))
@@ -48,6 +57,12 @@ def verify(request: VerifyRequest) -> int:
     elif now != header.test_accuracy:
         say(f"warning: another accuracy{_why(header)}")
     return 0 if same and now is not None and abs(now - header.test_accuracy) <= _slack(header) else 1
+
+
+def _macs(network: Artefact) -> int:
+    """What the logits cost that are compared, in multiply-accumulates, found without computing them."""
+    uses = uses_of(copy.deepcopy(network.model).to("meta"), tuple(network.header.image_shape))
+    return IMAGES * sum(use.macs for use in uses.values())
 
 
 def _opened(file: Path, given: Sequence[Path]) -> Artefact:

@@ -112,13 +112,16 @@ def start_ray(execution: Execution) -> None:
         ray_process.start(execution.address)
 
 
-def open_destination(plan: Plan) -> Mapping[str, str]:
+def open_destination(plan: Plan, writes: bool = True) -> Mapping[str, str]:
     """The trials that need no training any more, of the sweep and of those that it needs: run key -> why it diverged,
     or "". One whose network is needed and not stored is none of them.
 
+    Args:   writes: whether what earlier commands finished and could not store is stored first.
     Raises: ValueError where the destination is not what it seemed to be.
     """
     plan.destination.open()
+    if writes:
+        plan.destination.redeliver()
     ended = dict(plan.destination.ended([*plan.run_keys, *(spec.run_key for spec in plan.needs)]))
     looked_at: set[str] = set()
     while keys := _read_first(plan, ended) - looked_at:

@@ -10,9 +10,10 @@ database        what a database holds: MLflow's tables, none, or another applica
 mlflow_fields   a finished trial as MLflow's parameters, tags and metrics
 mlflow_pages    what MLflow's pages are told of a sweep: its kind, its columns; and their addresses
 mlflow_ui       MLflow's pages on a store, in a child process
+ownership       who writes a run of the store, and when another may end it
 recorder        the one writer of a sweep's results
 tracking        what is written beside the store or the folder: tables, runs elsewhere
-write_queue     one writer thread: results leave the critical path, and none is lost silently
+delivery        results on their way to the store: off the critical path, and on the disk until they are there
 entry           a finished trial, as one line of JSON until it is stored
 offline_folder  finished trials as files, without MLflow
 offline_import  the trials of an offline folder stored in MLflow, each run key once

@@ -14,9 +14,9 @@ from bench import names
 from bench.canonical import canonical_json, key_of
 from bench.messages import one_line, say_left_out
 from bench.mlflow_metrics import stored_name
+from bench.storage.delivery.write_queue import retried
 from bench.storage.destinations import Destination, StoreDestination
 from bench.storage.store_check import exists
-from bench.storage.write_queue import retried
 from bench.trial.search import Search, check_disjoint, search_of
 from bench.trial.spec import TrialSpec
 from bench.trial.sweep import Sweep

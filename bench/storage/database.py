@@ -1,4 +1,4 @@
-"""What a database holds: MLflow's tables, none yet, or those of another application. Reads only; imports no MLflow.
+"""What a database holds: MLflow's tables, none yet, or those of another application. Imports no MLflow.
 
 MLflow itself makes its tables in whatever database it opens, and waits minutes for one that does not answer.
 """
@@ -75,6 +75,21 @@ def check_version(uri: str, mlflow: Path, installed: str) -> None:
         raise ValueError(f"store {uri}: its tables are of an older MLflow (version {stored}): {upgrade}")
     newer = f"its tables are of a newer MLflow (version {stored}) than the {installed} installed: install that one"
     raise ValueError(f"store {uri}: {newer}")
+
+
+def end_if_running(uri: str, run: str, status: str, ended: int) -> None:
+    """Set the status of a run, and when it ended in Unix milliseconds, in one statement, if it has not ended.
+
+    MLflow's own call sets it whatever it is, so that a run which ends between two calls would be changed.
+    """
+    from sqlalchemy import column, create_engine, table, update
+    from sqlalchemy.pool import NullPool
+
+    runs = table("runs", column("run_uuid"), column("status"), column("end_time"))
+    running = (runs.c.run_uuid == run) & (runs.c.status == "RUNNING")
+    engine = create_engine(uri, poolclass=NullPool)
+    with engine.begin() as connection:
+        connection.execute(update(runs).where(running).values(status=status, end_time=ended))
 
 
 def _settled(uri: str, known: Sequence[str]) -> str | None:

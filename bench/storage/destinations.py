@@ -34,6 +34,9 @@ class Destination(Protocol):
     def open(self) -> None:
         """Import what is needed to read and write it. Raises ValueError if it is not what it seemed to be."""
 
+    def redeliver(self) -> None:
+        """Store the results that earlier commands finished and could not store."""
+
     def ended(self, run_keys: Sequence[str]) -> Mapping[str, str]:
         """run key -> why it diverged, or "", of those trials among these that need no more training."""
 
@@ -77,6 +80,12 @@ class StoreDestination:
         """As `Destination.open`."""
         if (uri := self._given or self._mlflow_uri()) != self.uri:
             self._check(uri)
+
+    def redeliver(self) -> None:
+        """As `Destination.redeliver`."""
+        from bench.storage.delivery.redeliver import redeliver
+
+        redeliver(self.uri)
 
     @staticmethod
     def _mlflow_uri() -> str:
@@ -138,6 +147,9 @@ class FolderDestination:
 
     def open(self) -> None:
         """As `Destination.open`: there is nothing to do."""
+
+    def redeliver(self) -> None:
+        """As `Destination.redeliver`: each result is in the folder before it counts as done."""
 
     def ended(self, run_keys: Sequence[str]) -> Mapping[str, str]:
         """As `Destination.ended`."""

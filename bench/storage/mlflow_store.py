@@ -226,6 +226,21 @@ class Store:
         """Set the run's last status, reached at the Unix time `ended`, or now."""
         self._client.set_terminated(run, status, int((time.time() if ended is None else ended) * 1000))
 
+    def is_running(self, run: str) -> bool:
+        """Whether the run has not ended; False if it is deleted."""
+        info = self._client.get_run(run).info
+        return bool(info.status == "RUNNING" and info.lifecycle_stage == "active")
+
+    def end_if_running(self, run: str, status: str) -> None:
+        """Set the last status of a run that somebody else began, unless it has ended meanwhile.
+
+        In a database that is one statement; of other stores the status is read again just before.
+        """
+        if _is_database(self.uri):
+            database.end_if_running(self.uri, run, status, int(time.time() * 1000))
+        elif self.is_running(run):
+            self.end(run, status)
+
 
 def _stored_sweep(experiment: mlflow.entities.Experiment, runs: Sequence[mlflow.entities.Run]) -> StoredSweep:
     """The sweep of these runs, the latest first."""

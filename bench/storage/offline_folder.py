@@ -11,7 +11,7 @@ import hashlib
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -39,25 +39,41 @@ def read(path: Path) -> list[Entry]:
 
     Raises: ValueError naming the file and the line that is no entry, or the file that cannot be read.
     """
+    return list(_entries(path, _raise))
+
+
+def read_what_is_whole(path: Path) -> tuple[list[Entry], list[str]]:
+    """The entries that can be read, and a line for each that cannot, naming the file, its line and the reason."""
+    problems: list[str] = []
+    return list(_entries(path, lambda error: problems.append(str(error)))), problems
+
+
+def _raise(error: ValueError) -> None:
+    raise error
+
+
+def _entries(path: Path, on_problem: Callable[[ValueError], None]) -> Iterator[Entry]:
     files = [path]
     if path.is_dir():
         visible = (f for f in path.iterdir() if f.name[0] != "." and f.name != csv_files.FOLDER)
         files = sorted(f for f in visible if f.suffix != NETWORK_SUFFIX)
-    return [entry for file in files for entry in _read_file(file)]
+    for file in files:
+        yield from _entries_of(file, on_problem)
 
 
-def _read_file(file: Path) -> list[Entry]:
+def _entries_of(file: Path, on_problem: Callable[[ValueError], None]) -> Iterator[Entry]:
     try:
         lines = file.read_bytes().removesuffix(b"\n").split(b"\n")
     except OSError as error:
-        raise ValueError(f"{file}: cannot be read: {error.strerror}") from error
-    entries = []
+        on_problem(ValueError(f"{file}: cannot be read: {error.strerror}"))
+        return
     for number, line in enumerate(lines, 1):
         try:
-            entries.append(_with_network_path(decode(line), file.parent))
+            entry = _with_network_path(decode(line), file.parent)
         except ValueError as error:
-            raise ValueError(f"{file}, line {number}: {error}") from error
-    return entries
+            on_problem(ValueError(f"{file}, line {number}: {error}"))
+        else:
+            yield entry
 
 
 def _with_network_path(entry: Entry, folder: Path) -> Entry:
@@ -75,10 +91,14 @@ def _with_network_path(entry: Entry, folder: Path) -> Entry:
     return located
 
 
-def write(file: Path, entries: Sequence[Entry]) -> None:
-    """Write the entries to a file that is there whole or not at all, now or after a crash; their networks first."""
-    lines = [encode(_with_network(entry, file.parent)) for entry in entries]
-    write_whole(file, "".join(f"{line}\n" for line in lines).encode())
+def write(file: Path, entries: Sequence[Entry]) -> list[Entry]:
+    """Write the entries to a file that is there whole or not at all, now or after a crash; their networks first.
+
+    Returns: the entries as they were written, each with the checksum of its network.
+    """
+    written = [_with_network(entry, file.parent) for entry in entries]
+    write_whole(file, "".join(f"{encode(entry)}\n" for entry in written).encode())
+    return written
 
 
 def _with_network(entry: Entry, folder: Path) -> Entry:
@@ -110,7 +130,7 @@ def rescue(entries: Sequence[Entry]) -> Path:
             continue
         try:
             for entry in entries:
-                write(folder / _file_name(entry), [_readable(entry)])
+                write(folder / file_name(entry), [_readable(entry)])
             return folder
         except OSError as error:
             failure = error
@@ -175,7 +195,7 @@ class OfflineRecorder(EntryListener):
     def put(self, entry: Entry) -> None:
         """Write the entry. Raises SweepError if the folder cannot be written."""
         try:
-            write(self.folder.path / _file_name(entry), [entry])
+            write(self.folder.path / file_name(entry), [entry])
         except OSError as error:
             path = rescue([entry])
             saved = f"1 result is in {path}; `python -m bench import {path}` stores it"
@@ -184,8 +204,11 @@ class OfflineRecorder(EntryListener):
             self.on_stored([entry.run_key])
 
 
-def _file_name(entry: Entry) -> str:
-    """One name per trial, sweep and failure: a trial trained twice is one file, and no failure hides a success."""
+def file_name(entry: Entry) -> str:
+    """Where an entry's line stands: one name per trial, sweep and failure.
+
+    So a trial that is trained twice is one file, and no failure hides a success.
+    """
     sweep = hashlib.sha256(entry.sweep.encode()).hexdigest()[:8]
     failed = f".{names.FAILED}" if not entry.is_final else ""
     return f"{entry.run_key[:32]}-{sweep}{failed}.jsonl"

@@ -6,26 +6,29 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 
 from bench import names
-from bench.messages import folded
+from bench.messages import counted, folded
 from bench.methods import Method
 from bench.storage import mlflow_fields
+from bench.storage.delivery.undelivered import Undelivered
+from bench.storage.delivery.write_queue import WriteQueue
 from bench.storage.entry import Entry, EntryListener, OnStored, check_name, ignore_stored
 from bench.storage.mlflow_store import Run, Store
 from bench.storage.offline_folder import contents, rescue
-from bench.storage.write_queue import WriteQueue
+from bench.storage.ownership.heartbeat import Heartbeat
+from bench.storage.ownership.leftovers import end_leftovers
+from bench.storage.ownership.owner import Owner
 from bench.trial.result import SweepError
-
-PARENT = "mlflow.parentRunId"  # MLflow's tag: its pages fold a trial's run under that of the sweep
 
 
 class Recorder(EntryListener):
     """A listener that writes the results of one sweep to the store, off the critical path.
 
-    A context: entering it opens the store and the sweep's run. Leaving it writes everything; what the store does not
-    take goes into a folder that the SweepError names.
+    A context: entering it opens the store and the sweep's run. Leaving it writes everything. A result is on the disk
+    before it counts as done, and until the store has it; if it does not take one, the SweepError names its folder.
     """
 
     def __init__(
@@ -37,20 +40,26 @@ class Recorder(EntryListener):
         command: str,
         name_of: Callable[[Method], str] = str,
         on_stored: OnStored = ignore_stored,
+        source: Path | None = None,
     ) -> None:
-        """Takes the run keys of all trials of the sweep, and run key -> run of those already in the store."""
+        """Takes the run keys of all trials of the sweep, and run key -> run of those already in the store.
+
+        Args: source: the file or folder that all entries are read from, which keeps them on the disk.
+        """
         check_name(sweep_name)
         self.uri, self.sweep, self.planned, self.command, self.name_of = uri, sweep_name, planned, command, name_of
         self.on_stored, self.linked = on_stored, dict(finished)
+        self.source, self._undelivered = source, Undelivered(uri)
         self._created: dict[str, Run] = {}  # run key -> its run, which a retried write continues
         self._outcomes: Counter[str] = Counter()
 
     def __enter__(self) -> Recorder:
         self._store = Store(self.uri)
         self._experiment = self._store.experiment(self.sweep)
-        self._end_leftovers()
-        tags = {names.KIND: names.SWEEP, names.COMMAND: self.command, **mlflow_fields.origin()}
-        self.parent = self._store.create(self._experiment, self.sweep, tags, time.time()).id
+        end_leftovers(self._store, self._experiment, set(self.planned))
+        tags = {names.KIND: names.SWEEP, names.COMMAND: self.command, names.OWNER: Owner.here().tag()}
+        self.parent = self._store.create(self._experiment, self.sweep, tags | mlflow_fields.origin(), time.time()).id
+        self._heartbeat = Heartbeat(lambda: self._store.tag(self.parent, names.OWNER, Owner.here().tag()))
         counts = {"trials": str(len(self.planned)), "already_finished": str(len(self.linked))}
         self._store.log(self.parent, counts, ())
         self._queue = WriteQueue(self.write)
@@ -63,6 +72,8 @@ class Recorder(EntryListener):
         try:
             self._queue.close()
         finally:
+            self._heartbeat.close()
+            self._undelivered.close()
             self._rescue()
         interrupted = error_type is not None and issubclass(error_type, KeyboardInterrupt)
         status = "FINISHED" if error_type is None else "KILLED" if interrupted else "FAILED"
@@ -72,7 +83,9 @@ class Recorder(EntryListener):
         self._store.end(self.parent, status, now)
 
     def put(self, entry: Entry) -> None:
-        """Have the entry written soon. Raises the error of an earlier one."""
+        """Have the entry on the disk now, and in the store soon. Raises the error of an earlier one."""
+        if self.source is None:
+            self._undelivered.put(entry)
         self._outcomes[entry.result.outcome] += 1
         self._queue.put(entry.run_key, entry)
 
@@ -80,21 +93,21 @@ class Recorder(EntryListener):
         unwritten = [entry for entry in self._queue.unwritten() if entry is not None]
         cause = self._queue.error
         if unwritten:
-            path = rescue(unwritten)
-            reason = folded(cause or "interrupted")
-            saved = f"{len(unwritten)} results are in {path}; `python -m bench import {path}` stores them"
-            raise SweepError(f"store {self.uri}: {reason}; {saved}") from cause
+            raise SweepError(f"store {self.uri}: {folded(cause or 'interrupted')}; {self._kept(unwritten)}") from cause
         if cause is not None:
             raise cause
 
-    def _end_leftovers(self) -> None:
-        """End the runs that a killed process left running. A living process corrects its runs when it ends them."""
-        running = self._store.tagged(names.KIND, "RUNNING", self._experiment)
-        leftovers = [run for run, value in running if value == names.SWEEP]
-        keys = set(self.planned)
-        leftovers += [run for run, key in self._store.tagged(names.RUN_KEY, "RUNNING") if key in keys]
-        for run in leftovers:
-            self._store.end(run, "KILLED")
+    def _kept(self, unwritten: Sequence[Entry]) -> str:
+        """Where these results are now, in words; a folder is made for those that are on no disk."""
+        results = counted(len(unwritten), "result")
+        if self.source is not None:
+            return f"{results} of {self.source} could not be stored; they stay there"
+        if all(self._undelivered.has(entry) for entry in unwritten):
+            return (
+                f"{results} in {self._undelivered.folder}; the next `python -m bench run` on this store delivers them"
+            )
+        path = rescue(unwritten)
+        return f"{results} in {path}; `python -m bench import {path}` stores them"
 
     def write(self, entry: Entry | None) -> None:
         """Write the entry; for None, link the trials that earlier sweeps finished. Called by the writer's thread."""
@@ -123,11 +136,12 @@ class Recorder(EntryListener):
         # Last, because a run that is FINISHED is a trial that is not trained again.
         self._store.end(run.id, "FINISHED" if entry.is_final else "FAILED", result.ended)
         del self._created[entry.run_key]
+        self._undelivered.remove(entry)
         if entry.is_final:
             self.on_stored([entry.run_key])
 
     def _create(self, entry: Entry) -> Run:
-        links = {names.IN_SWEEP + self.sweep: self.parent, PARENT: self.parent}
+        links = {names.IN_SWEEP + self.sweep: self.parent, names.PARENT: self.parent}
         name = mlflow_fields.run_name(entry.spec, entry.method)
         tags = mlflow_fields.origin() | mlflow_fields.tags(entry) | links
         run = self._store.create(self._experiment, name, tags, entry.result.started)

@@ -125,7 +125,7 @@ def _identity(name: str, row: DatasetRow, root: Path, files: Mapping[str, str]) 
     for path in files:
         file = stored(root / path)
         if file is None:
-            next(contents(name, files, root))  # raises, naming all that are missing
+            next(contents(name, files, row, root))  # raises, naming all that are missing
         else:
             status = file.stat()
             listed.append((path, file.name, status.st_size, status.st_mtime_ns))

@@ -71,7 +71,7 @@ def fill(
     Raises: DataError naming the first file that is no image, or is of another size than the first.
     """
     pixels = (arrays["train_images"], arrays["test_images"])
-    for index, (path, content) in enumerate(zip(files, contents(name, files, root), strict=True)):
+    for index, (path, content) in enumerate(zip(files, contents(name, files, row, root), strict=True)):
         if path != ANNOTATIONS:
             test = index >= row.train
             pixels[test][index - row.train * test] = pixels_of(root / path, content, row)

@@ -1,6 +1,7 @@
 """The store as one tidy frame.
 
 collect        one row per trial of an MLflow store
+conflicts      trials that the store has more than once with different results
 stored_spec    the spec of a stored trial, checked: a damaged one costs its own row
 history        figures over the epochs, of chosen trials
 method_record  a method's record, parsed once

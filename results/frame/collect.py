@@ -12,10 +12,11 @@ import pandas as pd
 
 from bench import names
 from bench.canonical import group_key_of, key_of
-from bench.messages import one_of, say_left_out
+from bench.messages import one_of, say, say_left_out
 from bench.metrics import METRICS
 from bench.mlflow_metrics import CONSTANTS, stored_figures
 from bench.paging import address, paged, without_collector
+from bench.results.frame.conflicts import conflicts, in_words
 from bench.results.frame.method_record import canonical
 from bench.results.frame.starts import only_needed
 from bench.results.frame.stored_spec import is_number, stored_spec
@@ -34,7 +35,7 @@ PAGE = 10_000  # runs per call; a store answers 1,000 trials in one
 IDENTITY = (
     "run_id", "run_key", "group_key", "experiment", "dataset", "model", "method", "rate", "rate_value", "seed",
     "background", "outcome", "reason", "sweeps", "protocol", "init_sha256", "mask_sha256", "weights_sha256", "base_key",
-    "started", "git_commit", "git_dirty",
+    "started", "git_commit", "git_dirty", "conflict",
 )  # fmt: skip
 
 
@@ -47,8 +48,9 @@ def collect(tracking_uri: str) -> pd.DataFrame:
              names; `protocol` the canonical JSON of the spec without method, rate and seed; `base_key` the run key of
              the trial that gave the start, the SHA-256 of its file, or ""; `started` UTC. Rows are ordered by
              protocol, method, rate and seed.
-             A run key stands once: its earliest finished run, or else its latest failed one. A run whose record is
-             damaged is left out, named on stderr, and stands in the frame's attribute UNREADABLE.
+             A run key stands once: its earliest finished run, or else its latest failed one; if it has finished runs
+             with different results, `conflict` says which, else "". A run whose record is damaged is left out, and
+             stands in the frame's attribute UNREADABLE. Both are named on stderr.
     """
     # No usage reports: reading a table sends nothing anywhere.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -61,6 +63,8 @@ def collect(tracking_uri: str) -> pd.DataFrame:
     say_left_out("trial", unreadable)
     frame = _unique(tidy(rows))
     frame.attrs[UNREADABLE] = unreadable
+    if (conflicting := frame[frame["conflict"] != ""]).shape[0]:
+        say(f"warning: {in_words(conflicting)}")
     return frame
 
 
@@ -100,7 +104,7 @@ def tidy(rows: list[dict[str, Any]]) -> pd.DataFrame:
     columns = [*IDENTITY, *(c for c in ("finished",) if c in frame), *specs]
     # One reindex instead of a column at a time: a wide frame grown column by column is fragmented.
     frame = frame.reindex(columns=[*columns, *names.ENVIRONMENT, *METRICS])
-    texts = (*names.ENVIRONMENT, "base_key")
+    texts = (*names.ENVIRONMENT, "base_key", "conflict")
     types = dict.fromkeys((*METRICS, "rate_value"), "float64") | dict.fromkeys(texts, "object")
     typed = frame.astype(types | {"seed": "int64"}).fillna(dict.fromkeys(texts, ""))
     # Copied, because a frame that so many columns were set in is fragmented.
@@ -215,4 +219,6 @@ def _unique(frame: pd.DataFrame) -> pd.DataFrame:
     # Finished runs come first, so that a failed one stays only if its key has nothing better.
     kept = pd.concat([done, failed]).drop_duplicates("run_key").drop(columns="finished")
     kept["sweeps"] = kept["run_key"].map(sweeps)
+    differing = conflicts(done)
+    kept["conflict"] = [differing.get(key, "") for key in kept["run_key"]]
     return kept.sort_values(["protocol", "method", "rate_value", "seed", "run_key"], ignore_index=True)

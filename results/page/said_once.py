@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from bench.results.tables.formats import Block, Details, Grid, Paragraph
 
-END = re.compile(r"(?<=[.!?]) (?=[A-Z†‡§↑≈])")  # of a sentence
+END = re.compile(r"(?<=[.!?]) (?=[A-Z†‡§¶↑≈])")  # of a sentence
 SHORT = 30  # letters of a sentence that may come again, as "Dense: 0.1."
 HERE = "this section"  # a sentence with these words is a fact of its section, told in each
 

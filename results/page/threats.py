@@ -10,6 +10,7 @@ import pandas as pd
 from bench import names
 from bench.messages import counted, left_out
 from bench.results.frame.collect import Command
+from bench.results.frame.conflicts import in_words
 from bench.results.frame.sections import searched
 from bench.results.frame.words import rate_text
 from bench.results.statistics.analysis import Analysis
@@ -43,6 +44,12 @@ def unfinished(frame: pd.DataFrame, commands: Sequence[Command]) -> list[str]:
 def unreadable(noun: str, runs: Sequence[tuple[str, str]]) -> list[str]:
     """What of the store is in no table or figure, because its record is damaged, as (run, reason)."""
     return [f"{left_out(noun, runs)}."] if runs else []
+
+
+def conflicting(frame: pd.DataFrame) -> list[str]:
+    """Which trials the store has more than once with different results."""
+    trials = frame[frame["conflict"] != ""]
+    return [] if trials.empty else [f"{in_words(trials)}."]
 
 
 def _seeds(analyses: Sequence[Analysis]) -> list[str]:

@@ -21,8 +21,8 @@ from bench.results.statistics import stats
 Key = tuple[str, Decimal]  # label and rate: what tells the cells of a section apart
 # Of the frame, what a cell is made of beside its figure.
 COLUMNS = (
-    "seed", "outcome", "reason", "label", "method", "spec.method", "background", "rate", "sweeps", "init_sha256",
-    names.COLLAPSED_LAYERS, names.DISCONNECTED, names.LIVE_WEIGHTS,
+    "seed", "conflict", "outcome", "reason", "label", "method", "spec.method", "background", "rate", "sweeps",
+    "init_sha256", names.COLLAPSED_LAYERS, names.DISCONNECTED, names.LIVE_WEIGHTS,
 )  # fmt: skip
 
 
@@ -41,6 +41,7 @@ class Cell:
     missing: tuple[int, ...]  # seeds that other cells of the section have, and this one lacks
     collapsed: frozenset[int]  # seeds with a layer that has no live weight
     disconnected: frozenset[int]  # seeds without a path of live weights from the input to the output; see _disconnected
+    conflicting: frozenset[int]  # seeds of which the store has runs with different results
     counts: Mapping[str, tuple[float, float]]  # name -> (least, largest) over the seeds
     inits: Mapping[int, str]  # seed -> SHA-256 of the initial weights
     start: str  # in words, as its section has it
@@ -133,6 +134,7 @@ def _cell(
         missing=tuple(int(s) for s in sorted(set(section.seeds) - set(own_seeds))),
         collapsed=frozenset(trials["seed"][collapsed].tolist()),
         disconnected=frozenset(trials["seed"][_disconnected(trials, collapsed)].tolist()),
+        conflicting=frozenset(trials["seed"][trials["conflict"] != ""].tolist()),
         counts=counts,
         inits={seed: str(init) for seed, init in zip(own_seeds, trials["init_sha256"], strict=True) if init},
         start=section.start,

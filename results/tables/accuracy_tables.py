@@ -15,7 +15,7 @@ from bench.results.statistics.cells import Cell, Key, percent_of_dense
 from bench.results.statistics.comparisons import Comparison
 from bench.results.tables import captions
 from bench.results.tables.formats import Bold, Entry, Grid
-from bench.results.tables.marks import REALISED
+from bench.results.tables.marks import CONFLICT, REALISED
 
 
 def main(analysis: Analysis) -> Grid:
@@ -87,7 +87,8 @@ def _entry(analysis: Analysis, cell: Cell, c: Comparison | None, best: bool) -> 
     arrow = {"higher": " ↑", "lower": " ↓"}.get(c.verdict, "") if c else ""
     equal = " ≈" if c and c.equivalent else ""
     cut = f" †{len(cell.disconnected)}" if cell.disconnected else ""
-    after = f"{arrow}{equal}{cut}{_realised(cell)}{_lost(cell)}"
+    doubt = f" {CONFLICT}{len(cell.conflicting)}" if cell.conflicting else ""
+    after = f"{arrow}{equal}{cut}{doubt}{_realised(cell)}{_lost(cell)}"
     return Bold(text, after) if best else f"{text}{after}"
 
 

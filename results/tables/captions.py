@@ -14,7 +14,7 @@ from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.cells import Cell, Key
 from bench.results.statistics.comparisons import Comparison
 from bench.results.tables.formats import Bold, Entry, Grid
-from bench.results.tables.marks import NO_PATH, REALISED
+from bench.results.tables.marks import CONFLICT, NO_PATH, REALISED
 
 TESTS = {
     "t": "paired t-test, two-sided",
@@ -148,6 +148,8 @@ def legend(analysis: Analysis, grid: Grid) -> str:
             "†k: in k seeds no path of live weights leads from input to output, which disconnects a pruned network, "
             "not a frozen one."
         )
+    if CONFLICT in marks:
+        said.append(f"{CONFLICT}k: of k seeds the store has runs with different results; the earliest counts.")
     if REALISED in marks:
         said.append(
             f"{REALISED}: the realised rate of whole filters, counted; they seldom fill what the column's rate allows, "

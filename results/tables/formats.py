@@ -90,7 +90,7 @@ LATEX: dict[str, str | int | None] = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": "$<$", ">": "$>$", "[": "{[}", "]": "{]}",
     "±": r"$\pm$", "−": "$-$", "×": r"$\times$", "·": r"$\cdot$", "≤": r"$\leq$", "≈": r"$\approx$", "–": "--",
-    "↑": r"$\uparrow$", "↓": r"$\downarrow$", "†": r"$\dagger$", "‡": r"$\ddagger$", "§": r"\S{}",
+    "↑": r"$\uparrow$", "↓": r"$\downarrow$", "†": r"$\dagger$", "‡": r"$\ddagger$", "§": r"\S{}", "¶": r"\P{}",
     "≥": r"$\geq$", "α": r"$\alpha$", "…": r"\ldots{}", "δ": r"$\delta$", "‖": r"$\|$", "₁": "$_1$", "₂": "$_2$",
     "²": "$^2$", "ᵀ": r"$^\top$", "“": "``", "”": "''",
 }  # fmt: skip

@@ -32,13 +32,13 @@ KNOWN = {"image_shape": (1, 28, 28), "classes": 10, "train": 400, "test": 60, "s
 
 def read(name: str, row: DatasetRow, root: Path) -> ImageData:
     """The whole data set, each time anew."""
-    assert [len(content) for content in contents(name, row.files, root)] == [(root / FILE).stat().st_size]
+    assert [len(content) for content in contents(name, row.files, row, root)] == [(root / FILE).stat().st_size]
     return images(row.train, row.test)
 
 
 def decode(name: str, row: DatasetRow, root: Path, files: Mapping[str, str], arrays: Arrays) -> None:
     """Its arrays, which are kept in the cache."""
-    (content,) = contents(name, files, root)
+    (content,) = contents(name, files, row, root)
     of_file = np.load(io.BytesIO(content))
     for split in ("train", "test"):
         put(name, row, arrays, split, of_file[f"{split}_images"], of_file[f"{split}_labels"])

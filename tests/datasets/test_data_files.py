@@ -2,6 +2,8 @@
 
 import gzip
 import hashlib
+import lzma
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -89,6 +91,34 @@ def test_wrong_format_is_named(
         load("tiny", tiny.root)
     assert one_line(error).startswith(f"{tiny.root / FIRST}: ")
     assert message in one_line(error)
+
+
+@pytest.mark.parametrize("look", [load, check])
+def test_a_packed_file_is_not_unpacked_without_end(tiny: SimpleNamespace, look: Callable[..., Any]) -> None:
+    """A file of some kilobytes that would be a gigabyte of zeros; it is refused without that memory."""
+    packer, block = lzma.LZMACompressor(), bytes(1 << 20)
+    (tiny.root / FIRST).unlink()
+    packed = tiny.root / f"{FIRST}.xz"
+    packed.write_bytes(b"".join(packer.compress(block) for _ in range(256)) + packer.flush())
+    assert packed.stat().st_size < 1 << 16
+    tracemalloc.start()
+    with pytest.raises(DataError) as error:
+        look("tiny", tiny.root)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    most = (tiny.row.train + tiny.row.test) * (4 * 24 + 256) + (1 << 20)
+    said = f"corrupted: holds more than the {most:,} bytes that its data set has at the most"
+    assert one_line(error) == f"{packed}: {said}"
+    assert peak < 32 << 20  # of the 256 MiB in it
+
+
+def test_a_cut_off_packed_file_is_named(tiny: SimpleNamespace) -> None:
+    content = (tiny.root / FIRST).read_bytes()
+    (tiny.root / FIRST).unlink()
+    packed = tiny.root / f"{FIRST}.xz"
+    packed.write_bytes(lzma.compress(content)[:-20])
+    with pytest.raises(DataError, match=rf"^{packed}: not an xz file: "):
+        load("tiny", tiny.root)
 
 
 def test_label_out_of_range(tiny: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,10 +13,10 @@ from urllib.parse import quote
 
 from bench.messages import one_line, say
 from bench.methods import Method
+from bench.storage.delivery.write_queue import WriteQueue
 from bench.storage.entry import Entry
 from bench.storage.tracking.csv_files import FOLDER, CsvFiles
 from bench.storage.tracking.wandb_runs import WandbRuns
-from bench.storage.write_queue import WriteQueue
 from bench.trial.result import TrialResult
 from bench.trial.spec import TrialSpec
 

@@ -27,10 +27,10 @@ from bench.cli.cli import main
 from bench.methods import Method
 from bench.mlflow_metrics import stored_name
 from bench.storage import mlflow_store, offline_folder, store_check, stored_trials
+from bench.storage.delivery.write_queue import WriteQueue
 from bench.storage.entry import check_name
 from bench.storage.offline_import import ALREADY_STORED, STORED, import_entries
 from bench.storage.recorder import Recorder
-from bench.storage.write_queue import WriteQueue
 from bench.tags import whole
 from bench.trial.result import TrialResult
 from bench.trial.spec import TrialSpec
@@ -193,6 +193,18 @@ def test_interrupted_failed_and_left_over_sweeps(uri: str) -> None:
     assert client.get_run(foreign).info.status == "RUNNING"
 
 
+def test_another_command_ends_nothing_that_is_being_written(uri: str) -> None:
+    with recorder(uri, [spec(0), spec(1)]):
+        client = MlflowClient(uri)
+        (sweep,) = runs(uri, "sweep", names.SWEEP)
+        tags = {names.KIND: names.TRIAL, names.RUN_KEY: spec(0).run_key, names.PARENT: sweep.info.run_id}
+        trial = client.create_run(sweep.info.experiment_id, tags=tags).info.run_id
+        with recorder(uri, [spec(0), spec(1)]):
+            statuses = [client.get_run(run).info.status for run in (sweep.info.run_id, trial)]
+    assert statuses == ["RUNNING", "RUNNING"]
+    assert {run.info.status for run in runs(uri, "sweep", names.SWEEP)} == {"FINISHED"}
+
+
 def test_long_values_and_many_points(uri: str) -> None:
     long = result(spec(0), names.FAILED, f"{'x' * 20_000} the end")
     many = [{name: float(epoch) for name in metrics.per_epoch()} for epoch in range(400)]
@@ -223,7 +235,7 @@ def test_a_store_that_is_gone_loses_nothing(
 
     monkeypatch.setattr("bench.storage.recorder.WriteQueue", impatient)
     trials = [spec(seed) for seed in range(3)]
-    with pytest.raises(RuntimeError, match=r"3 results are in .*bench-rescue-\d+;"), recorder(uri, trials) as w:
+    with pytest.raises(RuntimeError, match=r"3 results in .*mlflow.db-undelivered/"), recorder(uri, trials) as w:
         while queues[0].unwritten():  # the links to earlier trials
             time.sleep(0.01)
         (tmp_path / "mlflow.db").write_bytes(b"no database any more" * 100)
@@ -233,14 +245,18 @@ def test_a_store_that_is_gone_loses_nothing(
         while queues[0].error is None:
             time.sleep(0.01)
         w.finished(trials[2], result(trials[2]))
-    (path,) = tmp_path.glob("bench-rescue-*")
+    (path,) = tmp_path.glob("mlflow.db-undelivered/*")
     assert {entry.run_key for entry in offline_folder.read(path)} == {trial.run_key for trial in trials}
     assert trials[0].record() in [entry.spec for entry in offline_folder.read(path)]
     assert offline_folder.read(path)[0].method == "random-freeze"
     shutil.copy(empty, tmp_path)
-    assert import_entries(path, uri) == {STORED: 3}
+    assert import_entries(path, uri, refuse) == {STORED: 3}
     assert len(runs(uri, "sweep", names.TRIAL)) == 3
-    assert import_entries(path, uri) == {ALREADY_STORED: 3}
+    assert import_entries(path, uri, refuse) == {ALREADY_STORED: 3}
+
+
+def refuse(problem: str) -> None:
+    raise AssertionError(problem)
 
 
 def test_a_write_that_fails_once_is_repeated_without_a_second_run(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:

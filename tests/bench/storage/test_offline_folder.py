@@ -21,7 +21,7 @@ from bench.canonical import key_of
 from bench.cli.cli import main
 from bench.methods import METHODS
 from bench.mlflow_metrics import STORED
-from bench.storage import offline_folder
+from bench.storage import offline_folder, stored_trials
 from bench.storage.entry import Entry, decode, encode
 from bench.trial.result import TrialResult
 from bench.trial.spec import TrialSpec
@@ -320,7 +320,7 @@ def changed(**fields: Any) -> str:
         (lambda line: changed(extra=1), "no trial: TypeError"),
     ],
 )
-def test_a_bad_line_is_named_and_nothing_is_imported(
+def test_a_bad_line_is_named_and_the_good_ones_are_stored(
     folder: Path, capsys: pytest.CaptureFixture[str], spoil: Callable[[str], str], why: str
 ) -> None:
     kept = folder / "kept"
@@ -328,9 +328,15 @@ def test_a_bad_line_is_named_and_nothing_is_imported(
     offline_folder.write(kept / "a.jsonl", [entry(0)])
     lines = [encode(entry(1)), spoil(encode(entry(2)))]
     (kept / "b.jsonl").write_text("".join(f"{line}\n" for line in lines), errors="surrogateescape")
-    message = said(capsys, 2, "import", "kept")
-    assert f"{kept / 'b.jsonl'}, line 2: {why}" in message
-    assert [path.name for path in folder.iterdir()] == ["kept"]
+    assert main(["import", "kept"]) == 1
+    message = capsys.readouterr().err
+    assert f"2 trials of {kept}: 2 stored, 0 linked, 0 there before" in message
+    assert f"left out: {kept / 'b.jsonl'}, line 2: {why}" in message
+    keys = {entry(0).run_key, entry(1).run_key}
+    assert stored_trials.finished(f"sqlite:///{folder}/mlflow.db", [*keys]).keys() == keys
+    (kept / "a.jsonl").unlink()
+    (kept / "b.jsonl").write_text(f"{lines[1]}\n", errors="surrogateescape")
+    assert f"{kept / 'b.jsonl'}, line 1: {why}" in said(capsys, 2, "import", "kept")
 
 
 def test_foreign_files_and_folders(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

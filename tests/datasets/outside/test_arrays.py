@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import os
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -287,3 +290,36 @@ def test_values_that_are_none(value: Any) -> None:
     with pytest.raises(ValueError, match="must be a DatasetRow, an object or a mapping with train_images"):
         source_of(value)
     assert isinstance(source_of(arrays()), ArraySource)
+
+
+def with_header(file: Path, key: str, shape: tuple[int, ...]) -> None:
+    """An .npz file in which one array's header declares another shape than the values behind it have."""
+    given = arrays()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, array in given.items():
+            buffer = io.BytesIO()
+            header = {"descr": array.dtype.str, "fortran_order": False, "shape": shape if name == key else array.shape}
+            np.lib.format.write_array_header_1_0(buffer, header)
+            archive.writestr(f"{name}.npy", buffer.getvalue() + array.tobytes())
+
+
+@pytest.mark.parametrize("shape", [(10**13, 6, 7), (11, 6, 7)])
+def test_an_array_is_not_allocated_because_a_header_says_so(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    file = tmp_path / "some.npz"
+    with_header(file, "train_images", shape)
+    said = f"train_images of {shape[0] * 42:,} bytes by its header: the file has 504"
+    with pytest.raises(DataError) as error:
+        row_of(f"npz:{file}")
+    assert str(error.value) == f"data set npz:some.npz: {file}: {said}"
+    with_header(file, "train_images", (12, 6, 7))
+    assert row_of(f"npz:{file}").train == 12
+
+
+def test_more_than_the_memory_holds_is_refused_before_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "some.npz"
+    np.savez(file, **arrays())
+    monkeypatch.setattr(os, "sysconf", {"SC_PAGE_SIZE": 1, "SC_PHYS_PAGES": 899}.__getitem__)
+    with pytest.raises(DataError, match=r"arrays of 900 bytes: this machine's memory has 899$"):
+        row_of(f"npz:{file}")

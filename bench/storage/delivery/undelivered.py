@@ -1,0 +1,87 @@
+"""Finished trials on the disk until the store has them, so that neither a kill nor a store out of reach loses one."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import time
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+from platformdirs import user_state_path
+
+from bench.disk import POLL_SECONDS, locked
+from bench.messages import say
+from bench.storage.entry import Entry, network_name
+from bench.storage.offline_folder import file_name, write
+from bench.storage.store_uri import local_path
+
+
+def folder_of(uri: str) -> Path:
+    """Where the undelivered results of a store are: beside its files, or, of a server, in the user's state folder."""
+    path = local_path(uri)
+    if path is not None:
+        return path.with_name(f"{path.name}-undelivered")
+    return user_state_path("bench") / "undelivered" / hashlib.sha256(uri.encode()).hexdigest()[:16]
+
+
+class Undelivered:
+    """An offline folder of what one command has finished and the store does not have yet.
+
+    The command keeps it locked as long as it lives: so another tells what is left over from what is on its way.
+    """
+
+    def __init__(self, uri: str) -> None:
+        self.folder = folder_of(uri) / f"{platform.node()}-{os.getpid()}-{time.time_ns()}"
+        self._files: dict[tuple[str, str], list[Path]] = {}  # run key and outcome -> the entry's files
+        self._lock: ExitStack | None = None
+        self._warned = False
+
+    def put(self, entry: Entry) -> None:
+        """Have the entry on the disk, if that can be written; if not, say so once."""
+        try:
+            self._lock = self._lock or _locked_folder(self.folder)
+            (written,) = write(line := self.folder / file_name(entry), [entry])
+        except OSError as error:
+            if not self._warned:
+                lost = "what is not in the store yet would be lost with this process"
+                say(f"warning: {self.folder}: cannot be written: {error.strerror or error}; {lost}")
+            self._warned = True
+            return
+        network = [self.folder / network_name(written)] if written.network_sha256 else []
+        self._files[entry.run_key, entry.result.outcome] = [line, *network]
+
+    def has(self, entry: Entry) -> bool:
+        """Whether the entry is on the disk."""
+        return (entry.run_key, entry.result.outcome) in self._files
+
+    def remove(self, entry: Entry) -> None:
+        """Forget an entry that the store has; its line before the network that the line names."""
+        for file in self._files.pop((entry.run_key, entry.result.outcome), ()):
+            with suppress(OSError):
+                file.unlink()
+
+    def close(self) -> None:
+        """Unlock the folder, and remove it if nothing is left in it."""
+        if self._lock is not None:
+            remove_if_empty(self.folder)
+            self._lock.close()
+
+
+def remove_if_empty(folder: Path) -> None:
+    """Remove a command's folder, and that of its store, unless something is in them."""
+    for path in (folder, folder.parent):
+        with suppress(OSError):
+            path.rmdir()
+
+
+def _locked_folder(folder: Path) -> ExitStack:
+    """Create the folder, and lock it. One that delivers what is left may remove an empty folder at any moment."""
+    while True:
+        with ExitStack() as stack, suppress(FileNotFoundError, TimeoutError):
+            folder.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(locked(folder, lambda: None, 0))
+            if folder.is_dir():
+                return stack.pop_all()
+        time.sleep(POLL_SECONDS)

@@ -1,0 +1,6 @@
+"""Who writes a run of the store, and when another may end it.
+
+owner      the process that a run belongs to, and whether it is gone
+heartbeat  a sign of life that an owner writes every minute
+leftovers  the runs that a process left running when it was killed, ended
+"""

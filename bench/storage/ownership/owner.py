@@ -1,0 +1,93 @@
+"""The process that a run belongs to, and whether it is gone."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from bench.canonical import canonical_json
+
+EXPIRY_SECONDS = 900.0  # without a sign of life, an owner that cannot be looked for is taken to be gone
+PROC = Path("/proc")  # where Linux tells of its processes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Owner:
+    """A process, and when it last gave a sign of life."""
+
+    machine: str  # on which its number is meant: the host, since its last start, the process namespace
+    process: int
+    began: str  # when, in the machine's own clock, for a number is given again; "" if that is not told
+    alive: float  # Unix time
+
+    @classmethod
+    def here(cls) -> Owner:
+        """This process, alive now."""
+        process = os.getpid()
+        return cls(machine=_machine(), process=process, began=_began(process) or "", alive=time.time())
+
+    @classmethod
+    def of(cls, tag: str | None) -> Owner | None:
+        """The owner that a run's tag names; None if it names none, as of earlier versions."""
+        try:
+            fields = json.loads(tag or "")
+            alive, process = float(fields["alive"]), int(fields["process"])
+            return cls(machine=str(fields["machine"]), process=process, began=str(fields["began"]), alive=alive)
+        except (ValueError, TypeError, KeyError):
+            return None
+
+    def tag(self) -> str:
+        """The value of the tag that names it."""
+        return canonical_json(asdict(self))
+
+    def is_gone(self) -> bool:
+        """Whether it has ended, as far as can be seen from here.
+
+        On this machine it is looked for, so that a killed process counts as gone at once and a slow one never does.
+        On another, or of this very process, whose beat has then ended, EXPIRY_SECONDS without a sign of life tell.
+        """
+        if self.machine == _machine() and self.process != os.getpid():
+            return not self._is_running()
+        return time.time() - self.alive > EXPIRY_SECONDS
+
+    def _is_running(self) -> bool:
+        try:
+            os.kill(self.process, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:  # it is another user's
+            pass
+        return _began(self.process) == self.began
+
+
+def _machine() -> str:
+    return "/".join((platform.node(), *filter(None, (_boot(), _namespace()))))
+
+
+def _boot() -> str:
+    """Of this start of the machine, if it tells: after the next one the numbers are others'."""
+    try:
+        return (PROC / "sys" / "kernel" / "random" / "boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
+def _namespace() -> str:
+    """In which a process's number is meant: the containers of a host count on their own."""
+    try:
+        return str((PROC / "self" / "ns" / "pid").readlink())
+    except OSError:
+        return ""
+
+
+def _began(process: int) -> str | None:
+    """When a process began, "" if the machine does not tell; None if it has ended and is merely not collected yet."""
+    try:
+        state, *others = (PROC / str(process) / "stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return None if state in "ZX" else others[18]

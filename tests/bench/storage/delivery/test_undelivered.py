@@ -1,0 +1,248 @@
+"""Finished trials on the disk until the store has them: real stores, real kills."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from bench import names
+from bench.disk import locked
+from bench.methods import METHODS
+from bench.storage import offline_folder, stored_trials
+from bench.storage.delivery import undelivered
+from bench.storage.delivery.redeliver import redeliver
+from bench.storage.delivery.undelivered import Undelivered, folder_of
+from bench.storage.entry import Entry
+from bench.trial.result import TrialResult
+from bench.trial.spec import TrialSpec
+
+KILLED = """
+import signal, sys
+from test_undelivered import entry, spec
+from bench.storage.recorder import Recorder
+uri = sys.argv[1]
+class Slow(Recorder):
+    def write(self, entry):  # the store is out of reach
+        if entry is not None:
+            signal.pause()
+with Slow(uri, "sweep", [spec(seed).run_key for seed in range(3)], {}, "bench run") as recorder:
+    for seed in range(3):
+        recorder.put(entry(seed))
+    print("3 done", flush=True)
+    sys.stdin.read()
+"""
+
+
+def spec(seed: int) -> TrialSpec:
+    method = METHODS["freeze"]
+    return TrialSpec(dataset="digits", data_hash="0", model="m", method=method, rate=Decimal("0.9"), seed=seed)
+
+
+def entry(seed: int, outcome: str = names.DONE) -> Entry:
+    key, network = spec(seed).run_key, f"network {seed}".encode()
+    result = TrialResult(
+        run_key=key, outcome=outcome, metrics={names.TEST_ACCURACY: 0.5}, artefact=network, started=1.0, ended=2.0
+    )
+    return Entry(sweep="sweep", command="bench run", method="freeze", spec=spec(seed).record(), result=result)
+
+
+@pytest.fixture
+def uri(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/mlflow.db"
+
+
+def started(uri: str, code: str) -> subprocess.Popen[str]:
+    path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+    command = [sys.executable, "-c", code, uri]
+    environment = {**os.environ, "PYTHONPATH": path}
+    return subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def keys(uri: str) -> set[str]:
+    return set(stored_trials.finished(uri, [spec(seed).run_key for seed in range(9)]))
+
+
+def test_what_a_killed_command_had_done_is_delivered_by_the_next(
+    uri: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    process = started(uri, KILLED)
+    assert process.stdout is not None and process.stdout.readline() == "3 done\n"
+    redeliver(uri)  # the command lives: it may be about to deliver them itself
+    assert keys(uri) == set() and capsys.readouterr().err == ""
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert len(list(folder_of(uri).glob("*/*.jsonl"))) == 3
+    redeliver(uri)
+    assert keys(uri) == {spec(seed).run_key for seed in range(3)}
+    assert capsys.readouterr().err == f"store {uri}: 3 results of an earlier command delivered\n"
+    assert sorted(path.read_bytes() for path in tmp_path.rglob(names.NETWORK_FILE)) == [
+        b"network 0", b"network 1", b"network 2"
+    ]  # fmt: skip
+    assert not folder_of(uri).exists()
+    redeliver(uri)
+    assert capsys.readouterr().err == ""
+
+
+def test_the_network_is_on_the_disk_too_until_the_store_has_the_trial(uri: str) -> None:
+    kept = Undelivered(uri)
+    kept.put(entry(0))
+    kept.put(entry(1, names.FAILED))
+    read = offline_folder.read(kept.folder)
+    assert {e.run_key: offline_folder.contents(e.result) for e in read} == {
+        spec(0).run_key: b"network 0", spec(1).run_key: b"network 1"
+    }  # fmt: skip
+    kept.remove(entry(0))
+    assert not kept.has(entry(0)) and kept.has(entry(1, names.FAILED))
+    assert len(list(kept.folder.iterdir())) == 2
+    kept.remove(entry(1, names.FAILED))
+    assert list(kept.folder.iterdir()) == []
+    kept.close()
+    assert not folder_of(uri).exists()
+
+
+def test_what_is_left_when_it_closes_stays(uri: str) -> None:
+    kept = Undelivered(uri)
+    kept.put(entry(0))
+    kept.close()
+    with locked(kept.folder, lambda: pytest.fail("still locked"), 0):
+        assert [e.run_key for e in offline_folder.read(kept.folder)] == [spec(0).run_key]
+
+
+def test_a_damaged_line_stays_and_is_named(uri: str, capsys: pytest.CaptureFixture[str]) -> None:
+    kept = Undelivered(uri)
+    kept.put(entry(0))
+    (damaged := kept.folder / "damaged.jsonl").write_text("{}\n")
+    kept.close()
+    for said in (f"store {uri}: 1 result of an earlier command delivered\n", ""):
+        redeliver(uri)
+        reason = f"{damaged}, line 1: no trial: not a JSON object with a format"
+        assert capsys.readouterr().err == f"{said}warning: {reason}; left in {kept.folder}\n"
+        assert keys(uri) == {spec(0).run_key}
+        assert damaged.read_text() == "{}\n"
+
+
+def test_an_empty_folder_of_a_killed_command_is_removed(uri: str) -> None:
+    (folder_of(uri) / "host-1-2").mkdir(parents=True)
+    redeliver(uri)
+    assert not folder_of(uri).exists()
+
+
+def test_a_disk_that_takes_nothing_is_said_once(uri: str, capsys: pytest.CaptureFixture[str]) -> None:
+    folder_of(uri).write_text("a file in the way")
+    kept = Undelivered(uri)
+    kept.put(entry(0))
+    kept.put(entry(1))
+    assert not kept.has(entry(0))
+    kept.remove(entry(0))
+    kept.close()
+    lost = "what is not in the store yet would be lost with this process"
+    assert capsys.readouterr().err == f"warning: {kept.folder}: cannot be written: Not a directory; {lost}\n"
+    assert folder_of(uri).read_text() == "a file in the way"
+
+
+def test_the_folder_of_a_server_is_the_users_and_names_no_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    folders = {folder_of(f"postgresql://ann:secret@{host}/mlflow") for host in ("one", "two", "one")}
+    assert len(folders) == 2
+    assert {folder.parent for folder in folders} == {tmp_path / "bench" / "undelivered"}
+    assert "secret" not in str(folders)
+
+
+def test_two_entries_of_one_trial_are_two(uri: str) -> None:
+    kept = Undelivered(uri)
+    kept.put(entry(0, names.FAILED))
+    kept.put(replace(entry(0), result=replace(entry(0).result, artefact=b"")))
+    kept.remove(entry(0))
+    assert [e.result.outcome for e in offline_folder.read(kept.folder)] == [names.FAILED]
+    kept.close()
+    assert undelivered.folder_of(uri).exists()
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[tuple[Callable[[], subprocess.Popen[bytes]], str]]:
+    """What starts MLflow's server on one store, as often as it is called, and its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", port, "--workers", "1"]
+    command += [
+        "--backend-store-uri",
+        f"sqlite:///{tmp_path}/server.db",
+        "--artifacts-destination",
+        f"{tmp_path}/files",
+    ]
+    processes: list[subprocess.Popen[bytes]] = []
+
+    def start() -> subprocess.Popen[bytes]:
+        silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        processes.append(subprocess.Popen(command, cwd=tmp_path, start_new_session=True, **silent))
+        while True:
+            with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5):
+                return processes[-1]
+            assert processes[-1].poll() is None
+            time.sleep(0.1)
+
+    yield start, f"http://127.0.0.1:{port}"
+    for process in processes:
+        kill(process)
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill a server with the workers that it started."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+STORED_THEN_KILLED = """
+import sys
+from test_undelivered import entry, spec
+from bench.storage.recorder import Recorder
+with Recorder(sys.argv[1], "sweep", [spec(seed).run_key for seed in range(5)], {}, "bench run") as recorder:
+    for line in sys.stdin:
+        recorder.put(entry(int(line)))
+        print("done", flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_a_server_that_is_gone_and_then_a_killed_command_lose_nothing(
+    server: tuple[Callable[[], subprocess.Popen[bytes]], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    start, uri = server
+    first = start()
+    process = started(uri, STORED_THEN_KILLED)
+    assert process.stdin is not None and process.stdout is not None
+
+    def finish(seed: int) -> None:
+        process.stdin.write(f"{seed}\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == "done\n"
+
+    finish(0)
+    while keys(uri) != {spec(0).run_key}:
+        time.sleep(0.1)
+    kill(first)
+    for seed in (1, 2, 3, 4):
+        finish(seed)
+    process.kill()
+    process.communicate()
+    start()
+    redeliver(uri)
+    assert keys(uri) == {spec(seed).run_key for seed in range(5)}
+    assert not folder_of(uri).exists()

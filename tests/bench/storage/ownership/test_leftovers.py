@@ -1,0 +1,112 @@
+"""Runs that are left running: who may end them."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+
+from bench import names
+from bench.storage.mlflow_store import Store
+from bench.storage.ownership import heartbeat
+from bench.storage.ownership.heartbeat import Heartbeat
+from bench.storage.ownership.leftovers import end_leftovers
+from bench.storage.ownership.owner import EXPIRY_SECONDS, Owner
+
+ELSEWHERE = replace(Owner.here(), machine="elsewhere")
+SILENT = replace(ELSEWHERE, alive=time.time() - EXPIRY_SECONDS - 60)
+
+
+@pytest.fixture(scope="module", params=["sqlite", "file"])
+def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Store:
+    folder = tmp_path_factory.mktemp("store")
+    if request.param == "sqlite":
+        return Store(f"sqlite:///{folder}/mlflow.db")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+        return Store(f"file://{folder}/mlruns")
+
+
+@pytest.fixture
+def experiment(store: Store, request: pytest.FixtureRequest) -> str:
+    return store.experiment(request.node.name.replace("[", "-").replace("]", ""))
+
+
+def sweep(store: Store, experiment: str, owner: Owner | None) -> str:
+    tags = {names.KIND: names.SWEEP} | ({names.OWNER: owner.tag()} if owner else {})
+    return store.create(experiment, "sweep", tags, time.time()).id
+
+
+def trial(store: Store, experiment: str, parent: str) -> str:
+    tags = {names.KIND: names.TRIAL, names.RUN_KEY: "key", names.PARENT: parent}
+    return store.create(experiment, "trial", tags, time.time()).id
+
+
+def status(store: Store, run: str) -> Any:
+    return MlflowClient(store.uri).get_run(run).info.status
+
+
+@pytest.mark.parametrize(
+    ("owner", "left"),
+    [(ELSEWHERE, "RUNNING"), (SILENT, "KILLED"), (None, "KILLED")],
+    ids=["alive", "silent", "unknown"],
+)
+def test_a_sweep_and_its_trial_are_ended_if_the_owner_is_gone(
+    store: Store, experiment: str, owner: Owner | None, left: str
+) -> None:
+    parent = sweep(store, experiment, owner)
+    child = trial(store, experiment, parent)
+    end_leftovers(store, experiment, {"key"})
+    assert (status(store, parent), status(store, child)) == (left, left)
+
+
+def test_a_trial_of_another_sweep_is_its_owners(store: Store, experiment: str) -> None:
+    other = store.experiment(f"{experiment}-other")
+    children = [trial(store, other, sweep(store, other, owner)) for owner in (ELSEWHERE, SILENT)]
+    end_leftovers(store, experiment, {"key"})
+    assert [status(store, child) for child in children] == ["RUNNING", "KILLED"]
+
+
+def test_a_trial_whose_sweep_has_ended_is_left(store: Store, experiment: str) -> None:
+    parent = sweep(store, experiment, ELSEWHERE)
+    child, foreign = trial(store, experiment, parent), trial(store, experiment, parent)
+    store.tag(foreign, names.RUN_KEY, "another")
+    store.end(parent, "FAILED")
+    end_leftovers(store, experiment, {"key"})
+    assert [status(store, run) for run in (parent, child, foreign)] == ["FAILED", "KILLED", "RUNNING"]
+
+
+def test_a_run_that_ended_in_between_stays_as_it_ended(store: Store, experiment: str) -> None:
+    run = sweep(store, experiment, SILENT)
+    store.end(run, "FINISHED", 1000.0)
+    store.end_if_running(run, "KILLED")
+    info = MlflowClient(store.uri).get_run(run).info
+    assert (info.status, info.end_time) == ("FINISHED", 1_000_000)
+
+
+def test_the_time_at_which_a_leftover_is_ended(store: Store, experiment: str) -> None:
+    run, before = sweep(store, experiment, SILENT), int(time.time() * 1000)
+    store.end_if_running(run, "KILLED")
+    info = MlflowClient(store.uri).get_run(run).info
+    assert info.status == "KILLED" and before <= info.end_time <= int(time.time() * 1000)
+
+
+def test_a_heart_beats_until_it_is_closed_even_if_a_beat_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(heartbeat, "BEAT_SECONDS", 0.001)
+    beats: list[int] = []
+
+    def beat() -> None:
+        beats.append(len(beats))
+        raise OSError("out of reach")
+
+    heart = Heartbeat(beat)
+    while len(beats) < 3:
+        time.sleep(0.001)
+    heart.close()
+    count = len(beats)
+    time.sleep(0.05)
+    assert len(beats) == count
