@@ -78,8 +78,8 @@ def _length(data: bytes) -> int:
         raise ValueError("not a stored network: it does not begin as one")
     _, version, length = PREFIX.unpack_from(data)
     if version not in VERSIONS:
-        known = ", ".join(map(str, VERSIONS))
-        raise ValueError(f"format version {version}: must be {known}; use the version of bench that wrote the file")
+        *known, last = map(str, VERSIONS)
+        raise ValueError(f"format version {version}: must be {', '.join(known)} or {last}; use the version of bench that wrote the file")
     if length > HEADER_LIMIT:
         raise ValueError(f"header of {length} bytes: must be at most {HEADER_LIMIT}")
     return int(length)
