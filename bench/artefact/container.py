@@ -79,7 +79,8 @@ def _length(data: bytes) -> int:
     _, version, length = PREFIX.unpack_from(data)
     if version not in VERSIONS:
         *known, last = map(str, VERSIONS)
-        raise ValueError(f"format version {version}: must be {', '.join(known)} or {last}; use the version of bench that wrote the file")
+        must = f"must be {', '.join(known)} or {last}; use the version of bench that wrote the file"
+        raise ValueError(f"format version {version}: {must}")
     if length > HEADER_LIMIT:
         raise ValueError(f"header of {length} bytes: must be at most {HEADER_LIMIT}")
     return int(length)
