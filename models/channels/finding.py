@@ -12,7 +12,8 @@ from torch import nn
 
 from bench.channels.groups import Channels, Group, LayerWidths
 from bench.messages import one_line
-from bench.models.channels.axes import ChannelPass, ChannelSet, LayerPass
+from bench.models.channels.axes import ChannelPass
+from bench.models.channels.sets import ChannelSet, LayerPass
 from bench.models.structure.weight_use import uses_of
 
 Shape = tuple[int, ...]
