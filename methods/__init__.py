@@ -7,19 +7,17 @@ base         the mask-selection interface: what a method is
 identity     what identifies a method: its fields and its source
 types        the types that methods, criteria and scopes share
 papers       the papers' one-shot methods, a few declarative lines each; dense, and biases alone
-iterative    FORCE, iterative SNIP, SynFlow: `select` loops over the masked model
 budgets      smaller networks, to a budget of parameters and multiply-accumulates
+rounds       the methods that choose in rounds: iterative SNIP, FORCE, SynFlow, NTK-SAP, PX
 lottery      masks from a trained network: iterative magnitude pruning, LT-SFT
 matched      random masks with the layer densities of a criterion
 criteria     what scores the weights before training, a function each; higher = keep live
-synflow      SynFlow's score
 prospr       ProsPr's score
 fisher       Fisher information: the squared gradient of each image alone
 channels     scores of output channels, for whole filters
 derivatives  derivatives of the loss by the weights; the model is never changed
 scopes       (scores, rate) -> masks, exactly `live_count(rate, N)` live; and the check of any method's count
 filters      whole filters, as far as they fit
-rounds       the loop of the iterative methods
 counts       how many weights are live: the one rounding rule
 maskable     which parameters are maskable: the one rule
 controls     sanity controls
@@ -27,7 +25,6 @@ controls     sanity controls
 
 from bench.methods.base import Method
 from bench.methods.budgets.uniform_width import UniformWidth
-from bench.methods.iterative import FORCE, IterativeSNIP, SynFlow
 from bench.methods.lottery import LotteryTicket
 from bench.methods.matched import RandomLike
 from bench.methods.papers import (
@@ -42,11 +39,14 @@ from bench.methods.papers import (
     RandomPruning,
     only_rate,
 )
+from bench.methods.rounds.papers import FORCE, NTKSAP, PX, IterativeSNIP, SynFlow, SynFlowL2
 from bench.methods.types import Background, Batches, Loss, Masks, Scores
 
 __all__ = [
     "FORCE",
     "METHODS",
+    "NTKSAP",
+    "PX",
     "SNIP",
     "Background",
     "Batches",
@@ -66,6 +66,7 @@ __all__ = [
     "RandomPruning",
     "Scores",
     "SynFlow",
+    "SynFlowL2",
     "UniformWidth",
     "only_rate",
 ]
@@ -86,6 +87,12 @@ METHODS: dict[str, Method] = {
     "iter-snip-freeze": IterativeSNIP(background="freeze"),
     "synflow": SynFlow(),
     "synflow-freeze": SynFlow(background="freeze"),
+    "synflow-l2": SynFlowL2(),
+    "synflow-l2-freeze": SynFlowL2(background="freeze"),
+    "ntk-sap": NTKSAP(),
+    "ntk-sap-freeze": NTKSAP(background="freeze"),
+    "px": PX(),
+    "px-freeze": PX(background="freeze"),
     "force": FORCE(),
     "force-freeze": FORCE(background="freeze"),
     "prospr": ProsPr(),
@@ -137,6 +144,9 @@ METHODS: dict[str, Method] = {
     "grasp-prune": GraSP(),
     "iter-snip-prune": IterativeSNIP(),
     "synflow-prune": SynFlow(),
+    "synflow-l2-prune": SynFlowL2(),
+    "ntk-sap-prune": NTKSAP(),
+    "px-prune": PX(),
     "force-prune": FORCE(),
     "prospr-prune": ProsPr(),
 }

@@ -76,7 +76,7 @@ class LotteryTicket(Method):
         """
         from bench.methods.counts import live_count
         from bench.methods.maskable import maskable
-        from bench.methods.rounds import among
+        from bench.methods.rounds.loop import among
 
         if trained is None or live is None:
             raise ValueError(f"{type(self).__name__}: must be given the trained network of its parent")

@@ -9,8 +9,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from bench.methods.base import Method, check_fixed
-from bench.methods.iterative import FORCE, IterativeSNIP, SynFlow
 from bench.methods.papers import SNIP, GraSP, ProsPr
+from bench.methods.rounds.papers import FORCE, NTKSAP, PX, IterativeSNIP, SynFlow, SynFlowL2
 from bench.methods.types import Background, Batches, Criterion, Loss, Masks
 
 if TYPE_CHECKING:
@@ -22,6 +22,9 @@ LIKE: Mapping[str, Method] = MappingProxyType(
         "snip": SNIP(),
         "grasp": GraSP(),
         "synflow": SynFlow(),
+        "synflow-l2": SynFlowL2(),
+        "ntk-sap": NTKSAP(),
+        "px": PX(),
         "iter-snip": IterativeSNIP(),
         "force": FORCE(),
         "prospr": ProsPr(),

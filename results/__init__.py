@@ -3,7 +3,7 @@
 frame       the store as one tidy frame
 statistics  what is computed of a frame
 tables      the tables, in words and numbers
-parts       one table alone: for a paper, for another program
+parts       the table: whole, or a part alone for a paper or another program
 terminal    the tables on a terminal
 paper       what a paper says of a store, and what it cites
 plots       the plots

@@ -214,7 +214,7 @@ def test_table_imports_neither_torch_nor_ray(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", [["table"], ["power"], ["plot", "accuracy", "-o", "a.gif"]])
 def test_what_draws_no_plot_imports_no_matplotlib(command: list[str], tmp_path: Path) -> None:
-    late = "from bench.results.tables import tables, power_table; from bench.results.plots import plots"
+    late = "import bench.results.parts.whole, bench.results.tables.power_table, bench.results.plots.plots"
     code = f"from bench.cli.cli import main; {late}; assert main({command}) == 2"
     assert loaded(code, ("matplotlib", "torch", "ray"), tmp_path) == "[]"
     assert list(tmp_path.iterdir()) == []

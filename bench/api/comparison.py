@@ -97,8 +97,7 @@ class Comparison:
                 controls: whether to show sanity controls. published: whether to show published results beside these.
         Raises: ValueError in one line for a choice that the store does not have.
         """
-        from bench.results.parts import part_page
-        from bench.results.tables import tables
+        from bench.results.parts import part_page, whole
 
         view = self._view(
             reference=reference or self.reference, metric=metric, test=test, alpha=alpha, margin=margin,
@@ -106,7 +105,7 @@ class Comparison:
             controls=controls or part == "controls", published=published or part == "published",
         )  # fmt: skip
         if part is None:
-            return tables.render(self.stored, view, format=format)
+            return whole.render(self.stored, view, format=format)
         return part_page.render(self.stored, view, part, format=format)
 
     @settings_kept()

@@ -55,11 +55,11 @@ def _page(uri: str, name: str) -> tuple[str, dict[str, bytes]]:
     """The description in Markdown, and file -> content."""
     from bench.results.frame.collect import collect
     from bench.results.page.report import FORMATS
+    from bench.results.parts.whole import render
     from bench.results.statistics.analysis import analyses
     from bench.results.statistics.view import View
     from bench.results.tables.answer.sentences import answer_of, how_to_read
     from bench.results.tables.formats import Picture
-    from bench.results.tables.tables import render
 
     frame = _beside(collect(uri), name)
     view = View(sweeps=[name], classes=classes_of(frame), test_images=test_sizes(frame))

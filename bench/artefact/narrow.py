@@ -62,14 +62,20 @@ def data_of(artefact: Artefact, root: Path | None, dataset: str | None = None) -
     Raises: ValueError if it cannot be fetched, or is not the one that the trial was trained on.
     """
     record = artefact.header.spec.model_extra or {}
-    name, folder = dataset or str(record.get("dataset")), datasets.data_root(root)
+    name = dataset or str(record.get("dataset"))
     try:
-        datasets.fetch(name, folder)
-        content_hash = datasets.row_of(name, folder).content_hash
+        content_hash = content_of(name, root)
     except DataError as error:
         if dataset is None and kind_of(name):
             raise ValueError(f"{error}; --dataset says where it is now") from error
         raise
     if content_hash != record.get("data_hash"):
         raise ValueError(f"data set {name}: not the version that the trial was trained on")
-    return datasets.load(name, folder)
+    return datasets.load(name, datasets.data_root(root))
+
+
+def content_of(name: str, root: Path | None) -> str:
+    """The content hash of a data set, fetched if it is missing. Raises: ValueError if it cannot be fetched."""
+    folder = datasets.data_root(root)
+    datasets.fetch(name, folder)
+    return datasets.row_of(name, folder).content_hash

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import click
@@ -13,7 +15,7 @@ from bench.api.stored import existing_store
 from bench.artefact.artefact import Artefact, read
 from bench.artefact.base import Files, needs_base
 from bench.artefact.container import unseal
-from bench.artefact.narrow import data_of, images_of, narrowed
+from bench.artefact.narrow import content_of, data_of, images_of, narrowed
 from bench.artefact.small_files import WIDTHS, WRITERS, small_network
 from bench.cli.networks.stored import Bases, base_words, network_of_run
 from bench.cli.requests.networks import NARROWER, ExportRequest, NarrowRequest
@@ -127,13 +129,15 @@ def narrow(request: NarrowRequest) -> int:
         store = Store(existing_store())
         bases = Bases(request.bases, lambda: store)
         runs = _lacking(store, dtypes, request.name)
+        moved = _moved(store, [run for run, _ in runs], request)
     images: dict[tuple[str, ...], Resident] = {}
     failures = 0
     with click.progressbar(runs, file=sys.stderr, label="networks") as progress:
         for run, left in progress:
             try:
                 data = network_of_run(store, run)
-                store.measured(run, _measured(data, bases.of(data), left, images, request.data_root))
+                test_images = partial(_test_images, images, moved, request.data_root)
+                store.measured(run, _measured(data, bases.of(data), left, test_images))
             except ValueError as error:
                 failures += 1
                 say(f"error: run {run}: {error}")
@@ -141,18 +145,37 @@ def narrow(request: NarrowRequest) -> int:
     return 1 if failures else 0
 
 
-def _measured(
-    data: bytes, bases: Files, dtypes: list[str], images: dict[tuple[str, ...], Resident], root: Path | None
-) -> dict[str, float]:
-    """The figures of a network with values of each type; `images` keeps the test sets for the next one."""
-    network = read(data, bases)
+def _moved(store: Store, runs: list[str], request: NarrowRequest) -> dict[str, str]:
+    """The content hash of the data set of `--dataset` -> its name, for the networks that were trained on it."""
+    if request.dataset is None or not runs:
+        return {}
+    content_hash = content_of(request.dataset, request.data_root)
+    if all(json.loads(store.tags(run)[names.SPEC]).get("data_hash") != content_hash for run in runs):
+        raise ValueError(f"dataset {request.dataset}: no network to be measured was trained on it")
+    return {content_hash: request.dataset}
+
+
+def _test_images(
+    known: dict[tuple[str, ...], Resident], moved: Mapping[str, str], root: Path | None, network: Artefact
+) -> Resident:
+    """The test set of a network; `known` keeps it for the next one."""
     spec, extra = network.header.spec, network.header.spec.model_extra or {}
-    key = (spec.model, spec.precision, str(extra.get("dataset")), str(extra.get("data_hash")))
-    if key not in images:
-        images[key] = images_of(network, data_of(network, root))
+    content_hash = str(extra.get("data_hash"))
+    key = (spec.model, spec.precision, str(extra.get("dataset")), content_hash)
+    if key not in known:
+        known[key] = images_of(network, data_of(network, root, moved.get(content_hash)))
+    return known[key]
+
+
+def _measured(
+    data: bytes, bases: Files, dtypes: list[str], test_images: Callable[[Artefact], Resident]
+) -> dict[str, float]:
+    """The figures of a network with values of each type."""
+    network = read(data, bases)
+    images = test_images(network)
     figures: dict[str, float] = {}
     for dtype in dtypes:
-        data = narrowed(network, dtype, images[key])
+        data = narrowed(network, dtype, images)
         figures |= {f"{names.STORED_BYTES}_{dtype}": len(data)}
         figures |= {f"{names.TEST_ACCURACY}_{dtype}": read(data, bases).header.test_accuracy}
     return figures

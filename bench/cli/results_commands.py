@@ -67,7 +67,7 @@ def _table_writer(request: TableRequest, frame: pd.DataFrame, view: View) -> Cal
 
         table = part_page.render(frame, view, request.part, format=format)
     else:
-        from bench.results.tables.tables import render
+        from bench.results.parts.whole import render
 
         table = render(frame, view, format=format, ranks=request.ranks)
     return partial(click.echo, table.rstrip("\n"))

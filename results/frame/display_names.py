@@ -10,6 +10,9 @@ CHOICES = {
     "magnitude": "Magnitude",
     "iter-snip": "Iterative SNIP",
     "synflow": "SynFlow",
+    "synflow-l2": "SynFlow-L2",
+    "ntk-sap": "NTK-SAP",
+    "px": "PX",
     "force": "FORCE",
     "prospr": "ProsPr",
     "scale-free-magnitude": "Scale-free magnitude",
@@ -28,6 +31,7 @@ CHOICES = {
     "filter-random": "Random filters",
     "channel-snip": "SNIP of channels",
 }
+PAPERS = ("snip", "grasp", "iter-snip", "synflow", "synflow-l2", "ntk-sap", "px", "force", "prospr")
 # Methods that papers name; any other of ours is what chooses the weights and what the others hold.
 METHODS = {
     "freeze": "FreezeNet",
@@ -40,8 +44,8 @@ METHODS = {
     "random-prune": "Random pruning",
     "biases": "Biases alone",
     "uniform-width": "Uniform width",
-    **{name: CHOICES[name] for name in ("snip", "grasp", "iter-snip", "synflow", "force", "prospr")},
-    **{f"{name}-prune": CHOICES[name] for name in ("snip", "grasp", "iter-snip", "synflow", "force", "prospr")},
+    **{name: CHOICES[name] for name in PAPERS},
+    **{f"{name}-prune": CHOICES[name] for name in PAPERS},
 }
 BACKGROUNDS = {"freeze": "frozen", "prune": "pruned"}
 # How a sentence speaks of the weights that are not trained, if "SNIP's weights" would be no English.

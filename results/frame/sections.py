@@ -10,6 +10,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
@@ -61,7 +62,7 @@ class Section:
         shown = {name: value for name, value in self.differs.items() if name != "start"}
         return {n: SHOWN[n](value) if n in SHOWN else f"{n} = {value}" for n, value in shown.items()}
 
-    @property
+    @cached_property
     def seeds(self) -> list[int]:
         """Those of the methods and dense; of the sanity controls if there is nothing else."""
         plain = self.frame[is_plain(self.frame)]

@@ -70,7 +70,7 @@ def report(
     Args:    commands: of the store's sweeps, oldest first.
              stem: what the names of plots begin with.
              widths: in inches, of each plot: for the page, and for a phone if there are two.
-    Raises: ValueError as `bench.results.tables.tables.render` does.
+    Raises: ValueError as `bench.results.parts.whole.render` does.
     """
     every = analyses(frame, view)
     shown = [analysis for analysis in every if analysis.shown]

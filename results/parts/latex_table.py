@@ -27,21 +27,24 @@ SETUP = (
 
 def document(analyses: Sequence[Analysis], name: str) -> str:
     r"""The tables of a part, for \input."""
-    slugs: dict[str, int] = {}
-    tables = [NEEDS]
-    if not any(True for analysis in analyses for _ in _grids(analysis, name)):
-        return "\n\n".join(_listed(analysis, name) for analysis in analyses) + "\n"
-    for analysis in analyses:
-        for number, (grid, notes) in enumerate(_grids(analysis, name)):
-            label = f"tab:{slug(f'{analysis.section.dataset} {analysis.section.model}')}-{name}"
-            slugs[label] = slugs.get(label, 0) + 1
-            suffix = f"-{slugs[label]}" if slugs[label] > 1 else ""
-            title = _title(analysis, name) if number == 0 else f"{_title(analysis, name)} (continued)"
-            tables.append(_table(grid, notes, title, f"{label}{suffix}"))
-    return "\n\n".join(tables) + "\n"
+    labels: dict[str, int] = {}
+    drawn = [drawn for analysis in analyses for drawn in tables(analysis, name, labels)]
+    if not drawn:
+        return "\n\n".join(listed(analysis, name) for analysis in analyses) + "\n"
+    return "\n\n".join([NEEDS, *drawn]) + "\n"
 
 
-def _listed(analysis: Analysis, name: str) -> str:
+def tables(analysis: Analysis, name: str, labels: dict[str, int]) -> Iterator[str]:
+    """The tables of a part of a section; `labels` counts those of a document, so that each is another."""
+    for number, (grid, notes) in enumerate(_grids(analysis, name)):
+        label = f"tab:{slug(f'{analysis.section.dataset} {analysis.section.model}')}-{name}"
+        labels[label] = labels.get(label, 0) + 1
+        suffix = f"-{labels[label]}" if labels[label] > 1 else ""
+        title = _title(analysis, name) if number == 0 else f"{_title(analysis, name)} (continued)"
+        yield table(grid, notes, title, f"{label}{suffix}")
+
+
+def listed(analysis: Analysis, name: str) -> str:
     """A part without a table, under its title."""
     items = [f"\\item {breakable(line)}" for line in _until_next(list(PARTS[name].blocks(analysis)))]
     return "\n".join(
@@ -51,13 +54,19 @@ def _listed(analysis: Analysis, name: str) -> str:
 
 def _title(analysis: Analysis, name: str) -> str:
     """The caption: the part, the figure if it is of one, network and data."""
-    part, metric, section = PARTS[name], analysis.view.shown_metric, analysis.section
+    part, metric = PARTS[name], analysis.view.shown_metric
     words = f"{metric.caption[:1].lower()}{metric.caption[1:]}{f' in {metric.unit}' if metric.unit else ''}, "
     figure = words if part.of_metric else ""
+    return f"{part.title}: {figure}{about(analysis, across_starts=part.across_starts)}."
+
+
+def about(analysis: Analysis, *, across_starts: bool = False) -> str:
+    """Network and data, and what tells the section from others of both."""
+    section = analysis.section
     differing = [words for field, words in section.differences.items() if field != "tuning"]
-    shows_start = section.shows_start and not part.across_starts
+    shows_start = section.shows_start and not across_starts
     differs = "; ".join([*([section.start] if shows_start else []), *differing])
-    return f"{part.title}: {figure}{network_and_data(analysis)}{f' ({differs})' if differs else ''}."
+    return f"{network_and_data(analysis)}{f' ({differs})' if differs else ''}"
 
 
 def _grids(analysis: Analysis, name: str) -> Iterator[tuple[Grid, list[str]]]:
@@ -79,7 +88,8 @@ def _until_next(blocks: Sequence[Block]) -> Iterator[str]:
                 return
 
 
-def _table(grid: Grid, notes: Sequence[str], title: str, label: str) -> str:
+def table(grid: Grid, notes: Sequence[str], title: str, label: str) -> str:
+    """A floating table: caption, label, and the notes below."""
     columns = _columns(grid)
     width = sum(c.width for c in columns)
     floating = "table*" if SMALL * width > ONE_COLUMN else "table"

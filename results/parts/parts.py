@@ -8,6 +8,7 @@ from typing import Any
 
 from bench import names
 from bench.metrics import sizes
+from bench.results.parts import gradient_norms
 from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.cells import Cell
 from bench.results.statistics.comparisons import Comparison
@@ -94,6 +95,11 @@ def _computed(analysis: Analysis) -> Iterator[Block]:
         yield costs.computed(analysis)
 
 
+def _gradients(analysis: Analysis) -> Iterator[Block]:
+    if grid := gradient_norms.gradients(analysis):
+        yield grid
+
+
 def _tuned(analysis: Analysis) -> Iterator[Block]:
     if grid := tuned(analysis):
         yield grid
@@ -135,6 +141,7 @@ PARTS: dict[str, Part] = {
     "dense": Part(title="Percent of the dense baseline", blocks=_dense, cells=_cells, values=SHARE),
     "storage": Part(title="What each rate stores", blocks=_stored, cells=_cells, values=STORED),
     "compute": Part(title="What each rate computes", blocks=_computed, cells=_cells, values=COMPUTED),
+    "gradients": Part(title="Gradient norms", blocks=_gradients, records=gradient_norms.records),
     "collapse": Part(title="Collapse and dead paths", blocks=_collapse),
     "controls": Part(
         title="Sanity controls", blocks=_controls, comparisons=lambda analysis: analysis.shown_controls, of_metric=True

@@ -16,6 +16,7 @@ from matplotlib.ticker import MaxNLocator
 
 from bench.metrics import GRADIENTS
 from bench.results.frame.words import rate_text
+from bench.results.parts.gradient_norms import PROBE
 from bench.results.plots.axis_scales import accuracy_axis, plain_log
 from bench.results.plots.plot_page import across, finish, page
 from bench.results.plots.plot_style import BAND, LINES_NOTE, Style, line_entries, open_entry
@@ -29,7 +30,6 @@ MARKERS = 6  # along a line
 BEYOND = 0.25  # of the range of the means: how far intervals extend a log axis
 LARGEST = 600.0  # exponent: exp of more is beyond any axis, and soon beyond float64
 LETTERS = 32  # of a line of text beside a panel
-PROBE = "Gradient of the cross-entropy on a fixed probe of un-augmented training images."
 CUT = "; intervals beyond the axis are cut"
 
 

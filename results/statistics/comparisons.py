@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Literal
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any, Literal
 
 import numpy as np
 
@@ -78,22 +80,33 @@ def compare(cell: Cell, reference: Cell, *, test: Test, margin: float | None) ->
     """The paired comparison of two cells of one rate, before the correction for the family."""
     seeds = tuple(sorted(cell.values.keys() & reference.values.keys()))
     d = stats.differences([cell.values[s] for s in seeds], [reference.values[s] for s in seeds])
-    verdict, d_z, summary = stats.verdict(d, test), stats.effect(d), stats.summary(d)
     return Comparison(
         label=cell.label,
         reference=reference.label,
         rate=cell.rate,
         seeds=seeds,
-        difference=summary.mean,
-        sd=summary.sd,
-        interval=stats.t_interval(d),
-        bootstrap=stats.bootstrap_interval(d, np.random.default_rng(stats.SEED)),
-        p=verdict.p,
-        decided_by=verdict.by,
-        d_z=d_z,
-        g=d_z * stats.hedges(len(d) - 1),
-        p_equivalence=np.nan if margin is None else stats.p_equivalence(d, margin),
         disconnected=len((cell.disconnected | reference.disconnected) & set(seeds)),
+        **_figures(tuple(d.tolist()), test, margin),
+    )
+
+
+@lru_cache(maxsize=4096)  # a page compares the same cells several times: for its answer, its tables and its plots
+def _figures(differences: tuple[float, ...], test: Test, margin: float | None) -> Mapping[str, Any]:
+    """The fields of a comparison that follow from the differences alone."""
+    d = np.array(differences, dtype=np.float64)
+    verdict, d_z, summary = stats.verdict(d, test), stats.effect(d), stats.summary(d)
+    return MappingProxyType(
+        {
+            "difference": summary.mean,
+            "sd": summary.sd,
+            "interval": stats.t_interval(d),
+            "bootstrap": stats.bootstrap_interval(d, np.random.default_rng(stats.SEED)),
+            "p": verdict.p,
+            "decided_by": verdict.by,
+            "d_z": d_z,
+            "g": d_z * stats.hedges(len(d) - 1),
+            "p_equivalence": np.nan if margin is None else stats.p_equivalence(d, margin),
+        }
     )
 
 

@@ -1,6 +1,5 @@
 """The tables, in words and numbers.
 
-tables             `render`: from the tidy frame to the table, in five formats
 formats            text blocks as GitHub Markdown and LaTeX
 section_page       one section: its blocks in reading order
 accuracy_tables    method × rate, and percent of dense

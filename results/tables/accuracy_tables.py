@@ -82,13 +82,13 @@ def _best(analysis: Analysis) -> set[Key]:
 def _entry(analysis: Analysis, cell: Cell, c: Comparison | None, best: bool) -> Entry:
     shown, s = analysis.view.shown_metric, cell.summary
     if s.n == 0:
-        return f"{NONE}{_lost(cell)}"
+        return f"{NONE}{lost(cell)}"
     text = shown.number(s.mean) if s.n == 1 else f"{shown.number(s.mean)} ± {shown.number(s.sd)}"
     arrow = {"higher": " ↑", "lower": " ↓"}.get(c.verdict, "") if c else ""
     equal = " ≈" if c and c.equivalent else ""
     cut = f" †{len(cell.disconnected)}" if cell.disconnected else ""
     doubt = f" {CONFLICT}{len(cell.conflicting)}" if cell.conflicting else ""
-    after = f"{arrow}{equal}{cut}{doubt}{_realised(cell)}{_lost(cell)}"
+    after = f"{arrow}{equal}{cut}{doubt}{_realised(cell)}{lost(cell)}"
     return Bold(text, after) if best else f"{text}{after}"
 
 
@@ -101,8 +101,8 @@ def _realised(cell: Cell) -> str:
     return f" {REALISED}{low_to_high(*cell.realised, f'.{digits}f')}"
 
 
-def _lost(cell: Cell) -> str:
+def lost(cell: Cell) -> str:
     """(n = 3, 2 diverged): the seeds a cell stands on, if some are lost."""
-    lost = [(outcome, len(cell.seeds_lost(outcome))) for outcome in (names.DIVERGED, names.FAILED, "no figure")]
-    counts = [f"{number} {outcome}" for outcome, number in [*lost, ("missing", len(cell.missing))] if number]
+    numbers = [(outcome, len(cell.seeds_lost(outcome))) for outcome in (names.DIVERGED, names.FAILED, "no figure")]
+    counts = [f"{number} {outcome}" for outcome, number in [*numbers, ("missing", len(cell.missing))] if number]
     return f" ({', '.join([f'n = {cell.summary.n}', *counts])})" if counts else ""

@@ -32,7 +32,7 @@ def report(analyses: Sequence[Analysis]) -> list[Block]:
 def section(analysis: Analysis, varying: Collection[str]) -> Iterator[Block]:
     """A section's blocks: how it was trained, its tables, and what they leave out."""
     yield Heading(analysis.section.title)
-    yield from _training(analysis, varying)
+    yield from training(analysis, varying)
     if any(cell.values for cell in analysis.shown):
         yield from _tables(analysis)
         if chosen := tuned(analysis):
@@ -43,7 +43,8 @@ def section(analysis: Analysis, varying: Collection[str]) -> Iterator[Block]:
     yield Bullets([*exclusions(analysis), *warnings(analysis)])
 
 
-def _training(analysis: Analysis, varying: Collection[str]) -> Iterator[Block]:
+def training(analysis: Analysis, varying: Collection[str]) -> Iterator[Paragraph]:
+    """How and where a section was trained, and which seeds and filters it shows."""
     sentences = (protocol(analysis.section.fields, varying), captions.seeds(analysis), captions.backgrounds(analysis))
     yield Paragraph(" ".join(sentence for sentence in sentences if sentence))
     for line in (environment(analysis), captions.filters(analysis), not_shown(analysis)):

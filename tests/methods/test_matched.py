@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
-from tiny_networks import ConvNorm, square_batches
+from tiny_networks import ConvNorm, NormRelu, square_batches
 from torch.nn.functional import cross_entropy
 
 from bench.methods import METHODS, Masks, Method, RandomLike
@@ -17,7 +17,8 @@ from bench.methods.matched import LIKE
 
 def select(method: Method, seed: int = 3) -> Masks:
     torch.manual_seed(0)
-    model = ConvNorm().double().eval()
+    make = NormRelu if "px" in (method.criterion, method.parameters().get("like")) else ConvNorm  # px needs ReLU
+    model = make().double().eval()
     return method.select(model, square_batches(), cross_entropy, Fraction("0.6"), np.random.RandomState(seed))
 
 

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.methods.counts import apportion, live_count
-from bench.methods.iterative import IterativeSNIP, schedule
+from bench.methods.rounds.iterative import schedule
+from bench.methods.rounds.papers import IterativeSNIP
 from bench.methods.scopes import SCOPES, er_scope, erk_scope, global_scope, uniform_scope
 
 rates = st.decimals(0, Decimal("0.9999"), places=4).map(Fraction)

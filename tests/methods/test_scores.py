@@ -17,7 +17,7 @@ from torch import nn
 from bench.methods import Method
 from bench.methods.counts import live_count
 from bench.methods.maskable import maskable
-from bench.methods.rounds import in_rounds
+from bench.methods.rounds.loop import in_rounds
 from bench.methods.scopes import FLOATING, SCOPES, WHOLE
 from bench.methods.types import Masks, Scope
 

@@ -22,7 +22,7 @@ RUNS_OF_A_CHART = r"""
     const traces = document.querySelector('.js-plotly-plot')?.data || [];
     return new Set(traces.map(trace => /\S+ \S+ seed \d+/.exec(trace.name)?.[0]).filter(Boolean)).size;
 """
-DOWNLOAD = "[aria-label*='ownload'], [title*='ownload']"  # of an artefact
+ARTEFACT_BUTTONS = "button[data-component-id*='artifactview']"  # those of the artefact that a page shows
 GROUP_SECONDS = 10.0  # for processes to be gone
 
 
@@ -65,12 +65,7 @@ class Browser:
 
         options = webdriver.ChromeOptions()
         options.binary_location = CHROMIUM or ""
-        for argument in (
-            "--headless=new",
-            "--no-sandbox",
-            "--disable-dev-shm-usage",
-            f"--window-size={width},{height}",
-        ):
+        for argument in (*ARGUMENTS, f"--window-size={width},{height}"):
             options.add_argument(argument)
         options.add_experimental_option("prefs", {"download.default_directory": str(downloads)})
         self.driver = webdriver.Chrome(options=options, service=Service(DRIVER))
@@ -115,11 +110,12 @@ class Browser:
         return int(self.driver.execute_script(RUNS_OF_A_CHART))
 
     def download(self) -> None:
-        """Download the artefact that the page shows, once it has the button."""
+        """Download the artefact that the page shows, once it has the button: its one button, with an icon alone."""
         end = time.monotonic() + SECONDS
-        while not (buttons := self.driver.find_elements("css selector", DOWNLOAD)) and time.monotonic() < end:
+        while not (buttons := self.driver.find_elements("css selector", ARTEFACT_BUTTONS)) and time.monotonic() < end:
             time.sleep(0.2)
-        buttons[0].click()
+        (button,) = buttons
+        button.click()
 
     def close_assistant(self) -> None:
         """Close the panel that MLflow opens beside a page."""

@@ -9,11 +9,12 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
+from bench.results.parts import whole
 from bench.results.plots import plots
 from bench.results.plots.widths import PAGE
 from bench.results.statistics.power import Aim
 from bench.results.statistics.view import View
-from bench.results.tables import power_table, tables
+from bench.results.tables import power_table
 
 
 def view(**options: Any) -> View:
@@ -21,7 +22,7 @@ def view(**options: Any) -> View:
 
 
 def render(frame: pd.DataFrame, format: str = "github", ranks: bool = False, **options: Any) -> str:
-    return tables.render(frame, view(**options), format=format, ranks=ranks)
+    return whole.render(frame, view(**options), format=format, ranks=ranks)
 
 
 def power(frame: pd.DataFrame, aim: Aim, format: str = "github", **options: Any) -> str:

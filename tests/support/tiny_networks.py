@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import max_pool2d
 
 
 class Linear2(nn.Module):
@@ -42,6 +43,26 @@ class ConvNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.fc(self.drop(torch.tanh(self.norm(self.conv(x)))).flatten(1))
+        return out
+
+
+class NormRelu(nn.Module):
+    """Padded convolutions with BatchNorm and ReLU, a shortcut, max pooling and dropout."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 3, 3, padding=1, bias=False)
+        self.norm1 = nn.BatchNorm2d(3)
+        self.conv2 = nn.Conv2d(3, 3, 3, padding=1)
+        self.norm2 = nn.BatchNorm2d(3)
+        self.relu = nn.ReLU(inplace=True)
+        self.drop = nn.Dropout(0.5)
+        self.fc = nn.Linear(12, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.relu(self.norm1(self.conv1(x)))
+        x = torch.relu(self.norm2(self.conv2(x)) + x)
+        out: Tensor = self.fc(self.drop(max_pool2d(x, 2)).flatten(1))
         return out
 
 

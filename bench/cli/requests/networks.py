@@ -27,7 +27,7 @@ BASES = partial(
 MOVED = partial(
     option,
     "--dataset",
-    "Read the trial's data set from here, as folder:PATH.  [default: by the name in its record]",
+    "Read the data set of the trials on it from here, as folder:PATH.  [default: by the name in their record]",
     group="what",
     type=DataSet(datasets),
 )
@@ -90,5 +90,6 @@ class NarrowRequest:
     )
     name: str | None = option("--name", "Take only the trials of this sweep.  [default: all]", group="what")
     bases: tuple[Path, ...] = BASES()
+    dataset: str | None = MOVED()
     data_root: Path | None = DATA_ROOT()
     plugins: tuple[str, ...] = PLUGINS()

@@ -159,3 +159,19 @@ def test_a_batch_of_one_image_is_refused_before_it_is_trained(folder: Path) -> N
         "error: batch-size 13: leaves 1 of 27 training images for the last batch, and model 'torchvision:resnet18' "
         "needs 2; must be another size\n"
     )
+
+
+def test_narrow_finds_a_data_set_that_was_moved(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the networks of the store those on it; the others' data sets are found by their names."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
+    run = ("run", "--executor", "local", "--epochs", "1", "--seeds", "1", "--rates", "0.9", "--methods", "snip")
+    for what in ((*COLOURED, "--model", "resnet20"), ("--model", "lenet-300-100")):
+        assert called(folder, *run, *what, "--no-dense").returncode == 0
+    (folder / "pictures").rename(folder / "moved")
+    narrow = ("narrow", "--value-dtype", "int8")
+    lost = called(folder, *narrow, "--name", "folder:pictures-resnet20")
+    assert lost.returncode == 1 and "; --dataset says where it is now\n" in lost.stderr
+    other = called(folder, *narrow, "--name", "digits-lenet-300-100", "--dataset", "folder:moved")
+    assert other.stderr == "error: dataset folder:moved: no network to be measured was trained on it\n"
+    done = called(folder, *narrow, "--dataset", "folder:moved")
+    assert done.returncode == 0 and "2 networks measured with narrower values" in done.stderr

@@ -18,6 +18,7 @@ from bench.results.frame.sections import sections
 from bench.results.page.report import report
 from bench.results.page.said_once import END
 from bench.results.page.threats import threats, unfinished
+from bench.results.plots.widths import PAGE
 from bench.results.statistics.analysis import Analysis, analyse
 from bench.results.statistics.view import View
 from bench.results.tables import captions, formats
@@ -185,7 +186,7 @@ def test_how_far_can_it_be_pruned_from_each_start() -> None:
         for start, loss in ((None, 0.02), (BASE, 0.0))
         for row in (*dense(start, 10), *curve("snip", start, {"0.9": 0.0, "0.99": loss, "0.995": 0.05}, 10))
     ]
-    made = report(frame([*rows, base(0)]), View(), no_history, COMMANDS, "starts")
+    made = report(frame([*rows, base(0)]), View(), no_history, COMMANDS, "starts", widths=(PAGE,))
     headings = [block.text for block in made if isinstance(block, Heading)]
     assert headings[1] == "How far can it be pruned from each start"
     first = made.index(Heading(headings[1]))
@@ -207,7 +208,7 @@ def test_nothing_is_said_twice(blocks: list[formats.Block]) -> None:
         *two_criteria(),
         *(trial(m, "0.9", s, 0.9 + s / 1000, epochs=5) for m in ("freeze", "snip") for s in range(5)),
     ]
-    both = sentences(report(frame(two), View(), no_history, COMMANDS, "both"))
+    both = sentences(report(frame(two), View(), no_history, COMMANDS, "both", widths=(PAGE,)))
     twice = {s for s in both if both.count(s) > 1}
     assert all("this section" in s or s.startswith(("No seed is excluded", "Bold:")) for s in twice)  # of each section
 

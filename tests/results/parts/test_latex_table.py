@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rendered import render as render_whole
 from rendered import view
 from trial_frames import METHODS, frame, small, trial
 
 from bench.results.parts.columns import column
-from bench.results.parts.part_page import render
+from bench.results.parts.latex_whole import SHOWN
+from bench.results.parts.part_page import displayed, render
 from bench.results.parts.parts import PARTS
+from bench.results.statistics.analysis import analyses
 from bench.results.tables.formats import Bold
 
 GRASP_FREEZE = {**METHODS["grasp"], "background": "freeze"}
@@ -75,6 +78,30 @@ def test_whatever_is_in_a_name_the_output_has_no_stray_command(name: str) -> Non
     assert "日" not in made and "a_b" not in made and "c$d" not in made
 
 
+def test_the_whole_is_the_parts_one_after_another() -> None:
+    whole = render_whole(frame(small()), "latex", classes={"digits": 10})
+    named, shown = displayed(frame(small()), view(classes={"digits": 10}))
+    (analysis,) = analyses(named, shown)
+    having = [name for name in SHOWN if any(PARTS[name].blocks(analysis))]
+    assert {"accuracy", "difference", "reference", "dense", "storage", "compute", "collapse"} <= set(having)
+    texts = [latex(name, small()).partition("\n\n")[2].strip() for name in having if name != "published"]
+    assert all(text in whole for text in texts) and whole.count("\\caption{") == len(texts)
+    assert [whole.index(text) for text in texts] == sorted(whole.index(text) for text in texts)
+    assert "\\subsection*{\\raggedright LeNet-5-Caffe on Digits}\n\n{\\sloppy Protocol: SGD," in whole
+    assert latex("warnings", small()).strip() in whole
+
+
+def test_a_section_without_figures_says_so_and_an_empty_choice_too() -> None:
+    rows = [trial("snip", "0.9", 0, None, outcome="failed", reason="out of memory")]
+    assert "\\caption" not in (whole := render_whole(frame(rows), "latex")) and "out of memory" in whole
+
+
+def test_the_ranks_are_a_table_of_the_same_form() -> None:
+    whole = render_whole(frame(MANY), "latex", ranks=True)
+    assert "\\caption{Mean ranks across data sets, networks and rates.}\n\\label{tab:ranks}" in whole
+    assert "GraSP, frozen & 1.00 &" in whole and "Left out: nothing." in whole
+
+
 @pytest.mark.parametrize(
     ("entries", "specification", "drawn"),
     [
@@ -99,11 +126,9 @@ def test_columns(entries: list[Any], specification: str, drawn: list[str]) -> No
 @pytest.mark.parametrize("option", ["", "twocolumn", "11pt"])
 @pytest.mark.parametrize("store", STORES)
 def test_it_compiles_without_a_line_that_is_too_long(store: str, option: str, tmp_path: Path) -> None:
-    tables = []
-    for name in PARTS:
-        if name not in ("controls", "published", "start", "trained-first", "tuned"):  # of no such store
-            tables.append(latex(name, STORES[store]))
-    body = "\n\\clearpage\n".join(tables)
+    """The whole table, which has all parts that the store has, but for the pairs."""
+    whole = render_whole(frame(STORES[store]), "latex", ranks=store == "many", classes={"digits": 10})
+    body = f"{whole}\n{latex('pairs', STORES[store])}"
     document = (
         f"\\documentclass[{option}]{{article}}\n\\usepackage{{array,booktabs,siunitx}}\n"
         f"\\begin{{document}}\n{body}\n\\end{{document}}\n"

@@ -12,10 +12,10 @@ from rendered import render, view
 from trial_frames import frame, small, trial
 
 from bench import names
+from bench.results.parts import whole
 from bench.results.parts.part_page import FORMATS
 from bench.results.parts.part_page import render as render_part
 from bench.results.parts.parts import PARTS
-from bench.results.tables import tables
 
 THERE = ("accuracy", "pairs", "difference", "reference", "dense", "storage", "compute", "collapse", "warnings")
 
@@ -25,7 +25,7 @@ def part(name: str, rows: list[dict[str, Any]] | None = None, format: str = "git
 
 
 def test_every_format_of_the_whole_is_one_of_a_part() -> None:
-    assert list(FORMATS) == list(tables.FORMATS)
+    assert list(FORMATS) == list(whole.FORMATS)
 
 
 @pytest.mark.parametrize("format", FORMATS)

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import select
+import shlex
+import shutil
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,6 +24,8 @@ from bench.cli.shell.completion import INSTRUCTION
 from bench.datasets import DATASETS
 from bench.methods import METHODS
 from bench.models import MODELS
+
+SECONDS = 120.0  # for a shell to start or to complete, on a busy machine
 
 
 def completed(
@@ -88,18 +99,61 @@ def test_the_scripts(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
     assert "'tcsh' is not one of 'bash', 'zsh', 'fish'" in capsys.readouterr().err
 
 
-def test_bash_takes_the_script(tmp_path: Path) -> None:
-    """A real bash completes by it: the function is called as readline calls it."""
-    program = tmp_path / "freeze-or-prune"
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m bench "$@"\n')
+# Shell -> its start, with FILE for what it reads first, and how it is told to show a prompt.
+SHELLS = {
+    "bash": ("bash --noprofile --rcfile FILE -i", "PS1='READY> '"),
+    "zsh": ("zsh -f -i -s", "PS1='READY> '"),
+    "fish": ("fish --no-config -i -C 'source FILE'", "function fish_prompt; echo 'READY> '; end"),
+}
+BEFORE = {"zsh": "autoload -Uz compinit; compinit -D -u"}  # as a .zshrc has it
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_real_shell_completes(shell: str, tmp_path: Path) -> None:
+    """A terminal in which the script was read: the word is completed as Tab is pressed, and the line is then run."""
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed")
+    program, ran = tmp_path / "freeze-or-prune", tmp_path / "ran"
+    program.write_text(
+        f'#!/bin/sh\nif [ "${INSTRUCTION}" ]; then exec {sys.executable} -m bench; fi\n'
+        f'echo "$@" > {ran}.new && mv {ran}.new {ran}\n'
+    )
     program.chmod(0o755)
-    script = subprocess.run([*COMMAND, "completion", "bash"], capture_output=True, text=True, env=environment())
-    words = "COMP_WORDS=(freeze-or-prune run --preset snip-m); COMP_CWORD=3"
-    call = "_freeze_or_prune_completion freeze-or-prune snip-m --preset"
-    code = f"{script.stdout}\n{words}; {call}; echo ${{COMPREPLY[@]}}"
-    path = {**environment(), "PATH": f"{tmp_path}:/usr/bin:/bin"}
-    done = subprocess.run(["bash", "--norc", "-c", code], capture_output=True, text=True, env=path, timeout=60)
-    assert (done.stdout, done.stderr) == ("snip-mnist\n", "")
+    script = subprocess.run([*COMMAND, "completion", shell], capture_output=True, text=True, env=environment())
+    start, prompt = SHELLS[shell]
+    file = tmp_path / "start"
+    file.write_text(f"{BEFORE.get(shell, '')}\n{script.stdout}\n{prompt}\n")
+    path = {"PATH": f"{tmp_path}:/usr/bin:/bin", "HOME": str(tmp_path), "TERM": "xterm"}
+    with terminal(shlex.split(start.replace("FILE", str(file))), {**environment(), **path}) as screen:
+        if shell == "zsh":
+            os.write(screen, f"source {file}\n".encode())
+        wait_for(screen, b"READY> ")
+        os.write(screen, b"freeze-or-prune run --preset snip-m\t\n")
+        wait_for(screen, b"", ran)
+    assert ran.read_text() == "run --preset snip-mnist\n"
+
+
+@contextmanager
+def terminal(command: list[str], variables: dict[str, str]) -> Iterator[int]:
+    """A program on a terminal of its own: the end at which its user types and reads."""
+    pid, screen = pty.fork()
+    if pid == 0:
+        os.execvpe(command[0], command, variables)
+    try:
+        yield screen
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        os.close(screen)
+
+
+def wait_for(screen: int, words: bytes, file: Path | None = None) -> None:
+    """Read what the program shows until it has these words, and until the file is there."""
+    shown, end = b"", time.monotonic() + SECONDS
+    while words not in shown or (file is not None and not file.exists()):
+        assert time.monotonic() < end, shown
+        if select.select([screen], [], [], 0.1)[0]:
+            shown += os.read(screen, 4096)
 
 
 def test_completion_imports_nothing_heavy(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from bench import names
 from bench.methods import METHODS as ALL
 from bench.results.frame.method_record import canonical, method_record
 from bench.results.page.section import section as page_section
+from bench.results.parts.whole import render
 from bench.results.statistics.analysis import Analysis, analyses
 from bench.results.statistics.cells import compared_rates
 from bench.results.statistics.ranks import rank
@@ -22,7 +23,6 @@ from bench.results.tables.answer.sentences import answer
 from bench.results.tables.apart.trained_first import TITLE, blocks
 from bench.results.tables.formats import Grid
 from bench.results.tables.section_page import section
-from bench.results.tables.tables import render
 
 LTH = ALL["lth"].record()
 TWIN = {**LTH, "background": "freeze"}

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from bench.methods.maskable import maskable
 from bench.methods.scopes import comparable, global_scope, scored, top
 from bench.methods.types import Masks, Scores
 
@@ -34,6 +35,11 @@ def in_rounds(
         scores = scored(score(masked), weights)
         masks = global_scope(scores, 1 - Fraction(count, total)) if revive else among(masks, scores, count)
     return masks
+
+
+def whole(model: nn.Module) -> dict[str, Tensor]:
+    """A one for every maskable weight, float64: "weights" for `in_rounds` whose copies are the mask itself."""
+    return {name: torch.ones_like(w, dtype=torch.float64) for name, w in maskable(model).items()}
 
 
 def among(masks: Masks, scores: Scores, count: int) -> Masks:

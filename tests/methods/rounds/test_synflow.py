@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from fractions import Fraction
+from itertools import product
 from math import floor
 
 import numpy as np
@@ -12,9 +13,9 @@ import torch
 from tiny_networks import ConvNorm, square_batches
 from torch import Tensor, nn
 
-from bench.methods import METHODS, Masks, SynFlow
+from bench.methods import METHODS, Masks, SynFlow, SynFlowL2
 from bench.methods.maskable import maskable
-from bench.methods.synflow import positive, synaptic_flow
+from bench.methods.rounds.synflow import positive, synaptic_flow
 from bench.models import build
 from bench.models.initialise import initialise
 
@@ -56,6 +57,45 @@ def test_rounds_by_hand() -> None:
     assert not once["0.weight"].any() and once["2.weight"].tolist() == [[True, True]]
     assert thrice["0.weight"].tolist() == [[False] * 3, [False, False, True]]
     assert thrice["2.weight"].tolist() == [[False, True]]
+
+
+def test_squared_scores_are_the_squared_paths_through_a_weight() -> None:
+    """Of every path the product of its squared weights, added up over the paths through each weight."""
+    torch.manual_seed(0)
+    first, second, third = ((torch.randn(*shape) * 2).tolist() for shape in ((3, 2), (4, 3), (2, 4)))
+    layers = [nn.Linear(len(w[0]), len(w), bias=False, dtype=torch.float64) for w in (first, second, third)]
+    for layer, weight in zip(layers, (first, second, third), strict=True):
+        layer.weight.data = torch.tensor(weight, dtype=torch.float64)
+    model = nn.Sequential(layers[0], nn.ReLU(), layers[1], nn.ReLU(), layers[2])
+    paths = [torch.zeros(3, 2), torch.zeros(4, 3), torch.zeros(2, 4)]
+    for i, h, g, o in product(range(2), range(3), range(4), range(2)):
+        value = (first[h][i] * second[g][h] * third[o][g]) ** 2
+        for total, index in zip(paths, ((h, i), (g, h), (o, g)), strict=True):
+            total[index] += value
+    flowing = positive(model, 2)
+    weights = {n: w.clone().requires_grad_() for n, w in maskable(flowing).items()}
+    scores = synaptic_flow(flowing, weights, torch.ones(1, 2, dtype=torch.float64))
+    for score, total in zip(scores.values(), paths, strict=True):
+        assert score.flatten().tolist() == pytest.approx(total.flatten().tolist(), rel=1e-5)
+
+
+def test_squares_choose_other_weights() -> None:
+    # Absolute: scores 3 = 1 + 1 + 1 and 2; squares: 3 and 4. The unit of many small weights loses to one large weight.
+    model = two_layers([[1.0, 1.0, 1.0], [2.0, 0.0, 0.0]], [[1.0, 1.0]])
+    data = [(torch.ones(1, 3), torch.zeros(1, dtype=torch.int64))]
+    rate = Fraction(7, 8)  # one weight of eight
+    absolute, squared = (m(rounds=1).select(model, data, no_loss, rate, GENERATOR) for m in (SynFlow, SynFlowL2))
+    assert absolute["2.weight"].tolist() == [[True, False]]
+    assert not squared["2.weight"].any() and squared["0.weight"].tolist() == [[False] * 3, [True, False, False]]
+
+
+def test_the_fields_of_synflow_are_as_before() -> None:
+    assert METHODS["synflow"].record() == {
+        "background": "prune", "criterion": "synflow", "rounds": 100, "scope": "global", "select": "SynFlow",
+    }  # fmt: skip
+    assert METHODS["synflow-l2"].record() == {**METHODS["synflow"].record(), "criterion": "synflow-l2"}
+    with pytest.raises(ValueError, match="criterion 'synflow' of SynFlowL2: must be 'synflow-l2'"):
+        SynFlowL2(criterion="synflow")
 
 
 @pytest.mark.parametrize("density", [1.0, 0.5])

@@ -1,4 +1,4 @@
-"""`render`: from the tidy frame to the table, in five formats."""
+"""`render`: from the tidy frame to the whole table, in five formats; as LaTeX it is the parts, one after another."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 import pandas as pd
 
 from bench.results.frame.errors import unknown
+from bench.results.parts import latex_whole
+from bench.results.parts.part_page import displayed
 from bench.results.statistics.analysis import Analysis, analyses
 from bench.results.statistics.ranks import Ranking, rank
 from bench.results.statistics.view import View
@@ -17,7 +19,7 @@ from bench.results.tables.section_page import report
 
 FORMATS: dict[str, Callable[[Sequence[Analysis], Ranking | None], str]] = {
     "github": lambda analyses, ranking: formats.github(_whole(analyses, ranking)),
-    "latex": lambda analyses, ranking: formats.latex(_whole(analyses, ranking)),
+    "latex": lambda analyses, ranking: latex_whole.document(analyses, ranking),
     "csv": lambda analyses, _: export.csv(analyses),
     "html": lambda analyses, ranking: page(_whole(analyses, ranking)),
     "json": lambda analyses, ranking: export.as_json(analyses, rank_table.record(ranking) if ranking else None),
@@ -40,4 +42,6 @@ def render(frame: pd.DataFrame, view: View, *, format: str = "github", ranks: bo
     if ranks and format == "csv":
         others = ", ".join(name for name in FORMATS if name != format)
         raise ValueError(f"format csv with ranks: must be one of {others}; they are no record of a cell")
+    if format == "latex":
+        frame, view = displayed(frame, view)
     return FORMATS[format](analyses(frame, view), rank(frame, view) if ranks else None)

@@ -12,12 +12,12 @@ from torch.func import functional_call
 from bench.methods.types import Batches, Scores
 
 
-def positive(model: nn.Module) -> nn.Module:
-    """A float64 copy in evaluation mode with the absolute value of every parameter and buffer."""
+def positive(model: nn.Module, power: int = 1) -> nn.Module:
+    """A float64 copy in evaluation mode with |v|^power for every parameter and buffer v."""
     flowing = copy.deepcopy(model).double().eval().requires_grad_(False)
     for value in (*flowing.parameters(), *flowing.buffers()):
         if value.is_floating_point():  # the others count or choose: they carry no flow
-            value.abs_()
+            value.abs_().pow_(power)
     return flowing
 
 

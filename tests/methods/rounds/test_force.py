@@ -15,9 +15,9 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from bench.methods import FORCE, METHODS, Masks
-from bench.methods.iterative import schedule
 from bench.methods.maskable import maskable
-from bench.methods.rounds import in_rounds
+from bench.methods.rounds.iterative import schedule
+from bench.methods.rounds.loop import in_rounds
 from bench.methods.scopes import global_scope
 
 RATE = Fraction("0.9")
