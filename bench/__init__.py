@@ -11,6 +11,7 @@ tags         values of any length as tags of a run
 references   a function, or "module:function" that names one
 search_path  where Python looks for modules
 __main__     `python -m bench`
+channels     the widths of a network as numbers
 methods      (beside this folder) which weights are trained, and what the others hold
 models       (beside this folder) the networks
 datasets     (beside this folder) the images

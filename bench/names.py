@@ -33,6 +33,8 @@ BASE_TAKEN = "bench.base_taken"  # what of the network is the base's, and what w
 PARENT_KEY = "bench.parent_run_key"  # of the trial whose trained network the method read; absent if it read none
 PARENT_SHA256 = "bench.parent_weights_sha256"  # of that network's final state
 
+SHRUNK = "bench.shrunk"  # how the network with closed channels compares to the one without them; absent of others
+
 RESUMED = "bench.resumed_after_epoch"  # comma list: where the trial was stopped, to go on later; absent of most
 RESUMED_FROM = "bench.resumed_from"  # JSON: the tags of where it ran before that are others now; absent of most
 REVISED = "bench.masks_revised_after_epochs"  # comma list: where its method chose masks again; absent of most

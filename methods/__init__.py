@@ -7,6 +7,7 @@ base         the mask-selection interface: what a method is
 identity     what identifies a method: its fields and its source
 types        the types that methods, criteria and scopes share
 papers       the papers' one-shot methods, a few declarative lines each; dense, and biases alone
+budgets      smaller networks, to a budget of parameters and multiply-accumulates
 rounds       the methods that choose in rounds: iterative SNIP, FORCE, SynFlow, NTK-SAP, PX
 changing     methods whose masks change while training
 lottery      masks from a trained network: iterative magnitude pruning, LT-SFT
@@ -24,6 +25,7 @@ controls     sanity controls
 """
 
 from bench.methods.base import Method
+from bench.methods.budgets.uniform_width import UniformWidth
 from bench.methods.changing.gradual import DropBack, GradualMagnitude
 from bench.methods.changing.sparse_training import SparseTraining
 from bench.methods.lottery import LotteryTicket
@@ -71,6 +73,7 @@ __all__ = [
     "SparseTraining",
     "SynFlow",
     "SynFlowL2",
+    "UniformWidth",
     "only_rate",
 ]
 
@@ -134,6 +137,8 @@ METHODS: dict[str, Method] = {
     "filter-random-prune": Method(criterion="channel-random", scope="filter", background="prune"),
     "channel-snip-freeze": Method(criterion="channel-snip", scope="filter", background="freeze"),
     "channel-snip-prune": Method(criterion="channel-snip", scope="filter", background="prune"),
+    # Smaller networks.
+    "uniform-width": UniformWidth(),
     # Masks from a trained network: not at initialisation, and so in no comparison with the methods above.
     "lth": LotteryTicket(),
     "lt-sft": LotteryTicket(criterion="trained-change", background="freeze"),

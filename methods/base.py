@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
     from torch.utils.hooks import RemovableHandle
 
+    from bench.channels.groups import Channels
     from bench.methods.changing.revision import Revision
 
 
@@ -39,6 +40,8 @@ class Method:
     # Whether `select` is also given the trained network of another trial, that of `parent`: as the keywords `trained`,
     # weight name -> trained value, and `live`, its masks.
     reads_parent: ClassVar[bool] = False
+    # Whether it closes whole channels, which are then cut out of the network: `open_channels` says which are open.
+    closes_channels: ClassVar[bool] = False
     # SHA-256 of the source of a method from outside this package; `identify` notes it.
     source: str = field(default="", init=False)
 
@@ -113,6 +116,10 @@ class Method:
         """Whether the masks change while training."""
         return type(self).moments is not Method.moments
 
+    def open_channels(self, channels: Channels, rate: Fraction) -> dict[str, list[bool]]:
+        """Which channels are open: group -> a flag of each. Raises ValueError if the network cannot be so small."""
+        raise NotImplementedError(f"{type(self).__name__}.open_channels: must be there, since closes_channels is True")
+
     @property
     def at_initialisation(self) -> bool:
         """Whether the masks are chosen before anything is trained; other methods are in groups of their own."""
@@ -136,6 +143,7 @@ class Method:
         if self.control == "none":  # a method is the same as before there were controls
             del record["control"]
         record |= {} if self.at_initialisation else {"at_initialisation": False}
+        record |= {"closes_channels": True} if self.closes_channels else {}
         return record | ({"changes_masks": True} if self.changes_masks else {})
 
 

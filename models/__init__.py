@@ -13,6 +13,7 @@ row           ModelRow: what is known of a network before it is built
 shapes        the shape of every parameter: from `shapes.json`, else from the network itself
 __main__      `python -m bench.models`: write `shapes.json` anew
 libraries     networks of torchvision and timm, by their names there
+channels      the channels that can be closed: found, and cut out
 structure     what is found of a network from outside: right, or refused
 initialisers  a random stream and a shape to initial values
 initialise    a network's initial weights, and the checksum that pins them
@@ -91,6 +92,18 @@ MODELS: dict[str, ModelRow] = {
     ),
     "resnet32": ModelRow(
         build="bench.models.resnet:resnet32",
+        image_shape=COLOUR,
+        larger=True,
+        note="He et al. 2016 for CIFAR, shortcuts without parameters (option A)",
+    ),
+    "resnet56": ModelRow(
+        build="bench.models.resnet:resnet56",
+        image_shape=COLOUR,
+        larger=True,
+        note="He et al. 2016 for CIFAR, shortcuts without parameters (option A)",
+    ),
+    "resnet110": ModelRow(
+        build="bench.models.resnet:resnet110",
         image_shape=COLOUR,
         larger=True,
         note="He et al. 2016 for CIFAR, shortcuts without parameters (option A)",

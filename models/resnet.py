@@ -72,6 +72,16 @@ def resnet32(classes: int) -> nn.Module:
     return ResNet((16, 32, 64), (5, 5, 5), projection=False, classes=classes)
 
 
+def resnet56(classes: int) -> nn.Module:
+    """ResNet-56 for CIFAR, shortcuts of option A."""
+    return ResNet((16, 32, 64), (9, 9, 9), projection=False, classes=classes)
+
+
+def resnet110(classes: int) -> nn.Module:
+    """ResNet-110 for CIFAR, shortcuts of option A."""
+    return ResNet((16, 32, 64), (18, 18, 18), projection=False, classes=classes)
+
+
 def resnet20_projection(classes: int) -> nn.Module:
     """ResNet-20 for CIFAR with projections, as in open_lth."""
     return ResNet((16, 32, 64), (3, 3, 3), projection=True, classes=classes)

@@ -16,19 +16,20 @@ from importlib.metadata import version
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from bench import models
 from bench.artefact.base import Files, base_of, is_self_contained
+from bench.artefact.channel_bits import check_closed, encode_channels, entries_of, live_masks, selection_in
 from bench.artefact.container import seal, unseal
 from bench.artefact.header import BaseRecord, Checksums, Header, SpecRecord
 from bench.artefact.header_model import model_row
 from bench.artefact.mask_codec import decode_mask, encode_mask
-from bench.artefact.tensor_order import counters_of, fill, number_type, others, set_others
+from bench.artefact.tensor_order import counters_of, fill, number_type, numbers_of, set_others, sizes_of_others
 from bench.artefact.value_codec import decode_values, encode_values
 from bench.artefact.value_types import VALUE_TYPES, narrow, widen
+from bench.channels.selection import Selection
 from bench.engine.setup.background import apply_background, draw, trained_from
 from bench.engine.setup.checksums import logits_checksum, mask_checksum
 from bench.engine.setup.precision import DTYPES
@@ -36,6 +37,7 @@ from bench.engine.setup.start import set_start
 from bench.messages import nearest
 from bench.methods.controls import CONTROLS
 from bench.methods.maskable import maskable
+from bench.models.channels.surgery import close
 from bench.models.initialise import checksum
 from bench.models.initialisers import INITIALISERS
 
@@ -52,6 +54,7 @@ class Artefact:
     model: nn.Module  # in evaluation mode
     masks: Mapping[str, Tensor]  # name -> bool, True = live
     bases: Files = field(default_factory=dict)  # that it was read with
+    selection: Selection | None = None  # of a network with closed channels
 
 
 def write(
@@ -65,11 +68,13 @@ def write(
     test_accuracy: float,
     value_type: str = "",
     base: BaseRecord | None = None,
+    selection: Selection | None = None,
 ) -> bytes:
     """The file of a trained network.
 
     Args:    spec: TrialSpec.record(). masks: of all maskable weights, True = live. init_sha256: of the initial weights.
              base: what the trial started from, if its weights were not drawn.
+             selection: of a network with closed channels, whose mask and tensors are stored by channel.
              value_type: of VALUE_TYPES, for the live values; "" = the type of the weights, without loss.
     Raises:  ValueError if a value does not fit the type, or if the type is unknown or wider than the weights'.
     """
@@ -82,7 +87,9 @@ def write(
     live = [int(mask.sum()) for mask in masks.values()]
     if value_type != weight_type:
         fill(stored, masks, widen(numbers, live, scales, value_type))
-    other_numbers = [t.detach().reshape(-1) for _, t in others(stored)]
+    entries = entries_of(stored, selection)
+    if selection is not None:
+        check_closed(stored, masks, entries)
     header = Header(
         spec=SpecRecord(**spec),
         image_shape=list(image_shape),
@@ -101,13 +108,11 @@ def write(
         test_accuracy=test_accuracy,
         made_with=versions(),
         base=base,
+        channels=None if selection is None else selection.channels.kind,
     )
-    parts = (
-        encode_mask([mask.numpy().reshape(-1) for mask in masks.values()]),
-        encode_values(numbers),
-        encode_values(torch.cat(other_numbers).numpy() if other_numbers else np.zeros(0, number_type(stored))),
-    )
-    return seal(header, parts)
+    bits = [mask.numpy().reshape(-1) for mask in masks.values()]
+    mask_part = encode_channels(selection) if selection else encode_mask(bits)
+    return seal(header, (mask_part, encode_values(numbers), encode_values(numbers_of(stored, entries))))
 
 
 def read(data: bytes, bases: Files = NO_FILES) -> Artefact:
@@ -134,18 +139,26 @@ def _read(data: bytes, bases: Files) -> Artefact:
         raise ValueError(f"live weights of {len(header.live)} layers: {spec.model} has {layers}")
     model = models.build(spec.model, header.classes, tuple(header.image_shape)).to(dtype).eval()
     weights = maskable(model)
-    sizes = {name: (w.numel(), k) for (name, w), k in zip(weights.items(), header.live, strict=True)}
-    masks = {
-        name: torch.from_numpy(bits).view(weights[name].shape) for name, bits in decode_mask(mask_part, sizes).items()
-    }
+    selection = selection_in(model, tuple(header.image_shape), header.channels, mask_part)
+    entries = entries_of(model, selection)
+    masks = _masks(weights, header, mask_part) if selection is None else live_masks(weights, header.live, entries)
     values = decode_values(live_part, sum(header.live), value_type.dtype)
-    numbers = decode_values(other_part, sum(t.numel() for _, t in others(model)), number_type(model))
+    numbers = decode_values(other_part, sum(sizes_of_others(model, entries)), number_type(model))
     _set_background(model, masks, header, bases)
+    if selection is not None:
+        close(model, selection.channels, selection.open)
     fill(model, masks, widen(values, header.live, header.scales, header.value_type))
-    set_others(model, numbers, header.counters)
+    set_others(model, numbers, header.counters, entries)
     _check("mask", header.sha256.mask, mask_checksum(masks))
     _check("weights", header.sha256.weights, checksum(model))
-    return Artefact(header, model, masks, bases)
+    return Artefact(header, model, masks, bases, selection)
+
+
+def _masks(weights: Mapping[str, Tensor], header: Header, mask_part: bytes) -> dict[str, Tensor]:
+    """The masks of all maskable weights."""
+    sizes = {name: (w.numel(), k) for (name, w), k in zip(weights.items(), header.live, strict=True)}
+    bits = decode_mask(mask_part, sizes)
+    return {name: torch.from_numpy(flat).view(weights[name].shape) for name, flat in bits.items()}
 
 
 @cache

@@ -22,7 +22,8 @@ from bench.artefact.header import Header, first_error
 from bench.canonical import canonical_json
 
 MAGIC = b"\x89FRZ\r\n\x1a\n"  # as PNG's: shows a transfer that treated the file as text
-VERSIONS = (1, 2)  # of the format; a new one whenever an older reader could no longer read a file: 2 names a base
+# Of the format; a new one whenever an older reader could no longer read a file: 2 names a base, 3 has closed channels.
+VERSIONS = (1, 2, 3)
 PREFIX = struct.Struct("<8sHI")
 SEAL = hashlib.sha256().digest_size
 HEADER_LIMIT = 1 << 17  # bytes of a header, packed or not
@@ -33,10 +34,14 @@ DEPTH = 8  # of nested brackets in it
 def seal(header: Header, parts: tuple[bytes, bytes, bytes]) -> bytes:
     """The file of a header and three parts; fills in the header's `parts`."""
     full = header.model_copy(update={"parts": [len(section) for section in parts]})
-    record = full.model_dump(exclude=set() if full.base else {"base"})
+    record = full.model_dump(exclude={name for name in ("base", "channels") if getattr(full, name) is None})
     packed = zlib.compress(canonical_json(record).encode(), 9)
-    body = b"".join((PREFIX.pack(MAGIC, VERSIONS[bool(full.base)], len(packed)), packed, *parts))
+    body = b"".join((PREFIX.pack(MAGIC, _version(full), len(packed)), packed, *parts))
     return body + hashlib.sha256(body).digest()
+
+
+def _version(header: Header) -> int:
+    return 3 if header.channels else 2 if header.base else 1
 
 
 def unseal(data: bytes) -> tuple[Header, tuple[bytes, bytes, bytes]]:
@@ -73,8 +78,9 @@ def _length(data: bytes) -> int:
         raise ValueError("not a stored network: it does not begin as one")
     _, version, length = PREFIX.unpack_from(data)
     if version not in VERSIONS:
-        known = " or ".join(map(str, VERSIONS))
-        raise ValueError(f"format version {version}: must be {known}; use the version of bench that wrote the file")
+        *known, last = map(str, VERSIONS)
+        must = f"must be {', '.join(known)} or {last}; use the version of bench that wrote the file"
+        raise ValueError(f"format version {version}: {must}")
     if length > HEADER_LIMIT:
         raise ValueError(f"header of {length} bytes: must be at most {HEADER_LIMIT}")
     return int(length)

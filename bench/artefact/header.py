@@ -104,6 +104,9 @@ class Header(Strict):
     # Left out of a file whose trial started from drawn weights.
     base: BaseRecord | None = Field(default=None, validate_default=True)
 
+    # Which groups have bits instead of a mask, of a network with closed channels; else left out.
+    channels: Literal["inner", "stream"] | None = None
+
     @property
     def run_key(self) -> str:
         """The run key of the trial that left the network."""

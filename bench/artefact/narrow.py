@@ -49,6 +49,7 @@ def narrowed(artefact: Artefact, value_type: str, images: Resident) -> bytes:
             test_accuracy=measured,
             value_type=value_type,
             base=header.base,
+            selection=artefact.selection,
         )
 
     return stored(accuracy_of(read(stored(0.0), artefact.bases), images))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from torch import Tensor, nn
 
 from bench.methods.maskable import maskable
 from bench.models.structure.layers import changing_buffers
+
+WHOLE: Mapping[str, Tensor] = MappingProxyType({})  # no tensor is stored in part
 
 
 def number_type(model: nn.Module) -> np.dtype[Any]:
@@ -30,6 +33,18 @@ def others(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
     return ((name, t) for name, t in everything if t.is_floating_point() and id(t) not in weights)
 
 
+def numbers_of(model: nn.Module, entries: Mapping[str, Tensor] = WHOLE) -> NDArray[Any]:
+    """The values of the others, flat; of some tensors only these entries."""
+    flat = [t.detach()[entries[name]] if name in entries else t.detach().reshape(-1) for name, t in others(model)]
+    numbers: NDArray[Any] = torch.cat(flat).numpy() if flat else np.zeros(0, number_type(model))
+    return numbers
+
+
+def sizes_of_others(model: nn.Module, entries: Mapping[str, Tensor] = WHOLE) -> list[int]:
+    """How many numbers each of the others has in a file."""
+    return [int(entries[name].sum()) if name in entries else t.numel() for name, t in others(model)]
+
+
 def counters_of(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
     """The buffers of whole numbers, as BatchNorm's count of batches."""
     return ((name, b) for name, b in changing_buffers(model).items() if not b.is_floating_point())
@@ -43,12 +58,23 @@ def fill(model: nn.Module, masks: Mapping[str, Tensor], values: Sequence[Tensor]
 
 
 @torch.no_grad()
-def set_others(model: nn.Module, numbers: NDArray[Any], counters: Mapping[str, list[int]]) -> None:
-    """Write everything else into the model. Raises ValueError if the counters are not the model's."""
-    targets = [tensor for _, tensor in others(model)]
-    values = torch.from_numpy(numbers.copy()).split([t.numel() for t in targets])  # type: ignore[no-untyped-call]
-    for tensor, flat in zip(targets, values, strict=True):
-        tensor.copy_(flat.view(tensor.shape))
+def set_others(
+    model: nn.Module,
+    numbers: NDArray[Any],
+    counters: Mapping[str, list[int]],
+    entries: Mapping[str, Tensor] = WHOLE,
+) -> None:
+    """Write everything else into the model, of some tensors only these entries.
+
+    Raises: ValueError if the counters are not the model's.
+    """
+    targets = [*others(model)]
+    values = torch.from_numpy(numbers.copy()).split(sizes_of_others(model, entries))  # type: ignore[no-untyped-call]
+    for (name, tensor), flat in zip(targets, values, strict=True):
+        if name in entries:
+            tensor[entries[name]] = flat
+        else:
+            tensor.copy_(flat.view(tensor.shape))
     buffers = dict(counters_of(model))
     if counters.keys() != buffers.keys():
         raise ValueError(f"counters {', '.join(counters)}: must be {', '.join(buffers) or 'none'}")

@@ -16,6 +16,7 @@ from bench.artefact.artefact import Artefact, read
 from bench.artefact.base import Files, needs_base
 from bench.artefact.container import unseal
 from bench.artefact.narrow import content_of, data_of, images_of, narrowed
+from bench.artefact.small_files import WIDTHS, WRITERS, small_network
 from bench.cli.networks.stored import Bases, base_words, network_of_run
 from bench.cli.requests.networks import NARROWER, ExportRequest, NarrowRequest
 from bench.cli.verify_command import percent
@@ -33,20 +34,17 @@ def export(request: ExportRequest) -> int:
     """Write the stored network of a trial to a file."""
     with usage_errors():
         file = absolute(request.output).resolve()
-        if request.data_root is not None and not request.value_dtype:
-            raise ValueError("--data-root without --value-dtype: must be with it, to measure the accuracy")
-        if request.dataset is not None and not request.value_dtype:
-            raise ValueError("--dataset without --value-dtype: must be with it, to measure the accuracy")
-        if request.plugins and not request.value_dtype:
-            raise ValueError("--plugin without --value-dtype: must be with it, to rebuild the network")
-        if request.bases and not request.value_dtype:
-            raise ValueError("--base without --value-dtype: must be with it, to rebuild the network")
+        _check_export(request, file)
         Catalogue(request.plugins)
         check_output(f"output {request.output}", file)
+        if request.shrink:
+            check_output(f"output {request.output}", file.with_suffix(WIDTHS))
         store = Store(existing_store())
         data = network_of_run(store, _run(store, request.run))
+        bases = Bases(request.bases, None if request.bases else lambda: store)
+        if request.shrink:
+            return _export_small(read(data, bases.of(data)), file, request)
         if request.value_dtype:
-            bases = Bases(request.bases, None if request.bases else lambda: store)
             network = read(data, bases.of(data))
             images = images_of(network, data_of(network, request.data_root, request.dataset))
             data = narrowed(network, request.value_dtype, images)
@@ -54,6 +52,40 @@ def export(request: ExportRequest) -> int:
     write_whole(file, data)
     say(f"{request.output}: {len(data):,} bytes; `python -m bench verify {request.output}` rebuilds and checks it")
     _say_base(data)
+    return 0
+
+
+def _check_export(request: ExportRequest, file: Path) -> None:
+    """Raise ValueError if the options do not go together."""
+    if request.data_root is not None and not request.value_dtype:
+        raise ValueError("--data-root without --value-dtype: must be with it, to measure the accuracy")
+    if request.dataset is not None and not request.value_dtype:
+        raise ValueError("--dataset without --value-dtype: must be with it, to measure the accuracy")
+    for option, given in (("plugin", request.plugins), ("base", request.bases)):
+        if given and not (request.value_dtype or request.shrink):
+            raise ValueError(f"--{option} without --value-dtype: must be with it, to rebuild the network")
+    if request.shrink and request.value_dtype:
+        raise ValueError("--shrink with --value-dtype: must be one of them; other programs read no narrower values")
+    if request.shrink and file.suffix not in WRITERS:
+        raise ValueError(f"output {request.output} with --shrink: must end in {', '.join([*WRITERS][:-1])} or .onnx")
+    if file.suffix in WRITERS and not request.shrink:
+        raise ValueError(f"output {request.output} without --shrink: must end in .frz")
+
+
+def _export_small(network: Artefact, file: Path, request: ExportRequest) -> int:
+    """Write the network without its closed channels, and its widths beside it."""
+    try:
+        small = small_network(network)
+    except ValueError as error:
+        raise ValueError(f"run {request.run}: {error}") from None
+    data, widths = WRITERS[file.suffix](small), file.with_suffix(WIDTHS)
+    write_whole(file, data)
+    write_whole(widths, json.dumps(small.widths, indent=1).encode())
+    before = sum(p.numel() for p in small.masked.parameters())
+    say(
+        f"{request.output}: {len(data):,} bytes, {small.widths['parameters']:,} of {before:,} parameters, "
+        f"{small.widths['macs']:,} multiply-accumulates; widths in {widths.name}"
+    )
     return 0
 
 

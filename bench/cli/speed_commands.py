@@ -46,10 +46,12 @@ def time_steps(request: StepRequest) -> int:
         packs, precisions = _sizes(request.packs), _precisions(request.precisions)
         fields = {"batch_size": request.batch_size, "augmentation": request.augmentation}
         sweep = on_device(_sweep(request, fields, data_root=request.data_root), request.device)
+        if request.shrunk and not any(spec.method.closes_channels for spec in sweep.trials()):
+            raise ValueError(f"--shrunk with methods {request.methods!r}: must have one that closes channels")
         load = checked_data(request.dataset, request.data_root)
     from bench.speed.step import as_table, measure
 
-    result = measure(_by_method(sweep), load(), request.steps, request.rounds, packs, precisions)
+    result = measure(_by_method(sweep), load(), request.steps, request.rounds, packs, precisions, request.shrunk)
     return _print(result, as_table, request.json)
 
 

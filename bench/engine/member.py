@@ -15,6 +15,7 @@ from torch import Tensor
 from bench import names
 from bench.artefact.artefact import write
 from bench.artefact.header import BaseRecord
+from bench.artefact.shrink import proved
 from bench.datasets import augment
 from bench.datasets.images import ImageData
 from bench.datasets.loader import Resident
@@ -28,6 +29,7 @@ from bench.engine.setup.checksums import mask_checksum
 from bench.engine.setup.prepare import Trial, prepare, prepare_again
 from bench.engine.steps.live_optimizer import dead_checksum
 from bench.metrics import When
+from bench.models.channels.surgery import close
 from bench.models.initialise import checksum
 from bench.storage.checkpoint import Checkpoint, OptimizerState
 from bench.storage.environment import environment
@@ -236,6 +238,9 @@ class Member:
         """
         self.metrics |= {names.TEST_ACCURACY: test, names.TRAINING_SECONDS: self.seconds}
         self._check_dead()
+        if (selection := self.trial.selection) is not None:
+            close(self.trial.model, selection.channels, selection.open)  # the statistics that nothing reads
+            self.tags[names.SHRUNK] = str(proved(self.trial.model, selection, self.trial.test))
         self.tags[names.WEIGHTS_SHA256] = checksum(self.trial.model)
         self.artefact = self._stored(test)
         self.metrics |= self._measure("trained")
@@ -251,6 +256,7 @@ class Member:
             classes=self.trial.classes,
             test_accuracy=test,
             base=self._base(),
+            selection=self.trial.selection,
         )
 
     def _base(self) -> BaseRecord | None:

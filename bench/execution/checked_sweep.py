@@ -90,6 +90,7 @@ def check_selection(sweep: Sweep) -> Sweep:
     """The sweep. Raises: ValueError if its methods cannot choose weights of its network at all of its rates."""
     _check_heads(sweep, sweep.trials())
     _check_channels(sweep)
+    _check_widths(sweep)
     return sweep
 
 
@@ -119,6 +120,23 @@ def _check_channels(sweep: Sweep) -> None:
         check_channel_snip(network, torch.zeros(2, *(sweep.image_shape or MODELS[model].image_shape or ())))
     except ValueError as error:
         raise ValueError(f"channel-snip with model {model!r}: {error}") from None
+
+
+def _check_widths(sweep: Sweep) -> None:
+    """Whether the network has channels to close, and can be as small as every budget, of methods that close some."""
+    trials = [spec for spec in sweep.trials() if spec.method.closes_channels]
+    if not trials:
+        return
+    from bench.engine.setup.channels import channels_for
+
+    model = sweep.protocol["model"]
+    network = network_of(model, sweep.classes, sweep.image_shape)
+    shape = sweep.image_shape or MODELS[model].image_shape or ()
+    for method, rate in dict.fromkeys((spec.method, spec.rate) for spec in trials):
+        try:
+            method.open_channels(channels_for(method, network, shape), Fraction(rate))
+        except ValueError as error:
+            raise ValueError(f"{sweep.name_of(method)} with model {model!r} at rate {rate}: {error}") from None
 
 
 def on_device(sweep: Sweep, name: str) -> Sweep:

@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from itertools import product
 from pathlib import Path
 
@@ -20,7 +21,10 @@ from bench.engine.measures.cost import counts
 from bench.engine.setup.background import apply_background
 from bench.engine.setup.prepare import Trial, prepare, residents
 from bench.engine.trainers import Together
+from bench.methods import METHODS
+from bench.methods.maskable import maskable
 from bench.models import MODELS
+from bench.models.channels.surgery import shrunk as cut
 from bench.speed.baseline_loop import loaded_batches, researchers_loop
 from bench.trial.pack_kind import Pack, resolve_pack
 from bench.trial.protocol import Precision
@@ -55,11 +59,17 @@ class Contender:
 
 
 def contenders(
-    name: str, spec: TrialSpec, data: ImageData, packs: Sequence[int], precisions: Sequence[Precision]
+    name: str,
+    spec: TrialSpec,
+    data: ImageData,
+    packs: Sequence[int],
+    precisions: Sequence[Precision],
+    shrunk: bool = False,
 ) -> list[Contender]:
     """The researcher's loop, the dense step, the sparse one if the engine would take it, and the packs.
 
-    The loop is in float32; the dense step also in each of `precisions`. Of a dense trial also the data path by itself.
+    The loop is in float32; the dense step also in each of `precisions`, and if it is `shrunk`, of the network without
+    its closed channels. Of a dense trial also the data path by itself.
     """
     trial = prepare(spec, data, spec.device)
     apply_background(trial.model, trial.masks, spec)
@@ -71,6 +81,8 @@ def contenders(
     for step in ("dense", "sparse") if spec.step == "sparse" else ("dense",):
         stepped = replace(spec, step=step)
         variants.append(Contender(name, f"{step} step", spec, macs[step == "sparse"], endless_steps(stepped, trial)))
+    if shrunk and trial.selection is not None:
+        variants.append(Contender(name, "dense step, shrunk", spec, macs[1], shrunk_steps(spec, trial)))
     for precision in precisions:
         narrowed = replace(spec, step="dense", precision=precision)
         variants.append(Contender(name, f"dense step, {precision}", narrowed, macs[0], endless_steps(narrowed, trial)))
@@ -85,6 +97,15 @@ def contenders(
     for contender in variants:
         contender.peak_bytes = _peak(contender)
     return variants
+
+
+def shrunk_steps(spec: TrialSpec, trial: Trial) -> Iterator[int]:
+    """Train the network without its closed channels for ever; yields the number of images of each step."""
+    assert trial.selection is not None
+    small = cut(trial.model, trial.selection.channels, trial.selection.open)
+    masks = {n: torch.ones_like(w, dtype=torch.bool) for n, w in maskable(small).items()}
+    stepped = replace(spec, method=METHODS["dense"], rate=Decimal(0), step="dense")
+    return endless_steps(stepped, replace(trial, model=small, masks=masks, selection=None))
 
 
 def data_paths(name: str, spec: TrialSpec, trial: Trial, data: ImageData) -> list[Contender]:

@@ -19,7 +19,7 @@ from bench.trial.protocol import Precision
 from bench.trial.spec import TrialSpec
 
 GEMM = 1_024  # rows and columns of the matrix product that sets the ceiling
-ALIGN = ("left",) * 3 + ("right",) * 6  # of the table's columns
+ALIGN = ("left",) * 3 + ("right",) * 7  # of the table's columns
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +34,7 @@ class Speed:
     images_per_second: float
     gflops: float  # arithmetic on weights that are not zero, per second; a dense step or a loop computes all of it
     of_ceiling: float  # the same as a fraction of the matrix product's
+    macs: int  # multiply-accumulates of a step's forward and backward pass for one image, as `gflops` counts them
     peak_bytes: int  # the most torch held during the first steps, beyond the prepared trials
 
 
@@ -44,17 +45,21 @@ def measure(
     rounds: int,
     packs: Sequence[int] = (),
     precisions: Sequence[Precision] = (),
+    shrunk: bool = False,
 ) -> dict[str, Any]:
     """Time the variants of each trial, `steps` steps at a time in turn, `rounds` times, on one thread.
 
     Args:    specs: name of the method -> its trials, each with the step kind that the engine would take.
              packs: numbers of trials to train in one batched step, in each kind of pack.
+             shrunk: whether the network without its closed channels is timed too, if it has some.
              precisions: in which the dense step is timed besides float32.
     Returns: the machine, the ceiling, and a `Speed` per line, all as JSON values.
     """
     torch.set_num_threads(1)
     load, device = os.getloadavg(), next(iter(specs.values()))[0].device
-    groups = [contenders(name, spec, data, packs, precisions) for name, trials in specs.items() for spec in trials]
+    groups = [
+        contenders(name, spec, data, packs, precisions, shrunk) for name, trials in specs.items() for spec in trials
+    ]
     seconds: dict[int, list[float]] = {id(c): [] for group in groups for c in group}
     matrix, ceiling = torch.randn(GEMM, GEMM, device=device), []
     for _ in range(rounds):
@@ -95,18 +100,19 @@ def _speed(contender: Contender, seconds: list[float], loop: list[float], ceilin
         images_per_second=spec.batch_size / middle,
         gflops=gflops,
         of_ceiling=gflops / ceiling,
+        macs=int(contender.macs),
         peak_bytes=contender.peak_bytes,
     )
 
 
 def as_table(result: Mapping[str, Any]) -> str:
     """The result in words and a table."""
-    columns = ["method", "rate", "variant", "ms/step", "ratio", "images/s", "GFLOP/s", "of ceiling", "peak MB"]
+    columns = ["method", "rate", "variant", "ms/step", "ratio", "images/s", "GFLOP/s", "of ceiling", "MACs", "peak MB"]
     rows = [
         [
             r["method"], r["rate"], r["variant"], f"{r['milliseconds']:.3f}", f"{r['ratio']:.2f}",
             f"{r['images_per_second']:,.0f}", f"{r['gflops']:.1f}", f"{r['of_ceiling']:.0%}",
-            f"{r['peak_bytes'] / 1e6:.1f}",
+            f"{r['macs']:,}", f"{r['peak_bytes'] / 1e6:.1f}",
         ]
         for r in result["rows"]
     ]  # fmt: skip

@@ -47,6 +47,7 @@ METHODS = {
     "random-freeze": "Random freezing",
     "random-prune": "Random pruning",
     "biases": "Biases alone",
+    "uniform-width": "Uniform width",
     **{name: CHOICES[name] for name in (*PAPERS, "rigl", "set", "gmp", "dropback")},
     **{f"{name}-prune": CHOICES[name] for name in PAPERS},
 }
@@ -92,6 +93,8 @@ MODELS = {
     "vgg19-bn": "VGG-19",
     "resnet20": "ResNet-20",
     "resnet32": "ResNet-32",
+    "resnet56": "ResNet-56",
+    "resnet110": "ResNet-110",
     "resnet20-proj": "ResNet-20 with projections",
     "resnet32-proj": "ResNet-32 with projections",
     "resnet32-x2": "ResNet-32 of twice the width",

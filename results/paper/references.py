@@ -39,6 +39,11 @@ REFERENCES: dict[str, Reference] = {
         title="{FreezeNet}: Full Performance by Reduced Storage Costs",
         booktitle="Asian Conference on Computer Vision (ACCV)", year="2020",
     ),
+    "liu2019rethinking": _arxiv(
+        "inproceedings", "1810.05270",
+        author="Zhuang Liu and Mingjie Sun and Tinghui Zhou and Gao Huang and Trevor Darrell",
+        title="Rethinking the Value of Network Pruning", booktitle=ICLR, year="2019",
+    ),
     "frankle2019lottery": _arxiv(
         "inproceedings", "1803.03635", author="Jonathan Frankle and Michael Carbin",
         title="The Lottery Ticket Hypothesis: Finding Sparse, Trainable Neural Networks", booktitle=ICLR, year="2019",

@@ -58,7 +58,12 @@ class Cell:
 
     @property
     def realised(self) -> tuple[float, float] | None:
-        """The least and largest rate over the seeds, counted, if they are not the rate asked for: of whole filters."""
+        """The least and largest rate over the seeds, counted, if they are not the rate asked for: of whole filters; and
+        of whole channels, whose rate is that of all parameters.
+        """
+        if self.record.fields.get("closes_channels") and names.STORED_PARAMETERS in self.counts:
+            (low, high), total = self.counts[names.STORED_PARAMETERS], self.counts[names.TOTAL_PARAMETERS][0]
+            return 1 - high / total, 1 - low / total
         if self.record.fields.get("scope") != "filter" or names.LIVE_WEIGHTS not in self.counts:
             return None
         (low, high), weights = self.counts[names.LIVE_WEIGHTS], int(self.counts[names.MASKABLE_WEIGHTS][0])

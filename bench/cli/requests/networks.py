@@ -38,7 +38,21 @@ class ExportRequest:
     """The stored network of a trial, into a file."""
 
     run: str = argument()
-    output: Path = option("--output", "Write this file, .frz.", group="output", short="-o", required=True, type=FILE)
+    output: Path = option(
+        "--output",
+        "Write this file: .frz, or with --shrink .safetensors, .pt or .onnx.",
+        group="output",
+        short="-o",
+        required=True,
+        type=FILE,
+    )
+    shrink: bool = option(
+        "--shrink",
+        "Leave out closed channels: an ordinary, smaller network, its widths in a .widths.json file beside it.",
+        group="what",
+        default=False,
+        is_flag=True,
+    )
     value_dtype: str | None = option(
         "--value-dtype",
         "Store the live weights in this type, and measure the accuracy that is left."

@@ -48,6 +48,13 @@ class StepRequest(MethodsRequest):
     rounds: int = ROUNDS("Give each variant this many turns.", default=30)
     data_root: Path | None = DATA_ROOT()
     device: str = DEVICE()
+    shrunk: bool = option(
+        "--shrunk",
+        "Time the network without its closed channels too, of methods that close some, as uniform-width.",
+        group="speed",
+        default=False,
+        is_flag=True,
+    )
     packs: str = option(
         "--packs",
         "Time packs of so many trials too, a comma list, in each kind of batched step.",

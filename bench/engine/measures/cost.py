@@ -8,7 +8,9 @@ from torch import Tensor, nn
 
 from bench import names
 from bench.engine.measures.moment import Moment
+from bench.engine.setup.prepare import Trial
 from bench.methods.maskable import maskable
+from bench.models.channels.surgery import open_entries
 from bench.models.structure.weight_use import uses_of
 from bench.trial.needs import training_epochs
 from bench.trial.spec import TrialSpec
@@ -17,7 +19,7 @@ from bench.trial.spec import TrialSpec
 def costs(moment: Moment) -> dict[str, float]:
     """The counts of a trial."""
     trial = moment.trial
-    live = live_entries(trial.model, {**trial.masks, **trial.fixed})
+    live = live_entries(trial.model, {**_entries(trial), **trial.fixed, **trial.masks})
     counted = counts_of_live(trial.model, live, moment.spec.method.background, trial.train.image_shape)
     return counted | _epochs(moment.spec)
 
@@ -25,6 +27,12 @@ def costs(moment: Moment) -> dict[str, float]:
 def _epochs(spec: TrialSpec) -> dict[str, float]:
     """Epochs of training in all, of a trial that needs others."""
     return {names.TRAINING_EPOCHS: training_epochs(spec)} if spec.needs() else {}
+
+
+def _entries(trial: Trial) -> Mapping[str, Tensor]:
+    """What of the parameters belongs to open channels, of those that have closed ones."""
+    selection = trial.selection
+    return {} if selection is None else open_entries(trial.model, selection.channels, selection.open)
 
 
 def counts(

@@ -3,6 +3,7 @@
 prepare     everything before the first step: split, initial weights, masks, background
 background  the weights before training, from seed, initialiser, method and masks
 start       the weights of a base as the start of a trial
+channels    the channels that a method closes, and the weights of what is left
 parent      the trained network of another trial that a trial's method reads
 modes       the mode in which a network is scored and measured
 precision   how numbers are computed: precision, threads, determinism

@@ -15,10 +15,12 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from bench import models, names
+from bench.channels.selection import Selection
 from bench.datasets.images import ImageData, check_content
 from bench.datasets.loader import Resident
 from bench.datasets.splits import class_balanced, train_validation
 from bench.engine.setup.background import draw, trained_from
+from bench.engine.setup.channels import channel_masks, draw_small, selected_channels
 from bench.engine.setup.modes import by_batch
 from bench.engine.setup.parent import Parent, keywords
 from bench.engine.setup.precision import DTYPES, seed_generators
@@ -60,6 +62,7 @@ class Trial:
     fixed: Masks = field(default_factory=dict)  # of parameters that are not maskable: True = live; others are all live
     initial: Mapping[str, Tensor] = field(default_factory=dict)  # parameter name -> its value before training
     state: State = field(default_factory=dict)  # the method's own
+    selection: Selection | None = None  # of a method that closes channels
 
     @property
     def probe(self) -> tuple[Tensor, Tensor]:
@@ -91,12 +94,17 @@ def prepare(
     scoring_start = perf_counter()
     masks, changed = select(spec, model, batch, parent)
     scoring_seconds = perf_counter() - scoring_start
+    selection = selected_channels(spec, model, masks, data.image_shape)
+    if selection is not None:
+        draw_small(model, spec, selection)
+        init_sha256 = checksum(model)
     if (purpose := trained_from(spec)) != "init":
         draw(model, spec, purpose)
         init_sha256 = checksum(model)
     images = images or residents(spec, data, device)
     trial = trial_on_device(data, split, images, model, masks, init_sha256, scoring_seconds)
-    return replace(trial, changed=changed, taken=taken, initial=_initial(model) if spec.method.changes_masks else {})
+    initial = _initial(model) if spec.method.changes_masks else {}
+    return replace(trial, changed=changed, taken=taken, selection=selection, initial=initial)
 
 
 def _initial(model: nn.Module) -> dict[str, Tensor]:
@@ -126,7 +134,8 @@ def prepare_again(
     seconds = checkpoint.metrics[names.SCORING_SECONDS]
     trial = trial_on_device(data, split, images, model.to(device), masks, checkpoint.init_sha256, seconds)
     fixed, initial = ({n: t.to(device) for n, t in of.items()} for of in (checkpoint.fixed, checkpoint.initial))
-    return replace(trial, fixed=fixed, initial=initial, state=checkpoint.state)
+    selection = selected_channels(spec, model, masks, data.image_shape)
+    return replace(trial, fixed=fixed, initial=initial, state=checkpoint.state, selection=selection)
 
 
 def trial_on_device(
@@ -187,6 +196,8 @@ def select(
     Args:    parent: what the method reads.
     Returns: the masks, and the words of what code from outside changed of the process, which is put back.
     """
+    if spec.method.closes_channels:
+        return channel_masks(spec, model, tuple(sample[0].shape[1:])), ()
     masks, changed = _selected(spec, scored_copy(spec, model), sample, parent)
     check_masks(model, masks)
     check_live(masks, spec.method.start_rate(Fraction(spec.rate)), spec.method.scope)

@@ -56,6 +56,22 @@ def test_every_variant_has_a_line() -> None:
     assert table.count("\n| ") == 8 and "GFLOP/s" in table
 
 
+def test_the_network_without_its_closed_channels_is_timed_beside_its_products() -> None:
+    """uniform-width at 0.9: 33 and 11 units; forward, weight gradient, input gradient of all layers but the first."""
+    result = measure({"uniform-width": [spec("uniform-width", "0.9")]}, DATA, steps=1, rounds=1, shrunk=True)
+    rows = {row["variant"]: row for row in result["rows"]}
+    assert list(rows) == [LOOP, "dense step", "dense step, shrunk"]
+    behind = 33 * 11 + 11 * 10
+    assert rows["dense step, shrunk"]["macs"] == 2 * (784 * 33 + behind) + behind
+    assert rows["dense step"]["macs"] == 2 * 266_200 + 31_000
+    assert "|  53,163 |" in as_table(result)
+
+
+def test_shrunk_without_a_method_that_closes_channels(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["speed", "step", "--methods", "snip", "--shrunk"]) == 2
+    assert "--shrunk with methods 'snip': must have one that closes channels" in capsys.readouterr().err
+
+
 def test_the_command_prints_a_table_and_writes_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "speed.json"
     assert main(["speed", "step", "--methods", "snip", "--steps", "1", "--rounds", "1", "--json", str(file)]) == 0

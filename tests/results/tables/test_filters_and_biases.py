@@ -39,6 +39,18 @@ def filters(lives: Sequence[int], rate: str = "0.9", background: str = "freeze")
     ]
 
 
+def test_the_rate_of_whole_channels_is_that_of_all_parameters() -> None:
+    """A budget of parameters is not filled to the last one, and its rate is not that of the maskable weights."""
+    record = {"criterion": "uniform-width", "scope": "global", "background": "prune", "closes_channels": True}
+    rows = [
+        trial("uniform-width", "0.9", seed, 0.93, record=record)
+        | {names.STORED_PARAMETERS: stored, names.TOTAL_PARAMETERS: 1_000, names.LIVE_WEIGHTS: 7}
+        for seed, stored in enumerate((96, 98))
+    ]
+    cell = next(c for c in analyses(frame([*small(), *rows]), view())[0].cells if c.label == "uniform-width")
+    assert cell.realised == (0.902, 0.904) and cell.density == pytest.approx(0.097)
+
+
 def no_histories(run_ids: Sequence[str], metric: str) -> pd.DataFrame:
     raise AssertionError("only gradients have a history")
 

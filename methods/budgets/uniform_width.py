@@ -1,0 +1,44 @@
+"""The baseline of budgets: every width of the network scaled alike. Imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import ClassVar
+
+from bench.channels.budgets import budget_of, uniform_widths
+from bench.channels.groups import Channels
+from bench.channels.selection import first_open
+from bench.methods.base import Method, check_fixed
+from bench.methods.types import Background, Criterion
+
+
+@dataclass(frozen=True, kw_only=True)
+class UniformWidth(Method):
+    """A narrow network trained from scratch: every group of channels scaled by the same share, the largest within a
+    budget of parameters, 1 - rate of the network's, and of multiply-accumulates (the baseline of Liu et al., ICLR 2019,
+    arXiv:1810.05270).
+
+    Departs from the paper: exact budgets; the epochs are those of every other trial.
+    """
+
+    criterion: str | Criterion = "uniform-width"
+    background: Background = "prune"
+    macs: float = 1.0  # the most multiply-accumulates of a forward pass, as a fraction of the network's
+    stream: bool = False  # whether the channels of residual streams are scaled too
+    least: int = 1  # channels that every group keeps
+    closes_channels: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_fixed(self, "criterion", "scope", "background", "control")
+        object.__setattr__(self, "macs", float(self.macs))  # 1 and 1.0 are one method
+        if not 0 < self.macs <= 1:
+            raise ValueError(f"macs {self.macs}: must be 0 < macs <= 1")
+        if self.least < 1:
+            raise ValueError(f"least {self.least}: must be a whole number >= 1")
+
+    def open_channels(self, channels: Channels, rate: Fraction) -> dict[str, list[bool]]:
+        """The first channels of every group. Raises ValueError, which names the floor, if there are no such widths."""
+        budget = budget_of(channels, rate, Fraction(str(self.macs)))
+        return first_open(channels, uniform_widths(channels, budget, self.least))

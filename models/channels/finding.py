@@ -1,0 +1,138 @@
+"""The groups of a network, found from the network itself: one pass of one image, on the meta device if it can be."""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from math import prod
+
+import torch
+from torch import nn
+
+from bench.channels.groups import Channels, Group, LayerWidths
+from bench.messages import one_line
+from bench.models.channels.axes import ChannelPass
+from bench.models.channels.sets import ChannelSet, LayerPass
+from bench.models.structure.weight_use import uses_of
+
+Shape = tuple[int, ...]
+
+
+def channels_of(model: nn.Module, image_shape: Shape, *, stream: bool = False) -> Channels:
+    """The groups of a network applied to images of that shape; it is not changed.
+
+    Args:   stream: whether the channels of residual streams are groups too; otherwise they are fixed.
+    Raises: ValueError, in one line that names a layer and says why, if there is no group.
+    """
+    layers, sets, network = _passed(model, image_shape)
+    groups = {s.writers[0]: _group(s, network) for s in sets if not s.fixed}
+    fixed = {writer: s.fixed for s in sets if s.fixed for writer in s.writers}
+    names = {id(s): s.writers[0] for s in sets if not s.fixed}
+    rows = tuple(_row(name, layer, names, network) for name, layer in layers.items())
+    parameters, macs = _counted(rows, groups)
+    uses = uses_of(network, image_shape)
+    channels = Channels(
+        groups=groups,
+        layers=rows,
+        other_parameters=sum(p.numel() for p in network.parameters()) - parameters,
+        other_macs=sum(use.macs for use in uses.values()) - macs,
+        fixed=fixed,
+    )
+    channels = channels if stream else channels.inner()
+    if not channels.groups:
+        raise ValueError(_no_group(channels, network, bool(groups)))
+    return channels
+
+
+def _passed(model: nn.Module, image_shape: Shape) -> tuple[Mapping[str, LayerPass], list[ChannelSet], nn.Module]:
+    """What a pass shows, and the copy of the network that it was made of."""
+    try:
+        network = copy.deepcopy(model).to("meta")
+        return *_seen(network, image_shape), network
+    except Exception:  # whatever its code raises where there are no values
+        network = copy.deepcopy(model).cpu()
+    try:
+        return *_seen(network, image_shape), network
+    except Exception as error:
+        raise ValueError(f"cannot be applied to images {image_shape}: {one_line(error)}") from error
+
+
+def _seen(network: nn.Module, image_shape: Shape) -> tuple[Mapping[str, LayerPass], list[ChannelSet]]:
+    like = next(network.parameters())
+    x = torch.zeros(1, *image_shape, dtype=like.dtype, device=like.device)
+    with torch.enable_grad(), ChannelPass(network) as seen:
+        logits = network.eval()(x)
+    if axis := seen.axis(logits):
+        axis.channels.fix("gives the logits")
+    sets = [s for s in seen.sets if s.joined is None]
+    for channels in sets:
+        channels.fix(_refusal(channels))
+        channels.sort(seen.ran)
+    return seen.layers, sorted(sets, key=lambda channels: seen.ran[channels.writers[0]])
+
+
+def _refusal(channels: ChannelSet) -> str:
+    """Why these channels are no group; "" if they are one."""
+    if not channels.readers:
+        return "is read by no layer"
+    if len({repeat for _, repeat in channels.readers}) > 1:
+        return "is read both as maps and flattened"
+    if any(repeat != 1 for _, repeat in channels.norms):
+        return "is flattened before its BatchNorm"
+    if max(Counter(channels.norms).values(), default=1) > 1:
+        return "has a BatchNorm that runs more than once"
+    return ""
+
+
+def _group(channels: ChannelSet, network: nn.Module) -> Group:
+    norms = [name for name, _ in channels.norms]
+    per_channel = [p.numel() // channels.size for name in norms for p in network.get_submodule(name).parameters()]
+    return Group(
+        size=channels.size,
+        writers=tuple(channels.writers),
+        norms=tuple(norms),
+        readers=tuple(name for name, _ in channels.readers),
+        repeat=channels.readers[0][1],
+        norm_parameters=sum(per_channel),
+        stream=len(channels.writers) - len(channels.depthwise) > 1 or len(channels.readers) > 1,
+    )
+
+
+def _row(name: str, layer: LayerPass, names: Mapping[int, str], network: nn.Module) -> LayerWidths:
+    weight, bias = network.get_submodule(name).weight, network.get_submodule(name).bias
+    assert isinstance(weight, torch.Tensor)
+    reads = names.get(id(layer.reads.channels.root), "") if layer.reads and not layer.depthwise else ""
+    writes = names.get(id(layer.writes.root), "")
+    repeat = layer.reads.repeat if layer.reads else 1
+    return LayerWidths(
+        name=name,
+        reads=reads,
+        inputs=repeat if reads else weight.shape[1],
+        writes=writes,
+        outputs=1 if writes else weight.shape[0],
+        kernel=prod(weight.shape[2:]),
+        bias=bias is not None,
+        positions=layer.positions,
+    )
+
+
+def _counted(rows: tuple[LayerWidths, ...], groups: Mapping[str, Group]) -> tuple[int, int]:
+    """Parameters and multiply-accumulates of layers and groups, all open."""
+    width = {"": 1} | {name: group.size for name, group in groups.items()}
+    weights = [r.inputs * width[r.reads] * r.outputs * width[r.writes] * r.kernel for r in rows]
+    biases = sum(r.outputs * width[r.writes] for r in rows if r.bias)
+    norms = sum(group.norm_parameters * group.size for group in groups.values())
+    return sum(weights) + biases + norms, sum(w * r.positions for w, r in zip(weights, rows, strict=True))
+
+
+def _no_group(channels: Channels, network: nn.Module, only_streams: bool) -> str:
+    """The first layer that writes no group, with the reason."""
+    reasons = [*_reasons(channels, network)]
+    words = reasons[0] if reasons else "no Conv or Linear layer ran"
+    return f"{words}; no channels of this network can be closed" + (" but with stream=true" if only_streams else "")
+
+
+def _reasons(channels: Channels, network: nn.Module) -> Iterator[str]:
+    for name, reason in channels.fixed.items():
+        yield f"layer {name or 'model'} ({type(network.get_submodule(name)).__name__}): {reason}"
