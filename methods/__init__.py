@@ -25,6 +25,9 @@ controls     sanity controls
 """
 
 from bench.methods.base import Method
+from bench.methods.budgets.budget_gate import BudgetGate
+from bench.methods.budgets.random_channels import RandomChannels
+from bench.methods.budgets.slimming import NetworkSlimming
 from bench.methods.budgets.uniform_width import UniformWidth
 from bench.methods.changing.gradual import DropBack, GradualMagnitude
 from bench.methods.changing.sparse_training import SparseTraining
@@ -139,6 +142,7 @@ METHODS: dict[str, Method] = {
     "channel-snip-prune": Method(criterion="channel-snip", scope="filter", background="prune"),
     # Smaller networks.
     "uniform-width": UniformWidth(),
+    "random-channels": RandomChannels(),
     # Masks from a trained network: not at initialisation, and so in no comparison with the methods above.
     "lth": LotteryTicket(),
     "lt-sft": LotteryTicket(criterion="trained-change", background="freeze"),
@@ -153,6 +157,8 @@ METHODS: dict[str, Method] = {
     "gmp-freeze": GradualMagnitude(background="freeze"),
     "dropback": DropBack(background="freeze"),
     "dropback-prune": DropBack(),
+    "budget-gate": BudgetGate(),
+    "network-slimming": NetworkSlimming(),
     # Aliases.
     "snip-freeze": FreezeNet(),
     "snip-prune": SNIP(),

@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from bench.methods.identity.identify import check_shared, identify
-from bench.methods.types import Background, Batches, Control, Criterion, Loss, Masks, Scope, State
+from bench.methods.types import Background, Batches, Control, Criterion, Loss, Masks, Scope
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from bench.channels.groups import Channels
     from bench.methods.changing.revision import Revision
+    from bench.methods.changing.shaping import ShapedNetwork
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,17 +99,14 @@ class Method:
         """
         return {}
 
-    def attach(self, model: nn.Module, state: State) -> Sequence[RemovableHandle]:
-        """Register forward hooks on the network; all are removed at the last moment. Called again if a trial resumes.
-
-        Args: state: the method's own of this trial, which lives as long as it does and is in its checkpoints.
-        """
+    def attach(self, at: ShapedNetwork) -> Sequence[RemovableHandle]:
+        """Register forward hooks on the network, again if a trial resumes; all are removed at the last moment."""
         return ()
 
-    def shape(self, model: nn.Module, share: Fraction, state: State) -> None:
+    def shape(self, at: ShapedNetwork, done: int, lr: float) -> None:
         """Change live parameters of the network in place, after every step of the optimizer before the last moment.
 
-        Args: share: of the steps of the training that are done. state: see `attach`.
+        Args: done: steps of the training so far. lr: the learning rate of the last of them.
         """
 
     @property
@@ -116,8 +114,13 @@ class Method:
         """Whether the masks change while training."""
         return type(self).moments is not Method.moments
 
-    def open_channels(self, channels: Channels, rate: Fraction) -> dict[str, list[bool]]:
-        """Which channels are open: group -> a flag of each. Raises ValueError if the network cannot be so small."""
+    def open_channels(
+        self, channels: Channels, rate: Fraction, generator: np.random.RandomState
+    ) -> dict[str, list[bool]]:
+        """Which channels are open at first: group -> a flag of each.
+
+        Raises: ValueError if the network cannot be so small.
+        """
         raise NotImplementedError(f"{type(self).__name__}.open_channels: must be there, since closes_channels is True")
 
     @property

@@ -4,6 +4,7 @@ A row is a name, a lazy reference and the metadata that checks need. Imports no 
 a file of this folder, and its row; then `python -m bench.models` writes the file of shapes anew.
 
 lenet         LeNet-300-100 and LeNet-5-Caffe
+conv_bn       a small network with BatchNorm
 vgg           VGG networks for 32 × 32 images
 resnet        residual networks for small images
 wide_resnet   wide residual networks
@@ -50,6 +51,11 @@ MODELS: dict[str, ModelRow] = {
         build="bench.models.lenet:lenet_5_caffe_relu",
         image_shape=SMALL,
         note="lenet-5-caffe with a ReLU after each convolution",
+    ),
+    "conv-bn": ModelRow(
+        build="bench.models.conv_bn:conv_bn",
+        image_shape=SMALL,
+        note="four convolutions with BatchNorm, 16-32-64-64 channels, one Linear layer",
     ),
     "vgg16-d": ModelRow(
         build="bench.models.vgg:vgg16_d",

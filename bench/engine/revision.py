@@ -10,11 +10,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from bench.channels.selection import Open, Selection
 from bench.engine.outcome import Diverged
+from bench.engine.setup.channels import all_masks, selected_channels
 from bench.engine.setup.prepare import Trial, by_method, check_masks, scored_copy
 from bench.engine.steps.learning_rate import learning_rate
 from bench.methods import Masks, Method, Scores
 from bench.methods.changing.revision import Revision
+from bench.methods.changing.shaping import ShapedNetwork
 from bench.methods.derivatives import gradient, leaves
 from bench.methods.maskable import maskable
 from bench.methods.scopes import check_live
@@ -43,12 +46,13 @@ def revised(spec: TrialSpec, trial: Trial, epoch: int) -> tuple[Trial, Sequence[
     fixed = {name: mask for name, mask in chosen.items() if name not in weights}
     check_masks(trial.model, masks)
     _check_parameters(trial.model, fixed, values)
-    if epoch == spec.method.moments(spec.epochs)[-1]:
+    if epoch == spec.method.moments(spec.epochs)[-1] and not spec.method.closes_channels:
         check_live(masks, Fraction(spec.rate), spec.method.scope)
     masks, fixed = ({n: m.to(trial.train_indices.device, copy=True) for n, m in of.items()} for of in (masks, fixed))
     masks = {name: masks[name] for name in weights}
     _set(trial, {**masks, **fixed}, values, spec.method.background)
-    return replace(trial, masks=masks, fixed=fixed), changed
+    selection = selected_channels(spec.method, trial.channels, masks)
+    return replace(trial, masks=masks, fixed=fixed, selection=selection), changed
 
 
 def _revision(spec: TrialSpec, trial: Trial, epoch: int) -> Revision:
@@ -62,6 +66,12 @@ def _revision(spec: TrialSpec, trial: Trial, epoch: int) -> Revision:
         _check_finite(epoch, slopes)
         return slopes
 
+    channels = trial.channels
+
+    def masks_with(open_channels: Open) -> Masks:
+        assert channels is not None, "a method that closes none has no use for it"
+        return all_masks(trial.model, Selection(channels=channels, open=open_channels))
+
     return Revision(
         model=model,
         initial={name: value.to(dtype) for name, value in trial.initial.items()},
@@ -73,6 +83,8 @@ def _revision(spec: TrialSpec, trial: Trial, epoch: int) -> Revision:
         generator=stream(spec.seed, REVISE, str(epoch)),
         gradients=gradients,
         state=trial.state,
+        channels=channels,
+        masks_with=masks_with,
     )
 
 
@@ -115,14 +127,22 @@ class Shaping:
 
     def __init__(self, spec: TrialSpec, trial: Trial, done: int, steps: int) -> None:
         """Attach the method's hooks, after so many of the steps."""
-        self._method, self._trial = spec.method, trial
-        self._done, self._steps = done, steps
-        self._hooks = spec.method.attach(trial.model, trial.state)
+        self._spec, self._done = spec, done
+        self._at = ShapedNetwork(
+            model=trial.model,
+            channels=trial.channels,
+            state=trial.state,
+            rate=Fraction(spec.rate),
+            epochs=spec.epochs,
+            steps=steps,
+        )
+        self._hooks = spec.method.attach(self._at)
 
     def after_step(self) -> None:
         """Have the method shape the network."""
+        lr = learning_rate(self._spec, self._done, self._at.steps)
         self._done += 1
-        self._method.shape(self._trial.model, Fraction(self._done, self._steps), self._trial.state)
+        self._spec.method.shape(self._at, self._done, lr)
 
     def end(self) -> None:
         """Remove the hooks."""

@@ -127,6 +127,8 @@ def _check_widths(sweep: Sweep) -> None:
     trials = [spec for spec in sweep.trials() if spec.method.closes_channels]
     if not trials:
         return
+    import numpy as np
+
     from bench.engine.setup.channels import channels_for
 
     model = sweep.protocol["model"]
@@ -134,7 +136,7 @@ def _check_widths(sweep: Sweep) -> None:
     shape = sweep.image_shape or MODELS[model].image_shape or ()
     for method, rate in dict.fromkeys((spec.method, spec.rate) for spec in trials):
         try:
-            method.open_channels(channels_for(method, network, shape), Fraction(rate))
+            method.open_channels(channels_for(method, network, shape), Fraction(rate), np.random.RandomState(0))
         except ValueError as error:
             raise ValueError(f"{sweep.name_of(method)} with model {model!r} at rate {rate}: {error}") from None
 

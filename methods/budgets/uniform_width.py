@@ -4,28 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from bench.channels.budgets import budget_of, uniform_widths
+from bench.channels.budgets import Budget, budget_of, uniform_widths
 from bench.channels.groups import Channels
 from bench.channels.selection import first_open
 from bench.methods.base import Method, check_fixed
 from bench.methods.types import Background, Criterion
 
+if TYPE_CHECKING:
+    import numpy as np
+
 
 @dataclass(frozen=True, kw_only=True)
-class UniformWidth(Method):
-    """A narrow network trained from scratch: every group of channels scaled by the same share, the largest within a
-    budget of parameters, 1 - rate of the network's, and of multiply-accumulates (the baseline of Liu et al., ICLR 2019,
-    arXiv:1810.05270).
+class SmallFromTheStart(Method):
+    """A network that has fewer channels before it is trained, within a budget of parameters, 1 - rate of the network's,
+    and of multiply-accumulates."""
 
-    Departs from the paper: exact budgets; the epochs are those of every other trial.
-    """
-
-    criterion: str | Criterion = "uniform-width"
+    criterion: str | Criterion = "small"
     background: Background = "prune"
     macs: float = 1.0  # the most multiply-accumulates of a forward pass, as a fraction of the network's
-    stream: bool = False  # whether the channels of residual streams are scaled too
+    stream: bool = False  # whether the channels of residual streams are fewer too
     least: int = 1  # channels that every group keeps
     closes_channels: ClassVar[bool] = True
 
@@ -38,7 +37,22 @@ class UniformWidth(Method):
         if self.least < 1:
             raise ValueError(f"least {self.least}: must be a whole number >= 1")
 
-    def open_channels(self, channels: Channels, rate: Fraction) -> dict[str, list[bool]]:
+    def _budget(self, channels: Channels, rate: Fraction) -> Budget:
+        return budget_of(channels, rate, Fraction(str(self.macs)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class UniformWidth(SmallFromTheStart):
+    """A narrow network trained from scratch: every group of channels scaled by the same share, the largest within both
+    budgets (the baseline of Liu et al., ICLR 2019, arXiv:1810.05270).
+
+    Departs from the paper: exact budgets; the epochs are those of every other trial.
+    """
+
+    criterion: str | Criterion = "uniform-width"
+
+    def open_channels(
+        self, channels: Channels, rate: Fraction, generator: np.random.RandomState
+    ) -> dict[str, list[bool]]:
         """The first channels of every group. Raises ValueError, which names the floor, if there are no such widths."""
-        budget = budget_of(channels, rate, Fraction(str(self.macs)))
-        return first_open(channels, uniform_widths(channels, budget, self.least))
+        return first_open(channels, uniform_widths(channels, self._budget(channels, rate), self.least))

@@ -1,6 +1,7 @@
 """Methods whose masks change while training.
 
 revision         a moment of a training, as a method sees it
+shaping          the network of a trial while its method shapes it, step by step
 schedule         at which epochs masks change, and by how much
 sparse_training  RigL and SET: some live weights of each layer change places
 gradual          cubic gradual magnitude pruning, and DropBack: all layers are ranked together

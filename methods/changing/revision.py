@@ -7,11 +7,18 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from bench.channels.groups import Channels
+from bench.channels.selection import Open
 from bench.methods.types import Background, Masks, Scores, State
 
 if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor, nn
+
+
+def no_channels(open_channels: Open) -> Masks:
+    """What `Revision.masks_with` is to a method that closes no channels."""
+    raise TypeError("masks_with: must be of a method whose closes_channels is True")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +34,10 @@ class Revision:
     lr: float  # the learning rate of the next step; after the last one, of the last
     generator: np.random.RandomState  # of this moment alone
     gradients: Callable[[], Scores]  # by maskable weight, dead ones too, of the loss on one batch of training images
-    state: State  # the method's own; see `Method.attach`
+    state: State  # the method's own; see `ShapedNetwork`
+    channels: Channels | None = None  # the network's groups, of a method that closes channels
+    # Of such a method: the masks of all parameters that have closed channels, and of every maskable weight.
+    masks_with: Callable[[Open], Masks] = no_channels
 
 
 def distances(at: Revision, background: Background) -> Scores:

@@ -48,6 +48,9 @@ METHODS = {
     "random-prune": "Random pruning",
     "biases": "Biases alone",
     "uniform-width": "Uniform width",
+    "random-channels": "Random channels",
+    "budget-gate": "Budget gates",
+    "network-slimming": "Network slimming",
     **{name: CHOICES[name] for name in (*PAPERS, "rigl", "set", "gmp", "dropback")},
     **{f"{name}-prune": CHOICES[name] for name in PAPERS},
 }
@@ -85,6 +88,7 @@ MODELS = {
     "lenet-300-100": "LeNet-300-100",
     "lenet-5-caffe": "LeNet-5-Caffe",
     "lenet-5-caffe-relu": "LeNet-5-Caffe with ReLU",
+    "conv-bn": "Conv-BN",
     "vgg16-d": "VGG-D",
     "vgg-c": "VGG-C",
     "vgg-like": "VGG-like",

@@ -17,6 +17,7 @@ from bench.methods.types import Masks
 from bench.models.channels.finding import channels_of
 from bench.models.channels.surgery import close, embed, open_entries, read_channels, shrunk
 from bench.trial.spec import TrialSpec
+from bench.trial.streams import stream
 
 Shape = tuple[int, ...]
 
@@ -26,26 +27,35 @@ def channels_for(method: Method, model: nn.Module, image_shape: Shape) -> Channe
     return channels_of(model, image_shape, stream=bool(getattr(method, "stream", False)))
 
 
+def channels_if_closed(spec: TrialSpec, model: nn.Module, image_shape: Shape) -> Channels | None:
+    """The same of a method that closes channels; None of one that does not."""
+    return channels_for(spec.method, model, image_shape) if spec.method.closes_channels else None
+
+
 def channel_masks(spec: TrialSpec, model: nn.Module, image_shape: Shape) -> Masks:
     """The masks of a method that closes channels before training: what writes or reads a closed channel is dead."""
     channels = channels_for(spec.method, model, image_shape)
-    flags = spec.method.open_channels(channels, Fraction(spec.rate))
+    flags = spec.method.open_channels(channels, Fraction(spec.rate), stream(spec.seed, "channels"))
     return masks_of(model, Selection(channels=channels, open=flags))
 
 
 def masks_of(model: nn.Module, selection: Selection) -> Masks:
     """The masks of all maskable weights with these channels open."""
+    masks = all_masks(model, selection)
+    return {name: masks[name] for name in maskable(model)}
+
+
+def all_masks(model: nn.Module, selection: Selection) -> Masks:
+    """The same, and the masks of the other parameters that have closed channels."""
     entries = open_entries(model, selection.channels, selection.open)
-    return {n: entries.get(n, torch.ones_like(w, dtype=torch.bool)) for n, w in maskable(model).items()}
+    whole = {name: torch.ones_like(weight, dtype=torch.bool) for name, weight in maskable(model).items()}
+    return whole | {name: entries[name] for name, _ in model.named_parameters() if name in entries}
 
 
-def selected_channels(
-    spec: TrialSpec, model: nn.Module, masks: Mapping[str, Tensor], image_shape: Shape
-) -> Selection | None:
-    """Which channels the masks leave open; None of a method that closes none."""
-    if not spec.method.closes_channels:
+def selected_channels(method: Method, channels: Channels | None, masks: Mapping[str, Tensor]) -> Selection | None:
+    """Which channels the masks leave open; None of a method that closes none, and of one that has not done so yet."""
+    if channels is None or (method.changes_masks and all(bool(mask.all()) for mask in masks.values())):
         return None
-    channels = channels_for(spec.method, model, image_shape)
     return Selection(channels=channels, open=read_channels(masks, channels))
 
 

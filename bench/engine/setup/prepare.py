@@ -15,12 +15,13 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from bench import models, names
+from bench.channels.groups import Channels
 from bench.channels.selection import Selection
 from bench.datasets.images import ImageData, check_content
 from bench.datasets.loader import Resident
 from bench.datasets.splits import class_balanced, train_validation
 from bench.engine.setup.background import draw, trained_from
-from bench.engine.setup.channels import channel_masks, draw_small, selected_channels
+from bench.engine.setup.channels import channel_masks, channels_if_closed, draw_small, selected_channels
 from bench.engine.setup.modes import by_batch
 from bench.engine.setup.parent import Parent, keywords
 from bench.engine.setup.precision import DTYPES, seed_generators
@@ -62,7 +63,8 @@ class Trial:
     fixed: Masks = field(default_factory=dict)  # of parameters that are not maskable: True = live; others are all live
     initial: Mapping[str, Tensor] = field(default_factory=dict)  # parameter name -> its value before training
     state: State = field(default_factory=dict)  # the method's own
-    selection: Selection | None = None  # of a method that closes channels
+    channels: Channels | None = None  # the groups of the network, of a method that closes channels
+    selection: Selection | None = None  # which of them are open, once it has closed some
 
     @property
     def probe(self) -> tuple[Tensor, Tensor]:
@@ -94,7 +96,8 @@ def prepare(
     scoring_start = perf_counter()
     masks, changed = select(spec, model, batch, parent)
     scoring_seconds = perf_counter() - scoring_start
-    selection = selected_channels(spec, model, masks, data.image_shape)
+    channels = channels_if_closed(spec, model, data.image_shape)
+    selection = selected_channels(spec.method, channels, masks)
     if selection is not None:
         draw_small(model, spec, selection)
         init_sha256 = checksum(model)
@@ -104,7 +107,7 @@ def prepare(
     images = images or residents(spec, data, device)
     trial = trial_on_device(data, split, images, model, masks, init_sha256, scoring_seconds)
     initial = _initial(model) if spec.method.changes_masks else {}
-    return replace(trial, changed=changed, taken=taken, selection=selection, initial=initial)
+    return replace(trial, changed=changed, taken=taken, channels=channels, selection=selection, initial=initial)
 
 
 def _initial(model: nn.Module) -> dict[str, Tensor]:
@@ -134,8 +137,10 @@ def prepare_again(
     seconds = checkpoint.metrics[names.SCORING_SECONDS]
     trial = trial_on_device(data, split, images, model.to(device), masks, checkpoint.init_sha256, seconds)
     fixed, initial = ({n: t.to(device) for n, t in of.items()} for of in (checkpoint.fixed, checkpoint.initial))
-    selection = selected_channels(spec, model, masks, data.image_shape)
-    return replace(trial, fixed=fixed, initial=initial, state=checkpoint.state, selection=selection)
+    channels = channels_if_closed(spec, model, data.image_shape)
+    selection = selected_channels(spec.method, channels, masks)
+    changing = replace(trial, fixed=fixed, initial=initial, state=checkpoint.state)
+    return replace(changing, channels=channels, selection=selection)
 
 
 def trial_on_device(
@@ -196,7 +201,7 @@ def select(
     Args:    parent: what the method reads.
     Returns: the masks, and the words of what code from outside changed of the process, which is put back.
     """
-    if spec.method.closes_channels:
+    if spec.method.closes_channels and not spec.method.changes_masks:
         return channel_masks(spec, model, tuple(sample[0].shape[1:])), ()
     masks, changed = _selected(spec, scored_copy(spec, model), sample, parent)
     check_masks(model, masks)

@@ -1,0 +1,25 @@
+"""The network of a trial while its method shapes it, step by step. Imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from bench.channels.groups import Channels
+from bench.methods.types import State
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShapedNetwork:
+    """What a method sees before its last moment."""
+
+    model: nn.Module  # the trial's own, which is changed in place
+    channels: Channels | None  # its groups, of a method that closes channels
+    state: State  # the method's own of this trial, which lives as long as it does and is in its checkpoints
+    rate: Fraction  # of the trial: what holds from the last moment on
+    epochs: int  # of the whole training
+    steps: int  # of the whole training
