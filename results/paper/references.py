@@ -44,6 +44,17 @@ REFERENCES: dict[str, Reference] = {
         author="Zhuang Liu and Mingjie Sun and Tinghui Zhou and Gao Huang and Trevor Darrell",
         title="Rethinking the Value of Network Pruning", booktitle=ICLR, year="2019",
     ),
+    "enderich2021holistic": _arxiv(
+        "inproceedings", "2009.08169", author="Lukas Enderich and Fabian Timm and Wolfram Burgard",
+        title="Holistic Filter Pruning for Efficient Deep Neural Networks",
+        booktitle="IEEE Winter Conference on Applications of Computer Vision (WACV)", year="2021",
+    ),
+    "liu2017learning": _arxiv(
+        "inproceedings", "1708.06519",
+        author="Zhuang Liu and Jianguo Li and Zhiqiang Shen and Gao Huang and Shoumeng Yan and Changshui Zhang",
+        title="Learning Efficient Convolutional Networks through Network Slimming",
+        booktitle="IEEE International Conference on Computer Vision (ICCV)", year="2017",
+    ),
     "frankle2019lottery": _arxiv(
         "inproceedings", "1803.03635", author="Jonathan Frankle and Michael Carbin",
         title="The Lottery Ticket Hypothesis: Finding Sparse, Trainable Neural Networks", booktitle=ICLR, year="2019",

@@ -22,6 +22,8 @@ CRITERIA: dict[str, tuple[str, ...]] = {
     "gradient": ("bhardwaj2024sparse",),
     "small-magnitude": ("liao2023parameter",),
     "uniform-width": ("liu2019rethinking",),
+    "budget-gate": ("enderich2021holistic",),
+    "network-slimming": ("liu2017learning",),
     "channel-snip": ("lee2019snip", "verdenius2020pruning"),
     "gradual-magnitude": ("zhu2017prune",),
     "dropback": ("golub2019full",),

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 from small_trials import images, spec
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.hooks import RemovableHandle
 
 from bench import names
@@ -21,9 +21,11 @@ from bench.artefact.artefact import read
 from bench.engine.member import Epoch, Member
 from bench.engine.setup.background import draw
 from bench.engine.setup.prepare import initial_model, prepare, residents
+from bench.engine.steps.learning_rate import learning_rate
 from bench.engine.train import Training, train, train_epochs
 from bench.methods import METHODS, Background, Masks, Method
 from bench.methods.changing.revision import Revision
+from bench.methods.changing.shaping import ShapedNetwork
 from bench.methods.counts import live_count
 from bench.methods.maskable import maskable
 from bench.models.initialise import checksum
@@ -32,7 +34,12 @@ from bench.trial.result import TrialResult
 from bench.trial.spec import TrialSpec
 
 DATA = images()
-CHANGING = [name for name, method in METHODS.items() if method.changes_masks and not name.endswith("-freeze")]
+# Those that close channels are in test_budgets.py.
+CHANGING = [
+    name
+    for name, method in METHODS.items()
+    if method.changes_masks and not method.closes_channels and not name.endswith("-freeze")
+]
 OPTIMIZERS: dict[str, dict[str, Any]] = {
     "sgd": {"weight_decay": 1e-2},
     "nesterov": {"nesterov": True, "weight_decay": 1e-2},
@@ -220,15 +227,15 @@ class Halving(Method):
     def moments(self, epochs: int) -> tuple[int, ...]:
         return (epochs - 1,)
 
-    def attach(self, model: nn.Module, state: dict[str, Any]) -> Sequence[RemovableHandle]:
-        state.setdefault("shares", [])
-        layer = model.get_submodule("fc1")
+    def attach(self, at: ShapedNetwork) -> Sequence[RemovableHandle]:
+        at.state.setdefault("steps", [])
+        layer = at.model.get_submodule("fc1")
         return [layer.register_forward_hook(lambda module, inputs, output: output * _open(output.shape[1]))]
 
-    def shape(self, model: nn.Module, share: Fraction, state: dict[str, Any]) -> None:
-        state["shares"].append(float(share))
+    def shape(self, at: ShapedNetwork, done: int, lr: float) -> None:
+        at.state["steps"].append((done, at.steps, lr))
         with torch.no_grad():
-            model.get_parameter("fc1.weight").mul_(0.999)
+            at.model.get_parameter("fc1.weight").mul_(0.999)
 
     def revise(self, at: Revision) -> Masks:
         return {**at.masks, "fc1.bias": _open(300).bool()}
@@ -248,7 +255,8 @@ def test_masks_of_biases_values_hooks_and_steps(optimizer: str) -> None:
     for _ in after_epochs(member):
         biases.append(member.trial.model.get_parameter("fc1.bias").detach().clone())
     model, closed = member.trial.model, _open(300) == 0
-    assert member.trial.state["shares"] == [(i + 1) / 12 for i in range(8)]  # 4 steps an epoch, to the last moment
+    rates = [learning_rate(s, step, 12) for step in range(8)]  # 4 steps an epoch, to the last moment
+    assert member.trial.state["steps"] == [(i + 1, 12, lr) for i, lr in enumerate(rates)]
     assert not model.get_submodule("fc1")._forward_hooks
     assert torch.equal(biases[2], 0.25 * _open(300))  # right after the moment
     assert bool((biases[3][closed] == 0).all()) and bool((biases[3][~closed] != 0.25).any())
@@ -268,10 +276,10 @@ def test_a_method_that_ends_at_another_rate_fails_by_name() -> None:
 class HalvingTooFew(Halving):
     """One that leaves nothing live."""
 
-    def attach(self, model: nn.Module, state: dict[str, Any]) -> Sequence[RemovableHandle]:
+    def attach(self, at: ShapedNetwork) -> Sequence[RemovableHandle]:
         return ()
 
-    def shape(self, model: nn.Module, share: Fraction, state: dict[str, Any]) -> None:
+    def shape(self, at: ShapedNetwork, done: int, lr: float) -> None:
         pass
 
     def revise(self, at: Revision) -> Masks:
