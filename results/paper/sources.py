@@ -62,6 +62,7 @@ MODELS: dict[str, tuple[str, ...]] = {
     "resnet32-x2": (*RESNET, "wang2020grasp"),
     **dict.fromkeys(("wrn-16-8", "wrn-22-8"), ("zagoruyko2016wide",)),
     "mobilenet-v1": ("howard2017mobilenets",),
+    "conv-bn": (),  # of this project
 }
 INITIALISERS: dict[str, tuple[str, ...]] = {
     "xavier-normal": ("glorot2010understanding",),
