@@ -85,6 +85,12 @@ def test_a_trial_whose_sweep_has_ended_is_left(store: Store, experiment: str) ->
     assert [status(store, run) for run in (parent, child, foreign)] == ["FAILED", "KILLED", "RUNNING"]
 
 
+def test_a_trial_whose_sweep_is_deleted_for_good_is_left(store: Store, experiment: str) -> None:
+    child = trial(store, experiment, "0123456789abcdef0123456789abcdef")
+    end_leftovers(store, experiment, {"key"})
+    assert status(store, child) == "KILLED"
+
+
 def test_a_run_that_ended_in_between_stays_as_it_ended(store: Store, experiment: str) -> None:
     run = sweep(store, experiment, elsewhere(silent=True))
     store.end(run, "FINISHED", 1000.0)
