@@ -57,14 +57,12 @@ class Undelivered:
         self._files[entry.run_key, entry.result.outcome] = [self.folder / file_name(entry), *network]
 
     def _written(self, entry: Entry) -> Entry:
-        self._lock = self._lock or _locked_folder(self.folder)
-        try:
-            (self.folder / LOCK).touch()  # a sign of life
-            return write(self.folder / file_name(entry), [entry])[0]
-        except FileNotFoundError:  # somebody has removed the folder
+        if self._lock is not None and not self.folder.is_dir():  # somebody has removed it
             self._lock.close()
-            self._lock = _locked_folder(self.folder)
-            return write(self.folder / file_name(entry), [entry])[0]
+            self._lock = None
+        self._lock = self._lock or _locked_folder(self.folder)
+        (self.folder / LOCK).touch()  # a sign of life
+        return write(self.folder / file_name(entry), [entry])[0]
 
     def has(self, entry: Entry) -> bool:
         """Whether the entry is on the disk."""
@@ -107,7 +105,7 @@ def _lock_of(folder: Path) -> Path:
 def _is_left(lock: Path) -> bool:
     """Whether the command that a lock names is gone; one that names none was killed before it wrote a result."""
     owner = Owner.of(lock.read_text())
-    if owner is None or owner.process == os.getpid():
+    if owner is None or owner == replace(Owner.here(), alive=owner.alive):
         return True
     return replace(owner, alive=max(owner.alive, lock.stat().st_mtime)).is_gone()
 
