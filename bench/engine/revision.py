@@ -69,7 +69,7 @@ def _revision(spec: TrialSpec, trial: Trial, epoch: int) -> Revision:
         rate=Fraction(spec.rate),
         epoch=epoch,
         epochs=spec.epochs,
-        lr=learning_rate(spec, min(epoch, spec.epochs) * steps - (epoch == spec.epochs), spec.epochs * steps),
+        lr=learning_rate(spec, min(epoch * steps, spec.epochs * steps - 1), spec.epochs * steps),
         generator=stream(spec.seed, REVISE, str(epoch)),
         gradients=gradients,
         state=trial.state,
