@@ -89,7 +89,11 @@ def _wait(descriptor: int, seconds: float) -> None:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[int]:
-    descriptor = os.open(path, os.O_RDONLY)
+    """The file or folder, a file for writing if that is permitted: over NFS nothing else can be locked."""
+    try:
+        descriptor = os.open(path, os.O_RDWR)
+    except (IsADirectoryError, PermissionError):
+        descriptor = os.open(path, os.O_RDONLY)
     try:
         yield descriptor
     finally:

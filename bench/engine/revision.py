@@ -74,12 +74,12 @@ def _revision(spec: TrialSpec, trial: Trial, epoch: int) -> Revision:
 
     return Revision(
         model=model,
-        initial={name: value.to(dtype) for name, value in trial.initial.items()},
-        masks={**trial.masks, **trial.fixed},
+        initial={name: value.to(dtype, copy=True) for name, value in trial.initial.items()},
+        masks={name: mask.clone() for name, mask in {**trial.masks, **trial.fixed}.items()},
         rate=Fraction(spec.rate),
         epoch=epoch,
         epochs=spec.epochs,
-        lr=learning_rate(spec, min(epoch, spec.epochs) * steps - (epoch == spec.epochs), spec.epochs * steps),
+        lr=learning_rate(spec, min(epoch * steps, spec.epochs * steps - 1), spec.epochs * steps),
         generator=stream(spec.seed, REVISE, str(epoch)),
         gradients=gradients,
         state=trial.state,

@@ -227,8 +227,13 @@ class Store:
         self._client.set_terminated(run, status, int((time.time() if ended is None else ended) * 1000))
 
     def is_running(self, run: str) -> bool:
-        """Whether the run has not ended; False if it is deleted."""
-        info = self._client.get_run(run).info
+        """Whether the run has not ended; False if it is deleted, for good too."""
+        try:
+            info = self._client.get_run(run).info
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return False
+            raise
         return bool(info.status == "RUNNING" and info.lifecycle_stage == "active")
 
     def end_if_running(self, run: str, status: str) -> None:

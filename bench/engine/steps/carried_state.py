@@ -25,10 +25,11 @@ def carry_over(
     """
     for name, tensors in optimizer.state().items():
         for tensor, old in zip(tensors, state.get(name, ()), strict=name in state):
-            if tensor.ndim == 0 or name not in now:
+            if tensor.ndim == 0 or (name not in before and name not in now):
                 tensor.copy_(old)
             else:
-                _carry(tensor.view(-1), old.view(-1), before.get(name, torch.ones_like(now[name])), now[name])
+                whole = torch.ones_like(before[name] if name in before else now[name])
+                _carry(tensor.view(-1), old.view(-1), before.get(name, whole), now.get(name, whole))
 
 
 def _carry(tensor: Tensor, old: Tensor, before: Tensor, now: Tensor) -> None:

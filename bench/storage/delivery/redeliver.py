@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
-from contextlib import suppress
 from pathlib import Path
 
-from bench.disk import locked
 from bench.messages import counted, folded, say
-from bench.storage.delivery.undelivered import folder_of, remove_if_empty
+from bench.storage.delivery.undelivered import folder_of, remove_if_empty, taken
+from bench.storage.entry import NETWORK_SUFFIX
 from bench.storage.offline_import import ALREADY_STORED, import_entries
 
 
@@ -17,11 +15,24 @@ def redeliver(uri: str) -> None:
 
     What cannot be read stays, and is named.
     """
-    if not (parent := folder_of(uri)).is_dir():
-        return
-    for folder in sorted(path for path in parent.iterdir() if path.is_dir()):
-        with suppress(TimeoutError, FileNotFoundError), locked(folder, lambda: None, 0):
-            _deliver(folder, uri)
+    for folder in _folders(folder_of(uri)):
+        try:
+            with taken(folder) as is_left:
+                if is_left:
+                    _deliver(folder, uri)
+        except OSError as error:  # another user's
+            say(f"warning: {folder}: cannot be delivered: {error.strerror or error}")
+
+
+def _folders(parent: Path) -> list[Path]:
+    """The commands' folders in that of a store."""
+    try:
+        return sorted(path for path in parent.iterdir() if path.is_dir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        say(f"warning: {parent}: cannot be read, nor what earlier commands may have left there: {error.strerror}")
+        return []
 
 
 def _deliver(folder: Path, uri: str) -> None:
@@ -38,5 +49,6 @@ def _deliver(folder: Path, uri: str) -> None:
         if problems:
             say(f"warning: {folded('; '.join(problems))}; left in {folder}")
             return
-        shutil.rmtree(folder)
+    for file in [*folder.glob("*.jsonl"), *folder.glob(f"*{NETWORK_SUFFIX}")]:  # a network without its line is half
+        file.unlink()
     remove_if_empty(folder)

@@ -6,7 +6,9 @@ import hashlib
 import os
 import platform
 import time
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from platformdirs import user_state_path
@@ -15,7 +17,10 @@ from bench.disk import POLL_SECONDS, locked
 from bench.messages import say
 from bench.storage.entry import Entry, network_name
 from bench.storage.offline_folder import file_name, write
+from bench.storage.ownership.owner import Owner
 from bench.storage.store_uri import local_path
+
+LOCK = ".lock"  # of a command's folder; it names the owner
 
 
 def folder_of(uri: str) -> Path:
@@ -41,8 +46,7 @@ class Undelivered:
     def put(self, entry: Entry) -> None:
         """Have the entry on the disk, if that can be written; if not, say so once."""
         try:
-            self._lock = self._lock or _locked_folder(self.folder)
-            (written,) = write(line := self.folder / file_name(entry), [entry])
+            written = self._written(entry)
         except OSError as error:
             if not self._warned:
                 lost = "what is not in the store yet would be lost with this process"
@@ -50,7 +54,15 @@ class Undelivered:
             self._warned = True
             return
         network = [self.folder / network_name(written)] if written.network_sha256 else []
-        self._files[entry.run_key, entry.result.outcome] = [line, *network]
+        self._files[entry.run_key, entry.result.outcome] = [self.folder / file_name(entry), *network]
+
+    def _written(self, entry: Entry) -> Entry:
+        if self._lock is not None and not self.folder.is_dir():  # somebody has removed it
+            self._lock.close()
+            self._lock = None
+        self._lock = self._lock or _locked_folder(self.folder)
+        (self.folder / LOCK).touch()  # a sign of life
+        return write(self.folder / file_name(entry), [entry])[0]
 
     def has(self, entry: Entry) -> bool:
         """Whether the entry is on the disk."""
@@ -69,19 +81,52 @@ class Undelivered:
             self._lock.close()
 
 
+@contextmanager
+def taken(folder: Path) -> Iterator[bool]:
+    """Keep a command's folder from others; whether that is possible: not while the command lives.
+
+    Where files cannot be locked, the owner that it names decides.
+    """
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(_lock_of(folder), lambda: None, 0))
+            is_left = _is_left(folder / LOCK)
+        except (TimeoutError, FileNotFoundError):
+            is_left = False
+        yield is_left
+
+
+def _lock_of(folder: Path) -> Path:
+    with suppress(FileExistsError):
+        (folder / LOCK).touch(exist_ok=False)
+    return folder / LOCK
+
+
+def _is_left(lock: Path) -> bool:
+    """Whether the command that a lock names is gone; one that names none was killed before it wrote a result."""
+    owner = Owner.of(lock.read_text())
+    if owner is None or owner == replace(Owner.here(), alive=owner.alive):
+        return True
+    return replace(owner, alive=max(owner.alive, lock.stat().st_mtime)).is_gone()
+
+
 def remove_if_empty(folder: Path) -> None:
-    """Remove a command's folder, and that of its store, unless something is in them."""
-    for path in (folder, folder.parent):
-        with suppress(OSError):
-            path.rmdir()
+    """Remove a command's folder, and that of its store, unless results are in them."""
+    with suppress(OSError):
+        if all(path.name == LOCK for path in folder.iterdir()):
+            (folder / LOCK).unlink(missing_ok=True)
+            folder.rmdir()
+            folder.parent.rmdir()
 
 
 def _locked_folder(folder: Path) -> ExitStack:
     """Create the folder, and lock it. One that delivers what is left may remove an empty folder at any moment."""
+    lock = folder / LOCK
     while True:
         with ExitStack() as stack, suppress(FileNotFoundError, TimeoutError):
             folder.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(locked(folder, lambda: None, 0))
-            if folder.is_dir():
+            lock.write_text(Owner.here().tag())
+            stack.enter_context(locked(lock, lambda: None, 0))
+            if lock.is_file():
                 return stack.pop_all()
         time.sleep(POLL_SECONDS)

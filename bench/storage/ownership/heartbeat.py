@@ -6,6 +6,7 @@ import contextlib
 import threading
 from collections.abc import Callable
 
+LAST_SECONDS = 2.0  # the longest wait for a beat that is under way: a server that is gone keeps it for minutes
 BEAT_SECONDS = 60.0  # far below owner.EXPIRY_SECONDS, so that a store out of reach for minutes changes nothing
 
 
@@ -21,9 +22,9 @@ class Heartbeat:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop; after this no beat is written."""
+        """Stop; after this no beat begins."""
         self._closed.set()
-        self._thread.join()
+        self._thread.join(LAST_SECONDS)
 
     def _work(self) -> None:
         while not self._closed.wait(BEAT_SECONDS):

@@ -48,20 +48,26 @@ class Owner:
         """Whether it has ended, as far as can be seen from here.
 
         On this machine it is looked for, so that a killed process counts as gone at once and a slow one never does.
-        On another, or of this very process, whose beat has then ended, EXPIRY_SECONDS without a sign of life tell.
+        On another, of this very process, whose beat has then ended, or if the machine does not say when a process
+        began, EXPIRY_SECONDS without a sign of life tell.
         """
         if self.machine == _machine() and self.process != os.getpid():
-            return not self._is_running()
+            is_running = self._is_running()
+            if is_running is not None:
+                return not is_running
         return time.time() - self.alive > EXPIRY_SECONDS
 
-    def _is_running(self) -> bool:
+    def _is_running(self) -> bool | None:
+        """Whether it runs; None if a process of its number does, of which the machine does not tell when it began."""
         try:
             os.kill(self.process, 0)
         except ProcessLookupError:
             return False
         except PermissionError:  # it is another user's
             pass
-        return _began(self.process) == self.began
+        if (began := _began(self.process)) is None:
+            return False
+        return began == self.began if began and self.began else None
 
 
 def _machine() -> str:

@@ -11,7 +11,8 @@ from bench.results.frame.words import low_to_high, rate_text
 from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.cells import Cell
 from bench.results.tables import captions
-from bench.results.tables.apart.group import figure_headers, figures, group_cells, pairs
+from bench.results.tables.apart import group
+from bench.results.tables.apart.group import figure_headers, figures, group_cells
 from bench.results.tables.formats import Block, Grid
 
 TITLE = "Masks change while training"
@@ -19,9 +20,9 @@ TITLE = "Masks change while training"
 
 def blocks(analysis: Analysis) -> Iterator[Block]:
     """The table of the group, and its own freeze − prune; nothing without such a method."""
-    if shown := group_cells(analysis, CHANGING):
-        yield _figures(analysis, shown)
-    yield from pairs(analysis, CHANGING, TITLE, "Each side chooses by its own training, so the masks differ.")
+    return group.blocks(
+        analysis, CHANGING, TITLE, "Each side chooses by its own training, so the masks differ.", _figures
+    )
 
 
 def _figures(analysis: Analysis, shown: list[Cell]) -> Grid:

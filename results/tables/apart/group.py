@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from bench.messages import counted
 from bench.metrics import NONE
@@ -27,11 +27,20 @@ def comparisons(analysis: Analysis, group: str) -> list[Comparison]:
     return [c for c in family if keys & set(c.sides)]
 
 
-def pairs(analysis: Analysis, group: str, title: str, words: str) -> Iterator[Block]:
-    """The group's own freeze − prune, if there is any.
+def blocks(
+    analysis: Analysis, group: str, title: str, words: str, table: Callable[[Analysis, list[Cell]], Block]
+) -> Iterator[Block]:
+    """The group's table, and its own freeze − prune; nothing without such a method.
 
     Args: words: what tells the two sides apart besides the background.
     """
+    if shown := group_cells(analysis, group):
+        yield table(analysis, shown)
+    yield from _pairs(analysis, group, title, words)
+
+
+def _pairs(analysis: Analysis, group: str, title: str, words: str) -> Iterator[Block]:
+    """The group's own freeze − prune, if there is any."""
     if not (compared := comparisons(analysis, group)):
         return
     small = f"{title[0].lower()}{title[1:]}"

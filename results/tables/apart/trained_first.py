@@ -10,7 +10,8 @@ from bench.results.frame.words import low_to_high
 from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.cells import Cell
 from bench.results.tables import captions
-from bench.results.tables.apart.group import figure_headers, figures, group_cells, pairs
+from bench.results.tables.apart import group
+from bench.results.tables.apart.group import figure_headers, figures
 from bench.results.tables.formats import Block, Grid
 
 TITLE = "Not at initialisation"
@@ -18,9 +19,9 @@ TITLE = "Not at initialisation"
 
 def blocks(analysis: Analysis) -> Iterator[Block]:
     """The table of the group, and its own freeze − prune; nothing without such a method."""
-    if shown := group_cells(analysis, TRAINED_FIRST):
-        yield _figures(analysis, shown)
-    yield from pairs(analysis, TRAINED_FIRST, TITLE, "Each side chooses by its own trainings, so the masks differ.")
+    return group.blocks(
+        analysis, TRAINED_FIRST, TITLE, "Each side chooses by its own trainings, so the masks differ.", _figures
+    )
 
 
 def epochs(analysis: Analysis, cell: Cell) -> tuple[float, float]:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -263,6 +263,78 @@ def test_masks_of_biases_values_hooks_and_steps(optimizer: str) -> None:
     assert member.metrics[names.STORED_PARAMETERS] == 26_620 + 410 - 150
     (result,) = [event for event in [member.result(0.0)] if isinstance(event, TrialResult)]
     assert result.outcome == names.DONE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opening(Method):
+    """Masks a bias at the first moment, and at the second no more."""
+
+    criterion: str = "random"
+    background: Background = "prune"
+    live: ClassVar[int] = 150
+
+    def moments(self, epochs: int) -> tuple[int, ...]:
+        return (1, 2)
+
+    def revise(self, at: Revision) -> Masks:
+        masks = {name: mask for name, mask in at.masks.items() if name != "fc1.bias"}
+        return masks | ({"fc1.bias": torch.arange(300) < self.live} if at.epoch == 1 else {})
+
+
+class OpeningOne(Opening):
+    """The same with one live entry, of which the state could be taken for that of all."""
+
+    live: ClassVar[int] = 1
+
+
+@pytest.mark.parametrize("method", [Opening(), OpeningOne()], ids=["half", "one"])
+def test_a_bias_that_is_masked_no_more_is_live_again(method: Opening) -> None:
+    s, live = replace(changing(epochs=3, optimizer="adam", lr=1e-3), method=method), method.live
+    member = member_of(s)
+    training = Training([member])
+    trainer: Any = training._trainer
+    for event in training.events():
+        if isinstance(event, Epoch) and event.epoch in (1, 2):
+            moments = trainer.states()[0]["fc1.bias"][:2]
+            if event.epoch == 1:
+                earlier = [moment.clone() for moment in moments]
+                assert all(moment.shape == (live,) for moment in moments)
+            else:
+                assert all(moment.shape == (300,) and not moment[live:].any() for moment in moments)
+    assert all(bool(moment.any()) for moment in earlier)
+
+
+@dataclass(frozen=True, kw_only=True)
+class InPlace(Method):
+    """Changes the masks that it is given, and returns them or copies; and the initial values."""
+
+    criterion: str = "random"
+    background: Background = "prune"
+    copies: ClassVar[bool] = False
+
+    def moments(self, epochs: int) -> tuple[int, ...]:
+        return (1,)
+
+    def revise(self, at: Revision) -> Masks:
+        given = {name: mask.clone() for name, mask in at.masks.items()} if self.copies else at.masks
+        for mask in given.values():
+            mask.copy_(mask.flatten().roll(1).view(mask.shape))
+        for values in at.initial.values():
+            values.zero_()
+        return given
+
+
+class OnCopies(InPlace):
+    """The same that changes copies."""
+
+    copies: ClassVar[bool] = True
+
+
+def test_what_a_method_is_given_at_a_moment_is_its_own() -> None:
+    one, other = (result_of(replace(changing(), method=method)) for method in (InPlace(), OnCopies()))
+    assert one.tags[names.WEIGHTS_SHA256] == other.tags[names.WEIGHTS_SHA256]
+    assert [layer[names.REVISIONS] for layer in one.layers] == [layer[names.REVISIONS] for layer in other.layers]
+    assert sum(layer[names.REVISIONS][1]["grown"] for layer in one.layers) > 0
 
 
 def test_a_method_that_ends_at_another_rate_fails_by_name() -> None:

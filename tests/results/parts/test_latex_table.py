@@ -82,6 +82,8 @@ def test_the_whole_is_the_parts_one_after_another() -> None:
     whole = render_whole(frame(small()), "latex", classes={"digits": 10})
     named, shown = displayed(frame(small()), view(classes={"digits": 10}))
     (analysis,) = analyses(named, shown)
+    # The warnings stand at the end, the others are shown if they are asked for.
+    assert set(PARTS) - set(SHOWN) == {"warnings", "gradients", "pairs", "start"}
     having = [name for name in SHOWN if any(PARTS[name].blocks(analysis))]
     assert {"accuracy", "difference", "reference", "dense", "storage", "compute", "collapse"} <= set(having)
     texts = [latex(name, small()).partition("\n\n")[2].strip() for name in having if name != "published"]

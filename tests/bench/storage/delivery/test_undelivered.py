@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -18,13 +19,13 @@ from pathlib import Path
 import pytest
 
 from bench import names
-from bench.disk import locked
 from bench.methods import METHODS
 from bench.storage import offline_folder, stored_trials
 from bench.storage.delivery import undelivered
 from bench.storage.delivery.redeliver import redeliver
-from bench.storage.delivery.undelivered import Undelivered, folder_of
+from bench.storage.delivery.undelivered import LOCK, Undelivered, folder_of, taken
 from bench.storage.entry import Entry
+from bench.storage.ownership.owner import EXPIRY_SECONDS, Owner
 from bench.trial.result import TrialResult
 from bench.trial.spec import TrialSpec
 
@@ -105,9 +106,9 @@ def test_the_network_is_on_the_disk_too_until_the_store_has_the_trial(uri: str) 
     }  # fmt: skip
     kept.remove(entry(0))
     assert not kept.has(entry(0)) and kept.has(entry(1, names.FAILED))
-    assert len(list(kept.folder.iterdir())) == 2
+    assert len(list(kept.folder.glob("[!.]*"))) == 2
     kept.remove(entry(1, names.FAILED))
-    assert list(kept.folder.iterdir()) == []
+    assert list(kept.folder.glob("[!.]*")) == []
     kept.close()
     assert not folder_of(uri).exists()
 
@@ -116,7 +117,8 @@ def test_what_is_left_when_it_closes_stays(uri: str) -> None:
     kept = Undelivered(uri)
     kept.put(entry(0))
     kept.close()
-    with locked(kept.folder, lambda: pytest.fail("still locked"), 0):
+    with taken(kept.folder) as is_left:
+        assert is_left
         assert [e.run_key for e in offline_folder.read(kept.folder)] == [spec(0).run_key]
 
 
@@ -160,6 +162,71 @@ def test_the_folder_of_a_server_is_the_users_and_names_no_password(
     assert len(folders) == 2
     assert {folder.parent for folder in folders} == {tmp_path / "bench" / "undelivered"}
     assert "secret" not in str(folders)
+
+
+@pytest.mark.parametrize("machine", ["here", "elsewhere"])
+def test_without_locks_the_owner_that_a_folder_names_decides(
+    uri: str, monkeypatch: pytest.MonkeyPatch, machine: str
+) -> None:
+    """As over NFS without its lock service: every lock is refused."""
+    process = started(uri, KILLED)
+    assert process.stdout is not None and process.stdout.readline() == "3 done\n"
+    monkeypatch.setattr("fcntl.flock", refuse)
+    (lock,) = folder_of(uri).glob(f"*/{LOCK}")
+    owner = Owner.of(lock.read_text())
+    assert owner is not None and owner.process == process.pid
+    lock.write_text(replace(owner, machine=owner.machine if machine == "here" else "elsewhere").tag())
+    redeliver(uri)
+    assert keys(uri) == set()
+    process.kill()
+    process.communicate()
+    old = time.time() - EXPIRY_SECONDS - 60
+    lock.write_text(replace(owner, machine=owner.machine if machine == "here" else "elsewhere", alive=old).tag())
+    os.utime(lock, (old, old))
+    redeliver(uri)
+    assert keys(uri) == {spec(seed).run_key for seed in range(3)} and not folder_of(uri).exists()
+
+
+def refuse(*given: object) -> None:
+    raise OSError(9, "Bad file descriptor")
+
+
+def test_a_network_that_a_kill_left_without_its_line_is_removed(uri: str) -> None:
+    kept = Undelivered(uri)
+    kept.put(entry(0))
+    kept.close()
+    next(kept.folder.glob("*.jsonl")).unlink()
+    redeliver(uri)
+    assert not folder_of(uri).exists()
+
+
+def test_a_folder_that_somebody_removed_is_made_again(uri: str) -> None:
+    kept = Undelivered(uri)
+    kept.put(entry(0))
+    shutil.rmtree(folder_of(uri))
+    kept.put(entry(1))
+    assert [e.run_key for e in offline_folder.read(kept.folder)] == [spec(1).run_key]
+
+
+def test_a_folder_that_cannot_be_read_is_one_line(
+    uri: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = Undelivered(uri)
+    kept.put(entry(0))
+    kept.close()
+
+    def denied(*given: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("bench.storage.delivery.redeliver.taken", denied)
+        redeliver(uri)
+    assert capsys.readouterr().err == f"warning: {kept.folder}: cannot be delivered: Permission denied\n"
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "iterdir", denied)
+        redeliver(uri)
+    said = "cannot be read, nor what earlier commands may have left there: Permission denied"
+    assert capsys.readouterr().err == f"warning: {folder_of(uri)}: {said}\n"
 
 
 def test_two_entries_of_one_trial_are_two(uri: str) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,11 @@ from bench.storage.ownership.heartbeat import Heartbeat
 from bench.storage.ownership.leftovers import end_leftovers
 from bench.storage.ownership.owner import EXPIRY_SECONDS, Owner
 
-ELSEWHERE = replace(Owner.here(), machine="elsewhere")
-SILENT = replace(ELSEWHERE, alive=time.time() - EXPIRY_SECONDS - 60)
+
+def elsewhere(silent: bool = False) -> Owner:
+    """An owner on another machine that gives signs of life, or has given none for too long."""
+    now = Owner.here()
+    return replace(now, machine="elsewhere", alive=now.alive - (EXPIRY_SECONDS + 60) * silent)
 
 
 @pytest.fixture(scope="module", params=["sqlite", "file"])
@@ -52,13 +57,13 @@ def status(store: Store, run: str) -> Any:
 
 @pytest.mark.parametrize(
     ("owner", "left"),
-    [(ELSEWHERE, "RUNNING"), (SILENT, "KILLED"), (None, "KILLED")],
+    [(elsewhere, "RUNNING"), (partial(elsewhere, silent=True), "KILLED"), (lambda: None, "KILLED")],
     ids=["alive", "silent", "unknown"],
 )
 def test_a_sweep_and_its_trial_are_ended_if_the_owner_is_gone(
-    store: Store, experiment: str, owner: Owner | None, left: str
+    store: Store, experiment: str, owner: Callable[[], Owner | None], left: str
 ) -> None:
-    parent = sweep(store, experiment, owner)
+    parent = sweep(store, experiment, owner())
     child = trial(store, experiment, parent)
     end_leftovers(store, experiment, {"key"})
     assert (status(store, parent), status(store, child)) == (left, left)
@@ -66,13 +71,13 @@ def test_a_sweep_and_its_trial_are_ended_if_the_owner_is_gone(
 
 def test_a_trial_of_another_sweep_is_its_owners(store: Store, experiment: str) -> None:
     other = store.experiment(f"{experiment}-other")
-    children = [trial(store, other, sweep(store, other, owner)) for owner in (ELSEWHERE, SILENT)]
+    children = [trial(store, other, sweep(store, other, owner)) for owner in (elsewhere(), elsewhere(silent=True))]
     end_leftovers(store, experiment, {"key"})
     assert [status(store, child) for child in children] == ["RUNNING", "KILLED"]
 
 
 def test_a_trial_whose_sweep_has_ended_is_left(store: Store, experiment: str) -> None:
-    parent = sweep(store, experiment, ELSEWHERE)
+    parent = sweep(store, experiment, elsewhere())
     child, foreign = trial(store, experiment, parent), trial(store, experiment, parent)
     store.tag(foreign, names.RUN_KEY, "another")
     store.end(parent, "FAILED")
@@ -80,8 +85,14 @@ def test_a_trial_whose_sweep_has_ended_is_left(store: Store, experiment: str) ->
     assert [status(store, run) for run in (parent, child, foreign)] == ["FAILED", "KILLED", "RUNNING"]
 
 
+def test_a_trial_whose_sweep_is_deleted_for_good_is_left(store: Store, experiment: str) -> None:
+    child = trial(store, experiment, "0123456789abcdef0123456789abcdef")
+    end_leftovers(store, experiment, {"key"})
+    assert status(store, child) == "KILLED"
+
+
 def test_a_run_that_ended_in_between_stays_as_it_ended(store: Store, experiment: str) -> None:
-    run = sweep(store, experiment, SILENT)
+    run = sweep(store, experiment, elsewhere(silent=True))
     store.end(run, "FINISHED", 1000.0)
     store.end_if_running(run, "KILLED")
     info = MlflowClient(store.uri).get_run(run).info
@@ -89,7 +100,7 @@ def test_a_run_that_ended_in_between_stays_as_it_ended(store: Store, experiment:
 
 
 def test_the_time_at_which_a_leftover_is_ended(store: Store, experiment: str) -> None:
-    run, before = sweep(store, experiment, SILENT), int(time.time() * 1000)
+    run, before = sweep(store, experiment, elsewhere(silent=True)), int(time.time() * 1000)
     store.end_if_running(run, "KILLED")
     info = MlflowClient(store.uri).get_run(run).info
     assert info.status == "KILLED" and before <= info.end_time <= int(time.time() * 1000)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.storage.ownership import owner as owner_module
 from bench.storage.ownership.owner import EXPIRY_SECONDS, Owner
 
 SAYS_ITSELF = "import sys; from bench.storage.ownership.owner import Owner; print(Owner.here().tag(), flush=True)"
@@ -56,6 +57,16 @@ def test_a_number_that_is_given_again_is_another_process() -> None:
     process, owner = another()
     assert replace(owner, began="1").is_gone()
     process.communicate()
+
+
+def test_a_process_whose_beginning_is_hidden_is_judged_by_its_signs_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where /proc shows a user only processes of his own."""
+    process, owner = another()
+    monkeypatch.setattr(owner_module, "_began", lambda number: "")
+    assert not owner.is_gone()
+    assert replace(owner, alive=time.time() - EXPIRY_SECONDS - 60).is_gone()
+    process.communicate()
+    assert owner.is_gone()
 
 
 @pytest.mark.parametrize("field", [{"machine": "elsewhere"}, {"process": os.getpid()}])
