@@ -12,6 +12,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from bench.methods.identity.classes import class_name
 from bench.methods.identity.identify import check_shared, identify
 from bench.methods.types import Background, Batches, Control, Criterion, Loss, Masks, Scope
 
@@ -147,7 +148,8 @@ class Method:
             del record["control"]
         record |= {} if self.at_initialisation else {"at_initialisation": False}
         record |= {"closes_channels": True} if self.closes_channels else {}
-        return record | ({"changes_masks": True} if self.changes_masks else {})
+        record |= {"changes_masks": True} if self.changes_masks else {}
+        return record | ({"class": name} if (name := class_name(self)) else {})
 
 
 def check_fixed(method: Method, *names: str) -> None:

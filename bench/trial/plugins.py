@@ -19,6 +19,7 @@ from typing import Any, get_args
 from bench.canonical import canonical_json
 from bench.messages import nearest
 from bench.methods import METHODS, Method
+from bench.methods.identity.classes import check_distinct
 from bench.methods.identity.identify import identify
 from bench.trial.loading import errors_of_fields, guarded, load
 from bench.trial.outside.rows import Outside, add, outside_row
@@ -84,8 +85,14 @@ class Catalogue(Mapping[str, Method]):
         return self.name_of(method, described), method
 
     def name_of(self, method: Method, otherwise: str) -> str:
-        """The first name with the same record, so that an alias prints as what it is."""
-        return first_name(method, self.built()) or otherwise
+        """The first name with the same record, so that an alias prints as what it is.
+
+        Raises: ValueError if that is a method of other code.
+        """
+        built = self.built()
+        if name := first_name(method, built):
+            check_distinct(otherwise, method, name, built[name])
+        return name or otherwise
 
     def built(self) -> dict[str, Method]:
         """The rows that need no import any more."""

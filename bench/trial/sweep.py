@@ -16,6 +16,7 @@ from bench.canonical import key_of
 from bench.datasets import label, row_of
 from bench.messages import counted, nearest
 from bench.methods import METHODS, Method, only_rate
+from bench.methods.identity.classes import check_distinct
 from bench.methods.identity.identify import identify
 from bench.models import INITIALISERS, MODELS
 from bench.trial import networks
@@ -46,12 +47,15 @@ class Sweep:
 
     def __post_init__(self) -> None:
         names: dict[Method, str] = {}
+        of_keys: dict[str, str] = {}
         for name, method in self.methods.items():
             identify(method, again=True)
             key = key_of(method.record())
             other = names.setdefault(method, name)
             if key_of(self.methods[other].record()) != key:
                 raise ValueError(f"methods {other} and {name}: differ as 1 and 1.0 do; must be one of them")
+            same = of_keys.setdefault(key, name)
+            check_distinct(name, method, same, self.methods[same])
 
     def trials(self) -> list[TrialSpec]:
         """The trials, each run key once; seeds outermost, so that a sweep cut short is still balanced over methods."""

@@ -1,6 +1,7 @@
 """What identifies a method: its fields and its source; whatever else can change what it does is refused, or hashed.
 
 identify     the one check of a method that enters a sweep, and the hash of its source
+classes      classes of one file, told apart by name or refused
 plain        the values that canonical JSON keeps
 code         the hash of the source of other code from outside
 reach        what the code of a method reads, and what of that does not follow from its source

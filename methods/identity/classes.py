@@ -1,0 +1,49 @@
+"""Classes of one file: two whose code differs are told apart by their name in the record, or refused."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from bench.methods.identity.files import foreign
+
+# What a class overrides to change masks while training, or to close channels. `select` has its own place in a record.
+SEAM = ("moments", "start_rate", "revise", "reset", "attach", "shape", "open_channels")
+
+
+def class_name(method: Any) -> str:
+    """The class of a method from outside that says itself how masks change or channels close; "" of all others.
+
+    So no record is another than it was before methods could do so.
+    """
+    outside = code_of(method)
+    special = any(name in outside for name in SEAM)
+    helps = (method.changes_masks or method.closes_channels) and bool(outside.keys() - {"select"})
+    return type(method).__qualname__ if special or helps else ""
+
+
+def code_of(method: Any) -> dict[str, str]:
+    """What classes from outside add to a method besides fields: attribute -> the class that it is from."""
+    owners: dict[str, str] = {}
+    for owner in reversed(type(method).__mro__[:-1]):  # not `object`
+        for name in vars(owner).keys() - {f.name for f in fields(method)}:
+            if foreign(owner) and not _is_pythons(name):
+                owners[name] = owner.__qualname__
+    return owners
+
+
+def check_distinct(name: str, method: Any, other_name: str, other: Any) -> None:
+    """Raise ValueError if two methods of one record are of classes whose code differs."""
+    mine, others = code_of(method), code_of(other)
+    if mine == others:
+        return
+    attribute = min(key for key in mine.keys() | others.keys() if mine.get(key) != others.get(key))
+    raise ValueError(
+        f"methods {other_name} and {name}: {attribute} of {type(method).__name__} is not that of"
+        f" {type(other).__name__}, and their fields are the same; must differ in a field, or in the class of select"
+    )
+
+
+def _is_pythons(name: str) -> bool:
+    """Whether Python, or a library behind a decorator, gives it to a class."""
+    return name.startswith(("__", "_abc_"))

@@ -1,0 +1,83 @@
+"""Methods of one file whose classes differ in their code alone: two records, or a refusal in one line."""
+
+from __future__ import annotations
+
+import hashlib
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+
+from bench.canonical import canonical_json
+from bench.methods import METHODS, IterativeSNIP, Method, SparseTraining
+from bench.trial.plugins import Catalogue
+from bench.trial.sweep import Sweep
+
+HEAD = "from dataclasses import dataclass\nfrom bench.methods import IterativeSNIP, SparseTraining\n"
+CLASS = "@dataclass(frozen=True, kw_only=True)\nclass {}({}):\n    {}\n"
+TABLE = "METHODS = {{{}}}\n"
+BODIES = (  # each differs from all others in one place of the seam, or in a method that this calls
+    "def revise(self, at): return at.masks",
+    "def revise(self, at): return super().revise(at)",
+    "def reset(self, at, masks): return {}",
+    "def moments(self, epochs): return (1,)",
+    "def start_rate(self, rate): return rate",
+    "def shape(self, at, done, lr): pass",
+    "def attach(self, at): return ()",
+    "def open_channels(self, channels, rate, generator): return {}",
+    "def _growth(self, at): return {}",
+)
+
+
+def catalogue(folder: Path, *classes: tuple[str, str]) -> Catalogue:
+    """Of a plug-in of these classes, each a base and a body, called C0, C1 …"""
+    lines = [CLASS.format(f"C{i}", base, body) for i, (base, body) in enumerate(classes)]
+    rows = ", ".join(f"'c{i}': C{i}()" for i in range(len(classes)))
+    (folder / "mine.py").write_text(HEAD + "".join(lines) + TABLE.format(rows))
+    return Catalogue([str(folder / "mine.py")])
+
+
+def test_two_that_change_masks_in_other_ways_are_two_methods(tmp_path: Path) -> None:
+    of_file = catalogue(tmp_path, *(("SparseTraining", body) for body in BODIES))
+    records = [canonical_json(of_file[f"c{i}"].record()) for i in range(len(BODIES))]
+    assert all(first != second for first, second in combinations(records, 2))
+    assert [of_file.parse(f"c{i}")[0] for i in range(len(BODIES))] == [f"c{i}" for i in range(len(BODIES))]
+
+
+def test_a_class_that_inherits_one_from_another_of_its_file(tmp_path: Path) -> None:
+    base = ("SparseTraining", "def revise(self, at): return self.chosen(at)")
+    others = [("C0", f"def chosen(self, at): return {{'{name}': 1}}") for name in "ab"]
+    of_file = catalogue(tmp_path, base, *others)
+    assert len({canonical_json(of_file[f"c{i}"].record()) for i in range(3)}) == 3
+
+
+def test_a_class_of_fields_alone_keeps_the_record_it_had(tmp_path: Path) -> None:
+    """As it was before classes had a place in it: every key of such a plug-in is made of it."""
+    of_file = catalogue(tmp_path, ("SparseTraining", "fraction: float = 0.5"), ("IterativeSNIP", "rounds: int = 3"))
+    source = {"source": hashlib.sha256((tmp_path / "mine.py").read_bytes()).hexdigest()}
+    assert of_file["c0"].record() == {**SparseTraining(fraction=0.5).record(), **source}
+    assert of_file["c1"].record() == {**IterativeSNIP(rounds=3).record(), **source}
+
+
+def test_code_that_no_record_tells_is_refused(tmp_path: Path) -> None:
+    """Of methods at initialisation, whose records are those of earlier versions."""
+    of_file = catalogue(
+        tmp_path, *(("IterativeSNIP", f"def parameters(self): return {{'rounds': {n}}}") for n in (1, 2))
+    )
+    said = (
+        "methods c0 and c1: parameters of C1 is not that of C0, and their fields are the same; must differ in a field,"
+        " or in the class of select"
+    )
+    both = {name: of_file[name] for name in ("c0", "c1")}
+    assert of_file.parse("c0")[0] == "c0"
+    with pytest.raises(ValueError) as error:
+        of_file.parse("c1")
+    assert str(error.value) == said
+    with pytest.raises(ValueError) as error:
+        Sweep(methods=both, rates=[], seeds=[], dense=False, classes=10, protocol={})
+    assert str(error.value) == said
+
+
+def test_ours_have_no_class_in_their_record() -> None:
+    assert not [name for name, method in METHODS.items() if "class" in method.record()]
+    assert "class" not in Method(criterion="snip", background="prune").record()
