@@ -18,6 +18,7 @@ GROUP_KEY = "bench.group_key"  # the same without the seed: what a table cell ag
 SPEC = "bench.spec"  # the TrialSpec as canonical JSON
 METHOD = "bench.method"  # the method's name, as METHODS spells it
 OUTCOME = "bench.outcome"  # DONE, DIVERGED or FAILED
+FIGURES = "bench.figures"  # JSON: the figures as they were when it was stored, of epochs the last ones
 REASON = "bench.reason"  # one line: why a trial diverged or failed; absent where it is done
 IN_SWEEP = "bench.sweep."  # + sweep name: the trial belongs to that sweep; value = the sweep's parent run
 SWEEP_NAME_CHARACTERS = r"\w\-. /:"  # of a sweep's name, as part of a tag's key: what MLflow takes there

@@ -125,7 +125,7 @@ def as_text(rows: Rows | pd.DataFrame, form: str) -> str:
     from tabulate import tabulate
 
     if not isinstance(rows, list):  # the store's trials have a hundred columns: only a file can hold them
-        records = [_main_columns(record) for record in _with_starts(records)]
+        records = _with_conflicts(records, [_main_columns(record) for record in _with_starts(records)])
     table: str = tabulate(records, headers="keys", tablefmt=form, disable_numparse=form == "plain")
     return table
 
@@ -143,6 +143,13 @@ def _main_columns(record: dict[Any, Any]) -> dict[str, Any]:
     shown = ("dataset", "model", *start, "method", "rate", "seed", "outcome")
     shown += ("test_accuracy", "stored_parameters", "stored_bytes", "reason")
     return {"run": record["run_id"][:8], **{name: record[name] for name in shown}}
+
+
+def _with_conflicts(records: list[dict[Any, Any]], shown: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows, with what of the store's results disagrees if that is so of any."""
+    if not any(record["conflict"] for record in records):
+        return shown
+    return [{**row, "conflict": record["conflict"]} for record, row in zip(records, shown, strict=True)]
 
 
 def _csv(records: list[dict[Any, Any]]) -> str:

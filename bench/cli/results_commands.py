@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def print_table(request: TableRequest) -> int:
     """Print the table of the store on stdout; on a terminal, the answer and tables that fit it.
 
-    Returns: 0, or 1 if the store has a trial more than once with different results.
+    Returns: 0, or 1 if the store has results of a trial that disagree.
     """
     with usage_errors():
         if request.part and (request.full or request.ranks):
@@ -114,7 +114,7 @@ def write_report(request: ReportRequest) -> int:
 
 
 def _code(frame: pd.DataFrame) -> int:
-    """1 if the store has a trial more than once with different results, else 0."""
+    """1 if the store has results of a trial that disagree, else 0."""
     return int((frame["conflict"] != "").any())
 
 
@@ -130,7 +130,7 @@ def _print_citation(request: ReportRequest) -> int:
         view = View(reference=request.reference, test=request.test, sweeps=sweeps, classes=classes_of(frame))
         printed = citation(frame, view)
     click.echo(printed.rstrip("\n"))
-    return 0
+    return _code(frame)
 
 
 def print_power(request: PowerRequest) -> int:
@@ -151,7 +151,7 @@ def print_power(request: PowerRequest) -> int:
         view = View(reference=request.reference, metric=request.metric, **filters)
         table = render(frame, view, aim, format=request.format)
     click.echo(table.rstrip("\n"))
-    return 0
+    return _code(frame)
 
 
 def write_plot(request: PlotRequest) -> int:
@@ -174,7 +174,7 @@ def write_plot(request: PlotRequest) -> int:
         from bench.results.plots.plot_page import write
 
         write(figure, file)
-    return 0
+    return _code(frame)
 
 
 def _filters(filters: Filters) -> dict[str, Any]:

@@ -56,10 +56,16 @@ def tags(entry: Entry) -> dict[str, str]:
         names.SPEC: canonical_json(entry.spec),
         names.METHOD: entry.method,
         names.OUTCOME: entry.result.outcome,
+        names.FIGURES: canonical_json(_last_figures(entry.result)),
     }
     if entry.result.reason:
         values[names.REASON] = entry.result.reason
     return values
+
+
+def _last_figures(result: TrialResult) -> dict[str, float]:
+    """The final figures, and those of the last epoch: what a run shows without its history."""
+    return {**(result.epochs[-1] if result.epochs else {}), **result.metrics}
 
 
 def data_set(spec: Mapping[str, Any]) -> tuple[str, str]:

@@ -16,7 +16,7 @@ from bench.messages import one_of, say, say_left_out
 from bench.metrics import METRICS
 from bench.mlflow_metrics import CONSTANTS, stored_figures
 from bench.paging import address, paged, without_collector
-from bench.results.frame.conflicts import conflicts, in_words
+from bench.results.frame.conflicts import conflicts, in_words, own_record
 from bench.results.frame.method_record import canonical
 from bench.results.frame.starts import only_needed
 from bench.results.frame.stored_spec import is_number, stored_spec
@@ -49,8 +49,9 @@ def collect(tracking_uri: str) -> pd.DataFrame:
              the trial that gave the start, the SHA-256 of its file, or ""; `started` UTC. Rows are ordered by
              protocol, method, rate and seed.
              A run key stands once: its earliest finished run, or else its latest failed one; if it has finished runs
-             with different results, `conflict` says which, else "". A run whose record is damaged is left out, and
-             stands in the frame's attribute UNREADABLE. Both are named on stderr.
+             with different results, or figures that are not those it was stored with, `conflict` says which, else "".
+             A run whose record is damaged is left out, and stands in the frame's attribute UNREADABLE. Both are named
+             on stderr.
     """
     # No usage reports: reading a table sends nothing anywhere.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -162,6 +163,7 @@ def _row(run: Run, experiment: str) -> dict[str, Any]:
         "git_commit": tags.get(names.GIT_COMMIT, ""),
         "git_dirty": tags.get(names.GIT_DIRTY) == "true",
     }
+    identity["conflict"] = own_record(figures, whole(tags, names.FIGURES)) if finished else ""
     environment = {tag: tags.get(tag, "") for tag in names.ENVIRONMENT}
     return {**identity, **spec_columns(spec, whole(tags, names.METHOD)), **environment, **figures}
 
@@ -220,5 +222,6 @@ def _unique(frame: pd.DataFrame) -> pd.DataFrame:
     kept = pd.concat([done, failed]).drop_duplicates("run_key").drop(columns="finished")
     kept["sweeps"] = kept["run_key"].map(sweeps)
     differing = conflicts(done)
-    kept["conflict"] = [differing.get(key, "") for key in kept["run_key"]]
+    own = kept[["run_key", "conflict"]].itertuples(index=False)
+    kept["conflict"] = ["; ".join(filter(None, (differing.get(key, ""), words))) for key, words in own]
     return kept.sort_values(["protocol", "method", "rate_value", "seed", "run_key"], ignore_index=True)

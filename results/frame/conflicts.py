@@ -1,21 +1,35 @@
-"""Trials that the store has more than once with different results."""
+"""Trials whose results disagree in the store: several runs of one, or a figure and the trial's own record of it."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from bench import names
 from bench.messages import counted
-from bench.metrics import METRICS
+from bench.metrics import METRICS, sizes
 
-# What a computer takes, and what a later command measured of one run only, is no result.
+# What a computer takes, and what a later command measured of one run only, is no result; nor is the size of a file,
+# which is another if a library packs better: what is in it is compared.
 COMPARED = [
     name
     for name, row in METRICS.items()
-    if row.when != "later" and name not in (names.SCORING_SECONDS, names.TRAINING_SECONDS, names.PEAK_MEMORY)
+    if row.when != "later" and name not in (names.SCORING_SECONDS, names.TRAINING_SECONDS, names.PEAK_MEMORY, *sizes())
 ]
 CLOSE = 1e-4  # relative: two machines add up in another order, and a gradient's norm moves in its last digits
+# Differences of two numbers that can be almost the same: their digits are those of the numbers, not their own. Of a
+# change of the flow g'g that is its root, the gradient's norm before training.
+DIFFERENCES = {names.FLOW_CHANGE: names.initial(names.GRAD_NORM_ALL)}
+DIFFERENCES[names.FLOW_CHANGE_PREDICTED] = DIFFERENCES[names.FLOW_CHANGE]
+SAME = 1e-12  # relative, of a number that was written once and read again
+NAMED = 10  # trials that a line can name
+
+Vector = NDArray[np.float64]
 
 
 def conflicts(finished: pd.DataFrame) -> dict[str, str]:
@@ -31,21 +45,61 @@ def conflicts(finished: pd.DataFrame) -> dict[str, str]:
 
 def _difference(runs: pd.DataFrame) -> str:
     """How the first run's results differ from those of others; "" if they do not."""
-    values = runs[COMPARED].to_numpy(np.float64)
-    differ = ~np.isclose(values, values[0], rtol=CLOSE, atol=0.0) & np.isfinite(values) & np.isfinite(values[0])
+    differ = {name: _differs(runs, name) for name in COMPARED}
     outcomes = runs["outcome"].to_numpy()
-    if not differ.any() and (outcomes == outcomes[0]).all():
+    name = next((name for name, differs in differ.items() if differs), "")
+    if not name and (outcomes == outcomes[0]).all():
         return ""
-    name = COMPARED[differ.any(axis=0).argmax()] if differ.any() else "outcome"
-    shown = [f"{value:.6g}" if isinstance(value, float) else str(value) for value in runs[name]]
+    shown = [f"{value:.6g}" if isinstance(value, float) else str(value) for value in runs[name or "outcome"]]
     pairs = ", ".join(f"run {run} has {value}" for run, value in zip(runs["run_id"], shown, strict=True))
-    return f"{name}: {pairs}"
+    return f"{name or 'outcome'}: {pairs}"
+
+
+def _differs(runs: pd.DataFrame, name: str) -> bool:
+    """Whether a figure of the first run is another than that of a later one."""
+    values: Vector = runs[name].to_numpy(np.float64)
+    slack = CLOSE * np.maximum(np.abs(values), np.abs(values[0]))
+    if name in DIFFERENCES:
+        norms: Vector = runs[DIFFERENCES[name]].to_numpy(np.float64)
+        slack = np.maximum(slack, CLOSE * np.maximum(norms**2, norms[0] ** 2))
+    both = np.isfinite(values) & np.isfinite(values[0])
+    return bool((np.abs(values - values[0])[both] > slack[both]).any())
+
+
+def own_record(figures: Mapping[str, Any], recorded: str) -> str:
+    """How figures differ from what was recorded of them when the trial was stored; "" if they do not.
+
+    Args: recorded: names.FIGURES; "" of a trial of an earlier version.
+    Raises: ValueError if that is damaged.
+    """
+    if not recorded:
+        return ""
+    try:
+        then = {str(name): float(value) for name, value in json.loads(recorded).items()}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ValueError(f"its {names.FIGURES} is no JSON of figures") from error
+    for name, value in then.items():
+        if name not in METRICS:  # of another version, or of code from outside
+            continue
+        if name not in figures:
+            return f"{name}: {value:.6g} when it was trained, none in the store"
+        if not abs(figures[name] - value) <= SAME * abs(value):
+            return f"{name}: {value:.6g} when it was trained, {figures[name]:.6g} in the store"
+    return ""
 
 
 def in_words(conflicting: pd.DataFrame) -> str:
-    """The trials with a conflict, the first of them with its runs, in one line."""
-    first = conflicting.iloc[0]
-    trials = f"{counted(len(conflicting), 'trial')} of the store {'has' if len(conflicting) == 1 else 'have'}"
-    which = "" if len(conflicting) == 1 else "the first, "
-    trial = f"{which}{first['method']} {first['rate']} seed {first['seed']}"
-    return f"{trials} runs with different results, of which the earliest counts: {trial}: {first['conflict']}"
+    """The trials with a conflict, in one line; of many the first."""
+    named = [
+        f"{method} {rate} seed {seed}: {conflict}"
+        for method, rate, seed, conflict in conflicting[["method", "rate", "seed", "conflict"]].itertuples(index=False)
+    ]
+    return disagreeing(named)
+
+
+def disagreeing(named: Sequence[str]) -> str:
+    """That the store has results that disagree, of these trials with their results; of many the first are named."""
+    more = f"; and {len(named) - NAMED} more" if len(named) > NAMED else ""
+    trials = counted(len(named), "trial")
+    words = f"the results of {trials} disagree in the store; of several runs the earliest counts"
+    return f"{words}: {'; '.join(named[:NAMED])}{more}"

@@ -47,9 +47,9 @@ def unreadable(noun: str, runs: Sequence[tuple[str, str]]) -> list[str]:
 
 
 def conflicting(frame: pd.DataFrame) -> list[str]:
-    """Which trials the store has more than once with different results."""
+    """Of which trials the store has results that disagree."""
     trials = frame[frame["conflict"] != ""]
-    return [] if trials.empty else [f"{in_words(trials)}."]
+    return [] if trials.empty else [f"{(words := in_words(trials))[0].upper()}{words[1:]}."]
 
 
 def _seeds(analyses: Sequence[Analysis]) -> list[str]:

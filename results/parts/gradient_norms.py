@@ -11,8 +11,8 @@ from bench.results.frame.words import rate_text
 from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.cell_values import named
 from bench.results.statistics.cells import Cell, Key, cells
-from bench.results.tables.accuracy_tables import lost
 from bench.results.tables.formats import Grid
+from bench.results.tables.marks import lost, of_seeds
 
 PROBE = "Gradient of the cross-entropy on a fixed probe of un-augmented training images."
 # Header -> the figure of a column.
@@ -55,8 +55,8 @@ def _by_key(analysis: Analysis, name: str) -> dict[Key, Cell]:
 def _entry(name: str, cell: Cell) -> str:
     metric, s = METRICS[name], cell.summary
     if not s.n:
-        return f"{NONE}{lost(cell)}"
-    return f"{metric.number(s.mean)}{f' ± {metric.number(s.sd)}' if s.n > 1 else ''}{lost(cell)}"
+        return f"{NONE}{of_seeds(cell)}{lost(cell)}"
+    return f"{metric.number(s.mean)}{f' ± {metric.number(s.sd)}' if s.n > 1 else ''}{of_seeds(cell)}{lost(cell)}"
 
 
 def records(analysis: Analysis) -> list[dict[str, Any]]:

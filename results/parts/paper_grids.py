@@ -10,6 +10,7 @@ from bench.results.statistics.comparisons import Comparison
 from bench.results.tables import captions
 from bench.results.tables.answer import pairs
 from bench.results.tables.formats import Block, Grid, Paragraph
+from bench.results.tables.marks import pairs_legend
 from bench.results.tables.reach import pair_counts, reach
 
 HIGHER = "↑ higher, ↓ lower, ≈ equivalent."
@@ -38,10 +39,9 @@ def _words(analysis: Analysis, shown: Sequence[Comparison]) -> str:
     """What the columns are, and the marks of cut networks."""
     step, test = analysis.view.shown_metric.step, captions.TESTS[analysis.view.test].partition(" (")[0]
     equivalence = "" if analysis.view.margin is None else " TOST: p of equivalence, corrected by Holm."
-    cut = f" {captions.DISCONNECTED}" if any(c.disconnected for c in shown) else ""
     return (
         f"mean difference{f' in {step}' if step else ''} at the same rate and seed, with its 95 % t interval. Holm p: "
-        f"{test}, corrected by Holm.{equivalence} {captions.margin(analysis)}{cut}"
+        f"{test}, corrected by Holm.{equivalence} {captions.margin(analysis)}{pairs_legend(shown)}"
     )
 
 

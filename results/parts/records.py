@@ -11,7 +11,7 @@ import pandas as pd
 
 from bench.results.parts.parts import Part
 from bench.results.statistics.analysis import Analysis
-from bench.results.statistics.cell_values import CELL, named
+from bench.results.statistics.cell_values import named, values_of
 from bench.results.statistics.cells import Cell
 from bench.results.tables import columns
 from bench.results.tables.export import finite
@@ -64,7 +64,7 @@ def _records(analysis: Analysis, part: Part) -> list[dict[str, Any]]:
 
 
 def _cell(analysis: Analysis, cell: Cell, values: Sequence[str]) -> dict[str, Any]:
-    return {**named(cell), **{name: CELL[name](analysis, cell) for name in values}}
+    return {**named(cell), **values_of(analysis, cell, values)}
 
 
 def _row(grid: Grid, row: Sequence[Any]) -> dict[str, str]:

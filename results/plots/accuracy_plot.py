@@ -26,7 +26,7 @@ from bench.results.plots.axis_scales import (
 from bench.results.plots.plot_page import across, finish, lay_out, page
 from bench.results.plots.plot_style import BAND, GREY, LINES_NOTE, SMALL, TINY, Style, line_entries, open_entry
 from bench.results.statistics.cells import Cell
-from bench.results.statistics.shown_cells import Excerpt, crowded, disconnected, interval, missing, over_seeds
+from bench.results.statistics.shown_cells import Excerpt, crowded, disconnected, doubtful, interval, missing, over_seeds
 
 HEIGHT = 3.6  # inches of a panel
 COLUMNS, SMALL_HEIGHT = 4, 1.5  # of the panels, one per criterion, if one cannot hold all methods
@@ -59,7 +59,7 @@ def draw(excerpts: Sequence[Excerpt], styles: Mapping[str, Style]) -> Figure:
         legend.append((Line2D([], [], **CHANCE), "chance"))
     if disconnected(excerpts):
         legend.append(open_entry())
-    finish(figure, legend, [_caption(excerpts, many, any(by_error)), *missing(excerpts)])
+    finish(figure, legend, [_caption(excerpts, many, any(by_error)), *missing(excerpts), *doubtful(excerpts)])
     lay_out(figure)
     for axes in blocks:
         thin(axes[-1])

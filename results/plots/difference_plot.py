@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from bench.messages import counted
 from bench.results.frame.errors import NothingToShowError
 from bench.results.plots.axis_scales import (
     LINEAR,
@@ -136,6 +137,8 @@ def _notes(drawn: Sequence[tuple[Analysis, Panels]], log: bool) -> list[str]:
         notes[0] += f" {REALISED_NOTE}"
     if log:
         notes[0] += f" Differences: to scale between −{LINEAR:g} and {LINEAR:g}, beyond on a logarithmic scale."
+    if doubtful := sum(c.conflicting for _, panels in drawn for panel in panels.values() for c in panel):
+        notes.append(f"The results of {counted(doubtful, 'pair')} disagree in the store.")
     if view.margin is not None:
         notes.append(f"Grey: the equivalence margin of ±{view.shown_metric.number(view.margin)} points.")
     return notes

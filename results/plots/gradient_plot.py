@@ -22,7 +22,7 @@ from bench.results.plots.plot_page import across, finish, page
 from bench.results.plots.plot_style import BAND, LINES_NOTE, Style, line_entries, open_entry
 from bench.results.statistics import stats
 from bench.results.statistics.cells import Cell
-from bench.results.statistics.shown_cells import Excerpt, disconnected, missing, over_seeds
+from bench.results.statistics.shown_cells import Excerpt, disconnected, doubtful, missing, over_seeds
 
 Histories = Callable[[Sequence[str], str], pd.DataFrame]  # (run ids, metric) -> the frame of `history.histories`
 COLUMNS, HEIGHT = 3, 2.4  # panels side by side; inches of a panel
@@ -78,6 +78,7 @@ def draw(excerpts: Sequence[Excerpt], styles: Mapping[str, Style], histories: Hi
         [
             f"{mean} {over_seeds(excerpts)}{CUT if cut else ''}. {LINES_NOTE}{_probe(shown.name)}",
             *missing(excerpts),
+            *doubtful(excerpts),
             *_zeros(curves),
             *_lacking(curves),
         ],

@@ -20,7 +20,7 @@ from bench.results.plots.axis_scales import ERROR_NOTE, accuracy_axis, plain
 from bench.results.plots.plot_page import Entry, finish, page
 from bench.results.plots.plot_style import GREY, Style, in_order, open_entry
 from bench.results.statistics.cells import Cell, cells
-from bench.results.statistics.shown_cells import Excerpt, disconnected, interval, missing, over_seeds
+from bench.results.statistics.shown_cells import Excerpt, disconnected, doubtful, interval, missing, over_seeds
 
 HEIGHT, LETTERS = 4.2, 48  # inches of a panel; letters of a line of text beside it
 FLOAT32 = names.VALUE_DTYPES[0]
@@ -116,7 +116,7 @@ def draw(excerpts: Sequence[Excerpt], styles: Mapping[str, Style]) -> Figure:
     finish(
         figure,
         legend + ([open_entry()] if disconnected(plain) else []),
-        [mean, *missing(plain), *_fewer(shown.values())],
+        [mean, *missing(plain), *doubtful(plain), *_fewer(shown.values())],
     )
     return figure
 

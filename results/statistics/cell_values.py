@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -55,6 +55,15 @@ CELL: dict[str, Callable[[Analysis, Cell], Any]] = {
     "percent_of_dense_n": lambda analysis, cell: _share(analysis, cell)[0].n if _has_share(analysis, cell) else None,
     **{name: partial(_middle, name) for name in COUNTS},
 }
+
+
+CONFLICTING = "conflicting"  # seeds of which the store has results that disagree; only of a cell that has some
+
+
+def values_of(analysis: Analysis, cell: Cell, of: Iterable[str]) -> dict[str, Any]:
+    """These values of a cell, and what to doubt of them."""
+    doubts = {CONFLICTING: sorted(cell.conflicting)} if cell.conflicting else {}
+    return {**{name: CELL[name](analysis, cell) for name in of}, **doubts}
 
 
 def held(cell: Cell) -> str:

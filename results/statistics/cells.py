@@ -41,7 +41,7 @@ class Cell:
     missing: tuple[int, ...]  # seeds that other cells of the section have, and this one lacks
     collapsed: frozenset[int]  # seeds with a layer that has no live weight
     disconnected: frozenset[int]  # seeds without a path of live weights from the input to the output; see _disconnected
-    conflicting: frozenset[int]  # seeds of which the store has runs with different results
+    conflicting: Mapping[int, str]  # seed -> what of it the store has results of that disagree
     counts: Mapping[str, tuple[float, float]]  # name -> (least, largest) over the seeds
     inits: Mapping[int, str]  # seed -> SHA-256 of the initial weights
     start: str  # in words, as its section has it
@@ -134,7 +134,7 @@ def _cell(
         missing=tuple(int(s) for s in sorted(set(section.seeds) - set(own_seeds))),
         collapsed=frozenset(trials["seed"][collapsed].tolist()),
         disconnected=frozenset(trials["seed"][_disconnected(trials, collapsed)].tolist()),
-        conflicting=frozenset(trials["seed"][trials["conflict"] != ""].tolist()),
+        conflicting={seed: words for seed, words in zip(own_seeds, trials["conflict"], strict=True) if words},
         counts=counts,
         inits={seed: str(init) for seed, init in zip(own_seeds, trials["init_sha256"], strict=True) if init},
         start=section.start,
@@ -184,6 +184,11 @@ def percent_of_dense(cell: Cell, dense: Cell) -> tuple[stats.Summary, stats.Inte
     """100 · figure/figure of dense, seed by seed, over the seeds both have; with the t interval of the mean."""
     shares = [100 * cell.values[s] / dense.values[s] for s in cell.values if dense.values.get(s)]
     return stats.summary(shares), stats.t_interval(np.array(shares))
+
+
+def in_doubt(cell: Cell, other: Cell) -> int:
+    """The number of seeds with a figure in both cells of which the store has results that disagree."""
+    return len((cell.conflicting.keys() | other.conflicting.keys()) & cell.values.keys() & other.values.keys())
 
 
 def twin(all_cells: Sequence[Cell], reference: str) -> str | None:

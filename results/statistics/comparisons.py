@@ -13,7 +13,7 @@ import numpy as np
 
 from bench.results.frame.method_record import AT_INITIALISATION
 from bench.results.statistics import multiplicity, stats
-from bench.results.statistics.cells import Cell, Key
+from bench.results.statistics.cells import Cell, Key, in_doubt
 
 Test = Literal["t", "wilcoxon", "permutation"]
 Pair = tuple[Cell, Cell]  # the method's and the reference's, of one rate
@@ -37,6 +37,7 @@ class Comparison:
     g: float  # d_z with Hedges' correction
     p_equivalence: float
     disconnected: int  # pairs in which no path of live weights leads from the input to the output
+    conflicting: int  # pairs of which the store has results that disagree
     family: int = 0  # m: the comparisons that are corrected together
     p_holm: float = np.nan
     p_equivalence_holm: float = np.nan
@@ -87,6 +88,7 @@ def compare(cell: Cell, reference: Cell, *, test: Test, margin: float | None) ->
         rate=cell.rate,
         seeds=seeds,
         disconnected=len((cell.disconnected | reference.disconnected) & set(seeds)),
+        conflicting=in_doubt(cell, reference),
         **_figures(tuple(d.tolist()), test, margin),
     )
 

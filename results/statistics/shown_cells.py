@@ -112,6 +112,13 @@ def missing(shown: Sequence[Excerpt]) -> list[str]:
     return notes
 
 
+def doubtful(shown: Sequence[Excerpt]) -> list[str]:
+    """A note on the cells of which the store has results that disagree; none without one."""
+    every = [cell for excerpt in shown for cell in excerpt.cells if cell.conflicting]
+    named = [f"{cell.label}{f' {rate_text(cell.rate)}' if cell.rated else ''}" for cell in every]
+    return [f"Results in the store disagree: {', '.join(dict.fromkeys(named))}."] if named else []
+
+
 def disconnected(shown: Sequence[Excerpt]) -> bool:
     """Whether a seed of anything that is drawn is disconnected."""
     return any(cell.disconnected and cell.rated for excerpt in shown for cell in excerpt.drawn)

@@ -7,15 +7,14 @@ from collections.abc import Callable
 from decimal import Decimal
 from math import isnan
 
-from bench import names
 from bench.metrics import NONE
 from bench.results.frame.words import low_to_high, rate_text
 from bench.results.statistics.analysis import Analysis
-from bench.results.statistics.cells import Cell, Key, percent_of_dense
+from bench.results.statistics.cells import Cell, Key, in_doubt, percent_of_dense
 from bench.results.statistics.comparisons import Comparison
 from bench.results.tables import captions
 from bench.results.tables.formats import Bold, Entry, Grid
-from bench.results.tables.marks import CONFLICT, REALISED
+from bench.results.tables.marks import CONFLICT, OF_PAIRS, REALISED, lost, of_seeds
 
 
 def main(analysis: Analysis) -> Grid:
@@ -34,6 +33,7 @@ def percent(analysis: Analysis) -> Grid | None:
     if dense is None:
         return None
     shares = {cell.key: percent_of_dense(cell, dense) for cell in analysis.shown if cell.rated}
+    doubtful = {cell.key: in_doubt(cell, dense) for cell in analysis.shown if cell.rated}
     sizes = {share.n for share, _ in shares.values() if share.n}
     if not sizes:
         return None
@@ -41,12 +41,14 @@ def percent(analysis: Analysis) -> Grid | None:
     def entry(cell: Cell) -> str:
         share, interval = shares[cell.key]
         size = f" (n = {share.n})" if len(sizes) > 1 else ""
+        doubt = f" {CONFLICT}{doubtful[cell.key]}" if doubtful[cell.key] else ""
         spread = "" if isnan(interval.low) else f" [{interval.low:.2f}, {interval.high:.2f}]"
-        return f"{share.mean:.2f}{spread}{size}" if share.n else NONE
+        return f"{share.mean:.2f}{spread}{size}{doubt}" if share.n else NONE
 
     n = "n" if len(sizes) > 1 else f"n = {min(sizes)}"
     caption = (
         f"Percent of the dense baseline at the same seed: mean over the {n} seeds both have, with its 95 % t interval."
+        f"{f' {OF_PAIRS[CONFLICT]}' if any(doubtful.values()) else ''}"
     )
     return _by_rate(analysis, caption, entry, "Percent of the dense baseline")
 
@@ -82,13 +84,11 @@ def _best(analysis: Analysis) -> set[Key]:
 def _entry(analysis: Analysis, cell: Cell, c: Comparison | None, best: bool) -> Entry:
     shown, s = analysis.view.shown_metric, cell.summary
     if s.n == 0:
-        return f"{NONE}{lost(cell)}"
+        return f"{NONE}{of_seeds(cell)}{lost(cell)}"
     text = shown.number(s.mean) if s.n == 1 else f"{shown.number(s.mean)} ± {shown.number(s.sd)}"
     arrow = {"higher": " ↑", "lower": " ↓"}.get(c.verdict, "") if c else ""
     equal = " ≈" if c and c.equivalent else ""
-    cut = f" †{len(cell.disconnected)}" if cell.disconnected else ""
-    doubt = f" {CONFLICT}{len(cell.conflicting)}" if cell.conflicting else ""
-    after = f"{arrow}{equal}{cut}{doubt}{_realised(cell)}{lost(cell)}"
+    after = f"{arrow}{equal}{of_seeds(cell)}{_realised(cell)}{lost(cell)}"
     return Bold(text, after) if best else f"{text}{after}"
 
 
@@ -99,10 +99,3 @@ def _realised(cell: Cell) -> str:
     least = 1 - cell.realised[1]
     digits = 4 if least <= 0 else max(4, 2 - math.floor(math.log10(least)))
     return f" {REALISED}{low_to_high(*cell.realised, f'.{digits}f')}"
-
-
-def lost(cell: Cell) -> str:
-    """(n = 3, 2 diverged): the seeds a cell stands on, if some are lost."""
-    numbers = [(outcome, len(cell.seeds_lost(outcome))) for outcome in (names.DIVERGED, names.FAILED, "no figure")]
-    counts = [f"{number} {outcome}" for outcome, number in [*numbers, ("missing", len(cell.missing))] if number]
-    return f" ({', '.join([f'n = {cell.summary.n}', *counts])})" if counts else ""

@@ -14,7 +14,7 @@ from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.cells import Cell, Key
 from bench.results.statistics.comparisons import Comparison
 from bench.results.tables.formats import Bold, Entry, Grid
-from bench.results.tables.marks import CONFLICT, NO_PATH, REALISED
+from bench.results.tables.marks import REALISED, doubt, pairs_legend, seeds_legend
 
 TESTS = {
     "t": "paired t-test, two-sided",
@@ -22,7 +22,6 @@ TESTS = {
     "patterns counted)",
     "permutation": f"sign-flip permutation test of the mean difference, two-sided (exact up to {stats.FLIPS:,} flips)",
 }
-DISCONNECTED = f"†k: in k pairs a pruned network is disconnected, {NO_PATH}."
 
 
 def introduction(analyses: Sequence[Analysis]) -> str:
@@ -116,7 +115,13 @@ def _level(analysis: Analysis, cell: Cell) -> str:
     shown, s = analysis.view.shown_metric, cell.summary
     lost = len(cell.lost) + len(cell.missing)
     unit = f" {shown.unit}" if shown.unit else ""
-    return f"{shown.number(s.mean)} ± {shown.number(s.sd)}{unit}, n = {s.n}{f' ({lost} lost)' if lost else ''}"
+    figure = f"{shown.number(s.mean)} ± {shown.number(s.sd)}{unit}{doubt(cell)}"
+    return f"{figure}, n = {s.n}{f' ({lost} lost)' if lost else ''}"
+
+
+def _levels(analysis: Analysis) -> str:
+    """The marks of the figures that the caption has."""
+    return "".join(doubt(cell) for cell in (analysis.dense, analysis.biases) if cell is not None)
 
 
 def _dense_name(analysis: Analysis) -> str:
@@ -129,7 +134,7 @@ def _dense_name(analysis: Analysis) -> str:
 def legend(analysis: Analysis, grid: Grid) -> str:
     """What the marks in the table of figures mean, those that occur in it."""
     entries = [entry for row in grid.rows for entry in row[1:]]
-    marks = " ".join(mark for row in grid.rows for mark in _marks(row))
+    marks = " ".join([_levels(analysis), *(mark for row in grid.rows for mark in _marks(row))])
     said = []
     if any(isinstance(entry, Bold) for entry in entries):
         best = "highest" if analysis.view.shown_metric.better > 0 else "lowest"
@@ -143,13 +148,7 @@ def legend(analysis: Analysis, grid: Grid) -> str:
         said.append(f"≈: equivalent to {analysis.reference} within the margin.")
     if any(mark in entry for row in grid.rows if row[0] == analysis.twin for entry in _marks(row) for mark in "↑↓≈"):
         said.append(f"The marks of {analysis.twin} are those of the family of freeze − prune.")
-    if "†" in marks:
-        said.append(
-            "†k: in k seeds no path of live weights leads from input to output, which disconnects a pruned network, "
-            "not a frozen one."
-        )
-    if CONFLICT in marks:
-        said.append(f"{CONFLICT}k: of k seeds the store has runs with different results; the earliest counts.")
+    said += [words] if (words := seeds_legend(marks).strip()) else []
     if REALISED in marks:
         said.append(
             f"{REALISED}: the realised rate of whole filters, counted; they seldom fill what the column's rate allows, "
@@ -165,12 +164,11 @@ def _marks(row: Sequence[Entry]) -> list[str]:
 
 def columns(analysis: Analysis, comparisons: Sequence[Comparison]) -> str:
     """What the columns of a table of comparisons are, after its difference."""
-    cut = any(c.disconnected for c in comparisons)
     equivalence = "" if analysis.view.margin is None else "; equivalence by TOST, adjusted by Holm"
     return (
         "with its 95 % t interval and its BCa bootstrap interval (neither adjusted for the family); "
         f"{TESTS[analysis.view.test]}; p raw and adjusted by Holm; g: mean/sd of the differences (d_z) with Hedges' "
-        f"correction{equivalence}. {margin(analysis)}{f' {DISCONNECTED}' if cut else ''}"
+        f"correction{equivalence}. {margin(analysis)}{pairs_legend(comparisons)}"
     )
 
 

@@ -17,8 +17,9 @@ from bench.results.statistics.cells import Key
 from bench.results.statistics.comparisons import Comparison, markable
 from bench.results.statistics.stats import Interval
 from bench.results.tables.formats import Grid
-from bench.results.tables.marks import DOUBTS, NO_PAIR
+from bench.results.tables.marks import DOUBTS, NO_PAIR, of_pairs
 
+CONFLICTING_PAIRS = "conflicting_pairs"  # how many of them, in the machine-readable forms; only of those with some
 PRIMARY, SECONDARY, CONTROLS = "primary", "secondary", "controls"
 BY = {
     "identical": "identical in all pairs",
@@ -70,8 +71,7 @@ def verdict(analysis: Analysis, c: Comparison) -> str:
     exact = c.decided_by in ("wilcoxon", "permutation")
     small = "n too small" if exact and not markable(c, c.family, analysis.view.alpha) else ""
     said = ", ".join(clause for clause in (arrow, "equivalent ≈" if c.equivalent else "", by, small) if clause)
-    cut = f"†{c.disconnected}" if c.disconnected else ""
-    return " ".join(words for words in (said or "open", cut) if words)
+    return " ".join(words for words in (said or "open", of_pairs(c)) if words)
 
 
 def doubt_marks(analysis: Analysis, c: Comparison) -> str:
@@ -158,4 +158,5 @@ def grid(title: str, caption: str, table: str, analysis: Analysis, comparisons: 
 
 def values(analysis: Analysis, c: Comparison) -> dict[str, Any]:
     """All values of a comparison, at full precision."""
-    return {name: value(analysis, c) for column in COLUMNS for name, value in column.values.items()}
+    every = {name: value(analysis, c) for column in COLUMNS for name, value in column.values.items()}
+    return every | ({CONFLICTING_PAIRS: c.conflicting} if c.conflicting else {})

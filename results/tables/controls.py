@@ -8,6 +8,7 @@ from bench.results.statistics.comparisons import Comparison
 from bench.results.tables.captions import margin, steps
 from bench.results.tables.columns import CONTROLS, grid
 from bench.results.tables.formats import Grid
+from bench.results.tables.marks import pairs_legend
 
 CHANGED = {
     "shuffle": "the mask of each layer shuffled: its density is the method's, its positions are random",
@@ -34,6 +35,7 @@ def controls(analysis: Analysis) -> Grid | None:
         "Sanity controls: control − method at the same rate and seed, with its 95 % t interval, tested as the methods "
         f"are, and adjusted by Holm over a family of their own, m = {shown[0].family}. {changed}. {margin(analysis)} "
         "Lower: what the control takes away matters. Equivalent: it does not. Open: these seeds do not tell."
+        f"{pairs_legend(shown)}"
     )
     ordered = sorted(shown, key=lambda c: (c.reference, control(c), c.rate))
     title = f"Control − method at the same rate and seed{steps(analysis)}"

@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from bench import names
 from bench.messages import plural
+from bench.results.frame.conflicts import disagreeing
 from bench.results.frame.words import ranges, rate_text
 from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.cells import Cell
@@ -53,8 +54,17 @@ def _seeds(seeds: Collection[int]) -> str:
 
 
 def warnings(analysis: Analysis) -> list[str]:
-    """Unequal counts at a rate, unequal initial weights at a seed, seeds near chance beside others in one cell."""
-    return [*_unequal_counts(analysis), *_unequal_inits(analysis), *_mixed(analysis)]
+    """Results that disagree; unequal counts at a rate, unequal initial weights at a seed, seeds near chance beside
+    others in one cell.
+    """
+    return [*_conflicting(analysis), *_unequal_counts(analysis), *_unequal_inits(analysis), *_mixed(analysis)]
+
+
+def _conflicting(analysis: Analysis) -> list[str]:
+    """Every trial of the section of which the store has results that disagree; of many, the first."""
+    cells = [*analysis.cells, *analysis.controlled]
+    named = [f"{_named(cell)}, seed {seed}: {words}" for cell in cells for seed, words in cell.conflicting.items()]
+    return [f"Warning: {disagreeing(named)}."] if named else []
 
 
 def _unequal_counts(analysis: Analysis) -> list[str]:

@@ -16,7 +16,7 @@ from bench import names
 from bench.results.frame.method_record import CHANGING, TRAINED_FIRST
 from bench.results.frame.sections import searched
 from bench.results.statistics.analysis import CHANCE, CONNECTED, TRAINED, Analysis
-from bench.results.statistics.cell_values import CELL, named
+from bench.results.statistics.cell_values import CELL, CONFLICTING, named, values_of
 from bench.results.statistics.cells import Cell
 from bench.results.statistics.comparisons import Comparison
 from bench.results.tables import columns
@@ -43,7 +43,8 @@ def csv(analyses: Sequence[Analysis]) -> str:
         for record in (*_cells(analysis), *controls):
             rows.append({**title, **{name: _flat(value) for name, value in record.items()}})
     start = [START] if names_starts(analyses) else []
-    frame = pd.DataFrame(rows, columns=[*SECTION, *start, *OF_CELL, *CELL], dtype=object)
+    doubts = [CONFLICTING] if any(CONFLICTING in row for row in rows) else []
+    frame = pd.DataFrame(rows, columns=[*SECTION, *start, *OF_CELL, *CELL, *doubts], dtype=object)
     return str(frame.to_csv(index=False, lineterminator="\n"))
 
 
@@ -140,7 +141,7 @@ def _cells(analysis: Analysis) -> list[dict[str, Any]]:
 
 
 def _cell(analysis: Analysis, cell: Cell, record: str) -> dict[str, Any]:
-    return {"record": record, **named(cell), **{name: value(analysis, cell) for name, value in CELL.items()}}
+    return {"record": record, **named(cell), **values_of(analysis, cell, CELL)}
 
 
 def _primary(analysis: Analysis) -> list[dict[str, Any]]:

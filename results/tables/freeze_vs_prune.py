@@ -15,7 +15,7 @@ from bench.results.statistics.comparisons import Comparison
 from bench.results.tables import captions
 from bench.results.tables.columns import PRIMARY, difference, difference_and_test, doubt_marks, grid, verdict
 from bench.results.tables.formats import Block, Grid, Paragraph
-from bench.results.tables.marks import DOUBTS, NO_PAIR, SAME, variants
+from bench.results.tables.marks import CONFLICT, DOUBTS, NO_PAIR, OF_PAIRS, SAME, variants
 from bench.results.tables.reach import what_n_shows
 
 MANY = 12  # comparisons that a sentence can name
@@ -100,7 +100,7 @@ def matrix(analysis: Analysis) -> Grid | None:
     caption = (
         "Freeze − prune by criterion, named by the pruned method, and rate, over all done seeds; 95 % t interval. "
         "↑ freezing higher, ↓ pruning higher, ≈ equivalent, by the tests of the next table."
-        f"{_doubts(analysis)}"
+        f"{f' {OF_PAIRS[CONFLICT]}' if any(c.conflicting for c in shown) else ''}{_doubts(analysis)}"
     )
     title = f"Freeze − prune by criterion and rate{captions.steps(analysis)}"
     return Grid(caption, ["criterion", *map(rate_text, rates)], rows, title)
@@ -109,7 +109,8 @@ def matrix(analysis: Analysis) -> Grid | None:
 def _entry(analysis: Analysis, c: Comparison) -> str:
     arrow = {"higher": "↑", "lower": "↓"}.get(c.verdict, "")
     marks = f"{arrow}{'≈' if c.equivalent else ''}{doubt_marks(analysis, c)}"
-    return f"{difference(analysis, c)} {marks}".strip()
+    doubt = f"{CONFLICT}{c.conflicting}" if c.conflicting else ""
+    return " ".join(words for words in (difference(analysis, c), marks, doubt) if words)
 
 
 def table(analysis: Analysis) -> Grid:

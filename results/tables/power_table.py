@@ -20,10 +20,11 @@ from bench.results.statistics.power import MOST, SPREAD, Aim, Need, need
 from bench.results.statistics.stats import Interval
 from bench.results.statistics.view import View
 from bench.results.tables import captions, formats
-from bench.results.tables.columns import PRIMARY, SECONDARY
+from bench.results.tables.columns import CONFLICTING_PAIRS, PRIMARY, SECONDARY
 from bench.results.tables.export import finite
 from bench.results.tables.formats import Block, Grid, Heading, Paragraph
 from bench.results.tables.html_page.page import page
+from bench.results.tables.marks import of_pairs, pairs_legend
 
 PRUNED = "the pruned method that chooses the same weights"
 
@@ -110,7 +111,7 @@ COLUMNS = (
     ),
     Column(
         header="n now",
-        text=lambda row: f"{row.c.n} †{row.c.disconnected}" if row.c.disconnected else str(row.c.n),
+        text=lambda row: f"{row.c.n} {of_pairs(row.c)}".strip(),
         values={"pairs": lambda row: row.c.n, "disconnected_pairs": lambda row: row.c.disconnected},
     ),
     Column(
@@ -180,7 +181,7 @@ def _grid(analysis: Analysis, aim: Aim, table: str, comparisons: Sequence[Compar
         f"family. sd: standard deviation of the paired differences{f' in{unit}' if unit else ''}, [its "
         f"{100 * SPREAD:.0f} % chi-square interval]; seeds: by that sd, [by the ends of its interval]; detects: the "
         "smallest mean difference that the present n finds with the same probability."
-        f"{f' {captions.DISCONNECTED}' if _disconnected(comparisons) else ''}"
+        f"{pairs_legend(comparisons)}"
     )
     columns = [column for column in COLUMNS if column.header and table in column.tables]
     levels = {"plain": f"α = {aim.alpha:g}", "holm": f"α = {aim.alpha:g}/{m}"}
@@ -212,7 +213,10 @@ def _limits(comparisons: Sequence[Comparison]) -> str:
 def records(analyses: Sequence[Analysis], aim: Aim) -> list[dict[str, Any]]:
     """One flat record per comparison shown, at full precision; differences in units of the metric."""
     return [
-        {name: value(row) for column in COLUMNS for name, value in column.values.items()}
+        {
+            **{name: value(row) for column in COLUMNS for name, value in column.values.items()},
+            **({CONFLICTING_PAIRS: row.c.conflicting} if row.c.conflicting else {}),
+        }
         for analysis in analyses
         for comparisons in _families(analysis).values()
         for row in (_row(analysis, c, aim) for c in comparisons)
@@ -220,9 +224,9 @@ def records(analyses: Sequence[Analysis], aim: Aim) -> list[dict[str, Any]]:
 
 
 def _csv(analyses: Sequence[Analysis], aim: Aim) -> str:
-    frame = pd.DataFrame(
-        records(analyses, aim), columns=[name for column in COLUMNS for name in column.values], dtype=object
-    )
+    rows, columns = records(analyses, aim), [name for column in COLUMNS for name in column.values]
+    columns += [CONFLICTING_PAIRS] if any(CONFLICTING_PAIRS in row for row in rows) else []
+    frame = pd.DataFrame(rows, columns=columns, dtype=object)
     return str(frame.to_csv(index=False, lineterminator="\n"))
 
 

@@ -17,6 +17,7 @@ from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.cells import Cell, percent_of_dense
 from bench.results.statistics.stats import Summary
 from bench.results.tables.formats import Grid
+from bench.results.tables.marks import of_seeds, seeds_legend
 from bench.trial.protocol import ROWS
 
 FOLDER = Path(__file__).parents[1] / "published"
@@ -100,6 +101,7 @@ def grid(a: Analysis) -> Grid:
         "Published figures beside these: test accuracy in percent, at the same method and rate. Tier: A, the paper's "
         "own text or data; B, its number quoted by a secondary source; C, an independent re-run. The protocols differ "
         "as listed below, so a difference is no verdict on either."
+        f"{seeds_legend(''.join(of_seeds(cell) for cell, _ in matches(a)))}"
     )
     headers = ["rate", "method", "published", "here", "source, tier", "note"]
     return Grid(caption, headers, rows, "Published figures beside these")
@@ -108,7 +110,7 @@ def grid(a: Analysis) -> Grid:
 def _ours(a: Analysis, cell: Cell, row: Published) -> str:
     if row.accuracy is None:
         return f"{_spread(percent_of_dense(cell, a.dense)[0], 1)} % of dense" if a.dense else NONE
-    return _spread(cell.summary, 100)
+    return f"{_spread(cell.summary, 100)}{of_seeds(cell)}"
 
 
 def _spread(summary: Summary, factor: float) -> str:

@@ -11,6 +11,7 @@ from bench.results.tables.apart import changing_masks, trained_first
 from bench.results.tables.controls import controls, not_shown
 from bench.results.tables.exclusions import exclusions, warnings
 from bench.results.tables.formats import Block, Bullets, Heading, Paragraph
+from bench.results.tables.marks import seeds_legend
 from bench.results.tables.protocol import environment, protocol
 from bench.results.tables.start import task_bytes
 from bench.results.tables.start.bases import base, needed_first
@@ -64,7 +65,8 @@ def _tables(analysis: Analysis) -> Iterator[Block]:
         yield from trained_first.blocks(analysis)
         yield from changing_masks.blocks(analysis)
     else:
-        yield Paragraph(" ".join(words for words in (captions.main_caption(analysis), base(analysis)) if words))
+        words = captions.main_caption(analysis)
+        yield Paragraph(" ".join(filter(None, (f"{words}{seeds_legend(words)}", base(analysis)))))
     if analysis.view.shown_metric.is_accuracy and (share := accuracy_tables.percent(analysis)):
         yield share
     if analysis.view.controls:

@@ -25,6 +25,7 @@ from bench.results.tables.answer.sentences import answer_of, how_to_read
 from bench.results.tables.apart import changing_masks, trained_first
 from bench.results.tables.exclusions import exclusions, warnings
 from bench.results.tables.formats import Block, Bullets, Code, Grid, Heading, Paragraph, Picture
+from bench.results.tables.marks import seeds_legend
 from bench.results.tables.section_page import report
 from bench.results.tables.start.bases import base, needed_first
 from bench.results.terminal.fitted import tables
@@ -69,7 +70,9 @@ def _short(analyses: Sequence[Analysis], *, narrow: bool) -> Iterator[Block]:
     for analysis in (a for a in analyses if a.shown):
         yield Heading(analysis.section.title)
         seeds = analysis.section.seeds
-        lines = [f"Seeds: {ranges(seeds)} (n = {len(seeds)}).{captions.dense(analysis)}", captions.filters(analysis)]
+        dense = captions.dense(analysis)
+        first = f"Seeds: {ranges(seeds)} (n = {len(seeds)}).{dense}{seeds_legend(dense)}"
+        lines = [first, captions.filters(analysis)]
         yield Paragraph(" ".join(line for line in lines if line))
         if not any(cell.values for cell in analysis.shown):
             yield Paragraph(captions.nothing_finished(analysis))

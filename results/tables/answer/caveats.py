@@ -22,7 +22,7 @@ LOST = {names.DIVERGED: "diverged", names.FAILED: "failed", "no figure": "withou
 
 def caveats(analysis: Analysis, pair: Sequence[Comparison], every: Sequence[Decimal]) -> list[str]:
     """A clause each, of the comparisons of one pair."""
-    return [*_cut(analysis, pair), *_lost(analysis, pair), *_near_chance(analysis, pair, every)]
+    return [*_cut(analysis, pair), *_conflicting(pair), *_lost(analysis, pair), *_near_chance(analysis, pair, every)]
 
 
 def _cut(analysis: Analysis, pair: Sequence[Comparison]) -> list[str]:
@@ -31,6 +31,14 @@ def _cut(analysis: Analysis, pair: Sequence[Comparison]) -> list[str]:
         f"{'are' if c.disconnected > 1 else 'is'} disconnected{_otherwise(analysis, c, CONNECTED, 'without')}"
         for c in pair
         if c.disconnected
+    ]
+
+
+def _conflicting(pair: Sequence[Comparison]) -> list[str]:
+    return [
+        f"at {rate_text(c.rate)} the results of {counted(c.conflicting, 'pair')} disagree in the store"
+        for c in pair
+        if c.conflicting
     ]
 
 

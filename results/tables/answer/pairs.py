@@ -11,10 +11,9 @@ from bench.results.frame.words import p_value, rate_text
 from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.cells import Key
 from bench.results.statistics.comparisons import Comparison
-from bench.results.tables.captions import DISCONNECTED
 from bench.results.tables.columns import difference, doubt_marks, verdict
 from bench.results.tables.formats import Grid
-from bench.results.tables.marks import DOUBTS
+from bench.results.tables.marks import DOUBTS, of_pairs, pairs_legend
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,9 +70,9 @@ def short(analysis: Analysis, c: Comparison) -> str:
 def marks(analysis: Analysis, c: Comparison) -> str:
     """The verdict of a comparison in marks: ↑ ≈ †2 ‡"""
     arrow = {"higher": "↑", "lower": "↓"}.get(c.verdict, "")
-    cut = f"†{c.disconnected}" if c.disconnected else ""
     said = " ".join(mark for mark in (arrow, "≈" if c.equivalent else "") if mark)
-    return " ".join(mark for mark in (said or ("open" if c.n > 1 else "n < 2"), cut, doubt_marks(analysis, c)) if mark)
+    said = said or ("open" if c.n > 1 else "n < 2")
+    return " ".join(mark for mark in (said, of_pairs(c), doubt_marks(analysis, c)) if mark)
 
 
 def pairs(analysis: Analysis, *, narrow: bool = False) -> Grid | None:
@@ -94,11 +93,10 @@ def caption(analysis: Analysis, shown: Sequence[Comparison]) -> str:
     """What the columns are, and the marks that occur."""
     metric = analysis.view.shown_metric
     unit, step = (f" in {word}" if word else "" for word in (metric.unit, metric.step))
-    cut = f" {DISCONNECTED}" if any(c.disconnected for c in shown) else ""
     return (
         f"{metric.caption}{unit}: mean ± standard deviation over the seeds; the same weights chosen, the others frozen "
         f"or pruned. Freeze − prune: mean difference at the same seed{step}, with its 95 % t interval; verdicts are "
-        f"corrected by Holm.{cut}{doubts(analysis, shown)}"
+        f"corrected by Holm.{pairs_legend(shown)}{doubts(analysis, shown)}"
     )
 
 

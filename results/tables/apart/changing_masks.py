@@ -12,7 +12,7 @@ from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.cells import Cell
 from bench.results.tables import captions
 from bench.results.tables.apart import group
-from bench.results.tables.apart.group import figure_headers, figures, group_cells
+from bench.results.tables.apart.group import figure_headers, figures, figures_legend, group_cells
 from bench.results.tables.formats import Block, Grid
 
 TITLE = "Masks change while training"
@@ -30,7 +30,7 @@ def _figures(analysis: Analysis, shown: list[Cell]) -> Grid:
         f"{TITLE}: these methods choose their masks again after some epochs, by what is trained so far, and so are in "
         f"no comparison with methods at initialisation. {captions.figure(analysis)}: mean ± standard deviation over n "
         "seeds. Mean live weights: over the epochs of the training, of which the last masks have the live weights of "
-        "the rate."
+        f"the rate.{figures_legend(analysis, shown)}"
     )
     rows = [[*figures(analysis, cell), *_live(cell)] for cell in shown]
     headers = [*figure_headers(analysis), "live weights", "mean live weights"]

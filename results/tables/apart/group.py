@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from bench.messages import counted
 from bench.metrics import NONE
 from bench.results.frame.words import rate_text
 from bench.results.statistics.analysis import Analysis
-from bench.results.statistics.cells import Cell, percent_of_dense
+from bench.results.statistics.cells import Cell, in_doubt, percent_of_dense
 from bench.results.statistics.comparisons import Comparison, family_of, freeze_prune_pairs
 from bench.results.tables import captions
 from bench.results.tables.columns import PRIMARY, grid
 from bench.results.tables.formats import Block
+from bench.results.tables.marks import CONFLICT, lost, of_seeds, seeds_legend
 
 
 def group_cells(analysis: Analysis, group: str) -> list[Cell]:
@@ -61,6 +62,20 @@ def figures(analysis: Analysis, cell: Cell) -> list[str]:
     """Method, rate, mean ± standard deviation, n, percent of dense."""
     number, s = analysis.view.shown_metric.number, cell.summary
     figure = f"{number(s.mean)} ± {number(s.sd)}" if s.n > 1 else number(s.mean) if s.n else NONE
-    share = percent_of_dense(cell, analysis.dense)[0] if analysis.dense else None
-    percent = f"{share.mean:.2f}" if share and share.n and analysis.view.shown_metric.is_accuracy else NONE
-    return [cell.label, rate_text(cell.rate), figure, str(s.n), percent]
+    marked = f"{figure}{of_seeds(cell)}{lost(cell)}"
+    return [cell.label, rate_text(cell.rate), marked, str(s.n), _percent(analysis, cell)]
+
+
+def _percent(analysis: Analysis, cell: Cell) -> str:
+    """Percent of dense, with the mark of doubt if dense, or the cell, has it."""
+    dense = analysis.dense
+    if dense is None or not analysis.view.shown_metric.is_accuracy:
+        return NONE
+    share, doubtful = percent_of_dense(cell, dense)[0], in_doubt(cell, dense)
+    return f"{share.mean:.2f}{f' {CONFLICT}{doubtful}' if doubtful else ''}" if share.n else NONE
+
+
+def figures_legend(analysis: Analysis, shown: Sequence[Cell]) -> str:
+    """What the marks of these figures mean, those that occur, behind another sentence."""
+    marks = "".join(entry for cell in shown for entry in figures(analysis, cell)[2:])
+    return seeds_legend(marks)

@@ -11,7 +11,7 @@ from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.cells import Cell
 from bench.results.tables import captions
 from bench.results.tables.apart import group
-from bench.results.tables.apart.group import figure_headers, figures
+from bench.results.tables.apart.group import figure_headers, figures, figures_legend
 from bench.results.tables.formats import Block, Grid
 
 TITLE = "Not at initialisation"
@@ -36,6 +36,7 @@ def _figures(analysis: Analysis, shown: list[Cell]) -> Grid:
         f"line for the others, and in no comparison with them. {captions.figure(analysis)}: mean ± standard deviation "
         "over n seeds. Epochs: what is trained for a seed, with all that the trial needs; trials of several rates "
         "share what they need. The epochs of weights from a file are not known, and not among them."
+        f"{figures_legend(analysis, shown)}"
     )
     headers = [*figure_headers(analysis), "epochs", "times its own"]
     return Grid(caption, headers, [_row(analysis, cell) for cell in shown], TITLE)

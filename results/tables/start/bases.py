@@ -28,7 +28,8 @@ def base(analysis: Analysis) -> str:
     if "weights" in start:
         return f"Start: {analysis.section.start}, one file for all seeds: what is concluded holds for these weights."
     known = analysis.section.bases[analysis.view.metric].dropna().tolist()
-    figure = f", {_figure(analysis, known)}" if known else "; their figures are not in this store"
+    doubtful = _doubtful(int((analysis.section.bases["conflict"] != "").sum()))
+    figure = f", {_figure(analysis, known)}{doubtful}" if known else "; their figures are not in this store"
     trials = f"dense on {start['dataset']}{figure}"
     if start["seed"] == "own":
         return f"Start: {analysis.section.start}; each seed has a base of its own, trained {trials}."
@@ -93,4 +94,9 @@ def _counted(analysis: Analysis, label: str, cells: Sequence[Cell]) -> str:
 def _lost(cells: Sequence[Cell]) -> str:
     """2 diverged, 1 failed, behind a comma"""
     outcomes = Counter(outcome for cell in cells for outcome, _ in cell.lost.values())
-    return "".join(f", {number} {outcome}" for outcome, number in sorted(outcomes.items()))
+    lost = "".join(f", {number} {outcome}" for outcome, number in sorted(outcomes.items()))
+    return f"{lost}{_doubtful(sum(len(cell.conflicting) for cell in cells))}"
+
+
+def _doubtful(number: int) -> str:
+    return f", {number} whose results in the store disagree" if number else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ from trial_frames import spec_of
 from bench import names
 from bench.cli.cli import main
 from bench.results.frame.collect import collect
-from bench.results.frame.conflicts import CLOSE
+from bench.results.frame.conflicts import CLOSE, NAMED
+
+EARLIEST = "of several runs the earliest counts"
 
 
 @pytest.fixture
@@ -47,20 +50,19 @@ def test_different_results_are_named_marked_and_said_by_the_exit_code(
     first = frame.query("method == 'snip' and seed == 0")["run_id"].item()
     conflict = f"{names.TEST_ACCURACY}: run {first} has 0.97, run {other} has 0.01"
     assert (conflict_of(store), conflict_of(store, seed=1)) == (conflict, "")
-    said = (
-        "1 trial of the store has runs with different results, of which the earliest counts: "
-        f"snip 0.9 seed 0: {conflict}"
-    )
+    said = f"the results of 1 trial disagree in the store; {EARLIEST}: snip 0.9 seed 0: {conflict}"
     capsys.readouterr()
     assert main(["table"]) == 1
     out, err = capsys.readouterr()
     assert f"warning: {said}\n" in err
     assert "97.00 ± 0.00 ¶1" in out.replace("**", "")
-    assert "¶k: of k seeds the store has runs with different results; the earliest counts." in out
+    assert "¶k: of k seeds the results in the store disagree; of several runs the earliest counts." in out
     assert main(["table", "--format", "latex"]) == 1
     assert r"\P{}1" in capsys.readouterr().out
     assert main(["report", "--output", str(tmp_path / "report.md")]) == 1
-    assert f"{said}." in (tmp_path / "report.md").read_text().replace("\\_", "_")
+    assert f"{said[0].upper()}{said[1:]}." in (tmp_path / "report.md").read_text().replace("\\_", "_")
+    assert main(["plot", "accuracy", "--output", str(tmp_path / "accuracy.svg")]) == 1
+    assert main(["power"]) == 1
 
 
 def test_a_figure_that_one_lacks_is_no_conflict(store: Store) -> None:
@@ -78,3 +80,44 @@ def test_a_clock_is_no_result(store: Store) -> None:
         run = store.add(spec_of("snip", "0.9", 5), "snip", 0.97, started)
         store.client.log_metric(run, names.TRAINING_SECONDS, seconds)
     assert conflict_of(store, seed=5) == ""
+
+
+def test_every_one_is_named_and_of_many_the_first(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    for seed in range(NAMED + 2):
+        for accuracy, started in ((0.9, 3_000), (0.8, 4_000)):
+            store.add(spec_of("grasp", "0.9", seed), "grasp", accuracy, started)
+    collect(store.uri)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"warning: the results of {NAMED + 2} trials disagree in the store; ")
+    assert [f"seed {seed}:" in line for seed in range(NAMED + 2)] == [True] * NAMED + [False] * 2
+    assert line.endswith("; and 2 more")
+
+
+@pytest.mark.parametrize(("norm", "conflict"), [(1.0, False), (1e-3, True)])
+def test_a_difference_is_as_sure_as_what_it_is_a_difference_of(store: Store, norm: float, conflict: bool) -> None:
+    """3e-6 and 4e-6 are one change of a flow of 1, and two of one of a millionth."""
+    for change, started in ((3e-6, 3_000), (4e-6, 4_000)):
+        final = {names.FLOW_CHANGE: change, names.initial(names.GRAD_NORM_ALL): norm}
+        store.add(spec_of("snip", "0.9", 5), "snip", 0.97, started, final=final)
+    assert conflict_of(store, seed=5).startswith(f"{names.FLOW_CHANGE}: run ") is conflict
+
+
+def test_the_size_of_a_file_is_no_result(store: Store) -> None:
+    for size, started in ((1000.0, 3_000), (1010.0, 4_000)):
+        store.add(spec_of("snip", "0.9", 5), "snip", 0.97, started, final={names.STORED_BYTES: size})
+    assert conflict_of(store, seed=5) == ""
+
+
+def test_a_figure_that_is_not_what_the_trial_recorded(store: Store) -> None:
+    record = json.dumps({names.TEST_ACCURACY: 0.97, names.TRAIN_LOSS: 1 / 3, "of_another_version": 1.0})
+    store.add(spec_of("snip", "0.9", 5), "snip", 0.97, 3_000, **{names.FIGURES: record})
+    changed = store.add(spec_of("snip", "0.9", 6), "snip", 0.97, 3_000, **{names.FIGURES: record})
+    store.client.log_metric(changed, names.TEST_ACCURACY, 0.01)
+    lost = json.dumps({names.TEST_ACCURACY_BEST: 0.9})
+    store.add(spec_of("snip", "0.9", 7), "snip", 0.97, 3_000, **{names.FIGURES: lost})
+    assert [conflict_of(store, seed) for seed in (5, 6, 7)] == [
+        "",
+        f"{names.TEST_ACCURACY}: 0.97 when it was trained, 0.01 in the store",
+        f"{names.TEST_ACCURACY_BEST}: 0.9 when it was trained, none in the store",
+    ]
+    assert main(["table"]) == 1

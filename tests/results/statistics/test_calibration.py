@@ -131,7 +131,7 @@ def cell(label: str, rate: str, values: NDArray[np.float64]) -> Cell:
         sweeps=frozenset(),
         values={seed: float(value) for seed, value in enumerate(values)}, lost={}, missing=(), collapsed=frozenset(),
         disconnected=frozenset(),
-        conflicting=frozenset(),
+        conflicting={},
         counts={}, inits={}, start="scratch", needed=False,
     )  # fmt: skip
 

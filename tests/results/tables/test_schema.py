@@ -63,6 +63,7 @@ STORES: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
     "one seed": ([trial("snip", "0.9", 0, 0.9), trial("freeze", "0.9", 0, 0.91)], {"margin": None}),
     "near chance": ([trial(m, "0.9", s, 0.1 if s else 0.9) for m in ("snip", "freeze") for s in range(4)], {}),
     "other metric": (small(), {"metric": "stored_bytes", "margin": None}),
+    "results that disagree": ([row | {"conflict": "outcome: …"} for row in small()], {}),
     "empty": ([], {}),
 }
 
@@ -87,7 +88,7 @@ def test_what_is_printed_is_what_the_schema_says(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["accuracy", "difference", "reference", "storage", "collapse", "start", "warnings"])
-@pytest.mark.parametrize("store", ["starts", "base, lottery tickets and changing masks"])
+@pytest.mark.parametrize("store", ["starts", "base, lottery tickets and changing masks", "results that disagree"])
 def test_a_part_alone_has_a_schema_too(name: str, store: str) -> None:
     made = part_page.render(frame(STORES[store][0]), view(), name, format="json")
     errors = jsonschema.Draft202012Validator(closed(PART)).iter_errors(json.loads(made, parse_constant=pytest.fail))
