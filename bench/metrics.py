@@ -46,6 +46,7 @@ class Metric:
     unit: str = ""  # of a value
     step: str = ""  # of a difference of two values
     better: int = 0
+    of_masks: bool = False  # whether its function follows from the masks, and is called again when they change
 
     @property
     def is_accuracy(self) -> bool:
@@ -119,7 +120,7 @@ ROWS = (
         words="Parameters of the network",
     ),
     Metric(name=names.MASKABLE_WEIGHTS, when="start", group="constant", function=COST, words="Maskable weights"),
-    Metric(name=names.LIVE_WEIGHTS, when="start", group="mask", function=COST, words="Live weights"),
+    Metric(name=names.LIVE_WEIGHTS, when="start", group="mask", function=COST, of_masks=True, words="Live weights"),
     Metric(name=names.STORED_PARAMETERS, when="start", group="storage", function=COST, words="Stored parameters"),
     Metric(
         name=names.COMPRESSION, when="start", group="storage", function=COST,
@@ -132,6 +133,7 @@ ROWS = (
     ),
     Metric(
         name=names.DISCONNECTED, when="start", group="mask", function=f"{MEASURES}.connectivity:unconnected",
+        of_masks=True,
         words="Live weights on no path of live weights from the input to the output",
     ),
     Metric(

@@ -20,12 +20,13 @@ from bench.datasets import augment
 from bench.datasets.images import ImageData
 from bench.datasets.loader import Resident
 from bench.engine.measures.gradients import Measured
-from bench.engine.measures.moment import Moment, measure
+from bench.engine.measures.moment import Moment, measure, measure_again
 from bench.engine.needs import NONE, Needs
 from bench.engine.outcome import Diverged, outcome_of
 from bench.engine.revision import revised
 from bench.engine.setup.background import apply_background
 from bench.engine.setup.checksums import mask_checksum
+from bench.engine.setup.method_state import check_state
 from bench.engine.setup.prepare import Trial, prepare, prepare_again
 from bench.engine.steps.live_optimizer import dead_checksum
 from bench.metrics import When
@@ -108,7 +109,7 @@ class Member:
             live, grown = int(mask.sum()), int((mask & ~before[name]).sum())
             self.layers[name]["live"] = live
             self.layers[name][names.REVISIONS].append({"epoch": epoch, "live": live, "grown": grown})
-        self.metrics |= self._measure("start")
+        self.metrics |= measure_again(self._moment())
         self.tags[names.MASK_SHA256] = mask_checksum(self.trial.masks)
         self.tags[names.REVISED] = ",".join(filter(None, [self.tags.get(names.REVISED, ""), str(epoch)]))
         if changed:
@@ -140,10 +141,10 @@ class Member:
 
     def _measure(self, when: When) -> dict[str, float]:
         """The metrics of this moment that have a function."""
-        moment = Moment(
-            spec=self.spec, trial=self.trial, epochs=self.epochs, artefact=self.artefact, layers=self.layers
-        )
-        return measure(when, moment)
+        return measure(when, self._moment())
+
+    def _moment(self) -> Moment:
+        return Moment(spec=self.spec, trial=self.trial, epochs=self.epochs, artefact=self.artefact, layers=self.layers)
 
     def saved(self, update: OptimizerState) -> Checkpoint:
         """What `resume` needs, with the optimizer's state."""
@@ -200,7 +201,9 @@ class Member:
         """Note the figures of the epoch that just ended; per layer at the first and the last.
 
         Raises: Diverged if the loss or a gradient is NaN or infinite.
+                ValueError if a checkpoint could not keep what the method does.
         """
+        check_state(self.spec.method, self.trial.state, self.trial.train_indices.device)
         figures, layers = measured
         epoch = len(self.epochs)
         if loss is not None and not isfinite(loss):

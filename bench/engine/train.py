@@ -148,7 +148,7 @@ def _prepare(
 def _resumed(
     member: Member, checkpoints: Checkpoints, data: ImageData, device: str, images: tuple[Resident, Resident]
 ) -> bool:
-    """Resume a trial at its checkpoint; returns whether it has one that fits."""
+    """Resume a trial at its checkpoint; returns whether it has one that fits, else it says why."""
     checkpoint = checkpoints.read(member.spec.run_key)
     if checkpoint is None:
         return False
@@ -157,7 +157,8 @@ def _resumed(
     except Exception as error:
         if is_out_of_memory(error):
             raise
-        return False  # the network is built differently by now: the trial starts again
+        member.tags[names.RESTARTED] = one_line(error)  # the network is built differently by now
+        return False
     return True
 
 

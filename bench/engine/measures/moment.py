@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pkgutil import resolve_name
@@ -10,7 +10,7 @@ from typing import Any
 
 from bench import names
 from bench.engine.setup.prepare import Trial
-from bench.metrics import METRICS, When
+from bench.metrics import METRICS, Metric, When
 from bench.trial.spec import TrialSpec
 
 
@@ -30,16 +30,26 @@ Function = Callable[[Moment], Mapping[str, float]]
 
 def measure(when: When, moment: Moment) -> dict[str, float]:
     """The metrics of this moment that have a function; one that several rows name is called once."""
-    return {name: value for function in _functions(when) for name, value in _resolved(function)(moment).items()}
+    return _called(_functions(lambda row: row.when == when), moment)
+
+
+def measure_again(moment: Moment) -> dict[str, float]:
+    """The metrics that follow from the masks, once these are others; all else was measured before."""
+    return _called(_functions(lambda row: row.of_masks), moment)
+
+
+def _called(functions: Iterable[str], moment: Moment) -> dict[str, float]:
+    figures = (_resolved(function)(moment) for function in functions)
+    return {name: float(value) for of_function in figures for name, value in of_function.items()}
 
 
 def is_measured(when: When) -> bool:
     """Whether a metric of this moment has a function."""
-    return bool(_functions(when))
+    return bool(_functions(lambda row: row.when == when))
 
 
-def _functions(when: When) -> list[str]:
-    return list(dict.fromkeys(row.function for row in METRICS.values() if row.when == when and row.function))
+def _functions(holds: Callable[[Metric], bool]) -> list[str]:
+    return list(dict.fromkeys(row.function for row in METRICS.values() if row.function and holds(row)))
 
 
 @cache

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from statistics import fmean
 from typing import Any
 
 from bench import names
@@ -19,12 +19,13 @@ def over_training(moment: Moment) -> dict[str, float]:
     """
     if not moment.spec.method.changes_masks:
         return {}
-    each = [_counts(moment, live) for live in _live_of_epochs(moment)]
-    if not each:
+    epochs = Counter(frozenset(live.items()) for live in _live_of_epochs(moment))  # live entries -> epochs trained so
+    if not epochs:
         return {}
+    counted = [(_counts(moment, dict(live)), number) for live, number in epochs.items()]
     return {
-        names.MEAN_LIVE_WEIGHTS: fmean(counts[names.LIVE_WEIGHTS] for counts in each),
-        names.TRAINING_MACS: sum(counts[names.FORWARD_MACS] + counts[names.BACKWARD_MACS] for counts in each),
+        names.MEAN_LIVE_WEIGHTS: sum(n * counts[names.LIVE_WEIGHTS] for counts, n in counted) / epochs.total(),
+        names.TRAINING_MACS: sum(n * (c[names.FORWARD_MACS] + c[names.BACKWARD_MACS]) for c, n in counted),
     }
 
 

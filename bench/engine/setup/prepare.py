@@ -22,6 +22,7 @@ from bench.datasets.loader import Resident
 from bench.datasets.splits import class_balanced, train_validation
 from bench.engine.setup.background import draw, trained_from
 from bench.engine.setup.channels import channel_masks, channels_if_closed, draw_small, selected_channels
+from bench.engine.setup.method_state import on_device
 from bench.engine.setup.modes import by_batch
 from bench.engine.setup.parent import Parent, keywords
 from bench.engine.setup.precision import DTYPES, seed_generators
@@ -139,7 +140,7 @@ def prepare_again(
     fixed, initial = ({n: t.to(device) for n, t in of.items()} for of in (checkpoint.fixed, checkpoint.initial))
     channels = channels_if_closed(spec, model, data.image_shape)
     selection = selected_channels(spec.method, channels, masks)
-    changing = replace(trial, fixed=fixed, initial=initial, state=checkpoint.state)
+    changing = replace(trial, fixed=fixed, initial=initial, state=on_device(checkpoint.state, device))
     return replace(changing, channels=channels, selection=selection)
 
 
