@@ -18,7 +18,7 @@ GROUP_KEY = "bench.group_key"  # the same without the seed: what a table cell ag
 SPEC = "bench.spec"  # the TrialSpec as canonical JSON
 METHOD = "bench.method"  # the method's name, as METHODS spells it
 OUTCOME = "bench.outcome"  # DONE, DIVERGED or FAILED
-FIGURES = "bench.figures"  # JSON: the figures as they were when it was stored, of epochs the last ones
+FIGURES = "bench.figures"  # JSON: the figures as they were when it was stored, of epochs the last, but OF_THE_MACHINE
 REASON = "bench.reason"  # one line: why a trial diverged or failed; absent where it is done
 IN_SWEEP = "bench.sweep."  # + sweep name: the trial belongs to that sweep; value = the sweep's parent run
 SWEEP_NAME_CHARACTERS = r"\w\-. /:"  # of a sweep's name, as part of a tag's key: what MLflow takes there
@@ -93,6 +93,7 @@ MEAN_LIVE_WEIGHTS = "mean_live_weights"  # over the epochs trained
 TRAINING_MACS = "training_macs"  # multiply-accumulates of forward and backward passes per image, over all epochs
 OF_SOME = (TRAINING_EPOCHS, MEAN_LIVE_WEIGHTS, TRAINING_MACS)  # final figures that not every trial has
 PEAK_MEMORY = "peak_memory_bytes"
+OF_THE_MACHINE = (SCORING_SECONDS, TRAINING_SECONDS, PEAK_MEMORY)  # what a trial took: another each time
 
 # Live values may be stored in fewer bits: what the file then takes, and the test accuracy of the network read from it.
 # The first type is that of the final figures; a trial may have the figures of the others, and need not.

@@ -26,7 +26,7 @@ from bench.engine.outcome import Diverged, outcome_of
 from bench.engine.revision import revised
 from bench.engine.setup.background import apply_background
 from bench.engine.setup.checksums import mask_checksum
-from bench.engine.setup.method_state import check_state
+from bench.engine.setup.kept_state import check_state
 from bench.engine.setup.prepare import Trial, prepare, prepare_again
 from bench.engine.steps.live_optimizer import dead_checksum
 from bench.metrics import When

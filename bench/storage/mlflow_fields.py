@@ -64,8 +64,9 @@ def tags(entry: Entry) -> dict[str, str]:
 
 
 def _last_figures(result: TrialResult) -> dict[str, float]:
-    """The final figures, and those of the last epoch: what a run shows without its history."""
-    return {**(result.epochs[-1] if result.epochs else {}), **result.metrics}
+    """The final figures, and those of the last epoch: what a run shows without its history; none of the machine."""
+    figures = {**(result.epochs[-1] if result.epochs else {}), **result.metrics}
+    return {name: value for name, value in figures.items() if name not in names.OF_THE_MACHINE}
 
 
 def data_set(spec: Mapping[str, Any]) -> tuple[str, str]:

@@ -40,10 +40,12 @@ class SparseTraining(Method):
     fraction: float = 0.3  # of a layer's live weights that change places, at first; it falls by a cosine
     every: int = 1  # epochs from one moment to the next
     until: float = 0.75  # of the training: after it the masks stay
-    importance: Importance = "distance"  # from the background, |w| if that is 0; or |w| whatever it is
+    importance: Importance = "distance"  # from the background; frozen, it can be |w|
     growth: Growth = "gradient"  # largest |gradient|, or at random
 
     def __post_init__(self) -> None:
+        if self.scope == "filter":
+            raise ValueError("scope filter: must be global, uniform, er or erk; weights change places one by one")
         super().__post_init__()
         for name in ("fraction", "until"):  # 1 and 1.0 are one method
             object.__setattr__(self, name, float(getattr(self, name)))
@@ -53,8 +55,8 @@ class SparseTraining(Method):
         for name, known in (("importance", get_args(Importance)), ("growth", get_args(Growth))):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} {getattr(self, name)!r}: must be {' or '.join(known)}")
-        if self.scope == "filter":
-            raise ValueError("scope filter of SparseTraining: must be another; weights change places one by one")
+        if self.background == "prune":  # both are |w|: one method, one record
+            object.__setattr__(self, "importance", "distance")
 
     def moments(self, epochs: int) -> tuple[int, ...]:
         """See `Method.moments`."""

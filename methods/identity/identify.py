@@ -28,6 +28,7 @@ RESERVED = (
     "source", "select", "parameters", "record", "parent", "reads_parent", "at_initialisation", "changes_masks",
     "moments", "start_rate", "revise", "reset", "attach", "shape", "closes_channels", "open_channels",
 )  # fmt: skip
+EXACT = {"int": (int, "a whole number"), "bool": (bool, "true or false")}  # annotation -> type, and its words
 LONGEST = 4000  # characters of a method's fields: the store keeps a trial's record as one text
 
 
@@ -51,7 +52,8 @@ def identify(method: Method, *, again: bool = False) -> None:
 
 
 def check_shared(method: Method) -> None:
-    """Raise ValueError if the fields that all methods have do not go together."""
+    """Raise ValueError if the fields that all methods have do not go together, or one of ours is of another type."""
+    _check_types(method)
     for name, value, values in (
         ("scope", method.scope, get_args(Scope)),
         ("background", method.background, get_args(Background)),
@@ -73,6 +75,15 @@ def check_shared(method: Method) -> None:
         raise ValueError("criterion random with scope filter: must be channel-random, one draw for each filter")
     if callable(method.criterion):
         check_function(method.criterion)
+
+
+def _check_types(method: Method) -> None:
+    """Raise ValueError if a field of ours that must be a whole number, or true or false, is something else."""
+    for f in fields(method):
+        kind, words = EXACT.get(str(f.type), (object, ""))
+        owner = next(c for c in type(method).__mro__ if f.name in inspect.get_annotations(c))
+        if kind is not object and type(value := getattr(method, f.name)) is not kind and not foreign(owner):
+            raise ValueError(f"{f.name} {_shown(value)} of {type(method).__name__}: must be {words}")
 
 
 def check_fields(method: Method) -> None:

@@ -17,9 +17,7 @@ from bench.metrics import METRICS, sizes
 # What a computer takes, and what a later command measured of one run only, is no result; nor is the size of a file,
 # which is another if a library packs better: what is in it is compared.
 COMPARED = [
-    name
-    for name, row in METRICS.items()
-    if row.when != "later" and name not in (names.SCORING_SECONDS, names.TRAINING_SECONDS, names.PEAK_MEMORY, *sizes())
+    name for name, row in METRICS.items() if row.when != "later" and name not in (*names.OF_THE_MACHINE, *sizes())
 ]
 CLOSE = 1e-4  # relative: two machines add up in another order, and a gradient's norm moves in its last digits
 # Differences of two numbers that can be almost the same: their digits are those of the numbers, not their own. Of a

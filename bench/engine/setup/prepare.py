@@ -22,7 +22,7 @@ from bench.datasets.loader import Resident
 from bench.datasets.splits import class_balanced, train_validation
 from bench.engine.setup.background import draw, trained_from
 from bench.engine.setup.channels import channel_masks, channels_if_closed, draw_small, selected_channels
-from bench.engine.setup.method_state import on_device
+from bench.engine.setup.kept_state import on_device
 from bench.engine.setup.modes import by_batch
 from bench.engine.setup.parent import Parent, keywords
 from bench.engine.setup.precision import DTYPES, seed_generators

@@ -21,9 +21,13 @@ def carry_over(
 
     A number that a whole tensor shares, as Adam's of its steps, goes on.
 
-    Args: state: `LiveOptimizer.state` under the masks `before`; a parameter without a mask is live as a whole.
+    Args:   state: `LiveOptimizer.state` under the masks `before`; a parameter without a mask is live as a whole.
+    Raises: ValueError if the optimizer makes state at its first step: nothing could be copied into it.
     """
     for name, tensors in optimizer.state().items():
+        if name in state and len(tensors) != len(state[name]):
+            made = f"{len(tensors)} tensors of state before its first step, {len(state[name])} after it"
+            raise ValueError(f"the optimizer has {made}: must be as many, if the masks change while training")
         for tensor, old in zip(tensors, state.get(name, ()), strict=name in state):
             if tensor.ndim == 0 or (name not in before and name not in now):
                 tensor.copy_(old)

@@ -17,7 +17,7 @@ from torch.utils.hooks import RemovableHandle
 
 from bench import names
 from bench.engine.member import Epoch
-from bench.engine.setup.method_state import WORDS, check_state, on_device
+from bench.engine.setup.kept_state import WORDS, check_state, on_device
 from bench.engine.train import train, train_epochs
 from bench.methods import Background, Masks, Method
 from bench.methods.changing.revision import Revision
