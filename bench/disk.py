@@ -8,7 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -40,6 +40,15 @@ def write_whole(file: Path, data: bytes) -> None:
         unfinished.unlink(missing_ok=True)
     with _opened(file.parent) as folder:
         os.fsync(folder)
+
+
+def make_folder(folder: Path) -> None:
+    """Create a folder, and those above it that are missing, so that they are there after a crash too."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in missing:
+        with suppress(PermissionError), _opened(path.parent) as descriptor:  # it may be written and not read
+            os.fsync(descriptor)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
 
-from bench.disk import write_whole
+from bench.disk import make_folder, write_whole
 from bench.messages import one_line
 
 
@@ -44,7 +44,7 @@ class Folder:
 
     def write(self, name: str, data: bytes) -> None:
         """As `Files.write`."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
         write_whole(self.folder / name, data)
 
     def read(self, name: str) -> bytes | None:

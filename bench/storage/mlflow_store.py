@@ -27,6 +27,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunT
 from mlflow.exceptions import MlflowException
 
 from bench import names
+from bench.disk import make_folder, write_whole
 from bench.messages import said_if_slow, shortened, store_error
 from bench.metrics import per_epoch
 from bench.mlflow_metrics import stored_figures, stored_name
@@ -200,8 +201,8 @@ class Store:
                 (path := Path(folder) / file).write_bytes(content)
                 self._client.log_artifact(run.id, str(path))
         else:  # the client would first read the run again, to find this folder
-            run.folder.mkdir(parents=True, exist_ok=True)
-            (run.folder / file).write_bytes(content)
+            make_folder(run.folder)  # on the disk: what is stored is kept nowhere else from then on
+            write_whole(run.folder / file, content)
 
     def read(self, run: str, file: str) -> bytes:
         """An artefact of a run. Raises FileNotFoundError if it has none of that name, OSError if it cannot be read."""

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 
 from bench import names
-from bench.disk import absolute, write_whole
+from bench.disk import absolute, make_folder, write_whole
 from bench.methods import Method
 from bench.storage.entry import (
     NETWORK_SUFFIX,
@@ -64,6 +64,9 @@ def _entries(path: Path, on_problem: Callable[[ValueError], None]) -> Iterator[E
 def _entries_of(file: Path, on_problem: Callable[[ValueError], None]) -> Iterator[Entry]:
     try:
         lines = file.read_bytes().removesuffix(b"\n").split(b"\n")
+    except IsADirectoryError:
+        on_problem(ValueError(f"{file}: a folder in a folder; must be given itself"))
+        return
     except OSError as error:
         on_problem(ValueError(f"{file}: cannot be read: {error.strerror}"))
         return
@@ -124,7 +127,7 @@ def rescue(entries: Sequence[Entry]) -> Path:
     name = f"bench-rescue-{time.time_ns()}"
     for folder in (Path.cwd() / name, Path(tempfile.gettempdir()) / name):
         try:
-            folder.mkdir()
+            make_folder(folder)
         except OSError as error:
             failure = error
             continue
@@ -180,7 +183,7 @@ class OfflineRecorder(EntryListener):
 
     def __enter__(self) -> OfflineRecorder:
         """Write trials of another sweep once more under this sweep's name: they belong to both."""
-        self.folder.path.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder.path)
         stored = {entry.run_key for entry in self.folder.entries if entry.sweep == self.sweep and entry.is_final}
         for key, entry in self.folder.ended(self.planned).items():
             if key not in stored:

@@ -6,6 +6,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -59,9 +60,14 @@ class Recorder(EntryListener):
         end_leftovers(self._store, self._experiment, set(self.planned))
         tags = {names.KIND: names.SWEEP, names.COMMAND: self.command, names.OWNER: Owner.here().tag()}
         self.parent = self._store.create(self._experiment, self.sweep, tags | mlflow_fields.origin(), time.time()).id
-        self._heartbeat = Heartbeat(lambda: self._store.tag(self.parent, names.OWNER, Owner.here().tag()))
         counts = {"trials": str(len(self.planned)), "already_finished": str(len(self.linked))}
-        self._store.log(self.parent, counts, ())
+        try:
+            self._store.log(self.parent, counts, ())
+        except BaseException:
+            with suppress(Exception):  # a run of nobody's would be waited for as long as this process lives
+                self._store.end(self.parent, "FAILED")
+            raise
+        self._heartbeat = Heartbeat(lambda: self._store.tag(self.parent, names.OWNER, Owner.here().tag()))
         self._queue = WriteQueue(self.write)
         self._queue.put("", None)
         return self

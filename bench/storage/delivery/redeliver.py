@@ -2,26 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from bench.messages import counted, folded, say
-from bench.storage.delivery.undelivered import folder_of, remove_if_empty, taken
+from bench.messages import counted, folded, say, store_error
+from bench.storage.delivery.folders import folder_of, former_folders, unknown_folders
+from bench.storage.delivery.undelivered import remove_if_empty, taken
 from bench.storage.entry import NETWORK_SUFFIX
+from bench.storage.mlflow_store import Store
 from bench.storage.offline_import import ALREADY_STORED, import_entries
+from bench.trial.result import SweepError
+
+UNKNOWN = (
+    "results that an earlier version kept for a server, perhaps this one under another address; `python -m bench import"
+    " {}/COMMAND` stores those of a command"
+)
 
 
 def redeliver(uri: str) -> None:
     """Store the results of earlier commands that were killed before the store had them, or could not reach it.
 
-    What cannot be read stays, and is named.
+    What cannot be read stays, and is named. If the store does not answer, no other folder is tried.
     """
-    for folder in _folders(folder_of(uri)):
+    for parent in unknown_folders(uri):
+        say(f"warning: {parent}: {UNKNOWN.format(parent)}")
+    for folder in [f for parent in (folder_of(uri), *former_folders(uri)) for f in _folders(parent)]:
         try:
             with taken(folder) as is_left:
                 if is_left:
                     _deliver(folder, uri)
         except OSError as error:  # another user's
             say(f"warning: {folder}: cannot be delivered: {error.strerror or error}")
+        except StoreAwayError as error:
+            say(f"warning: {error}; what earlier commands finished stays in {folder.parent}")
+            return
+
+
+class StoreAwayError(Exception):
+    """The store does not take anything; why, in one line."""
+
+
+@contextmanager
+def _store_errors(uri: str) -> Iterator[None]:
+    """Turn what MLflow, a server or a database raises into StoreAwayError."""
+    try:
+        yield
+    except SweepError as error:
+        raise StoreAwayError(str(error)) from error
+    except Exception as error:
+        if (reason := store_error(error)) is None:
+            raise
+        raise StoreAwayError(f"store {uri}: {reason}") from error
 
 
 def _folders(parent: Path) -> list[Path]:
@@ -35,11 +67,20 @@ def _folders(parent: Path) -> list[Path]:
         return []
 
 
+def _open(uri: str) -> None:
+    try:
+        Store(uri)
+    except ValueError as error:
+        raise StoreAwayError(str(error)) from error
+
+
 def _deliver(folder: Path, uri: str) -> None:
     if any(folder.glob("*.jsonl")):
+        _open(uri)
         problems: list[str] = []
         try:
-            counts = import_entries(folder, uri, problems.append)
+            with _store_errors(uri):
+                counts = import_entries(folder, uri, problems.append)
         except ValueError as error:
             problems = [str(error)]
         else:

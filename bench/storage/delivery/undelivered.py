@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import platform
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-from platformdirs import user_state_path
-
-from bench.disk import POLL_SECONDS, locked
+from bench.disk import POLL_SECONDS, locked, make_folder
 from bench.messages import say
+from bench.storage.delivery.folders import folder_of
 from bench.storage.entry import Entry, network_name
 from bench.storage.offline_folder import file_name, write
 from bench.storage.ownership.owner import Owner
-from bench.storage.store_uri import local_path
 
+WAITING = "another process is delivering what an earlier command left there; waiting for its end"
 LOCK = ".lock"  # of a command's folder; it names the owner
-
-
-def folder_of(uri: str) -> Path:
-    """Where the undelivered results of a store are: beside its files, or, of a server, in the user's state folder."""
-    path = local_path(uri)
-    if path is not None:
-        return path.with_name(f"{path.name}-undelivered")
-    return user_state_path("bench") / "undelivered" / hashlib.sha256(uri.encode()).hexdigest()[:16]
 
 
 class Undelivered:
@@ -85,13 +76,18 @@ class Undelivered:
 def taken(folder: Path) -> Iterator[bool]:
     """Keep a command's folder from others; whether that is possible: not while the command lives.
 
-    Where files cannot be locked, the owner that it names decides.
+    If another delivers what a command that is gone has left, that is waited for: else its trials would be trained
+    again meanwhile. Where files cannot be locked, the owner that a folder names decides.
     """
     with ExitStack() as stack:
         try:
-            stack.enter_context(locked(_lock_of(folder), lambda: None, 0))
+            try:
+                stack.enter_context(locked(_lock_of(folder), lambda: None, 0))
+            except TimeoutError:
+                if _is_left(folder / LOCK):
+                    stack.enter_context(locked(folder / LOCK, partial(say, f"{folder}: {WAITING}")))
             is_left = _is_left(folder / LOCK)
-        except (TimeoutError, FileNotFoundError):
+        except FileNotFoundError:  # delivered meanwhile
             is_left = False
         yield is_left
 
@@ -124,7 +120,7 @@ def _locked_folder(folder: Path) -> ExitStack:
     lock = folder / LOCK
     while True:
         with ExitStack() as stack, suppress(FileNotFoundError, TimeoutError):
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
             lock.write_text(Owner.here().tag())
             stack.enter_context(locked(lock, lambda: None, 0))
             if lock.is_file():

@@ -8,30 +8,28 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
+import stored_entries
+from stored_entries import entry, keys, spec
 
 from bench import names
-from bench.methods import METHODS
-from bench.storage import offline_folder, stored_trials
-from bench.storage.delivery import undelivered
+from bench.storage import offline_folder
+from bench.storage.delivery.folders import folder_of
 from bench.storage.delivery.redeliver import redeliver
-from bench.storage.delivery.undelivered import LOCK, Undelivered, folder_of, taken
-from bench.storage.entry import Entry
+from bench.storage.delivery.undelivered import LOCK, WAITING, Undelivered, taken
 from bench.storage.ownership.owner import EXPIRY_SECONDS, Owner
-from bench.trial.result import TrialResult
-from bench.trial.spec import TrialSpec
 
 KILLED = """
 import signal, sys
-from test_undelivered import entry, spec
+from stored_entries import entry, spec
 from bench.storage.recorder import Recorder
 uri = sys.argv[1]
 class Slow(Recorder):
@@ -46,33 +44,18 @@ with Slow(uri, "sweep", [spec(seed).run_key for seed in range(3)], {}, "bench ru
 """
 
 
-def spec(seed: int) -> TrialSpec:
-    method = METHODS["freeze"]
-    return TrialSpec(dataset="digits", data_hash="0", model="m", method=method, rate=Decimal("0.9"), seed=seed)
-
-
-def entry(seed: int, outcome: str = names.DONE) -> Entry:
-    key, network = spec(seed).run_key, f"network {seed}".encode()
-    result = TrialResult(
-        run_key=key, outcome=outcome, metrics={names.TEST_ACCURACY: 0.5}, artefact=network, started=1.0, ended=2.0
-    )
-    return Entry(sweep="sweep", command="bench run", method="freeze", spec=spec(seed).record(), result=result)
-
-
 @pytest.fixture
 def uri(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path}/mlflow.db"
 
 
 def started(uri: str, code: str) -> subprocess.Popen[str]:
-    path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+    path = os.pathsep.join([str(Path(stored_entries.__file__).parent), os.environ.get("PYTHONPATH", "")]).rstrip(
+        os.pathsep
+    )
     command = [sys.executable, "-c", code, uri]
     environment = {**os.environ, "PYTHONPATH": path}
     return subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-
-def keys(uri: str) -> set[str]:
-    return set(stored_trials.finished(uri, [spec(seed).run_key for seed in range(9)]))
 
 
 def test_what_a_killed_command_had_done_is_delivered_by_the_next(
@@ -94,6 +77,47 @@ def test_what_a_killed_command_had_done_is_delivered_by_the_next(
     assert not folder_of(uri).exists()
     redeliver(uri)
     assert capsys.readouterr().err == ""
+
+
+DELIVERS = """
+import sys
+from bench.storage.delivery.redeliver import redeliver
+import bench.storage.delivery.redeliver as module
+deliver = module._deliver
+def slowly(folder, uri):
+    print("begun", flush=True)
+    sys.stdin.readline()
+    deliver(folder, uri)
+module._deliver = slowly
+redeliver(sys.argv[1])
+"""
+
+
+def test_what_another_is_delivering_is_waited_for(uri: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Else its trials would be trained again meanwhile."""
+    killed = started(uri, KILLED)
+    assert killed.stdout is not None and killed.stdout.readline() == "3 done\n"
+    killed.kill()
+    killed.communicate()
+    (folder,) = folder_of(uri).iterdir()
+    process = started(uri, DELIVERS)
+    assert process.stdout is not None and process.stdout.readline() == "begun\n"
+    threading.Thread(target=_once_said, args=(capsys, process)).start()
+    redeliver(uri)
+    assert keys(uri) == {spec(seed).run_key for seed in range(3)}
+    process.communicate()
+    assert not folder.exists()
+
+
+def _once_said(capsys: pytest.CaptureFixture[str], process: subprocess.Popen[str]) -> None:
+    """Let the other go on once it is said that it is waited for."""
+    said = ""
+    while WAITING not in said:
+        time.sleep(0.01)
+        said += capsys.readouterr().err
+    assert process.stdin is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
 
 
 def test_the_network_is_on_the_disk_too_until_the_store_has_the_trial(uri: str) -> None:
@@ -236,7 +260,7 @@ def test_two_entries_of_one_trial_are_two(uri: str) -> None:
     kept.remove(entry(0))
     assert [e.result.outcome for e in offline_folder.read(kept.folder)] == [names.FAILED]
     kept.close()
-    assert undelivered.folder_of(uri).exists()
+    assert folder_of(uri).exists()
 
 
 @pytest.fixture
@@ -277,7 +301,7 @@ def kill(process: subprocess.Popen[bytes]) -> None:
 
 STORED_THEN_KILLED = """
 import sys
-from test_undelivered import entry, spec
+from stored_entries import entry, spec
 from bench.storage.recorder import Recorder
 with Recorder(sys.argv[1], "sweep", [spec(seed).run_key for seed in range(5)], {}, "bench run") as recorder:
     for line in sys.stdin:

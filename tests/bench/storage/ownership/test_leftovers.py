@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,6 +19,7 @@ from bench.storage.ownership import heartbeat
 from bench.storage.ownership.heartbeat import Heartbeat
 from bench.storage.ownership.leftovers import end_leftovers
 from bench.storage.ownership.owner import EXPIRY_SECONDS, Owner
+from bench.storage.recorder import Recorder
 
 
 def elsewhere(silent: bool = False) -> Owner:
@@ -121,3 +123,19 @@ def test_a_heart_beats_until_it_is_closed_even_if_a_beat_fails(monkeypatch: pyte
     count = len(beats)
     time.sleep(0.05)
     assert len(beats) == count
+
+
+def test_a_recorder_that_cannot_begin_gives_no_sign_of_life(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others would wait for it as long as this process lives."""
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+
+    def refuse(*given: Any) -> None:
+        raise OSError("disk full")
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="disk full"):
+        patch.setattr(Store, "log", refuse)
+        Recorder(uri, "sweep", [], {}, "bench run").__enter__()
+    assert "heartbeat" not in {thread.name for thread in threading.enumerate()}
+    store = Store(uri)
+    ((run, _),) = store.tagged(names.KIND, "FAILED")
+    assert store.tagged(names.KIND, "RUNNING") == [] and status(store, run) == "FAILED"
