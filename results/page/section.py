@@ -11,6 +11,7 @@ from bench.results.tables.apart import changing_masks, trained_first
 from bench.results.tables.controls import controls, not_shown
 from bench.results.tables.exclusions import exclusions, warnings
 from bench.results.tables.formats import Block, Bullets, Details, Grid, Heading, Paragraph
+from bench.results.tables.marks import seeds_legend
 from bench.results.tables.protocol import environment, protocol
 from bench.results.tables.start import task_bytes
 from bench.results.tables.start.bases import base
@@ -70,10 +71,13 @@ def _freeze_or_prune(analysis: Analysis) -> list[Block]:
 
 def _figures(analysis: Analysis) -> Iterator[Block]:
     """The metric itself, in its unit and as a share of dense, and the values that were chosen for it."""
-    yield (main := accuracy_tables.main(analysis))
-    for words in (captions.legend(analysis, main), base(analysis)):
-        if words:
-            yield Paragraph(words)
+    if main := accuracy_tables.main(analysis):
+        yield main
+        words = captions.legend(analysis, main)
+    else:
+        words = captions.main_caption(analysis)
+        words = f"{words}{seeds_legend(words)}"
+    yield from (Paragraph(said) for said in (words, base(analysis)) if said)
     if analysis.view.shown_metric.is_accuracy and (share := accuracy_tables.percent(analysis)):
         yield share
     if chosen := tuned(analysis):

@@ -52,8 +52,8 @@ def _any(analysis: Analysis) -> bool:
 
 
 def _accuracy(analysis: Analysis) -> Iterator[Block]:
-    if _any(analysis):
-        yield (main := accuracy_tables.main(analysis))
+    if _any(analysis) and (main := accuracy_tables.main(analysis)):
+        yield main
         for words in (captions.legend(analysis, main), base(analysis)):
             if words:
                 yield Paragraph(words)

@@ -197,6 +197,15 @@ def twin(all_cells: Sequence[Cell], reference: str) -> str | None:
     return next((label for label, s in selections.items() if label != reference and s == selections[reference]), None)
 
 
+def beside_each_other(all_cells: Sequence[Cell]) -> list[Cell]:
+    """The cells with a rate that one table may hold: those of the methods at initialisation, or, without one, of the
+    only group there is; none if there are several, which are in no comparison.
+    """
+    rated = [cell for cell in all_cells if cell.rated]
+    at_initialisation = [cell for cell in rated if cell.record.at_initialisation]
+    return at_initialisation or (rated if len({cell.record.group for cell in rated}) == 1 else [])
+
+
 def compared_rates(all_cells: Sequence[Cell]) -> list[Decimal]:
     """The rates of the methods at initialisation, rising; of all, without one. The levels of a lottery ticket, at rates
     of their own, would else be most of a table.

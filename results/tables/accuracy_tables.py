@@ -10,15 +10,19 @@ from math import isnan
 from bench.metrics import NONE
 from bench.results.frame.words import low_to_high, rate_text
 from bench.results.statistics.analysis import Analysis
-from bench.results.statistics.cells import Cell, Key, in_doubt, percent_of_dense
+from bench.results.statistics.cells import Cell, Key, beside_each_other, in_doubt, percent_of_dense
 from bench.results.statistics.comparisons import Comparison
 from bench.results.tables import captions
 from bench.results.tables.formats import Bold, Entry, Grid
 from bench.results.tables.marks import CONFLICT, OF_PAIRS, REALISED, lost, of_seeds
 
 
-def main(analysis: Analysis) -> Grid:
-    """Methods × rates: mean ± sd, the best of a rate in bold, marks against the reference."""
+def main(analysis: Analysis) -> Grid | None:
+    """Methods × rates: mean ± sd, the best of a rate in bold, marks against the reference; None if no methods that are
+    compared are shown.
+    """
+    if not beside_each_other(analysis.shown):
+        return None
     verdicts, best = analysis.against_reference, _best(analysis)
 
     def entry(cell: Cell) -> Entry:
@@ -30,10 +34,10 @@ def main(analysis: Analysis) -> Grid:
 def percent(analysis: Analysis) -> Grid | None:
     """Methods × rates: percent of the dense baseline, mean over the seeds both have."""
     dense = analysis.dense
-    if dense is None:
+    if dense is None or not beside_each_other(analysis.shown):
         return None
-    shares = {cell.key: percent_of_dense(cell, dense) for cell in analysis.shown if cell.rated}
-    doubtful = {cell.key: in_doubt(cell, dense) for cell in analysis.shown if cell.rated}
+    shares = {cell.key: percent_of_dense(cell, dense) for cell in beside_each_other(analysis.shown)}
+    doubtful = {cell.key: in_doubt(cell, dense) for cell in beside_each_other(analysis.shown)}
     sizes = {share.n for share, _ in shares.values() if share.n}
     if not sizes:
         return None
@@ -54,8 +58,7 @@ def percent(analysis: Analysis) -> Grid | None:
 
 
 def _by_rate(analysis: Analysis, caption: str, entry: Callable[[Cell], Entry], title: str) -> Grid:
-    rated = [cell for cell in analysis.shown if cell.rated]
-    shown = [cell for cell in rated if cell.record.at_initialisation] or rated
+    shown = beside_each_other(analysis.shown)
     rates = sorted({cell.rate for cell in shown})
     by_key = {cell.key: cell for cell in shown}
     rows: list[list[Entry]] = []

@@ -55,18 +55,19 @@ def training(analysis: Analysis, varying: Collection[str]) -> Iterator[Paragraph
 
 def _tables(analysis: Analysis) -> Iterator[Block]:
     """Figures, freeze − prune, comparisons with the reference, percent of dense, counts."""
-    if any(cell.rated for cell in analysis.shown):
-        yield (main := accuracy_tables.main(analysis))
+    main = accuracy_tables.main(analysis)
+    if main is not None:
+        yield main
         for words in (captions.legend(analysis, main), base(analysis)):
             if words:
                 yield Paragraph(words)
         yield from freeze_vs_prune.blocks(analysis)
         yield from against_reference.blocks(analysis)
-        yield from trained_first.blocks(analysis)
-        yield from changing_masks.blocks(analysis)
     else:
         words = captions.main_caption(analysis)
         yield Paragraph(" ".join(filter(None, (f"{words}{seeds_legend(words)}", base(analysis)))))
+    yield from trained_first.blocks(analysis)
+    yield from changing_masks.blocks(analysis)
     if analysis.view.shown_metric.is_accuracy and (share := accuracy_tables.percent(analysis)):
         yield share
     if analysis.view.controls:

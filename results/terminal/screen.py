@@ -99,6 +99,7 @@ def _others(analysis: Analysis) -> Grid | None:
     if not {cell.label for cell in analysis.shown if cell.rated and cell.record.at_initialisation} - paired:
         return None
     grid, metric = accuracy_tables.main(analysis), analysis.view.shown_metric
+    assert grid is not None, "methods at initialisation are shown"
     beside = f", beside {analysis.reference}" if analysis.reference in paired else ""
     figure = f"{metric.caption}{f' in {metric.unit}' if metric.unit else ''}"
     words = f"The methods without a pair{beside}, by rate: {figure}, mean ± standard deviation."

@@ -11,14 +11,18 @@ import pandas as pd
 
 from bench import names
 from bench.messages import counted
+from bench.results.frame.method_record import CHANGING, TRAINED_FIRST
 from bench.results.frame.starts import needing, only_needed
 from bench.results.statistics.analysis import Analysis, analyses
 from bench.results.statistics.comparisons import Comparison
 from bench.results.statistics.view import View
 from bench.results.tables.answer.caveats import caveats
 from bench.results.tables.answer.verdicts import ORDER, clause, verdict_of
+from bench.results.tables.apart import changing_masks, trained_first
+from bench.results.tables.apart.group import comparisons
 from bench.results.tables.captions import TESTS
 
+APART = {TRAINED_FIRST: trained_first.TITLE, CHANGING: changing_masks.TITLE}  # group -> the title of its table
 DIRECTIONS = {1: ", higher is better", -1: ", lower is better", 0: ""}
 
 
@@ -107,8 +111,20 @@ def _needed(analysis: Analysis) -> str:
 def _no_pair(analysis: Analysis) -> str:
     if analysis.primary.comparisons:
         return "no frozen and pruned method that choose the same weights are among what is shown."
-    labels = sorted({cell.label for cell in analysis.cells if cell.rated})
-    there = f": the section has {', '.join(labels)}" if labels else ""
+    rated = [cell for cell in analysis.cells if cell.rated]
+    labels = sorted({cell.label for cell in rated if cell.record.at_initialisation})
+    apart = _apart(analysis)
+    mixed = apart or any(not cell.record.at_initialisation for cell in rated)
+    at_initialisation = " at initialisation" if mixed else ""
+    there = f": the section has {', '.join(labels or sorted({cell.label for cell in rated}))}" if rated else ""
     return (
-        f"freeze or prune cannot be answered without a frozen and a pruned method that choose the same weights{there}."
+        "freeze or prune cannot be answered without a frozen and a pruned method that choose the same weights"
+        f"{at_initialisation}{there}.{apart}"
     )
+
+
+def _apart(analysis: Analysis) -> str:
+    """Which groups that stand apart have a freeze − prune of their own, behind another sentence."""
+    pairs = {group: [f"{c.label} − {c.reference}" for c in comparisons(analysis, group)] for group in APART}
+    said = [f"“{title}” ({', '.join(dict.fromkeys(pairs[group]))})" for group, title in APART.items() if pairs[group]]
+    return f" Frozen and pruned are compared within a group that stands apart: {'; '.join(said)}." if said else ""
