@@ -113,7 +113,8 @@ class Method:
     @property
     def changes_masks(self) -> bool:
         """Whether the masks change while training."""
-        return type(self).moments is not Method.moments
+        moments = type(self).moments  # earlier plug-ins may have a field of this name
+        return callable(moments) and moments is not Method.moments
 
     def open_channels(
         self, channels: Channels, rate: Fraction, generator: np.random.RandomState

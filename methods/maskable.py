@@ -1,9 +1,21 @@
-"""Which parameters are maskable: the one rule, shared by every method and every count."""
+"""Which parameters are maskable: the one rule, shared by every method and every count; and the head that is not."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
+
+
+class LiveHead(nn.Module):
+    """A head that no method masks, since it is no Linear layer: all of its weights are live."""
+
+    def __init__(self, linear: nn.Linear) -> None:
+        super().__init__()
+        self.weight, self.bias = linear.weight, linear.bias
+
+    def forward(self, features: Tensor) -> Tensor:
+        """As the layer that it stands for."""
+        return nn.functional.linear(features, self.weight, self.bias)
 
 
 def maskable(model: nn.Module) -> dict[str, Tensor]:
@@ -21,3 +33,9 @@ def maskable(model: nn.Module) -> dict[str, Tensor]:
                 raise ValueError(f"layer {prefix or 'model'} ({type(module).__name__}): its weight is no parameter")
             weights.setdefault(names[id(module.weight)], module.weight)
     return weights
+
+
+def with_head(model: nn.Module) -> dict[str, Tensor]:
+    """The same, and the weight of a head that is hidden from masks."""
+    heads = {f"{name}.weight": m.weight for name, m in model.named_modules() if isinstance(m, LiveHead)}
+    return {**maskable(model), **heads}

@@ -123,7 +123,8 @@ class Member:
     @property
     def _moments(self) -> tuple[int, ...]:
         """The epochs at whose end the method chooses masks again."""
-        return self.spec.method.moments(self.spec.epochs)
+        method = self.spec.method
+        return method.moments(self.spec.epochs) if method.changes_masks else ()
 
     @property
     def is_changing(self) -> bool:

@@ -9,12 +9,14 @@ import linecache
 import os
 import re
 import sys
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from functools import cached_property
 from pathlib import Path
 from types import FunctionType
 from typing import Any, get_args
 
+from bench.methods.identity.classes import SEAM
 from bench.methods.identity.files import foreign
 from bench.methods.identity.plain import PLAIN_WORDS, function_of, is_plain
 from bench.methods.identity.reach import Reach
@@ -23,10 +25,10 @@ from bench.methods.types import Background, Control, Scope
 Method = Any  # of `bench.methods.base`, which imports this file
 FROZEN_ONLY = ("redraw", "sign", "mean")  # controls of what frozen weights hold
 IDENTIFIED = "_identified"  # attribute of a method: the process that checked it; a worker cannot look at its source
-# No names of further fields.
+# No names of further fields; nor are those of SEAM, if the method changes masks or closes channels.
 RESERVED = (
     "source", "select", "parameters", "record", "parent", "reads_parent", "at_initialisation", "changes_masks",
-    "moments", "start_rate", "revise", "reset", "attach", "shape", "closes_channels", "open_channels",
+    "closes_channels",
 )  # fmt: skip
 EXACT = {"int": (int, "a whole number"), "bool": (bool, "true or false")}  # annotation -> type, and its words
 LONGEST = 4000  # characters of a method's fields: the store keeps a trial's record as one text
@@ -45,7 +47,7 @@ def identify(method: Method, *, again: bool = False) -> None:
     check_shared(method)
     if type(method).record is not _base(type(method)).record:
         raise ValueError(f"{type(method).__name__}.record: must be Method's own, since the run key is made of it")
-    _check_classes(type(method))
+    _check_classes(type(method), [*RESERVED, *(SEAM if method.changes_masks or method.closes_channels else ())])
     _check_attributes(method)
     object.__setattr__(method, "source", source_of(method))
     object.__setattr__(method, IDENTIFIED, os.getpid())
@@ -172,14 +174,14 @@ def _lines(piece: Any) -> bytes:
     return "".join(lines).encode()
 
 
-def _check_classes(owner: type) -> None:
-    """Raise ValueError if the fields of a class are not all that its annotations promise."""
+def _check_classes(owner: type, reserved: Sequence[str]) -> None:
+    """Raise ValueError if the fields of a class are not all that its annotations promise, or have a reserved name."""
     base = _base(owner)
     for c in owner.__mro__[: owner.__mro__.index(base)]:
         if not foreign(c) and getattr(sys.modules.get(c.__module__), c.__qualname__, None) is not c:
             raise ValueError(f"{c.__name__}: its __module__ {c.__module__} must be the module that defines it")
         names = [name for name, hint in inspect.get_annotations(c).items() if "ClassVar" not in str(hint)]
-        if taken := [name for name in names if name in RESERVED]:
+        if taken := [name for name in names if name in reserved]:
             raise ValueError(f"field {taken[0]} of {c.__name__}: must have another name; Method has one")
         if names and issubclass(c, base) and "__dataclass_params__" not in vars(c):
             how = "must be decorated with @dataclass(frozen=True, kw_only=True)"

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from bench.methods.maskable import maskable
+from bench.methods.maskable import with_head
 from bench.methods.types import Batches, Scores
 
 
@@ -21,7 +21,7 @@ class Draw:
     """What is random in one term of the sum, float64."""
 
     images: Tensor  # standard normal
-    weights: Mapping[str, Tensor]  # every maskable weight, drawn anew
+    weights: Mapping[str, Tensor]  # every maskable weight, and that of a hidden head, drawn anew
     steps: Mapping[str, Tensor]  # standard normal, of the weights' shapes
 
 
@@ -32,7 +32,7 @@ def draws(model: nn.Module, batches: Batches, redraws: int, generator: np.random
     """
     if not any(len(x) for x, _ in batches):
         raise ValueError("criterion sample of 0 images: must be at least 1, for the shape of an image")
-    weights = maskable(model)
+    weights = with_head(model)
     device = batches[0][0].device
     for _ in range(redraws):
         for x, _ in batches:
@@ -63,7 +63,8 @@ def sensitivity(model: nn.Module, mask: Mapping[str, Tensor], draws: Iterable[Dr
         norm.momentum = 1.0  # the statistics of the last batch alone
     slopes = {name: torch.zeros_like(m) for name, m in mask.items()}
     for draw in draws:
-        _take_statistics(network, {name: m.detach() * draw.weights[name] for name, m in mask.items()}, draw.images)
+        fixed = {name: m.detach() for name, m in mask.items()}
+        _take_statistics(network, _masked(draw.weights, fixed), draw.images)
         moved = {name: draw.weights[name] + epsilon * z for name, z in draw.steps.items()}
         outputs = (_outputs(network, mask, weights, draw.images) for weights in (draw.weights, moved))
         change = next(outputs) - next(outputs)
@@ -88,8 +89,13 @@ def _take_statistics(network: nn.Module, weights: Mapping[str, Tensor], images: 
 
 
 def _outputs(network: nn.Module, mask: Mapping[str, Tensor], weights: Mapping[str, Tensor], images: Tensor) -> Tensor:
-    outputs: Tensor = functional_call(network, {name: m * weights[name] for name, m in mask.items()}, (images,))
+    outputs: Tensor = functional_call(network, _masked(weights, mask), (images,))
     return outputs
+
+
+def _masked(weights: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The weights under the mask; those that have none, of a hidden head, are live."""
+    return {name: mask[name] * w if name in mask else w for name, w in weights.items()}
 
 
 def _slopes(total: Tensor, mask: Mapping[str, Tensor]) -> tuple[Tensor, ...]:

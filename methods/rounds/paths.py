@@ -25,7 +25,8 @@ Row = Callable[..., Any]  # (function, *its arguments) -> what is computed in it
 RELU = ("relu", "relu_")
 PRODUCTS = ("linear", *(f"conv{kind}{d}d" for kind in ("", "_transpose") for d in (1, 2, 3)))
 SUMS = ("add", "add_", "__add__", "__iadd__", "__radd__", "cat", "concat", "concatenate", "stack")
-FACTORS = ("mul", "mul_", "__mul__", "__imul__", "__rmul__", "div", "div_", "__truediv__", "__itruediv__")
+FACTORS = ("mul", "mul_", "__mul__", "__imul__", "__rmul__")
+QUOTIENTS = ("div", "div_", "__truediv__", "__itruediv__")
 DROPOUTS = ("dropout", "dropout1d", "dropout2d", "dropout3d")
 POOLINGS = tuple(f"{kind}_pool{d}d" for kind in ("avg", "adaptive_avg", "max", "adaptive_max") for d in (1, 2, 3))
 LINEAR = (
@@ -104,13 +105,19 @@ def _has_paths(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], stat
     if name in SUMS:  # of features alone: whatever else is added is a shift
         terms = [*args, *kwargs.values()] if "add" in name else args[0]
         return "alpha" not in kwargs and not any(_is_shift(term, state) for term in terms)
+    if name in QUOTIENTS:  # by a number, and not rounded; a number over features is no factor
+        return len(args) == 2 and not any(kwargs.values()) and _is_factor(args[1])
     if name in FACTORS:
-        return len(args) == 2 and any(isinstance(a, int | float) and a > 0 for a in args)
+        return len(args) == 2 and any(map(_is_factor, args))
     if name in DROPOUTS:
         return kwargs.get("training", True) is False or False in args[2:3]
     if name == "pad":
         return not kwargs.get("value") and not any(args[3:4])
     return name in LINEAR or name in RELU or name == "batch_norm"
+
+
+def _is_factor(value: Any) -> bool:
+    return isinstance(value, int | float) and value > 0
 
 
 def _is_shift(term: Any, state: Mapping[int, str]) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from bench import names
 from bench.messages import counted
 from bench.results.frame.collect import DENSE
+from bench.results.frame.method_record import AT_INITIALISATION, CHANGING, TRAINED_FIRST
 from bench.results.frame.starts import SCRATCH
 from bench.results.frame.words import ranges, rate_text
 from bench.results.statistics import stats
@@ -26,15 +27,32 @@ TESTS = {
 
 def introduction(analyses: Sequence[Analysis]) -> str:
     """What a stranger needs before the first table."""
-    filters = any(cell.realised for analysis in analyses for cell in analysis.shown)
-    fewer = ", or fewer if it chooses whole filters" if filters else ""
+    cells = [cell for analysis in analyses for cell in analysis.shown]
+    fewer = ", or fewer if it chooses whole filters" if any(cell.realised for cell in cells) else ""
+    later = {cell.record.group for cell in cells if cell.rated} - {AT_INITIALISATION}
+    when = "" if later else " before training"
     words = (
         f"At a given rate every method trains, and has to store, the same number of parameters{fewer}. "
-        "The methods differ in which weights they choose before training, and in what the others hold: a frozen "
+        f"The methods differ in which weights they choose{when}, and in what the others hold: a frozen "
         "network keeps them at their random initial values (the seed stands for them), a pruned one sets them to zero."
+        f"{_later(later)}"
     )
     started = _started([analysis for analysis in analyses if analysis.shown])
     return f"{words} {started}" if started else words
+
+
+LATER = {
+    TRAINED_FIRST: "choose by a network that is already trained",
+    CHANGING: "choose again while they train, so that the number is that of their last masks",
+}
+
+
+def _later(groups: Collection[str]) -> str:
+    """That not all methods choose before training, behind another sentence."""
+    said = [words for group, words in LATER.items() if group in groups]
+    return (
+        f" Methods in groups of their own {'; others '.join(said)}; all others choose before training." if said else ""
+    )
 
 
 def _started(shown: Sequence[Analysis]) -> str:

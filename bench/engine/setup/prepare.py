@@ -26,11 +26,11 @@ from bench.engine.setup.kept_state import on_device
 from bench.engine.setup.modes import by_batch
 from bench.engine.setup.parent import Parent, keywords
 from bench.engine.setup.precision import DTYPES, seed_generators
-from bench.engine.setup.start import Base, LiveHead, Taken, head_of, set_start
+from bench.engine.setup.start import Base, Taken, head_of, set_start
 from bench.methods import Masks
 from bench.methods.controls import shuffled
 from bench.methods.counts import rate_beside_head
-from bench.methods.maskable import maskable
+from bench.methods.maskable import LiveHead, maskable
 from bench.methods.scopes import check_live
 from bench.methods.types import State
 from bench.models.initialise import checksum
@@ -206,7 +206,7 @@ def select(
         return channel_masks(spec, model, tuple(sample[0].shape[1:])), ()
     masks, changed = _selected(spec, scored_copy(spec, model), sample, parent)
     check_masks(model, masks)
-    check_live(masks, spec.method.start_rate(Fraction(spec.rate)), spec.method.scope)
+    check_live(masks, _first_rate(spec), spec.method.scope)
     if spec.method.control == "shuffle":
         in_order = {name: masks[name] for name in maskable(model)}
         masks = shuffled(in_order, stream(spec.seed, "shuffle"), filters=spec.method.scope == "filter")
@@ -227,13 +227,20 @@ def _selected(
 ) -> tuple[Masks, Sequence[str]]:
     """What `select` of the method gives, and what its code changed."""
     generator = stream(spec.seed, "criterion", "scores")
-    rate, head = spec.method.start_rate(Fraction(spec.rate)), dict[str, Tensor]()
+    rate, head = _first_rate(spec), dict[str, Tensor]()
     if spec.head == "trained":
         rate, head = _without_head(model, rate)
     read = keywords(spec, parent)
     work = partial(spec.method.select, model, [sample], cross_entropy, rate, generator, **read)
     masks, changed = by_method(spec, work, "criterion", "global")
     return _with_head(masks, head), changed
+
+
+def _first_rate(spec: TrialSpec) -> Fraction:
+    """The rate of the masks that `select` gives."""
+    rate = Fraction(spec.rate)
+    of_method = spec.method.start_rate  # earlier plug-ins may have a field of this name
+    return of_method(rate) if callable(of_method) else rate
 
 
 def by_method(spec: TrialSpec, work: Callable[[], Result], *purpose: str) -> tuple[Result, Sequence[str]]:

@@ -119,15 +119,3 @@ def _fits(model: nn.Module, base: Base, name: str) -> bool:
 def tensors_of(module: nn.Module) -> dict[str, Tensor]:
     """Parameters and buffers by name, in the module's order."""
     return {**dict(module.named_parameters()), **dict(module.named_buffers())}
-
-
-class LiveHead(nn.Module):
-    """A head that no method masks, since it is no Linear layer: all of its weights are live."""
-
-    def __init__(self, linear: nn.Linear) -> None:
-        super().__init__()
-        self.weight, self.bias = linear.weight, linear.bias
-
-    def forward(self, features: Tensor) -> Tensor:
-        """As the layer that it stands for."""
-        return nn.functional.linear(features, self.weight, self.bias)

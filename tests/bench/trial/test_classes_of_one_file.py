@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
 import pytest
+from small_trials import images, spec
 
 from bench.canonical import canonical_json
+from bench.engine.train import train
 from bench.methods import METHODS, IterativeSNIP, Method, SparseTraining
 from bench.trial.plugins import Catalogue
 from bench.trial.sweep import Sweep
@@ -81,3 +84,15 @@ def test_code_that_no_record_tells_is_refused(tmp_path: Path) -> None:
 def test_ours_have_no_class_in_their_record() -> None:
     assert not [name for name, method in METHODS.items() if "class" in method.record()]
     assert "class" not in Method(criterion="snip", background="prune").record()
+
+
+def test_a_field_may_have_the_name_of_what_only_other_methods_have(tmp_path: Path) -> None:
+    """Plug-ins had such fields before a method could change its masks; they train as ever."""
+    names = "moments: int = 2\n    start_rate: float = 0.5\n    reset: bool = True\n    shape: str = 'a'\n    "
+    mine = catalogue(tmp_path, ("IterativeSNIP", f"{names}revise: int = 1"))["c0"]
+    assert (mine.changes_masks, mine.at_initialisation) == (False, True)
+    assert mine.record()["shape"] == "a" and "class" not in mine.record()
+    (result,) = train([replace(spec("snip"), method=replace(mine, rounds=1, criterion="snip"))], images(), "cpu")
+    assert result.outcome == "done", result.reason
+    with pytest.raises(ValueError, match="field shape of C0: must have another name; Method has one"):
+        catalogue(tmp_path, ("SparseTraining", "shape: int = 1"))

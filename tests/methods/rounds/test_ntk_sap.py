@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from bench.methods import NTKSAP, Masks
-from bench.methods.maskable import maskable
+from bench.methods.maskable import LiveHead, maskable
 from bench.methods.rounds.loop import in_rounds, whole
 from bench.methods.rounds.ntk_sap import Draw, draws, sensitivity
 
@@ -178,6 +178,23 @@ def test_a_redraw_is_the_layers_own_weights_in_another_order() -> None:
         assert torch.equal(first.weights[n].flatten().sort().values, w.detach().flatten().sort().values)
         assert not torch.equal(first.weights[n], second.weights[n]) and not torch.equal(first.weights[n], w)
         assert first.steps[n].shape == w.shape and not torch.equal(first.steps[n], second.steps[n])
+
+
+def test_a_head_that_is_hidden_is_drawn_anew_too() -> None:
+    """What is given no mask is live, and random as all weights are: its scores are those under a mask of ones."""
+    model, data = network("mlp")
+    *_, (name, head) = [(n, m) for n, m in model.named_modules() if isinstance(m, nn.Linear)]
+    terms = fixed(model, data)
+    plain = sensitivity(model, leaves(whole(model)), terms, 0.01)
+    hidden = copy.deepcopy(model)
+    assert isinstance(head, nn.Linear)
+    setattr(hidden, name, LiveHead(head))
+    again = fixed(hidden, data)
+    assert again[0].weights.keys() == terms[0].weights.keys() and f"{name}.weight" not in maskable(hidden)
+    pairs = zip(terms, again, strict=True)
+    assert all(torch.equal(one.weights[n], other.weights[n]) for one, other in pairs for n in one.weights)
+    scores = sensitivity(hidden, leaves(whole(hidden)), again, 0.01)
+    assert all(torch.equal(scores[n], plain[n]) for n in scores) and scores.keys() == plain.keys() - {f"{name}.weight"}
 
 
 def test_every_round_keeps_its_exact_number_and_masks_are_nested() -> None:

@@ -17,9 +17,8 @@ from torch.func import functional_call
 from torch.nn import functional as F
 from torchvision.models import resnet18
 
-from bench.engine.setup.start import LiveHead
 from bench.methods import PX, Masks
-from bench.methods.maskable import maskable
+from bench.methods.maskable import LiveHead, maskable
 from bench.methods.rounds.loop import in_rounds, whole
 from bench.methods.rounds.paths import as_paths, layers_of, recorded
 from bench.methods.rounds.px import Paths
@@ -302,7 +301,9 @@ class Around(nn.Module):
 REFUSED = {
     "tanh": torch.tanh, "sigmoid": torch.sigmoid, "gelu": F.gelu, "relu6": F.relu6, "leaky_relu": F.leaky_relu,
     "silu": F.silu, "softmax": lambda x: x.softmax(1), "layer_norm": lambda x: F.layer_norm(x, (4,)),
-    "clamp": lambda x: x.clamp(min=0), "mul": lambda x: x * -1, "add": lambda x: x + 1, "abs": torch.abs,
+    "clamp": lambda x: x.clamp(min=0), "div": lambda x: torch.div(2.0, F.relu(x)),
+    "div_": lambda x: x.clone().div_(0.1, rounding_mode="floor"), "__rdiv__": lambda x: 2.0 / x,
+    "mul": lambda x: x * -1, "add": lambda x: x + 1, "abs": torch.abs,
     "matmul": lambda x: torch.matmul(x, x.new_zeros(4, 4)), "dropout": lambda x: F.dropout(x, 0.5),
     "pad": lambda x: F.pad(x, (0, 0), value=1.0),
     "scaled_dot_product_attention": lambda x: F.scaled_dot_product_attention(x[None], x[None], x[None])[0],

@@ -59,3 +59,26 @@ def test_the_answer_names_the_groups_that_have_one(methods: tuple[str, ...], sai
     (line,) = answer(frame(rows(*methods)), view(classes={"digits": 10}))
     expected = "Freeze or prune cannot be answered without a frozen and a pruned method that choose the same weights"
     assert line == f"{expected}{said}"
+
+
+@pytest.mark.parametrize(
+    ("methods", "when", "later"),
+    [
+        (("snip",), "they choose before training, and", ""),
+        (
+            ("snip", "rigl"),
+            "they choose, and",
+            " Methods in groups of their own choose again while they train, so that the number is that of their last "
+            "masks; all others choose before training.",
+        ),
+        (
+            ("lth", "rigl"),
+            "they choose, and",
+            " Methods in groups of their own choose by a network that is already trained; others choose again while "
+            "they train, so that the number is that of their last masks; all others choose before training.",
+        ),
+    ],
+)
+def test_the_introduction_says_when_methods_choose(methods: tuple[str, ...], when: str, later: str) -> None:
+    introduction = render(frame(rows(*methods))).split("\n\n")[1]
+    assert when in introduction and introduction.endswith(f"a pruned one sets them to zero.{later}")
