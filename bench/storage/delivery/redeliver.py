@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from bench.messages import counted, folded, say, store_error
@@ -25,8 +26,7 @@ def redeliver(uri: str) -> None:
 
     What cannot be read stays, and is named. If the store does not answer, no other folder is tried.
     """
-    for parent in unknown_folders(uri):
-        say(f"warning: {parent}: {UNKNOWN.format(parent)}")
+    _name_unknown(uri)
     for folder in [f for parent in (folder_of(uri), *former_folders(uri)) for f in _folders(parent)]:
         try:
             with taken(folder) as is_left:
@@ -54,6 +54,13 @@ def _store_errors(uri: str) -> Iterator[None]:
         if (reason := store_error(error)) is None:
             raise
         raise StoreAwayError(f"store {uri}: {reason}") from error
+
+
+@cache
+def _name_unknown(uri: str) -> None:
+    """Say once what may be this store's."""
+    for parent in unknown_folders(uri):
+        say(f"warning: {parent}: {UNKNOWN.format(parent)}")
 
 
 def _folders(parent: Path) -> list[Path]:
