@@ -111,16 +111,3 @@ def test_a_figure_of_numpy_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def of_numpy(moment: Any) -> dict[str, float]:
     return {"of_numpy": np.float64(0.5)}
-
-
-def test_why_a_checkpoint_could_not_be_used_is_a_tag(tmp_path: Path) -> None:
-    s, checkpoints = spec("rigl", epochs=3), Checkpoints(str(tmp_path), seconds=0.0)
-    events = train_epochs([s], DATA, "cpu", checkpoints)
-    assert any(isinstance(event, Epoch) and event.epoch == 2 for event in events)
-    events.close()
-    saved = checkpoints.read(s.run_key)
-    assert saved is not None
-    checkpoints.write(replace(saved, model={}))
-    (result,) = train([s], DATA, "cpu", checkpoints=checkpoints)
-    assert result.outcome == names.DONE and names.RESUMED not in result.tags
-    assert result.tags[names.RESTARTED].startswith("RuntimeError: Error(s) in loading state_dict")

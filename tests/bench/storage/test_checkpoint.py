@@ -199,7 +199,10 @@ def test_a_state_of_another_network_is_not_used(tmp_path: Path) -> None:
     checkpoints.write(replace(saved, model={f"old.{name}": value for name, value in saved.model.items()}))
     again = train([spec(epochs=3)], DATA, "cpu", checkpoints=checkpoints)[0]
     assert names.RESUMED not in again.tags
-    same(again, train([spec(epochs=3)], DATA, "cpu")[0])
+    reason = "RuntimeError: Error(s) in loading state_dict for LeNet300100: Missing key(s)"
+    assert again.tags[names.RESTARTED].startswith(reason)
+    tags = {tag: words for tag, words in again.tags.items() if tag != names.RESTARTED}
+    same(replace(again, tags=tags), train([spec(epochs=3)], DATA, "cpu")[0])
 
 
 def test_where_it_ran_before_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -127,7 +127,7 @@ def test_a_heart_beats_until_it_is_closed_even_if_a_beat_fails(monkeypatch: pyte
 
 def test_a_recorder_that_cannot_begin_gives_no_sign_of_life(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Others would wait for it as long as this process lives."""
-    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    uri, before = f"sqlite:///{tmp_path}/mlflow.db", set(threading.enumerate())
 
     def refuse(*given: Any) -> None:
         raise OSError("disk full")
@@ -135,7 +135,7 @@ def test_a_recorder_that_cannot_begin_gives_no_sign_of_life(tmp_path: Path, monk
     with monkeypatch.context() as patch, pytest.raises(OSError, match="disk full"):
         patch.setattr(Store, "log", refuse)
         Recorder(uri, "sweep", [], {}, "bench run").__enter__()
-    assert "heartbeat" not in {thread.name for thread in threading.enumerate()}
+    assert "heartbeat" not in {thread.name for thread in set(threading.enumerate()) - before}
     store = Store(uri)
     ((run, _),) = store.tagged(names.KIND, "FAILED")
     assert store.tagged(names.KIND, "RUNNING") == [] and status(store, run) == "FAILED"
