@@ -13,11 +13,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
-from torch.nn.modules.conv import _ConvNd
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from bench.models.channels.flow import Flow
 from bench.models.channels.sets import Axis, ChannelSet, LayerPass
 
 ATEN = torch.ops.aten
@@ -34,63 +33,44 @@ TOGETHER = (
 )  # fmt: skip  # elementwise of two activations
 REDUCED = (ATEN.mean, ATEN.sum, ATEN.amax)  # over some dimensions
 NORMS = (ATEN.native_batch_norm, ATEN.cudnn_batch_norm, ATEN._native_batch_norm_legit_no_training)
-VIEWS = (ATEN.view, ATEN._unsafe_view, ATEN.squeeze, ATEN.unsqueeze)
+SUMS = ("add", "sub")
+WEIGHT_OF: Mapping[Any, int] = {ATEN.convolution: 1, ATEN.mm: 1, ATEN.addmm: 2}  # which argument is a layer's weight
+VIEWS = (ATEN.view, ATEN._unsafe_view, ATEN.squeeze, ATEN.unsqueeze, ATEN.expand)
 
 
 class ChannelPass(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Within it, what becomes of the channels is noted: `layers` in the order in which they run, and `sets`."""
+    """Within it, what becomes of the channels is noted in its `flow`."""
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, flow: Flow) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.layers: dict[str, LayerPass] = {}
-        self.ran: dict[str, int] = {}  # layer or BatchNorm -> its place in the order in which they run
-        self.sets: list[ChannelSet] = []
-        self._modules: dict[int, tuple[str, nn.Module]] = {}  # by the storage of a weight, or of running statistics
-        for name, module in reversed([*model.named_modules()]):
-            if isinstance(module, _ConvNd | nn.Linear):
-                self._modules[_storage(module.weight)] = (name, module)
-            elif isinstance(module, _BatchNorm) and module.running_mean is not None:
-                self._modules[_storage(module.running_mean)] = (name, module)
-        self._axes: dict[int, Axis] = {}
-        self._kept: list[Tensor] = []  # so that no other tensor gets their identity
-
-    def axis(self, x: object) -> Axis | None:
-        """Whose channels the activation has."""
-        return self._axes.get(id(x))
-
-    def give(self, x: Tensor, axis: Axis | None) -> None:
-        if axis is not None:
-            self._axes[id(x)] = axis
-            self._kept.append(x)
+        self.flow = flow
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         result = func(*args, **(kwargs or {}))
-        rule = RULES.get(func.overloadpacket, _fixing)
-        rule(self, args, result, func.overloadpacket.__name__.strip("_"))
+        packet, name = func.overloadpacket, func.overloadpacket.__name__.strip("_")
+        RULES.get(packet, _fixing)(self.flow, args, result, name)
+        for position, argument in enumerate(args):
+            if position != WEIGHT_OF.get(packet) and not _is_view(func, argument, result):
+                for leaf in tree_leaves(argument):
+                    _misused(self.flow, leaf, name)
         return result
 
-    def layer(self, weight: object, kind: type[nn.Module]) -> tuple[str, nn.Module] | None:
-        """The layer whose weight this is."""
-        found = self._modules.get(_storage(weight)) if isinstance(weight, Tensor) else None
-        return found if found is not None and isinstance(found[1], kind) else None
 
-    def run(self, name: str, layer: LayerPass) -> None:
-        """Note a layer that ran; one that runs again has no channels of its own."""
-        if before := self.layers.get(name):
-            before.positions += layer.positions
-            for channels in (*before.sets, *layer.sets):
-                channels.fix(f"{name} runs more than once")
-            return
-        self.layers[name] = layer
-        self.ran[name] = len(self.ran)
-        if layer.reads and not layer.depthwise:
-            layer.reads.channels.root.readers.append((name, layer.reads.repeat))
+def _is_view(func: Any, argument: object, result: object) -> bool:
+    """Whether an operation gives what it is given in another shape, and changes no value."""
+    if not isinstance(argument, Tensor) or func._schema.is_mutable:
+        return False
+    mine, results = argument.untyped_storage()._cdata, tree_leaves(result)
+    return all(isinstance(r, Tensor) and r.untyped_storage()._cdata == mine for r in results)
 
 
-def _storage(tensor: Tensor) -> int:
-    return int(tensor.untyped_storage()._cdata)
+def _misused(flow: Flow, x: object, name: str) -> None:
+    """Note it if this is the weight of a layer."""
+    layer, module = flow.layer(x)
+    if module is not None:
+        flow.misuse(layer, name)
 
 
 def _outputs(result: Any) -> Tensor:
@@ -98,86 +78,104 @@ def _outputs(result: Any) -> Tensor:
     return first
 
 
-def _fixing(seen: ChannelPass, args: tuple[Any, ...], result: Any, name: str) -> None:
+def _fixing(flow: Flow, args: tuple[Any, ...], result: Any, name: str) -> None:
     """What may mix channels, move or forget them."""
     for leaf in tree_leaves(args):
-        if (axis := seen.axis(leaf)) is not None:
+        if (axis := flow.axis(leaf)) is not None:
             axis.channels.fix(f"enters {name}")
 
 
-def _apart(seen: ChannelPass, args: tuple[Any, ...], result: Any, name: str) -> None:
-    seen.give(_outputs(result), seen.axis(args[0]))
+def _apart(flow: Flow, args: tuple[Any, ...], result: Any, name: str) -> None:
+    flow.give(_outputs(result), flow.axis(args[0]))
 
 
-def _norm(seen: ChannelPass, args: tuple[Any, ...], result: Any, name: str) -> None:
-    axis, found = seen.axis(args[0]), seen.layer(args[3], _BatchNorm)
+def _norm(flow: Flow, args: tuple[Any, ...], result: Any, name: str) -> None:
+    axis, norm = flow.axis(args[0]), flow.norm(args[3])
     if axis is None:
         return
-    if found is None:
+    if norm is None:
         axis.channels.fix("enters a BatchNorm without running statistics")
         return
-    axis.channels.root.norms.append((found[0], axis.repeat))
-    seen.ran.setdefault(found[0], len(seen.ran))
-    seen.give(_outputs(result), axis)
+    flow.normalise(norm, axis)
+    flow.give(_outputs(result), axis)
 
 
-def _convolution(seen: ChannelPass, args: tuple[Any, ...], result: Any, name: str) -> None:
+def _convolution(flow: Flow, args: tuple[Any, ...], result: Any, name: str) -> None:
     x, weight, _, _, _, _, transposed, _, groups = args[:9]
-    axis, found = seen.axis(x), seen.layer(weight, _ConvNd)
-    if found is None or transposed or (axis and axis.repeat != 1):
-        _fixing(seen, args, result, "a transposed convolution" if transposed else name)
+    axis, layer = flow.axis(x), _own_layer(flow, weight, name)
+    if layer is None or transposed or (axis and axis.repeat != 1):
+        _fixing(flow, args, result, "a transposed convolution" if transposed else name)
         return
-    layer, outputs = found[0], _outputs(result)
+    outputs, positions = _outputs(result), prod(_outputs(result).shape[2:])
     depthwise = groups == weight.shape[0] == x.shape[1] and weight.shape[1] == 1 and groups > 1
-    positions = prod(outputs.shape[2:])
     if depthwise and axis is not None:
         axis.channels.root.writers.append(layer)
         axis.channels.root.depthwise.append(layer)
-        seen.run(layer, LayerPass(reads=axis, writes=axis.channels, depthwise=True, positions=positions))
-        seen.give(outputs, axis)
+        flow.run(layer, LayerPass(reads=axis, writes=axis.channels, depthwise=True, positions=positions))
+        flow.give(outputs, axis)
         return
-    _written(seen, layer, axis, outputs, positions, "its convolution has groups" if groups > 1 else "")
+    _written(flow, layer, axis, outputs, positions, "its convolution has groups" if groups > 1 else "")
 
 
-def _linear(seen: ChannelPass, args: tuple[Any, ...], result: Any, name: str) -> None:
+def _linear(flow: Flow, args: tuple[Any, ...], result: Any, name: str) -> None:
     x, weight = args[-2:]
-    found = seen.layer(weight, nn.Linear)
-    if found is None or x.ndim != 2 or not _is_transposed(weight, found[1]):
-        _fixing(seen, args, result, "a product")
+    layer = _own_layer(flow, weight, "a product")
+    if layer is None:
+        _fixing(flow, args, result, "a product")
         return
     several = "its inputs have more than one position" if x.shape[0] > 1 else ""
-    _written(seen, found[0], seen.axis(x), _outputs(result), x.shape[0], several)
+    _written(flow, layer, flow.axis(x), _outputs(result), x.shape[0], several)
 
 
-def _is_transposed(weight: Tensor, layer: Any) -> bool:
-    """Whether a layer's weight stands in a product as in its own: inputs in rows."""
-    return weight.shape == layer.weight.shape[::-1] and weight.stride(0) == 1
+def _own_layer(flow: Flow, weight: Tensor, name: str) -> str | None:
+    """The layer whose weight enters as in its own forward pass: as it is, that of a Linear layer transposed.
+
+    None if there is none; one whose weight enters otherwise is noted.
+    """
+    layer, module = flow.layer(weight)
+    if module is None:
+        return None
+    own = module.weight.t() if isinstance(module, nn.Linear) else module.weight
+    if (weight.shape, weight.stride()) == (own.shape, own.stride()):
+        return layer
+    flow.misuse(layer, name)
+    return None
 
 
-def _written(seen: ChannelPass, layer: str, axis: Axis | None, outputs: Tensor, positions: int, reason: str) -> None:
+def _written(flow: Flow, layer: str, axis: Axis | None, outputs: Tensor, positions: int, reason: str) -> None:
     """Note a layer that reads one set and writes another; both fixed if there is a reason."""
     writes = ChannelSet(outputs.shape[1], writers=[layer], fixed=reason)
     if reason and axis is not None:
         axis.channels.fix(f"is read by {layer}: {reason}")
-    seen.sets.append(writes)
-    seen.run(layer, LayerPass(reads=axis, writes=writes, depthwise=False, positions=positions))
-    seen.give(outputs, Axis(writes))
+    flow.sets.append(writes)
+    flow.run(layer, LayerPass(reads=axis, writes=writes, depthwise=False, positions=positions))
+    flow.give(outputs, Axis(writes))
 
 
-def _together(seen: ChannelPass, args: tuple[Any, ...], result: Any, name: str) -> None:
+def _together(flow: Flow, args: tuple[Any, ...], result: Any, name: str) -> None:
+    """What joins the sets of two activations; a sum of two makes both part of a residual stream."""
     tensors = [x for x in args[:2] if isinstance(x, Tensor) and x.numel() > 1]
-    axes = [axis for x in tensors if (axis := seen.axis(x))]
+    axes = [axis for x in tensors if (axis := flow.axis(x))]
     if not axes:
         return
     first, outputs = axes[0], _outputs(result)
     for x in tensors:
-        axis = seen.axis(x)
-        if axis is not None and axis.repeat == first.repeat:
-            first.channels.join(axis.channels)
+        axis = flow.axis(x)
+        if axis is not None and axis.repeat == first.repeat and x.ndim == outputs.ndim:
+            _join(flow, first.channels.root, axis.channels.root, name)
         elif axis is not None or _channels_of(x, outputs) != 1:
             for met in (first, axis or first):
                 met.channels.fix(f"enters {name} with what is no channel of a layer")
-    seen.give(outputs, first)
+    if name == "div" and (divisor := flow.axis(args[1])) is not None:
+        divisor.channels.fix("is a divisor, which a closed channel would make 0")
+    flow.give(outputs, first)
+
+
+def _join(flow: Flow, one: ChannelSet, two: ChannelSet, name: str) -> None:
+    if one is not two:
+        if name in SUMS:
+            flow.add_up(one, two)
+        one.join(two)
 
 
 def _channels_of(x: Tensor, outputs: Tensor) -> int:
@@ -186,33 +184,33 @@ def _channels_of(x: Tensor, outputs: Tensor) -> int:
     return x.shape[position] if position >= 0 else 1
 
 
-def _reduced(seen: ChannelPass, args: tuple[Any, ...], result: Any, name: str) -> None:
+def _reduced(flow: Flow, args: tuple[Any, ...], result: Any, name: str) -> None:
     x, dims = args[0], args[1] if len(args) > 1 else None
     over = {d % x.ndim for d in (dims if isinstance(dims, list | tuple) else [])}
-    (_apart if over and not over & {0, 1} else _fixing)(seen, args, result, name)
+    (_apart if over and not over & {0, 1} else _fixing)(flow, args, result, name)
 
 
-def _viewed(seen: ChannelPass, args: tuple[Any, ...], result: Any, name: str) -> None:
+def _viewed(flow: Flow, args: tuple[Any, ...], result: Any, name: str) -> None:
     """A view that leaves channels where they are, or puts the pixels of each side by side."""
-    x, axis = args[0], seen.axis(args[0])
+    x, axis = args[0], flow.axis(args[0])
     if axis is None or (result.ndim >= 2 and result.shape[:2] == x.shape[:2]):
-        seen.give(result, axis)
+        flow.give(result, axis)
     elif result.ndim == 2 and x.ndim > 2 and result.shape == (x.shape[0], prod(x.shape[1:])):
-        seen.give(result, Axis(axis.channels, axis.repeat * prod(x.shape[2:])))
+        flow.give(result, Axis(axis.channels, axis.repeat * prod(x.shape[2:])))
     else:
-        _fixing(seen, args, result, "a change of shape")
+        _fixing(flow, args, result, "a change of shape")
 
 
-def _sliced(seen: ChannelPass, args: tuple[Any, ...], result: Any, name: str) -> None:
+def _sliced(flow: Flow, args: tuple[Any, ...], result: Any, name: str) -> None:
     pixels = len(args) < 2 or args[1] % args[0].ndim >= 2 or result.shape == args[0].shape
-    (_apart if pixels else _fixing)(seen, args, result, name)
+    (_apart if pixels else _fixing)(flow, args, result, name)
 
 
-def _padded(seen: ChannelPass, args: tuple[Any, ...], result: Any, name: str) -> None:
-    (_apart if result.shape[:2] == args[0].shape[:2] else _fixing)(seen, args, result, "padding of channels")
+def _padded(flow: Flow, args: tuple[Any, ...], result: Any, name: str) -> None:
+    (_apart if result.shape[:2] == args[0].shape[:2] else _fixing)(flow, args, result, "padding of channels")
 
 
-Rule = Callable[[ChannelPass, tuple[Any, ...], Any, str], None]
+Rule = Callable[[Flow, tuple[Any, ...], Any, str], None]
 RULES: Mapping[Any, Rule] = {
     **dict.fromkeys(APART, _apart),
     **dict.fromkeys(TOGETHER, _together),

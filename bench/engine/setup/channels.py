@@ -15,6 +15,7 @@ from bench.methods import Method
 from bench.methods.maskable import maskable
 from bench.methods.types import Masks
 from bench.models.channels.finding import channels_of
+from bench.models.channels.proof import check_shrinking
 from bench.models.channels.surgery import close, embed, open_entries, read_channels, shrunk
 from bench.trial.spec import TrialSpec
 from bench.trial.streams import stream
@@ -24,7 +25,22 @@ Shape = tuple[int, ...]
 
 def channels_for(method: Method, model: nn.Module, image_shape: Shape) -> Channels:
     """The groups that the method may close channels of. Raises: ValueError, in one line, if there are none."""
-    return channels_of(model, image_shape, stream=bool(getattr(method, "stream", False)))
+    return channels_of(model, image_shape, stream=closes_streams(method))
+
+
+def closes_streams(method: Method) -> bool:
+    """Whether the method closes channels of residual streams too."""
+    return bool(getattr(method, "stream", False))
+
+
+def checked_channels(model: nn.Module, image_shape: Shape, *, stream: bool) -> Channels:
+    """The groups of a network that is sure to be the same without its closed channels.
+
+    Raises: ValueError, in one line, if there are none, or if it would be another network.
+    """
+    channels = channels_of(model, image_shape, stream=stream)
+    check_shrinking(model, channels, image_shape)
+    return channels
 
 
 def channels_if_closed(spec: TrialSpec, model: nn.Module, image_shape: Shape) -> Channels | None:
