@@ -115,13 +115,17 @@ def _check_one(masked: nn.Module, small: nn.Module, x: Tensor, planned: Counts) 
 
 @torch.no_grad()
 def _drawn(model: nn.Module) -> nn.Module:
-    """A copy in float64 on the CPU, in which no parameter and no statistic has the value that it is built with."""
+    """A copy in float64 on the CPU, in which no parameter and no statistic has the value that it is built with.
+
+    Biases, scales and shifts are raised, so that few channels are 0 behind a ReLU, where nothing would show.
+    """
     network = copy.deepcopy(model).cpu().double().eval()
     vary(network, 0)
+    raised = [*((p, 0.5) for p in network.parameters() if p.ndim == 1)]
+    raised += [(s, 0.1) for s in changing_buffers(network).values() if s.is_floating_point()]
     with seeded(1):
-        for statistic in changing_buffers(network).values():
-            if statistic.is_floating_point():
-                statistic.add_(torch.empty_like(statistic).uniform_(0, 0.1))
+        for tensor, amount in raised:
+            tensor.add_(torch.empty_like(tensor).uniform_(0, amount))
     return network
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -174,3 +176,31 @@ def test_torch_pruning_cuts_as_much(name: str) -> None:
         graph.get_pruning_group(writer, cut, idxs=[0, 1, 2]).prune()
         widths = {**widths, group: found.size - 3}
         assert counts(channels, widths).parameters == sum(p.numel() for p in model.parameters())
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_torch_pruning_finds_the_same_groups(name: str) -> None:
+    """The dependency graph of an independent library has exactly these groups, with the same layers in the same roles;
+    of what is fixed here it has groups too: the logits, and streams with option A, which it pads anew.
+    """
+    pruning = pytest.importorskip("torch_pruning")
+    shape, model = MODELS[name].image_shape, build(name, 10)
+    names = {id(module): layer for layer, module in model.named_modules()}
+    graph = pruning.DependencyGraph().build_dependency(model, torch.randn(1, *shape))
+    groups = graph.get_all_groups(root_module_types=[nn.Conv2d, nn.Linear])
+    theirs = {roles_of(group, names) for group in groups}
+    channels = channels_of(model, shape, stream=True)
+    ours = {(frozenset(g.writers), frozenset(g.norms), frozenset(g.readers)) for g in channels.groups.values()}
+    assert {roles for roles in theirs if not roles[0] & set(channels.fixed)} == ours
+
+
+def roles_of(group: Any, names: dict[int, str]) -> tuple[frozenset[str], ...]:
+    """The layers of a group of torch-pruning that write its channels, normalise them and read them."""
+    roles: tuple[set[str], ...] = (set(), set(), set())
+    for dependency, _ in group:
+        module, prunes = dependency.target.module, dependency.handler.__name__
+        if isinstance(module, nn.BatchNorm2d | nn.BatchNorm1d):
+            roles[1].add(names[id(module)])
+        elif isinstance(module, nn.Conv2d | nn.Linear):
+            roles[0 if "out" in prunes or "depthwise" in prunes else 2].add(names[id(module)])
+    return tuple(map(frozenset, roles))
