@@ -63,13 +63,14 @@ class Channels:
         kept = {name: group for name, group in self.groups.items() if not group.stream}
         dropped = {name: group for name, group in self.groups.items() if group.stream}
         norms = sum(group.norm_parameters * group.size for group in dropped.values())
-        streams = {w: "writes a residual stream" for group in dropped.values() for w in group.writers}
+        fixed = {**self.fixed, **{w: "writes a residual stream" for g in dropped.values() for w in g.writers}}
+        order = [layer.name for layer in self.layers if layer.name in fixed]
         return Channels(
             groups=kept,
             layers=tuple(_fixed(layer, dropped) for layer in self.layers),
             other_parameters=self.other_parameters + norms,
             other_macs=self.other_macs,
-            fixed={**self.fixed, **streams},
+            fixed={name: fixed[name] for name in dict.fromkeys([*order, *fixed])},  # in the order in which they run
             kind="inner",
         )
 

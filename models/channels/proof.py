@@ -121,7 +121,7 @@ def _drawn(model: nn.Module) -> nn.Module:
     """
     network = copy.deepcopy(model).cpu().double().eval()
     vary(network, 0)
-    raised = [*((p, 0.5) for p in network.parameters() if p.ndim == 1)]
+    raised: list[tuple[Tensor, float]] = [(p, 0.5) for p in network.parameters() if p.ndim == 1]
     raised += [(s, 0.1) for s in changing_buffers(network).values() if s.is_floating_point()]
     with seeded(1):
         for tensor, amount in raised:

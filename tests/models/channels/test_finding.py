@@ -112,6 +112,27 @@ class Attention(nn.Module):
         return out
 
 
+class Parallel(nn.Module):
+    """As RepVGG's blocks in training: two convolutions, added up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wide, self.point, self.fc = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(3, 8, 1), nn.Linear(8, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.fc(torch.relu(self.wide(x) + self.point(x)).mean((2, 3)))
+        return out
+
+
+def test_a_network_with_streams_alone_is_told_to_close_those() -> None:
+    with pytest.raises(ValueError) as refused:
+        channels_of(Parallel(), SHAPE)
+    assert str(refused.value) == (
+        "layer wide (Conv2d): writes a residual stream; no channels of this network can be closed but with stream=true"
+    )
+    assert channels_of(Parallel(), SHAPE, stream=True).groups["wide"].writers == ("wide", "point")
+
+
 @pytest.mark.parametrize(
     ("network", "reason"),
     [
