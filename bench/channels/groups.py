@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+LOGITS = "gives the logits"  # why the last layer's outputs are fixed, in every network
+
 
 @dataclass(frozen=True, kw_only=True)
 class Group:

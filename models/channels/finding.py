@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.utils._pytree import tree_leaves
 
-from bench.channels.groups import Channels, Group, LayerWidths
+from bench.channels.groups import LOGITS, Channels, Group, LayerWidths
 from bench.messages import one_line
 from bench.models.channels.axes import ChannelPass
 from bench.models.channels.flow import Flow
@@ -71,7 +71,7 @@ def _seen(network: nn.Module, image_shape: Shape, ties: Mapping[str, str]) -> Fl
         logits = network.eval()(x)
     for leaf in tree_leaves(logits):
         if axis := flow.axis(leaf):
-            axis.channels.fix("gives the logits")
+            axis.channels.fix(LOGITS)
     _fix(flow)
     return flow
 
