@@ -18,16 +18,12 @@ class Group:
 
     size: int
     writers: tuple[str, ...]  # their outputs are these channels; a depthwise convolution reads and writes them
-    norms: tuple[str, ...]  # BatchNorms of these channels
+    norms: tuple[str, ...]  # BatchNorms of these channels, each with a scale and a shift
     readers: tuple[str, ...]  # their inputs are these channels
     repeat: int = 1  # inputs of a reader for each channel: its pixels, if they are flattened before
+    plain_norms: tuple[str, ...] = ()  # BatchNorms without
     norm_parameters: int = 0  # of all its norms, for each channel
     stream: bool = False  # of a residual stream: added to other channels, or where the two parts of a sum begin
-
-    @property
-    def has_scales(self) -> bool:
-        """Whether it has a BatchNorm, and each of them a scale and a shift for every channel."""
-        return bool(self.norms) and self.norm_parameters == 2 * len(self.norms)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -106,15 +106,15 @@ def _refusal(channels: ChannelSet) -> str:
 
 
 def _group(channels: ChannelSet, network: nn.Module) -> Group:
-    norms = [name for name, _ in channels.norms]
-    per_channel = [p.numel() // channels.size for name in norms for p in network.get_submodule(name).parameters()]
+    parameters = {name: [*network.get_submodule(name).parameters()] for name, _ in channels.norms}
     return Group(
         size=channels.size,
         writers=tuple(channels.writers),
-        norms=tuple(norms),
+        norms=tuple(name for name, of_norm in parameters.items() if of_norm),
+        plain_norms=tuple(name for name, of_norm in parameters.items() if not of_norm),
         readers=tuple(name for name, _ in channels.readers),
         repeat=channels.readers[0][1],
-        norm_parameters=sum(per_channel),
+        norm_parameters=sum(p.numel() // channels.size for of_norm in parameters.values() for p in of_norm),
         stream=channels.summed,
     )
 

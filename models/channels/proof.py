@@ -92,8 +92,11 @@ def _failure(model: nn.Module, channels: Channels, image_shape: tuple[int, ...],
     network, x = _drawn(model), example(image_shape)[:1]
     flags = _half_open(channels, names)
     planned = counts(channels, {**channels.widths, **widths_of(flags)})
-    small = shrunk(network, channels, flags)
-    close(network, channels, flags)  # in place: no third copy of a network that may be large
+    try:
+        small = shrunk(network, channels, flags)
+        close(network, channels, flags)  # in place: no third copy of a network that may be large
+    except Exception as error:
+        return f"its channels cannot be cut out: {one_line(error)}"
     try:
         _check_one(network, small, x, planned)
     except NotTheSame as error:

@@ -119,7 +119,7 @@ def _owned(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
 
 def _touched(channels: Channels) -> set[str]:
     groups = channels.groups.values()
-    return {name for group in groups for name in (*group.writers, *group.norms, *group.readers)}
+    return {n for group in groups for n in (*group.writers, *group.norms, *group.plain_norms, *group.readers)}
 
 
 def _norm_tensors(model: nn.Module) -> dict[str, str]:
@@ -140,7 +140,7 @@ def _slices(model: nn.Module, channels: Channels, open_channels: Open) -> Iterat
         if all(flags):
             continue
         kept = torch.tensor(flags)
-        for layer in (*group.writers, *group.norms):
+        for layer in (*group.writers, *group.norms, *group.plain_norms):
             yield from ((f"{layer}.{leaf}".lstrip("."), 0, kept) for leaf in OF_NORM)
         for reader in group.readers:
             yield f"{reader}.weight".lstrip("."), 1, kept.repeat_interleave(group.repeat)

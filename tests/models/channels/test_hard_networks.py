@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
 import closing_networks
 import pytest
 from closing_networks import SHAPE
+from numpy.random import RandomState
 from torch import nn
 
 from bench.channels.counts import counts
+from bench.methods import METHODS
 from bench.models.channels.finding import channels_of
 from bench.models.channels.proof import check_shrinking
 from bench.models.channels.sets import ChannelSet
@@ -94,6 +100,26 @@ def test_code_that_counts_channels_is_refused_before_training(name: str, reason:
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"writers": ("two",)},  # without the projection
+        {"writers": ("one", "cut")},
+        {"norms": ("norm_two",)},
+        {"readers": ("head",)},
+        {"norm_parameters": 5},
+        {"norms": ("norm_two", "norm_cut", "norm_one")},  # one of others' channels
+    ],
+)
+def test_groups_that_are_wrong_are_noticed(wrong: dict[str, Any]) -> None:
+    model = network("projected")
+    channels = channels_of(model, SHAPE, stream=True)
+    check_shrinking(model, channels, SHAPE)
+    groups = {name: replace(g, **wrong) if name == "two" else g for name, g in channels.groups.items()}
+    with pytest.raises(ValueError, match=r"^layer .*: (shrunk|the network cannot|its channels cannot)"):
+        check_shrinking(model, replace(channels, groups=groups), SHAPE)
+
+
 def test_the_check_leaves_the_network_as_it_is() -> None:
     model = network("projected").train()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
@@ -101,9 +127,14 @@ def test_the_check_leaves_the_network_as_it_is() -> None:
     assert model.training and all(tensor.equal(before[name]) for name, tensor in model.state_dict().items())
 
 
-def test_only_a_batch_norm_with_a_scale_has_scales() -> None:
-    groups = channels_of(network("without_scale"), SHAPE).groups
-    assert {name: group.has_scales for name, group in groups.items()} == {"stem": True, "one": False, "last": True}
+def test_a_batch_norm_without_scale_is_cut_but_ranks_nothing() -> None:
+    model = network("without_scale")
+    channels = channels_of(model, SHAPE)
+    assert (channels.groups["one"].norms, channels.groups["one"].plain_norms) == ((), ("plain",))
+    small = shrunk(model, channels, {"one": [False] * 3 + [True] * 5})
+    assert small.get_submodule("plain").num_features == len(small.get_buffer("plain.running_mean")) == 5
+    with pytest.raises(ValueError, match=r"^layer one: must have a BatchNorm behind it, by whose scale"):
+        METHODS["budget-gate"].open_channels(channels, Fraction(0), RandomState(0))
 
 
 def test_a_long_chain_of_joined_sets_has_one_root() -> None:
