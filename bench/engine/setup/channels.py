@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.channels.groups import Channels
-from bench.channels.selection import Selection
+from bench.channels.selection import Open, Selection
 from bench.engine.setup.background import draw
 from bench.methods import Method
 from bench.methods.maskable import maskable
@@ -44,15 +44,26 @@ def checked_channels(model: nn.Module, image_shape: Shape, *, stream: bool) -> C
 
 
 def channels_if_closed(spec: TrialSpec, model: nn.Module, image_shape: Shape) -> Channels | None:
-    """The same of a method that closes channels; None of one that does not."""
-    return channels_for(spec.method, model, image_shape) if spec.method.closes_channels else None
+    """The same of a method that closes channels; None of one that does not.
+
+    Raises: ValueError also if the method could not close them at the trial's rate.
+    """
+    if not spec.method.closes_channels:
+        return None
+    channels = channels_for(spec.method, model, image_shape)
+    if spec.method.changes_masks:  # closes none before training, and is asked now what it would refuse then
+        _open_channels(spec, channels)
+    return channels
+
+
+def _open_channels(spec: TrialSpec, channels: Channels) -> Open:
+    return spec.method.open_channels(channels, Fraction(spec.rate), stream(spec.seed, "channels"))
 
 
 def channel_masks(spec: TrialSpec, model: nn.Module, image_shape: Shape) -> Masks:
     """The masks of a method that closes channels before training: what writes or reads a closed channel is dead."""
     channels = channels_for(spec.method, model, image_shape)
-    flags = spec.method.open_channels(channels, Fraction(spec.rate), stream(spec.seed, "channels"))
-    return masks_of(model, Selection(channels=channels, open=flags))
+    return masks_of(model, Selection(channels=channels, open=_open_channels(spec, channels)))
 
 
 def masks_of(model: nn.Module, selection: Selection) -> Masks:

@@ -14,6 +14,7 @@ from small_trials import images, spec
 from bench import names
 from bench.artefact.artefact import read
 from bench.datasets.images import ImageData
+from bench.engine.setup.prepare import prepare
 from bench.engine.train import train
 from bench.execution.checked_sweep import check_selection
 from bench.methods import METHODS
@@ -28,7 +29,7 @@ CLOSING = [name for name, method in METHODS.items() if method.closes_channels]
 
 @cache
 def data() -> ImageData:
-    return images(100, 20)
+    return images(160, 20)
 
 
 @pytest.fixture(autouse=True)
@@ -49,6 +50,8 @@ def test_trained_to_a_budget(name: str, network: str, stream: bool) -> None:
         # `squeeze` has no BatchNorm by whose scale its channels could be closed
         with pytest.raises(ValueError, match=r"layer squeeze: must have a BatchNorm behind it"):
             check_selection(sweep_of(one.method, network))
+        with pytest.raises(ValueError, match=r"layer squeeze: must have a BatchNorm behind it"):
+            prepare(one, data(), "cpu")
         return
     (result,) = train([one], data(), "cpu")
     assert (result.outcome, result.reason) == (names.DONE, "")
