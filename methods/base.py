@@ -99,6 +99,13 @@ class Method:
         """
         return {}
 
+    def restarted(self, at: Revision, masks: Masks) -> Masks:
+        """The live entries that go on from a moment without their state of the optimizer, by parameter: True = so.
+
+        Args: masks: what `revise` gave; what was dead before has no state anyway.
+        """
+        return {}
+
     def attach(self, at: ShapedNetwork) -> Sequence[RemovableHandle]:
         """Register forward hooks on the network, again if a trial resumes; all are removed at the last moment."""
         return ()

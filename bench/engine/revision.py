@@ -36,23 +36,24 @@ def revised(spec: TrialSpec, trial: Trial, epoch: int) -> tuple[Trial, Sequence[
     _check_finite(epoch, dict(trial.model.named_parameters()))
     at = _revision(spec, trial, epoch)
 
-    def revise() -> tuple[Masks, Mapping[str, Tensor]]:
+    def revise() -> tuple[Masks, Mapping[str, Tensor], Masks]:
         masks = spec.method.revise(at)
-        return masks, spec.method.reset(at, masks)
+        return masks, spec.method.reset(at, masks), spec.method.restarted(at, masks)
 
-    (chosen, values), changed = by_method(spec, revise, REVISE, str(epoch), "global")
+    (chosen, values, restarted), changed = by_method(spec, revise, REVISE, str(epoch), "global")
     weights = maskable(trial.model)
     masks = {name: mask for name, mask in chosen.items() if name in weights}
     fixed = {name: mask for name, mask in chosen.items() if name not in weights}
     check_masks(trial.model, masks)
-    _check_parameters(trial.model, fixed, values)
+    _check_parameters(trial.model, {**fixed, **restarted}, values)
     if epoch == spec.method.moments(spec.epochs)[-1] and not spec.method.closes_channels:
         check_live(masks, Fraction(spec.rate), spec.method.scope)
-    masks, fixed = ({n: m.to(trial.train_indices.device, copy=True) for n, m in of.items()} for of in (masks, fixed))
+    device = trial.train_indices.device
+    masks, fixed, restarted = ({n: m.to(device, copy=True) for n, m in of.items()} for of in (masks, fixed, restarted))
     masks = {name: masks[name] for name in weights}
     _set(trial, {**masks, **fixed}, values, spec.method.background)
     selection = selected_channels(spec.method, trial.channels, masks)
-    return replace(trial, masks=masks, fixed=fixed, selection=selection), changed
+    return replace(trial, masks=masks, fixed=fixed, restarted=restarted, selection=selection), changed
 
 
 def _revision(spec: TrialSpec, trial: Trial, epoch: int) -> Revision:

@@ -10,6 +10,7 @@ from bench.channels.budgets import Budget, budget_of, uniform_widths
 from bench.channels.groups import Channels
 from bench.channels.selection import first_open
 from bench.methods.base import Method, check_fixed
+from bench.methods.budgets.fields import check_least, check_shares, check_types
 from bench.methods.types import Background, Criterion
 
 if TYPE_CHECKING:
@@ -29,13 +30,11 @@ class SmallFromTheStart(Method):
     closes_channels: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
+        check_types(self)
         super().__post_init__()
         check_fixed(self, "criterion", "scope", "background", "control")
-        object.__setattr__(self, "macs", float(self.macs))  # 1 and 1.0 are one method
-        if not 0 < self.macs <= 1:
-            raise ValueError(f"macs {self.macs}: must be 0 < macs <= 1")
-        if self.least < 1:
-            raise ValueError(f"least {self.least}: must be a whole number >= 1")
+        check_shares(self, "macs")
+        check_least(self)
 
     def _budget(self, channels: Channels, rate: Fraction) -> Budget:
         return budget_of(channels, rate, Fraction(str(self.macs)))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench.channels.groups import Channels
 from bench.methods.types import State
@@ -23,3 +23,4 @@ class ShapedNetwork:
     rate: Fraction  # of the trial: what holds from the last moment on
     epochs: int  # of the whole training
     steps: int  # of the whole training
+    scratch: dict[str, Any] = field(default_factory=dict)  # what follows from the rest, kept from step to step

@@ -244,6 +244,42 @@ class Halving(Method):
         return {"fc1.bias": torch.full((300,), 0.25), "fc2.bias": torch.full((100,), 0.5)}
 
 
+@dataclass(frozen=True, kw_only=True)
+class Holding(Method):
+    """Holds some live weights at values that no gradient brings about; what it sees at the moment is in its state."""
+
+    criterion: str = "random"
+    background: Background = "freeze"
+
+    def moments(self, epochs: int) -> tuple[int, ...]:
+        return (1,)
+
+    def shape(self, at: ShapedNetwork, done: int, lr: float) -> None:
+        with torch.no_grad():
+            at.model.get_parameter("fc1.weight")[:, :400] = 5.0
+
+    def revise(self, at: Revision) -> Masks:
+        at.state["seen"] = at.model.get_parameter("fc1.weight").detach()[at.masks["fc1.weight"]].clone()
+        return at.masks
+
+    def reset(self, at: Revision, masks: Masks) -> Mapping[str, Tensor]:
+        return {"fc2.weight": torch.full((100, 300), 7.0)}
+
+
+@pytest.mark.parametrize("decay_to", ["zero", "start"])
+def test_what_a_method_gives_live_weights_is_what_they_go_on_from(decay_to: str) -> None:
+    """Where weights decay to does not bring back what they were before."""
+    member = member_of(replace(changing("snip", 2, decay_to=decay_to, weight_decay=1e-3, lr=1e-3), method=Holding()))
+    first, second = (member.trial.masks[f"{name}.weight"] for name in ("fc1", "fc2"))
+    for epoch in after_epochs(member):
+        weights = dict(member.trial.model.named_parameters())
+        if epoch == 1:
+            held = torch.arange(784).expand(300, -1)[first.cpu()] < 400
+            assert bool((member.trial.state["seen"][held] == 5.0).all())
+            assert bool((weights["fc2.weight"][second] == 7.0).all())
+    assert (weights["fc2.weight"][second] - 7.0).abs().max() < 0.1 < (weights["fc1.weight"][first] - 5).abs().max()
+
+
 def _open(size: int) -> Tensor:
     return (torch.arange(size) % 2).float()
 
