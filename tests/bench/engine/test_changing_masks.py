@@ -259,7 +259,7 @@ class Shrinking(Method):
             at.model.get_parameter("fc1.weight").mul_(0.5)
 
     def revise(self, at: Revision) -> Masks:
-        at.state["halved"] = at.model.get_parameter("fc1.weight").detach().clone()
+        at.state["halved"] = at.model.get_parameter("fc1.weight").detach().float()
         return at.masks
 
     def reset(self, at: Revision, masks: Masks) -> Mapping[str, Tensor]:
