@@ -34,6 +34,7 @@ PARENT_KEY = "bench.parent_run_key"  # of the trial whose trained network the me
 PARENT_SHA256 = "bench.parent_weights_sha256"  # of that network's final state
 
 SHRUNK = "bench.shrunk"  # how the network with closed channels compares to the one without them; absent of others
+BUDGET_SLACK = "bench.budget_slack"  # what it leaves of its budgets, if it fills neither to 99 %; absent of others
 
 RESUMED = "bench.resumed_after_epoch"  # comma list: where the trial was stopped, to go on later; absent of most
 RESUMED_FROM = "bench.resumed_from"  # JSON: the tags of where it ran before that are others now; absent of most

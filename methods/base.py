@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
     from torch.utils.hooks import RemovableHandle
 
+    from bench.channels.budgets import Budget
     from bench.channels.groups import Channels
     from bench.methods.changing.revision import Revision
     from bench.methods.changing.shaping import ShapedNetwork
@@ -129,6 +130,10 @@ class Method:
         Raises: ValueError if the network cannot be so small.
         """
         raise NotImplementedError(f"{type(self).__name__}.open_channels: must be there, since closes_channels is True")
+
+    def budget(self, channels: Channels, rate: Fraction) -> Budget | None:
+        """The budget that the open channels are within; None of a method that has none."""
+        return None
 
     @property
     def at_initialisation(self) -> bool:

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from math import isfinite
 from typing import Any
 
@@ -241,6 +242,9 @@ class Member:
         if (selection := self.trial.selection) is not None:
             close(self.trial.model, selection.channels, selection.open)  # the statistics that nothing reads
             self.tags[names.SHRUNK] = str(proved(self.trial.model, selection, self.trial.test))
+            budget = self.spec.method.budget(selection.channels, Fraction(self.spec.rate))
+            if budget and (slack := budget.slack(selection.counts)):
+                self.tags[names.BUDGET_SLACK] = slack
         self.tags[names.WEIGHTS_SHA256] = checksum(self.trial.model)
         self.artefact = self._stored(test)
         self.metrics |= self._measure("trained")

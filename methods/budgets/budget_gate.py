@@ -66,7 +66,7 @@ class BudgetGate(ToBudget):
 
     def _targets(self, at: ShapedNetwork, gates: Gates, fallen: float) -> Counts:
         """The counts that are aimed at, once the targets have fallen by this share of their way."""
-        full, budget = gates.full, self._budget(gates.channels, at.rate)
+        full, budget = gates.full, self.budget(gates.channels, at.rate)
         return Counts(
             full.parameters - (full.parameters - budget.parameters) * fallen,
             full.macs - (full.macs - budget.macs) * fallen,
@@ -83,7 +83,7 @@ class BudgetGate(ToBudget):
         return committed(
             channels,
             scores,
-            self._budget(channels, at.rate),
+            self.budget(channels, at.rate),
             least=self.least,
             before=all_but(channels, closed),
         )

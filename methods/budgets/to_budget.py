@@ -69,7 +69,7 @@ class ToBudget(Method):
 
         Raises: ValueError if the budget is below the network's floor, or a group has no BatchNorm.
         """
-        check_budget(channels, self._budget(channels, rate), self.least)
+        check_budget(channels, self.budget(channels, rate), self.least)
         without = [name for name, group in channels.groups.items() if not group.norms]
         if without:
             raise ValueError(f"layer {without[0]}: must have a BatchNorm behind it, by whose scale channels are closed")
@@ -83,9 +83,10 @@ class ToBudget(Method):
         from bench.methods.budgets.norm_scales import scales_of
 
         channels = groups_of(at)
-        return committed(channels, scales_of(at.model, channels), self._budget(channels, at.rate), least=self.least)
+        return committed(channels, scales_of(at.model, channels), self.budget(channels, at.rate), least=self.least)
 
-    def _budget(self, channels: Channels, rate: Fraction) -> Budget:
+    def budget(self, channels: Channels, rate: Fraction) -> Budget:
+        """1 - rate of the network's parameters, and `macs` of its multiply-accumulates."""
         return budget_of(channels, rate, share(self.macs))
 
 

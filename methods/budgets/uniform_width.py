@@ -36,7 +36,8 @@ class SmallFromTheStart(Method):
         check_shares(self, "macs")
         check_least(self)
 
-    def _budget(self, channels: Channels, rate: Fraction) -> Budget:
+    def budget(self, channels: Channels, rate: Fraction) -> Budget:
+        """1 - rate of the network's parameters, and `macs` of its multiply-accumulates."""
         return budget_of(channels, rate, Fraction(str(self.macs)))
 
 
@@ -54,4 +55,4 @@ class UniformWidth(SmallFromTheStart):
         self, channels: Channels, rate: Fraction, generator: np.random.RandomState
     ) -> dict[str, list[bool]]:
         """The first channels of every group. Raises ValueError, which names the floor, if there are no such widths."""
-        return first_open(channels, uniform_widths(channels, self._budget(channels, rate), self.least))
+        return first_open(channels, uniform_widths(channels, self.budget(channels, rate), self.least))
