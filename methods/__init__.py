@@ -29,6 +29,7 @@ from bench.methods.budgets.budget_gate import BudgetGate
 from bench.methods.budgets.random_channels import RandomChannels
 from bench.methods.budgets.slimming import NetworkSlimming
 from bench.methods.budgets.uniform_width import UniformWidth
+from bench.methods.changing.edge_popup import EdgePopup
 from bench.methods.changing.gradual import DropBack, GradualMagnitude
 from bench.methods.changing.sparse_training import SparseTraining
 from bench.methods.lottery import LotteryTicket
@@ -59,6 +60,7 @@ __all__ = [
     "Biases",
     "Dense",
     "DropBack",
+    "EdgePopup",
     "Fisher",
     "FreezeNet",
     "GraSP",
@@ -157,6 +159,7 @@ METHODS: dict[str, Method] = {
     "gmp-freeze": GradualMagnitude(background="freeze"),
     "dropback": DropBack(background="freeze"),
     "dropback-prune": DropBack(),
+    "edge-popup": EdgePopup(),
     "budget-gate": BudgetGate(),
     "network-slimming": NetworkSlimming(),
     # Aliases.

@@ -44,6 +44,8 @@ class Method:
     reads_parent: ClassVar[bool] = False
     # Whether it closes whole channels, which are then cut out of the network: `open_channels` says which are open.
     closes_channels: ClassVar[bool] = False
+    # Whether the live weights are trained; else they keep their initial values, and a file holds none of them.
+    trains_weights: ClassVar[bool] = True
     # SHA-256 of the source of a method from outside this package; `identify` notes it.
     source: str = field(default="", init=False)
 
@@ -159,6 +161,7 @@ class Method:
             del record["control"]
         record |= {} if self.at_initialisation else {"at_initialisation": False}
         record |= {"closes_channels": True} if self.closes_channels else {}
+        record |= {} if self.trains_weights else {"trains_weights": False}
         return record | ({"changes_masks": True} if self.changes_masks else {})
 
 

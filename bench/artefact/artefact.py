@@ -2,7 +2,7 @@
 
 Stored are the mask, the live values, biases, BatchNorm's state and the trial's spec. The initial weights of a frozen
 network are drawn again from the 32-bit seed, or are those of its base, whose file must be given then; a pruned one has
-zeros in their place and needs neither.
+zeros in their place and needs neither. If the method trains no weights, the live ones are initial too, and not stored.
 Runs without the training code, Ray and MLflow.
 """
 
@@ -83,15 +83,18 @@ def write(
     weight_type = str(next(stored.parameters()).dtype).removeprefix("torch.")
     value_type = value_type or weight_type
     _check_type(value_type, weight_type)
-    numbers, scales = narrow([w.detach()[masks[name]] for name, w in maskable(stored).items()], value_type)
+    record = SpecRecord(**spec)
+    _check_values(record, value_type, weight_type)
     live = [int(mask.sum()) for mask in masks.values()]
+    values = [w.detach()[masks[name]] for name, w in maskable(stored).items()] if record.method.trains_weights else []
+    numbers, scales = narrow(values, value_type)
     if value_type != weight_type:
         fill(stored, masks, widen(numbers, live, scales, value_type))
     entries = entries_of(stored, selection)
     if selection is not None:
         check_closed(stored, masks, entries)
     header = Header(
-        spec=SpecRecord(**spec),
+        spec=record,
         image_shape=list(image_shape),
         classes=classes,
         live=live,
@@ -142,12 +145,13 @@ def _read(data: bytes, bases: Files) -> Artefact:
     selection = selection_in(model, tuple(header.image_shape), header.channels, mask_part)
     entries = entries_of(model, selection)
     masks = _masks(weights, header, mask_part) if selection is None else live_masks(weights, header.live, entries)
-    values = decode_values(live_part, sum(header.live), value_type.dtype)
+    values = decode_values(live_part, sum(header.live) if spec.method.trains_weights else 0, value_type.dtype)
     numbers = decode_values(other_part, sum(sizes_of_others(model, entries)), number_type(model))
     _set_background(model, masks, header, bases)
     if selection is not None:
         close(model, selection.channels, selection.open)
-    fill(model, masks, widen(values, header.live, header.scales, header.value_type))
+    if spec.method.trains_weights:
+        fill(model, masks, widen(values, header.live, header.scales, header.value_type))
     set_others(model, numbers, header.counters, entries)
     _check("mask", header.sha256.mask, mask_checksum(masks))
     _check("weights", header.sha256.weights, checksum(model))
@@ -199,6 +203,11 @@ def _row(noun: str, name: str, table: Mapping[str, Any]) -> Any:
 def _check_type(value_type: str, weight_type: str) -> None:
     if _row("value type", value_type, VALUE_TYPES).dtype.itemsize > VALUE_TYPES[weight_type].dtype.itemsize:
         raise ValueError(f"value type {value_type}: must not be wider than {weight_type}, the type of the weights")
+
+
+def _check_values(spec: SpecRecord, value_type: str, weight_type: str) -> None:
+    if not spec.method.trains_weights and value_type != weight_type:
+        raise ValueError(f"value type {value_type}: must be {weight_type}; the file holds no live values")
 
 
 def _check(noun: str, expected: str, actual: str) -> None:

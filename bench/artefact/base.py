@@ -57,6 +57,8 @@ def needs_base(header: Header) -> bool:
 def is_self_contained(header: Header) -> bool:
     """Whether the file gives every weight: none is dead, or those are 0. Needs no network: it may be of a plug-in."""
     mask_bytes = header.parts[0]  # 0 if every tensor is wholly live, or wholly dead
+    if not header.spec.method.trains_weights:
+        return False
     return header.spec.method.background == "prune" or (mask_bytes == 0 and all(header.live))
 
 

@@ -23,7 +23,8 @@ from bench.canonical import canonical_json
 
 MAGIC = b"\x89FRZ\r\n\x1a\n"  # as PNG's: shows a transfer that treated the file as text
 # Of the format; a new one whenever an older reader could no longer read a file: 2 names a base, 3 has closed channels.
-VERSIONS = (1, 2, 3)
+# In 4 no live weight is trained, and none is there.
+VERSIONS = (1, 2, 3, 4)
 PREFIX = struct.Struct("<8sHI")
 SEAL = hashlib.sha256().digest_size
 HEADER_LIMIT = 1 << 17  # bytes of a header, packed or not
@@ -41,6 +42,8 @@ def seal(header: Header, parts: tuple[bytes, bytes, bytes]) -> bytes:
 
 
 def _version(header: Header) -> int:
+    if not header.spec.method.trains_weights:
+        return 4
     return 3 if header.channels else 2 if header.base else 1
 
 

@@ -61,6 +61,11 @@ class MethodRecord(Lenient):
         """A name of `bench.methods.types.Control`; "none" if the record has none."""
         return str((self.model_extra or {}).get("control", "none"))
 
+    @property
+    def trains_weights(self) -> bool:
+        """Whether the live weights are trained; True if the record does not say."""
+        return bool((self.model_extra or {}).get("trains_weights", True))
+
 
 class StartRecord(Lenient):
     """What loading needs of a start's record; the rest is kept as it is."""

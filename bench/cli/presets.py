@@ -106,6 +106,15 @@ PRETRAINING: Fields = {  # of the paper only its abstract is public
     "initialiser": ("he-normal", "ours"),
 }
 
+HFP = "in the style of Enderich et al., WACV 2021, arXiv:2009.08169: filters pruned to two budgets while training"
+BUDGET: Fields = {  # the released recipe of SynFlow's curves, on another data set and with other methods
+    **{name: (value, "ours") for name, (value, _) in SYNFLOW.items()},
+    "dataset": ("cifar10", "paper"),
+    "methods": ("budget-gate,network-slimming,uniform-width,random-channels", "ours"),
+    "rates": ("0.3,0.5,0.7,0.9", "ours"),
+    "seeds": ("5", "ours"),
+}
+
 
 def _ours(fields: Fields, **changes: Any) -> Fields:
     """The fields, some of them with values that nobody states."""
@@ -188,6 +197,18 @@ PRESETS: dict[str, Preset] = {
         source=HUBENS,
         note="as pretraining-like; torchvision has no weights of MobileNet v1",
         fields=_paper(PRETRAINING, model="mobilenet-v1"),
+    ),
+    "budget-cifar10": Preset(
+        source=HFP,
+        note="budgets of parameters alone; budget-gate:macs=0.4 has a second one, of multiply-accumulates. Of the paper"
+        " only its abstract is public to us, so nothing but the data set is its own",
+        fields=BUDGET,
+    ),
+    "budget-cifar10-resnet56": Preset(
+        source=HFP,
+        note="as budget-cifar10; figures of other methods for this network are published: macs=0.474 is the share of"
+        " most of them",
+        fields=_ours(BUDGET, model="resnet56"),
     ),
 }  # fmt: skip
 

@@ -25,6 +25,7 @@ from bench.trial.spec import TrialSpec
 from bench.trial.streams import stream
 
 REVISE = "revise"  # the purpose of the streams of a moment
+SHAPE = "shape"  # that of the stream of what a method attaches
 
 
 def revised(spec: TrialSpec, trial: Trial, epoch: int) -> tuple[Trial, Sequence[str]]:
@@ -133,6 +134,8 @@ class Shaping:
             model=trial.model,
             channels=trial.channels,
             state=trial.state,
+            initial=trial.initial,
+            generator=stream(spec.seed, SHAPE),
             rate=Fraction(spec.rate),
             epochs=spec.epochs,
             steps=steps,

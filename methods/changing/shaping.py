@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,8 @@ from bench.channels.groups import Channels
 from bench.methods.types import State
 
 if TYPE_CHECKING:
-    from torch import nn
+    import numpy as np
+    from torch import Tensor, nn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +22,8 @@ class ShapedNetwork:
     model: nn.Module  # the trial's own, which is changed in place
     channels: Channels | None  # its groups, of a method that closes channels
     state: State  # the method's own of this trial, which lives as long as it does and is in its checkpoints
+    initial: Mapping[str, Tensor]  # parameter name -> its value before training, whatever its background
+    generator: np.random.RandomState  # of the trial; the same numbers each time that hooks are registered
     rate: Fraction  # of the trial: what holds from the last moment on
     epochs: int  # of the whole training
     steps: int  # of the whole training

@@ -47,6 +47,11 @@ class MethodRecord:
         return CHANGING if self.fields.get("changes_masks") else TRAINED_FIRST
 
     @property
+    def trains_weights(self) -> bool:
+        """Whether live weights are trained, and so stored; a record says it only if they are not."""
+        return bool(self.fields.get("trains_weights", True))
+
+    @property
     def uncontrolled(self) -> str:
         """The canonical JSON of the method that a control is about."""
         return self._without("control")

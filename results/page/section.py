@@ -90,7 +90,7 @@ def _reference(analysis: Analysis) -> list[Block]:
 def _costs(analysis: Analysis) -> Iterator[Block]:
     if collapsing := costs.collapse(analysis):
         yield collapsing
-    yield costs.stored(analysis)
+    yield from costs.storage(analysis)
     yield from task_bytes.blocks(analysis)
     yield costs.computed(analysis)
     yield from changing_masks.costs(analysis)

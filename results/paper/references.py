@@ -203,6 +203,11 @@ REFERENCES: dict[str, Reference] = {
         title="Full deep neural network training on a pruned weight budget",
         booktitle="Conference on Machine Learning and Systems (MLSys)", year="2019",
     ),
+    "ramanujan2020hidden": _arxiv(
+        "inproceedings", "1911.13299", author="Vivek Ramanujan and Mitchell Wortsman and Aniruddha Kembhavi and "
+        "Ali Farhadi and Mohammad Rastegari", title="What's Hidden in a Randomly Weighted Neural Network?",
+        booktitle="IEEE/CVF Conference on Computer Vision and Pattern Recognition (CVPR)", year="2020",
+    ),
     # Networks.
     "simonyan2015deep": _arxiv(
         "inproceedings", "1409.1556", author="Karen Simonyan and Andrew Zisserman",

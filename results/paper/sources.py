@@ -27,6 +27,7 @@ CRITERIA: dict[str, tuple[str, ...]] = {
     "channel-snip": ("lee2019snip", "verdenius2020pruning"),
     "gradual-magnitude": ("zhu2017prune",),
     "dropback": ("golub2019full",),
+    "edge-popup": ("ramanujan2020hidden",),
 }
 SELECTIONS = {
     "IterativeSNIP": ("dejorge2021force",),

@@ -86,7 +86,7 @@ def _collapse(analysis: Analysis) -> Iterator[Block]:
 
 def _stored(analysis: Analysis) -> Iterator[Block]:
     if analysis.shown:
-        yield costs.stored(analysis)
+        yield from costs.storage(analysis)
         yield from task_bytes.blocks(analysis)
 
 

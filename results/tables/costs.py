@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from bench import names
 from bench.metrics import NONE
@@ -20,8 +20,34 @@ BACKGROUNDS = {"freeze": "frozen", "prune": "pruned"}
 ALIKE = {"freeze": ("freeze", DENSE, BIASES), "prune": ("prune", DENSE)}  # the backgrounds of a column
 
 
+def storage(analysis: Analysis) -> Iterator[Grid]:
+    """What is stored, of methods that train weights and of those that train a mask alone."""
+    yield stored(analysis)
+    if alone := [cell for cell in analysis.shown if not cell.record.trains_weights]:
+        yield _masks_alone(alone)
+
+
+def _masks_alone(shown: list[Cell]) -> Grid:
+    caption = (
+        "What is stored if no weight is trained: the seed, the mask, biases and BatchNorm's scale and shift, which are "
+        "the stored parameters. The live weights are drawn again. Not among the rates above. A range over seeds."
+    )
+    headers = ["method", "rate", "live weights", "stored parameters", "mask bytes", "stored bytes"]
+    counted = (names.LIVE_WEIGHTS, names.STORED_PARAMETERS, names.MASK_BYTES, names.STORED_BYTES)
+    rows = [
+        [
+            cell.label,
+            rate_text(cell.rate),
+            *(_over([cell], name) for name in counted),
+            _times(_over([cell], names.COMPRESSION_BYTES, form=".1f")),
+        ]
+        for cell in shown
+    ]
+    return Grid(caption, [*headers, "compression in bytes"], rows, "What is stored if no weight is trained")
+
+
 def stored(analysis: Analysis) -> Grid:
-    """Rates × what is stored."""
+    """Rates × what is stored, of methods that train weights."""
     caption = (
         "What each rate stores. Stored parameters: live weights, biases, BatchNorm's scale and shift; compression: all "
         "parameters / stored ones. Stored bytes: the trained network's file, that is the entropy-coded mask, these "
@@ -44,7 +70,8 @@ def _rebuilt(analysis: Analysis) -> str:
     return f"Both files name {named}; without {without} the frozen network cannot be rebuilt, the pruned one can."
 
 
-def _stored(here: list[Cell]) -> list[str]:
+def _stored(at_rate: list[Cell]) -> list[str]:
+    here = [cell for cell in at_rate if cell.record.trains_weights]
     return [
         _over(here, names.LIVE_WEIGHTS),
         _over(here, names.STORED_PARAMETERS),

@@ -60,7 +60,8 @@ def warnings(analysis: Analysis) -> list[str]:
 def _unequal_counts(analysis: Analysis) -> list[str]:
     lines = []
     for rate in sorted({cell.rate for cell in analysis.cells}):
-        cells = [cell for cell in analysis.cells if cell.rate == rate and names.STORED_PARAMETERS in cell.counts]
+        alike = [cell for cell in analysis.cells if cell.rate == rate and cell.record.trains_weights]
+        cells = [cell for cell in alike if names.STORED_PARAMETERS in cell.counts]
         counts = {count for cell in cells for count in cell.counts[names.STORED_PARAMETERS]}
         if len(counts) > 1:
             numbers = f"{min(counts):,.0f} to {max(counts):,.0f}"

@@ -20,6 +20,7 @@ from bench.results.tables.formats import Grid
 from bench.trial.protocol import ROWS
 
 FOLDER = Path(__file__).parents[1] / "published"
+FEWER = " Of networks with fewer channels: those of any method at the same share of multiply-accumulates."
 # Fields of the protocol that a source may state; those of the sample and the arithmetic are told last.
 COMPARED = sorted(
     (name for name, row in ROWS.items() if row.stated), key=lambda name: ROWS[name].clause in ("sample", "arithmetic")
@@ -38,7 +39,8 @@ class Published:
     model: str
     criterion: str
     background: str
-    rate: str
+    rate: str  # "" of one at a share of the multiply-accumulates
+    macs: str  # that share, of networks with fewer channels, by whatever method; else ""
     accuracy: float | None
     sd: float | None
     n: int | None
@@ -46,10 +48,12 @@ class Published:
     note: str
 
     def is_of(self, cell: Cell) -> bool:
-        """Whether the cell has the same method at the same rate."""
+        """Whether the cell has the same method at the same rate; of fewer channels, any at the same share of MACs."""
         if cell.background == DENSE:
             return self.background == DENSE
         record = cell.record.fields
+        if self.macs:
+            return bool(record.get("closes_channels")) and record.get("macs") == float(self.macs)
         own = record.get("criterion"), record.get("scope", "global"), record.get("background"), rate_text(cell.rate)
         return own == (self.criterion, "global", self.background, self.rate)
 
@@ -70,13 +74,15 @@ def published() -> tuple[Published, ...]:
 
 def _rows(content: Mapping[str, Any]) -> Iterator[Published]:
     for row in content["results"]:
-        notes = (row.get("repeat", ""), f"dense run beside {row['run_with']}" if "run_with" in row else "")
+        fewer = f"{row['criterion']}, at {row['macs']} of the MACs" if "macs" in row else ""
+        notes = (fewer, row.get("repeat", ""), f"dense run beside {row['run_with']}" if "run_with" in row else "")
         yield Published(
             source=content["source"],
             tier=content["tier"],
             stated=content["protocols"][row["protocol"]],
             differs=tuple(content["differs"]),
-            **{name: row[name] for name in ("dataset", "model", "criterion", "background", "rate", "accuracy")},
+            **{name: row[name] for name in ("dataset", "model", "criterion", "background", "accuracy")},
+            **{name: row.get(name, "") for name in ("rate", "macs")},
             **{name: row.get(name) for name in ("sd", "n", "percent_of_dense")},
             note="; ".join(note for note in notes if note),
         )
@@ -100,6 +106,7 @@ def grid(a: Analysis) -> Grid:
         "Published figures beside these: test accuracy in percent, at the same method and rate. Tier: A, the paper's "
         "own text or data; B, its number quoted by a secondary source; C, an independent re-run. The protocols differ "
         "as listed below, so a difference is no verdict on either."
+        f"{FEWER if any(row.macs for _, row in matches(a)) else ''}"
     )
     headers = ["rate", "method", "published", "here", "source, tier", "note"]
     return Grid(caption, headers, rows, "Published figures beside these")

@@ -73,7 +73,7 @@ def _tables(analysis: Analysis) -> Iterator[Block]:
         yield from published_blocks(analysis)
     if collapsing := costs.collapse(analysis):
         yield collapsing
-    yield costs.stored(analysis)
+    yield from costs.storage(analysis)
     yield from task_bytes.blocks(analysis)
     yield costs.computed(analysis)
     yield from changing_masks.costs(analysis)

@@ -30,6 +30,8 @@ def trials(*arguments: str) -> list[TrialSpec]:
         ("synflow-cifar100", (8 * 9 + 1) * 3),
         ("pretraining-like", (6 * 7 + 1) * 5),
         ("pretraining-like-mobilenet", (6 * 7 + 1) * 5),
+        ("budget-cifar10", (4 * 4 + 1) * 5),
+        ("budget-cifar10-resnet56", (4 * 4 + 1) * 5),
     ],
 )
 def test_every_preset_is_a_sweep(name: str, count: int) -> None:

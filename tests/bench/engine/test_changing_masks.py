@@ -198,7 +198,14 @@ def test_a_masked_optimizer_state_is_carried_over() -> None:
 
 @pytest.mark.parametrize(
     ("method", "last"),  # before, at and after the last moment
-    [*(("rigl-freeze", last) for last in (1, 2, 3)), ("gmp", 2), ("dropback", 1), ("halving", 1), ("halving", 3)],
+    [
+        *(("rigl-freeze", last) for last in (1, 2, 3)),
+        ("gmp", 2),
+        ("dropback", 1),
+        ("halving", 1),
+        ("halving", 3),
+        ("edge-popup", 2),
+    ],
 )
 def test_stopped_and_resumed_gives_the_same_bits(method: str, last: int, tmp_path: Path) -> None:
     s, checkpoints = changing("rigl" if method == "halving" else method), Checkpoints(str(tmp_path), seconds=0.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from rendered import render
 from trial_frames import frame, spec_of, trial
 
+from bench.methods import METHODS
 from bench.models import MODELS
 from bench.results.tables.published import COMPARED, published
 
@@ -17,10 +19,11 @@ from bench.results.tables.published import COMPARED, published
 def test_the_files_are_whole() -> None:
     """As many figures as the sources print, each on a network of ours at a rate that can be asked for."""
     found = published()
-    assert Counter(row.tier[0] for row in found) == {"A": 16 + 1 + 400, "B": 15, "C": 8}
+    assert Counter(row.tier[0] for row in found) == {"A": 16 + 1 + 400, "B": 15 + 6, "C": 8 + 13}
     for row in found:
         assert row.model in MODELS and row.dataset in ("mnist", "cifar10", "cifar100")
-        assert 0 <= Decimal(row.rate) < 1 and (row.background == "dense") == (row.rate == "0")
+        assert bool(row.rate) != bool(row.macs) and 0 <= Decimal(row.rate or row.macs) < 1
+        assert (row.background == "dense") == (row.rate == "0")
         assert (row.accuracy is None) != (row.percent_of_dense is None)
         assert row.accuracy is None or 1 <= row.accuracy < 100
         assert set(row.stated) <= set(COMPARED)
@@ -43,6 +46,19 @@ def test_figures_by_name(
     wanted = (dataset, model, criterion, rate)
     rows = [r for r in published() if (r.dataset, r.model, r.criterion, r.rate) == wanted and r.tier[0] != "C"]
     assert (accuracy, sd) in [(row.accuracy, row.sd) for row in rows]
+
+
+def test_networks_with_fewer_channels_are_matched_by_their_share_of_the_macs() -> None:
+    gate = METHODS["budget-gate"]
+    cells = [
+        trial(name, "0.5", 0, 0.93, dataset="cifar10", model="resnet56", record=replace(gate, macs=macs).record())
+        for name, macs in (("budget-gate:macs=0.474", 0.474), ("budget-gate:macs=0.4", 0.4))
+    ]
+    text = render(frame(cells), published=True)
+    lines = [line for line in text.splitlines() if "of the MACs" in line]
+    assert len(lines) == 6 and all("budget-gate:macs=0.474" in line and "| 0.5 " in line for line in lines)
+    assert sum("92.26" in line and "soft filter pruning, at 0.474 of the MACs" in line for line in lines) == 1
+    assert "those of any method at the same share" in text
 
 
 def rows(**fields: Any) -> list[dict[str, Any]]:

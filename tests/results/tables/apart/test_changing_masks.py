@@ -17,6 +17,9 @@ from bench.results.statistics.view import View
 from bench.results.tables.apart.changing_masks import TITLE, blocks, costs
 from bench.results.tables.apart.group import comparisons
 from bench.results.tables.apart.trained_first import blocks as trained_first_blocks
+from bench.results.tables.costs import storage as stored_tables
+from bench.results.tables.costs import stored
+from bench.results.tables.exclusions import warnings
 from bench.results.tables.formats import Grid
 from bench.results.tables.section_page import section
 
@@ -97,3 +100,19 @@ def test_json_has_them_apart() -> None:
 def test_a_store_without_them_has_no_such_table() -> None:
     (one,) = analyses(frame(small()), VIEW)
     assert [*blocks(one)] == [*costs(one)] == []
+
+
+def test_a_network_of_seed_and_mask_is_stored_beside_the_others() -> None:
+    popup = {
+        **trial("edge-popup", "0.9", 0, 0.6, record=ALL["edge-popup"].record()),
+        names.STORED_PARAMETERS: 410.0,
+        names.MASK_BYTES: 15_612.0,
+        names.STORED_BYTES: 17_923.0,
+        names.COMPRESSION_BYTES: 59.5,
+    }
+    (one,) = analyses(frame([*small(), popup]), VIEW)
+    rows, alone = stored_tables(one)
+    without = stored(analyses(frame(small()), VIEW)[0])
+    assert rows.rows == without.rows
+    assert [row[:2] + row[3:] for row in alone.rows] == [["edge-popup", "0.9", "410", "15,612", "17,923", "×59.5"]]
+    assert not any("equally many" in line for line in warnings(one))
