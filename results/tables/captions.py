@@ -11,7 +11,7 @@ from bench.results.frame.starts import SCRATCH
 from bench.results.frame.words import ranges, rate_text
 from bench.results.statistics import stats
 from bench.results.statistics.analysis import Analysis
-from bench.results.statistics.cells import Cell, Key
+from bench.results.statistics.cells import Cell, Key, whole_units
 from bench.results.statistics.comparisons import Comparison
 from bench.results.tables.formats import Bold, Entry, Grid
 from bench.results.tables.marks import CONFLICT, NO_PATH, REALISED
@@ -27,8 +27,8 @@ DISCONNECTED = f"†k: in k pairs a pruned network is disconnected, {NO_PATH}."
 
 def introduction(analyses: Sequence[Analysis]) -> str:
     """What a stranger needs before the first table."""
-    filters = any(cell.realised for analysis in analyses for cell in analysis.shown)
-    fewer = ", or fewer if it chooses whole filters" if filters else ""
+    whole = whole_units(cell for analysis in analyses for cell in analysis.shown)
+    fewer = f", or fewer if it chooses {whole}" if whole else ""
     words = (
         f"At a given rate every method trains, and has to store, the same number of parameters{fewer}. "
         "The methods differ in which weights they choose before training, and in what the others hold: a frozen "
@@ -152,8 +152,8 @@ def legend(analysis: Analysis, grid: Grid) -> str:
         said.append(f"{CONFLICT}k: of k seeds the store has runs with different results; the earliest counts.")
     if REALISED in marks:
         said.append(
-            f"{REALISED}: the realised rate of whole filters, counted; they seldom fill what the column's rate allows, "
-            "so compare these figures with others at it."
+            f"{REALISED}: the realised rate of {whole_units(analysis.shown)}, counted; they seldom fill what the "
+            "column's rate allows, so compare these figures with others at it."
         )
     return " ".join(said)
 

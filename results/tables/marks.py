@@ -7,7 +7,7 @@ from bench.results.statistics.view import CLASSES
 
 NO_PATH = "no path of live weights leads from its input to its output"
 CONFLICT = "¶"  # before the number of seeds of which the store has runs with different results
-REALISED = "@"  # before the rate that whole filters have
+REALISED = "@"  # before the rate that whole filters or channels have
 SAME = "the same pairs"
 NO_PAIR = "no pair left"
 # Doubt -> its mark and what it means.
