@@ -6,7 +6,7 @@ background says what the others (dead) hold. This module imports no torch, so th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from fractions import Fraction
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
     from torch.utils.hooks import RemovableHandle
 
-    from bench.channels.budgets import Budget
+    from bench.channels.filters import Filters
     from bench.channels.groups import Channels
+    from bench.channels.selection import Selection
     from bench.methods.changing.revision import Revision
     from bench.methods.changing.shaping import ShapedNetwork
 
@@ -46,6 +47,8 @@ class Method:
     closes_channels: ClassVar[bool] = False
     # Whether the live weights are trained; else they keep their initial values, and a file holds none of them.
     trains_weights: ClassVar[bool] = True
+    # Whether its last masks have as many live weights as a budget of its own allows, and not as many as the rate says.
+    ends_at_budget: ClassVar[bool] = False
     # SHA-256 of the source of a method from outside this package; `identify` notes it.
     source: str = field(default="", init=False)
 
@@ -133,9 +136,9 @@ class Method:
         """
         raise NotImplementedError(f"{type(self).__name__}.open_channels: must be there, since closes_channels is True")
 
-    def budget(self, channels: Channels, rate: Fraction) -> Budget | None:
-        """The budget that the open channels are within; None of a method that has none."""
-        return None
+    def slack(self, rate: Fraction, masks: Masks, selection: Selection | None, filters: Callable[[], Filters]) -> str:
+        """What a trained network leaves of its budgets, in words; "" if it fills one of them, or has none."""
+        return ""
 
     @property
     def at_initialisation(self) -> bool:
@@ -161,6 +164,7 @@ class Method:
             del record["control"]
         record |= {} if self.at_initialisation else {"at_initialisation": False}
         record |= {"closes_channels": True} if self.closes_channels else {}
+        record |= {"ends_at_budget": True} if self.ends_at_budget else {}
         record |= {} if self.trains_weights else {"trains_weights": False}
         return record | ({"changes_masks": True} if self.changes_masks else {})
 

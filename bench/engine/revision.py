@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +22,7 @@ from bench.methods.changing.shaping import ShapedNetwork
 from bench.methods.derivatives import gradient, leaves
 from bench.methods.maskable import maskable
 from bench.methods.scopes import check_live
+from bench.models.channels.filters import filters_of
 from bench.trial.spec import TrialSpec
 from bench.trial.streams import stream
 
@@ -47,7 +49,8 @@ def revised(spec: TrialSpec, trial: Trial, epoch: int) -> tuple[Trial, Sequence[
     fixed = {name: mask for name, mask in chosen.items() if name not in weights}
     check_masks(trial.model, masks)
     _check_parameters(trial.model, {**fixed, **restarted}, values)
-    if epoch == spec.method.moments(spec.epochs)[-1] and not spec.method.closes_channels:
+    by_rate = not (spec.method.closes_channels or spec.method.ends_at_budget)
+    if by_rate and epoch == spec.method.moments(spec.epochs)[-1]:
         check_live(masks, Fraction(spec.rate), spec.method.scope)
     device = trial.train_indices.device
     masks, fixed, restarted = ({n: m.to(device, copy=True) for n, m in of.items()} for of in (masks, fixed, restarted))
@@ -87,6 +90,7 @@ def _revision(spec: TrialSpec, trial: Trial, epoch: int) -> Revision:
         state=trial.state,
         channels=channels,
         masks_with=masks_with,
+        filters=partial(filters_of, trial.model, trial.train.image_shape),
     )
 
 
@@ -139,6 +143,7 @@ class Shaping:
             rate=Fraction(spec.rate),
             epochs=spec.epochs,
             steps=steps,
+            filters=partial(filters_of, trial.model, trial.train.image_shape),
         )
         self._hooks = spec.method.attach(self._at)
 

@@ -44,8 +44,8 @@ class Gates:
     def press(self, targets: Counts, steps: float) -> None:
         """Shrink scales by the cost of each channel, under full pressure a mean one by 1 in so many steps."""
         pressures = (
-            _pressure(self._state.counts.parameters, targets.parameters),
-            _pressure(self._state.counts.macs, targets.macs),
+            pressure(self._state.counts.parameters, targets.parameters),
+            pressure(self._state.counts.macs, targets.macs),
         )
         if any(pressures):
             self.scales.shrink(sum(v / steps * cost for v, cost in zip(pressures, self._costs, strict=True) if v))
@@ -90,7 +90,8 @@ class Gates:
         return torch.tensor(of_groups, dtype=torch.float64).repeat_interleave(self._sizes)
 
 
-def _pressure(count: int, target: float) -> float:
+def pressure(count: int, target: float) -> float:
+    """0 up to the target, rising to 1 at SLACK above it."""
     return min(1.0, max(0.0, (count / target - 1) / SLACK))
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, ClassVar
 
 from bench.channels.budgets import Budget, budget_of, check_budget
 from bench.channels.commit import Plan, committed
+from bench.channels.filters import Filters
 from bench.channels.groups import Channels
+from bench.channels.selection import Selection
 from bench.methods.base import Method, check_fixed
 from bench.methods.budgets.fields import check_least, check_shares, check_types
 from bench.methods.changing.schedule import epoch_at, share
@@ -88,6 +91,10 @@ class ToBudget(Method):
     def budget(self, channels: Channels, rate: Fraction) -> Budget:
         """1 - rate of the network's parameters, and `macs` of its multiply-accumulates."""
         return budget_of(channels, rate, share(self.macs))
+
+    def slack(self, rate: Fraction, masks: Masks, selection: Selection | None, filters: Callable[[], Filters]) -> str:
+        """See `Method.slack`: of its open channels."""
+        return "" if selection is None else self.budget(selection.channels, rate).slack(selection.counts)
 
 
 def groups_of(at: Revision | ShapedNetwork) -> Channels:

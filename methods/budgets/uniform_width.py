@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, ClassVar
 
 from bench.channels.budgets import Budget, budget_of, uniform_widths
+from bench.channels.filters import Filters
 from bench.channels.groups import Channels
-from bench.channels.selection import first_open
+from bench.channels.selection import Selection, first_open
 from bench.methods.base import Method, check_fixed
 from bench.methods.budgets.fields import check_least, check_shares, check_types
-from bench.methods.types import Background, Criterion
+from bench.methods.types import Background, Criterion, Masks
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,6 +41,10 @@ class SmallFromTheStart(Method):
     def budget(self, channels: Channels, rate: Fraction) -> Budget:
         """1 - rate of the network's parameters, and `macs` of its multiply-accumulates."""
         return budget_of(channels, rate, Fraction(str(self.macs)))
+
+    def slack(self, rate: Fraction, masks: Masks, selection: Selection | None, filters: Callable[[], Filters]) -> str:
+        """See `Method.slack`: of its open channels."""
+        return "" if selection is None else self.budget(selection.channels, rate).slack(selection.counts)
 
 
 @dataclass(frozen=True, kw_only=True)

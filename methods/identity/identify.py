@@ -27,7 +27,7 @@ IDENTIFIED = "_identified"  # attribute of a method: the process that checked it
 RESERVED = (
     "source", "select", "parameters", "record", "parent", "reads_parent", "at_initialisation", "changes_masks",
     "moments", "start_rate", "revise", "reset", "restarted", "attach", "shape", "closes_channels", "open_channels",
-    "budget", "trains_weights",
+    "slack", "ends_at_budget", "trains_weights",
 )  # fmt: skip
 LONGEST = 4000  # characters of a method's fields: the store keeps a trial's record as one text
 

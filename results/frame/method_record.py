@@ -43,7 +43,7 @@ class MethodRecord:
     @property
     def group(self) -> str:
         """The method's of GROUPS."""
-        if self.fields.get("closes_channels"):
+        if self.fields.get("closes_channels") or self.fields.get("ends_at_budget"):
             return TO_BUDGET
         if self.fields.get("at_initialisation", True):
             return AT_INITIALISATION

@@ -13,6 +13,7 @@ from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.cells import Cell
 from bench.results.statistics.comparisons import BASELINE, Comparison, baseline_pairs, family_of
 from bench.results.tables import captions
+from bench.results.tables.apart import group
 from bench.results.tables.apart.group import figure_headers, figures, group_cells
 from bench.results.tables.columns import SECONDARY, grid
 from bench.results.tables.formats import Block, Grid
@@ -28,8 +29,8 @@ def comparisons(analysis: Analysis) -> list[Comparison]:
 
 def blocks(analysis: Analysis) -> Iterator[Block]:
     """The table of the group, and its comparisons; nothing without such a method."""
-    if shown := group_cells(analysis, TO_BUDGET):
-        yield _figures(analysis, shown)
+    words = "Each side chooses by its own training, so the masks differ."
+    yield from group.blocks(analysis, TO_BUDGET, TITLE, words, _figures)
     if compared := comparisons(analysis):
         caption = (
             f"Method − {BASELINE} of the same budget: mean difference at the same rate and seed, "
@@ -41,11 +42,12 @@ def blocks(analysis: Analysis) -> Iterator[Block]:
 
 def _figures(analysis: Analysis, shown: list[Cell]) -> Grid:
     caption = (
-        f"{TITLE}: these methods end at a smaller network, within budgets of parameters and of multiply-accumulates; "
-        "their rate is that of all parameters, and they are in no comparison with methods that choose weights. "
-        f"{captions.figure(analysis)}: mean ± standard deviation over n seeds. Parameters and MACs: of the small "
-        "network, the second multiply-accumulates of a forward pass per image. Training MACs: forward and "
-        "backward, over all epochs; times dense: as a share of those of the dense baseline. A range over seeds."
+        f"{TITLE}: these methods end within budgets, of parameters and of multiply-accumulates, of a smaller network "
+        "or of the filters that are trained. Of a smaller network the rate is that of all parameters; so they are in no "
+        "comparison with methods that choose weights. "
+        f"{captions.figure(analysis)}: mean ± standard deviation over n seeds. Parameters: stored ones. MACs: "
+        "multiply-accumulates of a forward pass per image. Training MACs: forward and backward, over all epochs; times "
+        "dense: as a share of those of the dense baseline. A range over seeds."
     )
     headers = [*figure_headers(analysis), "parameters", "realised rate", "MACs", "training MACs", "times dense"]
     return Grid(caption, headers, [[*figures(analysis, cell), *_counts(analysis, cell)] for cell in shown], TITLE)
@@ -53,7 +55,7 @@ def _figures(analysis: Analysis, shown: list[Cell]) -> Grid:
 
 def _counts(analysis: Analysis, cell: Cell) -> list[str]:
     training, dense = _training(analysis, cell), analysis.dense and _training(analysis, analysis.dense)
-    times = tuple(macs / dense[0] for macs in training) if training and dense else None
+    times = (training[0] / dense[0], training[1] / dense[0]) if training and dense else None
     return [
         _range(cell.counts.get(names.STORED_PARAMETERS)),
         _range(cell.realised, ".4f"),
@@ -72,5 +74,5 @@ def _training(analysis: Analysis, cell: Cell) -> tuple[float, float] | None:
     return least, largest
 
 
-def _range(ends: tuple[float, ...] | None, form: str = ",.0f") -> str:
+def _range(ends: tuple[float, float] | None, form: str = ",.0f") -> str:
     return low_to_high(*ends, form) if ends else NONE
