@@ -166,7 +166,8 @@ def _carried_out(plan: Plan, progress: bool) -> tuple[list[str], Comparison]:
         if missing:
             load_methods()  # torch among them, whose settings are put back only if it is there before
         with settings_kept():
-            results = train_missing(plan, missing, ended, cell.display_of(plan.execution) if progress else cell.silent)
+            display = cell.display_of(plan.execution) if progress else cell.silent
+            results, ended = train_missing(plan, missing, ended, display)
             if isinstance(plan.destination, StoreDestination):
                 describe(plan.destination.uri, plan.name, changed=bool(results))
         lines = [*remarks(plan.sweep, results), *not_done(plan.sweep, plan.trials, ended, results)]

@@ -58,7 +58,7 @@ def run_sweep(request: RunRequest) -> int:
     if request.dry_run:
         return _dry_run(missing, plan)
     with usage_errors(DestinationError):
-        results = train_missing(plan, missing, ended, partial(display, execution=plan.execution))
+        results, ended = train_missing(plan, missing, ended, partial(display, execution=plan.execution))
     for remark in remarks(plan.sweep, results):
         say(f"warning: {remark}")
     say_where(plan)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from bench.storage.destinations import Destination, SweepRecorder
+from bench.storage.ownership.claims import Claims
 from bench.trial.result import Listener, TrialResult
 from bench.trial.spec import TrialSpec
 
@@ -34,15 +36,26 @@ def tell(*listeners: Listener) -> Listener:
 
 
 @dataclass(frozen=True)
-class Divided:
-    """Two listeners: one for trials of these run keys, one for all others."""
+class Writers:
+    """Two recorders: that of the sweep, for trials of these run keys, and that of all that they need."""
 
     run_keys: Collection[str]
-    one: Listener
-    other: Listener
+    sweep: SweepRecorder
+    needs: SweepRecorder
 
     def _of(self, spec: TrialSpec) -> Listener:
-        return self.one if spec.run_key in self.run_keys else self.other
+        return self.sweep if spec.run_key in self.run_keys else self.needs
+
+    def claim(self, run_keys: Collection[str]) -> Claims:
+        """Claim trials, whichever sweep they belong to."""
+        return self.sweep.claim(run_keys)
+
+    def adopt(self, run_keys: Collection[str], destination: Destination) -> None:
+        """Have trials that another command finished belong to these sweeps too."""
+        own = [key for key in run_keys if key in self.run_keys]
+        for recorder, keys in ((self.sweep, own), (self.needs, [key for key in run_keys if key not in own])):
+            if keys:
+                recorder.adopt(destination.places(keys))
 
     def started(self, spec: TrialSpec) -> None:
         """Tell the trial's listener."""

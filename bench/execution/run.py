@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING
 from bench import datasets, names
 from bench.execution.events import sigterm_interrupts
 from bench.execution.execution import Execution
-from bench.execution.listeners import Collected, Divided, tell
+from bench.execution.listeners import Collected, Writers, tell
 from bench.execution.prerequisites import Networks, files_of, passes_of
+from bench.execution.shared_trials import SharedTrials
 from bench.methods import Method
 from bench.storage.checkpoint import Checkpoints
-from bench.storage.destinations import Destination
+from bench.storage.destinations import Destination, SweepRecorder
 from bench.storage.tracking.trackers import Tracker
 from bench.trial.needs import needed_by
 from bench.trial.packs import packs_of
@@ -146,10 +147,12 @@ def missing_of(plan: Plan, ended: Mapping[str, str]) -> list[TrialSpec]:
 
 def train_missing(
     plan: Plan, missing: Sequence[TrialSpec], ended: Mapping[str, str], display: Display
-) -> dict[TrialSpec, TrialResult]:
-    """Train what is missing, store it, and put all trials into the sweep; returns what was trained.
+) -> tuple[dict[TrialSpec, TrialResult], Mapping[str, str]]:
+    """Train what is missing, store it, and put all trials into the sweep; returns what was trained, and what has ended
+    before, or was trained by another command meanwhile.
 
-    What trials need is trained in passes before them, and belongs to a sweep of its own.
+    What trials need is trained in passes before them, and belongs to a sweep of its own. A trial that another command
+    trains at this moment is left to it.
     Raises: DestinationError where the sweep's name cannot be taken; SweepError where it cannot go on.
     """
     if missing:
@@ -157,27 +160,56 @@ def train_missing(
     plan.forget(ended)  # by a command that was killed before it removed them
     with ExitStack() as stack:
         try:
-            recorder = _recorders(plan, missing, stack)
+            writers = _recorders(plan, missing, stack)
         except ValueError as error:  # the name of a deleted experiment
             raise DestinationError(str(error)) from error
         trackers = [stack.enter_context(tracker) for tracker in plan.trackers]
-        results = _train_passes(plan, missing, ended, tell(recorder, *trackers), display)
+        results, ended = _shared(plan, missing, ended, writers, tell(writers, *trackers), display)
     ended_now = [spec.run_key for spec, result in results.items() if result.outcome != names.FAILED]
     plan.forget(ended_now)  # of packs trained again after a loss
-    return results
+    return results, ended
 
 
-def _recorders(plan: Plan, missing: Sequence[TrialSpec], stack: ExitStack) -> Listener:
+def _shared(
+    plan: Plan,
+    missing: Sequence[TrialSpec],
+    ended: Mapping[str, str],
+    writers: Writers,
+    recorder: Listener,
+    display: Display,
+) -> tuple[dict[TrialSpec, TrialResult], Mapping[str, str]]:
+    """Train what is missing, but for what another command trains; then take that into the sweep."""
+    if not missing:
+        return {}, ended
+    keys = [spec.run_key for spec in missing]
+
+    def all_ended() -> Mapping[str, str]:
+        plan.destination.redeliver()
+        return plan.destination.ended([*plan.run_keys, *(spec.run_key for spec in plan.needs)])
+
+    shared = SharedTrials(
+        claims=writers.claim(keys),
+        train=lambda trials, ended: _train_passes(plan, trials, ended, recorder, display),
+        ended_meanwhile=lambda: plan.destination.ended_meanwhile(keys),
+        ended=all_ended,
+    )
+    with sigterm_interrupts():
+        results, now = shared.carry_out(missing, ended)
+    trained = {spec.run_key for spec in results}
+    writers.adopt([key for key in keys if key in now and key not in trained], plan.destination)
+    return results, now
+
+
+def _recorders(plan: Plan, missing: Sequence[TrialSpec], stack: ExitStack) -> Writers:
     """The writer of the sweep's results, and, if something is trained that it needs, of that."""
     own, theirs = set(plan.run_keys), [spec.run_key for spec in plan.needs]
     sweep = stack.enter_context(_recorder(plan, plan.name, plan.run_keys))
     if all(spec.run_key in own for spec in missing):
-        return sweep
-    needs = stack.enter_context(_recorder(plan, plan.needs_name, theirs))
-    return Divided(own, sweep, needs)
+        return Writers(own, sweep, sweep)
+    return Writers(own, sweep, stack.enter_context(_recorder(plan, plan.needs_name, theirs)))
 
 
-def _recorder(plan: Plan, name: str, run_keys: Sequence[str]) -> AbstractContextManager[Listener]:
+def _recorder(plan: Plan, name: str, run_keys: Sequence[str]) -> AbstractContextManager[SweepRecorder]:
     return plan.destination.recorder(name, run_keys, plan.command, plan.sweep.name_of, plan.forget)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
@@ -13,11 +14,25 @@ from bench.methods import Method
 from bench.storage import store_check, store_uri
 from bench.storage.entry import Entry, OnStored
 from bench.storage.offline_folder import OfflineFolder, OfflineRecorder, contents
+from bench.storage.ownership.claims import Claims
 from bench.storage.store_uri import local_path
 from bench.trial.result import Listener
 
 if TYPE_CHECKING:
     from bench.storage.mlflow_store import Store
+
+
+CLOCKS = 3600.0  # seconds by which the clocks of two machines may differ
+
+
+class SweepRecorder(Listener, Protocol):
+    """The writer of a sweep's results."""
+
+    def claim(self, run_keys: Collection[str]) -> Claims:
+        """Claim these trials among all commands that write there."""
+
+    def adopt(self, finished: Mapping[str, str]) -> None:
+        """Have trials that another command finished meanwhile belong to this sweep too: `Destination.places`."""
 
 
 class Destination(Protocol):
@@ -40,6 +55,12 @@ class Destination(Protocol):
     def ended(self, run_keys: Sequence[str]) -> Mapping[str, str]:
         """run key -> why it diverged, or "", of those trials among these that need no more training."""
 
+    def ended_meanwhile(self, run_keys: Sequence[str]) -> Mapping[str, str]:
+        """The same of those that have ended since `ended` was asked, perhaps by another command."""
+
+    def places(self, run_keys: Collection[str]) -> Mapping[str, str]:
+        """run key -> what tells the recorder where it is, of trials that these two named."""
+
     @property
     def folder_beside(self) -> Path:
         """Where files belong that go with it."""
@@ -55,7 +76,7 @@ class Destination(Protocol):
 
     def recorder(
         self, sweep: str, run_keys: Sequence[str], command: str, name_of: Callable[[Method], str], on_stored: OnStored
-    ) -> AbstractContextManager[Listener]:
+    ) -> AbstractContextManager[SweepRecorder]:
         """The writer of a sweep's results, which calls `on_stored`. Call it after `ended`, with the same keys."""
 
 
@@ -65,6 +86,7 @@ class StoreDestination:
     def __init__(self, uri: str | None = None) -> None:
         """At this address, which is absolute; by default where MLflow's own commands look in this folder."""
         self._runs: dict[str, str] = {}
+        self._asked = 0.0  # when `ended` was
         self._given = uri
         self._check(uri or store_uri.foreseen() or self._mlflow_uri())
 
@@ -97,9 +119,23 @@ class StoreDestination:
         """As `Destination.ended`."""
         from bench.storage import stored_trials
 
+        self._asked = time.time()
         self._runs = stored_trials.finished(self.uri, run_keys)
         reasons = stored_trials.diverged(self.uri)
         return {key: reasons.get(run, "") for key, run in self._runs.items()}
+
+    def ended_meanwhile(self, run_keys: Sequence[str]) -> Mapping[str, str]:
+        """As `Destination.ended_meanwhile`."""
+        from bench.storage import stored_trials
+
+        since = self._asked - CLOCKS
+        runs, reasons = stored_trials.finished(self.uri, run_keys, since), stored_trials.diverged(self.uri, since)
+        self._runs |= runs
+        return {key: reasons.get(run, "") for key, run in runs.items()}
+
+    def places(self, run_keys: Collection[str]) -> Mapping[str, str]:
+        """As `Destination.places`: the runs."""
+        return {key: self._runs[key] for key in run_keys}
 
     @property
     def folder_beside(self) -> Path:
@@ -129,7 +165,7 @@ class StoreDestination:
 
     def recorder(
         self, sweep: str, run_keys: Sequence[str], command: str, name_of: Callable[[Method], str], on_stored: OnStored
-    ) -> AbstractContextManager[Listener]:
+    ) -> AbstractContextManager[SweepRecorder]:
         """As `Destination.recorder`."""
         from bench.storage.recorder import Recorder
 
@@ -153,7 +189,16 @@ class FolderDestination:
 
     def ended(self, run_keys: Sequence[str]) -> Mapping[str, str]:
         """As `Destination.ended`."""
+        self.folder.read_again()
         return {key: entry.result.reason for key, entry in self.folder.ended(run_keys).items()}
+
+    def ended_meanwhile(self, run_keys: Sequence[str]) -> Mapping[str, str]:
+        """As `Destination.ended_meanwhile`."""
+        return self.ended(run_keys)
+
+    def places(self, run_keys: Collection[str]) -> Mapping[str, str]:
+        """As `Destination.places`: all in the folder."""
+        return dict.fromkeys(run_keys, "")
 
     @property
     def folder_beside(self) -> Path:
@@ -174,6 +219,6 @@ class FolderDestination:
 
     def recorder(
         self, sweep: str, run_keys: Sequence[str], command: str, name_of: Callable[[Method], str], on_stored: OnStored
-    ) -> AbstractContextManager[Listener]:
+    ) -> AbstractContextManager[SweepRecorder]:
         """As `Destination.recorder`."""
         return OfflineRecorder(self.folder, sweep, run_keys, command, name_of, on_stored)

@@ -91,13 +91,20 @@ class Store:
                 raise
             raise ValueError(f"store {uri}: {reason}") from error
 
-    def tagged(self, tag: str, status: str, experiment: str | None = None) -> list[tuple[str, str]]:
-        """(run, value) of the runs with `tag` and `status`, oldest first; from one experiment, or from all."""
+    def tagged(
+        self, tag: str, status: str, experiment: str | None = None, ended_since: float = 0.0
+    ) -> list[tuple[str, str]]:
+        """(run, value) of the runs with `tag` and `status`, oldest first; from one experiment, or from all.
+
+        Args: ended_since: a Unix time; of runs that have ended, those that did so later.
+        """
         if experiment is None:
             experiments = [e.experiment_id for e in paged(self._client.search_experiments, max_results=PAGE)]
         else:
             experiments = [experiment]
         query = f"tags.`{tag}` LIKE '%' AND attributes.status = '{status}'"
+        if ended_since:
+            query += f" AND attributes.end_time >= {int(ended_since * 1000)}"
         options = {"experiment_ids": experiments, "filter_string": query, "order_by": ["attributes.start_time ASC"]}
         with without_collector():
             runs = paged(self._client.search_runs, max_results=PAGE, **options)

@@ -11,7 +11,7 @@ import hashlib
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -29,6 +29,8 @@ from bench.storage.entry import (
     ignore_stored,
     network_name,
 )
+from bench.storage.ownership.boards import FolderBoard
+from bench.storage.ownership.claims import Claims
 from bench.storage.store_uri import check_folder
 from bench.storage.tracking import csv_files
 from bench.trial.result import SweepError, TrialResult
@@ -55,10 +57,15 @@ def _raise(error: ValueError) -> None:
 def _entries(path: Path, on_problem: Callable[[ValueError], None]) -> Iterator[Entry]:
     files = [path]
     if path.is_dir():
-        visible = (f for f in path.iterdir() if f.name[0] != "." and f.name != csv_files.FOLDER)
-        files = sorted(f for f in visible if f.suffix != NETWORK_SUFFIX)
+        files = sorted(_visible(path))
     for file in files:
         yield from _entries_of(file, on_problem)
+
+
+def _visible(folder: Path) -> Iterator[Path]:
+    """All files of a folder except hidden ones, networks and tables."""
+    visible = (f for f in folder.iterdir() if f.name[0] != "." and f.name != csv_files.FOLDER)
+    return (f for f in visible if f.suffix != NETWORK_SUFFIX)
 
 
 def _entries_of(file: Path, on_problem: Callable[[ValueError], None]) -> Iterator[Entry]:
@@ -154,7 +161,15 @@ class OfflineFolder:
         self.path = absolute(folder)
         self.label = f"offline folder {self.path}"
         check_folder(self.label, self.path)
-        self.entries = read(self.path) if self.path.exists() else []
+        self._files: set[Path] = set()
+        self.entries: list[Entry] = []
+        self.read_again()
+
+    def read_again(self) -> None:
+        """Take in the files that are new: that other commands have written since. Raises ValueError, as `read` does."""
+        new = (set(_visible(self.path)) if self.path.exists() else set()) - self._files
+        self.entries += [entry for file in sorted(new) for entry in _entries_of(file, _raise)]
+        self._files |= new
 
     def ended(self, run_keys: Sequence[str]) -> dict[str, Entry]:
         """run key -> entry, of those trials that need no more training; if it stands twice, the one with a network."""
@@ -177,20 +192,35 @@ class OfflineRecorder(EntryListener):
     ) -> None:
         self.folder, self.sweep, self.planned, self.command, self.name_of = folder, sweep, planned, command, name_of
         self.on_stored = on_stored
+        self._board: FolderBoard | None = None
 
     def __enter__(self) -> OfflineRecorder:
         """Write trials of another sweep once more under this sweep's name: they belong to both."""
         self.folder.path.mkdir(parents=True, exist_ok=True)
+        self._link(self.planned)
+        return self
+
+    def _link(self, run_keys: Sequence[str]) -> None:
         stored = {entry.run_key for entry in self.folder.entries if entry.sweep == self.sweep and entry.is_final}
-        for key, entry in self.folder.ended(self.planned).items():
+        for key, entry in self.folder.ended(run_keys).items():
             if key not in stored:
                 self.put(replace(entry, sweep=self.sweep, command=self.command, linked=True))
-        return self
+
+    def claim(self, run_keys: Collection[str]) -> Claims:
+        """Claim these trials among all commands that write the folder."""
+        self._board = FolderBoard(self.folder.path, self.sweep, run_keys)
+        return Claims(self._board)
+
+    def adopt(self, finished: Mapping[str, str]) -> None:
+        """Have trials that another command finished meanwhile belong to this sweep too."""
+        self._link([*finished])
 
     def __exit__(
         self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Nothing is left to write."""
+        if self._board is not None:
+            self._board.close()
 
     def put(self, entry: Entry) -> None:
         """Write the entry. Raises SweepError if the folder cannot be written."""

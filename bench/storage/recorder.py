@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -18,6 +18,8 @@ from bench.storage.delivery.write_queue import WriteQueue
 from bench.storage.entry import Entry, EntryListener, OnStored, check_name, ignore_stored
 from bench.storage.mlflow_store import Run, Store
 from bench.storage.offline_folder import contents, rescue
+from bench.storage.ownership.boards import StoreBoard
+from bench.storage.ownership.claims import Claims
 from bench.storage.ownership.heartbeat import Heartbeat
 from bench.storage.ownership.leftovers import end_leftovers
 from bench.storage.ownership.owner import Owner
@@ -58,7 +60,8 @@ class Recorder(EntryListener):
         self._experiment = self._store.experiment(self.sweep)
         end_leftovers(self._store, self._experiment, set(self.planned))
         tags = {names.KIND: names.SWEEP, names.COMMAND: self.command, names.OWNER: Owner.here().tag()}
-        self.parent = self._store.create(self._experiment, self.sweep, tags | mlflow_fields.origin(), time.time()).id
+        self._run = self._store.create(self._experiment, self.sweep, tags | mlflow_fields.origin(), time.time())
+        self.parent = self._run.id
         self._heartbeat = Heartbeat(lambda: self._store.tag(self.parent, names.OWNER, Owner.here().tag()))
         counts = {"trials": str(len(self.planned)), "already_finished": str(len(self.linked))}
         self._store.log(self.parent, counts, ())
@@ -81,6 +84,15 @@ class Recorder(EntryListener):
         points = [(outcome, count, int(now * 1000), 0) for outcome, count in self._outcomes.items()]
         self._store.log(self.parent, {}, points)
         self._store.end(self.parent, status, now)
+
+    def claim(self, run_keys: Collection[str]) -> Claims:
+        """Claim these trials among all commands that write the store."""
+        return Claims(StoreBoard(self._store, self._run, run_keys))
+
+    def adopt(self, finished: Mapping[str, str]) -> None:
+        """Have trials that another command finished meanwhile belong to this sweep too: run key -> run."""
+        self.linked = {**self.linked, **finished}
+        self._queue.put(("linked", *finished), None)
 
     def put(self, entry: Entry) -> None:
         """Have the entry on the disk now, and in the store soon. Raises the error of an earlier one."""

@@ -1,0 +1,97 @@
+"""The boards on which commands post what they train: the runs of their sweeps in a store, or files in a folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from bench import names
+from bench.disk import write_whole
+from bench.storage.ownership.claims import CHOOSING, Notice
+from bench.storage.ownership.heartbeat import Heartbeat
+from bench.storage.ownership.owner import Owner
+
+if TYPE_CHECKING:
+    from bench.storage.mlflow_store import Run, Store
+
+RUN_NAME = "mlflow.runName"  # MLflow's tag: of a sweep's run, the sweep
+FILE = ".claim-{}.json"  # in an offline folder, of a command's id; hidden files there are no trials
+
+
+class StoreBoard:
+    """Of an MLflow store: a tag of the sweep's run, which its owner keeps alive and ends."""
+
+    def __init__(self, store: Store, run: Run, run_keys: Collection[str]) -> None:
+        self._store, self.id = store, run.id
+        store.write(run, names.CLAIM_FILE, json.dumps(sorted(run_keys)).encode())
+
+    def post(self, ticket: int) -> None:
+        """See `Board.post`."""
+        self._store.tag(self.id, names.CLAIM, str(ticket))
+
+    def others(self) -> Sequence[Notice]:
+        """See `Board.others`."""
+        return [
+            Notice(id=run, name=tags.get(RUN_NAME, ""), ticket=int(ticket), owner=owner)
+            for run, ticket in self._store.tagged(names.CLAIM, "RUNNING")
+            if run != self.id
+            for tags in [self._store.tags(run)]
+            if (owner := Owner.of(tags.get(names.OWNER))) is not None and not owner.is_gone()
+        ]
+
+    def run_keys(self, notice: Notice) -> Collection[str]:
+        """See `Board.run_keys`."""
+        return frozenset(json.loads(self._store.read(notice.id, names.CLAIM_FILE)))
+
+
+class FolderBoard:
+    """Of an offline folder: a file of each command, which is there until it ends."""
+
+    def __init__(self, folder: Path, name: str, run_keys: Collection[str]) -> None:
+        self._folder, self.id, self._name, self._run_keys = folder, uuid4().hex, name, sorted(run_keys)
+        self._ticket, self._heartbeat = CHOOSING, Heartbeat(self._write)
+
+    def post(self, ticket: int) -> None:
+        """See `Board.post`."""
+        self._ticket = ticket
+        self._write()
+
+    def _write(self) -> None:
+        fields = {"id": self.id, "name": self._name, "ticket": self._ticket, "owner": Owner.here().tag()}
+        fields |= {"run_keys": self._run_keys}
+        write_whole(self._file(self.id), json.dumps(fields).encode())
+
+    def _file(self, id_: str) -> Path:
+        return self._folder / FILE.format(id_)
+
+    def others(self) -> Sequence[Notice]:
+        """See `Board.others`. Removes the notices of commands that are gone."""
+        notices = [self._notice(file) for file in sorted(self._folder.glob(FILE.format("*")))]
+        return [notice for notice in notices if notice is not None and notice.id != self.id]
+
+    def _notice(self, file: Path) -> Notice | None:
+        try:
+            fields = json.loads(file.read_bytes())
+            owner, id_, name = Owner.of(fields["owner"]), str(fields["id"]), str(fields["name"])
+            ticket = int(fields["ticket"])
+        except (OSError, ValueError, TypeError, KeyError):  # removed at this moment, or none of ours
+            return None
+        if owner is None or owner.is_gone():
+            file.unlink(missing_ok=True)
+            return None
+        return Notice(id=id_, name=name, ticket=ticket, owner=owner)
+
+    def run_keys(self, notice: Notice) -> Collection[str]:
+        """See `Board.run_keys`."""
+        try:
+            return frozenset(json.loads(self._file(notice.id).read_bytes())["run_keys"])
+        except OSError:  # it has ended
+            return frozenset()
+
+    def close(self) -> None:
+        """Take the notice down."""
+        self._heartbeat.close()
+        self._file(self.id).unlink(missing_ok=True)
