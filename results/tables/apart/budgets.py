@@ -43,8 +43,8 @@ def blocks(analysis: Analysis) -> Iterator[Block]:
 def _figures(analysis: Analysis, shown: list[Cell]) -> Grid:
     caption = (
         f"{TITLE}: these methods end within budgets, of parameters and of multiply-accumulates, of a smaller network "
-        "or of the filters that are trained. Of a smaller network the rate is that of all parameters; so they are in no "
-        "comparison with methods that choose weights. "
+        "or of the filters that are trained. Of a smaller network the rate is that of all parameters; so they are "
+        "in no comparison with methods that choose weights. "
         f"{captions.figure(analysis)}: mean ± standard deviation over n seeds. Parameters: stored ones. MACs: "
         "multiply-accumulates of a forward pass per image. Training MACs: forward and backward, over all epochs; times "
         "dense: as a share of those of the dense baseline. A range over seeds."
