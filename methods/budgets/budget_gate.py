@@ -27,13 +27,14 @@ class BudgetGate(ToBudget):
     """Budget gates (in the style of Holistic Filter Pruning, Enderich, Timm & Burgard, WACV 2021, arXiv:2009.08169, of
     which only the abstract was at hand): after every step the size of the network is counted in parameters and in
     multiply-accumulates and compared with targets that fall to the budgets; what is above them shrinks BatchNorm's
-    scales, and a channel whose scale is at most `threshold` is closed.
+    scales, and while a target is exceeded channels are closed whose scale is at most `threshold`, the smallest first.
 
     With s the share of the phase up to the commit that is done, a target is 1 - (1 - r*) · min(1, s / ramp) of the
     network. With A_G open channels of group G, v_b = clip((count_b / target_b - 1) / 0.05, 0, 1) for b in {P, M}, and
     c_G = Σ_b v_b · (∂count_b/∂A_G) / its mean over open channels, every step brings |scale| nearer to 0 by
     c_G / (reach · steps of the phase): under full pressure a channel of mean cost loses a scale of 1 in that share of
-    the phase. What is closed stays closed up to the commit; its whole output, scale and shift, is 0.
+    the phase. What is closed stays closed up to the commit; its whole output, scale and shift, is 0. Open channels that
+    were closed, or whose scale is at most the threshold, begin with a scale of 10 · threshold at the commit.
 
     Departs from the paper: its gates, loss and schedule are not known; this is the project's own.
     """
@@ -41,7 +42,7 @@ class BudgetGate(ToBudget):
     criterion: str | Criterion = "budget-gate"
     reach: float = 0.3
     ramp: float = 0.8
-    threshold: float = 1e-3  # a tenth of the scale with which a channel is opened again
+    threshold: float = 1e-3  # a tenth of the scale with which a channel begins anew
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -89,18 +90,34 @@ class BudgetGate(ToBudget):
         )
 
     def reset(self, at: Revision, masks: Masks) -> Mapping[str, Tensor]:
-        """See `Method.reset`: the scale and shift of channels that are opened again."""
-        channels, reopened = groups_of(at), self._plan(at).reopened
+        """See `Method.reset`: scale and shift of what was closed, or is as small: the gradient must pass the ReLU."""
+        channels = groups_of(at)
         parameters = {name: p.detach().clone() for name, p in at.model.named_parameters()}
         values: dict[str, Tensor] = {}
-        for name, index in reopened:
+        for name, index in self._anew(at):
             for norm in channels.groups[name].norms:
-                for leaf, value in (("weight", 10 * self.threshold), ("bias", 0.0)):
-                    tensor = values.setdefault(f"{norm}.{leaf}", parameters[f"{norm}.{leaf}"])
-                    tensor[index] = value
+                scale, shift = (values.setdefault(n, parameters[n]) for n in (f"{norm}.weight", f"{norm}.bias"))
+                scale[index] = 10 * self.threshold
+                shift[index].clamp_(min=0)
         return values
 
     def restarted(self, at: Revision, masks: Masks) -> Masks:
         """See `Method.restarted`: all of the channels that are opened again."""
         without = at.masks_with(all_but(groups_of(at), self._plan(at).reopened))
         return {name: ~mask for name, mask in without.items() if not bool(mask.all())}
+
+    def _anew(self, at: Revision) -> list[tuple[str, int]]:
+        """The open channels that were closed, or whose scale is so small; none of a network that is left whole."""
+        from bench.methods.budgets.norm_scales import scales_of
+
+        plan = self._plan(at)
+        if all(map(all, plan.open.values())):
+            return []
+        small = scales_of(at.model, groups_of(at))
+        reopened = set(plan.reopened)
+        return [
+            (name, index)
+            for name, flags in plan.open.items()
+            for index, is_open in enumerate(flags)
+            if is_open and ((name, index) in reopened or small[name][index] <= self.threshold)
+        ]

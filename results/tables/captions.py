@@ -151,8 +151,10 @@ def legend(analysis: Analysis, grid: Grid) -> str:
     if CONFLICT in marks:
         said.append(f"{CONFLICT}k: of k seeds the store has runs with different results; the earliest counts.")
     if REALISED in marks:
+        labels = {row[0] for row in grid.rows}
+        whole = whole_units(cell for cell in analysis.shown if cell.label in labels)
         said.append(
-            f"{REALISED}: the realised rate of {whole_units(analysis.shown)}, counted; they seldom fill what the "
+            f"{REALISED}: the realised rate of {whole}, counted; they seldom fill what the "
             "column's rate allows, so compare these figures with others at it."
         )
     return " ".join(said)

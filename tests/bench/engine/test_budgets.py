@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from small_trials import images, spec
-from torch import Tensor
+from torch import Tensor, nn
 
 from bench import models, names
 from bench.artefact.artefact import read
@@ -161,26 +161,41 @@ def whole_states(training: Training, member: Member) -> dict[str, list[Tensor]]:
     return whole
 
 
+def revision(model: nn.Module, rate: str, closed: list[list[Any]]) -> Revision:
+    return Revision(
+        model=model, initial={}, masks={}, rate=Fraction(rate), epoch=1, epochs=2, lr=0.1,
+        generator=np.random.RandomState(0), gradients=dict, state={"closed": closed}, channels=CHANNELS,
+    )  # fmt: skip
+
+
 def test_of_closed_channels_that_which_was_closed_last_opens_first() -> None:
     model, closed = models.build("conv-bn", 10), [["convs.3", 5], ["convs.3", 2], ["convs.0", 1]]
-    initial = {name: p.detach() for name, p in model.named_parameters()}
-
-    def at(rate: str) -> Revision:
-        return Revision(
-            model=model, initial=initial, masks={}, rate=Fraction(rate), epoch=1, epochs=2, lr=0.1,
-            generator=np.random.RandomState(0), gradients=dict, state={"closed": closed}, channels=CHANNELS,
-        )  # fmt: skip
-
     with torch.no_grad():
         for name, index in closed:
             model.get_parameter(f"norms.{name[-1]}.weight")[index] = 9.0  # noise, which ranks nothing
     full = counts(CHANNELS, CHANNELS.widths).parameters
-    spared = {"0": [], "0.001": [("convs.3", 5)]}
+    spared: dict[str, list[tuple[str, int]]] = {"0": [], "0.001": [("convs.3", 5)]}
     for rate, still in spared.items():
-        plan = BudgetGate()._plan(at(rate))
+        plan = BudgetGate()._plan(revision(model, rate, closed))
         assert [(n, i) for n, flags in plan.open.items() for i, is_open in enumerate(flags) if not is_open] == still
         assert plan.counts.parameters <= (1 - float(rate)) * full
         assert list(plan.reopened) == [tuple(channel) for channel in reversed(closed) if tuple(channel) not in still]
+
+
+def test_an_open_channel_of_a_scale_that_closes_gates_begins_anew_too() -> None:
+    """So that the gradient passes its ReLU; but a network that is left whole is not touched."""
+    model = models.build("conv-bn", 10)
+    with torch.no_grad():
+        for index, (scale, shift) in enumerate([(0.0, -0.3), (-9e-4, 0.3), (2e-3, -0.3)]):
+            model.get_parameter("norms.0.weight")[index] = scale
+            model.get_parameter("norms.0.bias")[index] = shift
+        model.get_parameter("norms.3.weight")[7] = -1.0
+    assert BudgetGate().reset(revision(model, "0", []), {}) == {}
+    closed = [["convs.3", 7]]  # whose closing is all that the budget asks for
+    values = BudgetGate().reset(revision(model, "0.005", closed), {})
+    assert set(values) == {"norms.0.weight", "norms.0.bias"}
+    assert values["norms.0.weight"][:4].tolist() == pytest.approx([1e-2, 1e-2, 2e-3, 1.0])
+    assert values["norms.0.bias"][:4].tolist() == pytest.approx([0.0, 0.3, -0.3, 0.0])
 
 
 @pytest.mark.parametrize("stop", [1, 2, 3])

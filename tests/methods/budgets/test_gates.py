@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -27,7 +28,10 @@ FULL = counts(CHANNELS, CHANNELS.widths)
 
 def shaped(rate: str = "0.5", steps: int = 100, epochs: int = 10) -> ShapedNetwork:
     model = models.build("conv-bn", 10)
-    return ShapedNetwork(model=model, channels=CHANNELS, state={}, rate=Fraction(rate), epochs=epochs, steps=steps)
+    return ShapedNetwork(
+        model=model, channels=CHANNELS, state={}, initial={}, generator=np.random.RandomState(0), rate=Fraction(rate),
+        epochs=epochs, steps=steps,
+    )  # fmt: skip
 
 
 def scale(at: ShapedNetwork, group: int, leaf: str = "weight") -> torch.Tensor:
