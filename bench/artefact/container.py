@@ -52,7 +52,7 @@ def unseal(data: bytes) -> tuple[Header, tuple[bytes, bytes, bytes]]:
     length = _length(data)
     if hashlib.sha256(memoryview(data)[:-SEAL]).digest() != data[-SEAL:]:
         raise ValueError("corrupted or cut off: its checksum does not match")
-    header = _header(data[PREFIX.size : PREFIX.size + length])
+    header = _header(data, length)
     start = PREFIX.size + length
     if (actual := len(data) - SEAL - start) != sum(header.parts):
         raise ValueError(f"parts of {sum(header.parts)} bytes: the file has {actual}")
@@ -66,7 +66,7 @@ def declared(beginning: bytes) -> tuple[Header, int]:
     Raises: ValueError, in one line, if `seal` did not write it.
     """
     length = _length(beginning)
-    header = _header(beginning[PREFIX.size : PREFIX.size + length])
+    header = _header(beginning, length)
     return header, PREFIX.size + length + sum(header.parts) + SEAL
 
 
@@ -114,7 +114,16 @@ def sizes(data: bytes) -> dict[str, int]:
     return {"header": PREFIX.size + header, "mask": mask, "values": live + others, "checksum": SEAL}
 
 
-def _header(packed: bytes) -> Header:
+def _header(data: bytes, length: int) -> Header:
+    """The header of a file, packed in that many bytes, which must be of the file's version."""
+    header = _unpacked(data[PREFIX.size : PREFIX.size + length])
+    _, version, _ = PREFIX.unpack_from(data)
+    if version != (wanted := _version(header)):
+        raise ValueError(f"format version {version}: must be {wanted}, by what its header has")
+    return header
+
+
+def _unpacked(packed: bytes) -> Header:
     try:
         document = zlib.decompressobj().decompress(packed, HEADER_LIMIT)
         if max(document.count(b"["), document.count(b"{")) > DEPTH * 100:  # far below what the parser's stack takes

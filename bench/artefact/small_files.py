@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import io
-import json
 import logging
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,13 +17,16 @@ from torch import Tensor, nn
 
 from bench import models
 from bench.artefact.artefact import Artefact
+from bench.artefact.small_widths import Widths, open_by, read_widths
 from bench.artefact.weights_file import tensors_in
-from bench.channels.selection import Selection, first_open
+from bench.channels.selection import Selection
 from bench.engine.setup.precision import DTYPES
-from bench.messages import one_line
+from bench.messages import nearest, one_line
 from bench.methods.maskable import maskable
 from bench.models.channels.finding import channels_of
+from bench.models.channels.proof import NotTheSame, check_counts, difference_of
 from bench.models.channels.surgery import read_channels, shrunk
+from bench.trial.networks import row_of
 
 CLOSE = 1e-4  # the most that float32 logits may differ, as a fraction of the largest: sums are in another order
 IMAGES = 8
@@ -39,13 +41,13 @@ class SmallNetwork:
     masked: nn.Module
     model: nn.Module
     selection: Selection
-    widths: Mapping[str, Any]  # as JSON values: what `load_small` needs besides the state
+    widths: Widths
 
 
 def small_network(artefact: Artefact) -> SmallNetwork:
     """The network of a file without the channels that nothing reads.
 
-    Raises: ValueError, in one line, if every channel is read.
+    Raises: ValueError, in one line, if every channel is read, or if the smaller network would be another one.
     """
     header, masked = artefact.header, artefact.model
     shape = tuple(header.image_shape)
@@ -53,18 +55,33 @@ def small_network(artefact: Artefact) -> SmallNetwork:
     closed = sum(selection.channels.widths.values()) - sum(selection.widths.values())
     if not closed:
         raise ValueError("every channel is read by some layer: must be a network with closed channels")
-    widths = {
-        "model": header.spec.model,
-        "classes": header.classes,
-        "image_shape": list(shape),
-        "precision": header.spec.precision,
-        "stream": selection.channels.kind == "stream",
-        "widths": selection.widths,
-        "parameters": selection.counts.parameters,
-        "macs": selection.counts.macs,
-    }
+    widths = Widths(
+        model=header.spec.model,
+        classes=header.classes,
+        image_shape=list(shape),
+        precision=header.spec.precision,
+        stream=selection.channels.kind == "stream",
+        widths=selection.widths,
+        parameters=selection.counts.parameters,
+        macs=selection.counts.macs,
+    )
     model = shrunk(masked, selection.channels, selection.open)
+    _check_same(masked, model, selection, shape)
     return SmallNetwork(masked=masked, model=model, selection=selection, widths=widths)
+
+
+def _check_same(masked: nn.Module, model: nn.Module, selection: Selection, shape: tuple[int, ...]) -> None:
+    one, other = (copy.deepcopy(network).double().eval() for network in (masked, model))
+    try:
+        check_counts(other, shape, selection.counts)
+        difference_of(one, other, _images(shape).double())
+    except NotTheSame as error:
+        raise ValueError(str(error)) from None
+
+
+def _images(shape: Sequence[int]) -> Tensor:
+    """Images of noise."""
+    return torch.from_numpy(np.random.RandomState(0).standard_normal((IMAGES, *shape))).float()
 
 
 def _read(model: nn.Module, shape: tuple[int, ...]) -> Selection:
@@ -78,26 +95,43 @@ def load_small(state: str | Path, widths: str | Path | None = None) -> nn.Module
     """The network whose state `bench export --shrink` wrote, on the CPU, in evaluation mode.
 
     Args:   widths: the JSON file beside it; by default of the same name, but .widths.json.
-    Raises: ValueError, in one line, if the two are not of one network.
+    Raises: OSError if a file cannot be read; ValueError, in one line, if the two are not of one network that is known.
     """
     file = Path(state)
-    record = json.loads((Path(widths) if widths else file.with_suffix(WIDTHS)).read_text())
-    shape = tuple(record["image_shape"])
-    model = models.build(record["model"], record["classes"], shape).to(DTYPES[record["precision"]]).eval()
-    channels = channels_of(model, shape, stream=record["stream"])
-    model = shrunk(model, channels, first_open(channels, record["widths"]))
+    path = Path(widths) if widths else file.with_suffix(WIDTHS)
+    try:
+        model = _narrow(read_widths(path))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
     try:
         model.load_state_dict(tensors_in(file.read_bytes()))
     except RuntimeError as error:
         raise ValueError(f"{state}: {one_line(error)}") from None
+    except ValueError as error:
+        raise ValueError(f"{state}: {error}") from None
     return model
+
+
+def _narrow(record: Widths) -> nn.Module:
+    """A network with these widths."""
+    shape = tuple(record.image_shape)
+    row = row_of(record.model, record.classes, shape)
+    if record.precision not in DTYPES:
+        raise ValueError(nearest("precision", record.precision, list(DTYPES)))
+    if not row.takes(shape):
+        raise ValueError(f"images {record.image_shape}: {record.model} takes others")
+    model = models.build(record.model, record.classes, shape).to(DTYPES[record.precision]).eval()
+    channels = channels_of(model, shape, stream=record.stream)
+    return shrunk(model, channels, open_by(record, channels))
 
 
 def _safetensors(network: SmallNetwork) -> bytes:
     from safetensors.torch import save
 
-    state = {name: tensor.contiguous() for name, tensor in network.model.state_dict().items()}
-    return save(state, metadata={"widths": json.dumps(network.widths)})
+    state = {  # a tensor that two layers share is written for each
+        name: tensor.clone(memory_format=torch.contiguous_format) for name, tensor in network.model.state_dict().items()
+    }
+    return save(state, metadata={"widths": network.widths.model_dump_json()})
 
 
 def _torch_file(network: SmallNetwork) -> bytes:
@@ -110,7 +144,7 @@ def _onnx(network: SmallNetwork) -> bytes:
     """By torch's exporter, for any number of images; its logits are checked in onnxruntime."""
     if missing := [package for package in ONNX_PACKAGES if find_spec(package) is None]:
         raise ValueError(f"an .onnx file: {missing[0]} must be installed; pip install 'freeze-or-prune[onnx]'")
-    x = torch.from_numpy(np.random.RandomState(0).standard_normal((IMAGES, *network.widths["image_shape"]))).float()
+    x = _images(network.widths.image_shape)
     model = network.model.float().eval()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -7,7 +7,8 @@ from fractions import Fraction
 from math import floor
 
 from bench.channels.counts import Counts, counts
-from bench.channels.groups import Channels
+from bench.channels.groups import LOGITS, Channels
+from bench.messages import counted
 
 FILLED = 0.99  # of a budget: a network that has less of both leaves slack
 
@@ -56,8 +57,18 @@ def check_budget(channels: Channels, budget: Budget, least: int = 1) -> None:
         if given < low:
             raise ValueError(
                 f"a budget of {given:,} {noun}: must be at least {low:,} of the network's {all_of:,}, "
-                f"its floor with {each} in each of its {len(channels.groups)} groups"
+                f"its floor with {each} in each of its {len(channels.groups)} groups{_fixed_words(channels)}"
             )
+
+
+def _fixed_words(channels: Channels) -> str:
+    """The first layer that has no group, with the reason; "" if only the last has none."""
+    fixed = [(layer, reason) for layer, reason in channels.fixed.items() if reason != LOGITS]
+    if not fixed:
+        return ""
+    (layer, reason), others = fixed[0], len(fixed) - 1
+    first = f"; layer {layer} ({reason})"
+    return f"{first} and {counted(others, 'other')} have none" if others else f"{first} has none"
 
 
 def uniform_widths(channels: Channels, budget: Budget, least: int = 1) -> dict[str, int]:

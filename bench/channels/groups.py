@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+LOGITS = "gives the logits"  # why the last layer's outputs are fixed, in every network
+
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
@@ -16,11 +18,12 @@ class Group:
 
     size: int
     writers: tuple[str, ...]  # their outputs are these channels; a depthwise convolution reads and writes them
-    norms: tuple[str, ...]  # BatchNorms of these channels
+    norms: tuple[str, ...]  # BatchNorms of these channels, each with a scale and a shift
     readers: tuple[str, ...]  # their inputs are these channels
     repeat: int = 1  # inputs of a reader for each channel: its pixels, if they are flattened before
+    plain_norms: tuple[str, ...] = ()  # BatchNorms without
     norm_parameters: int = 0  # of all its norms, for each channel
-    stream: bool = False  # of a residual stream: added up, or read by more than one layer
+    stream: bool = False  # of a residual stream: added to other channels, or where the two parts of a sum begin
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,13 +61,14 @@ class Channels:
         kept = {name: group for name, group in self.groups.items() if not group.stream}
         dropped = {name: group for name, group in self.groups.items() if group.stream}
         norms = sum(group.norm_parameters * group.size for group in dropped.values())
-        streams = {w: "writes a residual stream" for group in dropped.values() for w in group.writers}
+        fixed = {**self.fixed, **{w: "writes a residual stream" for g in dropped.values() for w in g.writers}}
+        order = [layer.name for layer in self.layers if layer.name in fixed]
         return Channels(
             groups=kept,
             layers=tuple(_fixed(layer, dropped) for layer in self.layers),
             other_parameters=self.other_parameters + norms,
             other_macs=self.other_macs,
-            fixed={**self.fixed, **streams},
+            fixed={name: fixed[name] for name in dict.fromkeys([*order, *fixed])},  # in the order in which they run
             kind="inner",
         )
 

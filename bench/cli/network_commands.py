@@ -63,7 +63,8 @@ def _check_export(request: ExportRequest, file: Path) -> None:
         raise ValueError("--dataset without --value-dtype: must be with it, to measure the accuracy")
     for option, given in (("plugin", request.plugins), ("base", request.bases)):
         if given and not (request.value_dtype or request.shrink):
-            raise ValueError(f"--{option} without --value-dtype: must be with it, to rebuild the network")
+            must = "must be with one of them, which rebuild the network"
+            raise ValueError(f"--{option} without --value-dtype or --shrink: {must}")
     if request.shrink and request.value_dtype:
         raise ValueError("--shrink with --value-dtype: must be one of them; other programs read no narrower values")
     if request.shrink and file.suffix not in WRITERS:
@@ -80,11 +81,11 @@ def _export_small(network: Artefact, file: Path, request: ExportRequest) -> int:
         raise ValueError(f"run {request.run}: {error}") from None
     data, widths = WRITERS[file.suffix](small), file.with_suffix(WIDTHS)
     write_whole(file, data)
-    write_whole(widths, json.dumps(small.widths, indent=1).encode())
+    write_whole(widths, small.widths.model_dump_json(indent=1).encode())
     before = sum(p.numel() for p in small.masked.parameters())
     say(
-        f"{request.output}: {len(data):,} bytes, {small.widths['parameters']:,} of {before:,} parameters, "
-        f"{small.widths['macs']:,} multiply-accumulates; widths in {widths.name}"
+        f"{request.output}: {len(data):,} bytes, {small.widths.parameters:,} of {before:,} parameters, "
+        f"{small.widths.macs:,} multiply-accumulates; widths in {widths.name}"
     )
     return 0
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
+from functools import cache, partial
 from math import floor
 from typing import Any
 
@@ -123,20 +124,23 @@ def _check_channels(sweep: Sweep) -> None:
 
 
 def _check_widths(sweep: Sweep) -> None:
-    """Whether the network has channels to close, and can be as small as every budget, of methods that close some."""
+    """Whether the network has channels to close, is the same without them, and can be as small as every budget, of
+    methods that close some."""
     trials = [spec for spec in sweep.trials() if spec.method.closes_channels]
     if not trials:
         return
     import numpy as np
 
-    from bench.engine.setup.channels import channels_for
+    from bench.engine.setup.channels import checked_channels, closes_streams
 
     model = sweep.protocol["model"]
     network = network_of(model, sweep.classes, sweep.image_shape)
     shape = sweep.image_shape or MODELS[model].image_shape or ()
+    checked = cache(partial(checked_channels, network, shape))  # once for all methods and rates
     for method, rate in dict.fromkeys((spec.method, spec.rate) for spec in trials):
         try:
-            method.open_channels(channels_for(method, network, shape), Fraction(rate), np.random.RandomState(0))
+            channels = checked(stream=closes_streams(method))
+            method.open_channels(channels, Fraction(rate), np.random.RandomState(0))
         except ValueError as error:
             raise ValueError(f"{sweep.name_of(method)} with model {model!r} at rate {rate}: {error}") from None
 

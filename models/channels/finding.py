@@ -9,11 +9,14 @@ from math import prod
 
 import torch
 from torch import nn
+from torch.utils._pytree import tree_leaves
 
-from bench.channels.groups import Channels, Group, LayerWidths
+from bench.channels.groups import LOGITS, Channels, Group, LayerWidths
 from bench.messages import one_line
 from bench.models.channels.axes import ChannelPass
+from bench.models.channels.flow import Flow
 from bench.models.channels.sets import ChannelSet, LayerPass
+from bench.models.channels.ties import ties_of, without_values
 from bench.models.structure.weight_use import uses_of
 
 Shape = tuple[int, ...]
@@ -25,11 +28,12 @@ def channels_of(model: nn.Module, image_shape: Shape, *, stream: bool = False) -
     Args:   stream: whether the channels of residual streams are groups too; otherwise they are fixed.
     Raises: ValueError, in one line that names a layer and says why, if there is no group.
     """
-    layers, sets, network = _passed(model, image_shape)
+    flow, network = _passed(model, image_shape)
+    sets = sorted((s for s in flow.sets if s.joined is None), key=lambda channels: flow.ran[channels.writers[0]])
     groups = {s.writers[0]: _group(s, network) for s in sets if not s.fixed}
-    fixed = {writer: s.fixed for s in sets if s.fixed for writer in s.writers}
+    of_sets = {writer: s.fixed for s in sets if s.fixed for writer in s.writers}
     names = {id(s): s.writers[0] for s in sets if not s.fixed}
-    rows = tuple(_row(name, layer, names, network) for name, layer in layers.items())
+    rows = tuple(_row(name, layer, names, network) for name, layer in flow.layers.items())
     parameters, macs = _counted(rows, groups)
     uses = uses_of(network, image_shape)
     channels = Channels(
@@ -37,7 +41,7 @@ def channels_of(model: nn.Module, image_shape: Shape, *, stream: bool = False) -
         layers=rows,
         other_parameters=sum(p.numel() for p in network.parameters()) - parameters,
         other_macs=sum(use.macs for use in uses.values()) - macs,
-        fixed=fixed,
+        fixed={**flow.misused, **of_sets, **flow.misused},
     )
     channels = channels if stream else channels.inner()
     if not channels.groups:
@@ -45,31 +49,47 @@ def channels_of(model: nn.Module, image_shape: Shape, *, stream: bool = False) -
     return channels
 
 
-def _passed(model: nn.Module, image_shape: Shape) -> tuple[Mapping[str, LayerPass], list[ChannelSet], nn.Module]:
+def _passed(model: nn.Module, image_shape: Shape) -> tuple[Flow, nn.Module]:
     """What a pass shows, and the copy of the network that it was made of."""
+    ties = ties_of(model)
     try:
-        network = copy.deepcopy(model).to("meta")
-        return *_seen(network, image_shape), network
+        network = without_values(model)
+        return _seen(network, image_shape, ties), network
     except Exception:  # whatever its code raises where there are no values
-        network = copy.deepcopy(model).cpu()
+        pass
     try:
-        return *_seen(network, image_shape), network
+        network = copy.deepcopy(model).cpu()
+        return _seen(network, image_shape, ties), network
     except Exception as error:
         raise ValueError(f"cannot be applied to images {image_shape}: {one_line(error)}") from error
 
 
-def _seen(network: nn.Module, image_shape: Shape) -> tuple[Mapping[str, LayerPass], list[ChannelSet]]:
-    like = next(network.parameters())
+def _seen(network: nn.Module, image_shape: Shape, ties: Mapping[str, str]) -> Flow:
+    like, flow = next(network.parameters()), Flow(network, ties)
     x = torch.zeros(1, *image_shape, dtype=like.dtype, device=like.device)
-    with torch.enable_grad(), ChannelPass(network) as seen:
+    with torch.enable_grad(), ChannelPass(flow):
         logits = network.eval()(x)
-    if axis := seen.axis(logits):
-        axis.channels.fix("gives the logits")
-    sets = [s for s in seen.sets if s.joined is None]
-    for channels in sets:
-        channels.fix(_refusal(channels))
-        channels.sort(seen.ran)
-    return seen.layers, sorted(sets, key=lambda channels: seen.ran[channels.writers[0]])
+    for leaf in tree_leaves(logits):
+        if axis := flow.axis(leaf):
+            axis.channels.fix(LOGITS)
+    _fix(flow)
+    return flow
+
+
+def _fix(flow: Flow) -> None:
+    """Fix the sets that are no groups by what the whole pass shows, and put the layers of each in order."""
+    for name, reason in flow.misused.items():
+        for channels in flow.layers[name].sets if name in flow.layers else ():
+            channels.fix(f"{name}: {reason}")
+    for norm, normalised in flow.norms.items():
+        roots = {id(channels.root): channels.root for channels in normalised}
+        for channels in roots.values() if len(roots) > 1 else ():
+            others = [other.writers[0] for other in roots.values() if other is not channels]
+            channels.fix(f"has BatchNorm {norm}, which {', '.join(others)} has too")
+    for channels in flow.sets:
+        if channels.joined is None:
+            channels.fix(_refusal(channels))
+            channels.sort(flow.ran)
 
 
 def _refusal(channels: ChannelSet) -> str:
@@ -86,16 +106,16 @@ def _refusal(channels: ChannelSet) -> str:
 
 
 def _group(channels: ChannelSet, network: nn.Module) -> Group:
-    norms = [name for name, _ in channels.norms]
-    per_channel = [p.numel() // channels.size for name in norms for p in network.get_submodule(name).parameters()]
+    parameters = {name: [*network.get_submodule(name).parameters()] for name, _ in channels.norms}
     return Group(
         size=channels.size,
         writers=tuple(channels.writers),
-        norms=tuple(norms),
+        norms=tuple(name for name, of_norm in parameters.items() if of_norm),
+        plain_norms=tuple(name for name, of_norm in parameters.items() if not of_norm),
         readers=tuple(name for name, _ in channels.readers),
         repeat=channels.readers[0][1],
-        norm_parameters=sum(per_channel),
-        stream=len(channels.writers) - len(channels.depthwise) > 1 or len(channels.readers) > 1,
+        norm_parameters=sum(p.numel() // channels.size for of_norm in parameters.values() for p in of_norm),
+        stream=channels.summed,
     )
 
 

@@ -16,6 +16,9 @@ class ChannelSet:
     norms: list[tuple[str, int]] = field(default_factory=list)  # each with its inputs for a channel
     readers: list[tuple[str, int]] = field(default_factory=list)  # likewise
     fixed: str = ""  # why they cannot be closed
+    summed: bool = (
+        False  # whether they are of a residual stream: added to others, or what both parts of a sum begin with
+    )
     joined: ChannelSet | None = None
 
     def sort(self, ran: Mapping[str, int]) -> None:
@@ -26,7 +29,12 @@ class ChannelSet:
 
     @property
     def root(self) -> ChannelSet:
-        return self if self.joined is None else self.joined.root
+        root, channels = self, self
+        while root.joined is not None:
+            root = root.joined
+        while channels.joined is not None and channels.joined is not root:
+            channels.joined, channels = root, channels.joined
+        return root
 
     def fix(self, reason: str) -> None:
         self.root.fixed = self.root.fixed or reason
@@ -44,7 +52,7 @@ class ChannelSet:
             mine.extend(theirs)
         one.norms.extend(two.norms)
         one.readers.extend(two.readers)
-        one.fixed = one.fixed or two.fixed
+        one.fixed, one.summed = one.fixed or two.fixed, one.summed or two.summed
         two.joined = one
 
 

@@ -50,12 +50,13 @@ def shrunk(model: nn.Module, channels: Channels, open_channels: Open) -> nn.Modu
 
     Its logits are those of the network with these channels closed, but for the order in which they are added up.
     """
-    small = copy.deepcopy(model)
-    owners = {f"{prefix}.{leaf}" if prefix else leaf: (prefix, leaf) for prefix, leaf in _owned(model)}
+    tensors, cut = dict(_owned(model)), dict[str, Tensor]()
     for name, along, kept in _slices(model, channels, open_channels):
-        if name in owners:
-            prefix, leaf = owners[name]
-            _cut(small.get_submodule(prefix), leaf, along, kept)
+        if name in tensors:
+            cut[name] = _cut(cut.get(name, tensors[name].detach()), along, kept)
+    # In place of these, wherever the copy has them: a tensor that two layers share stays one.
+    copies: dict[int, object] = {id(tensors[name]): _as(tensors[name], smaller) for name, smaller in cut.items()}
+    small = copy.deepcopy(model, copies)
     for prefix, module in small.named_modules():
         if prefix in _touched(channels):
             _resize(module)
@@ -108,16 +109,17 @@ def _tensors(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
     yield from model.named_buffers()
 
 
-def _owned(model: nn.Module) -> Iterator[tuple[str, str]]:
-    """Module and attribute of every parameter and buffer."""
+def _owned(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """Every parameter and buffer by the name that each of its layers has for it."""
     for prefix, module in model.named_modules():
-        for leaf in (*module._parameters, *module._buffers):
-            yield prefix, leaf
+        for leaf, tensor in (*module._parameters.items(), *module._buffers.items()):
+            if tensor is not None:
+                yield f"{prefix}.{leaf}".lstrip("."), tensor
 
 
 def _touched(channels: Channels) -> set[str]:
     groups = channels.groups.values()
-    return {name for group in groups for name in (*group.writers, *group.norms, *group.readers)}
+    return {n for group in groups for n in (*group.writers, *group.norms, *group.plain_norms, *group.readers)}
 
 
 def _norm_tensors(model: nn.Module) -> dict[str, str]:
@@ -138,22 +140,21 @@ def _slices(model: nn.Module, channels: Channels, open_channels: Open) -> Iterat
         if all(flags):
             continue
         kept = torch.tensor(flags)
-        for layer in (*group.writers, *group.norms):
+        for layer in (*group.writers, *group.norms, *group.plain_norms):
             yield from ((f"{layer}.{leaf}".lstrip("."), 0, kept) for leaf in OF_NORM)
         for reader in group.readers:
             yield f"{reader}.weight".lstrip("."), 1, kept.repeat_interleave(group.repeat)
 
 
-def _cut(module: nn.Module, leaf: str, along: int, kept: Tensor) -> None:
-    tensor = getattr(module, leaf)
-    if tensor is None:
-        return
-    smaller = tensor.detach().index_select(along, kept.nonzero().view(-1).to(tensor.device))
+def _cut(tensor: Tensor, along: int, kept: Tensor) -> Tensor:
+    smaller = tensor.index_select(along, kept.nonzero().view(-1).to(tensor.device))
     channels_last = tensor.ndim == 4 and tensor.is_contiguous(memory_format=torch.channels_last)
-    smaller = smaller.to(memory_format=torch.channels_last) if channels_last else smaller
-    if isinstance(tensor, nn.Parameter):
-        smaller = nn.Parameter(smaller, requires_grad=tensor.requires_grad)
-    setattr(module, leaf, smaller)
+    return smaller.to(memory_format=torch.channels_last) if channels_last else smaller
+
+
+def _as(tensor: Tensor, values: Tensor) -> Tensor:
+    """The values as a parameter if the tensor is one."""
+    return nn.Parameter(values, requires_grad=tensor.requires_grad) if isinstance(tensor, nn.Parameter) else values
 
 
 def _resize(module: Any) -> None:

@@ -9,12 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from bench.channels.groups import Channels
-from bench.channels.selection import Selection
+from bench.channels.selection import Open, Selection
 from bench.engine.setup.background import draw
 from bench.methods import Method
 from bench.methods.maskable import maskable
 from bench.methods.types import Masks
 from bench.models.channels.finding import channels_of
+from bench.models.channels.proof import check_shrinking
 from bench.models.channels.surgery import close, embed, open_entries, read_channels, shrunk
 from bench.trial.spec import TrialSpec
 from bench.trial.streams import stream
@@ -24,19 +25,45 @@ Shape = tuple[int, ...]
 
 def channels_for(method: Method, model: nn.Module, image_shape: Shape) -> Channels:
     """The groups that the method may close channels of. Raises: ValueError, in one line, if there are none."""
-    return channels_of(model, image_shape, stream=bool(getattr(method, "stream", False)))
+    return channels_of(model, image_shape, stream=closes_streams(method))
+
+
+def closes_streams(method: Method) -> bool:
+    """Whether the method closes channels of residual streams too."""
+    return bool(getattr(method, "stream", False))
+
+
+def checked_channels(model: nn.Module, image_shape: Shape, *, stream: bool) -> Channels:
+    """The groups of a network that is sure to be the same without its closed channels.
+
+    Raises: ValueError, in one line, if there are none, or if it would be another network.
+    """
+    channels = channels_of(model, image_shape, stream=stream)
+    check_shrinking(model, channels, image_shape)
+    return channels
 
 
 def channels_if_closed(spec: TrialSpec, model: nn.Module, image_shape: Shape) -> Channels | None:
-    """The same of a method that closes channels; None of one that does not."""
-    return channels_for(spec.method, model, image_shape) if spec.method.closes_channels else None
+    """The same of a method that closes channels; None of one that does not.
+
+    Raises: ValueError also if the method could not close them at the trial's rate.
+    """
+    if not spec.method.closes_channels:
+        return None
+    channels = channels_for(spec.method, model, image_shape)
+    if spec.method.changes_masks:  # closes none before training, and is asked now what it would refuse then
+        _open_channels(spec, channels)
+    return channels
+
+
+def _open_channels(spec: TrialSpec, channels: Channels) -> Open:
+    return spec.method.open_channels(channels, Fraction(spec.rate), stream(spec.seed, "channels"))
 
 
 def channel_masks(spec: TrialSpec, model: nn.Module, image_shape: Shape) -> Masks:
     """The masks of a method that closes channels before training: what writes or reads a closed channel is dead."""
     channels = channels_for(spec.method, model, image_shape)
-    flags = spec.method.open_channels(channels, Fraction(spec.rate), stream(spec.seed, "channels"))
-    return masks_of(model, Selection(channels=channels, open=flags))
+    return masks_of(model, Selection(channels=channels, open=_open_channels(spec, channels)))
 
 
 def masks_of(model: nn.Module, selection: Selection) -> Masks:

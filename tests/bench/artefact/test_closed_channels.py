@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from functools import cache
 
@@ -11,7 +12,7 @@ from small_trials import images, pictures, spec
 
 from bench import names
 from bench.artefact.artefact import read, write
-from bench.artefact.container import PREFIX, sizes
+from bench.artefact.container import PREFIX, SEAL, sizes
 from bench.artefact.shrink import proved
 from bench.channels.selection import Selection
 from bench.datasets.images import ImageData
@@ -100,6 +101,15 @@ def test_the_bits_of_vgg16() -> None:
 def test_files_of_other_networks_keep_their_version() -> None:
     other = trained(replace(spec("snip", "0.9"), model="resnet20", batch_size=40))
     assert version(other.artefact) == 1 and read(other.artefact).selection is None
+
+
+@pytest.mark.parametrize("other", [1, 2])
+def test_channels_in_a_file_of_an_earlier_version_are_refused(other: int) -> None:
+    file = trained().artefact
+    magic, _, length = PREFIX.unpack_from(file)
+    body = PREFIX.pack(magic, other, length) + file[PREFIX.size : -SEAL]
+    with pytest.raises(ValueError, match=f"^format version {other}: must be 3, by what its header has$"):
+        read(body + hashlib.sha256(body).digest())
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,10 @@ def test_the_extra_is_named_if_it_is_missing(
     [
         (["-o", "a.frz", "--shrink"], "output a.frz with --shrink: must end in .safetensors, .pt or .onnx"),
         (["-o", "a.pt"], "output a.pt without --shrink: must end in .frz"),
+        (
+            ["-o", "a.frz", "--base", __file__],
+            "--base without --value-dtype or --shrink: must be with one of them, which rebuild the network",
+        ),
         (["-o", "a.pt", "--shrink", "--value-dtype", "int8"], "--shrink with --value-dtype: must be one of them"),
     ],
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -110,6 +112,27 @@ class Attention(nn.Module):
         return out
 
 
+class Parallel(nn.Module):
+    """As RepVGG's blocks in training: two convolutions, added up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wide, self.point, self.fc = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(3, 8, 1), nn.Linear(8, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.fc(torch.relu(self.wide(x) + self.point(x)).mean((2, 3)))
+        return out
+
+
+def test_a_network_with_streams_alone_is_told_to_close_those() -> None:
+    with pytest.raises(ValueError) as refused:
+        channels_of(Parallel(), SHAPE)
+    assert str(refused.value) == (
+        "layer wide (Conv2d): writes a residual stream; no channels of this network can be closed but with stream=true"
+    )
+    assert channels_of(Parallel(), SHAPE, stream=True).groups["wide"].writers == ("wide", "point")
+
+
 @pytest.mark.parametrize(
     ("network", "reason"),
     [
@@ -174,3 +197,31 @@ def test_torch_pruning_cuts_as_much(name: str) -> None:
         graph.get_pruning_group(writer, cut, idxs=[0, 1, 2]).prune()
         widths = {**widths, group: found.size - 3}
         assert counts(channels, widths).parameters == sum(p.numel() for p in model.parameters())
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_torch_pruning_finds_the_same_groups(name: str) -> None:
+    """The dependency graph of an independent library has exactly these groups, with the same layers in the same roles;
+    of what is fixed here it has groups too: the logits, and streams with option A, which it pads anew.
+    """
+    pruning = pytest.importorskip("torch_pruning")
+    shape, model = MODELS[name].image_shape, build(name, 10)
+    names = {id(module): layer for layer, module in model.named_modules()}
+    graph = pruning.DependencyGraph().build_dependency(model, torch.randn(1, *shape))
+    groups = graph.get_all_groups(root_module_types=[nn.Conv2d, nn.Linear])
+    theirs = {roles_of(group, names) for group in groups}
+    channels = channels_of(model, shape, stream=True)
+    ours = {(frozenset(g.writers), frozenset(g.norms), frozenset(g.readers)) for g in channels.groups.values()}
+    assert {roles for roles in theirs if not roles[0] & set(channels.fixed)} == ours
+
+
+def roles_of(group: Any, names: dict[int, str]) -> tuple[frozenset[str], ...]:
+    """The layers of a group of torch-pruning that write its channels, normalise them and read them."""
+    roles: tuple[set[str], ...] = (set(), set(), set())
+    for dependency, _ in group:
+        module, prunes = dependency.target.module, dependency.handler.__name__
+        if isinstance(module, nn.BatchNorm2d | nn.BatchNorm1d):
+            roles[1].add(names[id(module)])
+        elif isinstance(module, nn.Conv2d | nn.Linear):
+            roles[0 if "out" in prunes or "depthwise" in prunes else 2].add(names[id(module)])
+    return tuple(map(frozenset, roles))
