@@ -68,8 +68,8 @@ def _choices(cells: Sequence[Cell], cite: Cite) -> Sentences:
         )
     if small := _methods([cell for cell in cells if cell.record.group == TO_BUDGET], cite):
         yield (
-            "The network has fewer channels, within budgets of parameters and of multiply-accumulates, and so is in no "
-            f"comparison with networks of fewer weights, for: {small}."
+            "Whole channels, or the filters that are trained, are chosen within budgets of parameters and of "
+            f"multiply-accumulates, and so in no comparison with methods that choose weights, for: {small}."
         )
     if later := _methods([cell for cell in cells if cell.record.group == TRAINED_FIRST], cite):
         yield (
