@@ -35,6 +35,7 @@ PARENT_KEY = "bench.parent_run_key"  # of the trial whose trained network the me
 PARENT_SHA256 = "bench.parent_weights_sha256"  # of that network's final state
 
 SHRUNK = "bench.shrunk"  # how the network with closed channels compares to the one without them; absent of others
+BUDGET_SLACK = "bench.budget_slack"  # what it leaves of its budgets, if it fills neither to 99 %; absent of others
 
 RESUMED = "bench.resumed_after_epoch"  # comma list: where the trial was stopped, to go on later; absent of most
 RESUMED_FROM = "bench.resumed_from"  # JSON: the tags of where it ran before that are others now; absent of most
@@ -124,8 +125,8 @@ CANDIDATES_FILE = "candidates.json"
 
 # The parts of the table, in its order (`bench.results.parts.parts`).
 PARTS = (
-    "accuracy", "pairs", "difference", "reference", "start", "trained-first", "changing-masks", "dense", "storage",
-    "compute", "gradients", "collapse", "controls", "published", "tuned", "warnings",
+    "accuracy", "pairs", "difference", "reference", "start", "trained-first", "changing-masks", "budgets", "dense",
+    "storage", "compute", "gradients", "collapse", "controls", "published", "tuned", "warnings",
 )  # fmt: skip
 
 NETWORK_FILE = "network.frz"  # artefact of the run of a trial that is done: the trained network

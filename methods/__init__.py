@@ -26,6 +26,7 @@ controls     sanity controls
 
 from bench.methods.base import Method
 from bench.methods.budgets.budget_gate import BudgetGate
+from bench.methods.budgets.filter_gate import FilterGate
 from bench.methods.budgets.random_channels import RandomChannels
 from bench.methods.budgets.slimming import NetworkSlimming
 from bench.methods.budgets.uniform_width import UniformWidth
@@ -162,6 +163,7 @@ METHODS: dict[str, Method] = {
     "edge-popup": EdgePopup(),
     "budget-gate": BudgetGate(),
     "network-slimming": NetworkSlimming(),
+    "budget-gate-freeze": FilterGate(),
     # Aliases.
     "snip-freeze": FreezeNet(),
     "snip-prune": SNIP(),

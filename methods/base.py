@@ -6,7 +6,7 @@ background says what the others (dead) hold. This module imports no torch, so th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from fractions import Fraction
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
     from torch.utils.hooks import RemovableHandle
 
+    from bench.channels.filters import Filters
     from bench.channels.groups import Channels
+    from bench.channels.selection import Selection
     from bench.methods.changing.revision import Revision
     from bench.methods.changing.shaping import ShapedNetwork
 
@@ -46,6 +48,8 @@ class Method:
     closes_channels: ClassVar[bool] = False
     # Whether the live weights are trained; else they keep their initial values, and a file holds none of them.
     trains_weights: ClassVar[bool] = True
+    # Whether its last masks have as many live weights as a budget of its own allows, and not as many as the rate says.
+    ends_at_budget: ClassVar[bool] = False
     # SHA-256 of the source of a method from outside this package; `identify` notes it.
     source: str = field(default="", init=False)
 
@@ -102,6 +106,13 @@ class Method:
         """
         return {}
 
+    def restarted(self, at: Revision, masks: Masks) -> Masks:
+        """The live entries that go on from a moment without their state of the optimizer, by parameter: True = so.
+
+        Args: masks: what `revise` gave; what was dead before has no state anyway.
+        """
+        return {}
+
     def attach(self, at: ShapedNetwork) -> Sequence[RemovableHandle]:
         """Register forward hooks on the network, again if a trial resumes; all are removed at the last moment."""
         return ()
@@ -127,6 +138,10 @@ class Method:
         """
         raise NotImplementedError(f"{type(self).__name__}.open_channels: must be there, since closes_channels is True")
 
+    def slack(self, rate: Fraction, masks: Masks, selection: Selection | None, filters: Callable[[], Filters]) -> str:
+        """What a trained network leaves of its budgets, in words; "" if it fills one of them, or has none."""
+        return ""
+
     @property
     def at_initialisation(self) -> bool:
         """Whether the masks are chosen before anything is trained; other methods are in groups of their own."""
@@ -151,6 +166,7 @@ class Method:
             del record["control"]
         record |= {} if self.at_initialisation else {"at_initialisation": False}
         record |= {"closes_channels": True} if self.closes_channels else {}
+        record |= {"ends_at_budget": True} if self.ends_at_budget else {}
         record |= {} if self.trains_weights else {"trains_weights": False}
         record |= {"changes_masks": True} if self.changes_masks else {}
         return record | ({"class": name} if (name := class_name(self)) else {})

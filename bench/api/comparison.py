@@ -191,7 +191,8 @@ def comparison_of(plan: Plan) -> Comparison:
 
 def _reference(plan: Plan) -> str:
     """snip if it is compared, else the first pruned method, else the first; of methods at initialisation."""
-    methods = [spec.method for spec in plan.trials if only_rate(spec.method) is None and spec.method.at_initialisation]
+    every = [spec.method for spec in plan.trials if only_rate(spec.method) is None]
+    methods = [method for method in every if method.at_initialisation and not method.closes_channels]
     rated = {plan.sweep.name_of(method): method for method in methods}
     pruned = [name for name, method in rated.items() if method.background == "prune"]
     return "snip" if "snip" in rated or not rated else [*pruned, *rated][0]

@@ -10,6 +10,8 @@ from bench.channels.counts import Counts, counts
 from bench.channels.groups import LOGITS, Channels
 from bench.messages import counted
 
+FILLED = 0.99  # of a budget: a network that has less of both leaves slack
+
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
@@ -17,6 +19,16 @@ class Budget:
 
     parameters: int
     macs: int
+
+    def slack(self, network: Counts) -> str:
+        """What a network within the budget leaves of it, in words; "" if it fills one of both to FILLED."""
+        shares = (network.parameters / self.parameters, network.macs / self.macs)
+        if max(shares) >= FILLED:
+            return ""
+        return (
+            f"{1 - max(shares):.4f}: {shares[0]:.2%} of {self.parameters:,} parameters and {shares[1]:.2%} of "
+            f"{self.macs:,} multiply-accumulates"
+        )
 
     def allows(self, network: Counts) -> bool:
         """Whether a network is within both."""

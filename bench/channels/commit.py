@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from math import isfinite
 
 from bench.channels.budgets import Budget, check_budget
-from bench.channels.counts import Counts, counts
+from bench.channels.channel_state import Channel, ChannelState
+from bench.channels.counts import Counts
 from bench.channels.groups import Channels
-from bench.channels.selection import Open, widths_of
-
-Channel = tuple[str, int]  # group, index
+from bench.channels.selection import Open
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +44,7 @@ def committed(
     check_budget(channels, budget, least)
     ranked = _ranked(channels, scores)
     given = {name: [True] * size for name, size in channels.widths.items()} if before is None else before
-    state = _State(channels, {name: list(map(bool, given[name])) for name in channels.groups}, least)
+    state = ChannelState(channels, given, least)
     state.fill_up(ranked)
     for channel in reversed(ranked):
         if budget.allows(state.counts):
@@ -55,45 +54,6 @@ def committed(
         state.open_if(channel, budget)
     reopened = tuple((n, i) for n, i in ranked if state.flags[n][i] and not given[n][i])
     return Plan(open=state.flags, counts=state.counts, reopened=reopened)
-
-
-class _State:
-    """The channels that are open now, and what they cost."""
-
-    def __init__(self, channels: Channels, flags: dict[str, list[bool]], least: int) -> None:
-        self.channels, self.flags, self.widths = channels, flags, widths_of(flags)
-        self.least = {name: min(least, size) for name, size in channels.widths.items()}
-        self.counts = counts(channels, self.widths)
-
-    def with_(self, name: str, change: int) -> Counts:
-        """The counts with that many more channels of a group."""
-        return counts(self.channels, {**self.widths, name: self.widths[name] + change})
-
-    def set(self, channel: Channel, is_open: bool, after: Counts) -> None:
-        name, index = channel
-        self.flags[name][index] = is_open
-        self.widths[name] += 1 if is_open else -1
-        self.counts = after
-
-    def fill_up(self, ranked: Sequence[Channel]) -> None:
-        """Open the best channels of groups that have fewer than `least`."""
-        for name, index in ranked:
-            if not self.flags[name][index] and self.widths[name] < self.least[name]:
-                self.set((name, index), True, self.with_(name, 1))
-
-    def close(self, channel: Channel, budget: Budget) -> None:
-        name, index = channel
-        if not self.flags[name][index] or self.widths[name] <= self.least[name]:
-            return
-        after = self.with_(name, -1)
-        if self.counts.parameters > budget.parameters or after.macs < self.counts.macs:
-            self.set(channel, False, after)
-
-    def open_if(self, channel: Channel, budget: Budget) -> None:
-        """Open a closed channel if both budgets allow it; what is refused once never fits later, since costs grow."""
-        name, index = channel
-        if not self.flags[name][index] and budget.allows(after := self.with_(name, 1)):
-            self.set(channel, True, after)
 
 
 def _ranked(channels: Channels, scores: Mapping[str, Sequence[float]]) -> list[Channel]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from bench.channels.counts import Counts, counts
 from bench.channels.groups import Channels
@@ -37,3 +38,11 @@ def widths_of(open_channels: Open) -> dict[str, int]:
 def first_open(channels: Channels, widths: Mapping[str, int]) -> dict[str, list[bool]]:
     """Of every group the first so many channels open."""
     return {name: [i < widths[name] for i in range(size)] for name, size in channels.widths.items()}
+
+
+def all_but(channels: Channels, closed: Iterable[Sequence[Any]]) -> dict[str, list[bool]]:
+    """All channels open but these, each a group and an index."""
+    flags = {name: [True] * size for name, size in channels.widths.items()}
+    for name, index in closed:
+        flags[name][index] = False
+    return flags

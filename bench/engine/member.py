@@ -6,6 +6,8 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
 from math import isfinite
 from typing import Any
 
@@ -30,6 +32,7 @@ from bench.engine.setup.kept_state import check_state
 from bench.engine.setup.prepare import Trial, prepare, prepare_again
 from bench.engine.steps.live_optimizer import dead_checksum
 from bench.metrics import When
+from bench.models.channels.filters import filters_of
 from bench.models.channels.surgery import close
 from bench.models.initialise import checksum
 from bench.storage.checkpoint import Checkpoint, OptimizerState
@@ -245,9 +248,17 @@ class Member:
         if (selection := self.trial.selection) is not None:
             close(self.trial.model, selection.channels, selection.open)  # the statistics that nothing reads
             self.tags[names.SHRUNK] = str(proved(self.trial.model, selection, self.trial.test))
+        self._note_slack()
         self.tags[names.WEIGHTS_SHA256] = checksum(self.trial.model)
         self.artefact = self._stored(test)
         self.metrics |= self._measure("trained")
+
+    def _note_slack(self) -> None:
+        """Note what the network leaves of its budgets, if it fills neither."""
+        trial = self.trial
+        filters = partial(filters_of, trial.model, trial.train.image_shape)
+        if slack := self.spec.method.slack(Fraction(self.spec.rate), trial.masks, trial.selection, filters):
+            self.tags[names.BUDGET_SLACK] = slack
 
     def _stored(self, test: float) -> bytes:
         """The file of the trained network."""

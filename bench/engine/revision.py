@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +22,7 @@ from bench.methods.changing.shaping import ShapedNetwork
 from bench.methods.derivatives import gradient, leaves
 from bench.methods.maskable import maskable
 from bench.methods.scopes import check_live
+from bench.models.channels.filters import filters_of
 from bench.trial.spec import TrialSpec
 from bench.trial.streams import stream
 
@@ -37,23 +39,25 @@ def revised(spec: TrialSpec, trial: Trial, epoch: int) -> tuple[Trial, Sequence[
     _check_finite(epoch, dict(trial.model.named_parameters()))
     at = _revision(spec, trial, epoch)
 
-    def revise() -> tuple[Masks, Mapping[str, Tensor]]:
+    def revise() -> tuple[Masks, Mapping[str, Tensor], Masks]:
         masks = spec.method.revise(at)
-        return masks, spec.method.reset(at, masks)
+        return masks, spec.method.reset(at, masks), spec.method.restarted(at, masks)
 
-    (chosen, values), changed = by_method(spec, revise, REVISE, str(epoch), "global")
+    (chosen, values, restarted), changed = by_method(spec, revise, REVISE, str(epoch), "global")
     weights = maskable(trial.model)
     masks = {name: mask for name, mask in chosen.items() if name in weights}
     fixed = {name: mask for name, mask in chosen.items() if name not in weights}
     check_masks(trial.model, masks)
-    _check_parameters(trial.model, fixed, values)
-    if epoch == spec.method.moments(spec.epochs)[-1] and not spec.method.closes_channels:
+    _check_parameters(trial.model, {**fixed, **restarted}, values)
+    by_rate = not (spec.method.closes_channels or spec.method.ends_at_budget)
+    if by_rate and epoch == spec.method.moments(spec.epochs)[-1]:
         check_live(masks, Fraction(spec.rate), spec.method.scope)
-    masks, fixed = ({n: m.to(trial.train_indices.device, copy=True) for n, m in of.items()} for of in (masks, fixed))
+    device = trial.train_indices.device
+    masks, fixed, restarted = ({n: m.to(device, copy=True) for n, m in of.items()} for of in (masks, fixed, restarted))
     masks = {name: masks[name] for name in weights}
     _set(trial, {**masks, **fixed}, values, spec.method.background)
     selection = selected_channels(spec.method, trial.channels, masks)
-    return replace(trial, masks=masks, fixed=fixed, selection=selection), changed
+    return replace(trial, masks=masks, fixed=fixed, restarted=restarted, selection=selection), changed
 
 
 def _revision(spec: TrialSpec, trial: Trial, epoch: int) -> Revision:
@@ -86,6 +90,7 @@ def _revision(spec: TrialSpec, trial: Trial, epoch: int) -> Revision:
         state=trial.state,
         channels=channels,
         masks_with=masks_with,
+        filters=partial(filters_of, trial.model, trial.train.image_shape),
     )
 
 
@@ -138,6 +143,7 @@ class Shaping:
             rate=Fraction(spec.rate),
             epochs=spec.epochs,
             steps=steps,
+            filters=partial(filters_of, trial.model, trial.train.image_shape),
         )
         self._hooks = spec.method.attach(self._at)
 

@@ -17,7 +17,7 @@ from bench.engine.measures.gradients import Measured, gradient_figures, stacked_
 from bench.engine.setup.precision import DTYPES, autocast
 from bench.engine.setup.prepare import PROBE, Trial
 from bench.engine.steps.batched_networks import BatchedNetworks, losses_of
-from bench.engine.steps.carried_state import carry_over
+from bench.engine.steps.carried_state import carry_over, forget
 from bench.engine.steps.cuda_graph import GraphedStep
 from bench.engine.steps.live_optimizer import LiveOptimizer
 from bench.engine.steps.network import network_of
@@ -74,11 +74,15 @@ class Alone:
         self.optimizer = LiveOptimizer(trial.model, trial.masks, self.spec, self.network.values, trial.fixed)
 
     def revise(self, trial: Trial) -> None:
-        """Go on with other masks: what stays live keeps its state of the optimizer, what comes alive has none yet."""
+        """Go on with other masks: what stays live keeps its state of the optimizer, unless it is restarted; what comes
+        alive has none yet.
+        """
         before, state = self.trial, self.states()[0]
         self._take(trial)
         masks = [{**one.masks, **one.fixed} for one in (before, trial)]
         carry_over(self.optimizer, state, *masks)
+        forget(self.optimizer, trial.restarted, masks[1])
+        self.optimizer.take_in()
 
     def epoch(
         self, orders: Sequence[Tensor], moves: Sequence[Tensor | None], rate: Callable[[int], float]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from bench import names
+from bench.channels.budgets import FILLED
 from bench.messages import counted
 from bench.trial.needs import need_words
 from bench.trial.result import TrialResult
@@ -22,7 +23,20 @@ def remarks(sweep: Sweep, results: Mapping[TrialSpec, TrialResult]) -> list[str]
     tagged = ((sweep.name_of(s.method), r.tags[names.CHANGED]) for s, r in results.items() if names.CHANGED in r.tags)
     for (method, words), trials in Counter(tagged).items():
         lines.append(f"{method} changed {words} while it chose its weights; put back: {counted(trials, 'trial')}")
+    lines += _slack(sweep, results)
     return lines
+
+
+def _slack(sweep: Sweep, results: Mapping[TrialSpec, TrialResult]) -> list[str]:
+    """The methods and rates whose networks fill neither of their budgets, a line for each."""
+    shares: dict[str, list[str]] = {}
+    for spec, result in results.items():
+        if slack := result.tags.get(names.BUDGET_SLACK):
+            shares.setdefault(f"{sweep.name_of(spec.method)} {spec.rate}", []).append(slack.partition(":")[0])
+    return [
+        f"{trials} fills neither budget to {FILLED:.0%}: {counted(len(of), 'trial')}, {max(of)} of both left at most"
+        for trials, of in shares.items()
+    ]
 
 
 def not_done(

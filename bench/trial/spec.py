@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from bench.canonical import group_key_of, key_of
-from bench.methods import METHODS, Method, UniformWidth, only_rate
+from bench.methods import METHODS, Method, only_rate
 from bench.methods.identity.identify import identify
 from bench.trial.changing_masks import check_changing
 from bench.trial.field_row import KEY, FieldRow, Range, row, rows_of, says
@@ -196,8 +196,8 @@ def _check_start(spec: TrialSpec) -> None:
         return
     if spec.method.control == "reinitialise":
         raise ValueError("control reinitialise with a pre-trained start: must be redraw, or the start scratch")
-    if isinstance(spec.method, UniformWidth):
-        raise ValueError("uniform-width with a pre-trained start: must be trained from scratch")
+    if spec.method.closes_channels and not spec.method.changes_masks:
+        raise ValueError(f"{type(spec.method).__name__} with a pre-trained start: must be trained from scratch")
     if isinstance(base := spec.start.base, Pretraining):
         for name in ("epochs", "lr"):
             FIELD_ROWS[name].check(f"start-{name}", getattr(base, name))

@@ -28,4 +28,4 @@ class RandomChannels(SmallFromTheStart):
     ) -> dict[str, list[bool]]:
         """Those of the highest random score. Raises ValueError, which names the floor, if there are no such widths."""
         scores = {name: generator.random_sample(size).tolist() for name, size in channels.widths.items()}
-        return committed(channels, scores, self._budget(channels, rate), least=self.least).open
+        return committed(channels, scores, self.budget(channels, rate), least=self.least).open

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench.methods.budgets.to_budget import ToBudget, shrink
+from bench.methods.budgets.to_budget import ToBudget, groups_of
 from bench.methods.types import Criterion
 
 if TYPE_CHECKING:
@@ -27,11 +27,13 @@ class NetworkSlimming(ToBudget):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.strength >= 0:
+        if self.strength < 0:
             raise ValueError(f"strength {self.strength}: must be at least 0")
 
     def shape(self, at: ShapedNetwork, done: int, lr: float) -> None:
         """The penalty's step."""
-        assert at.channels is not None, "the engine gives them to a method that closes channels"
-        for group in at.channels.groups.values():
-            shrink(at.model, group, lr * self.strength)
+        from bench.methods.budgets.norm_scales import NormScales
+
+        if "scales" not in at.scratch:
+            at.scratch["scales"] = NormScales(at.model, groups_of(at))
+        at.scratch["scales"].shrink(lr * self.strength)

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, ClassVar
 
 from bench.channels.budgets import Budget, budget_of, check_budget
 from bench.channels.commit import Plan, committed
-from bench.channels.groups import Channels, Group
+from bench.channels.filters import Filters
+from bench.channels.groups import Channels
+from bench.channels.selection import Selection
 from bench.methods.base import Method, check_fixed
+from bench.methods.budgets.fields import check_least, check_shares, check_types
 from bench.methods.changing.schedule import epoch_at, share
 from bench.methods.types import Background, Batches, Criterion, Loss, Masks
 
 if TYPE_CHECKING:
     import numpy as np
-    from torch import Tensor, nn
+    from torch import nn
 
     from bench.methods.changing.revision import Revision
+    from bench.methods.changing.shaping import ShapedNetwork
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,9 +31,7 @@ class ToBudget(Method):
     what is left with fixed masks.
 
     At the commit the channels of smallest |scale| are closed until both budgets are kept, and those of largest |scale|
-    that still fit are open: P <= P* and M <= M* exactly. One that was closed before and is open then begins with a
-    scale of 10 · `threshold` and no shift: with its former shift the function would jump, and with a scale of 0 no
-    gradient passes the ReLU behind it.
+    that still fit are open: P <= P* and M <= M* exactly.
     """
 
     criterion: str | Criterion = "to-budget"
@@ -38,20 +40,14 @@ class ToBudget(Method):
     stream: bool = False  # whether channels of residual streams are closed too
     least: int = 1  # channels that every group keeps
     commit: float = 0.5  # of the training: after it the masks stay
-    threshold: float = 1e-3  # a tenth of the scale with which a channel is opened again
     closes_channels: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
+        check_types(self)
         super().__post_init__()
         check_fixed(self, "criterion", "scope", "background", "control")
-        for name in ("macs", "commit"):  # 1 and 1.0 are one method
-            object.__setattr__(self, name, float(getattr(self, name)))
-            if not 0 < getattr(self, name) <= 1:
-                raise ValueError(f"{name} {getattr(self, name)}: must be 0 < {name} <= 1")
-        if self.least < 1:
-            raise ValueError(f"least {self.least}: must be a whole number >= 1")
-        if not self.threshold > 0:
-            raise ValueError(f"threshold {self.threshold}: must be above 0")
+        check_shares(self, "macs", "commit")
+        check_least(self)
 
     def moments(self, epochs: int) -> tuple[int, ...]:
         """The commit alone."""
@@ -76,7 +72,7 @@ class ToBudget(Method):
 
         Raises: ValueError if the budget is below the network's floor, or a group has no BatchNorm.
         """
-        check_budget(channels, self._budget(channels, rate), self.least)
+        check_budget(channels, self.budget(channels, rate), self.least)
         without = [name for name, group in channels.groups.items() if not group.norms]
         if without:
             raise ValueError(f"layer {without[0]}: must have a BatchNorm behind it, by whose scale channels are closed")
@@ -86,54 +82,22 @@ class ToBudget(Method):
         """See `Method.revise`: what writes, scales, shifts or reads a closed channel is dead."""
         return at.masks_with(self._plan(at).open)
 
-    def reset(self, at: Revision, masks: Masks) -> Mapping[str, Tensor]:
-        """See `Method.reset`: the scale and shift of channels that are opened again."""
-        channels, reopened = _channels(at), self._plan(at).reopened
-        parameters = {name: p.detach().clone() for name, p in at.model.named_parameters()}
-        values: dict[str, Tensor] = {}
-        for name, index in reopened:
-            for norm in channels.groups[name].norms:
-                for leaf, value in (("weight", 10 * self.threshold), ("bias", 0.0)):
-                    tensor = values.setdefault(f"{norm}.{leaf}", parameters[f"{norm}.{leaf}"])
-                    tensor[index] = value
-        return values
+    def _plan(self, at: Revision) -> Plan:
+        from bench.methods.budgets.norm_scales import scales_of
 
-    def _budget(self, channels: Channels, rate: Fraction) -> Budget:
+        channels = groups_of(at)
+        return committed(channels, scales_of(at.model, channels), self.budget(channels, at.rate), least=self.least)
+
+    def budget(self, channels: Channels, rate: Fraction) -> Budget:
+        """1 - rate of the network's parameters, and `macs` of its multiply-accumulates."""
         return budget_of(channels, rate, share(self.macs))
 
-    def _plan(self, at: Revision) -> Plan:
-        channels, closed = _channels(at), at.state.get("closed", {})
-        return committed(
-            channels,
-            {name: scales(at.model, group).tolist() for name, group in channels.groups.items()},
-            self._budget(channels, at.rate),
-            least=self.least,
-            before={name: (~flags).tolist() for name, flags in closed.items()} or None,
-        )
+    def slack(self, rate: Fraction, masks: Masks, selection: Selection | None, filters: Callable[[], Filters]) -> str:
+        """See `Method.slack`: of its open channels."""
+        return "" if selection is None else self.budget(selection.channels, rate).slack(selection.counts)
 
 
-def _channels(at: Revision) -> Channels:
+def groups_of(at: Revision | ShapedNetwork) -> Channels:
+    """The network's groups."""
     assert at.channels is not None, "the engine gives them to a method that closes channels"
     return at.channels
-
-
-def scales(model: nn.Module, group: Group) -> Tensor:
-    """|scale| of each channel; of one that several BatchNorms have, the largest."""
-    import torch
-
-    return torch.stack([weight_of(model, norm).detach().abs() for norm in group.norms]).amax(0)
-
-
-def weight_of(model: nn.Module, layer: str) -> Tensor:
-    """The weight of a layer: of a BatchNorm, its scale."""
-    return model.get_parameter(f"{layer}.weight")
-
-
-def shrink(model: nn.Module, group: Group, amount: float) -> None:
-    """Bring the scales of a group's channels nearer to 0, each by that amount and none beyond 0, in place."""
-    import torch
-
-    with torch.no_grad():
-        for norm in group.norms:
-            scale = weight_of(model, norm)
-            scale.copy_(scale.sign() * (scale.abs() - amount).clamp_min(0))

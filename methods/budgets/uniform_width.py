@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, ClassVar
 
 from bench.channels.budgets import Budget, budget_of, uniform_widths
+from bench.channels.filters import Filters
 from bench.channels.groups import Channels
-from bench.channels.selection import first_open
+from bench.channels.selection import Selection, first_open
 from bench.methods.base import Method, check_fixed
-from bench.methods.types import Background, Criterion
+from bench.methods.budgets.fields import check_least, check_shares, check_types
+from bench.methods.types import Background, Criterion, Masks
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,16 +32,19 @@ class SmallFromTheStart(Method):
     closes_channels: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
+        check_types(self)
         super().__post_init__()
         check_fixed(self, "criterion", "scope", "background", "control")
-        object.__setattr__(self, "macs", float(self.macs))  # 1 and 1.0 are one method
-        if not 0 < self.macs <= 1:
-            raise ValueError(f"macs {self.macs}: must be 0 < macs <= 1")
-        if self.least < 1:
-            raise ValueError(f"least {self.least}: must be a whole number >= 1")
+        check_shares(self, "macs")
+        check_least(self)
 
-    def _budget(self, channels: Channels, rate: Fraction) -> Budget:
+    def budget(self, channels: Channels, rate: Fraction) -> Budget:
+        """1 - rate of the network's parameters, and `macs` of its multiply-accumulates."""
         return budget_of(channels, rate, Fraction(str(self.macs)))
+
+    def slack(self, rate: Fraction, masks: Masks, selection: Selection | None, filters: Callable[[], Filters]) -> str:
+        """See `Method.slack`: of its open channels."""
+        return "" if selection is None else self.budget(selection.channels, rate).slack(selection.counts)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,4 +61,4 @@ class UniformWidth(SmallFromTheStart):
         self, channels: Channels, rate: Fraction, generator: np.random.RandomState
     ) -> dict[str, list[bool]]:
         """The first channels of every group. Raises ValueError, which names the floor, if there are no such widths."""
-        return first_open(channels, uniform_widths(channels, self._budget(channels, rate), self.least))
+        return first_open(channels, uniform_widths(channels, self.budget(channels, rate), self.least))

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from bench.channels.filters import Filters
 from bench.channels.groups import Channels
 from bench.channels.selection import Open
+from bench.methods.changing.shaping import no_filters
 from bench.methods.types import Background, Masks, Scores, State
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ class Revision:
     channels: Channels | None = None  # the network's groups, of a method that closes channels
     # Of such a method: the masks of all parameters that have closed channels, and of every maskable weight.
     masks_with: Callable[[Open], Masks] = no_channels
+    filters: Callable[[], Filters] = no_filters  # of the network, and what training each costs
 
 
 def distances(at: Revision, background: Background) -> Scores:

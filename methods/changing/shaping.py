@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from bench.channels.filters import Filters
 from bench.channels.groups import Channels
 from bench.methods.types import State
 
 if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor, nn
+
+
+def no_filters() -> Filters:
+    """What `filters` is of a network that was not given any."""
+    return {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,3 +33,5 @@ class ShapedNetwork:
     rate: Fraction  # of the trial: what holds from the last moment on
     epochs: int  # of the whole training
     steps: int  # of the whole training
+    filters: Callable[[], Filters] = no_filters  # of the network, and what training each costs
+    scratch: dict[str, Any] = field(default_factory=dict)  # what follows from the rest, kept from step to step

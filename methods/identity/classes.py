@@ -8,7 +8,7 @@ from typing import Any
 from bench.methods.identity.files import foreign
 
 # What a class overrides to change masks while training, or to close channels. `select` has its own place in a record.
-SEAM = ("moments", "start_rate", "revise", "reset", "attach", "shape", "open_channels")
+SEAM = ("moments", "start_rate", "revise", "reset", "restarted", "attach", "shape", "open_channels", "slack")
 
 
 def class_name(method: Any) -> str:

@@ -6,6 +6,7 @@ flow     what is noted of the channels in one pass
 rules    what each operation of that pass does with channels
 axes     where each channel goes in it, seen below autograd
 finding  the groups of a network, found from the network itself
+filters  the filters of a network, and what belongs to each
 surgery  channels closed in place; the same network with smaller tensors, and back
 proof    that the network with smaller tensors is the same, after training and before it
 """

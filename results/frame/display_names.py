@@ -51,6 +51,7 @@ METHODS = {
     "random-channels": "Random channels",
     "budget-gate": "Budget gates",
     "network-slimming": "Network slimming",
+    "budget-gate-freeze": "Budget gates, frozen filters",
     "edge-popup": "Edge-popup",
     **{name: CHOICES[name] for name in (*PAPERS, "rigl", "set", "gmp", "dropback")},
     **{f"{name}-prune": CHOICES[name] for name in PAPERS},

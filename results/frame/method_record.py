@@ -14,7 +14,8 @@ PLAIN = "none"  # the control of a method that is under none
 AT_INITIALISATION = "at initialisation"  # live weights are chosen before anything is trained
 TRAINED_FIRST = "trained first"  # they follow from another training
 CHANGING = "masks change while training"
-GROUPS = (AT_INITIALISATION, TRAINED_FIRST, CHANGING)
+TO_BUDGET = "to a budget"  # they end at numbers of parameters and of multiply-accumulates, chosen whenever
+GROUPS = (AT_INITIALISATION, TRAINED_FIRST, CHANGING, TO_BUDGET)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,13 +37,15 @@ class MethodRecord:
 
     @property
     def at_initialisation(self) -> bool:
-        """Whether live weights are chosen before anything is trained; a record says it only if they are not."""
-        return bool(self.fields.get("at_initialisation", True))
+        """Whether it is in the group of that name; a record says it only of methods that choose later."""
+        return self.group == AT_INITIALISATION
 
     @property
     def group(self) -> str:
         """The method's of GROUPS."""
-        if self.at_initialisation:
+        if self.fields.get("closes_channels") or self.fields.get("ends_at_budget"):
+            return TO_BUDGET
+        if self.fields.get("at_initialisation", True):
             return AT_INITIALISATION
         return CHANGING if self.fields.get("changes_masks") else TRAINED_FIRST
 

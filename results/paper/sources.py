@@ -23,6 +23,7 @@ CRITERIA: dict[str, tuple[str, ...]] = {
     "small-magnitude": ("liao2023parameter",),
     "uniform-width": ("liu2019rethinking",),
     "budget-gate": ("enderich2021holistic",),
+    "filter-gate": ("enderich2021holistic",),
     "network-slimming": ("liu2017learning",),
     "channel-snip": ("lee2019snip", "verdenius2020pruning"),
     "gradual-magnitude": ("zhu2017prune",),

@@ -25,7 +25,7 @@ from bench.results.plots.axis_scales import (
 )
 from bench.results.plots.plot_page import across, finish, lay_out, page
 from bench.results.plots.plot_style import BAND, GREY, LINES_NOTE, SMALL, TINY, Style, line_entries, open_entry
-from bench.results.statistics.cells import Cell
+from bench.results.statistics.cells import Cell, whole_units
 from bench.results.statistics.shown_cells import Excerpt, crowded, disconnected, doubtful, interval, missing, over_seeds
 
 HEIGHT = 3.6  # inches of a panel
@@ -70,8 +70,8 @@ def _caption(excerpts: Sequence[Excerpt], many: bool, by_error: bool) -> str:
     """What is drawn, of which seeds, how and on which scales."""
     words = f"{excerpts[0].view.shown_metric.caption}: mean and 95 % t interval {over_seeds(excerpts)}."
     panels = "A panel for each criterion; solid: the weights that are not trained are frozen, dashed: pruned."
-    realised = any(cell.realised for excerpt in excerpts for cell in excerpt.drawn)
-    notes = [*([REALISED_NOTE] if realised else []), *([ERROR_NOTE] if by_error else [])]
+    whole = whole_units(cell for excerpt in excerpts for cell in excerpt.drawn)
+    notes = [*([REALISED_NOTE.format(whole.capitalize())] if whole else []), *([ERROR_NOTE] if by_error else [])]
     return " ".join([words, panels if many else LINES_NOTE, RATE_NOTE, *notes])
 
 

@@ -15,7 +15,7 @@ from bench.results.frame.words import rate_text
 
 RATE_LABEL = "rate: share of the weights that is not trained"
 RATE_NOTE = "Rates: on a logarithmic scale of the share that is trained."
-REALISED_NOTE = "Whole filters stand at their realised rates."
+REALISED_NOTE = "{} stand at their realised rates."
 ERROR_NOTE = "Accuracies: on a logarithmic scale of the error."
 TOP = 90.0  # per cent; means crowd at the top if most are at least that
 LEAST_ERROR = 1e-3  # per cent, beyond which the error scale goes on with 100 %

@@ -24,6 +24,7 @@ from bench.results.plots.axis_scales import (
 from bench.results.plots.plot_page import Entry, across, finish, lay_out, page
 from bench.results.plots.plot_style import GREY, SMALL, TINY
 from bench.results.statistics.analysis import Analysis
+from bench.results.statistics.cells import whole_units
 from bench.results.statistics.comparisons import Comparison
 
 Panels = dict[str, list[Comparison]]  # by the pruned method
@@ -133,8 +134,9 @@ def _notes(drawn: Sequence[tuple[Analysis, Panels]], log: bool) -> list[str]:
         f"interval over {pairs} pairs. A panel for each criterion. Coloured: Holm-adjusted p ≤ {view.alpha:g} over all "
         f"criteria{starts} and rates of the section. {RATE_NOTE}"
     ]
-    if any(a.by_key[c.sides[0]].realised for a, panels in drawn for panel in panels.values() for c in panel):
-        notes[0] += f" {REALISED_NOTE}"
+    sides = (a.by_key[c.sides[0]] for a, panels in drawn for panel in panels.values() for c in panel)
+    if whole := whole_units(sides):
+        notes[0] += f" {REALISED_NOTE.format(whole.capitalize())}"
     if log:
         notes[0] += f" Differences: to scale between −{LINEAR:g} and {LINEAR:g}, beyond on a logarithmic scale."
     if doubtful := sum(c.conflicting for _, panels in drawn for panel in panels.values() for c in panel):

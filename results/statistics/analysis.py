@@ -202,6 +202,6 @@ def check_reference(every: Collection[Section], reference: str) -> None:
     if records and not any(record.at_initialisation for record in records):
         others = (
             "; methods that need another training first are in a group of their own, and so are those whose masks "
-            "change while training"
+            "change while training, and those that end at a budget"
         )
         raise ValueError(f"reference {reference}: must be a method at initialisation{others}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from math import isfinite
@@ -69,6 +69,13 @@ class Cell:
         (low, high), weights = self.counts[names.LIVE_WEIGHTS], int(self.counts[names.MASKABLE_WEIGHTS][0])
         fills = low == high and abs(Decimal(low) - (1 - self.rate) * weights) <= Decimal("0.5")  # none is nearer
         return None if fills else (1 - high / weights, 1 - low / weights)
+
+    @property
+    def units(self) -> str:
+        """What it chooses whole, if that seldom fills the rate: "filters", "channels" or ""."""
+        if self.realised is None:
+            return ""
+        return "channels" if self.record.fields.get("closes_channels") else "filters"
 
     @property
     def density(self) -> float:
@@ -189,6 +196,12 @@ def percent_of_dense(cell: Cell, dense: Cell) -> tuple[stats.Summary, stats.Inte
 def in_doubt(cell: Cell, other: Cell) -> int:
     """The number of seeds with a figure in both cells of which the store has results that disagree."""
     return len((cell.conflicting.keys() | other.conflicting.keys()) & cell.values.keys() & other.values.keys())
+
+
+def whole_units(all_cells: Iterable[Cell]) -> str:
+    """What methods choose whole that seldom fill their rates: "whole filters"; "" if they choose weights."""
+    units = sorted({cell.units for cell in all_cells} - {""}, reverse=True)
+    return f"whole {' and '.join(units)}" if units else ""
 
 
 def twin(all_cells: Sequence[Cell], reference: str) -> str | None:

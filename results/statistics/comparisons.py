@@ -11,10 +11,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from bench.results.frame.method_record import AT_INITIALISATION
+from bench.results.frame.method_record import AT_INITIALISATION, TO_BUDGET
 from bench.results.statistics import multiplicity, stats
 from bench.results.statistics.cells import Cell, Key, in_doubt
 
+BASELINE = "uniform-width"  # the criterion of the baseline of methods that end at a budget
 Test = Literal["t", "wilcoxon", "permutation"]
 Pair = tuple[Cell, Cell]  # the method's and the reference's, of one rate
 
@@ -128,6 +129,24 @@ def freeze_prune_pairs(all_cells: Sequence[Cell], *, group: str = AT_INITIALISAT
     frozen = [cell for cell in all_cells if cell.background == "freeze"]
     pairs = [(cell, pruned.get((cell.record.selection, cell.rate))) for cell in frozen]
     return [(cell, other) for cell, other in pairs if other is not None]
+
+
+def baseline_pairs(all_cells: Sequence[Cell]) -> list[Pair]:
+    """Every method that ends at a budget with the network of uniform width of that budget, at every rate."""
+    cells = [cell for cell in all_cells if cell.record.group == TO_BUDGET]
+    baselines = {(_budget(cell), cell.rate): cell for cell in cells if is_baseline(cell)}
+    others = [cell for cell in cells if not is_baseline(cell) and (_budget(cell), cell.rate) in baselines]
+    return [(cell, baselines[_budget(cell), cell.rate]) for cell in others]
+
+
+def is_baseline(cell: Cell) -> bool:
+    """Whether it is the baseline of methods that end at a budget."""
+    return cell.record.fields.get("criterion") == BASELINE
+
+
+def _budget(cell: Cell) -> tuple[Any, ...]:
+    """What the budget is besides the rate, and of which channels."""
+    return tuple(cell.record.fields.get(name) for name in ("macs", "stream", "least"))
 
 
 def control_pairs(controlled: Sequence[Cell], plain: Sequence[Cell]) -> list[Pair]:

@@ -96,7 +96,7 @@ def _entry(analysis: Analysis, cell: Cell, c: Comparison | None, best: bool) -> 
 
 
 def _realised(cell: Cell) -> str:
-    """@0.9036: the rate that whole filters have, if it is not the one asked for."""
+    """@0.9036: the rate that whole filters or channels have, if it is not the one asked for."""
     if cell.realised is None:
         return ""
     least = 1 - cell.realised[1]

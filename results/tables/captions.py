@@ -7,12 +7,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from bench import names
 from bench.messages import counted
 from bench.results.frame.collect import DENSE
-from bench.results.frame.method_record import AT_INITIALISATION, CHANGING, TRAINED_FIRST
+from bench.results.frame.method_record import AT_INITIALISATION, CHANGING, TO_BUDGET, TRAINED_FIRST
 from bench.results.frame.starts import SCRATCH
 from bench.results.frame.words import ranges, rate_text
 from bench.results.statistics import stats
 from bench.results.statistics.analysis import Analysis
-from bench.results.statistics.cells import Cell, Key
+from bench.results.statistics.cells import Cell, Key, whole_units
 from bench.results.statistics.comparisons import Comparison
 from bench.results.tables.formats import Bold, Entry, Grid
 from bench.results.tables.marks import REALISED, doubt, pairs_legend, seeds_legend
@@ -28,7 +28,8 @@ TESTS = {
 def introduction(analyses: Sequence[Analysis]) -> str:
     """What a stranger needs before the first table."""
     cells = [cell for analysis in analyses for cell in analysis.shown]
-    fewer = ", or fewer if it chooses whole filters" if any(cell.realised for cell in cells) else ""
+    whole = whole_units(cells)
+    fewer = f", or fewer if it chooses {whole}" if whole else ""
     later = {cell.record.group for cell in cells if cell.rated} - {AT_INITIALISATION}
     when = "" if later else " before training"
     words = (
@@ -44,6 +45,7 @@ def introduction(analyses: Sequence[Analysis]) -> str:
 LATER = {
     TRAINED_FIRST: "choose by a network that is already trained",
     CHANGING: "choose again while they train, so that the number is that of their last masks",
+    TO_BUDGET: "end at a budget, by whole channels or filters",
 }
 
 
@@ -168,9 +170,11 @@ def legend(analysis: Analysis, grid: Grid) -> str:
         said.append(f"The marks of {analysis.twin} are those of the family of freeze − prune.")
     said += [words] if (words := seeds_legend(marks).strip()) else []
     if REALISED in marks:
+        labels = {row[0] for row in grid.rows}
+        whole = whole_units(cell for cell in analysis.shown if cell.label in labels)
         said.append(
-            f"{REALISED}: the realised rate of whole filters, counted; they seldom fill what the column's rate allows, "
-            "so compare these figures with others at it."
+            f"{REALISED}: the realised rate of {whole}, counted; they seldom fill what the "
+            "column's rate allows, so compare these figures with others at it."
         )
     return " ".join(said)
 

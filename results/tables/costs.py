@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from bench import names
 from bench.metrics import NONE
 from bench.results.frame.collect import BIASES, DENSE
-from bench.results.frame.method_record import CHANGING
+from bench.results.frame.method_record import CHANGING, TO_BUDGET
 from bench.results.frame.starts import SCRATCH
 from bench.results.frame.words import low_to_high, rate_text
 from bench.results.statistics.analysis import Analysis
@@ -58,7 +58,8 @@ def stored(analysis: Analysis) -> Grid:
     )
     headers = ["rate", "live weights", "stored parameters", "compression", "mask bytes"]
     headers += [f"stored bytes, {background}" for background in BACKGROUNDS.values()]
-    return Grid(caption, [*headers, "compression in bytes"], _rows(analysis, _stored), "What each rate stores")
+    rows = _rows(analysis, _stored, TO_BUDGET)
+    return Grid(caption, [*headers, "compression in bytes"], rows, "What each rate stores")
 
 
 def _rebuilt(analysis: Analysis) -> str:
@@ -91,7 +92,8 @@ def computed(analysis: Analysis) -> Grid:
         f"the live weights are.{_changing(analysis)}"
     )
     headers = [f"{way} MACs, {background}" for way in ("forward", "backward") for background in BACKGROUNDS.values()]
-    return Grid(caption, ["rate", *headers], _rows(analysis, _computed, CHANGING), "What each rate computes, per image")
+    rows = _rows(analysis, _computed, CHANGING, TO_BUDGET)
+    return Grid(caption, ["rate", *headers], rows, "What each rate computes, per image")
 
 
 def _changing(analysis: Analysis) -> str:
@@ -105,11 +107,11 @@ def _computed(here: list[Cell]) -> list[str]:
     return [_over(here, way, alike) for way in ways for alike in ALIKE.values()]
 
 
-def _rows(analysis: Analysis, entries: Callable[[list[Cell]], list[str]], left_out: str = "") -> list[list[str]]:
-    """The entries of each rate, but for a group of methods."""
+def _rows(analysis: Analysis, entries: Callable[[list[Cell]], list[str]], *left_out: str) -> list[list[str]]:
+    """The entries of each rate, but for groups of methods."""
     alone = {cell.rate for cell in analysis.shown if not cell.rated}  # of dense, and of biases
-    rates = sorted({*alone, *compared_rates(analysis.shown)})
-    cells = [cell for cell in analysis.cells if cell.record.group != left_out]
+    cells = [cell for cell in analysis.cells if cell.record.group not in left_out]
+    rates = sorted({*alone, *compared_rates(analysis.shown)} & {cell.rate for cell in cells})
     return [[rate_text(rate), *entries([cell for cell in cells if cell.rate == rate])] for rate in rates]
 
 

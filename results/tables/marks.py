@@ -23,7 +23,7 @@ OF_PAIRS = {
     CUT: f"†k: in k pairs a pruned network is disconnected, {NO_PATH}.",
     CONFLICT: "¶k: of k pairs the results in the store disagree; of several runs the earliest counts.",
 }
-REALISED = "@"  # before the rate that whole filters have
+REALISED = "@"  # before the rate that whole filters or channels have
 SAME = "the same pairs"
 NO_PAIR = "no pair left"
 # Doubt -> its mark and what it means.

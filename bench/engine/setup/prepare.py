@@ -62,6 +62,7 @@ class Trial:
     taken: Taken | None = None  # what it has of its base
     # Of a method whose masks change; else empty.
     fixed: Masks = field(default_factory=dict)  # of parameters that are not maskable: True = live; others are all live
+    restarted: Masks = field(default_factory=dict)  # live entries that the last moment left no state of the optimizer
     initial: Mapping[str, Tensor] = field(default_factory=dict)  # parameter name -> its value before training
     state: State = field(default_factory=dict)  # the method's own
     channels: Channels | None = None  # the groups of the network, of a method that closes channels

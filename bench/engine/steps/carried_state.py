@@ -36,6 +36,21 @@ def carry_over(
                 _carry(tensor.view(-1), old.view(-1), before.get(name, whole), now.get(name, whole))
 
 
+@torch.no_grad()
+def forget(optimizer: LiveOptimizer, restarted: Mapping[str, Tensor], now: Mapping[str, Tensor]) -> None:
+    """Set the optimizer's state of these entries to 0, as that of what comes alive is; where they start is kept.
+
+    Args: restarted: of some parameters, True = such an entry. now: the masks in force.
+    """
+    for name, tensors in optimizer.rule_state().items():
+        if name in restarted:
+            entries = restarted[name].view(-1)
+            entries = entries[now[name].view(-1)] if name in now else entries
+            for tensor in tensors:
+                if tensor.ndim:
+                    tensor.view(-1).masked_fill_(entries, 0.0)
+
+
 def _carry(tensor: Tensor, old: Tensor, before: Tensor, now: Tensor) -> None:
     """Copy what both masks have; both tensors are of live entries, in flat order."""
     was, stays = before.view(-1), now.view(-1)

@@ -47,6 +47,12 @@ class Displacement:
         for tensor, start, displacement in zip(self.tensors, self._start, self._displacement, strict=True):
             torch.add(start, displacement, out=tensor.detach())
 
+    def take_in(self) -> None:
+        """Go on from the present values of the tensors; one that no other code changed keeps its displacement."""
+        for tensor, start, displacement in zip(self.tensors, self._start, self._displacement, strict=True):
+            value = tensor.detach()
+            displacement.copy_(torch.where(value == start + displacement, displacement, value - start))
+
 
 def restore(update: Update, index: int, before: Sequence[Tensor]) -> None:
     """Have an update rule go on with the state that one of its tensors had."""

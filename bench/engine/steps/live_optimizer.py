@@ -91,6 +91,17 @@ class LiveOptimizer:
         """Go on from the present values of the parameters, whose live entries were changed by other code."""
         for partial in (*self.partly_live, *self.partly_fixed):
             torch.index_select(partial.flat, 0, partial.index, out=partial.values)
+        if isinstance(self.decayed, Displacement):
+            self.decayed.take_in()
+
+    def rule_state(self) -> dict[str, list[Tensor]]:
+        """The same as `state` without what weight decay towards the start knows of it."""
+        rules = (self.decayed.rule if isinstance(self.decayed, Displacement) else self.decayed, self.undecayed)
+        return {
+            name: rule.state_of(i)
+            for names, rule in zip(self.names, rules, strict=True)
+            for i, name in enumerate(names)
+        }
 
     def state(self) -> dict[str, list[Tensor]]:
         """Parameter name -> the update's state of its live values, in flat order; only of parameters with state."""

@@ -2,5 +2,6 @@
 
 group           what their tables have in common
 changing_masks  methods whose masks change while training: figures, and what training them costs
+budgets         methods that end at a budget: figures, counts, and each against uniform width
 trained_first   methods whose masks follow from another training: figures, and what they cost
 """

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from bench.metrics import NONE
-from bench.results.frame.method_record import CHANGING, GROUPS, TRAINED_FIRST
+from bench.results.frame.method_record import CHANGING, GROUPS, TO_BUDGET, TRAINED_FIRST
 from bench.results.frame.words import rate_text
 from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.largest_rate import Gain, LargestRate, gains, largest_rates
@@ -15,7 +15,11 @@ from bench.results.tables.formats import Block, Bullets, Grid
 from bench.results.tables.start.bounds_text import difference, factor, rate_and_interval
 from bench.results.tables.start.largest_rate_words import OTHER_GRID, RETURNS, caption, sentence, title, usual_grid
 
-LATER = {TRAINED_FIRST: ", not at initialisation", CHANGING: ", masks change while training"}
+LATER = {
+    TRAINED_FIRST: ", not at initialisation",
+    CHANGING: ", masks change while training",
+    TO_BUDGET: ", to a budget",
+}
 
 
 def is_first(analysis: Analysis) -> bool:

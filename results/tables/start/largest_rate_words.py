@@ -10,6 +10,7 @@ from bench.messages import counted
 from bench.results.frame.starts import SCRATCH
 from bench.results.frame.words import rate_text
 from bench.results.statistics.analysis import Analysis
+from bench.results.statistics.cells import whole_units
 from bench.results.statistics.largest_rate import RESAMPLES, Gain, LargestRate
 from bench.results.tables import reach
 from bench.results.tables.marks import chance
@@ -96,7 +97,8 @@ def _other_grids(rated: Sequence[LargestRate]) -> list[str]:
         words = [f"{one.cell.label}{f' from {one.start}' if several else ''}: {_rates(one.grid)}" for one in others]
         said.append(f"{OTHER_GRID}: has other rates; {'; '.join(words)}.")
     if any(one.grid != one.curve.rates for one in rated):
-        said.append("The rates are those asked for; of whole filters the loss is taken at the rates counted.")
+        whole = whole_units(one.cell for one in rated)
+        said.append(f"The rates are those asked for; of {whole} the loss is taken at the rates counted.")
     return said
 
 

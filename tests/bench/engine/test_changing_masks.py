@@ -251,6 +251,41 @@ class Halving(Method):
         return {"fc1.bias": torch.full((300,), 0.25), "fc2.bias": torch.full((100,), 0.5)}
 
 
+@dataclass(frozen=True, kw_only=True)
+class Shrinking(Method):
+    """Halves the weights of one layer after every step, and at the moment gives those of another a value."""
+
+    criterion: str = "random"
+    background: Background = "prune"
+
+    def moments(self, epochs: int) -> tuple[int, ...]:
+        return (1,)
+
+    def shape(self, at: ShapedNetwork, done: int, lr: float) -> None:
+        with torch.no_grad():
+            at.model.get_parameter("fc1.weight").mul_(0.5)
+
+    def revise(self, at: Revision) -> Masks:
+        at.state["halved"] = at.model.get_parameter("fc1.weight").detach().float()
+        return at.masks
+
+    def reset(self, at: Revision, masks: Masks) -> Mapping[str, Tensor]:
+        return {"fc2.weight": torch.full((100, 300), 7.0)}
+
+
+@pytest.mark.parametrize("decay_to", ["zero", "start"])
+def test_what_a_method_gives_live_weights_is_what_they_go_on_from(decay_to: str) -> None:
+    """Steps so small that they do not count; where weights decay to does not bring back what they were before."""
+    method = Shrinking()
+    member = member_of(replace(changing("snip", 2, decay_to=decay_to, weight_decay=1e-3, lr=1e-6), method=method))
+    live = member.trial.masks["fc2.weight"]
+    initial = member.trial.model.get_parameter("fc1.weight").detach().clone()
+    for epoch in after_epochs(member):
+        if epoch:
+            assert torch.allclose(member.trial.state["halved"], initial / 2**4, atol=1e-4)  # 4 steps an epoch
+            assert torch.allclose(member.trial.model.get_parameter("fc2.weight")[live], torch.tensor(7.0), atol=1e-3)
+
+
 def _open(size: int) -> Tensor:
     return (torch.arange(size) % 2).float()
 

@@ -214,3 +214,14 @@ def test_trained_from_a_base_it_is_better_than_with_no_live_weight() -> None:
 def test_what_makes_no_sense_is_refused(fields: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         replace(started(), **fields)
+
+
+SMALL = [name for name, method in METHODS.items() if method.closes_channels and not method.changes_masks]
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_network_that_is_small_from_the_start_takes_no_weights_of_a_base(name: str) -> None:
+    owner = type(METHODS[name]).__name__
+    with pytest.raises(ValueError, match=f"{owner} with a pre-trained start: must be trained from scratch"):
+        replace(started(), method=METHODS[name])
+    assert replace(started(), method=METHODS["budget-gate"]).start is not None

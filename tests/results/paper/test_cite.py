@@ -115,6 +115,14 @@ def test_a_plug_in_is_named_and_cited_by_nothing() -> None:
     assert "The methods are: mine\\_\\%." in made and "lee2019snip" not in keys(made)[0]
 
 
+def test_methods_that_end_at_a_budget_have_a_sentence_of_their_own() -> None:
+    names_of = ("budget-gate", "uniform-width")
+    rows = [trial(name, "0.9", seed, 0.9, record=ALL[name].record()) for name in names_of for seed in range(2)]
+    made = cited([*small(), *rows])
+    said = "in no comparison with methods that choose weights, for: Budget gates~\\cite{enderich2021holistic}; Uniform"
+    assert said in made.replace("\n", " ") and "changes while they are trained" not in made
+
+
 def test_controls_are_cited_if_there_are_some() -> None:
     record = {**METHODS["snip"], "control": "shuffle"}
     rows = [*small(), *(trial("snip-shuffle", "0.9", s, 0.9, record=record) for s in range(2))]

@@ -66,6 +66,31 @@ def test_dense_and_sparse_steps_agree(step: str) -> None:
     assert difference(one, steps(prepare(other, images(), "cpu"), other, 40)) < 1e-10
 
 
+def test_values_that_other_code_gives_are_what_it_goes_on_from() -> None:
+    """By hand, without momentum: d <- d - lr · (g + decay · d), from d = value - start."""
+    start = torch.tensor([1.0, -2.0, 4.0], dtype=torch.float64)
+    ours = start.clone()
+    rule = Displacement(spec(decay_to="start", momentum=0.0, precision="float64"), [ours], 0.5)
+    zero = [torch.zeros(3, dtype=torch.float64)]
+    rule.step([torch.tensor([10.0, 0.0, 0.0], dtype=torch.float64)], 0.1)
+    assert ours.tolist() == [0.0, -2.0, 4.0]
+    ours.copy_(torch.tensor([0.0, -3.0, 0.0]))  # the second and the third
+    rule.take_in()
+    rule.step(zero, 0.1)
+    assert ours.tolist() == pytest.approx([1 - 0.95, -2 - 0.95, 4 - 3.8], abs=1e-15)
+
+
+def test_what_no_other_code_changed_keeps_its_displacement_bit_for_bit() -> None:
+    start = torch.tensor([1e8, 3.0])
+    ours = start.clone()
+    rule = Displacement(spec(decay_to="start", momentum=0.0), [ours], 1e-9)
+    rule.step([torch.tensor([-1.0, 1e-6])], 0.1)  # too little to be seen beside the start
+    before = [tensor.clone() for tensor in rule.state_of(0)]
+    assert bool((ours == start).all()) and bool((before[1] != 0).all())
+    rule.take_in()
+    assert all(torch.equal(*pair) for pair in zip(before, rule.state_of(0), strict=True))
+
+
 def test_it_holds_more_of_the_initial_weights_than_decay_to_zero() -> None:
     distances = []
     for decay_to in ("zero", "start"):

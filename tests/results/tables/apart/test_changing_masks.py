@@ -10,7 +10,14 @@ from trial_frames import METHODS, frame, small, trial
 
 from bench import names
 from bench.methods import METHODS as ALL
-from bench.results.frame.method_record import AT_INITIALISATION, CHANGING, TRAINED_FIRST, canonical, method_record
+from bench.results.frame.method_record import (
+    AT_INITIALISATION,
+    CHANGING,
+    TO_BUDGET,
+    TRAINED_FIRST,
+    canonical,
+    method_record,
+)
 from bench.results.parts.whole import render
 from bench.results.statistics.analysis import Analysis, analyses
 from bench.results.statistics.view import View
@@ -55,7 +62,10 @@ def analysis() -> Analysis:
 def test_the_group_follows_from_the_record() -> None:
     groups = {name: method_record(canonical(method.record())).group for name, method in ALL.items()}
     assert {name for name, group in groups.items() if group == CHANGING} == {
-        name for name, method in ALL.items() if method.changes_masks
+        name for name, method in ALL.items() if method.changes_masks and groups[name] != TO_BUDGET
+    }
+    assert {name for name, group in groups.items() if group == TO_BUDGET} == {
+        name for name, method in ALL.items() if method.closes_channels or method.ends_at_budget
     }
     assert groups["lth"] == groups["lt-sft"] == TRAINED_FIRST and groups["snip"] == AT_INITIALISATION
     assert all(method_record(canonical(record)).group == AT_INITIALISATION for record in METHODS.values())
