@@ -35,7 +35,7 @@ LOWEST = (
 RESULTS = ("frame", "statistics", "tables", "parts", "terminal", "paper", "plots", "page")
 SHARED = {"bench.trial.protocol", "bench.trial.start", *(f"bench.{name}" for name in LOWEST)}
 ONLY = {  # package -> the modules that may import it
-    "ray": {f"bench.execution.{name}" for name in ("ray_process", "schedule", "stopping", "asha")},
+    "ray": {f"bench.execution.{name}" for name in ("ray_machine.ray_process", "schedule", "stopping", "asha")},
     "optuna": {"bench.execution.asha"},
     "mlflow": {"bench.storage.mlflow_store", "bench.results.frame.collect", "bench.results.frame.history"},
     "wandb": {"bench.storage.tracking.wandb_runs"},
@@ -163,7 +163,7 @@ HEAVY = ("torch", "ray", "mlflow", "sklearn", "pandas", "matplotlib")
         "import bench; bench.compare",
         "from bench import methods, models, datasets; import bench.trial.sweep, bench.trial.spec",
         "import bench.cli.run, bench.storage.destinations, bench.storage.offline_folder, bench.storage.store_uri",
-        "import bench.execution.worker, bench.execution.ray_options, bench.execution.ray_logs",
+        "import bench.execution.worker, bench.execution.ray_machine.ray_options, bench.execution.ray_machine.ray_logs",
         "from bench import datasets; datasets.check('digits')",
         "from bench.cli.cli import main; main(['--help'])",
         "from bench.cli.cli import main; main(['run', '--help'])",

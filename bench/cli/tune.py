@@ -60,9 +60,10 @@ def run_tune(request: TuneRequest) -> int:
         from bench.storage.mlflow_store import Store
 
         Store(destination.uri).experiment(name)  # that of a deleted one
-    from bench.execution import asha, ray_process
+    from bench.execution import asha
     from bench.execution.progress.candidates import Candidates
     from bench.execution.progress.screen import awaited
+    from bench.execution.ray_machine import ray_process
 
     ray_process.start(request.address)
     chooser = Chooser(sweep, destination.uri, name, command_text())

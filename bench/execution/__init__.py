@@ -15,10 +15,7 @@ events           from a schedule's reports to the listener's events; signals han
 shared_trials    trials that other commands train at the same time: left to them, and waited for
 listeners        several listeners as one, and one that keeps the results
 stopping         when Tune's loop ends early: at once, or because no worker comes up
-ray_process      Ray itself: started or joined in the background, awaited, stopped
-ray_options      how Ray is started: quiet, small, finding this package from any folder
-patience         how long a start of Ray is waited for: as long as it shows progress
-ray_logs         what Ray's logs say about a start that does not end
+ray_machine      Ray itself: how it is started, awaited and stopped, and what its logs say
 local            one pack after another in this process
 asha             `tune`'s candidates on Ray Tune: an Optuna search and an ASHA per cell
 """

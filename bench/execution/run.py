@@ -108,7 +108,7 @@ def checked_loads(
 def start_ray(execution: Execution) -> None:
     """Have Ray start in the background, where it is needed and not already on its way."""
     if execution.executor == "ray":
-        from bench.execution import ray_process
+        from bench.execution.ray_machine import ray_process
 
         ray_process.start(execution.address)
 

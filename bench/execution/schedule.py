@@ -18,8 +18,8 @@ from typing import Any
 import ray
 from ray import cloudpickle, tune
 
-from bench.execution import ray_process
 from bench.execution.events import Events, interrupts
+from bench.execution.ray_machine import ray_process
 from bench.execution.stopping import FirstWorker, Stop
 from bench.execution.worker import Job, Load, TrainEpochs, Worker, plug_ins
 from bench.messages import one_line

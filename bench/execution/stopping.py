@@ -9,8 +9,8 @@ from typing import Any
 import ray
 from ray import tune
 
-from bench.execution.patience import LOOK_SECONDS
-from bench.execution.ray_process import no_worker, patience_for_a_worker
+from bench.execution.ray_machine.patience import LOOK_SECONDS
+from bench.execution.ray_machine.ray_process import no_worker, patience_for_a_worker
 from bench.messages import say
 
 

@@ -85,7 +85,7 @@ def _run(
         ended = open_destination(plan)
         train_missing(plan, plan.trials, ended, display)
     finally:
-        from bench.execution import ray_process
+        from bench.execution.ray_machine import ray_process
 
         ray_process.stop()  # a process of multiprocessing's ends without asking atexit
     if destination.timed is not None:

@@ -411,15 +411,17 @@ GOLDEN_MASKS = {
     "filter-random-prune lenet-300-100": "8c4951a9ed6bda0a",
     "filter-random-prune lenet-5-caffe": "fec90b6dc89449f5",
     "channel-snip-prune resnet20": "f3df113a37768bfe",
+    "uniform-width resnet20 0.9": "efc7c7558e59d2b9",
+    "random-channels resnet20 0.9": "b74fa987ee083dbb",
 }
 
 
 @pytest.mark.parametrize("name", GOLDEN_MASKS)
 def test_golden_masks(name: str) -> None:
     """The masks of every method: if one moves, raise ENGINE as for `test_golden_numbers`."""
-    method, model = name.split()
+    method, model, *rate = name.split()
     data, per_class = (pictures(DATA), 2) if model == "resnet20" else (DATA, spec().criterion_per_class)
-    trial = prepare(spec(method, "0.98", model=model, criterion_per_class=per_class), data, "cpu")
+    trial = prepare(spec(method, *(rate or ["0.98"]), model=model, criterion_per_class=per_class), data, "cpu")
     assert mask_checksum(trial.masks)[:16] == GOLDEN_MASKS[name]
 
 

@@ -16,7 +16,8 @@ from small_trials import images, spec
 from bench import names
 from bench.engine.member import Epoch
 from bench.engine.train import train
-from bench.execution import ray_process, schedule
+from bench.execution import schedule
+from bench.execution.ray_machine import ray_process
 from bench.storage.checkpoint import Checkpoints
 from bench.trial.result import TrialResult
 from bench.trial.spec import TrialSpec

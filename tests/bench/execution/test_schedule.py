@@ -20,7 +20,8 @@ import pytest
 
 from bench import names
 from bench.engine.member import Epoch
-from bench.execution import ray_process, schedule
+from bench.execution import schedule
+from bench.execution.ray_machine import ray_process
 from bench.execution.worker import REPORT_SECONDS
 from bench.methods import Method
 from bench.trial.result import SweepError, TrialResult
@@ -209,7 +210,8 @@ DRIVER = """
 import sys, time
 from functools import partial
 from pathlib import Path
-from bench.execution import ray_process, schedule
+from bench.execution import schedule
+from bench.execution.ray_machine import ray_process
 from tests.bench.execution.test_schedule import Ear, engine, spec
 
 def slow(pack, data, device):
@@ -290,7 +292,7 @@ def test_workers_start_from_any_path(tmp_path: Path) -> None:
 
 MUTE = """
 import sys
-from bench.execution import patience, ray_process
+from bench.execution.ray_machine import patience, ray_process
 from bench.trial.result import SweepError
 
 patience.START_SECONDS = 1.0

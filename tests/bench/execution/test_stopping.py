@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from bench.execution import patience, ray_process, stopping
-from bench.execution.patience import Patience, signs_of
+from bench.execution import stopping
+from bench.execution.ray_machine import patience, ray_process
+from bench.execution.ray_machine.patience import Patience, signs_of
 from bench.execution.stopping import FirstWorker, Stop, has_granted
 
 LOGS = "session_latest/logs"

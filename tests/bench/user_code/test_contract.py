@@ -22,8 +22,9 @@ from small_trials import images, spec
 from bench import names
 from bench.engine.setup.prepare import initial_model, select
 from bench.engine.train import train_epochs
-from bench.execution import local, ray_process, schedule
+from bench.execution import local, schedule
 from bench.execution.listeners import Collected
+from bench.execution.ray_machine import ray_process
 from bench.execution.worker import engine
 from bench.methods import Method
 from bench.models import MODELS, ModelRow

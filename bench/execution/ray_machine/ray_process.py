@@ -13,9 +13,9 @@ from types import SimpleNamespace
 
 import ray
 
-from bench.execution.patience import LOOK_SECONDS, Patience, signs_of, silence
-from bench.execution.ray_logs import ELSEWHERE, last_words
-from bench.execution.ray_options import DRIVER_SWITCHES, init_options, temporary_folder
+from bench.execution.ray_machine.patience import LOOK_SECONDS, Patience, signs_of, silence
+from bench.execution.ray_machine.ray_logs import ELSEWHERE, last_words
+from bench.execution.ray_machine.ray_options import DRIVER_SWITCHES, init_options, temporary_folder
 from bench.messages import folded, one_line
 from bench.trial.result import SweepError
 

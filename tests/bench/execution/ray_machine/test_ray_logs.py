@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.execution.ray_logs import last_words
+from bench.execution.ray_machine.ray_logs import last_words
 
 RAYS = "[2026-11-29 18:52:48,{} {} 28259 28259] (raylet) worker_pool.cc:660: {}"
 SHELL = "bash: line 1: /home/me/My: No such file or directory"

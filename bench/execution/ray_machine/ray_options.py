@@ -12,7 +12,7 @@ from typing import Any
 
 from bench.search_path import working_folder_if_absent
 
-ROOT = str(Path(__file__).parents[2])  # the folder that contains the package
+ROOT = str(Path(__file__).parents[3])  # the folder that contains the package
 OBJECT_STORE_BYTES = 512 * 2**20  # only specs and results with their networks pass through; Ray's default is 30 %
 # Environment variables of the driver: an experiment that keeps no files, prints nothing and leaves signals alone.
 DRIVER_SWITCHES = {
