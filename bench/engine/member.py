@@ -254,10 +254,12 @@ class Member:
         self.metrics |= self._measure("trained")
 
     def _note_slack(self) -> None:
-        """Note what the network leaves of its budgets, if it fills neither."""
-        trial = self.trial
+        """Note what the network leaves of its budgets, if its method has some and it fills neither."""
+        trial, method = self.trial, self.spec.method
+        if not (method.closes_channels or method.ends_at_budget):
+            return  # earlier plug-ins may have a field or a helper named `slack`
         filters = partial(filters_of, trial.model, trial.train.image_shape)
-        if slack := self.spec.method.slack(Fraction(self.spec.rate), trial.masks, trial.selection, filters):
+        if slack := method.slack(Fraction(self.spec.rate), trial.masks, trial.selection, filters):
             self.tags[names.BUDGET_SLACK] = slack
 
     def _stored(self, test: float) -> bytes:

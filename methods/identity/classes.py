@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from inspect import signature
 from typing import Any
 
 from bench.methods.identity.files import foreign
 
 # What a class overrides to change masks while training, or to close channels. `select` has its own place in a record.
-SEAM = ("moments", "start_rate", "revise", "reset", "restarted", "attach", "shape", "open_channels", "slack")
+CHANGING = ("moments", "start_rate", "revise", "reset", "restarted", "attach", "shape")
+SEAM = (*CHANGING, "open_channels", "slack")
+FLAGS = ("reads_parent", "closes_channels", "trains_weights", "ends_at_budget")  # what a class says of itself
 
 
 def class_name(method: Any) -> str:
@@ -16,10 +19,8 @@ def class_name(method: Any) -> str:
 
     So no record is another than it was before methods could do so.
     """
-    outside = code_of(method)
-    special = any(name in outside for name in SEAM)
-    helps = (method.changes_masks or method.closes_channels) and bool(outside.keys() - {"select"})
-    return type(method).__qualname__ if special or helps else ""
+    special = method.changes_masks or method.closes_channels  # a one-shot method may call a helper as the seam is
+    return type(method).__qualname__ if special and code_of(method).keys() - {"select"} else ""
 
 
 def code_of(method: Any) -> dict[str, str]:
@@ -30,6 +31,21 @@ def code_of(method: Any) -> dict[str, str]:
             if foreign(owner) and not _is_pythons(name):
                 owners[name] = owner.__qualname__
     return owners
+
+
+def check_seam(method: Any, base: type) -> None:
+    """Raise ValueError if what a class says of itself, or overrides, is not what the engine asks for."""
+    for flag in FLAGS:
+        if type(value := getattr(method, flag)) is not bool:
+            raise ValueError(f"{flag} of {type(method).__name__}: {type(value).__name__}; must be True or False")
+    budget = method.closes_channels or method.ends_at_budget
+    asked = [*(CHANGING if method.changes_masks else ()), *(["slack"] if budget else [])]
+    for name in [*asked, *(["open_channels"] if method.closes_channels else [])]:
+        _, *given = signature(getattr(base, name)).parameters
+        try:
+            signature(getattr(method, name)).bind(*given)
+        except TypeError:
+            raise ValueError(f"{name} of {type(method).__name__}: must take ({', '.join(given)})") from None
 
 
 def check_distinct(name: str, method: Any, other_name: str, other: Any) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any, get_args
 
-from bench.methods.identity.classes import SEAM
+from bench.methods.identity.classes import SEAM, check_seam
 from bench.methods.identity.files import foreign
 from bench.methods.identity.plain import PLAIN_WORDS, function_of, is_plain
 from bench.methods.identity.reach import Reach
@@ -48,6 +48,7 @@ def identify(method: Method, *, again: bool = False) -> None:
     if type(method).record is not _base(type(method)).record:
         raise ValueError(f"{type(method).__name__}.record: must be Method's own, since the run key is made of it")
     _check_classes(type(method), [*RESERVED, *(SEAM if method.changes_masks or method.closes_channels else ())])
+    check_seam(method, _base(type(method)))
     _check_attributes(method)
     object.__setattr__(method, "source", source_of(method))
     object.__setattr__(method, IDENTIFIED, os.getpid())

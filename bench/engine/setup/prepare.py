@@ -240,8 +240,8 @@ def _selected(
 def _first_rate(spec: TrialSpec) -> Fraction:
     """The rate of the masks that `select` gives."""
     rate = Fraction(spec.rate)
-    of_method = spec.method.start_rate  # earlier plug-ins may have a field of this name
-    return of_method(rate) if callable(of_method) else rate
+    # Of all others it is the trial's own: earlier plug-ins may have a field or a helper of this name.
+    return spec.method.start_rate(rate) if spec.method.changes_masks else rate
 
 
 def by_method(spec: TrialSpec, work: Callable[[], Result], *purpose: str) -> tuple[Result, Sequence[str]]:

@@ -96,3 +96,44 @@ def test_a_field_may_have_the_name_of_what_only_other_methods_have(tmp_path: Pat
     assert result.outcome == "done", result.reason
     with pytest.raises(ValueError, match="field shape of C0: must have another name; Method has one"):
         catalogue(tmp_path, ("SparseTraining", "shape: int = 1"))
+
+
+HELPERS = "\n    ".join(
+    f"def {name}(self): raise RuntimeError"
+    for name in ("start_rate", "revise", "reset", "restarted", "attach", "shape", "open_channels", "slack")
+)
+
+
+def test_a_one_shot_method_may_have_helpers_of_these_names(tmp_path: Path) -> None:
+    """Plug-ins had such helpers before there was a seam: their key is what it was, and nobody calls them."""
+    (tmp_path / "mine.py").write_text(
+        "from dataclasses import dataclass\nfrom bench.methods import Method\n"
+        + CLASS.format("Mine", "Method", f"criterion: str = 'snip'\n    background: str = 'freeze'\n    {HELPERS}")
+        + TABLE.format("'mine': Mine()")
+    )
+    mine = Catalogue([str(tmp_path / "mine.py")])["mine"]
+    source = hashlib.sha256((tmp_path / "mine.py").read_bytes()).hexdigest()
+    assert canonical_json(mine.record()) == (
+        f'{{"background":"freeze","criterion":"snip","scope":"global","select":"one-shot","source":"{source}"}}'
+    )
+    (result,) = train([replace(spec("snip"), method=mine)], images(), "cpu")
+    assert result.outcome == "done", result.reason
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("def restarted(self): return 1", "restarted of C0: must take (at, masks)"),
+        ("def attach(self, model, state): return ()", "attach of C0: must take (at)"),
+        ("reset = 1", "reset of C0: must take (at, masks)"),
+        ("def ends_at_budget(self): return 1", "ends_at_budget of C0: method; must be True or False"),
+    ],
+)
+def test_what_the_engine_could_not_ask_is_refused_before_anything_is_trained(
+    body: str, message: str, tmp_path: Path
+) -> None:
+    helper = "def slack(self): return 1"  # which is asked of none without a budget
+    assert catalogue(tmp_path, ("SparseTraining", helper))["c0"].record()["class"] == "C0"
+    with pytest.raises(ValueError) as error:
+        catalogue(tmp_path, ("SparseTraining", body))
+    assert str(error.value).endswith(message)
