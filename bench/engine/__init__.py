@@ -6,6 +6,7 @@ measures    what is measured of a network
 needs       the networks that trials need before they are set up
 train       the training engine: packs in, results out
 revision    the moments of a trial: its method chooses masks again
+shaping     the steps before its last moment: its method shapes the network
 trainers    how the trials of a pack are trained: one alone, or all in one batched step
 member      one trial of a pack while it is trained
 outcome     what a trial that ended early came to

@@ -15,10 +15,10 @@ from bench.channels.selection import Open, Selection
 from bench.engine.outcome import Diverged
 from bench.engine.setup.channels import all_masks, selected_channels
 from bench.engine.setup.prepare import Trial, by_method, check_masks, scored_copy
+from bench.engine.shaping import diverged_if_not_finite
 from bench.engine.steps.learning_rate import learning_rate
-from bench.methods import Masks, Method, Scores
+from bench.methods import Masks, Scores
 from bench.methods.changing.revision import Revision
-from bench.methods.changing.shaping import ShapedNetwork
 from bench.methods.derivatives import gradient, leaves
 from bench.methods.maskable import maskable
 from bench.methods.scopes import check_live
@@ -27,7 +27,6 @@ from bench.trial.spec import TrialSpec
 from bench.trial.streams import stream
 
 REVISE = "revise"  # the purpose of the streams of a moment
-SHAPE = "shape"  # that of the stream of what a method attaches
 
 
 def revised(spec: TrialSpec, trial: Trial, epoch: int) -> tuple[Trial, Sequence[str]]:
@@ -43,7 +42,8 @@ def revised(spec: TrialSpec, trial: Trial, epoch: int) -> tuple[Trial, Sequence[
         masks = spec.method.revise(at)
         return masks, spec.method.reset(at, masks), spec.method.restarted(at, masks)
 
-    (chosen, values, restarted), changed = by_method(spec, revise, REVISE, str(epoch), "global")
+    with diverged_if_not_finite(trial, f"in the moment after epoch {epoch}"):
+        (chosen, values, restarted), changed = by_method(spec, revise, REVISE, str(epoch), "global")
     weights = maskable(trial.model)
     masks = {name: mask for name, mask in chosen.items() if name in weights}
     fixed = {name: mask for name, mask in chosen.items() if name not in weights}
@@ -106,10 +106,23 @@ def _set(trial: Trial, masks: Masks, values: Mapping[str, Tensor], background: s
     """Give parameters these values, and dead entries their background."""
     for name, parameter in trial.model.named_parameters():
         if name in values:
-            parameter.copy_(values[name])
+            parameter.copy_(_unrounded(values[name].to(parameter.device), parameter, trial.initial[name]))
         if name in masks:
             dead = torch.zeros_like(parameter) if background == "prune" else trial.initial[name]
             parameter.copy_(torch.where(masks[name], parameter, dead))
+
+
+def _unrounded(value: Tensor, parameter: Tensor, initial: Tensor) -> Tensor:
+    """The value; entries that a method took over from its copy, or from the start, have the bits they have there.
+
+    A method sees both in the precision in which criteria score.
+    """
+    if value.dtype == parameter.dtype:
+        return value
+    exact = value.to(parameter.dtype)
+    for unrounded in (initial, parameter):
+        exact = torch.where(unrounded.to(value.dtype) == value, unrounded, exact)
+    return exact
 
 
 def _check_parameters(model: nn.Module, fixed: Masks, values: Mapping[str, Tensor]) -> None:
@@ -126,39 +139,3 @@ def _check_finite(epoch: int, tensors: Mapping[str, Tensor]) -> None:
     for name, tensor in tensors.items():
         if not bool(torch.isfinite(tensor.detach()).all()):
             raise Diverged(f"{name} or its gradient NaN or infinite after epoch {epoch}")
-
-
-class Shaping:
-    """What a method does to the network of one trial at every step before its last moment."""
-
-    def __init__(self, spec: TrialSpec, trial: Trial, done: int, steps: int) -> None:
-        """Attach the method's hooks, after so many of the steps."""
-        self._spec, self._done = spec, done
-        self._at = ShapedNetwork(
-            model=trial.model,
-            channels=trial.channels,
-            state=trial.state,
-            initial=trial.initial,
-            generator=stream(spec.seed, SHAPE),
-            rate=Fraction(spec.rate),
-            epochs=spec.epochs,
-            steps=steps,
-            filters=partial(filters_of, trial.model, trial.train.image_shape),
-        )
-        self._hooks = spec.method.attach(self._at)
-
-    def after_step(self) -> None:
-        """Have the method shape the network."""
-        lr = learning_rate(self._spec, self._done, self._at.steps)
-        self._done += 1
-        self._spec.method.shape(self._at, self._done, lr)
-
-    def end(self) -> None:
-        """Remove the hooks."""
-        for hook in self._hooks:
-            hook.remove()
-
-
-def shapes(method: Method) -> bool:
-    """Whether a method does something at every step."""
-    return (type(method).attach, type(method).shape) != (Method.attach, Method.shape)

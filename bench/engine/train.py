@@ -14,10 +14,10 @@ from bench.engine.measures.moment import is_measured
 from bench.engine.member import Epoch, Member
 from bench.engine.needs import NONE, Needs
 from bench.engine.outcome import Diverged
-from bench.engine.revision import Shaping, shapes
 from bench.engine.setup.memory import free_bytes, is_out_of_memory, peak_bytes, release, reset_peak
 from bench.engine.setup.precision import Arithmetic, seed_generators, settings
 from bench.engine.setup.prepare import residents
+from bench.engine.shaping import Shaping, shapes
 from bench.engine.steps.batched_networks import trial_bytes
 from bench.engine.steps.learning_rate import learning_rate
 from bench.engine.trainers import Alone, trainer_of

@@ -64,7 +64,7 @@ class Pressed:
         pressures = [pressure(total, target) for total, target in pairs]
         moved = self._movements.values().double()
         if any(pressures):
-            units = [v * count / total for v, total in zip(pressures, totals, strict=True)]
+            units = [v * count / total if v else 0.0 for v, total in zip(pressures, totals, strict=True)]
             kept = self._kept(moved, units, steps)
             self._movements.scale(kept)
             moved = moved * kept

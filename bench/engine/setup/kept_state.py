@@ -22,7 +22,7 @@ def check_state(method: object, state: State, device: torch.device) -> None:
     for key, value in state.items():
         if type(key) is not str:
             raise ValueError(f"state {key!r} of {type(method).__name__}: its key must be a text")
-        for member in _members(value):
+        for member in members(value):
             if complaint := _complaint(member, device):
                 raise ValueError(f"state {key!r} of {type(method).__name__}: {complaint}")
 
@@ -34,15 +34,15 @@ def _complaint(value: object, device: torch.device) -> str:
     return "" if type(value) in PLAIN else f"{type(value).__name__}; must be {WORDS}"
 
 
-def _members(value: Any) -> Iterator[object]:
+def members(value: Any) -> Iterator[object]:
     """The value, or what is in it."""
     if type(value) is dict:
         for key, member in value.items():
             yield key
-            yield from _members(member)
+            yield from members(member)
     elif type(value) in (list, tuple):
         for member in value:
-            yield from _members(member)
+            yield from members(member)
     else:
         yield value
 

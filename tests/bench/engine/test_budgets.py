@@ -198,6 +198,27 @@ def test_an_open_channel_of_a_scale_that_closes_gates_begins_anew_too() -> None:
     assert values["norms.0.bias"][:4].tolist() == pytest.approx([0.0, 0.3, -0.3, 0.0])
 
 
+def test_what_the_commit_leaves_as_it_is_keeps_its_bits_in_more_precision() -> None:
+    s = closing(rate="0.001", macs=1.0, precision="float64", criterion_precision="float32", epochs=2)
+    member = member_of(replace(s, method=replace(s.method, reach=1e9)))
+    training = Training([member])
+    training._train(0)
+    before = {name: p.detach().clone() for name, p in member.trial.model.named_parameters()}
+    member.epochs.append({})
+    member.trial.state["closed"] += [["convs.3", 5], ["convs.3", 2], ["convs.0", 1]]  # the last two open again
+    assert member.revise()
+    masks, kept, anew = {**member.trial.masks, **member.trial.fixed}, 0, 0
+    for name, now in member.trial.model.named_parameters():
+        alive = masks.get(name, torch.ones_like(now, dtype=torch.bool))
+        changed = alive & (now != before[name])
+        if name.startswith("norms.") and name.endswith("weight"):
+            kept, anew = kept + int((alive & ~changed).sum()), anew + int(changed.sum())
+            assert now[changed].tolist() == [pytest.approx(1e-2, rel=1e-6)] * int(changed.sum())
+        else:
+            assert not now[changed].any() and (name.startswith("norms.") or not changed.any())
+    assert (kept, anew) == (173, 2)
+
+
 @pytest.mark.parametrize("stop", [1, 2, 3])
 @pytest.mark.parametrize("name", IN_TRAINING)
 def test_stopped_in_the_phase_at_the_commit_and_after_it_goes_on_bit_for_bit(

@@ -76,6 +76,20 @@ def test_its_file_has_no_values_to_narrow() -> None:
     assert narrowed(network, "float32", images_of(network, DATA))
 
 
+def test_scores_that_are_not_finite_end_the_trial_as_diverged() -> None:
+    (result,) = train([replace(POPUP, lr=1e30)], DATA, "cpu")
+    assert result.outcome == names.DIVERGED
+    assert " NaN or infinite after step 2; ValueError: scores of fc1.weight: " in result.reason
+
+
+def test_weights_are_those_drawn_though_scored_in_less_precision() -> None:
+    precise = replace(POPUP, precision="float64", criterion_precision="float32")
+    (result,) = train([precise], DATA, "cpu")
+    drawn, network = initial_model(precise, 10), read(result.artefact)
+    for name, weight in maskable(network.model).items():
+        assert torch.equal(weight, torch.where(network.masks[name], maskable(drawn)[name], 0.0))
+
+
 class Straight(torch.autograd.Function):
     """The choice of the k highest, whose gradient is passed on as it is: another way to the same step."""
 
