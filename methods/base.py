@@ -142,6 +142,9 @@ class Method:
         """What a trained network leaves of its budgets, in words; "" if it fills one of them, or has none."""
         return ""
 
+    def check_budget(self, rate: Fraction, filters: Callable[[], Filters]) -> None:
+        """Raise ValueError if the budget of a method that ends at one is too small for the network."""
+
     @property
     def at_initialisation(self) -> bool:
         """Whether the masks are chosen before anything is trained; other methods are in groups of their own."""

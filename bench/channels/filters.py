@@ -57,6 +57,25 @@ def total_of(costs: Sequence[Counts]) -> Counts:
     return _total(iter(costs))
 
 
+def check_filters(costs: Sequence[Counts], budget: Budget) -> None:
+    """Raise ValueError, which names the floor, if not one filter is within the budget."""
+    for noun, given, each in (
+        ("trained parameters", budget.parameters, [cost.parameters for cost in costs]),
+        ("multiply-accumulates of the weights' gradient", budget.macs, [cost.macs for cost in costs]),
+    ):
+        floor = min(filter(None, each), default=0)
+        if given < floor:
+            raise ValueError(
+                f"a budget of {given:,} {noun}: must be at least {floor:,} of the network's {sum(each):,}, its floor: "
+                "that of the cheapest filter"
+            )
+    if not any(map(budget.allows, costs)):
+        raise ValueError(
+            f"budgets of {budget.parameters:,} trained parameters and {budget.macs:,} multiply-accumulates of the "
+            "weights' gradient: one of them must be larger, or no filter is within both"
+        )
+
+
 def _total(costs: Iterator[Counts]) -> Counts:
     total = Counts(0, 0)
     for cost in costs:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
 from bench.channels.budgets import Budget
 from bench.channels.counts import Counts
-from bench.channels.filters import Filters, costs_of, total_of, trained
+from bench.channels.filters import Filters, check_filters, costs_of, total_of, trained
 from bench.channels.selection import Selection
 from bench.methods.base import Method, check_fixed
 from bench.methods.budgets.fields import check_positive, check_shares, check_types
@@ -130,6 +130,11 @@ class FilterGate(Method):
         live = [bool(row.any()) for name in layers for row in masks[name]]
         used = total_of([cost for cost, is_live in zip(costs, live, strict=True) if is_live])
         return self._budget(total_of(costs), rate).slack(used)
+
+    def check_budget(self, rate: Fraction, filters: Callable[[], Filters]) -> None:
+        """Raise ValueError, which names the floor, if not one filter is within the budgets."""
+        costs = costs_of(filters(), self.norm == "frozen")
+        check_filters(costs, self._budget(total_of(costs), rate))
 
     def _open(self, at: Revision, filters: Filters) -> Sequence[bool]:
         """Which filters are trained, in the order of the network."""

@@ -33,6 +33,7 @@ from bench.methods.counts import rate_beside_head
 from bench.methods.maskable import LiveHead, maskable
 from bench.methods.scopes import check_live
 from bench.methods.types import State
+from bench.models.channels.filters import filters_of
 from bench.models.initialise import checksum
 from bench.storage.checkpoint import Checkpoint
 from bench.trial.outside.sources import check_sources
@@ -99,6 +100,8 @@ def prepare(
     masks, changed = select(spec, model, batch, parent)
     scoring_seconds = perf_counter() - scoring_start
     channels = channels_if_closed(spec, model, data.image_shape)
+    if spec.method.ends_at_budget:
+        spec.method.check_budget(Fraction(spec.rate), partial(filters_of, model, data.image_shape))
     selection = selected_channels(spec.method, channels, masks)
     if selection is not None:
         draw_small(model, spec, selection)

@@ -26,6 +26,7 @@ from bench.models.channels.filters import filters_of
 from bench.storage.checkpoint import Checkpoints
 from bench.trial.result import TrialResult
 from bench.trial.spec import TrialSpec
+from bench.trial.sweep import Sweep
 
 DATA = images()
 SHAPE = (1, 28, 28)
@@ -138,6 +139,23 @@ def test_descent_leaves_fewer_filters_moved_and_the_commit_less_to_close() -> No
                 moved[step] = int(sum(int(of.sum()) for of in rows))
                 break
     assert moved["proximal"] < moved["none"] == 186
+
+
+FLOOR = "must be at least 64 of the network's 3,726,208, its floor: that of the cheapest filter"
+
+
+def test_a_budget_below_the_cheapest_filter_is_refused_before_the_sweep_and_before_the_training() -> None:
+    tiny = freezing("0.7", method=FilterGate(backward=1e-6))
+    of_both = f"a budget of 3 multiply-accumulates of the weights' gradient: {FLOOR}"
+    sweep = Sweep(
+        methods={"mine": tiny.method}, rates=[tiny.rate], seeds=[0], dense=False, classes=10,
+        protocol={"dataset": "digits", "model": "conv-bn", "precision": "float32", "pack": "auto", "step": "auto"},
+    )  # fmt: skip
+    with pytest.raises(ValueError) as error:
+        sweep.trials()
+    assert str(error.value) == f"mine with model 'conv-bn' at rate 0.7: {of_both}"
+    (result,) = train([tiny], DATA, "cpu")
+    assert (result.outcome, result.epochs) == (names.FAILED, []) and of_both in result.reason
 
 
 @pytest.mark.parametrize("stop", [1, 2, 3])

@@ -12,7 +12,7 @@ from torch import nn
 from bench import models
 from bench.channels.budgets import Budget
 from bench.channels.counts import Counts
-from bench.channels.filters import costs_of, total_of, trained
+from bench.channels.filters import check_filters, costs_of, total_of, trained
 from bench.methods.budgets.filter_gate import FilterGate
 from bench.methods.budgets.movements import Movements, Pressed
 from bench.methods.maskable import maskable
@@ -53,6 +53,29 @@ def test_the_costs_of_all_filters_are_those_of_the_network(name: str, shape: tup
     assert [*filters] == [*maskable(model)]
     assert total_of(costs_of(filters, False)) == Counts(sum(w.numel() for w in maskable(model).values()), macs)
     assert total_of(costs_of(filters, True)).parameters == sum(p.numel() for p in model.parameters())
+
+
+@pytest.mark.parametrize(
+    ("parameters", "macs", "message"),
+    [
+        (
+            1,
+            9,
+            "a budget of 9 multiply-accumulates of the weights' gradient: must be at least 10 of the ",
+        ),
+        (0, 80, "a budget of 0 trained parameters: must be at least 1 of the network's 10, "),
+        (
+            1,
+            29,
+            "budgets of 1 trained parameters and 29 multiply-accumulates of the weights' gradient: one of",
+        ),
+    ],
+)
+def test_budgets_that_no_filter_is_within_are_refused(parameters: int, macs: int, message: str) -> None:
+    with pytest.raises(ValueError) as error:
+        check_filters(COSTS, Budget(parameters=parameters, macs=macs))
+    assert str(error.value).startswith(message)
+    check_filters(COSTS, Budget(parameters=1, macs=30))
 
 
 def test_what_belongs_to_a_filter() -> None:
