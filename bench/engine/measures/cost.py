@@ -21,14 +21,17 @@ def costs(moment: Moment) -> dict[str, float]:
     trial = moment.trial
     live = live_entries(trial.model, {**_entries(trial), **trial.fixed, **trial.masks})
     counted = counts_of_live(trial.model, live, moment.spec.method.background, trial.train.image_shape)
-    return counted | ({} if moment.spec.method.trains_weights else _untrained(counted)) | _epochs(moment.spec)
+    return (counted if moment.spec.method.trains_weights else _untrained(counted)) | _epochs(moment.spec)
 
 
 def _untrained(counted: Mapping[str, float]) -> dict[str, float]:
-    """What is stored of a network whose live weights are those drawn: none of them."""
+    """The counts of a network whose live weights are those drawn: none of them is stored; without a compression if
+    nothing is.
+    """
     stored = counted[names.STORED_PARAMETERS] - counted[names.LIVE_WEIGHTS]
     of_total = {names.COMPRESSION: counted[names.TOTAL_PARAMETERS] / stored} if stored else {}
-    return {names.STORED_PARAMETERS: stored, **of_total}
+    others = {name: value for name, value in counted.items() if name != names.COMPRESSION}
+    return {**others, names.STORED_PARAMETERS: stored, **of_total}
 
 
 def _epochs(spec: TrialSpec) -> dict[str, float]:

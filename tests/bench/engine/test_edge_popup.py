@@ -19,8 +19,11 @@ from bench.artefact.artefact import read
 from bench.artefact.base import is_self_contained
 from bench.artefact.container import PREFIX, sizes
 from bench.artefact.narrow import images_of, narrowed
+from bench.engine.measures.cost import costs
+from bench.engine.measures.moment import Moment
+from bench.engine.member import Member
 from bench.engine.setup.background import draw
-from bench.engine.setup.prepare import initial_model
+from bench.engine.setup.prepare import initial_model, prepare
 from bench.engine.train import train
 from bench.methods.changing.edge_popup import EdgePopup
 from bench.methods.changing.shaping import ShapedNetwork
@@ -67,6 +70,17 @@ def test_counts_and_bytes_have_no_weight_in_them() -> None:
     assert metrics[names.MEAN_LIVE_WEIGHTS] == 266_200
     assert sizes(file)["values"] == metrics[names.VALUE_BYTES] < 4 * 410 + 100
     assert PREFIX.unpack_from(file)[1] == 4 and not is_self_contained(read(file).header)
+
+
+def test_of_a_network_that_stores_nothing_no_compression_is_told() -> None:
+    member = Member(POPUP)
+    member.begin(prepare(POPUP, DATA, "cpu"))
+    assert member.metrics[names.COMPRESSION] == 266_610 / 410
+    layer = nn.Linear(784, 10, bias=False)
+    bare = replace(member.trial, model=nn.Sequential(nn.Flatten(), layer), masks={"1.weight": layer.weight > 0})
+    counted = costs(Moment(spec=POPUP, trial=bare, epochs=[], artefact=b"", layers={}))
+    assert counted[names.STORED_PARAMETERS] == 0 < counted[names.LIVE_WEIGHTS]
+    assert names.COMPRESSION not in counted
 
 
 def test_its_file_has_no_values_to_narrow() -> None:
