@@ -22,7 +22,8 @@ ALIKE = {"freeze": ("freeze", DENSE, BIASES), "prune": ("prune", DENSE)}  # the 
 
 def storage(analysis: Analysis) -> Iterator[Grid]:
     """What is stored, of methods that train weights and of those that train a mask alone."""
-    yield stored(analysis)
+    if (rates := stored(analysis)).rows:
+        yield rates
     if alone := [cell for cell in analysis.shown if not cell.record.trains_weights]:
         yield _masks_alone(alone)
 
@@ -58,7 +59,7 @@ def stored(analysis: Analysis) -> Grid:
     )
     headers = ["rate", "live weights", "stored parameters", "compression", "mask bytes"]
     headers += [f"stored bytes, {background}" for background in BACKGROUNDS.values()]
-    rows = _rows(analysis, _stored, TO_BUDGET)
+    rows = _rows(analysis, lambda cell: cell.record.trains_weights and cell.record.group != TO_BUDGET, _stored)
     return Grid(caption, [*headers, "compression in bytes"], rows, "What each rate stores")
 
 
@@ -71,8 +72,7 @@ def _rebuilt(analysis: Analysis) -> str:
     return f"Both files name {named}; without {without} the frozen network cannot be rebuilt, the pruned one can."
 
 
-def _stored(at_rate: list[Cell]) -> list[str]:
-    here = [cell for cell in at_rate if cell.record.trains_weights]
+def _stored(here: list[Cell]) -> list[str]:
     return [
         _over(here, names.LIVE_WEIGHTS),
         _over(here, names.STORED_PARAMETERS),
@@ -92,7 +92,7 @@ def computed(analysis: Analysis) -> Grid:
         f"the live weights are.{_changing(analysis)}"
     )
     headers = [f"{way} MACs, {background}" for way in ("forward", "backward") for background in BACKGROUNDS.values()]
-    rows = _rows(analysis, _computed, CHANGING, TO_BUDGET)
+    rows = _rows(analysis, lambda cell: cell.record.group not in (CHANGING, TO_BUDGET), _computed)
     return Grid(caption, ["rate", *headers], rows, "What each rate computes, per image")
 
 
@@ -107,10 +107,12 @@ def _computed(here: list[Cell]) -> list[str]:
     return [_over(here, way, alike) for way in ways for alike in ALIKE.values()]
 
 
-def _rows(analysis: Analysis, entries: Callable[[list[Cell]], list[str]], *left_out: str) -> list[list[str]]:
-    """The entries of each rate, but for groups of methods."""
+def _rows(
+    analysis: Analysis, counts: Callable[[Cell], bool], entries: Callable[[list[Cell]], list[str]]
+) -> list[list[str]]:
+    """The entries of each rate at which there is a cell that counts."""
     alone = {cell.rate for cell in analysis.shown if not cell.rated}  # of dense, and of biases
-    cells = [cell for cell in analysis.cells if cell.record.group not in left_out]
+    cells = [cell for cell in analysis.cells if counts(cell)]
     rates = sorted({*alone, *compared_rates(analysis.shown)} & {cell.rate for cell in cells})
     return [[rate_text(rate), *entries([cell for cell in cells if cell.rate == rate])] for rate in rates]
 

@@ -11,18 +11,19 @@ import pandas as pd
 
 from bench import names
 from bench.messages import counted
-from bench.results.frame.method_record import CHANGING, TRAINED_FIRST
+from bench.results.frame.method_record import CHANGING, TO_BUDGET, TRAINED_FIRST
 from bench.results.frame.starts import needing, only_needed
 from bench.results.statistics.analysis import Analysis, analyses
 from bench.results.statistics.comparisons import Comparison
 from bench.results.statistics.view import View
 from bench.results.tables.answer.caveats import caveats
 from bench.results.tables.answer.verdicts import ORDER, clause, verdict_of
-from bench.results.tables.apart import changing_masks, trained_first
+from bench.results.tables.apart import budgets, changing_masks, trained_first
 from bench.results.tables.apart.group import comparisons
 from bench.results.tables.captions import TESTS
 
-APART = {TRAINED_FIRST: trained_first.TITLE, CHANGING: changing_masks.TITLE}  # group -> the title of its table
+# Group -> the title of its table.
+APART = {TRAINED_FIRST: trained_first.TITLE, CHANGING: changing_masks.TITLE, TO_BUDGET: budgets.TITLE}
 DIRECTIONS = {1: ", higher is better", -1: ", lower is better", 0: ""}
 
 

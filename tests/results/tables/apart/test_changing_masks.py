@@ -112,15 +112,26 @@ def test_a_store_without_them_has_no_such_table() -> None:
     assert [*blocks(one)] == [*costs(one)] == []
 
 
-def test_a_network_of_seed_and_mask_is_stored_beside_the_others() -> None:
-    popup = {
-        **trial("edge-popup", "0.9", 0, 0.6, record=ALL["edge-popup"].record()),
+def popup(rate: str) -> dict[str, Any]:
+    return {
+        **trial("edge-popup", rate, 0, 0.6, record=ALL["edge-popup"].record()),
         names.STORED_PARAMETERS: 410.0,
         names.MASK_BYTES: 15_612.0,
         names.STORED_BYTES: 17_923.0,
         names.COMPRESSION_BYTES: 59.5,
     }
-    (one,) = analyses(frame([*small(), popup]), VIEW)
+
+
+def test_rates_of_masks_alone_are_no_rates_of_stored_weights() -> None:
+    (one,) = analyses(frame([*small(), popup("0.37")]), VIEW)
+    rows, alone = stored_tables(one)
+    assert rows.rows == stored(analyses(frame(small()), VIEW)[0]).rows
+    assert [row[:2] for row in alone.rows] == [["edge-popup", "0.37"]]
+    assert [*stored_tables(analyses(frame([popup("0.37")]), VIEW)[0])] == [alone]
+
+
+def test_a_network_of_seed_and_mask_is_stored_beside_the_others() -> None:
+    (one,) = analyses(frame([*small(), popup("0.9")]), VIEW)
     rows, alone = stored_tables(one)
     without = stored(analyses(frame(small()), VIEW)[0])
     assert rows.rows == without.rows

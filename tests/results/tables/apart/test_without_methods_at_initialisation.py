@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,9 +16,11 @@ from bench.results.parts import part_page
 from bench.results.statistics.cells import beside_each_other, cells
 from bench.results.tables.answer.sentences import answer
 
+ALL = {**METHODS, "budget-gate-prune": replace(METHODS["budget-gate-freeze"], background="prune")}
+
 
 def rows(*methods: str) -> list[dict[str, Any]]:
-    named = [trial(name, "0.9", seed, 0.9, record=METHODS[name].record()) for name in methods for seed in range(3)]
+    named = [trial(name, "0.9", seed, 0.9, record=ALL[name].record()) for name in methods for seed in range(3)]
     return [*named, *(trial("dense", "0", seed, 0.99) for seed in range(3))]
 
 
@@ -51,6 +54,11 @@ def test_what_stands_beside_each_other(methods: tuple[str, ...], together: int) 
             ("snip", "rigl", "rigl-freeze"),
             " at initialisation: the section has snip. Frozen and pruned are compared within a group that stands "
             "apart: “Masks change while training” (rigl-freeze − rigl).",
+        ),
+        (
+            ("budget-gate-freeze", "budget-gate-prune"),
+            " at initialisation: the section has budget-gate-freeze, budget-gate-prune. Frozen and pruned are compared "
+            "within a group that stands apart: “To a budget” (budget-gate-freeze − budget-gate-prune).",
         ),
         (("rigl",), " at initialisation: the section has rigl."),
     ],
