@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from bench import names
 from bench.metrics import NONE
 from bench.results.frame.collect import DENSE
 from bench.results.frame.sections import searched
@@ -21,7 +22,11 @@ from bench.results.tables.marks import of_seeds, seeds_legend
 from bench.trial.protocol import ROWS
 
 FOLDER = Path(__file__).parents[1] / "published"
-FEWER = " Of networks with fewer channels: those of any method at the same share of multiply-accumulates."
+NEAR = 0.01  # a share of the multiply-accumulates that is no farther from a printed one is the same
+FEWER = (
+    " Of networks with fewer channels: those of any method, if the multiply-accumulates of a forward pass, as counted "
+    f"here, are the same share of the dense network's to within {NEAR:g}."
+)
 # Fields of the protocol that a source may state; those of the sample and the arithmetic are told last.
 COMPARED = sorted(
     (name for name, row in ROWS.items() if row.stated), key=lambda name: ROWS[name].clause in ("sample", "arithmetic")
@@ -48,13 +53,16 @@ class Published:
     percent_of_dense: float | None
     note: str
 
-    def is_of(self, cell: Cell) -> bool:
-        """Whether the cell has the same method at the same rate; of fewer channels, any at the same share of MACs."""
+    def is_of(self, cell: Cell, dense: Cell | None) -> bool:
+        """Whether the cell has the same method at the same rate; of fewer channels, any with the same share of the
+        dense cell's MACs at every seed.
+        """
         if cell.background == DENSE:
             return self.background == DENSE
         record = cell.record.fields
         if self.macs:
-            return bool(record.get("closes_channels")) and record.get("macs") == float(self.macs)
+            shares = _shares(cell, dense) if record.get("closes_channels") else ()
+            return bool(shares) and all(abs(share - float(self.macs)) <= NEAR for share in shares)
         own = record.get("criterion"), record.get("scope", "global"), record.get("background"), rate_text(cell.rate)
         return own == (self.criterion, "global", self.background, self.rate)
 
@@ -65,6 +73,13 @@ class Published:
             return f"{self.percent_of_dense} % of dense"
         spread = f" ± {self.sd}" if self.sd is not None else ""
         return f"{self.accuracy}{spread}{f' (n = {self.n})' if self.n else ''}"
+
+
+def _shares(cell: Cell, dense: Cell | None) -> tuple[float, ...]:
+    """The least and the largest share of the dense network's MACs over the seeds; none if they were not counted."""
+    if dense is None or not {names.FORWARD_MACS} <= cell.counts.keys() & dense.counts.keys():
+        return ()
+    return tuple(macs / dense.counts[names.FORWARD_MACS][0] for macs in cell.counts[names.FORWARD_MACS])
 
 
 @cache
@@ -92,7 +107,7 @@ def _rows(content: Mapping[str, Any]) -> Iterator[Published]:
 def matches(a: Analysis) -> list[tuple[Cell, Published]]:
     """The cells shown that have published figures, by rate, method and source."""
     here = [row for row in published() if (row.dataset, row.model) == (a.section.dataset, a.section.model)]
-    pairs = [(cell, row) for cell in a.shown for row in here if row.is_of(cell)]
+    pairs = [(cell, row) for cell in a.shown for row in here if row.is_of(cell, a.dense)]
     return sorted(pairs, key=lambda pair: (pair[0].rate, pair[0].label, pair[1].source, pair[1].note))
 
 
