@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -183,15 +184,22 @@ def _measured(
 
 
 def _lacking(store: Store, dtypes: list[str], sweep: str | None) -> list[tuple[str, list[str]]]:
-    """The runs with a stored network that lack the figures of some of these types, and the types they lack."""
+    """The runs with stored values that lack the figures of some of these types, and the types they lack."""
     wanted = names.IN_SWEEP + sweep if sweep else names.RUN_KEY
+    without = {run for run, spec in store.tagged(names.SPEC, "FINISHED") if not _has_values(json.loads(spec))}
     runs = [run for run, _ in store.tagged(wanted, "FINISHED")]
-    measured = [(run, store.figures(run)) for run in runs]
+    measured = [(run, store.figures(run)) for run in runs if run not in without]
     rows = [
         (run, [dtype for dtype in dtypes if f"{names.STORED_BYTES}_{dtype}" not in metrics])
         for run, metrics in measured
         if names.STORED_BYTES in metrics
     ]
     if not rows:
-        raise ValueError(f"name {sweep}: no stored network" if sweep else "no stored network in the store")
+        said = f"name {sweep}: no stored network" if sweep else "no stored network in the store"
+        raise ValueError(f"{said} that has values to narrow: of these no weight is trained" if without & {*runs} else said)
     return [(run, left) for run, left in rows if left]
+
+
+def _has_values(spec: Mapping[str, Any]) -> bool:
+    """Whether live weights are trained, and so are in the file of the network."""
+    return bool(spec["method"].get("trains_weights", True))

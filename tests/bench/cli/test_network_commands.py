@@ -242,3 +242,22 @@ def test_narrow_measures_each_network_once(store: Path, here: Path, capsys: pyte
     assert main(["plot", "storage", "-o", "a.svg"]) == 0
     assert main(["table", "--metric", "test_accuracy_int8"]) == 0
     assert "live values stored in int8" in capsys.readouterr().out
+
+
+def test_networks_without_trained_weights_are_left_out_of_narrowing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    command = ["run", "--rates", "0.9", "--seeds", "1", "--epochs", "1", "--executor", "local", "--no-dense"]
+    assert main([*command, "--methods", "edge-popup", "--name", "masks"]) == 0
+    capsys.readouterr()
+    assert main(["narrow", "--value-dtype", "int8", "--name", "masks"]) == 2
+    said = "name masks: no stored network that has values to narrow: of these no weight is trained"
+    assert said in capsys.readouterr().err
+    assert main([*command, "--methods", "snip", "--name", "weights"]) == 0
+    assert main(["narrow", "--value-dtype", "int8"]) == 0
+    assert "1 networks measured" in capsys.readouterr().err
+    assert main(["plot", "storage", "-o", "a.svg"]) == 0
+    drawn = Path("a.svg").read_text()
+    assert "edge-popup" in drawn and "Not every seed" not in drawn
