@@ -196,7 +196,9 @@ def _lacking(store: Store, dtypes: list[str], sweep: str | None) -> list[tuple[s
     ]
     if not rows:
         said = f"name {sweep}: no stored network" if sweep else "no stored network in the store"
-        raise ValueError(f"{said} that has values to narrow: of these no weight is trained" if without & {*runs} else said)
+        raise ValueError(
+            f"{said} that has values to narrow: of these no weight is trained" if without & {*runs} else said
+        )
     return [(run, left) for run, left in rows if left]
 
 
