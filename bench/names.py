@@ -46,6 +46,7 @@ UNSAVED = "bench.checkpoint_error"  # why its last checkpoint was not written; a
 
 OWNER = "bench.owner"  # tag of a sweep's run, JSON: the process that writes it, and its last sign of life
 CLAIM = "bench.claim"  # tag of a sweep's run that trains something: its ticket; see `bench.storage.ownership.claims`
+CLAIMED = "bench.claimed"  # tag of such a run: what it trains, the beginnings of the run keys one after the other
 PARENT = "mlflow.parentRunId"  # MLflow's tag: its pages fold a trial's run under that of the sweep
 COMMAND = "bench.command"  # tag of a sweep's or a choice's run: the command line
 CHOSEN = "bench.chosen"  # tag of a choice's run, JSON: cell (its key), record (what the key is of), values
@@ -117,7 +118,6 @@ FLOW_SUM = "gradient_flow_sum"  # sum over layers of ||m_l*g_l||_2
 # gradient figures at epoch 0 and at the last epoch, as `<figure>_first` and `<figure>_last`). If masks change while
 # training, `live` is that of the last ones, and there are `revisions`: epoch, 0 = before training, live, grown.
 LAYERS_FILE = "layers.json"
-CLAIM_FILE = "claim.json"  # of a sweep's run that trains something, JSON: the run keys
 REVISIONS = "revisions"
 
 # Artefact of a choice's run: one JSON list with a record per candidate (values, validation_accuracy by epoch, reason).

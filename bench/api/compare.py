@@ -19,10 +19,11 @@ from bench.api.start import start_request
 from bench.api.stored import address_of
 from bench.api.sweep_page import describe
 from bench.execution.checked_sweep import check_selection, checked_sweep, on_device
+from bench.execution.ended import missing_of
 from bench.execution.execution import Executor
 from bench.execution.machine import read_execution
 from bench.execution.outcomes import not_done, remarks
-from bench.execution.run import Plan, checked_data, checked_loads, missing_of, open_destination, train_missing
+from bench.execution.run import Plan, checked_data, checked_loads, open_destination, train_missing
 from bench.execution.starts import Started, with_start
 from bench.messages import one_of
 from bench.storage.destinations import StoreDestination
@@ -162,13 +163,13 @@ def _carried_out(plan: Plan, progress: bool) -> tuple[list[str], Comparison]:
 
     with store_errors(plan.destination.label):
         ended = open_destination(plan)
-        missing = missing_of(plan, ended)
+        missing = missing_of(plan.trials, ended)
         if missing:
             load_methods()  # torch among them, whose settings are put back only if it is there before
         with settings_kept():
             display = cell.display_of(plan.execution) if progress else cell.silent
-            results, ended = train_missing(plan, missing, ended, display)
+            results, now = train_missing(plan, missing, ended, display)
             if isinstance(plan.destination, StoreDestination):
-                describe(plan.destination.uri, plan.name, changed=bool(results))
-        lines = [*remarks(plan.sweep, results), *not_done(plan.sweep, plan.trials, ended, results)]
+                describe(plan.destination.uri, plan.name, changed=bool(results) or len(now) > len(ended))
+        lines = [*remarks(plan.sweep, results), *not_done(plan.sweep, plan.trials, now, results)]
         return lines, comparison_of(plan)

@@ -16,6 +16,7 @@ from bench.cli.next_steps import say_after_run
 from bench.cli.requests.sweep import RunRequest
 from bench.cli.tracking import read_tracking, say_where, with_trackers
 from bench.execution.checked_sweep import on_device
+from bench.execution.ended import missing_of
 from bench.execution.execution import Execution
 from bench.execution.machine import read_execution
 from bench.execution.outcomes import not_done, remarks
@@ -25,7 +26,6 @@ from bench.execution.run import (
     Plan,
     checked_data,
     checked_loads,
-    missing_of,
     open_destination,
     start_ray,
     train_missing,
@@ -53,18 +53,18 @@ def run_sweep(request: RunRequest) -> int:
         start_ray(plan.execution)  # else it may have every trial, and be faster to ask than Ray to start
     with usage_errors():
         ended = open_destination(plan, writes=not request.dry_run)
-    missing = missing_of(plan, ended)
+    missing = missing_of(plan.trials, ended)
     say(f"{_counts(plan, ended, missing)}; {plan.destination.label}")
     if request.dry_run:
         return _dry_run(missing, plan)
     with usage_errors(DestinationError):
-        results, ended = train_missing(plan, missing, ended, partial(display, execution=plan.execution))
+        results, now = train_missing(plan, missing, ended, partial(display, execution=plan.execution))
     for remark in remarks(plan.sweep, results):
         say(f"warning: {remark}")
     say_where(plan)
     if isinstance(plan.destination, StoreDestination):
-        describe(plan.destination.uri, plan.name, changed=bool(results))
-    lines = not_done(plan.sweep, plan.trials, ended, results)
+        describe(plan.destination.uri, plan.name, changed=bool(results) or len(now) > len(ended))
+    lines = not_done(plan.sweep, plan.trials, now, results)
     for line in lines:
         say(line)
     say_after_run(request, {line.partition(":")[0] for line in lines})

@@ -12,6 +12,7 @@ outcomes         what is said of a sweep whose trials have ended
 schedule         packs of trials on Ray Tune, workers reused
 worker           what a worker of the schedule does; knows nothing of Ray
 events           from a schedule's reports to the listener's events; signals handled between two of them
+ended            which trials need no training any more
 shared_trials    trials that other commands train at the same time: left to them, and waited for
 listeners        several listeners as one, and one that keeps the results
 stopping         when Tune's loop ends early: at once, or because no worker comes up

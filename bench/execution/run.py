@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench import datasets, names
+from bench.execution.ended import EndedTrials
 from bench.execution.events import sigterm_interrupts
 from bench.execution.execution import Execution
 from bench.execution.listeners import Collected, Writers, tell
@@ -65,6 +66,11 @@ class Plan:
     def needs(self) -> list[TrialSpec]:
         """What these trials need, beside themselves."""
         return needed_by(self.trials)
+
+    @cached_property
+    def ended(self) -> EndedTrials:
+        """Which of both need no training any more."""
+        return EndedTrials(self.destination, self.trials, self.needs)
 
     @property
     def needs_name(self) -> str:
@@ -123,26 +129,7 @@ def open_destination(plan: Plan, writes: bool = True) -> Mapping[str, str]:
     plan.destination.open()
     if writes:
         plan.destination.redeliver()
-    ended = dict(plan.destination.ended([*plan.run_keys, *(spec.run_key for spec in plan.needs)]))
-    looked_at: set[str] = set()
-    while keys := _read_first(plan, ended) - looked_at:
-        looked_at |= keys
-        for key in keys:
-            if not plan.destination.has_network(key):
-                del ended[key]
-    return ended
-
-
-def _read_first(plan: Plan, ended: Mapping[str, str]) -> set[str]:
-    """Run keys of what has ended well, and left a network that is read to train what is missing."""
-    needed = {need.run_key for spec in missing_of(plan, ended) for need in spec.needs()}
-    return {key for key in needed if ended.get(key) == ""}
-
-
-def missing_of(plan: Plan, ended: Mapping[str, str]) -> list[TrialSpec]:
-    """What is to be trained: the sweep's trials that have not ended, and what these need."""
-    missing = [spec for spec in plan.trials if spec.run_key not in ended]
-    return [*(need for need in needed_by(missing, ended) if need.run_key not in ended), *missing]
+    return plan.ended.all()
 
 
 def train_missing(
@@ -181,22 +168,18 @@ def _shared(
     """Train what is missing, but for what another command trains; then take that into the sweep."""
     if not missing:
         return {}, ended
-    keys = [spec.run_key for spec in missing]
-
-    def all_ended() -> Mapping[str, str]:
-        plan.destination.redeliver()
-        return plan.destination.ended([*plan.run_keys, *(spec.run_key for spec in plan.needs)])
-
-    shared = SharedTrials(
-        claims=writers.claim(keys),
-        train=lambda trials, ended: _train_passes(plan, trials, ended, recorder, display),
-        ended_meanwhile=lambda: plan.destination.ended_meanwhile(keys),
-        ended=all_ended,
-    )
     with sigterm_interrupts():
+        shared = SharedTrials(
+            claims=writers.claim([spec.run_key for spec in missing]),
+            train=lambda trials, ended: _train_passes(plan, trials, ended, recorder, display),
+            meanwhile=plan.ended.meanwhile,
+            delivered=plan.ended.delivered,
+        )
+        plan.destination.redeliver()  # of a command that ended between the first look and the claim
         results, now = shared.carry_out(missing, ended)
     trained = {spec.run_key for spec in results}
-    writers.adopt([key for key in keys if key in now and key not in trained], plan.destination)
+    adopted = [spec.run_key for spec in missing if spec.run_key in now and spec.run_key not in trained]
+    writers.adopt(adopted, plan.destination)
     return results, now
 
 

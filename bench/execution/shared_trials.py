@@ -6,16 +6,21 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeVar
 
-from bench.messages import counted, say
+from bench.execution.ended import Ended
+from bench.messages import counted, folded, say, store_error
 from bench.storage.ownership.claims import Claims, Notice
-from bench.trial.result import TrialResult
+from bench.trial.result import SweepError, TrialResult
 from bench.trial.spec import TrialSpec
 
 WAIT_SECONDS = 2.0  # between two looks at what another command has finished
+AWAY_SECONDS = 900.0  # the longest time for which a destination may not answer while nothing is trained
 
 Results = dict[TrialSpec, TrialResult]
-Ended = Mapping[str, str]  # run key -> why it diverged, or "", of trials that need no training
+Holders = Mapping[str, Notice]  # run key -> the command that trains it
+Value = TypeVar("Value")
 
 
 @dataclass
@@ -24,40 +29,71 @@ class SharedTrials:
 
     claims: Claims
     train: Callable[[Sequence[TrialSpec], Ended], Results]
-    ended_meanwhile: Callable[[], Ended]  # what has ended since the command began
-    ended: Callable[[], Ended]  # all, also what earlier commands left on a disk
+    meanwhile: Callable[[Ended], Ended]  # what had ended, and what has since
+    delivered: Callable[[], Ended]  # all, once what a command that is gone left on a disk is stored
     _said: set[str] = field(default_factory=set)  # of whom it was said that they are waited for
 
     def carry_out(self, missing: Sequence[TrialSpec], ended: Ended) -> tuple[Results, Ended]:
-        """Train what no other command does, then what they leave; what was trained, and all that has ended."""
+        """Train what no other command does, then what they leave; what was trained, and all that has ended.
+
+        Who holds what is asked first, then what has ended: so a trial that another command finished in between is seen.
+        What a command left that has ended since the last look is delivered before anything of it counts as free.
+        """
         results: Results = {}
-        ended = {**ended, **self.ended_meanwhile()}
-        while left := [spec for spec in missing if spec not in results and spec.run_key not in ended]:
-            holders = self.claims.holders()
-            if free := free_of(left, holders):
+        needs = {spec: frozenset(need.run_key for need in spec.needs()) for spec in missing}
+        left, before = list(missing), set[str]()
+        while left:
+            holders = patiently(self.claims.holders)
+            present = {notice.id for notice in holders.values()}
+            ended = patiently(self.delivered if before - present else partial(self.meanwhile, ended))
+            before = present
+            left = [spec for spec in left if spec.run_key not in ended]
+            if free := free_of({spec: needs[spec] for spec in left}, holders):
                 results |= self.train(free, ended)
-                ended = {**ended, **self.ended_meanwhile()} if len(free) < len(left) else ended
-            else:
-                ended = {**ended, **self._waited(left, holders)}
+                left = [spec for spec in left if spec not in results]
+            elif left:
+                self._wait(left, holders)
         return results, ended
 
-    def _waited(self, left: Sequence[TrialSpec], holders: Mapping[str, Notice]) -> Ended:
-        """What has ended after a while; once a command is gone, with all that it left."""
+    def _wait(self, left: Sequence[TrialSpec], holders: Holders) -> None:
         for words, trials in Counter(holders[s.run_key].words for s in left if s.run_key in holders).items():
             if words not in self._said:
                 self._said.add(words)
                 say(f"waiting for {counted(trials, 'trial')} that {words} trains")
         time.sleep(WAIT_SECONDS)
-        still = {notice.id for notice in self.claims.holders().values()}
-        gone = {notice.id for notice in holders.values()} - still
-        return self.ended() if gone else self.ended_meanwhile()
 
 
-def free_of(left: Sequence[TrialSpec], held: Collection[str]) -> list[TrialSpec]:
-    """Those of these trials that nobody else trains, nor anything of them that they need."""
-    keys, kept = {spec.run_key for spec in left}, set(held)
-    free = list(left)
-    while blocked := [s for s in free if s.run_key in kept or any(n.run_key in kept & keys for n in s.needs())]:
+def free_of(needs: Mapping[TrialSpec, Collection[str]], held: Collection[str]) -> list[TrialSpec]:
+    """Those of the trials that nobody else trains, nor anything of them that they need.
+
+    Args: needs: trial -> the run keys of what it needs at once. held: the run keys that others train.
+    """
+    if not held:
+        return list(needs)
+    free, kept = list(needs), set(held)
+    keys = {spec.run_key for spec in needs}
+    while blocked := [s for s in free if s.run_key in kept or not kept.isdisjoint(keys.intersection(needs[s]))]:
         kept |= {spec.run_key for spec in blocked}
         free = [spec for spec in free if spec.run_key not in kept]
     return free
+
+
+def patiently(ask: Callable[[], Value]) -> Value:
+    """What a store or a folder answers; if it does not, it is asked again and again, for AWAY_SECONDS.
+
+    Raises: SweepError, in one line, after that.
+    """
+    began, said = time.monotonic(), False
+    while True:
+        try:
+            return ask()
+        except Exception as error:
+            reason = str(error) if isinstance(error, ValueError | OSError) else store_error(error)
+            if reason is None:
+                raise
+            if time.monotonic() - began > AWAY_SECONDS:
+                raise SweepError(folded(reason)) from error
+            if not said:
+                say(f"warning: {folded(reason)}; asking again")
+            said = True
+        time.sleep(WAIT_SECONDS)

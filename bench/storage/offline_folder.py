@@ -212,7 +212,7 @@ class OfflineRecorder(EntryListener):
     def claim(self, run_keys: Collection[str]) -> Claims:
         """Claim these trials among all commands that write the folder."""
         self._board = FolderBoard(self.folder.path, self.sweep, run_keys)
-        return Claims(self._board)
+        return Claims(self._board, run_keys)
 
     def adopt(self, finished: Mapping[str, str]) -> None:
         """Have trials that another command finished meanwhile belong to this sweep too."""

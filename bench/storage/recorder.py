@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
@@ -15,7 +16,7 @@ from bench.messages import counted, folded
 from bench.methods import Method
 from bench.storage import mlflow_fields
 from bench.storage.delivery.undelivered import Undelivered
-from bench.storage.delivery.write_queue import WriteQueue
+from bench.storage.delivery.write_queue import WriteQueue, retried
 from bench.storage.entry import Entry, EntryListener, OnStored, check_name, ignore_stored
 from bench.storage.mlflow_store import Run, Store
 from bench.storage.offline_folder import contents, rescue
@@ -55,6 +56,7 @@ class Recorder(EntryListener):
         self.source, self._undelivered = source, Undelivered(uri)
         self._created: dict[str, Run] = {}  # run key -> its run, which a retried write continues
         self._outcomes: Counter[str] = Counter()
+        self._board: StoreBoard | None = None
 
     def __enter__(self) -> Recorder:
         self._store = Store(self.uri)
@@ -81,6 +83,8 @@ class Recorder(EntryListener):
         try:
             self._queue.close()
         finally:
+            if self._board is not None:
+                self._board.close()
             self._heartbeat.close()
             self._undelivered.close()
             self._rescue()
@@ -93,7 +97,8 @@ class Recorder(EntryListener):
 
     def claim(self, run_keys: Collection[str]) -> Claims:
         """Claim these trials among all commands that write the store."""
-        return Claims(StoreBoard(self._store, self._run, run_keys))
+        self._board = retried(partial(StoreBoard, self._store, self._run, run_keys))
+        return retried(partial(Claims, self._board, run_keys))
 
     def adopt(self, finished: Mapping[str, str]) -> None:
         """Have trials that another command finished meanwhile belong to this sweep too: run key -> run."""

@@ -19,6 +19,7 @@ from bench.storage.offline_folder import file_name, write
 from bench.storage.ownership.owner import Owner
 
 WAITING = "another process is delivering what an earlier command left there; waiting for its end"
+_OPEN: set[Path] = set()  # folders of commands that this process carries out
 LOCK = ".lock"  # of a command's folder; it names the owner
 
 
@@ -52,6 +53,7 @@ class Undelivered:
             self._lock.close()
             self._lock = None
         self._lock = self._lock or _locked_folder(self.folder)
+        _OPEN.add(self.folder)
         (self.folder / LOCK).touch()  # a sign of life
         return write(self.folder / file_name(entry), [entry])[0]
 
@@ -67,6 +69,7 @@ class Undelivered:
 
     def close(self) -> None:
         """Unlock the folder, and remove it if nothing is left in it."""
+        _OPEN.discard(self.folder)
         if self._lock is not None:
             remove_if_empty(self.folder)
             self._lock.close()
@@ -79,6 +82,9 @@ def taken(folder: Path) -> Iterator[bool]:
     If another delivers what a command that is gone has left, that is waited for: else its trials would be trained
     again meanwhile. Where files cannot be locked, the owner that a folder names decides.
     """
+    if folder in _OPEN:
+        yield False
+        return
     with ExitStack() as stack:
         try:
             try:

@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from bench.messages import said_if_slow
 from bench.storage.ownership.owner import Owner
 
 CHOOSING = 0  # in the place of a ticket, which is at least 1
@@ -48,25 +49,34 @@ class Board(Protocol):
     def others(self) -> Sequence[Notice]:
         """The notices of other commands, of which none is gone."""
 
-    def run_keys(self, notice: Notice) -> Collection[str]:
-        """The trials that another command names."""
+    def run_keys(self, notice: Notice, mine: Collection[str]) -> Collection[str]:
+        """Those of these trials that another command names."""
 
 
 class Claims:
     """This command's claim to the trials that it names on a board."""
 
-    def __init__(self, board: Board) -> None:
-        """Take a ticket; waits for commands that take one at this moment."""
-        self._board, self._run_keys = board, dict[str, Collection[str]]()
-        board.post(CHOOSING)
-        self._ticket = 1 + max((notice.ticket for notice in board.others()), default=0)
-        board.post(self._ticket)
+    def __init__(self, board: Board, run_keys: Collection[str]) -> None:
+        """Take a ticket for these trials; waits for commands that take one at this moment."""
+        self._board, self._mine = board, run_keys
+        self._theirs = dict[str, Collection[str]]()  # identity of a notice -> those of our trials that it names
+        while not self._chosen():
+            pass
         latest = time.monotonic() + CHOOSING_SECONDS
-        while time.monotonic() < latest and any(notice.ticket == CHOOSING for notice in board.others()):
-            time.sleep(POLL_SECONDS)
+        with said_if_slow("waiting for another command, which is just beginning"):
+            while time.monotonic() < latest and any(notice.ticket == CHOOSING for notice in board.others()):
+                time.sleep(POLL_SECONDS)
+
+    def _chosen(self) -> bool:
+        """Take a ticket; whether that was fast enough: who was stopped meanwhile is waited for no longer."""
+        began = time.monotonic()
+        self._board.post(CHOOSING)
+        self._ticket = 1 + max((notice.ticket for notice in self._board.others()), default=0)
+        self._board.post(self._ticket)
+        return time.monotonic() - began < CHOOSING_SECONDS / 2
 
     def holders(self) -> Mapping[str, Notice]:
-        """Run key -> who has it, of all trials that other commands train first."""
+        """Run key -> who has it, of the trials of this command that others train first."""
         held: dict[str, Notice] = {}
         for notice in sorted(self._board.others(), key=_place):
             if notice.ticket != CHOOSING and _place(notice) < (self._ticket, self._board.id):
@@ -76,9 +86,9 @@ class Claims:
 
     def _keys(self, notice: Notice) -> Collection[str]:
         """Read once: what a notice names does not change."""
-        if notice.id not in self._run_keys:
-            self._run_keys[notice.id] = self._board.run_keys(notice)
-        return self._run_keys[notice.id]
+        if notice.id not in self._theirs:
+            self._theirs[notice.id] = self._board.run_keys(notice, self._mine)
+        return self._theirs[notice.id]
 
 
 def _place(notice: Notice) -> tuple[int, str]:

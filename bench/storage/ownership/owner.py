@@ -44,6 +44,11 @@ class Owner:
         """The value of the tag that names it."""
         return canonical_json(asdict(self))
 
+    def is_this_process(self) -> bool:
+        """Whether it is this very process."""
+        here = Owner.here()
+        return (self.machine, self.process, self.began) == (here.machine, here.process, here.began)
+
     def is_gone(self) -> bool:
         """Whether it has ended, as far as can be seen from here.
 
@@ -51,7 +56,7 @@ class Owner:
         On another, of this very process, whose beat has then ended, or if the machine does not say when a process
         began, EXPIRY_SECONDS without a sign of life tell.
         """
-        if self.machine == _machine() and self.process != os.getpid():
+        if self.machine == _machine() and not self.is_this_process():
             is_running = self._is_running()
             if is_running is not None:
                 return not is_running

@@ -18,10 +18,10 @@ from small_trials import spec
 
 from bench import names
 from bench.execution import shared_trials
-from bench.execution.shared_trials import SharedTrials, free_of
+from bench.execution.shared_trials import SharedTrials, free_of, patiently
 from bench.storage.ownership.claims import Claims, Notice
 from bench.storage.ownership.owner import Owner
-from bench.trial.result import TrialResult
+from bench.trial.result import SweepError, TrialResult
 from bench.trial.spec import TrialSpec
 
 SWEEP = ["run", "--dataset", "digits", "--model", "lenet-300-100", "--methods", "snip,freeze", "--rates", "0.9"]
@@ -39,39 +39,91 @@ class Given:
         return {key: Notice(id="other", name="theirs", ticket=1, owner=Owner.here()) for key in held}
 
 
-def test_trials_of_others_are_waited_for_and_what_they_leave_is_trained(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(shared_trials, "WAIT_SECONDS", 0.0)
-    free, theirs, left = (spec("snip", rate) for rate in ("0.5", "0.9", "0.95"))
-    held, trained = [theirs.run_key, left.run_key], list[list[TrialSpec]]()
-    stored: list[dict[str, str]] = [{}, {}, {theirs.run_key: ""}, {theirs.run_key: ""}]
+class Scene:
+    """A sweep of two trials, of which each look at the destination sees what is given for it."""
 
-    def train(trials: Sequence[TrialSpec], ended: Mapping[str, str]) -> dict[TrialSpec, TrialResult]:
-        trained.append(list(trials))
+    def __init__(self, looks: Sequence[Collection[str]], stored: Sequence[Mapping[str, str]]) -> None:
+        self.trained: list[list[TrialSpec]] = []
+        self.deliveries = 0
+        self._stored = list(stored)
+        self.shared = SharedTrials(
+            claims=cast("Claims", Given(looks)),
+            train=self._train,
+            meanwhile=lambda ended: {**ended, **self._look()},
+            delivered=self._delivered,
+        )
+
+    def _look(self) -> Mapping[str, str]:
+        return self._stored.pop(0) if len(self._stored) > 1 else self._stored[0]
+
+    def _delivered(self) -> Mapping[str, str]:
+        self.deliveries += 1
+        return self._look()
+
+    def _train(self, trials: Sequence[TrialSpec], ended: Mapping[str, str]) -> dict[TrialSpec, TrialResult]:
+        self.trained.append(list(trials))
         return {one: TrialResult(run_key=one.run_key, outcome=names.DONE) for one in trials}
 
-    shared = SharedTrials(
-        claims=cast("Claims", Given([held, held, held, held, []])),
-        train=train,
-        ended_meanwhile=lambda: stored.pop(0) if len(stored) > 1 else stored[0],
-        ended=lambda: stored[-1],
-    )
-    results, ended = shared.carry_out([free, theirs, left], {"before": ""})
-    assert trained == [[free], [left]] and set(results) == {free, left}
-    assert ended == {"before": "", theirs.run_key: ""}
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared_trials, "WAIT_SECONDS", 0.0)
+
+
+FREE, THEIRS, LEFT = (spec("snip", rate) for rate in ("0.5", "0.9", "0.95"))
+
+
+def test_trials_of_others_are_waited_for_and_what_they_leave_is_trained(capsys: pytest.CaptureFixture[str]) -> None:
+    held, done = [THEIRS.run_key, LEFT.run_key], {THEIRS.run_key: ""}
+    scene = Scene([held, held, held, []], [{}, {}, done, {"before": "", **done}])
+    results, ended = scene.shared.carry_out([FREE, THEIRS, LEFT], {"before": ""})
+    assert scene.trained == [[FREE], [LEFT]] and set(results) == {FREE, LEFT}
+    assert ended == {"before": "", THEIRS.run_key: ""} and scene.deliveries == 1
     assert capsys.readouterr().err.count("waiting for 2 trials that sweep theirs of process") == 1
+
+
+def test_what_another_command_finished_just_before_it_ended_is_not_trained_again() -> None:
+    scene = Scene([[]], [{THEIRS.run_key: ""}])  # nobody holds it any more, and then it is seen to be done
+    assert scene.shared.carry_out([THEIRS], {}) == ({}, {THEIRS.run_key: ""}) and not scene.trained
+
+
+def test_what_a_command_left_that_was_killed_during_the_training_is_delivered_first() -> None:
+    scene = Scene([[THEIRS.run_key], []], [{}, {THEIRS.run_key: ""}])
+    scene.shared.carry_out([FREE, THEIRS], {})
+    assert scene.trained == [[FREE]] and scene.deliveries == 1
+
+
+def test_a_store_that_does_not_answer_is_asked_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers = [ValueError("store x: away"), OSError("busy"), "here"]
+
+    def ask() -> str:
+        if isinstance(answer := answers.pop(0), Exception):
+            raise answer
+        return answer
+
+    assert patiently(ask) == "here"
+    assert capsys.readouterr().err.count("asking again") == 1
+    monkeypatch.setattr(shared_trials, "AWAY_SECONDS", -1.0)
+    answers = [ValueError("store x: away")]
+    with pytest.raises(SweepError, match=r"^store x: away$"):
+        patiently(ask)
+    answers = [ZeroDivisionError()]
+    with pytest.raises(ZeroDivisionError):
+        patiently(ask)
 
 
 def test_what_needs_a_trial_of_others_waits_with_it() -> None:
     ticket = spec("lth", "0.5")
     (parent,) = ticket.needs()
     (grand,) = parent.needs()
-    trials = [grand, parent, ticket, spec("snip")]
-    assert free_of(trials, {grand.run_key}) == [spec("snip")]
-    assert free_of(trials, {parent.run_key}) == [grand, spec("snip")]
-    assert free_of([ticket, spec("snip")], {parent.run_key}) == [ticket, spec("snip")]  # it has ended before
-    assert free_of(trials, ()) == trials
+    needs = {s: [need.run_key for need in s.needs()] for s in (grand, parent, ticket, spec("snip"))}
+    assert free_of(needs, {grand.run_key}) == [spec("snip")]
+    assert free_of(needs, {parent.run_key}) == [grand, spec("snip")]
+    alone = {s: needs[s] for s in (ticket, spec("snip"))}
+    assert free_of(alone, {parent.run_key}) == [*alone]  # it has ended before
+    assert free_of(needs, ()) == [*needs]
 
 
 def started(folder: Path, name: str, *arguments: str) -> subprocess.Popen[bytes]:

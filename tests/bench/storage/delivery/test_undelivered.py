@@ -146,6 +146,16 @@ def test_what_is_left_when_it_closes_stays(uri: str) -> None:
         assert [e.run_key for e in offline_folder.read(kept.folder)] == [spec(0).run_key]
 
 
+def test_what_this_very_process_is_about_to_store_is_left_to_it(uri: str) -> None:
+    undelivered = Undelivered(uri)
+    undelivered.put(entry(0))
+    redeliver(uri)
+    assert keys(uri) == set()
+    undelivered.close()
+    redeliver(uri)
+    assert keys(uri) == {spec(0).run_key}
+
+
 def test_a_damaged_line_stays_and_is_named(uri: str, capsys: pytest.CaptureFixture[str]) -> None:
     kept = Undelivered(uri)
     kept.put(entry(0))

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from bench import names
+from bench.canonical import key_of
 from bench.storage.mlflow_store import Run, Store
 from bench.storage.ownership import boards, claims
 from bench.storage.ownership.boards import FolderBoard, StoreBoard
@@ -20,6 +21,9 @@ from bench.storage.ownership.claims import CHOOSING, Board, Claims, Notice
 from bench.storage.ownership.owner import EXPIRY_SECONDS, Owner
 
 GONE = replace(Owner.here(), machine="elsewhere", alive=time.time() - EXPIRY_SECONDS - 60)
+
+
+KEYS = ["key"]
 
 
 class Memory:
@@ -41,8 +45,8 @@ class Memory:
                 seen.append(Notice(id=id_, name=id_, ticket=self._notices[id_], owner=Owner.here()))
         return seen
 
-    def run_keys(self, notice: Notice) -> Collection[str]:
-        return self._keys
+    def run_keys(self, notice: Notice, mine: Collection[str]) -> Collection[str]:
+        return [key for key in mine if key in self._keys]
 
 
 def test_of_commands_that_claim_at_once_exactly_one_has_the_trial(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,12 +59,12 @@ def test_of_commands_that_claim_at_once_exactly_one_has_the_trial(monkeypatch: p
 def at_once(number: int) -> list[Claims]:
     notices: dict[str, int] = {}
     with ThreadPoolExecutor(number) as pool:
-        return list(pool.map(lambda i: Claims(Memory(str(i), notices)), range(number)))
+        return list(pool.map(lambda i: Claims(Memory(str(i), notices), KEYS), range(number)))
 
 
 def test_the_earlier_ticket_has_it_and_one_that_is_choosing_has_nothing() -> None:
     notices = {"b": 4}
-    claim = Claims(Memory("c", notices))
+    claim = Claims(Memory("c", notices), KEYS)
     assert notices["c"] == 5 and claim.holders()["key"].id == "b"
     notices |= {"a": 6, "b": CHOOSING}
     assert not claim.holders()
@@ -70,7 +74,7 @@ def test_the_earlier_ticket_has_it_and_one_that_is_choosing_has_nothing() -> Non
 
 def test_a_command_that_is_stopped_while_it_chooses_is_waited_for_only_so_long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(claims, "CHOOSING_SECONDS", 0.05)
-    assert not Claims(Memory("c", {"b": CHOOSING})).holders()
+    assert not Claims(Memory("c", {"b": CHOOSING}), KEYS).holders()
 
 
 Place = Callable[[str, Collection[str]], Board]
@@ -97,34 +101,61 @@ def run_of(store: Store, sweep: str, owner: Owner) -> Run:
 
 
 def test_what_one_posts_the_others_read(place: Place) -> None:
-    first = Claims(place("one", ["x", "y"]))
-    second = Claims(place("two", ["y", "z"]))
-    third = Claims(place("three", ["z"]))
+    x, y, z = (key_of(letter) for letter in "xyz")
+    first, second, third = (
+        Claims(place(name, keys), keys) for name, keys in (("one", [x, y]), ("two", [y, z]), ("three", [z]))
+    )
     assert not first.holders()
-    assert {key: notice.name for key, notice in second.holders().items()} == {"x": "one", "y": "one"}
-    assert {key: notice.name for key, notice in third.holders().items()} == {"x": "one", "y": "one", "z": "two"}
-    assert third.holders()["z"].words.startswith("sweep two of process ")
+    assert {key: notice.name for key, notice in second.holders().items()} == {y: "one"}
+    assert {key: notice.name for key, notice in third.holders().items()} == {z: "two"}
+    assert third.holders()[z].words.startswith("sweep two of process ")
+
+
+def test_as_many_trials_as_tags_of_a_store_take(place: Place) -> None:
+    keys = [key_of(number) for number in range(1000)]
+    Claims(place("one", keys), keys)
+    assert set(Claims(place("two", keys[:500]), keys[:500]).holders()) == set(keys[:500])
 
 
 def test_a_store_forgets_a_command_that_ended_or_is_gone(tmp_path: Path) -> None:
     store = Store(f"sqlite:///{tmp_path}/mlflow.db")
     ended, gone = run_of(store, "ended", Owner.here()), run_of(store, "gone", GONE)
-    boards_of = [StoreBoard(store, run, ["x"]) for run in (ended, gone)]
+    closed = run_of(store, "closed", Owner.here())  # of this process, which could not end it
+    boards_of = [StoreBoard(store, run, KEYS) for run in (ended, gone, closed)]
     for board in boards_of:
         board.post(1)
     store.end(ended.id, "FINISHED")
-    assert not Claims(StoreBoard(store, run_of(store, "mine", Owner.here()), ["x"])).holders()
+    boards_of[2].close()
     run_of(store, "of an earlier version", Owner.here())  # which has no ticket
-    assert not boards_of[0].others()[1:]
+    mine = StoreBoard(store, run_of(store, "mine", Owner.here()), KEYS)
+    assert not Claims(mine, KEYS).holders() and not mine.others()
 
 
 def test_a_folder_forgets_a_command_that_ended_or_is_gone(tmp_path: Path) -> None:
-    ended, gone = FolderBoard(tmp_path, "ended", ["x"]), FolderBoard(tmp_path, "gone", ["x"])
-    Claims(ended), Claims(gone)
-    ended.close(), gone.close()
-    fields = {"id": "0", "name": "gone", "ticket": 1, "owner": GONE.tag(), "run_keys": ["x"]}
-    left = tmp_path / boards.FILE.format("0")
-    left.write_text(json.dumps(fields))
-    (tmp_path / boards.FILE.format("1")).write_text("{")
-    assert not Claims(FolderBoard(tmp_path, "mine", ["x"])).holders()
-    assert not left.exists()
+    ended = FolderBoard(tmp_path, "ended", KEYS)
+    Claims(ended, KEYS)
+    ended.close()
+    here = replace(Owner.here(), process=Owner.here().process + 1, began="another")  # of this machine
+    left = [tmp_path / boards.FILE.format(number) for number in range(3)]
+    for file, owner in zip(left, (GONE, here), strict=False):
+        fields = {"id": file.name, "name": "gone", "ticket": 1, "owner": owner.tag(), "run_keys": KEYS}
+        file.write_text(json.dumps(fields))
+    left[2].write_text("{")
+    assert not Claims(FolderBoard(tmp_path, "mine", KEYS), KEYS).holders()
+    assert [file.exists() for file in left] == [True, False, True]  # of another machine only its clock tells
+
+
+def test_a_command_that_was_stopped_while_it_chose_chooses_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claims, "CHOOSING_SECONDS", 0.2)
+    notices: dict[str, int] = {}
+
+    class Slow(Memory):
+        def others(self) -> Sequence[Notice]:
+            seen = super().others()
+            if "b" not in notices:  # while it is stopped, another one comes and has all
+                time.sleep(0.2)
+                notices["b"] = 1
+            return seen
+
+    claim = Claims(Slow("a", notices), KEYS)
+    assert notices["a"] == 2 and claim.holders()["key"].id == "b"
