@@ -36,7 +36,7 @@ def test_a_wheel_holds_bench_and_nothing_else(wheel: Path) -> None:
     tables = "bench/results/tables"
     page = {f"{tables}/html_page/page.html", f"{tables}/html_page/style.css"}
     schemas = {f"{tables}/schema/table-1.json", f"{tables}/schema/part-1.json"}
-    assert len(modules) > 150 and len(figures) == 5
+    assert len(modules) > 150 and len(figures) == 7
     assert files(wheel) == modules | figures | page | schemas | {"bench/py.typed", "bench/models/shapes.json"}
 
 

@@ -342,7 +342,7 @@ def test_a_bad_line_is_named_and_the_good_ones_are_stored(
 def test_foreign_files_and_folders(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "nowhere" in said(capsys, 2, "import", "nowhere")
     (folder / "kept" / "inner").mkdir(parents=True)
-    assert "inner: cannot be read" in said(capsys, 2, "import", "kept")
+    assert "inner: a folder in a folder; must be given itself" in said(capsys, 2, "import", "kept")
     (folder / "kept" / "inner").rmdir()
     assert "kept: no trial in it" in said(capsys, 2, "import", "kept")
     assert [path.name for path in folder.iterdir()] == ["kept"]
