@@ -12,15 +12,13 @@ from bench.channels.budgets import Budget
 from bench.channels.counts import Counts
 from bench.channels.filters import Filters, check_filters, costs_of, total_of, trained
 from bench.channels.selection import Selection
-from bench.methods.base import Method, check_fixed
+from bench.methods.base import check_fixed
 from bench.methods.budgets.fields import check_positive, check_shares, check_types
+from bench.methods.changing.dense_at_first import DenseAtFirst
 from bench.methods.changing.schedule import epoch_at, share
-from bench.methods.types import Background, Batches, Criterion, Loss, Masks, Scope
+from bench.methods.types import Background, Criterion, Masks, Scope
 
 if TYPE_CHECKING:
-    import numpy as np
-    from torch import nn
-
     from bench.methods.changing.revision import Revision
     from bench.methods.changing.shaping import ShapedNetwork
 
@@ -30,7 +28,7 @@ Step = Literal["proximal", "none"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class FilterGate(Method):
+class FilterGate(DenseAtFirst):
     """Filters are trained that moved farthest from their start, as many as budgets of trained parameters and of
     multiply-accumulates of the weights' gradient allow: the freezing twin of budget gates (the project's own).
 
@@ -68,18 +66,6 @@ class FilterGate(Method):
     def moments(self, epochs: int) -> tuple[int, ...]:
         """The commit alone."""
         return (epoch_at(share(self.commit), epochs),)
-
-    def start_rate(self, rate: Fraction) -> Fraction:
-        """All filters are trained up to the commit."""
-        return Fraction(0)
-
-    def select(
-        self, model: nn.Module, batches: Batches, loss: Loss, rate: Fraction, generator: np.random.RandomState
-    ) -> Masks:
-        """All weights live. Raises ValueError at any rate but 0."""
-        from bench.methods.papers import Dense
-
-        return Dense().select(model, batches, loss, rate, generator)
 
     def shape(self, at: ShapedNetwork, done: int, lr: float) -> None:
         """The movements of one step shrunk, under the pressure of both budgets."""

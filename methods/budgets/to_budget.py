@@ -12,21 +12,21 @@ from bench.channels.commit import Plan, committed
 from bench.channels.filters import Filters
 from bench.channels.groups import Channels
 from bench.channels.selection import Selection
-from bench.methods.base import Method, check_fixed
+from bench.methods.base import check_fixed
 from bench.methods.budgets.fields import check_least, check_shares, check_types
+from bench.methods.changing.dense_at_first import DenseAtFirst
 from bench.methods.changing.schedule import epoch_at, share
-from bench.methods.types import Background, Batches, Criterion, Loss, Masks
+from bench.methods.types import Background, Criterion, Masks
 
 if TYPE_CHECKING:
     import numpy as np
-    from torch import nn
 
     from bench.methods.changing.revision import Revision
     from bench.methods.changing.shaping import ShapedNetwork
 
 
 @dataclass(frozen=True, kw_only=True)
-class ToBudget(Method):
+class ToBudget(DenseAtFirst):
     """A method that trains the whole network up to its commit, closes channels there by BatchNorm's scale, and trains
     what is left with fixed masks.
 
@@ -52,18 +52,6 @@ class ToBudget(Method):
     def moments(self, epochs: int) -> tuple[int, ...]:
         """The commit alone."""
         return (epoch_at(share(self.commit), epochs),)
-
-    def start_rate(self, rate: Fraction) -> Fraction:
-        """All channels are open up to the commit."""
-        return Fraction(0)
-
-    def select(
-        self, model: nn.Module, batches: Batches, loss: Loss, rate: Fraction, generator: np.random.RandomState
-    ) -> Masks:
-        """All weights live. Raises ValueError at any rate but 0."""
-        from bench.methods.papers import Dense
-
-        return Dense().select(model, batches, loss, rate, generator)
 
     def open_channels(
         self, channels: Channels, rate: Fraction, generator: np.random.RandomState

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, ClassVar
 
-from bench.methods.base import Method, check_fixed
-from bench.methods.types import Background, Batches, Criterion, Loss, Masks, Scope, Scores
+from bench.methods.base import check_fixed
+from bench.methods.changing.dense_at_first import DenseAtFirst
+from bench.methods.types import Background, Criterion, Masks, Scope, Scores
 
 if TYPE_CHECKING:
     import numpy as np
-    from torch import Tensor, nn
+    from torch import Tensor
     from torch.utils.hooks import RemovableHandle
 
     from bench.methods.changing.revision import Revision
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class EdgePopup(Method):
+class EdgePopup(DenseAtFirst):
     """Edge-popup (Ramanujan et al., CVPR 2020, arXiv:1911.13299): no weight is trained. Each has a score s, and the
     network computes with w₀ where |s| is among the highest of its layer, and 0 elsewhere.
 
@@ -53,18 +54,6 @@ class EdgePopup(Method):
     def moments(self, epochs: int) -> tuple[int, ...]:
         """The end of the training, when the mask is final."""
         return (epochs,)
-
-    def start_rate(self, rate: Fraction) -> Fraction:
-        """Every weight has a score up to the end."""
-        return Fraction(0)
-
-    def select(
-        self, model: nn.Module, batches: Batches, loss: Loss, rate: Fraction, generator: np.random.RandomState
-    ) -> Masks:
-        """All weights live. Raises ValueError at any rate but 0."""
-        from bench.methods.papers import Dense
-
-        return Dense().select(model, batches, loss, rate, generator)
 
     def attach(self, at: ShapedNetwork) -> Sequence[RemovableHandle]:
         """Draw the scores, if the trial begins; every backward pass of the training adds to their velocity."""

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from bench.methods.base import Method, check_fixed
+from bench.methods.base import check_fixed
+from bench.methods.changing.dense_at_first import DenseAtFirst
 from bench.methods.changing.schedule import before, cubic_rate, rising, share, span
 from bench.methods.changing.sparse_training import check_schedule
-from bench.methods.types import Background, Batches, Criterion, Loss, Masks
+from bench.methods.types import Background, Criterion, Masks
 
 if TYPE_CHECKING:
-    import numpy as np
-    from torch import nn
-
     from bench.methods.changing.revision import Revision
     from bench.methods.types import Scores
 
 
 @dataclass(frozen=True, kw_only=True)
-class DenseAtFirst(Method):
+class Ranked(DenseAtFirst):
     """A method that begins with all weights live, and ranks them by their distance from the background."""
 
     background: Background = "prune"
@@ -33,21 +30,9 @@ class DenseAtFirst(Method):
         check_fixed(self, "criterion", "scope")
         check_schedule(self.every, self.until)
 
-    def start_rate(self, rate: Fraction) -> Fraction:
-        """All weights are live until the first moment."""
-        return Fraction(0)
-
-    def select(
-        self, model: nn.Module, batches: Batches, loss: Loss, rate: Fraction, generator: np.random.RandomState
-    ) -> Masks:
-        """All weights live. Raises ValueError at any rate but 0."""
-        from bench.methods.papers import Dense
-
-        return Dense().select(model, batches, loss, rate, generator)
-
 
 @dataclass(frozen=True, kw_only=True)
-class GradualMagnitude(DenseAtFirst):
+class GradualMagnitude(Ranked):
     """Gradual magnitude pruning: of the live weights, those nearest to their background die, over all layers together,
     at a rate that rises as rate · (1 - (1 - t)³) (Zhu & Gupta 2017, arXiv:1710.01878).
 
@@ -84,7 +69,7 @@ class GradualMagnitude(DenseAtFirst):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DropBack(DenseAtFirst):
+class DropBack(Ranked):
     """The weights that training moved farthest from their start are live, over all layers; every other one is set back
     to its start (Golub, Lemieux & Lis, MLSys 2019, arXiv:1806.06949).
 
