@@ -9,8 +9,7 @@ from typing import Any
 from bench.methods import Method
 from bench.methods.identity.code import root_of
 from bench.references import is_ours, resolved
-from bench.trial.optimizers import UPDATES, OptimizerRow
-from bench.trial.outside.tables import is_torch_optimizer
+from bench.trial.optimizers import UPDATES, OptimizerRow, is_torch_optimizer
 
 # Field -> what it must be; "auto" becomes that.
 ONLY = {"step": "dense", "pack": "single", "head": "masked"}

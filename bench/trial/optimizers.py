@@ -5,9 +5,12 @@ To add one: a row here, and its rule in `bench.engine.steps.updates`.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from bench.methods.identity.code import root_of
 from bench.references import Reference
 
 LR = 0.1  # of SGD, and so of the default protocol
@@ -96,3 +99,9 @@ def nesterov_help() -> str:
 def _joined(words: Sequence[str]) -> str:
     """a, b and c"""
     return " and ".join([*([", ".join(words[:-1])] if words[:-1] else []), *words[-1:]])
+
+
+def is_torch_optimizer(value: Any) -> bool:
+    """Whether it is a class of torch.optim, or one made like these, perhaps with arguments of functools.partial."""
+    root = root_of(value)
+    return "torch" in sys.modules and isinstance(root, type) and issubclass(root, sys.modules["torch"].optim.Optimizer)

@@ -17,8 +17,7 @@ from torch.optim.adamw import adamw
 from torch.optim.sgd import sgd
 
 from bench.references import resolved
-from bench.trial.optimizers import UPDATES
-from bench.trial.outside.tables import is_torch_optimizer
+from bench.trial.optimizers import UPDATES, is_torch_optimizer
 from bench.trial.spec import TrialSpec
 
 

@@ -13,7 +13,7 @@ from bench.datasets.outside.objects import source_of
 from bench.methods.identity.code import root_of
 from bench.models import MODELS, ModelRow
 from bench.references import Reference
-from bench.trial.optimizers import UPDATES, OptimizerRow
+from bench.trial.optimizers import UPDATES, OptimizerRow, is_torch_optimizer
 from bench.trial.schedules import OWN_FIELDS, SCHEDULES, ScheduleRow
 
 MODEL_CALLED = "called with the number of classes"
@@ -62,12 +62,6 @@ def _optimizer_row(name: str, value: Any) -> OptimizerRow:
     if is_torch_optimizer(value):
         return OptimizerRow(words=name, rule=_torch_optimizer(value), displaceable=_is_of_torch(value, DISPLACEABLE))
     return OptimizerRow(words=name, rule=_callable(value, OptimizerRow, OPTIMIZER_CALLED, 3))
-
-
-def is_torch_optimizer(value: Any) -> bool:
-    """Whether it is a class of torch.optim, or one made like these, perhaps with arguments of functools.partial."""
-    root = root_of(value)
-    return "torch" in sys.modules and isinstance(root, type) and issubclass(root, sys.modules["torch"].optim.Optimizer)
 
 
 def _torch_optimizer(value: Any) -> Any:
