@@ -191,6 +191,10 @@ def test_light_commands_import_nothing_heavy(code: str, tmp_path: Path) -> None:
     assert loaded(code, HEAVY, tmp_path) == "[]"
 
 
+def test_the_commands_describe_themselves_without_numpy(tmp_path: Path) -> None:
+    assert loaded("from bench.cli.cli import main; main(['--help'])", ("numpy", *HEAVY), tmp_path) == "[]"
+
+
 def test_the_grid_is_told_before_anything_heavy_is_imported(tmp_path: Path) -> None:
     blocked = "sys.modules.update(dict.fromkeys(('torch', 'ray', 'mlflow')))"  # importing any of them raises
     code = f"import sys; {blocked}; from bench.cli.cli import main; main(['run'])"
