@@ -35,6 +35,14 @@ class Budget:
         return bool(network.parameters <= self.parameters and network.macs <= self.macs)
 
 
+def targets(full: Counts, budget: Budget, fallen: float) -> Counts:
+    """What is aimed at once the targets have fallen, from the whole network to the budget, by this share of the way."""
+    return Counts(
+        full.parameters - (full.parameters - budget.parameters) * fallen,
+        full.macs - (full.macs - budget.macs) * fallen,
+    )
+
+
 def budget_of(channels: Channels, rate: Fraction, macs: Fraction = Fraction(1)) -> Budget:
     """P* = (1 - rate) · P of the dense network, and M* = macs · M, both rounded down."""
     full = counts(channels, channels.widths)

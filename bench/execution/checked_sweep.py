@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from functools import cache, partial
 from math import floor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.datasets import DatasetRow
 from bench.datasets.counts import validation_count
@@ -20,6 +20,9 @@ from bench.models import MODELS
 from bench.trial.networks import network_of, structure_of
 from bench.trial.spec import TrialSpec
 from bench.trial.sweep import Sweep
+
+if TYPE_CHECKING:
+    from torch import nn
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -89,9 +92,11 @@ def _check_last_batch(data: DatasetRow, spec: TrialSpec) -> None:
 
 def check_selection(sweep: Sweep) -> Sweep:
     """The sweep. Raises: ValueError if its methods cannot choose weights of its network at all of its rates."""
-    _check_heads(sweep, sweep.trials())
+    trials = sweep.trials()
+    _check_heads(sweep, trials)
     _check_channels(sweep)
-    _check_widths(sweep)
+    _check_widths(sweep, [spec for spec in trials if spec.method.closes_channels])
+    _check_filters(sweep, [spec for spec in trials if spec.method.ends_at_budget])
     return sweep
 
 
@@ -115,34 +120,55 @@ def _check_channels(sweep: Sweep) -> None:
 
     from bench.methods.channels import check_channel_snip
 
-    model = sweep.protocol["model"]
-    network = network_of(model, sweep.classes, sweep.image_shape).eval()
+    network, shape = _network_and_shape(sweep)
     try:
-        check_channel_snip(network, torch.zeros(2, *(sweep.image_shape or MODELS[model].image_shape or ())))
+        check_channel_snip(network.eval(), torch.zeros(2, *shape))
     except ValueError as error:
-        raise ValueError(f"channel-snip with model {model!r}: {error}") from None
+        raise ValueError(f"channel-snip with model {sweep.protocol['model']!r}: {error}") from None
 
 
-def _check_widths(sweep: Sweep) -> None:
+def _check_widths(sweep: Sweep, trials: Sequence[TrialSpec]) -> None:
     """Whether the network has channels to close, is the same without them, and can be as small as every budget, of
     methods that close some."""
-    trials = [spec for spec in sweep.trials() if spec.method.closes_channels]
     if not trials:
         return
     import numpy as np
 
     from bench.engine.setup.channels import checked_channels, closes_streams
 
+    checked = cache(partial(checked_channels, *_network_and_shape(sweep)))  # once for all methods and rates
+
+    def check(method: Method, rate: Fraction) -> None:
+        method.open_channels(checked(stream=closes_streams(method)), rate, np.random.RandomState(0))
+
+    _check_each(sweep, trials, check)
+
+
+def _check_filters(sweep: Sweep, trials: Sequence[TrialSpec]) -> None:
+    """Whether a filter of the network is within every budget, of methods that end at one of trained filters."""
+    if not trials:
+        return
+    from bench.models.channels.filters import filters_of
+
+    filters = cache(partial(filters_of, *_network_and_shape(sweep)))
+    _check_each(sweep, trials, lambda method, rate: method.check_budget(rate, filters))
+
+
+def _network_and_shape(sweep: Sweep) -> tuple[nn.Module, tuple[int, ...]]:
+    """A new network of the sweep, and the shape of its images."""
     model = sweep.protocol["model"]
-    network = network_of(model, sweep.classes, sweep.image_shape)
     shape = sweep.image_shape or MODELS[model].image_shape or ()
-    checked = cache(partial(checked_channels, network, shape))  # once for all methods and rates
+    return network_of(model, sweep.classes, sweep.image_shape), shape
+
+
+def _check_each(sweep: Sweep, trials: Sequence[TrialSpec], check: Callable[[Method, Fraction], None]) -> None:
+    """Check each method at each of its rates. Raises: ValueError, which names both."""
     for method, rate in dict.fromkeys((spec.method, spec.rate) for spec in trials):
         try:
-            channels = checked(stream=closes_streams(method))
-            method.open_channels(channels, Fraction(rate), np.random.RandomState(0))
+            check(method, Fraction(rate))
         except ValueError as error:
-            raise ValueError(f"{sweep.name_of(method)} with model {model!r} at rate {rate}: {error}") from None
+            words = f"{sweep.name_of(method)} with model {sweep.protocol['model']!r} at rate {rate}"
+            raise ValueError(f"{words}: {error}") from None
 
 
 def on_device(sweep: Sweep, name: str) -> Sweep:

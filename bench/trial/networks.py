@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from bench.channels.filters import Filters
 from bench.messages import nearest, say
 from bench.models import MODELS, ModelRow
 from bench.models.libraries import LIBRARIES, is_of_library, library_row
@@ -79,21 +78,6 @@ def structure_of(model: str, classes: int, image_shape: Shape | None) -> Structu
     """
     row = MODELS[model]
     return None if row.is_known else apart(model, partial(row.structure, classes, image_shape))
-
-
-def filters_of(model: str, classes: int, image_shape: Shape | None) -> Filters:
-    """What training each filter of a network costs; found once."""
-    row = MODELS[model]
-    shape = image_shape or row.image_shape
-    assert shape is not None  # a row without one takes that of the data set
-    return _filters(row, model, classes, shape)
-
-
-@cache
-def _filters(row: ModelRow, model: str, classes: int, image_shape: Shape) -> Filters:
-    from bench.models.channels import filters
-
-    return apart(model, lambda: filters.filters_of(row.network(classes, image_shape), image_shape))
 
 
 def no_pack(model: str, classes: int, image_shape: Shape | None) -> str:

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from bench.models import INITIALISERS, MODELS
 from bench.trial import networks
 from bench.trial.changing_masks import check_changing
 from bench.trial.needs import needed_by
-from bench.trial.networks import filters_of, no_pack, structure_of
+from bench.trial.networks import no_pack, structure_of
 from bench.trial.optimizers import UPDATES
 from bench.trial.pack_kind import resolve_pack
 from bench.trial.plugins import described
@@ -100,8 +99,6 @@ class Sweep:
         changes = method.changes_masks and rate != 0
         if changes:
             check_changing(self.name_of(method), method, {**{n: r.default for n, r in ROWS.items()}, **protocol})
-        if method.ends_at_budget:
-            self._check_budget(method, rate)
         asked = "single" if protocol["pack"] == "auto" and (changes or not batched) else protocol["pack"]
         pack = resolve_pack(asked, device=device, shapes=shapes, obstacle=partial(no_pack, *network))
         # One step kind for all levels of a method that has any, so that rates share them.
@@ -119,14 +116,6 @@ class Sweep:
             obstacle="" if structure is None else structure.no_sparse_step,
         )
         return {"pack": pack, "step": step}
-
-    def _check_budget(self, method: Method, rate: Decimal) -> None:
-        """Raise ValueError if the network cannot be trained within the method's budget."""
-        model = self.protocol["model"]
-        try:
-            method.check_budget(Fraction(rate), partial(filters_of, model, self.classes, self.image_shape))
-        except ValueError as error:
-            raise ValueError(f"{self.name_of(method)} with model {model!r} at rate {rate}: {error}") from None
 
     def name_of(self, method: Method) -> str:
         """The name the tables print, of a method of the sweep or of trials that these need."""

@@ -2,6 +2,7 @@
 
 uniform_width    the baseline: every width of the network scaled alike, before training
 random_channels  channels drawn at random, before training
+closing          what methods share that close channels, whenever they do: their budget
 to_budget        what methods share that close channels in the middle of the training, by BatchNorm's scale
 budget_gate      gates closed while training under the pressure of two budgets
 filter_gate      filters trained, to budgets: the freezing twin of the gates

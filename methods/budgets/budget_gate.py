@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from bench.channels.budgets import targets
 from bench.channels.commit import Plan, committed
-from bench.channels.counts import Counts
 from bench.channels.selection import all_but
 from bench.methods.budgets.fields import check_positive
 from bench.methods.budgets.to_budget import ToBudget, groups_of
@@ -53,9 +53,10 @@ class BudgetGate(ToBudget):
         gates = self._gates(at)
         gates.hold()
         steps = at.steps * self.moments(at.epochs)[0] // at.epochs  # of the phase
-        targets = self._targets(at, gates, min(1.0, float(Fraction(done, steps)) / self.ramp))
-        gates.press(targets, self.reach * steps)
-        gates.close(targets, self.threshold)
+        fallen = min(1.0, float(Fraction(done, steps)) / self.ramp)
+        aim = targets(gates.full, self.budget(gates.channels, at.rate), fallen)
+        gates.press(aim, self.reach * steps)
+        gates.close(aim, self.threshold)
 
     def _gates(self, at: ShapedNetwork) -> Gates:
         from bench.methods.budgets.gates import Gates
@@ -64,14 +65,6 @@ class BudgetGate(ToBudget):
             at.scratch["gates"] = Gates(at.model, groups_of(at), at.state.setdefault("closed", []), self.least)
         gates: Gates = at.scratch["gates"]
         return gates
-
-    def _targets(self, at: ShapedNetwork, gates: Gates, fallen: float) -> Counts:
-        """The counts that are aimed at, once the targets have fallen by this share of their way."""
-        full, budget = gates.full, self.budget(gates.channels, at.rate)
-        return Counts(
-            full.parameters - (full.parameters - budget.parameters) * fallen,
-            full.macs - (full.macs - budget.macs) * fallen,
-        )
 
     def _plan(self, at: Revision) -> Plan:
         """Closed channels rank below the open ones, that which was closed last above the others."""
@@ -92,13 +85,14 @@ class BudgetGate(ToBudget):
     def reset(self, at: Revision, masks: Masks) -> Mapping[str, Tensor]:
         """See `Method.reset`: scale and shift of what was closed, or is as small: the gradient must pass the ReLU."""
         channels = groups_of(at)
-        parameters = {name: p.detach().clone() for name, p in at.model.named_parameters()}
         values: dict[str, Tensor] = {}
         for name, index in self._anew(at):
             for norm in channels.groups[name].norms:
-                scale, shift = (values.setdefault(n, parameters[n]) for n in (f"{norm}.weight", f"{norm}.bias"))
-                scale[index] = 10 * self.threshold
-                shift[index].clamp_(min=0)
+                for leaf in (f"{norm}.weight", f"{norm}.bias"):
+                    if leaf not in values:
+                        values[leaf] = at.model.get_parameter(leaf).detach().clone()
+                values[f"{norm}.weight"][index] = 10 * self.threshold
+                values[f"{norm}.bias"][index].clamp_(min=0)
         return values
 
     def restarted(self, at: Revision, masks: Masks) -> Masks:

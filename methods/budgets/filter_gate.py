@@ -8,7 +8,7 @@ from fractions import Fraction
 from math import floor
 from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
-from bench.channels.budgets import Budget
+from bench.channels.budgets import Budget, targets
 from bench.channels.counts import Counts
 from bench.channels.filters import Filters, check_filters, costs_of, total_of, trained
 from bench.channels.selection import Selection
@@ -79,16 +79,9 @@ class FilterGate(DenseAtFirst):
             at.scratch["pressed"] = Pressed(Movements(at.model, at.initial, self.background), costs, like)
             at.scratch["full"] = total_of(costs)
         full: Counts = at.scratch["full"]
-        targets = self._targets(full, at.rate, min(1.0, float(Fraction(done, steps)) / self.ramp))
-        at.scratch["pressed"].shrink(at.state, targets, self.reach * steps)
-
-    def _targets(self, full: Counts, rate: Fraction, fallen: float) -> Counts:
-        """The counts that are aimed at, once the targets have fallen by this share of their way."""
-        budget = self._budget(full, rate)
-        return Counts(
-            full.parameters - (full.parameters - budget.parameters) * fallen,
-            full.macs - (full.macs - budget.macs) * fallen,
-        )
+        fallen = min(1.0, float(Fraction(done, steps)) / self.ramp)
+        aim = targets(full, self._budget(full, at.rate), fallen)
+        at.scratch["pressed"].shrink(at.state, aim, self.reach * steps)
 
     def _budget(self, full: Counts, rate: Fraction) -> Budget:
         return Budget(parameters=floor((1 - rate) * full.parameters), macs=floor(share(self.backward) * full.macs))
@@ -98,12 +91,10 @@ class FilterGate(DenseAtFirst):
         import torch
 
         filters = at.filters()
-        flags = torch.tensor(self._open(at, filters))
+        flags = torch.split(torch.tensor(self._open(at, filters)), [layer.rows for layer in filters.values()])
         masks: Masks = {}
-        done = 0
-        for name, layer in filters.items():
-            rows, mask = flags[done : done + layer.rows], at.masks[name]
-            done += layer.rows
+        for (name, layer), rows in zip(filters.items(), flags, strict=True):
+            mask = at.masks[name]
             masks[name] = rows.view(-1, *(1 for _ in mask.shape[1:])).expand(mask.shape).clone()
             if self.norm == "frozen" and not bool(rows.all()):
                 masks |= {other: rows.clone() for other in layer.others}

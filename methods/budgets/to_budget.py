@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
-from bench.channels.budgets import Budget, budget_of, check_budget
+from bench.channels.budgets import check_budget
 from bench.channels.commit import Plan, committed
-from bench.channels.filters import Filters
 from bench.channels.groups import Channels
-from bench.channels.selection import Selection
-from bench.methods.base import check_fixed
-from bench.methods.budgets.fields import check_least, check_shares, check_types
+from bench.methods.budgets.closing import ClosesChannels
+from bench.methods.budgets.fields import check_shares
 from bench.methods.changing.dense_at_first import DenseAtFirst
 from bench.methods.changing.schedule import epoch_at, share
-from bench.methods.types import Background, Criterion, Masks
+from bench.methods.types import Criterion, Masks
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ToBudget(DenseAtFirst):
+class ToBudget(ClosesChannels, DenseAtFirst):
     """A method that trains the whole network up to its commit, closes channels there by BatchNorm's scale, and trains
     what is left with fixed masks.
 
@@ -35,19 +32,11 @@ class ToBudget(DenseAtFirst):
     """
 
     criterion: str | Criterion = "to-budget"
-    background: Background = "prune"
-    macs: float = 1.0  # the most multiply-accumulates of a forward pass, as a fraction of the network's
-    stream: bool = False  # whether channels of residual streams are closed too
-    least: int = 1  # channels that every group keeps
     commit: float = 0.5  # of the training: after it the masks stay
-    closes_channels: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        check_types(self)
         super().__post_init__()
-        check_fixed(self, "criterion", "scope", "background", "control")
-        check_shares(self, "macs", "commit")
-        check_least(self)
+        check_shares(self, "commit")
 
     def moments(self, epochs: int) -> tuple[int, ...]:
         """The commit alone."""
@@ -75,14 +64,6 @@ class ToBudget(DenseAtFirst):
 
         channels = groups_of(at)
         return committed(channels, scales_of(at.model, channels), self.budget(channels, at.rate), least=self.least)
-
-    def budget(self, channels: Channels, rate: Fraction) -> Budget:
-        """1 - rate of the network's parameters, and `macs` of its multiply-accumulates."""
-        return budget_of(channels, rate, share(self.macs))
-
-    def slack(self, rate: Fraction, masks: Masks, selection: Selection | None, filters: Callable[[], Filters]) -> str:
-        """See `Method.slack`: of its open channels."""
-        return "" if selection is None else self.budget(selection.channels, rate).slack(selection.counts)
 
 
 def groups_of(at: Revision | ShapedNetwork) -> Channels:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import copy
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from math import prod
 
 import torch
 from torch import nn
 from torch.utils._pytree import tree_leaves
 
+from bench.channels.counts import counts
 from bench.channels.groups import LOGITS, Channels, Group, LayerWidths
 from bench.messages import one_line
 from bench.models.channels.axes import ChannelPass
@@ -34,14 +36,18 @@ def channels_of(model: nn.Module, image_shape: Shape, *, stream: bool = False) -
     of_sets = {writer: s.fixed for s in sets if s.fixed for writer in s.writers}
     names = {id(s): s.writers[0] for s in sets if not s.fixed}
     rows = tuple(_row(name, layer, names, network) for name, layer in flow.layers.items())
-    parameters, macs = _counted(rows, groups)
-    uses = uses_of(network, image_shape)
-    channels = Channels(
+    bare = Channels(
         groups=groups,
         layers=rows,
-        other_parameters=sum(p.numel() for p in network.parameters()) - parameters,
-        other_macs=sum(use.macs for use in uses.values()) - macs,
-        fixed={**flow.misused, **of_sets, **flow.misused},
+        other_parameters=0,
+        other_macs=0,
+        fixed={**flow.misused, **{writer: reason for writer, reason in of_sets.items() if writer not in flow.misused}},
+    )
+    known = counts(bare, bare.widths)
+    channels = replace(
+        bare,
+        other_parameters=sum(p.numel() for p in network.parameters()) - known.parameters,
+        other_macs=sum(use.macs for use in uses_of(network, image_shape).values()) - known.macs,
     )
     channels = channels if stream else channels.inner()
     if not channels.groups:
@@ -135,15 +141,6 @@ def _row(name: str, layer: LayerPass, names: Mapping[int, str], network: nn.Modu
         bias=bias is not None,
         positions=layer.positions,
     )
-
-
-def _counted(rows: tuple[LayerWidths, ...], groups: Mapping[str, Group]) -> tuple[int, int]:
-    """Parameters and multiply-accumulates of layers and groups, all open."""
-    width = {"": 1} | {name: group.size for name, group in groups.items()}
-    weights = [r.inputs * width[r.reads] * r.outputs * width[r.writes] * r.kernel for r in rows]
-    biases = sum(r.outputs * width[r.writes] for r in rows if r.bias)
-    norms = sum(group.norm_parameters * group.size for group in groups.values())
-    return sum(weights) + biases + norms, sum(w * r.positions for w, r in zip(weights, rows, strict=True))
 
 
 def _no_group(channels: Channels, network: nn.Module, only_streams: bool) -> str:

@@ -44,9 +44,9 @@ def checked_channels(model: nn.Module, image_shape: Shape, *, stream: bool) -> C
 
 
 def channels_if_closed(spec: TrialSpec, model: nn.Module, image_shape: Shape) -> Channels | None:
-    """The same of a method that closes channels; None of one that does not.
+    """The groups of the network, of a method that closes channels; None of one that does not.
 
-    Raises: ValueError also if the method could not close them at the trial's rate.
+    Raises: ValueError, in one line, if there are none, or if the method could not close them at the trial's rate.
     """
     if not spec.method.closes_channels:
         return None

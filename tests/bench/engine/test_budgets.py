@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
@@ -11,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from small_trials import images, spec
+from small_members import after_epochs, data, member_of, result_of
+from small_trials import spec
 from torch import Tensor, nn
 
 from bench import models, names
@@ -21,17 +21,15 @@ from bench.channels.counts import counts
 from bench.datasets import load
 from bench.engine.member import Epoch, Member
 from bench.engine.setup.checksums import logits_checksum
-from bench.engine.setup.prepare import prepare, residents
 from bench.engine.train import Training, train, train_epochs
 from bench.methods import METHODS
 from bench.methods.budgets.budget_gate import BudgetGate
 from bench.methods.changing.revision import Revision
 from bench.models.channels.finding import channels_of
 from bench.storage.checkpoint import Checkpoints
-from bench.trial.result import TrialResult
 from bench.trial.spec import TrialSpec
 
-DATA = images()
+DATA = data()
 SHAPE = (1, 28, 28)
 CHANNELS = channels_of(models.build("conv-bn", 10), SHAPE)
 CLOSING = [name for name, method in METHODS.items() if method.closes_channels]
@@ -51,24 +49,6 @@ def closing(
 ) -> TrialSpec:
     one = spec(name, rate, model="conv-bn", epochs=epochs, **fields)
     return replace(one, method=replace(one.method, macs=macs))
-
-
-def result_of(s: TrialSpec) -> TrialResult:
-    (result,) = train([s], DATA, "cpu")
-    assert result.outcome == names.DONE, result.reason
-    return result
-
-
-def member_of(s: TrialSpec) -> Member:
-    member = Member(s)
-    member.begin(prepare(s, DATA, "cpu", residents(s, DATA, "cpu")))
-    return member
-
-
-def after_epochs(member: Member) -> Iterator[int]:
-    for event in Training([member]).events():
-        if isinstance(event, Epoch):
-            yield event.epoch
 
 
 @pytest.mark.parametrize("name", CLOSING)

@@ -12,7 +12,8 @@ from typing import Any, ClassVar
 
 import pytest
 import torch
-from small_trials import images, spec
+from small_members import after_epochs, data, member_of, result_of
+from small_trials import spec
 from torch import Tensor
 from torch.utils.hooks import RemovableHandle
 
@@ -20,7 +21,7 @@ from bench import names
 from bench.artefact.artefact import read
 from bench.engine.member import Epoch, Member
 from bench.engine.setup.background import draw
-from bench.engine.setup.prepare import initial_model, prepare, residents
+from bench.engine.setup.prepare import initial_model, prepare
 from bench.engine.steps.learning_rate import learning_rate
 from bench.engine.train import Training, train, train_epochs
 from bench.methods import METHODS, Background, Masks, Method
@@ -33,7 +34,7 @@ from bench.storage.checkpoint import Checkpoints
 from bench.trial.result import TrialResult
 from bench.trial.spec import TrialSpec
 
-DATA = images()
+DATA = data()
 # Those that close channels are in test_budgets.py.
 CHANGING = [
     name
@@ -53,25 +54,6 @@ CLOCKS = {names.SCORING_SECONDS, names.TRAINING_SECONDS, names.PEAK_MEMORY}
 
 def changing(method: str = "rigl", epochs: int = 4, **fields: Any) -> TrialSpec:
     return spec(method, epochs=epochs, **fields)
-
-
-def result_of(s: TrialSpec) -> TrialResult:
-    (result,) = train([s], DATA, "cpu")
-    assert result.outcome == names.DONE, result.reason
-    return result
-
-
-def member_of(s: TrialSpec) -> Member:
-    member = Member(s)
-    member.begin(prepare(s, DATA, "cpu", residents(s, DATA, "cpu")))
-    return member
-
-
-def after_epochs(member: Member) -> Any:
-    """Train to the end; after each epoch, before training too, its number."""
-    for event in Training([member]).events():
-        if isinstance(event, Epoch):
-            yield event.epoch
 
 
 @pytest.mark.parametrize(

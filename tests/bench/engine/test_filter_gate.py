@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -10,7 +9,8 @@ from typing import Any
 
 import pytest
 import torch
-from small_trials import images, spec
+from small_members import after_epochs, data, member_of, result_of
+from small_trials import spec
 from torch import Tensor
 
 from bench import names
@@ -19,16 +19,15 @@ from bench.channels.filters import costs_of, total_of
 from bench.engine.measures.cost import counts
 from bench.engine.member import Epoch, Member
 from bench.engine.setup.checksums import logits_checksum
-from bench.engine.setup.prepare import prepare, residents
-from bench.engine.train import Training, train, train_epochs
+from bench.engine.train import train, train_epochs
+from bench.execution.checked_sweep import check_selection
 from bench.methods.budgets.filter_gate import FilterGate
 from bench.models.channels.filters import filters_of
 from bench.storage.checkpoint import Checkpoints
-from bench.trial.result import TrialResult
 from bench.trial.spec import TrialSpec
 from bench.trial.sweep import Sweep
 
-DATA = images()
+DATA = data()
 SHAPE = (1, 28, 28)
 CLOCKS = {names.SCORING_SECONDS, names.TRAINING_SECONDS, names.PEAK_MEMORY}
 OPTIMIZERS: dict[str, dict[str, Any]] = {
@@ -41,24 +40,6 @@ OPTIMIZERS: dict[str, dict[str, Any]] = {
 def freezing(rate: str = "0.6", *, method: FilterGate | None = None, epochs: int = 4, **fields: Any) -> TrialSpec:
     one = spec("budget-gate-freeze", rate, model="conv-bn", epochs=epochs, **fields)
     return replace(one, method=method or FilterGate(backward=0.5))
-
-
-def member_of(s: TrialSpec) -> Member:
-    member = Member(s)
-    member.begin(prepare(s, DATA, "cpu", residents(s, DATA, "cpu")))
-    return member
-
-
-def after_epochs(member: Member) -> Iterator[int]:
-    for event in Training([member]).events():
-        if isinstance(event, Epoch):
-            yield event.epoch
-
-
-def result_of(s: TrialSpec) -> TrialResult:
-    (result,) = train([s], DATA, "cpu")
-    assert result.outcome == names.DONE, result.reason
-    return result
 
 
 def parameters(member: Member) -> dict[str, Tensor]:
@@ -149,10 +130,13 @@ def test_a_budget_below_the_cheapest_filter_is_refused_before_the_sweep_and_befo
     of_both = f"a budget of 3 multiply-accumulates of the weights' gradient: {FLOOR}"
     sweep = Sweep(
         methods={"mine": tiny.method}, rates=[tiny.rate], seeds=[0], dense=False, classes=10,
-        protocol={"dataset": "digits", "model": "conv-bn", "precision": "float32", "pack": "auto", "step": "auto"},
+        protocol={
+            "dataset": "digits", "data_hash": "0", "model": "conv-bn", "precision": "float32", "pack": "auto",
+            "step": "auto",
+        },
     )  # fmt: skip
     with pytest.raises(ValueError) as error:
-        sweep.trials()
+        check_selection(sweep)
     assert str(error.value) == f"mine with model 'conv-bn' at rate 0.7: {of_both}"
     (result,) = train([tiny], DATA, "cpu")
     assert (result.outcome, result.epochs) == (names.FAILED, []) and of_both in result.reason
