@@ -15,6 +15,7 @@ from bench.results.statistics.comparisons import BASELINE, Comparison, baseline_
 from bench.results.tables import captions
 from bench.results.tables.apart import group
 from bench.results.tables.apart.group import figure_headers, figures, group_cells
+from bench.results.tables.apart.training_macs import times_dense, training_macs
 from bench.results.tables.columns import SECONDARY, grid
 from bench.results.tables.formats import Block, Grid
 
@@ -54,24 +55,13 @@ def _figures(analysis: Analysis, shown: list[Cell]) -> Grid:
 
 
 def _counts(analysis: Analysis, cell: Cell) -> list[str]:
-    training, dense = _training(analysis, cell), analysis.dense and _training(analysis, analysis.dense)
-    times = (training[0] / dense[0], training[1] / dense[0]) if training and dense else None
     return [
         _range(cell.counts.get(names.STORED_PARAMETERS)),
         _range(cell.realised, ".4f"),
         _range(cell.counts.get(names.FORWARD_MACS)),
-        _range(training),
-        f"×{_range(times, '.2f')}" if times else NONE,
+        _range(training_macs(analysis, cell)),
+        times_dense(analysis, cell),
     ]
-
-
-def _training(analysis: Analysis, cell: Cell) -> tuple[float, float] | None:
-    """What its training computes; the same in every epoch, unless its masks change."""
-    if names.TRAINING_MACS in cell.counts or names.FORWARD_MACS not in cell.counts:
-        return cell.counts.get(names.TRAINING_MACS)
-    passes = zip(cell.counts[names.FORWARD_MACS], cell.counts[names.BACKWARD_MACS], strict=True)
-    least, largest = (float(analysis.section.fields["epochs"]) * sum(both) for both in passes)
-    return least, largest
 
 
 def _range(ends: tuple[float, float] | None, form: str = ",.0f") -> str:

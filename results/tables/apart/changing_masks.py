@@ -13,6 +13,7 @@ from bench.results.statistics.cells import Cell
 from bench.results.tables import captions
 from bench.results.tables.apart import group
 from bench.results.tables.apart.group import figure_headers, figures, figures_legend, group_cells
+from bench.results.tables.apart.training_macs import times_dense
 from bench.results.tables.formats import Block, Grid
 
 TITLE = "Masks change while training"
@@ -55,16 +56,7 @@ def costs(analysis: Analysis) -> Iterator[Block]:
         "those of the dense baseline. A range over seeds."
     )
     headers = ["method", "rate", "live weights", "mean live weights", "training MACs", "times dense"]
-    rows = [[c.label, rate_text(c.rate), *_live(c), _count(c, names.TRAINING_MACS), _times(analysis, c)] for c in shown]
+    rows = [
+        [c.label, rate_text(c.rate), *_live(c), _count(c, names.TRAINING_MACS), times_dense(analysis, c)] for c in shown
+    ]
     yield Grid(caption, headers, rows, "What a training computes if its masks change")
-
-
-def _times(analysis: Analysis, cell: Cell) -> str:
-    """Training MACs over those of the dense baseline, which are the same in every epoch."""
-    dense = analysis.dense
-    if dense is None or names.FORWARD_MACS not in dense.counts or names.TRAINING_MACS not in cell.counts:
-        return NONE
-    an_epoch = dense.counts[names.FORWARD_MACS][0] + dense.counts[names.BACKWARD_MACS][0]
-    whole = float(analysis.section.fields["epochs"]) * an_epoch
-    least, largest = (macs / whole for macs in cell.counts[names.TRAINING_MACS])
-    return f"×{low_to_high(least, largest, '.2f')}"
