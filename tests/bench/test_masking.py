@@ -32,7 +32,14 @@ def test_keys_and_signatures(text: str, shown: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["design=1", "s3://bucket/folder?region=eu", "--methods px:rounds=5", "key=value", "token budget 5", "Basic training"],
+    [
+        "design=1",
+        "s3://bucket/folder?region=eu",
+        "--methods px:rounds=5",
+        "key=value",
+        "token budget 5",
+        "Basic training",
+    ],
 )
 def test_what_is_not_secret_is_shown(text: str) -> None:
     assert masked(text) == text
