@@ -1,4 +1,4 @@
-"""What is secret in a text: passwords, tokens, keys and signatures, in addresses and elsewhere; and the text without it.
+"""What is secret in a text, as passwords, tokens, keys and signatures of addresses; and the text without it.
 
 Imports nothing of ours: every room may import it.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 SHOWN = "***"
@@ -76,10 +77,8 @@ def mask_error(error: BaseException) -> None:
 def _of_environment() -> set[str]:
     """The secrets that this process was given, in every form in which a library may quote them."""
     given = {value for name, value in os.environ.items() if SECRET_VARIABLE.search(name)}
-    try:
+    with suppress(ValueError):  # no address
         given.add(urlsplit(os.environ.get(ADDRESS_VARIABLE, "")).password or "")
-    except ValueError:  # no address
-        pass
     return {form for value in given for form in _forms(value) if len(form) >= SHORTEST and not _is_word(form)}
 
 
