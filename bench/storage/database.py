@@ -91,13 +91,19 @@ def end_if_running(uri: str, run: str, status: str, ended: int) -> None:
 def _settled(uri: str, known: Sequence[str]) -> str | None:
     """`version`, when nobody is making the tables: `mlflow ui` may have begun at the same moment."""
     stored = version(uri)
-    seconds = SERVER_SETTLE_SECONDS if stored == UNVERSIONED and local_path(uri) is None else SETTLE_SECONDS
-    end = time.monotonic() + seconds
+    if stored != UNVERSIONED or local_path(uri) is not None:
+        return _after(uri, stored, known, SETTLE_SECONDS)
     with said_if_slow(f"store {uri}: its tables may be in the making; waiting"):
-        while stored in (UNVERSIONED, *known[1:]) and time.monotonic() < end:
-            time.sleep(SETTLE_SECONDS / 10)
-            if (now := version(uri)) != stored:
-                stored, end = now, time.monotonic() + SETTLE_SECONDS
+        return _after(uri, stored, known, SERVER_SETTLE_SECONDS)
+
+
+def _after(uri: str, stored: str | None, known: Sequence[str], seconds: float) -> str | None:
+    """The version, once it has not changed for so long."""
+    end = time.monotonic() + seconds
+    while stored in (UNVERSIONED, *known[1:]) and time.monotonic() < end:
+        time.sleep(SETTLE_SECONDS / 10)
+        if (now := version(uri)) != stored:
+            stored, end = now, time.monotonic() + SETTLE_SECONDS
     return stored
 
 

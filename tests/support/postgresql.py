@@ -60,6 +60,18 @@ class Server:
         self.ask(self.address("postgres"), f"CREATE DATABASE {name} TEMPLATE {original}")
         return self.address(name)
 
+    @contextmanager
+    def away(self, uri: str) -> Iterator[None]:
+        """Break off every connection to the database, and refuse new ones."""
+        name = name_of(uri)
+        everybody = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+        self.ask(self.address("postgres"), f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        self.ask(self.address("postgres"), everybody)
+        try:
+            yield
+        finally:
+            self.ask(self.address("postgres"), f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+
     def address(self, name: str) -> str:
         """Through a socket in the folder, which two servers of one machine cannot share."""
         return f"postgresql://{USER}:{PASSWORD}@/{name}?host={self._folder}"

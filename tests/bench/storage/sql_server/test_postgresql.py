@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,9 +13,15 @@ from postgresql import PASSWORD, Server
 from stored_entries import entry, keys
 
 from bench.canonical import key_of
+from bench.masking import masked
+from bench.storage import database as database_module
 from bench.storage import stored_trials
-from bench.storage.mlflow_store import Store
+from bench.storage.database import versions
+from bench.storage.delivery.redeliver import redeliver
+from bench.storage.mlflow_store import MLFLOW, Store
 from bench.storage.recorder import Recorder
+from bench.storage.store_check import creating
+from bench.trial.result import SweepError
 
 pytestmark = pytest.mark.usefixtures("own_state")
 SWEEP = ["--methods", "freeze", "--rates", "0.9", "--seeds", "1", "--epochs", "1", "--executor", "local"]
@@ -82,6 +89,48 @@ def test_what_does_not_answer(wrong: str, database: str, tmp_path: Path) -> None
     done = called(tmp_path, "table", MLFLOW_TRACKING_URI=uri)
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and "wrOng" not in done.stderr
     assert PASSWORD not in done.stderr
+
+
+def test_tables_of_an_older_mlflow_are_named_with_the_command_that_migrates_them(
+    database: str, server: Server, tmp_path: Path
+) -> None:
+    before = versions(MLFLOW)[1]
+    server.ask(database, f"UPDATE alembic_version SET version_num = '{before}'")
+    done = called(tmp_path, "table", MLFLOW_TRACKING_URI=database)
+    migrate = f'(version {before}): keep a copy, then `mlflow db upgrade "$MLFLOW_TRACKING_URI"`\n'
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and done.stderr.endswith(migrate)
+
+
+def test_who_makes_the_tables_is_waited_for_with_a_word_and_an_end(
+    server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(database_module, "CREATING_SECONDS", 0.2)
+    uri = server.database()
+    with creating(uri), pytest.raises(ValueError) as error:
+        Store(uri)
+    busy = "its tables are made by another process"
+    assert str(error.value) == f"store {uri}: {busy} for more than 0.2 seconds; try again when that has ended"
+    assert capsys.readouterr().err.endswith(f"{busy}; waiting 0.2 seconds at the most\n")
+    assert not server.ask(uri, "SELECT 1 FROM information_schema.tables WHERE table_schema = 'public'")
+
+
+@pytest.mark.slow  # a write is tried again for seconds
+def test_what_a_database_that_goes_away_has_not_taken_is_stored_when_it_is_back(database: str, server: Server) -> None:
+    trials = [entry(seed) for seed in range(2)]
+    with (
+        pytest.raises(SweepError) as error,
+        Recorder(database, "sweep", [t.run_key for t in trials], {}, "x") as recorder,
+    ):
+        recorder.put(trials[0])
+        while not keys(database):
+            time.sleep(0.05)
+        with server.away(database):
+            recorder.put(trials[1])
+            recorder._queue.close()
+    said = masked(str(error.value))
+    assert "1 result in " in said and "sEcret" not in said and "not currently accepting connections" in said
+    redeliver(database)
+    assert keys(database) == {*planned}
 
 
 @pytest.mark.slow
