@@ -117,9 +117,10 @@ def test_who_makes_the_tables_is_waited_for_with_a_word_and_an_end(
 @pytest.mark.slow  # a write is tried again for seconds
 def test_what_a_database_that_goes_away_has_not_taken_is_stored_when_it_is_back(database: str, server: Server) -> None:
     trials = [entry(seed) for seed in range(2)]
+    planned = [trial.run_key for trial in trials]
     with (
         pytest.raises(SweepError) as error,
-        Recorder(database, "sweep", [t.run_key for t in trials], {}, "x") as recorder,
+        Recorder(database, "sweep", planned, {}, "x") as recorder,
     ):
         recorder.put(trials[0])
         while not keys(database):
