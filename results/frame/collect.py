@@ -12,6 +12,7 @@ import pandas as pd
 
 from bench import names
 from bench.canonical import group_key_of, key_of
+from bench.masking import masked
 from bench.messages import one_of, say, say_left_out
 from bench.metrics import METRICS
 from bench.mlflow_metrics import CONSTANTS, stored_figures
@@ -90,7 +91,7 @@ def commands(tracking_uri: str) -> list[Command]:
     for run in paged(client.search_runs, experiment_ids=list(experiments), order_by=order, **query):
         if only_needed([experiments[run.info.experiment_id]]):
             continue
-        if text := whole(run.data.tags, names.COMMAND):
+        if text := masked(whole(run.data.tags, names.COMMAND)):  # an earlier version stored it as it was typed
             shown = f"{text}…  # cut by an earlier version" if was_cut(run.data.tags, names.COMMAND) else text
             trials = run.data.params.get("trials", "")
             asked = int(trials) if trials.isdecimal() else 0
