@@ -31,13 +31,15 @@ from bench.disk import make_folder, write_whole
 from bench.messages import said_if_slow, shortened, store_error
 from bench.metrics import per_epoch
 from bench.mlflow_metrics import stored_figures, stored_name
-from bench.paging import address, paged, without_collector
+from bench.paging import address, paged
 from bench.storage import database, mlflow_fields
 from bench.storage.entry import Entry
 from bench.storage.mlflow_pages import DESCRIPTION, experiment_tags
 from bench.storage.patience import patient_within_reason
 from bench.storage.store_check import creating, exists
 from bench.storage.store_uri import SERVERS, absolute, given, local_path
+from bench.stored_runs.query import RunQuery
+from bench.stored_runs.reading import read_runs
 from bench.tags import is_piece, split, whole
 
 MLFLOW = Path(mlflow.__file__).parent
@@ -99,17 +101,15 @@ class Store:
 
         Args: ended_since: a Unix time; of runs that have ended, those that did so later.
         """
-        if experiment is None:
-            experiments = [e.experiment_id for e in paged(self._client.search_experiments, max_results=PAGE)]
-        else:
-            experiments = [experiment]
-        query = f"tags.`{tag}` LIKE '%' AND attributes.status = '{status}'"
-        if ended_since:
-            query += f" AND attributes.end_time >= {int(ended_since * 1000)}"
-        options = {"experiment_ids": experiments, "filter_string": query, "order_by": ["attributes.start_time ASC"]}
-        with without_collector():
-            runs = paged(self._client.search_runs, max_results=PAGE, **options)
-            return [(run.info.run_id, whole(run.data.tags, tag)) for run in runs]
+        query = RunQuery(
+            tag=tag,
+            statuses=(status,),
+            experiment=experiment,
+            ended_since=ended_since,
+            oldest_first=True,
+            tags=(tag,),
+        )
+        return [(run.id, whole(run.tags, tag)) for run in read_runs(self.uri, query)]
 
     def experiment(self, name: str) -> str:
         """The experiment called `name`, created if it does not exist."""
