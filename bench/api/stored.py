@@ -16,11 +16,12 @@ FILES = (".db", ".sqlite", ".sqlite3")  # suffixes of a store's file
 FILE = "mlflow.db"  # the store in a folder, which `mlflow ui` opens there
 
 
-def frame(store: str | PathLike[str] | None = None) -> pd.DataFrame:
+def frame(store: str | PathLike[str] | None = None, *, warns: bool = True) -> pd.DataFrame:
     """The trials of a store, a row each: what it was, how it ended and every figure.
 
     Args:    store: an address as `sqlite:///FILE` or `http://HOST:5000`; a folder, whose `mlflow.db` is meant; such a
              file. None: the store of the command line, MLFLOW_TRACKING_URI or that of the working folder.
+             warns: whether to name on stderr what is damaged, or disagrees.
     Returns: rows ordered by protocol, method, rate and seed; docs/python.md describes the columns. A trial whose record
              is damaged is left out, named on stderr, and stands in `.attrs["unreadable"]`.
     Raises:  ValueError in one line if there is no store at the address.
@@ -32,7 +33,7 @@ def frame(store: str | PathLike[str] | None = None) -> pd.DataFrame:
         from bench.results.frame.collect import collect
 
         with store_errors(uri):
-            return collect(uri)
+            return collect(uri, warns=warns)
 
 
 def address_of(store: str | PathLike[str] | None) -> str | None:

@@ -23,7 +23,7 @@ os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 
 import mlflow
 from mlflow import MlflowClient
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 
 from bench import names
@@ -191,6 +191,22 @@ class Store:
         """Epoch -> value of a figure, whatever version stored it."""
         points = self._client.get_metric_history(run, stored_name(name)) or self._client.get_metric_history(run, name)
         return {point.step: point.value for point in sorted(points, key=lambda point: point.timestamp)}
+
+    def artefact_folders(self) -> list[Path]:
+        """Where the artefacts of the runs are, a folder for each experiment that has them on this machine."""
+        experiments = paged(self._client.search_experiments, max_results=PAGE, view_type=ViewType.ALL)
+        folders = (local_path(experiment.artifact_location or "") for experiment in experiments)
+        return sorted({folder for folder in folders if folder is not None})
+
+    def knows(self, run: str) -> bool:
+        """Whether the store has a run, deleted or not."""
+        try:
+            self._client.get_run(run)
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return False
+            raise
+        return True
 
     def measured(self, run: str, figures: Mapping[str, float]) -> None:
         """Add figures to a run that has ended."""

@@ -46,7 +46,7 @@ TRIALS = RunQuery(  # that have ended; a run still going on, or killed, is no re
 COMMANDS = RunQuery(tag=names.COMMAND, oldest_first=True, tags=(names.COMMAND,), parameters=("trials",))
 
 
-def collect(tracking_uri: str) -> pd.DataFrame:
+def collect(tracking_uri: str, *, warns: bool = True) -> pd.DataFrame:
     """One row per trial of a store that exists: its identity, its spec, its outcome and its figures.
 
     Returns: columns IDENTITY; `spec.<field>` for every field of the TrialSpec (lists and the method as canonical JSON
@@ -58,13 +58,15 @@ def collect(tracking_uri: str) -> pd.DataFrame:
              A run key stands once: its earliest finished run, or else its latest failed one; if it has finished runs
              with different results, or figures that are not those it was stored with, `conflict` says which, else "".
              A run whose record is damaged is left out, and stands in the frame's attribute UNREADABLE. Both are named
-             on stderr.
+             on stderr if `warns`.
     """
     with without_collector():
         rows, unreadable = _rows(read_runs(tracking_uri, TRIALS))
-    say_left_out("trial", unreadable)
     frame = _unique(tidy(rows))
     frame.attrs[UNREADABLE] = unreadable
+    if not warns:
+        return frame
+    say_left_out("trial", unreadable)
     if (conflicting := frame[frame["conflict"] != ""]).shape[0]:
         say(f"warning: {in_words(conflicting)}")
     return frame
