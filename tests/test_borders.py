@@ -38,7 +38,10 @@ SHARED = {
     *(f"bench.{name}" for name in LOWEST),
 }  # fmt: skip
 ONLY = {  # package -> the modules that may import it
-    "ray": {f"bench.execution.{name}" for name in ("ray_machine.ray_process", "schedule", "stopping", "asha")},
+    "ray": {
+        f"bench.execution.{name}"
+        for name in ("ray_machine.ray_process", "ray_machine.ray_token", "schedule", "stopping", "asha")
+    },
     "optuna": {"bench.execution.asha"},
     "mlflow": {"bench.storage.mlflow_store", "bench.stored_runs.by_client"},
     "wandb": {"bench.storage.tracking.wandb_runs"},
