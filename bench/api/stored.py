@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from bench.storage import store_check, store_uri
+from bench.stored_runs import by_database
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,12 +60,19 @@ def existing_store(uri: str | None = None) -> str:
 
     Raises: ValueError, in one line, if there is none.
     """
-    from bench.storage import mlflow_store
-
     named = uri is not None
-    uri = uri or mlflow_store.store_uri()
+    uri = uri or store_uri.foreseen() or _mlflow_uri()
     if not store_check.check(uri):
         others = "" if named else ", MLFLOW_TRACKING_URI names another"
         raise ValueError(f"no store at {uri}: `python -m bench run` makes one{others}")
-    mlflow_store.Store(uri)  # a server may refuse, a database be of another version
+    if not by_database.is_latest(uri):
+        from bench.storage import mlflow_store
+
+        mlflow_store.Store(uri)  # a server may refuse, a database be of another version
     return uri
+
+
+def _mlflow_uri() -> str:
+    from bench.storage import mlflow_store
+
+    return mlflow_store.store_uri()

@@ -29,12 +29,18 @@ REVISIONS = (
 WORKSPACES = "MLFLOW_ENABLE_WORKSPACES"  # if it is set, MLflow shows some experiments of a database only
 OTHERS = ("", "file", "http", "https")  # schemes of stores that are no database
 NAMED = 500  # runs that one query names
+FETCHED = 10_000  # rows that are fetched at once
 FEW = 8  # names by which a query is faster: of more, sqlite looks for each name of each run
 
 
 def is_database(uri: str) -> bool:
     """Whether it is an address of a database of which MLflow shows all."""
     return urlsplit(uri).scheme not in OTHERS and WORKSPACES not in os.environ
+
+
+def is_latest(uri: str) -> bool:
+    """Whether it is a database of the latest tables that are known, which needs no MLflow to be read."""
+    return is_database(uri) and bool(_read(uri, lambda _: True, known=REVISIONS[:1]))
 
 
 def runs(uri: str, query: RunQuery) -> list[StoredRun] | None:
@@ -50,14 +56,14 @@ def curves(uri: str, run_ids: Sequence[str], metrics: Sequence[str]) -> dict[str
     return _read(uri, lambda connection: _curves(connection, run_ids, metrics))
 
 
-def _read(uri: str, read: Callable[[Connection], Result]) -> Result | None:
+def _read(uri: str, read: Callable[[Connection], Result], known: Sequence[str] = REVISIONS) -> Result | None:
     from sqlalchemy import create_engine, select
     from sqlalchemy.pool import NullPool
 
     version = _table("alembic_version", "version_num").c.version_num
     with create_engine(address(uri), poolclass=NullPool).connect() as connection:
         stored = connection.execute(select(version)).scalars().all()
-        return read(connection) if stored and {*stored} <= {*REVISIONS} else None
+        return read(connection) if stored and {*stored} <= {*known} else None
 
 
 def _table(name: str, *columns: str) -> TableClause:
@@ -78,13 +84,13 @@ def _runs(connection: Connection, query: RunQuery) -> list[StoredRun]:
         return []
     _add_tags(connection, ids, query, rows)
     same: dict[str, str] = {}  # one object of equal texts: most runs have the same
-    parameters, metrics = frozenset(query.parameters), frozenset(query.metrics)
+    metrics = {name: name for name in query.metrics}
     for id_, name, text in _values(connection, "params", ids, query.parameters):
-        if id_ in rows and name in parameters:
+        if id_ in rows and name in query.parameters:
             rows[id_].parameters[same.setdefault(name, name)] = same.setdefault(text, text)
     for id_, name, number, is_nan in _values(connection, "latest_metrics", ids, query.metrics, "is_nan"):
-        if id_ in rows and name in metrics:
-            rows[id_].metrics[same.setdefault(name, name)] = float("nan") if is_nan else number
+        if (run := rows.get(id_)) is not None and (metric := metrics.get(name)) is not None:
+            run.metrics[metric] = float("nan") if is_nan else number
     return list(rows.values())
 
 
@@ -157,7 +163,8 @@ def _values(
     if len(names) <= FEW:
         begins = [columns.key.startswith(beginning, autoescape=True)] if beginning else []
         statement = statement.where(or_(columns.key.in_(names), *begins))
-    yield from connection.execute(statement)
+    for rows in connection.execute(statement).partitions(FETCHED):  # one at a time takes twice as long
+        yield from rows
 
 
 def _curves(connection: Connection, run_ids: Sequence[str], metrics: Sequence[str]) -> dict[str, list[Point]]:

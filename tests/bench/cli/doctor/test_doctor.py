@@ -20,6 +20,7 @@ from bench.canonical import canonical_json, key_of
 from bench.storage import offline_folder
 from bench.storage.delivery.folders import folder_of
 from bench.storage.mlflow_store import Store
+from bench.storage.offline_import import import_entries
 from bench.storage.ownership.owner import Owner
 
 RUN = (
@@ -32,7 +33,8 @@ RUN = (
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a store of three really trained trials."""
     folder = tmp_path_factory.mktemp("trained")
-    assert called(folder, *RUN).returncode == 0
+    assert called(folder, *RUN, "--offline", "offline").returncode == 0
+    import_entries(folder / "offline", f"sqlite:///{folder}/mlflow.db", pytest.fail)
     return folder
 
 
@@ -103,7 +105,7 @@ def test_what_is_left_running_is_ended(folder: Path) -> None:
 
 def test_results_that_wait_are_delivered(folder: Path) -> None:
     uri = store(folder).uri
-    left = folder_of(uri) / "host-1-1"
+    (left := folder_of(uri) / "host-1-1").mkdir(parents=True)
     offline_folder.write(left / "1.jsonl", [entry(1)])
     line = f"{left}: 1 result of a command that is gone, not in the store; --fix delivers them, as the next `run` would"
     assert doctor(folder)[:2] == (1, [line])
