@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from bench import names
@@ -22,20 +22,23 @@ def damaged_networks(store: Store, frame: pd.DataFrame, *, quick: bool) -> Itera
     Args: quick: look only whether it is there.
     """
     with_network = frame[frame[names.STORED_BYTES].notna() & (frame["outcome"] == names.DONE)]
-    for trial in with_network[["run_id", "run_key", "weights_sha256"]].itertuples(index=False):
-        wrong = _missing(store, trial.run_id) if quick else _wrong(store, trial)
-        if wrong:
-            yield Finding(words=f"run {trial.run_id}: its network {wrong}", remedy=REMEDY)
+    columns = (with_network[name].astype(str) for name in ("run_id", "run_key", "weights_sha256"))
+    for run, *identity in zip(*columns, strict=True):
+        if wrong := _missing(store, run) if quick else _wrong(store, run, identity):
+            yield Finding(words=f"run {run}: its network {wrong}", remedy=REMEDY)
 
 
 def _missing(store: Store, run: str) -> str:
     return "" if store.has(run, names.NETWORK_FILE) else "is missing"
 
 
-def _wrong(store: Store, trial: pd.Series) -> str:
-    """What is wrong with the network of a trial; "" if nothing is."""
+def _wrong(store: Store, run: str, identity: Sequence[str]) -> str:
+    """What is wrong with the network of a run; "" if nothing is.
+
+    Args: identity: the run key, and the SHA-256 of the weights.
+    """
     try:
-        data = store.read(trial.run_id, names.NETWORK_FILE)
+        data = store.read(run, names.NETWORK_FILE)
     except FileNotFoundError as error:
         return f"is missing: {error.filename or error}"
     except OSError as error:
@@ -44,5 +47,5 @@ def _wrong(store: Store, trial: pd.Series) -> str:
         header = unseal(data)[0]
     except ValueError as error:
         return f"is damaged: {error}"
-    same = (header.run_key, header.sha256.weights) == (trial.run_key, trial.weights_sha256)
-    return "" if same else "is another trial's: its checksums are not those that the store has"
+    is_its_own = [header.run_key, header.sha256.weights] == [*identity]
+    return "" if is_its_own else "is another trial's: its checksums are not those that the store has"
