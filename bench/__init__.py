@@ -7,7 +7,7 @@ masking      what is secret in a text, and the text without it
 messages     what is said on stderr, errors of one line, and words that many messages share
 canonical    one text of a record, and its key
 disk         files written whole, and locks between processes
-paging       what a search of MLflow gives page by page
+paging       what MLflow is given and gives: an address, a search page by page
 tags         values of any length as tags of a run
 references   a function, or "module:function" that names one
 search_path  where Python looks for modules
@@ -16,6 +16,7 @@ channels     the widths of a network as numbers
 methods      (beside this folder) which weights are trained, and what the others hold
 models       (beside this folder) the networks
 datasets     (beside this folder) the images
+stored_runs  the runs of an MLflow store, read
 user_code    code from outside: what it changes of the process is put back
 trial        what a trial is, and its identity
 storage      where results are kept

@@ -15,7 +15,7 @@ import bench
 
 # The rooms from the lowest to the highest: a file imports from its own room and from those before it.
 ROOMS = (
-    "channels", "methods", "models", "datasets", "", "trial", "storage", "engine.setup", "engine.steps",
+    "channels", "methods", "models", "datasets", "", "stored_runs", "trial", "storage", "engine.setup", "engine.steps",
     "engine.measures", "artefact", "peft", "engine", "execution", "speed", "api", "cli",
 )  # fmt: skip
 ALONE = ("channels", "methods", "models", "datasets")  # rooms that import no other, but LOWEST and the first
@@ -34,14 +34,17 @@ LOWEST = (
 )  # of the root; they import nothing of ours
 # The same of `bench.results`, which imports SHARED alone.
 RESULTS = ("frame", "statistics", "tables", "parts", "terminal", "paper", "plots", "page")
-SHARED = {"bench.trial.protocol", "bench.trial.start", *(f"bench.{name}" for name in LOWEST)}
+SHARED = {
+    "bench.trial.protocol", "bench.trial.start", "bench.stored_runs.query", "bench.stored_runs.reading",
+    *(f"bench.{name}" for name in LOWEST),
+}  # fmt: skip
 ONLY = {  # package -> the modules that may import it
     "ray": {
         f"bench.execution.{name}"
         for name in ("ray_machine.ray_process", "ray_machine.ray_token", "schedule", "stopping", "asha")
     },
     "optuna": {"bench.execution.asha"},
-    "mlflow": {"bench.storage.mlflow_store", "bench.results.frame.collect", "bench.results.frame.history"},
+    "mlflow": {"bench.storage.mlflow_store", "bench.stored_runs.by_client"},
     "wandb": {"bench.storage.tracking.wandb_runs"},
     "bench.results": {
         "bench.cli.results_commands",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from bench.storage import store_check, store_uri
+from bench.stored_runs import by_database
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,11 +17,12 @@ FILES = (".db", ".sqlite", ".sqlite3")  # suffixes of a store's file
 FILE = "mlflow.db"  # the store in a folder, which `mlflow ui` opens there
 
 
-def frame(store: str | PathLike[str] | None = None) -> pd.DataFrame:
+def frame(store: str | PathLike[str] | None = None, *, warns: bool = True) -> pd.DataFrame:
     """The trials of a store, a row each: what it was, how it ended and every figure.
 
     Args:    store: an address as `sqlite:///FILE` or `http://HOST:5000`; a folder, whose `mlflow.db` is meant; such a
              file. None: the store of the command line, MLFLOW_TRACKING_URI or that of the working folder.
+             warns: whether to name on stderr what is damaged, or disagrees.
     Returns: rows ordered by protocol, method, rate and seed; docs/python.md describes the columns. A trial whose record
              is damaged is left out, named on stderr, and stands in `.attrs["unreadable"]`.
     Raises:  ValueError in one line if there is no store at the address.
@@ -32,7 +34,7 @@ def frame(store: str | PathLike[str] | None = None) -> pd.DataFrame:
         from bench.results.frame.collect import collect
 
         with store_errors(uri):
-            return collect(uri)
+            return collect(uri, warns=warns)
 
 
 def address_of(store: str | PathLike[str] | None) -> str | None:
@@ -58,12 +60,19 @@ def existing_store(uri: str | None = None) -> str:
 
     Raises: ValueError, in one line, if there is none.
     """
-    from bench.storage import mlflow_store
-
     named = uri is not None
-    uri = uri or mlflow_store.store_uri()
+    uri = uri or store_uri.foreseen() or _mlflow_uri()
     if not store_check.check(uri):
         others = "" if named else ", MLFLOW_TRACKING_URI names another"
         raise ValueError(f"no store at {uri}: `python -m bench run` makes one{others}")
-    mlflow_store.Store(uri)  # a server may refuse, a database be of another version
+    if not by_database.is_latest(uri):
+        from bench.storage import mlflow_store
+
+        mlflow_store.Store(uri)  # a server may refuse, a database be of another version
     return uri
+
+
+def _mlflow_uri() -> str:
+    from bench.storage import mlflow_store
+
+    return mlflow_store.store_uri()

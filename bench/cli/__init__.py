@@ -16,6 +16,7 @@ presets              the protocols of the papers, each field labelled with its o
 tracking             `run --tracking`: what is written beside the store
 results_commands     table, report, power, plot: what shows the store
 store_commands       import, ui: the store itself
+doctor               doctor: what is wrong with the store
 list_command         the `list` command
 listing              what `list` prints, as rows
 networks             what is found of one network

@@ -77,6 +77,10 @@ COMMANDS = (
         help="Store what `run --offline DIR` kept, or a rescue folder: each trial once.",
     ),
     CommandRow(
+        "doctor", store.DoctorRequest, "bench.cli.doctor.command:examine", section="Store",
+        help="Say what is wrong with the store: what was left running or undelivered, is damaged, missing, or disagrees.",
+    ),
+    CommandRow(
         "export", networks.ExportRequest, "bench.cli.network_commands:export", section="Networks",
         help="Write the stored network of a trial; RUN is the beginning of its run or run key, see `list trials`.",
     ),
@@ -109,6 +113,10 @@ SPEED = (
     CommandRow(
         "masks", speed.MasksRequest, "bench.cli.speed_commands:measure_masks",
         help="Measure time, size and memory of coding a mask of 20 million weights, by rate.",
+    ),
+    CommandRow(
+        "store", speed.StoreRequest, "bench.cli.speed_commands:time_store",
+        help="Time what reading a store of many trials takes: table, run, export, list, doctor; makes one of 2.5 GB.",
     ),
     CommandRow(
         "limits", speed.LimitsRequest, "bench.cli.speed_commands:find_limits",

@@ -19,6 +19,7 @@ from bench.cli.requests.speed import (
     MethodsRequest,
     ScoringRequest,
     StepRequest,
+    StoreRequest,
     TrialsRequest,
 )
 from bench.cli.run import display
@@ -100,6 +101,16 @@ def measure_masks(request: MasksRequest) -> int:
     from bench.speed.masks import as_table, measure
 
     return _print(measure(rates, request.rounds), as_table, request.json)
+
+
+def time_store(request: StoreRequest) -> int:
+    """Print the table of what reading a large store takes."""
+    with usage_errors():
+        _check_counts(seeds=request.seeds, epochs=request.epochs)
+        _check_file(request.json)
+    from bench.speed.store import as_table, measure
+
+    return _print(measure(request.seeds, request.epochs), as_table, request.json)
 
 
 def find_limits(request: LimitsRequest) -> int:

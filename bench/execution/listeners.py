@@ -71,7 +71,7 @@ class Writers:
 
 
 class Collected:
-    """A listener that keeps the results."""
+    """A listener that keeps the results, but for what grows with epochs, layers and weights: a sweep is long."""
 
     def __init__(self) -> None:
         self.results: dict[TrialSpec, TrialResult] = {}
@@ -83,5 +83,5 @@ class Collected:
         """Nothing to keep."""
 
     def finished(self, spec: TrialSpec, result: TrialResult) -> None:
-        """Keep the result, but for its network, which may be large."""
-        self.results[spec] = replace(result, artefact=b"")
+        """Keep the result."""
+        self.results[spec] = replace(result, artefact=b"", epochs=(), layers=())

@@ -23,7 +23,7 @@ os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 
 import mlflow
 from mlflow import MlflowClient
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -32,7 +32,7 @@ from bench.disk import make_folder, write_whole
 from bench.messages import said_if_slow, shortened, store_error
 from bench.metrics import per_epoch
 from bench.mlflow_metrics import stored_figures, stored_name
-from bench.paging import address, paged, without_collector
+from bench.paging import address, paged
 from bench.storage import database, mlflow_fields, run_folders
 from bench.storage.entry import Entry
 from bench.storage.mlflow_pages import DESCRIPTION, experiment_tags
@@ -40,6 +40,8 @@ from bench.storage.ownership.working_folder import working_folder
 from bench.storage.patience import patient_within_reason
 from bench.storage.store_check import creating, exists
 from bench.storage.store_uri import SERVERS, absolute, given, local_path
+from bench.stored_runs.query import RunQuery
+from bench.stored_runs.reading import read_runs
 from bench.tags import is_piece, split, storable, whole
 
 MLFLOW = Path(mlflow.__file__).parent
@@ -102,17 +104,15 @@ class Store:
 
         Args: ended_since: a Unix time; of runs that have ended, those that did so later.
         """
-        if experiment is None:
-            experiments = [e.experiment_id for e in paged(self._client.search_experiments, max_results=PAGE)]
-        else:
-            experiments = [experiment]
-        query = f"tags.`{tag}` LIKE '%' AND attributes.status = '{status}'"
-        if ended_since:
-            query += f" AND attributes.end_time >= {int(ended_since * 1000)}"
-        options = {"experiment_ids": experiments, "filter_string": query, "order_by": ["attributes.start_time ASC"]}
-        with without_collector():
-            runs = paged(self._client.search_runs, max_results=PAGE, **options)
-            return [(run.info.run_id, whole(run.data.tags, tag)) for run in runs]
+        query = RunQuery(
+            tag=tag,
+            statuses=(status,),
+            experiment=experiment,
+            ended_since=ended_since,
+            oldest_first=True,
+            tags=(tag,),
+        )
+        return [(run.id, whole(run.tags, tag)) for run in read_runs(self.uri, query)]
 
     def experiment(self, name: str) -> str:
         """The experiment called `name`, created if it does not exist."""
@@ -193,6 +193,22 @@ class Store:
         """Epoch -> value of a figure, whatever version stored it."""
         points = self._client.get_metric_history(run, stored_name(name)) or self._client.get_metric_history(run, name)
         return {point.step: point.value for point in sorted(points, key=lambda point: point.timestamp)}
+
+    def artefact_folders(self) -> list[Path]:
+        """Where the artefacts of the runs are, a folder for each experiment that has them on this machine."""
+        experiments = paged(self._client.search_experiments, max_results=PAGE, view_type=ViewType.ALL)
+        folders = (local_path(experiment.artifact_location or "") for experiment in experiments)
+        return sorted({folder for folder in folders if folder is not None})
+
+    def knows(self, run: str) -> bool:
+        """Whether the store has a run, deleted or not."""
+        try:
+            self._client.get_run(run)
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return False
+            raise
+        return True
 
     def measured(self, run: str, figures: Mapping[str, float]) -> None:
         """Add figures to a run that has ended."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 from bench.canonical import group_key_of, key_of
@@ -68,7 +69,7 @@ class TrialSpec(Protocol):
             **({"sources": dict(self.sources)} if self.sources else {}),
         }
 
-    @property
+    @cached_property
     def run_key(self) -> str:
         """SHA-256 of the canonical JSON of all fields."""
         return key_of(self.record())

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -59,16 +59,17 @@ class Sweep:
 
     def trials(self) -> list[TrialSpec]:
         """The trials, each run key once; seeds outermost, so that a sweep cut short is still balanced over methods."""
+        return list(self._trials)
+
+    @cached_property
+    def _trials(self) -> Sequence[TrialSpec]:
         only = {method: rate for method in self.methods.values() if (rate := only_rate(method)) is not None}
         rated = [method for method in self.methods.values() if method not in only]
         cells = [(METHODS["dense"], Decimal(0))] if self.dense or 0 in only.values() else []
         cells += [(method, Decimal(rate)) for method, rate in only.items() if rate != 0]
         cells += [(method, rate) for rate in self.rates for method in rated]
-        specs = [
-            TrialSpec(method=method, rate=rate, seed=seed, **{**self.protocol, **self._resolved(method, rate)})
-            for seed in self.seeds
-            for method, rate in cells
-        ]
+        fields = [{"method": method, "rate": rate, **self._resolved(method, rate)} for method, rate in cells]
+        specs = [TrialSpec(seed=seed, **{**self.protocol, **cell}) for seed in self.seeds for cell in fields]
         if self.chosen:
             specs = [replace(spec, **self.chosen[spec.cell_key]) for spec in specs]
         return list({spec.run_key: spec for spec in specs}.values())

@@ -2,6 +2,7 @@
 
 collect        one row per trial of an MLflow store
 conflicts      trials that the store has more than once with different results
+spec_columns   the columns that follow from a trial's spec
 stored_spec    the spec of a stored trial, checked: a damaged one costs its own row
 history        figures over the epochs, of chosen trials
 method_record  a method's record, parsed once

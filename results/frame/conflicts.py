@@ -77,7 +77,7 @@ def own_record(figures: Mapping[str, Any], recorded: str) -> str:
     except (ValueError, TypeError, AttributeError) as error:
         raise ValueError(f"its {names.FIGURES} is no JSON of figures") from error
     for name, value in then.items():
-        if name not in METRICS:  # of another version, or of code from outside
+        if figures.get(name) == value or name not in METRICS:  # the latter of another version, or of outside code
             continue
         if name not in figures:
             return f"{name}: {value:.6g} when it was trained, none in the store"

@@ -1,23 +1,18 @@
-"""Figures over the epochs, of chosen runs. With `collect` the only file of `results` that imports mlflow."""
+"""Figures over the epochs, of chosen runs."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from math import isfinite
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from bench.messages import say_left_out
 from bench.mlflow_metrics import stored_name
-from bench.paging import address
 from bench.results.frame.collect import UNREADABLE
 from bench.results.frame.stored_spec import is_number
-
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
-    from mlflow.entities import Metric
+from bench.stored_runs.query import Point
+from bench.stored_runs.reading import read_curves
 
 COLUMNS = ("run_id", "epoch", "value")
 
@@ -29,14 +24,12 @@ def histories(tracking_uri: str, run_ids: Iterable[str], metric: str) -> pd.Data
     the value written last. A run with a damaged point is left out, named on stderr, and stands in the frame's attribute
     UNREADABLE.
     """
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    from mlflow import MlflowClient
-
-    client = MlflowClient(address(tracking_uri))
+    runs = list(run_ids)
+    curves = read_curves(tracking_uri, runs, (stored_name(metric), metric))  # the latter of earlier versions
     rows, unreadable = [], []
-    for run in run_ids:
+    for run in runs:
         try:
-            by_epoch = _by_epoch(_points(client, run, metric))
+            by_epoch = _by_epoch(curves[run])
         except ValueError as error:
             unreadable.append((run, f"its {metric} over the epochs: {error}"))
             continue
@@ -48,12 +41,7 @@ def histories(tracking_uri: str, run_ids: Iterable[str], metric: str) -> pd.Data
     return frame
 
 
-def _points(client: MlflowClient, run: str, metric: str) -> Sequence[Metric]:
-    """Under its present name, or else under that of earlier versions."""
-    return client.get_metric_history(run, stored_name(metric)) or client.get_metric_history(run, metric)
-
-
-def _by_epoch(points: Sequence[Metric]) -> dict[int, float]:
+def _by_epoch(points: Sequence[Point]) -> dict[int, float]:
     """Raises ValueError if one is no number: a database takes anything."""
     for point in points:
         for number in (point.step, point.timestamp, point.value):

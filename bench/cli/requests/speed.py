@@ -1,4 +1,4 @@
-"""What the commands of `speed` are asked: step, trials, scoring, masks, limits."""
+"""What the commands of `speed` are asked: step, trials, scoring, masks, store, limits."""
 
 from __future__ import annotations
 
@@ -96,6 +96,21 @@ class MasksRequest:
 
     rates: str = RATES(default="0.99")
     rounds: int = ROUNDS("Code each mask this often.", default=5)
+    json: Path | None = JSON()
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreRequest:
+    """The reading of a large store."""
+
+    seeds: int = option(
+        "--seeds",
+        "Have so many seeds in the store: 100 trials each, of which 10 are trained.",
+        group="what",
+        type=int,
+        default=200,
+    )
+    epochs: int = option("--epochs", "Have so many epochs in each trial.", group="what", type=int, default=30)
     json: Path | None = JSON()
 
 

@@ -1,4 +1,4 @@
-"""What the commands on the store are asked: table, report, power, plot, list, import, ui."""
+"""What the commands on the store are asked: table, report, power, plot, list, import, doctor, ui."""
 
 from __future__ import annotations
 
@@ -252,6 +252,26 @@ class ImportRequest:
     """The trials of an offline folder or a rescue folder, into the store."""
 
     folder: Path = argument(metavar="DIR", type=click.Path(exists=True, path_type=Path))
+
+
+@dataclass(frozen=True, kw_only=True)
+class DoctorRequest:
+    """What is wrong with the store."""
+
+    fix: bool = option(
+        "--fix",
+        "Put right what loses nothing: end runs that killed processes left running, deliver results that wait.",
+        group="what",
+        default=False,
+        is_flag=True,
+    )
+    quick: bool = option(
+        "--quick",
+        "Leave the networks unread: look only whether they are there.",
+        group="what",
+        default=False,
+        is_flag=True,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -39,6 +39,15 @@ def redeliver(uri: str) -> None:
             return
 
 
+def left_folders(uri: str) -> Iterator[tuple[Path, int]]:
+    """The folders that `redeliver` would deliver, and how many results are in each."""
+    for folder in [f for parent in (folder_of(uri), *former_folders(uri)) for f in _folders(parent)]:
+        if results := len(list(folder.glob("*.jsonl"))):
+            with taken(folder) as is_left:
+                if is_left:
+                    yield folder, results
+
+
 class StoreAwayError(Exception):
     """The store does not take anything; why, in one line."""
 

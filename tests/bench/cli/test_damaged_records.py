@@ -199,7 +199,14 @@ def test_a_run_without_a_start_is_named(
     store = Store(tmp_path / "mlflow.db")
     run = store.add(spec_of("snip", "0.9", 0), "snip", 0.5)
     execute(store, "UPDATE runs SET start_time = NULL WHERE run_uuid = ?", run)
+    store.add(spec_of("snip", "0.9", 1), "snip", 0.75)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store.uri)
+    said = f"warning: 1 trial of the store left out, run {run}: its start_time None is no time in milliseconds\n"
     for command in (["table"], ["list", "trials"]):
-        assert main(command) == 2
-        assert capsys.readouterr().err == f"error: store {store.uri}: start_time cannot be None (run {run})\n"
+        assert main(command) == 0
+        out, err = capsys.readouterr()
+        assert "75" in out and err == said
+    execute(store, "UPDATE runs SET start_time = NULL WHERE run_uuid = ?", store.sweep)
+    execute(store, "UPDATE runs SET start_time = 1000 WHERE run_uuid = ?", run)
+    assert main(["ui"]) == 2  # which reads the sweeps through MLflow
+    assert capsys.readouterr().err == f"error: store {store.uri}: start_time cannot be None (run {store.sweep})\n"

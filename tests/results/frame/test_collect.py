@@ -86,12 +86,6 @@ def test_a_deleted_run_is_no_result(store: Store) -> None:
     assert key(spec) not in set(collect(store.uri)["run_key"])
 
 
-def test_pages_are_followed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = collect(store.uri)
-    monkeypatch.setattr("bench.results.frame.collect.PAGE", 4)
-    assert collect(store.uri).equals(whole)
-
-
 def test_importing_results_imports_neither_mlflow_nor_torch_nor_ray() -> None:
     code = "import sys; from bench.results.frame import collect; print({'mlflow', 'torch', 'ray'} & {*sys.modules})"
     made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -45,7 +45,7 @@ def completed(
     ("words", "expected"),
     [
         (["ta"], ["table"]),
-        (["speed", "s"], ["step", "scoring"]),
+        (["speed", "s"], ["step", "scoring", "store"]),
         (["run", "--cpus"], ["--cpus-per-trial"]),
         (["run", "--methods", "snip,free"], ["snip,freeze"]),
         (["run", "--methods", "freeze,snip,sni"], ["freeze,snip,snip-freeze", "freeze,snip,snip-prune"]),

@@ -1,0 +1,52 @@
+"""Networks that are missing or damaged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from bench import names
+from bench.artefact.container import unseal
+from bench.cli.doctor.finding import Finding
+from bench.storage.mlflow_store import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+REMEDY = "delete the run in MLflow, and `run` trains it again"
+
+
+def damaged_networks(store: Store, frame: pd.DataFrame, *, quick: bool) -> Iterator[Finding]:
+    """Of the trials that were stored with a network.
+
+    Args: quick: look only whether it is there.
+    """
+    with_network = frame[frame[names.STORED_BYTES].notna() & (frame["outcome"] == names.DONE)]
+    columns = (with_network[name].astype(str) for name in ("run_id", "run_key", "weights_sha256"))
+    for run, *identity in zip(*columns, strict=True):
+        if wrong := _missing(store, run) if quick else _wrong(store, run, identity):
+            yield Finding(words=f"run {run}: its network {wrong}", remedy=REMEDY)
+
+
+def _missing(store: Store, run: str) -> str:
+    path = store.lacks(run, names.NETWORK_FILE)
+    return f"is missing: {path}" if path else ""
+
+
+def _wrong(store: Store, run: str, identity: Sequence[str]) -> str:
+    """What is wrong with the network of a run; "" if nothing is.
+
+    Args: identity: the run key, and the SHA-256 of the weights.
+    """
+    try:
+        data = store.read(run, names.NETWORK_FILE)
+    except FileNotFoundError as error:
+        return f"is missing: {error.filename or error}"
+    except OSError as error:
+        return f"cannot be read: {error.strerror or error}"
+    try:
+        header = unseal(data)[0]
+    except ValueError as error:
+        return f"is damaged: {error}"
+    is_its_own = [header.run_key, header.sha256.weights] == [*identity]
+    return "" if is_its_own else "is another trial's: its checksums are not those that the store has"

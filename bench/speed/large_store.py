@@ -1,0 +1,139 @@
+"""A large store, made in minutes: a few trials are really trained, and stored again under other rates and seeds.
+
+What `run` and `import` write of a trial stands there as they write it, except that the copies have no network.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, MetaData, create_engine, insert, select
+from sqlalchemy.pool import NullPool
+
+from bench import names
+from bench.canonical import key_of
+from bench.messages import folded
+from bench.storage import mlflow_fields, offline_folder, store_uri
+from bench.storage.entry import Entry
+from bench.storage.ownership.boards import RUN_NAME
+from bench.trial.result import SweepError
+
+METHODS = (
+    "freeze", "snip", "grasp-freeze", "grasp", "random-freeze", "random-prune", "magnitude-freeze", "magnitude-prune",
+    "synflow-freeze", "synflow",
+)  # fmt: skip
+RATES = ("0.7", "0.8", "0.85", "0.9", "0.95", "0.98", "0.99", "0.995", "0.998", "0.999")  # all by the same step kind
+TRAINED = "0.9"  # the rate of the trials that are trained, at seed 0
+CELLS = len(METHODS) * len(RATES)
+SWEEP = "large"
+SPREAD = 0.01  # the standard deviation of the copies' accuracies
+BATCH = 200  # trials that are written at once
+
+
+@dataclass(frozen=True, kw_only=True)
+class LargeStore:
+    """A store, and what asks for all of its trials."""
+
+    uri: str
+    trials: int
+    run_key: str  # of one that has a network
+    run_options: Sequence[str]  # of the `run` command that finds all trials there
+
+
+def make(folder: Path, seeds: int, epochs: int) -> LargeStore:
+    """A store in this folder with a trial for each of METHODS, RATES and so many seeds."""
+    uri, offline = f"{store_uri.SQLITE}{folder}/mlflow.db", folder / "trained"
+    options = ["--methods", ",".join(METHODS), "--no-dense", "--epochs", str(epochs), "--name", SWEEP]
+    trained = ["--rates", TRAINED, "--seeds", "1", "--executor", "local", "--offline", str(offline)]
+    bench(folder, uri, "run", *options, *trained)
+    bench(folder, uri, "import", str(offline))
+    entries = offline_folder.read(offline)
+    with create_engine(uri, poolclass=NullPool).begin() as connection:
+        _write(connection, list(_copies(entries, seeds)))
+    asked = [*options, "--rates", ",".join(RATES), "--seeds", str(seeds)]
+    return LargeStore(uri=uri, trials=CELLS * seeds, run_key=entries[0].run_key, run_options=asked)
+
+
+def bench(folder: Path, uri: str, *arguments: str) -> None:
+    """Run a command of ours to its end. Raises SweepError with its last line if that is an error."""
+    command = [sys.executable, "-m", "bench", *arguments]
+    environment = {**os.environ, store_uri.VARIABLE: uri}
+    ended = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    if ended.returncode:
+        raise SweepError(f"{arguments[0]} ended with {ended.returncode}: {folded(ended.stderr.splitlines()[-1:])}")
+
+
+def _copies(entries: Sequence[Entry], seeds: int) -> Iterator[Entry]:
+    """The entries at every rate and seed, but those that are there."""
+    noise = random.Random(0)
+    for entry in entries:
+        for rate in RATES:
+            for seed in range(seeds):
+                if (rate, seed) != (TRAINED, 0):
+                    yield _copy(entry, rate, seed, noise.gauss(0, SPREAD))
+
+
+def _copy(entry: Entry, rate: str, seed: int, noise: float) -> Entry:
+    spec = {**entry.spec, "rate": rate, "seed": seed}
+    accuracy = entry.result.metrics[names.TEST_ACCURACY] + noise
+    metrics = {**entry.result.metrics, names.TEST_ACCURACY: min(max(accuracy, 0.0), 1.0)}
+    return replace(entry, spec=spec, result=replace(entry.result, run_key=key_of(spec), metrics=metrics))
+
+
+def _write(connection: Connection, entries: Sequence[Entry]) -> None:
+    """Write the trials as `Recorder` does, in few statements."""
+    tables = MetaData()
+    tables.reflect(connection, only=("experiments", "runs", "tags", "params", "metrics", "latest_metrics"))
+    experiments, tags = tables.tables["experiments"], tables.tables["tags"]
+    (experiment,) = connection.execute(select(experiments).where(experiments.c.name == SWEEP)).mappings()
+    is_sweep = (tags.c.key == names.KIND) & (tags.c.value == names.SWEEP)
+    (sweep,) = connection.execute(select(tags.c.run_uuid).where(is_sweep)).scalars()
+    rest = iter(entries)
+    while batch := list(islice(rest, BATCH)):
+        rows: dict[str, list[dict[str, Any]]] = {}
+        for entry in batch:
+            for name, of_trial in _rows(entry, uuid.uuid4().hex, dict(experiment), sweep).items():
+                rows.setdefault(name, []).extend(of_trial)
+        for name, of_batch in rows.items():
+            connection.execute(insert(tables.tables[name]), of_batch)
+
+
+def _rows(entry: Entry, run: str, experiment: Mapping[str, Any], sweep: str) -> dict[str, list[dict[str, Any]]]:
+    """Table -> the rows of a trial's run."""
+    result, name = entry.result, mlflow_fields.run_name(entry.spec, entry.method)
+    links = {names.IN_SWEEP + SWEEP: sweep, names.PARENT: sweep, RUN_NAME: name}
+    info = {
+        **dict.fromkeys(("user_id", "source_name", "entry_point_name", "source_version"), ""),
+        "name": name,
+        "source_type": "UNKNOWN",
+        "experiment_id": experiment["experiment_id"],
+        "artifact_uri": f"{experiment['artifact_location']}/{run}/artifacts",
+        "status": "FINISHED",
+        "start_time": int(result.started * 1000),
+        "end_time": int(result.ended * 1000),
+        "lifecycle_stage": "active",
+    }
+    points = [
+        {"run_uuid": run, "key": key, "value": value, "timestamp": milliseconds, "step": step, "is_nan": False}
+        for key, value, milliseconds, step in mlflow_fields.points(result)
+    ]
+    return {
+        "runs": [{"run_uuid": run, **info}],
+        "tags": _texts(run, mlflow_fields.origin() | mlflow_fields.tags(entry) | links),
+        "params": _texts(run, mlflow_fields.parameters(entry)),
+        "metrics": points,
+        "latest_metrics": list({point["key"]: point for point in points}.values()),  # the last of each
+    }
+
+
+def _texts(run: str, values: Mapping[str, str]) -> list[dict[str, Any]]:
+    return [{"run_uuid": run, "key": key, "value": value} for key, value in values.items()]

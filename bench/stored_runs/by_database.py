@@ -1,0 +1,182 @@
+"""The runs of a database whose tables are those of an MLflow that is known, in a query a table. Imports no MLflow."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import count
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+
+from bench.paging import address
+from bench.stored_runs.query import Point, RunQuery, StoredRun, is_whole_piece
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Select
+    from sqlalchemy.sql import TableClause
+
+Result = TypeVar("Result")
+
+# The versions of the tables, newest first, in which what is read here means the same: MLflow's from 3.5 on.
+REVISIONS = (
+    "dc11669786a5", "75868b020152", "b7e2c1a4d9f3", "17e22815139b", "1971f2d9a75b", "6f8d9c3b2a1e", "c3d9e7f1a2b4",
+    "c1d2e3f4a5b6", "a8b9c0d1e2f3", "b7e4c1a90f23", "89d3d66ed43f", "da6fb0208061", "7d34483879f0", "ae8bbe7743c9",
+    "a5b4c3d2e1f0", "c3d6457b6d8a", "76601a5f987d", "e1f2a3b4c5d6", "1b5f0d9ad7c1", "c8d9e0f1a2b3", "d0e1f2a3b4c5",
+    "d3e4f5a6b7c8", "2c33131f4dae", "c9d4e5f6a7b8", "5d2d30f0abce", "b7c8d9e0f1a2", "1bd49d398cd23", "bf29a5ff90ea",
+    "3da73c924c2f", "71994744cf8e", "534353b11cbc", "1a0cddfcaa16",
+)  # fmt: skip
+WORKSPACES = "MLFLOW_ENABLE_WORKSPACES"  # if it is set, MLflow shows some experiments of a database only
+OTHERS = ("", "file", "http", "https")  # schemes of stores that are no database
+NAMED = 500  # runs that one query names
+FETCHED = 10_000  # rows that are fetched at once
+FEW = 8  # names by which a query is faster: of more, sqlite looks for each name of each run
+
+
+def is_database(uri: str) -> bool:
+    """Whether it is an address of a database of which MLflow shows all."""
+    return urlsplit(uri).scheme not in OTHERS and WORKSPACES not in os.environ
+
+
+def is_latest(uri: str) -> bool:
+    """Whether it is a database of the latest tables that are known, which needs no MLflow to be read."""
+    return is_database(uri) and bool(_read(uri, lambda _: True, known=REVISIONS[:1]))
+
+
+def runs(uri: str, query: RunQuery) -> list[StoredRun] | None:
+    """See `reading.read_runs`; None if the tables are not known.
+
+    The runs are read before what belongs to them: one that ends meanwhile is whole, or not there.
+    """
+    return _read(uri, lambda connection: _runs(connection, query))
+
+
+def curves(uri: str, run_ids: Sequence[str], metrics: Sequence[str]) -> dict[str, list[Point]] | None:
+    """See `reading.read_curves`; None if the tables are not known."""
+    return _read(uri, lambda connection: _curves(connection, run_ids, metrics))
+
+
+def _read(uri: str, read: Callable[[Connection], Result], known: Sequence[str] = REVISIONS) -> Result | None:
+    from sqlalchemy import create_engine, select
+    from sqlalchemy.pool import NullPool
+
+    version = _table("alembic_version", "version_num").c.version_num
+    with create_engine(address(uri), poolclass=NullPool).connect() as connection:
+        stored = connection.execute(select(version)).scalars().all()
+        return read(connection) if stored and {*stored} <= {*known} else None
+
+
+def _table(name: str, *columns: str) -> TableClause:
+    """A table of MLflow's. Its columns have no types, so that values come as they are."""
+    from sqlalchemy import column, table
+
+    return table(name, *map(column, columns))
+
+
+def _runs(connection: Connection, query: RunQuery) -> list[StoredRun]:
+    chosen = _chosen(query)
+    rows = {}
+    for id_, experiment, status, started, value in connection.execute(chosen):
+        if query.value in (None, value):  # to the letter, whatever a database takes to be equal
+            rows[id_] = StoredRun(id=id_, experiment=experiment, status=status, started=started)
+    ids = chosen.with_only_columns(chosen.selected_columns[0]).order_by(None)
+    if not rows:
+        return []
+    _add_tags(connection, ids, query, rows)
+    same: dict[str, str] = {}  # one object of equal texts: most runs have the same
+    metrics = {name: name for name in query.metrics}
+    for id_, name, text in _values(connection, "params", ids, query.parameters):
+        if id_ in rows and name in query.parameters:
+            rows[id_].parameters[same.setdefault(name, name)] = same.setdefault(text, text)
+    for id_, name, number, is_nan in _values(connection, "latest_metrics", ids, query.metrics, "is_nan"):
+        if (run := rows.get(id_)) is not None and (metric := metrics.get(name)) is not None:
+            run.metrics[metric] = float("nan") if is_nan else number
+    return list(rows.values())
+
+
+def _chosen(query: RunQuery) -> Select[Any]:
+    """The runs in MLflow's order, each with the value of its tag."""
+    from sqlalchemy import case, select
+
+    runs = _table("runs", "run_uuid", "experiment_id", "status", "start_time", "end_time", "lifecycle_stage")
+    experiments = _table("experiments", "experiment_id", "name", "lifecycle_stage")
+    tags = _table("tags", "run_uuid", "key", "value")
+    chosen = (
+        select(runs.c.run_uuid, experiments.c.name, runs.c.status, runs.c.start_time, tags.c.value)
+        .join(experiments, experiments.c.experiment_id == runs.c.experiment_id)
+        .join(tags, tags.c.run_uuid == runs.c.run_uuid)
+        .where(runs.c.lifecycle_stage == "active", experiments.c.lifecycle_stage == "active", tags.c.key == query.tag)
+        .where(tags.c.value.is_not(None) if query.value is None else tags.c.value == query.value)
+    )
+    if query.statuses:
+        chosen = chosen.where(runs.c.status.in_(query.statuses))
+    if query.experiment is not None:
+        chosen = chosen.where(runs.c.experiment_id == int(query.experiment))
+    if query.ended_since:
+        chosen = chosen.where(runs.c.end_time >= query.ended_milliseconds)
+    if query.oldest_first:
+        without_start = case((runs.c.start_time.is_(None), 1), else_=0)
+        return chosen.order_by(without_start, runs.c.start_time, runs.c.run_uuid)
+    return chosen.order_by(runs.c.start_time.desc(), runs.c.run_uuid)
+
+
+def _add_tags(connection: Connection, ids: Select[Any], query: RunQuery, rows: Mapping[str, StoredRun]) -> None:
+    """Tags, in as many rounds as the longest value has pieces."""
+    same: dict[str, str] = {}
+    read = _values(connection, "tags", ids, query.tags, beginning=query.beginning)
+    is_wanted = partial(_is_wanted, query, frozenset(query.tags))
+    names = {name: name for name in query.tags}  # key of a piece -> name of its tag
+    for number in count(1):
+        further = set()  # run and key of what goes on
+        for id_, key, text in read:
+            if id_ in rows and is_wanted(id_, key):
+                rows[id_].tags[same.setdefault(key, key)] = same.setdefault(text, text)
+                if is_whole_piece(text) and key in names:
+                    further.add((id_, f"{names[key]}.{number}"))
+        if not further:
+            return
+        names = {f"{name}.{number}": name for name in names.values()}
+        read = _values(connection, "tags", ids, {key for _, key in further})
+        is_wanted = partial(_goes_on, further)
+
+
+def _is_wanted(query: RunQuery, names: Collection[str], _: str, key: str) -> bool:
+    """To the letter, as above."""
+    return key in names or (bool(query.beginning) and key.startswith(query.beginning))
+
+
+def _goes_on(further: Collection[tuple[str, str]], id_: str, key: str) -> bool:
+    return (id_, key) in further
+
+
+def _values(
+    connection: Connection, table: str, ids: Select[Any], names: Collection[str], *more: str, beginning: str = ""
+) -> Iterator[Any]:
+    """Rows of run, key, value and more, of these runs and names; and of other names, if that is faster."""
+    from sqlalchemy import or_, select
+
+    columns = _table(table, "run_uuid", "key", "value", *more).c
+    if not names and not beginning:
+        return
+    statement = select(columns.run_uuid, columns.key, columns.value, *(columns[name] for name in more))
+    statement = statement.where(columns.run_uuid.in_(ids))
+    if len(names) <= FEW:
+        begins = [columns.key.startswith(beginning, autoescape=True)] if beginning else []
+        statement = statement.where(or_(columns.key.in_(names), *begins))
+    for rows in connection.execute(statement).partitions(FETCHED):  # one at a time takes twice as long
+        yield from rows
+
+
+def _curves(connection: Connection, run_ids: Sequence[str], metrics: Sequence[str]) -> dict[str, list[Point]]:
+    from sqlalchemy import select
+
+    columns = _table("metrics", "run_uuid", "key", "value", "is_nan", "step", "timestamp").c
+    statement = select(columns.run_uuid, columns.key, columns.step, columns.timestamp, columns.value, columns.is_nan)
+    statement = statement.order_by(columns.timestamp, columns.step, columns.value)
+    curves: dict[str, dict[str, list[Point]]] = {run: {metric: [] for metric in metrics} for run in run_ids}
+    for start in range(0, len(run_ids), NAMED):
+        of_runs = columns.run_uuid.in_(run_ids[start : start + NAMED])
+        rows = connection.execute(statement.where(columns.key.in_(metrics), of_runs))
+        for run, metric, step, timestamp, value, is_nan in rows:
+            curves[run][metric].append(Point(step, timestamp, float("nan") if is_nan else value))
+    return {run: next(filter(None, of_run.values()), []) for run, of_run in curves.items()}
