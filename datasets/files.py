@@ -33,7 +33,7 @@ def readable(path: Path) -> Iterator[None]:
 
 
 def is_file(path: Path) -> bool:
-    """Whether a regular file is there. Raises DataError if that cannot be told, as in a folder that must not be read."""
+    """Whether a regular file is there. Raises DataError if that cannot be told."""
     with readable(path):
         return path.is_file()
 

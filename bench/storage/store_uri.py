@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from bench.disk import expanded
 from bench.messages import nearest
 
 SQLITE = "sqlite:///"
@@ -79,20 +82,25 @@ def _wrong(uri: str, parts: SplitResult) -> str:
 def _wrong_file(path: str) -> str:
     if path in ("", ":memory:") or path.startswith("file:"):
         return f"must name a file, as {SQLITE}mlflow.db"
-    return _wrong_home(path)
+    return _wrong_path(path)
 
 
 def _wrong_folder(parts: SplitResult) -> str:
     if parts.netloc not in ("", "localhost"):
         return f"{parts.netloc} stands where a host does: a folder is file:///FOLDER, with its whole path"
-    return _wrong_home(unquote(parts.path))
+    return _wrong_path(unquote(parts.path))
 
 
-def _wrong_home(path: str) -> str:
-    """A folder called `~` would be made."""
+def _wrong_path(path: str) -> str:
+    """What is wrong with a path, whatever is there; of `~` a folder called so would be made."""
     home, slash, _ = path.partition("/")
-    is_home = home == "~" or (slash and home.startswith("~"))
-    return f"{home} means a home folder to a shell only: write its path" if is_home else ""
+    if home == "~" or (slash and home.startswith("~")):
+        return f"{home} means a home folder to a shell only: write its path"
+    try:
+        expanded(Path(path))
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def foreseen() -> str | None:
@@ -119,10 +127,20 @@ def check_folder(label: str, folder: Path) -> None:
         raise ValueError(f"{label}: the folder {folder} cannot be written: {error.strerror}") from error
 
 
+@contextmanager
+def _seen(label: str) -> Iterator[None]:
+    """Raises ValueError for what is not to be seen, as in a folder that must not be read, or by a name too long."""
+    try:
+        yield
+    except OSError as error:
+        raise ValueError(f"{label}: {error.strerror}") from error
+
+
 def existing_folder(label: str, folder: Path) -> Path:
-    """The folder, or the nearest above it that exists. Raises ValueError if that is no folder."""
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
+    """The folder, or the nearest above it that exists. Raises ValueError if that is no folder, or not to be told."""
+    with _seen(label):
+        while not folder.exists() and folder != folder.parent:
+            folder = folder.parent
     if not folder.is_dir():
         raise ValueError(f"{label}: {folder} is no folder")
     return folder
@@ -131,8 +149,10 @@ def existing_folder(label: str, folder: Path) -> Path:
 def check_output(label: str, file: Path) -> None:
     """Raise ValueError if the file that `label` names cannot be written; writes nothing."""
     folder = file.absolute().parent
-    if not folder.is_dir():
+    with _seen(label):
+        is_folder, is_other = folder.is_dir(), file.exists() and not file.is_file()
+    if not is_folder:
         raise ValueError(f"{label}: no such folder")
-    if file.exists() and not file.is_file():
+    if is_other:
         raise ValueError(f"{label}: must be a file")
     check_folder(label, folder)

@@ -54,8 +54,8 @@ MODES: Mapping[str, str] = {
 UNKNOWN = f"must be one of {', '.join(mode for mode, fault in MODES.items() if fault == READ)}; save it as RGB"
 PLAIN = ("1", "L", "RGB")  # modes whose every value stays as it is
 
-# What Pillow raises on damaged files, as trying some thousands of them showed; a bomb is of too many pixels. It warns of
-# metadata that are damaged, and of a transparency that is dropped, as documented above: nothing of the pixels.
+# What Pillow raises on damaged files, as trying some thousands of them showed; a bomb is of too many pixels. What it
+# warns of is nothing of the pixels: metadata that are damaged, a transparency that is dropped, as said above.
 DAMAGED = (
     OSError,
     EOFError,

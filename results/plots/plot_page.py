@@ -147,7 +147,7 @@ def _laid_out(figure: Figure) -> Iterator[None]:
 
 def write(figure: Figure, file: Path) -> None:
     """Write the figure in the format of the file's suffix: whole, or not at all. Raises ValueError if it cannot."""
-    unfinished = file.with_name(f".{file.name}.{os.getpid()}.part")
+    unfinished = file.with_name(f".{file.name[:50]}.{os.getpid()}.part")
     suffix = file.suffix.lower()
     try:
         if suffix == ".svg":

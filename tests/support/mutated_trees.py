@@ -7,6 +7,7 @@ import random
 import shutil
 import stat
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -63,28 +64,28 @@ def _removed(path: Path) -> Path:
 
 
 def _replaced_by(target: str) -> Mutation:
-    return lambda folder, draw: os.symlink(target, _removed(draw.choice(_files(folder))))
+    return lambda folder, draw: _removed(draw.choice(_files(folder))).symlink_to(target)
 
 
 def _folder_replaced_by(target: str) -> Mutation:
-    return lambda folder, draw: os.symlink(target, _removed(draw.choice(_folders(folder))))
+    return lambda folder, draw: _removed(draw.choice(_folders(folder))).symlink_to(target)
 
 
 def _looping(folder: Path, draw: random.Random) -> None:
     path = _removed(draw.choice(_files(folder)))
-    os.symlink(path.name, path)
+    path.symlink_to(path.name)
 
 
 def _looping_folder(folder: Path, draw: random.Random) -> None:
     path = _removed(draw.choice(_folders(folder)))
-    os.symlink(path.name, path)
+    path.symlink_to(path.name)
 
 
 def _endless(folder: Path, draw: random.Random) -> None:
     """Folders that hold themselves, two ways: 2^40 paths lead through them."""
     below = draw.choice(_folders(folder))
     for number in range(2):
-        os.symlink("../" * draw.randint(0, 2) + ".", below / f"loop{number}{draw.random()}")
+        (below / f"loop{number}{draw.random()}").symlink_to("../" * draw.randint(0, 2) + ".")
 
 
 def _piped(folder: Path, draw: random.Random) -> None:
@@ -158,5 +159,6 @@ def mutated(folder: Path, seed: int) -> Path:
     draw = random.Random(seed)
     draw_tree(folder, annotated=draw.random() < 0.25)
     for mutate in draw.choices(MUTATIONS, k=draw.choice((1, 1, 2, 3))):
-        mutate(folder, draw)
+        with suppress(FileNotFoundError):  # nothing is left to change
+            mutate(folder, draw)
     return folder
