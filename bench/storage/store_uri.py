@@ -37,15 +37,17 @@ def absolute(uri: str) -> str:
 
     >>> absolute("https://host:5000/mlflow"), absolute("sqlite:////a/b.db"), absolute("/a/mlruns")
     ('https://host:5000/mlflow', 'sqlite:////a/b.db', 'file:///a/mlruns')
+    >>> absolute("/a#b/é%20"), absolute("file:///a%23b/%C3%A9%2520")
+    ('file:///a%23b/%C3%A9%2520', 'file:///a%23b/%C3%A9%2520')
     """
     uri = f"{SQLITE}{uri.removeprefix(PYSQLITE)}" if uri.startswith(PYSQLITE) else uri
     check_address(uri)
     if uri.startswith(SQLITE):
         path, mark, query = uri.removeprefix(SQLITE).partition("?")
         return f"{SQLITE}{_quoted(Path.cwd() / unquote(path))}{mark}{query}"
-    if urlsplit(uri).scheme in ("", "file"):
+    if urlsplit(uri).scheme == "file":
         return Path(unquote(urlsplit(uri).path)).absolute().as_uri()
-    return uri
+    return uri if urlsplit(uri).scheme else Path(uri).absolute().as_uri()  # a path as it is, whatever is in its names
 
 
 def _quoted(file: Path) -> str:
@@ -71,7 +73,7 @@ def _wrong(uri: str, parts: SplitResult) -> str:
     if uri.startswith(SQLITE):
         return _wrong_file(unquote(uri.removeprefix(SQLITE).partition("?")[0]))
     if parts.scheme in ("", "file") and uri not in MANAGED:
-        return _wrong_folder(parts)
+        return _wrong_folder(uri, parts)
     if parts.scheme in SERVERS:
         return "" if parts.hostname and parts.port != 0 else "must name a host, as http://host:5000"
     if parts.scheme == "sqlite":
@@ -85,10 +87,12 @@ def _wrong_file(path: str) -> str:
     return _wrong_path(path)
 
 
-def _wrong_folder(parts: SplitResult) -> str:
+def _wrong_folder(uri: str, parts: SplitResult) -> str:
+    if parts.fragment and parts.scheme:
+        return "has a # in it, behind which an address has no path: must be %23 there"
     if parts.netloc not in ("", "localhost"):
         return f"{parts.netloc} stands where a host does: a folder is file:///FOLDER, with its whole path"
-    return _wrong_path(unquote(parts.path))
+    return _wrong_path(unquote(parts.path) if parts.scheme else uri)
 
 
 def _wrong_path(path: str) -> str:
