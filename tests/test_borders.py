@@ -35,7 +35,10 @@ LOWEST = (
 RESULTS = ("frame", "statistics", "tables", "parts", "terminal", "paper", "plots", "page")
 SHARED = {"bench.trial.protocol", "bench.trial.start", *(f"bench.{name}" for name in LOWEST)}
 ONLY = {  # package -> the modules that may import it
-    "ray": {f"bench.execution.{name}" for name in ("ray_machine.ray_process", "schedule", "stopping", "asha")},
+    "ray": {
+        f"bench.execution.{name}"
+        for name in ("ray_machine.ray_process", "ray_machine.ray_token", "schedule", "stopping", "asha")
+    },
     "optuna": {"bench.execution.asha"},
     "mlflow": {"bench.storage.mlflow_store", "bench.results.frame.collect", "bench.results.frame.history"},
     "wandb": {"bench.storage.tracking.wandb_runs"},

@@ -9,7 +9,6 @@ import copyreg
 import importlib
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -24,6 +23,7 @@ from bench.execution.stopping import FirstWorker, Stop
 from bench.execution.worker import Job, Load, TrainEpochs, Worker, plug_ins
 from bench.messages import one_line
 from bench.search_path import checkout_last
+from bench.storage.ownership.working_folder import working_folder
 from bench.trial.outside.rows import rows_from_outside
 from bench.trial.result import Listener, SweepError
 from bench.trial.spec import TrialSpec
@@ -88,7 +88,7 @@ def fit(
     Raises: SweepError if no worker comes up.
     """
     first_worker = FirstWorker(address)
-    with tempfile.TemporaryDirectory(prefix="bench-tune-") as folder, interrupts(interrupt):
+    with working_folder() as folder, interrupts(interrupt):
         retries = tune.FailureConfig(max_failures=max_retries)
         nothing_saved = tune.CheckpointConfig(checkpoint_at_end=False)  # else a worker saves after every trial
         tuner = tune.Tuner(
@@ -96,7 +96,7 @@ def fit(
             param_space=space,
             tune_config=config,
             run_config=tune.RunConfig(
-                storage_path=folder,
+                storage_path=str(folder),
                 callbacks=[callback, first_worker],
                 verbose=0,
                 failure_config=retries,

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import product
-from pathlib import Path
 
 import torch
 from torch.profiler import ProfilerActivity, profile
@@ -26,6 +24,7 @@ from bench.methods.maskable import maskable
 from bench.models import MODELS
 from bench.models.channels.surgery import shrunk as cut
 from bench.speed.baseline_loop import loaded_batches, researchers_loop
+from bench.storage.ownership.working_folder import working_folder
 from bench.trial.pack_kind import Pack, resolve_pack
 from bench.trial.protocol import Precision
 from bench.trial.spec import TrialSpec
@@ -170,8 +169,8 @@ def _peak(contender: Contender) -> int:
         return torch.cuda.max_memory_allocated() - before
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as record:
         contender.run(FIRST_STEPS)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "trace.json"
+    with working_folder() as folder:
+        path = folder / "trace.json"
         record.export_chrome_trace(str(path))
         events = json.loads(path.read_text())["traceEvents"]
     held = peak = 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from bench.execution.run import Display, Plan, open_destination, start_ray, trai
 from bench.methods import Method
 from bench.storage import destinations
 from bench.storage.entry import OnStored
+from bench.storage.ownership.working_folder import working_folder
 from bench.trial.result import SweepError, TrialResult
 from bench.trial.sweep import Sweep
 
@@ -44,8 +44,8 @@ def timed_run(sweep: Callable[[], Sweep], check: Callable[[], Load], display: Di
     """
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
-    with tempfile.TemporaryDirectory(prefix="bench-speed-") as folder:
-        stderr = Path(folder) / "stderr"
+    with working_folder() as folder:
+        stderr = folder / "stderr"
         began = time.time()
         process = context.Process(target=_run, args=(theirs, sweep, check, display, stderr), daemon=True)
         process.start()

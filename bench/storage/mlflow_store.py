@@ -9,7 +9,6 @@ import contextlib
 import json
 import logging
 import os
-import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -35,6 +34,7 @@ from bench.paging import address, paged, without_collector
 from bench.storage import database, mlflow_fields
 from bench.storage.entry import Entry
 from bench.storage.mlflow_pages import DESCRIPTION, experiment_tags
+from bench.storage.ownership.working_folder import working_folder
 from bench.storage.patience import patient_within_reason
 from bench.storage.store_check import creating, exists
 from bench.storage.store_uri import SERVERS, absolute, given, local_path
@@ -204,8 +204,8 @@ class Store:
     def write(self, run: Run, file: str, content: bytes) -> None:
         """Keep `content` as an artefact of the run."""
         if run.folder is None:
-            with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-                (path := Path(folder) / file).write_bytes(content)
+            with working_folder() as folder:
+                (path := folder / file).write_bytes(content)
                 self._client.log_artifact(run.id, str(path))
         else:  # the client would first read the run again, to find this folder
             make_folder(run.folder)  # on the disk: what is stored is kept nowhere else from then on
@@ -218,9 +218,9 @@ class Store:
             return (folder / file).read_bytes()
         if file not in {artefact.path for artefact in self._client.list_artifacts(run)}:
             raise FileNotFoundError(f"{uri}/{file}")
-        with tempfile.TemporaryDirectory(prefix="bench-") as temporary:
+        with working_folder() as folder:
             try:
-                return Path(self._client.download_artifacts(run, file, temporary)).read_bytes()
+                return Path(self._client.download_artifacts(run, file, str(folder))).read_bytes()
             except MlflowException as error:
                 raise OSError(store_error(error)) from error
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.search_path import working_folder_if_absent
+from bench.storage.ownership.working_folder import new_folder
 
 ROOT = str(Path(__file__).parents[3])  # the folder that contains the package
 OBJECT_STORE_BYTES = 512 * 2**20  # only specs and results with their networks pass through; Ray's default is 30 %
@@ -28,17 +29,17 @@ WORKER_VARIABLES = {
 }
 
 
-def temporary_folder() -> str:
-    """A new folder for a local Ray's logs and sockets.
+def temporary_folder() -> Path:
+    """A new folder for a local Ray's logs, sockets and token.
 
     Our own, because Ray's shared one may belong to another user or to a sweep that is ending. Short, because Ray adds
     some 65 characters for its sockets, and a socket's path has at most 107.
     """
     base = tempfile.gettempdir()
-    return tempfile.mkdtemp(prefix="bench-", dir=base if len(base) < 25 else "/tmp")
+    return new_folder(base if len(base) < 25 else "/tmp")
 
 
-def init_options(address: str | None, folder: str) -> dict[str, Any]:
+def init_options(address: str | None, folder: Path | None) -> dict[str, Any]:
     """The arguments of `ray.init`: to join the cluster at `address`, or for a new local Ray in `folder`."""
     environment = {
         "env_vars": {**WORKER_VARIABLES},
@@ -50,9 +51,9 @@ def init_options(address: str | None, folder: str) -> dict[str, Any]:
         "logging_level": logging.CRITICAL,
         "runtime_env": environment,
     }
-    if address is None:
+    if folder is not None:
         environment |= {"py_executable": shlex.quote(sys.executable)}  # Ray hands its own, unquoted, to a shell
-        options |= {"_temp_dir": folder, "include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
+        options |= {"_temp_dir": str(folder), "include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
     return options
 
 

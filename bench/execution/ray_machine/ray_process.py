@@ -16,7 +16,8 @@ import ray
 from bench.execution.ray_machine.patience import LOOK_SECONDS, Patience, signs_of, silence
 from bench.execution.ray_machine.ray_logs import ELSEWHERE, last_words
 from bench.execution.ray_machine.ray_options import DRIVER_SWITCHES, init_options, temporary_folder
-from bench.messages import folded, one_line
+from bench.execution.ray_machine.ray_token import Token, check_token
+from bench.messages import folded, one_line, say
 from bench.trial.result import SweepError
 
 STOP_SECONDS = 10.0  # to wait for a start that is interrupted, so that it leaves nothing behind
@@ -30,7 +31,8 @@ class _Ray(threading.Thread):
     def __init__(self, address: str | None) -> None:
         super().__init__(daemon=True, name="ray")
         self.address = address
-        self.folder = ""
+        self.folder: Path | None = None
+        self.token: Token | None = None
         self.error: BaseException | None = None
         self.ready, self.over = threading.Event(), threading.Event()
 
@@ -45,24 +47,28 @@ class _Ray(threading.Thread):
     def _connect(self) -> None:
         if self.address is None:
             self.folder = temporary_folder()
+            self.token = Token(self.folder)
             _start_workers_from_any_path()
+        else:
+            check_token(self.address)
         # Ray prints a message for each lost worker whatever `log_to_driver` says; its debugger's switch stops that.
         ray._private.worker._worker_logs_enabled = False
         ray.init(**init_options(self.address, self.folder))
 
     @property
     def logs(self) -> Path:
-        """The folder of the logs of a local Ray."""
-        return Path(self.folder, "session_latest", "logs")
+        """The folder of the logs of a local Ray, which may not be there yet."""
+        return (self.folder or Path()) / "session_latest" / "logs"
 
     def patience(self) -> Patience:
         """How long the start is waited for. A cluster shows no progress until it answers."""
-        return Patience(lambda: 0 if self.address or not self.folder else signs_of(self.logs))
+        return Patience(lambda: 0 if self.folder is None else signs_of(self.logs))
 
     def complaint(self, reason: str) -> str:
         """The message about a start that does not end, with what Ray's logs say about it."""
         words = last_words(self.logs) if self.address is None else ELSEWHERE
-        return f"Ray at {self.address or 'this machine'} {reason}" + (f"; {folded(words)}" if words else "")
+        advice = "" if self.address else "; --executor local trains without Ray"
+        return f"Ray at {self.address or 'this machine'} {reason}" + (f"; {folded(words)}" if words else "") + advice
 
 
 def _start_workers_from_any_path() -> None:
@@ -86,10 +92,20 @@ def start(address: str | None) -> None:
 
 
 def wait(address: str | None) -> None:
-    """Wait until Ray has started.
+    """Wait until Ray has started. A local one is started once more if Ray gives up, which it does on a busy machine.
 
-    Raises: SweepError if it does not, or shows no progress for START_SECONDS.
+    Raises: SweepError if it does not start, or shows no progress for START_SECONDS.
     """
+    try:
+        _wait(address)
+    except SweepError as error:
+        if address or error.__cause__ is None:  # still starting: a second one in this process would meet the first
+            raise
+        say(f"{error}; it is tried once more")
+        _wait(address)
+
+
+def _wait(address: str | None) -> None:
     start(address)
     current = _Ray.current
     assert current is not None
@@ -99,8 +115,11 @@ def wait(address: str | None) -> None:
     error = current.error
     if ready and error is None:
         return
-    still = f"has not {'answered' if address else 'started'}: {silence()}"
-    message = current.complaint(f"does not start: {one_line(error)}" if error else still)
+    if isinstance(error, SweepError):  # which says all
+        message = str(error)
+    else:
+        still = f"has not {'answered' if address else 'started'}: {silence()}"
+        message = current.complaint(f"does not start: {one_line(error)}" if error else still)
     stop(0.0)
     raise SweepError(message) from error
 
@@ -127,5 +146,7 @@ def stop(seconds: float = STOP_SECONDS) -> None:
         if current.ready.wait(seconds):
             ray.shutdown()
         current.over.set()
-        if current.folder:
+        if current.token is not None:
+            current.token.forget()
+        if current.folder is not None:
             shutil.rmtree(current.folder, ignore_errors=True)

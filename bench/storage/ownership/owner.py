@@ -56,11 +56,15 @@ class Owner:
         On another, of this very process, whose beat has then ended, or if the machine does not say when a process
         began, EXPIRY_SECONDS without a sign of life tell.
         """
-        if self.machine == _machine() and not self.is_this_process():
-            is_running = self._is_running()
-            if is_running is not None:
-                return not is_running
-        return time.time() - self.alive > EXPIRY_SECONDS
+        ended = self.has_ended()
+        return time.time() - self.alive > EXPIRY_SECONDS if ended is None else ended
+
+    def has_ended(self) -> bool | None:
+        """Whether it is seen to have ended; None if it cannot be looked for from here, or is this very process."""
+        if self.machine != _machine() or self.is_this_process():
+            return None
+        is_running = self._is_running()
+        return None if is_running is None else not is_running
 
     def _is_running(self) -> bool | None:
         """Whether it runs; None if a process of its number does, of which the machine does not tell when it began."""

@@ -22,7 +22,7 @@ def logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(patience, "START_SECONDS", 0.0)
     monkeypatch.setattr(stopping, "LOOK_SECONDS", 0.0)
     local = ray_process._Ray(None)
-    local.folder = str(tmp_path)
+    local.folder = tmp_path
     monkeypatch.setattr(ray_process._Ray, "current", local)
     (tmp_path / LOGS).mkdir(parents=True)
     return tmp_path / LOGS
@@ -64,7 +64,8 @@ def test_a_start_without_a_worker_ends_with_its_reason(logs: Path) -> None:
     assert first_worker.error == ""
     with pytest.raises(Stop):
         first_worker.on_step_end(2, [])
-    reason = "Ray at this machine has started no worker: no progress for 0 s; raylet.err: no shell today"
+    reason = "Ray at this machine has started no worker: no progress for 0 s; raylet.err: no shell today; "
+    reason += "--executor local trains without Ray"
     assert first_worker.error == reason
 
 
