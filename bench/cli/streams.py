@@ -34,8 +34,8 @@ def settle() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):  # its encoding may lack the "−" of a result
         sys.stdout.reconfigure(errors="backslashreplace")
     if sys.stderr is sys.__stderr__ and type(sys.stderr) is io.TextIOWrapper:
-        settings = {"encoding": sys.stderr.encoding, "errors": "backslashreplace", "line_buffering": True}
-        sys.stderr = StandardError(sys.stderr.buffer, **settings)
+        encoding = sys.stderr.encoding
+        sys.stderr = StandardError(sys.stderr.buffer, encoding, "backslashreplace", line_buffering=True)
 
 
 def drop_output() -> None:
