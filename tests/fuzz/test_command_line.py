@@ -28,7 +28,8 @@ ODD = (
     "/dev/null", "/dev/full", "/proc/self/mem", "n" * 300, "é" * 200, "\udcff", "a\nb", "\x1b[31m", "<script>", "|",
     "`x`", "$(x)", "%s%n", "{}", "[]", "null", "snip:rounds=3", "snip:=", "freeze:scope=erk", "freeze:x", "9" * 400,
     "1:2:3:4", "0.5:0.4", "-0.1", "1.0", "٣", "²", "１", "0x10", "1_000", "+1", "1e5", "pretrained:",
-    "pretrained:digits@x", "sqlite:///x", "s3://x#y", "file:///a#b", "postgresql://", "lr=0.1", "lr=", "lr=0.1,0.1", "every=1",
+    "pretrained:digits@x", "sqlite:///x", "s3://x#y", "file:///a#b", "postgresql://", "lr=0.1", "lr=", "lr=0.1,0.1",
+    "every=1",
 )  # fmt: skip
 VALUES = st.sampled_from([*NAMES, *ODD]) | st.text(
     st.characters(blacklist_characters="\x00", blacklist_categories=("Cs",)), max_size=12
