@@ -35,7 +35,7 @@ def expanded(path: Path) -> Path:
     except RuntimeError as error:
         raise ValueError(f"{path}: no home folder is known for {path.parts[0]}") from error
     except ValueError as error:  # a NUL byte, or what is no character
-        raise ValueError(f"{str(path)!r}: no file can have that name: {error}") from error
+        raise ValueError(f"{str(path)!r}: no file can have that name") from error
     if is_too_long:
         raise ValueError(f"{path}: longer than a path can be: a name in it has at most {LONGEST_NAME} bytes")
     return path
