@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import math
 import os
@@ -13,24 +14,46 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
+LONGEST_NAME = 255  # bytes of the name of a file or folder, on all that Linux has
+BEGINNING = 50  # characters, each of which has 4 bytes at the most
 POLL_SECONDS = 0.05  # between two tries to lock
 _HELD = threading.local()  # the files and folders that a thread has locked
 
 
 def absolute(path: Path) -> Path:
-    """The path from the root folder on, with a home folder in the place of "~" or "~user".
+    """The path from the root folder on, `expanded`."""
+    return expanded(path).absolute()
 
-    Raises: ValueError if no such home folder is known.
+
+def expanded(path: Path) -> Path:
+    """The path with a home folder in the place of "~" or "~user".
+
+    Raises: ValueError if no such home folder is known, or if no file can have that path.
     """
     try:
-        return path.expanduser().absolute()
+        path = path.expanduser()
+        is_too_long = any(len(os.fsencode(name)) > LONGEST_NAME for name in path.parts) or _is_too_long(path)
     except RuntimeError as error:
         raise ValueError(f"{path}: no home folder is known for {path.parts[0]}") from error
+    except ValueError as error:  # a NUL byte, or what is no character
+        raise ValueError(f"{str(path)!r}: no file can have that name") from error
+    if is_too_long:
+        raise ValueError(f"{path}: longer than a path can be: a name in it has at most {LONGEST_NAME} bytes")
+    return path
+
+
+def _is_too_long(path: Path) -> bool:
+    """Whether the system, or the file system there, takes no path of that length."""
+    try:
+        path.lstat()
+    except OSError as error:
+        return error.errno == errno.ENAMETOOLONG
+    return False
 
 
 def write_whole(file: Path, data: bytes) -> None:
     """Write a file that is there as a whole or not at all, also after a crash."""
-    unfinished = file.with_name(f".{file.name}.{uuid4().hex}.part")
+    unfinished = _unfinished(file)
     try:
         with unfinished.open("wb") as stream:
             stream.write(data)
@@ -41,6 +64,13 @@ def write_whole(file: Path, data: bytes) -> None:
         unfinished.unlink(missing_ok=True)
     with _opened(file.parent) as folder:
         os.fsync(folder)
+
+
+def _unfinished(file: Path) -> Path:
+    """Where a file is written first; its name has that of the file in it, or of the longest only the beginning."""
+    suffix = f".{uuid4().hex}.part"
+    is_long = len(os.fsencode(file.name)) + len(suffix) >= LONGEST_NAME
+    return file.with_name(f".{file.name[:BEGINNING] if is_long else file.name}{suffix}")
 
 
 def make_folder(folder: Path) -> None:

@@ -5,6 +5,7 @@ Imports nothing of ours but `masking`, and click only when a usage error occurs:
 
 from __future__ import annotations
 
+import re
 import sys
 import threading
 from collections.abc import Collection, Iterator, Sequence
@@ -17,6 +18,10 @@ SOON_SECONDS = 0.5
 LONGEST = 300  # characters of what somebody else's code says
 LIBRARIES = ("mlflow", "sqlalchemy", "alembic")  # packages whose errors are about a store
 CLIENTS = ("requests", "urllib3")  # packages whose errors are about a server, and wrap each other
+# What a terminal obeys, and what turns the direction of the text behind it; and halves of a character, which no file
+# can be written with.
+CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+ENDS = re.compile("[\t-\r\x1c-\x1e\x85\u2028\u2029]+")  # of lines
 FORMER_PACKAGES = ("methods", "models", "datasets", "results")  # now packages of bench
 
 
@@ -57,7 +62,16 @@ def said_if_slow(line: str) -> Iterator[threading.Timer]:
 
 def say(line: str) -> None:
     """One line on stderr, at once: stdout is for results."""
-    print(masked(line), file=sys.stderr, flush=True)
+    print(masked(visible(line)), file=sys.stderr, flush=True)
+
+
+def visible(text: str) -> str:
+    """The text in one line, which means nothing but itself wherever it is printed: whoever wrote it.
+
+    >>> visible("a\\nb \\x1b[31mred \u202eleft")
+    'a b \\\\x1b[31mred \\\\u202eleft'
+    """
+    return CONTROLS.sub(lambda match: repr(match.group())[1:-1], ENDS.sub(" ", text))
 
 
 def store_error(error: BaseException) -> str | None:
@@ -110,7 +124,7 @@ def folded(message: object) -> str:
     >>> folded("the table\\n    is locked")
     'the table is locked'
     """
-    return masked(" ".join(str(message).split()))[:LONGEST]
+    return masked(visible(" ".join(str(message).split())))[:LONGEST]
 
 
 def shortened(text: str, length: int) -> str:

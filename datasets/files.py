@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import lzma
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.datasets.errors import DataError
+from bench.messages import shortened
 
 if TYPE_CHECKING:
     from bench.datasets.row import DatasetRow
@@ -17,12 +19,28 @@ if TYPE_CHECKING:
 PIXEL = 4  # bytes of a value of 8 bits as text, with a comma
 BESIDE_PIXELS = 256  # bytes for each image beside its pixels: labels, its name in a pickle
 HEADERS = 1 << 20
+LONGEST_LINK = 60  # characters of where a link leads, in an error
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Raises: DataError naming the path, and where it leads to if it is a link, for an OSError in here."""
+    try:
+        yield
+    except OSError as error:
+        link = f" a link to {shortened(str(path.readlink()), LONGEST_LINK)!r}:" if path.is_symlink() else ""
+        raise DataError(f"{path}:{link} cannot be read: {error.strerror}") from error
+
+
+def is_file(path: Path) -> bool:
+    """Whether a regular file is there. Raises DataError if that cannot be told."""
+    with readable(path):
+        return path.is_file()
 
 
 def stored(path: Path) -> Path | None:
     """The file that holds the content of `path`: itself, or compressed by xz beside it; None = neither is there."""
-    compressed = path.with_name(f"{path.name}.xz")
-    return next((file for file in (path, compressed) if file.is_file()), None)
+    return next((file for file in (path, Path(f"{path}.xz")) if is_file(file)), None)
 
 
 def missing(files: Mapping[str, str], root: Path) -> list[str]:
@@ -65,9 +83,8 @@ def _largest(row: DatasetRow) -> int:
 def _read(path: Path, md5: str, most: int | None) -> bytes:
     """The content of a file; of one that is packed, at most so many bytes: a few packed ones can be gigabytes."""
     try:
-        content = path.read_bytes() if most is None else _unpacked(path, most)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+        with readable(path):
+            content = path.read_bytes() if most is None else _unpacked(path, most)
     except (lzma.LZMAError, EOFError) as error:
         raise DataError(f"{path}: not an xz file: {error}") from error
     actual = md5_of(content)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bench.datasets.errors import DataError
+from bench.datasets.files import readable
 from bench.datasets.subset.chosen_classes import canonical
 from bench.disk import absolute as home_resolved
 from bench.messages import nearest
@@ -95,7 +96,10 @@ def parse(name: str) -> Parsed:
     for setting in pairs if kind.settings is not None else ():
         if setting not in kind.settings:  # type: ignore[operator]
             raise DataError(f"data set {name!r}: {nearest('field', setting, list(kind.settings or ()))}")
-    path = _path(kind, source)
+    try:
+        path = _path(kind, source)
+    except ValueError as error:
+        raise DataError(f"data set {name!r}: {error}") from error
     if not source or (path is None and kind.is_source is not None and kind.only_paths):
         raise wrong
     return Parsed(prefix=prefix, source=source, path=path, settings=pairs, side=int(match[2] or 0))
@@ -106,7 +110,8 @@ def _path(kind: Kind, source: str) -> Path | None:
     if kind.is_source is None or not source:
         return None
     path = Path(os.path.normpath(home_resolved(Path(source))))  # without "..": the last component is a name
-    return path if kind.is_source(path) else None
+    with readable(path):
+        return path if kind.is_source(path) else None
 
 
 def absolute(name: str) -> str:

@@ -18,6 +18,7 @@ from bench.api.process import settings_kept, store_errors
 from bench.api.start import start_request
 from bench.api.stored import address_of
 from bench.api.sweep_page import describe
+from bench.disk import absolute
 from bench.execution.checked_sweep import check_selection, checked_sweep, on_device
 from bench.execution.ended import missing_of
 from bench.execution.execution import Executor
@@ -119,7 +120,7 @@ def compare(
         objects = {field: named(table, protocol.get(field)) for table, field in OBJECTS.items()}
         fields = {**protocol_of({**protocol, **objects}, signature(compare).parameters), "threads": cpus_per_trial}
         take_installed({**fields, "dataset": data, "model": network})
-        root = None if data_root is None else Path(data_root).expanduser()
+        root = None if data_root is None else absolute(Path(data_root))
         sweep = checked_sweep(
             methods=methods_of(methods, catalogue),
             known=catalogue.built(),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from bench.disk import expanded
 from bench.storage import store_check, store_uri
 from bench.stored_runs import by_database
 
@@ -50,7 +51,7 @@ def address_of(store: str | PathLike[str] | None) -> str | None:
         raise ValueError(f"store {text!r}: must be an address, a folder or a file {', '.join(FILES)}")
     if ":/" in text or text.startswith("sqlite:"):
         return store_uri.absolute(text)
-    path = Path(text).expanduser()
+    path = expanded(Path(text))
     file = path if path.suffix in FILES else path / FILE
     return store_uri.absolute(store_uri.SQLITE + quote(str(file)))
 

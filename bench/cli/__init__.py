@@ -7,6 +7,7 @@ shell                the help in groups, values that are names, completion
 config               config files: reading, writing, precedence
 options              from a request's fields to click's options, and back
 protocol_options     the options of the protocol, and the fields of a trial that they give
+streams              the standard streams, whatever the process was started with
 arguments            from requests to checked sweeps
 run                  the `run` command
 tune                 the `tune` command

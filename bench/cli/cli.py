@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import errno
-import io
 import os
 import signal
 import sys
+import threading
 import warnings
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 import click
 
 from bench import __version__
-from bench.cli import error_report
+from bench.cli import error_report, streams
 from bench.cli.options import CommandRow, command_of
 from bench.cli.requests import networks, shell, speed, store, sweep
 from bench.cli.shell.completion import SCRIPT, answered
@@ -25,6 +24,7 @@ from bench.storage.database import without_start
 from bench.trial.result import SweepError
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # a disk, or the user's share of it
+CLOSED = (errno.EBADF, errno.EIO)  # of an error that names no file: standard output, or the terminal it was
 
 
 @click.group(
@@ -171,12 +171,12 @@ def _main(arguments: Sequence[str] | None) -> int:
         return _complain(f"no home folder is known, which MLflow and the cache need: HOME must name one ({error})")
     except BrokenPipeError:  # `… table | head`
         sys.stderr.close()
-        _drop_output()
+        streams.drop_output()
         return 0
     except OSError as error:
-        if error.errno not in FULL:
+        if error.errno not in FULL and (error.filename or error.errno not in CLOSED):
             raise
-        _drop_output()
+        streams.drop_output()
         return _complain(f"{error.filename or 'output'}: cannot be written: {error.strerror}")
     except SystemExit as error:  # raised by a network's own code, in this process
         _complain(
@@ -193,7 +193,12 @@ def _main(arguments: Sequence[str] | None) -> int:
 
 
 def _interrupted(error: BaseException) -> int:
-    """Say what an interrupt leaves behind; 130, or the end by SIGTERM if that is what it was."""
+    """Say what an interrupt leaves behind; 130, or the end by SIGTERM if that is what it was.
+
+    Another interrupt, as a key that is pressed twice, then ends the process at once: all that is kept is on the disk.
+    """
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     if sys.stderr.isatty():  # which has shown ^C
         print("\r\x1b[K", end="", file=sys.stderr)
     kept = "".join(f"; {note}" for note in getattr(error, "__notes__", ()))
@@ -206,16 +211,9 @@ def _interrupted(error: BaseException) -> int:
     return 130
 
 
-def _drop_output() -> None:
-    """Forget what could not be written, or Python would try again at its end."""
-    with suppress(OSError):
-        sys.stdout.close()
-
-
 def _settle_environment() -> None:
     """Undo what the environment asks of programs in general, if it would end this one in a traceback."""
-    if isinstance(sys.stdout, io.TextIOWrapper):  # its encoding may lack the "−" of a result
-        sys.stdout.reconfigure(errors="backslashreplace")
+    streams.settle()
     if any(option.startswith("error") for option in sys.warnoptions):  # a library's warnings are not the user's errors
         warnings.simplefilter("ignore")
         os.environ.pop("PYTHONWARNINGS", None)  # Ray's processes are Python's too

@@ -12,6 +12,7 @@ from bench.cli.presets import PRESETS
 from bench.cli.presets import rows as fields_of_presets
 from bench.datasets import DATASETS, KINDS, ArraySource, DatasetRow, TreeSource
 from bench.datasets.subset.chosen_classes import FORM
+from bench.messages import visible
 from bench.methods import Method
 from bench.models import MODELS, ModelRow
 from bench.trial.plugins import Catalogue, installed
@@ -126,6 +127,9 @@ def as_text(rows: Rows | pd.DataFrame, form: str) -> str:
 
     if not isinstance(rows, list):  # the store's trials have a hundred columns: only a file can hold them
         records = _with_conflicts(records, [_main_columns(record) for record in _with_starts(records)])
+    records = [{name: visible(v) if isinstance(v, str) else v for name, v in record.items()} for record in records]
+    if form == "github":
+        records = [{name: v.replace("|", "\\|") if isinstance(v, str) else v for name, v in r.items()} for r in records]
     table: str = tabulate(records, headers="keys", tablefmt=form, disable_numparse=form == "plain")
     return table
 

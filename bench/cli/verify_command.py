@@ -18,7 +18,7 @@ from bench.artefact.network_file import header_of, open_artefact
 from bench.cli.networks.stored import Bases, base_words, store_here
 from bench.cli.requests.networks import VerifyRequest
 from bench.engine.setup.checksums import IMAGES, logits_checksum
-from bench.messages import say, usage_errors
+from bench.messages import say, usage_errors, visible
 from bench.models import MODELS
 from bench.models.structure.weight_use import uses_of
 from bench.trial.plugins import Catalogue
@@ -51,7 +51,7 @@ def verify(request: VerifyRequest) -> int:
         now, obstacle = None, str(error)
     rows = [*_facts(network, file.read_bytes()), ("logits", _logits(same, header.image_shape))]
     rows.append(("test accuracy", f"recorded {percent(header.test_accuracy)}, now {percent(now)}"))
-    click.echo(tabulate(rows, tablefmt="plain", disable_numparse=True))
+    click.echo(tabulate([(name, visible(words)) for name, words in rows], tablefmt="plain", disable_numparse=True))
     if now is None:
         say(f"error: the accuracy was not measured: {obstacle}")
     elif now != header.test_accuracy:

@@ -94,6 +94,8 @@ def _storage(storage: str | None, address: str | None) -> str | None:
         folder = absolute(Path(storage))
         check_folder(f"storage {storage}", folder)
         return str(folder)
+    if "#" in storage:  # what follows would be dropped, and another folder written
+        raise ValueError(f"storage {storage}: has a # in it, behind which an address has no path: must be %23 there")
     _check_bucket(storage)
     return storage
 

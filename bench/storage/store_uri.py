@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from bench.disk import expanded
 from bench.messages import nearest
 
 SQLITE = "sqlite:///"
@@ -34,15 +37,17 @@ def absolute(uri: str) -> str:
 
     >>> absolute("https://host:5000/mlflow"), absolute("sqlite:////a/b.db"), absolute("/a/mlruns")
     ('https://host:5000/mlflow', 'sqlite:////a/b.db', 'file:///a/mlruns')
+    >>> absolute("/a#b/é%20"), absolute("file:///a%23b/%C3%A9%2520")
+    ('file:///a%23b/%C3%A9%2520', 'file:///a%23b/%C3%A9%2520')
     """
     uri = f"{SQLITE}{uri.removeprefix(PYSQLITE)}" if uri.startswith(PYSQLITE) else uri
     check_address(uri)
     if uri.startswith(SQLITE):
         path, mark, query = uri.removeprefix(SQLITE).partition("?")
         return f"{SQLITE}{_quoted(Path.cwd() / unquote(path))}{mark}{query}"
-    if urlsplit(uri).scheme in ("", "file"):
+    if urlsplit(uri).scheme == "file":
         return Path(unquote(urlsplit(uri).path)).absolute().as_uri()
-    return uri
+    return uri if urlsplit(uri).scheme else Path(uri).absolute().as_uri()  # a path as it is, whatever is in its names
 
 
 def _quoted(file: Path) -> str:
@@ -68,7 +73,7 @@ def _wrong(uri: str, parts: SplitResult) -> str:
     if uri.startswith(SQLITE):
         return _wrong_file(unquote(uri.removeprefix(SQLITE).partition("?")[0]))
     if parts.scheme in ("", "file") and uri not in MANAGED:
-        return _wrong_folder(parts)
+        return _wrong_folder(uri, parts)
     if parts.scheme in SERVERS:
         return "" if parts.hostname and parts.port != 0 else "must name a host, as http://host:5000"
     if parts.scheme == "sqlite":
@@ -79,20 +84,27 @@ def _wrong(uri: str, parts: SplitResult) -> str:
 def _wrong_file(path: str) -> str:
     if path in ("", ":memory:") or path.startswith("file:"):
         return f"must name a file, as {SQLITE}mlflow.db"
-    return _wrong_home(path)
+    return _wrong_path(path)
 
 
-def _wrong_folder(parts: SplitResult) -> str:
+def _wrong_folder(uri: str, parts: SplitResult) -> str:
+    if parts.fragment and parts.scheme:
+        return "has a # in it, behind which an address has no path: must be %23 there"
     if parts.netloc not in ("", "localhost"):
         return f"{parts.netloc} stands where a host does: a folder is file:///FOLDER, with its whole path"
-    return _wrong_home(unquote(parts.path))
+    return _wrong_path(unquote(parts.path) if parts.scheme else uri)
 
 
-def _wrong_home(path: str) -> str:
-    """A folder called `~` would be made."""
+def _wrong_path(path: str) -> str:
+    """What is wrong with a path, whatever is there; of `~` a folder called so would be made."""
     home, slash, _ = path.partition("/")
-    is_home = home == "~" or (slash and home.startswith("~"))
-    return f"{home} means a home folder to a shell only: write its path" if is_home else ""
+    if home == "~" or (slash and home.startswith("~")):
+        return f"{home} means a home folder to a shell only: write its path"
+    try:
+        expanded(Path(path))
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def foreseen() -> str | None:
@@ -119,10 +131,20 @@ def check_folder(label: str, folder: Path) -> None:
         raise ValueError(f"{label}: the folder {folder} cannot be written: {error.strerror}") from error
 
 
+@contextmanager
+def _seen(label: str) -> Iterator[None]:
+    """Raises ValueError for what is not to be seen, as in a folder that must not be read, or by a name too long."""
+    try:
+        yield
+    except OSError as error:
+        raise ValueError(f"{label}: {error.strerror}") from error
+
+
 def existing_folder(label: str, folder: Path) -> Path:
-    """The folder, or the nearest above it that exists. Raises ValueError if that is no folder."""
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
+    """The folder, or the nearest above it that exists. Raises ValueError if that is no folder, or not to be told."""
+    with _seen(label):
+        while not folder.exists() and folder != folder.parent:
+            folder = folder.parent
     if not folder.is_dir():
         raise ValueError(f"{label}: {folder} is no folder")
     return folder
@@ -131,8 +153,10 @@ def existing_folder(label: str, folder: Path) -> Path:
 def check_output(label: str, file: Path) -> None:
     """Raise ValueError if the file that `label` names cannot be written; writes nothing."""
     folder = file.absolute().parent
-    if not folder.is_dir():
+    with _seen(label):
+        is_folder, is_other = folder.is_dir(), file.exists() and not file.is_file()
+    if not is_folder:
         raise ValueError(f"{label}: no such folder")
-    if file.exists() and not file.is_file():
+    if is_other:
         raise ValueError(f"{label}: must be a file")
     check_folder(label, folder)

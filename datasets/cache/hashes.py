@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from bench.datasets.files import readable
 from bench.datasets.roots import cached
 from bench.disk import write_whole
 
@@ -15,13 +16,17 @@ Known = dict[str, list[int | str]]  # path -> [size in bytes, time of change in 
 
 
 def md5s(folder: Path, paths: Sequence[str]) -> dict[str, str]:
-    """Path -> md5 of each file, in the order of `paths`, which are relative to `folder`."""
+    """Path -> md5 of each file, in the order of `paths`, which are relative to `folder`.
+
+    Raises: DataError naming the first that cannot be read.
+    """
     memory = cached(folder.name, str(folder))
     file = memory.with_name(f"{memory.name}.md5.json")
     before = _read(file)
     now: Known = {}
     for path in paths:
-        status = (folder / path).stat()
+        with readable(folder / path):
+            status = (folder / path).stat()
         stamp = (status.st_size, status.st_mtime_ns)
         match before.get(path):
             case [size, changed, str(md5)] if (size, changed) == stamp:
@@ -36,7 +41,7 @@ def md5s(folder: Path, paths: Sequence[str]) -> dict[str, str]:
 
 
 def _md5(path: Path) -> str:
-    with path.open("rb") as file:
+    with readable(path), path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 

@@ -14,10 +14,11 @@ from pathlib import Path
 from bench.datasets.cache.array_folder import Arrays
 from bench.datasets.cache.hashes import md5s
 from bench.datasets.errors import DataError
-from bench.datasets.files import contents
+from bench.datasets.files import contents, is_file, readable
 from bench.datasets.names import parse
 from bench.datasets.row import DatasetRow
 from bench.datasets.trees.pictures import pixels_of, size_of
+from bench.datasets.trees.walk import files_below, folders_in
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")  # torchvision's
 NAMED = 3  # classes in an error
@@ -84,8 +85,7 @@ def classes_of(folder: Path, paths: Iterable[str]) -> list[int]:
     Raises: DataError if val_annotations.txt does not say it.
     """
     numbers = {name: number for number, name in enumerate(class_names(folder, "train"))}
-    annotated = (folder / ANNOTATIONS).is_file()
-    annotations = _annotations(folder) if annotated else {}
+    annotations = _annotations(folder) if is_file(folder / ANNOTATIONS) else {}
     names = []
     for path in paths:
         _, name, *_, file = path.split("/")
@@ -98,7 +98,9 @@ def classes_of(folder: Path, paths: Iterable[str]) -> list[int]:
 
 
 def _annotations(folder: Path) -> dict[str, str]:
-    lines = (folder / ANNOTATIONS).read_text().splitlines()
+    with readable(folder / ANNOTATIONS):
+        content = (folder / ANNOTATIONS).read_bytes()
+    lines = os.fsdecode(content).splitlines()  # as the names of files are
     return {image: name for image, name, *_ in (line.split("\t") for line in lines if line.count("\t"))}
 
 
@@ -107,7 +109,7 @@ def _held_out(folder: Path, classes: list[str]) -> list[str]:
     for split in ("test", "val"):
         if class_names(folder, split) == classes:
             return images_in(folder, split, classes)
-    if (folder / ANNOTATIONS).is_file():
+    if is_file(folder / ANNOTATIONS):
         return [*images_in(folder, "val", class_names(folder, "val")), ANNOTATIONS]
     differences = "; ".join(_difference(folder, split, classes) for split in ("test", "val"))
     raise DataError(
@@ -117,7 +119,7 @@ def _held_out(folder: Path, classes: list[str]) -> list[str]:
 
 def _difference(folder: Path, split: str, classes: list[str]) -> str:
     """Which classes a split lacks, and which of its folders are none: "test/ lacks 'dog' and has 'dgo'"."""
-    if not (folder / split).is_dir():
+    if not os.path.lexists(folder / split):
         return f"there is no {split}/"
     present = class_names(folder, split)
     lacking = [repr(name) for name in classes if name not in present]
@@ -133,24 +135,23 @@ def _first(names: list[str]) -> str:
 
 
 def class_names(folder: Path, split: str) -> list[str]:
-    """The names of the folders of a split, sorted; none if there is no such split."""
-    if not (folder / split).is_dir():
-        return []
-    return sorted(entry.name for entry in os.scandir(folder / split) if entry.is_dir())
+    """The names of the folders of a split, sorted; none if there is no such split.
+
+    Raises: DataError naming what cannot be read.
+    """
+    return folders_in(folder / split)
 
 
 def images_in(folder: Path, split: str, classes: list[str]) -> list[str]:
     """The images of a split, relative to the folder, in torchvision's order.
 
-    Raises: DataError naming a class that has none.
+    Raises: DataError naming a class that has none, or what cannot be read.
     """
     images = []
     for name in classes:
         start = folder / split / name
-        walked = sorted((below, sorted(files)) for below, _, files in os.walk(start, followlinks=True))
-        inside = [(Path(below).relative_to(folder).as_posix(), files) for below, files in walked]
-        paths = [f"{below}/{file}" for below, files in inside for file in files if file.lower().endswith(EXTENSIONS)]
+        paths = files_below(start, EXTENSIONS)
         if not paths:
             raise DataError(f"{start}: has no image; read are {', '.join(EXTENSIONS)}")
-        images += paths
+        images += [path.relative_to(folder).as_posix() for path in paths]
     return images

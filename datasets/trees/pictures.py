@@ -19,6 +19,7 @@ from PIL import Image, ImageOps
 from PIL.TiffImagePlugin import TiffImageFile
 
 from bench.datasets.errors import DataError
+from bench.datasets.files import readable
 
 if TYPE_CHECKING:
     from bench.datasets.row import DatasetRow
@@ -53,7 +54,8 @@ MODES: Mapping[str, str] = {
 UNKNOWN = f"must be one of {', '.join(mode for mode, fault in MODES.items() if fault == READ)}; save it as RGB"
 PLAIN = ("1", "L", "RGB")  # modes whose every value stays as it is
 
-# What Pillow raises on damaged files, as trying some thousands of them showed; a bomb is of too many pixels.
+# What Pillow raises on damaged files, as trying some thousands of them showed; a bomb is of too many pixels. What it
+# warns of is nothing of the pixels: metadata that are damaged, a transparency that is dropped, as said above.
 DAMAGED = (
     OSError,
     EOFError,
@@ -77,7 +79,9 @@ def size_of(path: Path) -> tuple[int, int]:
 
     Raises: DataError if it is no image, or one that would not survive the conversion to RGB.
     """
-    with opened(path, path.read_bytes()) as image:
+    with readable(path):
+        content = path.read_bytes()
+    with opened(path, content) as image:
         return image.height, image.width
 
 
@@ -106,7 +110,8 @@ def colours_of(subject: str, image: Image.Image) -> Image.Image:
     Raises: DataError if it would not survive the conversion.
     """
     try:
-        fault = _fault(image)
+        with warnings.catch_warnings(action="ignore"):
+            fault = _fault(image)
     except DAMAGED as error:
         raise DataError(f"{subject}: no image that Pillow can read") from error
     if fault:
@@ -122,8 +127,7 @@ def fitted(image: Image.Image, size: tuple[int, int]) -> Image.Image:
 def _rgb(subject: str, image: Image.Image) -> Image.Image:
     """The image in RGB, once its header is found to be right."""
     try:
-        with warnings.catch_warnings():  # that a palette's transparency is dropped, as documented above
-            warnings.filterwarnings("ignore", "Palette images with Transparency", UserWarning)
+        with warnings.catch_warnings(action="ignore"):
             colours = image.convert("RGB")
     except DAMAGED as error:
         raise DataError(f"{subject}: cannot be decoded: {error}") from error
@@ -141,8 +145,9 @@ def opened(path: Path | str, content: bytes) -> Image.Image:
     Raises: DataError if it is none, or one that would not survive the conversion to RGB.
     """
     try:
-        image = Image.open(io.BytesIO(content))
-        fault = _fault(image)
+        with warnings.catch_warnings(action="ignore"):
+            image = Image.open(io.BytesIO(content))
+            fault = _fault(image)
     except DAMAGED as error:
         raise DataError(f"{path}: no image that Pillow can read") from error
     if fault:

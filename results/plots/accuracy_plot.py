@@ -24,7 +24,7 @@ from bench.results.plots.axis_scales import (
     thin,
 )
 from bench.results.plots.plot_page import across, finish, lay_out, page
-from bench.results.plots.plot_style import BAND, GREY, LINES_NOTE, SMALL, TINY, Style, line_entries, open_entry
+from bench.results.plots.plot_style import BAND, GREY, LINES_NOTE, SMALL, TINY, Style, line_entries, literal, open_entry
 from bench.results.statistics.cells import Cell, whole_units
 from bench.results.statistics.shown_cells import Excerpt, crowded, disconnected, doubtful, interval, missing, over_seeds
 
@@ -45,7 +45,7 @@ def draw(excerpts: Sequence[Excerpt], styles: Mapping[str, Style]) -> Figure:
     for axes, of_section in zip(blocks, panels, strict=True):
         for index, (panel, (title, excerpt)) in enumerate(zip(axes, of_section.items(), strict=True)):
             _panel(panel, excerpt, styles, small=many)
-            panel.set_title(title, fontsize=SMALL)
+            panel.set_title(literal(title), fontsize=SMALL)
             if not many or index % columns == 0:
                 panel.set_ylabel("%" if many else textwrap.fill(f"{excerpt.view.shown_metric.caption} (%)", LETTERS))
     ticks = FEW_TICKS if many else TICKS

@@ -22,7 +22,7 @@ from bench.results.plots.axis_scales import (
     thin,
 )
 from bench.results.plots.plot_page import Entry, across, finish, lay_out, page
-from bench.results.plots.plot_style import GREY, SMALL, TINY
+from bench.results.plots.plot_style import GREY, SMALL, TINY, literal
 from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.cells import whole_units
 from bench.results.statistics.comparisons import Comparison
@@ -86,7 +86,7 @@ def _reach(analysis: Analysis, panels: Panels) -> float:
 def _panel(axes: Axes, analysis: Analysis, reference: str, comparisons: Sequence[Comparison]) -> None:
     view = analysis.view
     factor = view.shown_metric.factor
-    axes.set_title(reference, fontsize=SMALL)
+    axes.set_title(literal(reference), fontsize=SMALL)
     axes.tick_params(axis="x", labelsize=TINY)
     axes.axhline(0, **ZERO)
     if view.margin is not None:

@@ -19,7 +19,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.legend import Legend
 from matplotlib.legend_handler import HandlerTuple
 
-from bench.results.plots.plot_style import RC, SMALL
+from bench.results.plots.plot_style import RC, SMALL, literal
 from bench.results.plots.widths import PAGE
 
 # Without the date that each format would write, the same data give the same bytes.
@@ -80,13 +80,13 @@ def titled(blocks: Sequence[tuple[str, float]]) -> tuple[Figure, list[SubFigure]
     FigureCanvasAgg(figure)
     subfigures = list(figure.subfigures(len(blocks), 1, squeeze=False, height_ratios=heights)[:, 0])
     for subfigure, (title, _) in zip(subfigures, blocks, strict=True):
-        subfigure.suptitle(textwrap.fill(title, _letters("title")))
+        subfigure.suptitle(textwrap.fill(literal(title), _letters("title")))
     return figure, subfigures
 
 
 def finish(figure: Figure, entries: Sequence[Entry], notes: Sequence[str]) -> None:
     """Add the legend and the notes in a strip below the panels, which keep their size."""
-    whole = [note.replace(" = ", "\u00a0=\u00a0") for note in notes]  # no line ends within "n = 3"
+    whole = [literal(note).replace(" = ", "\u00a0=\u00a0") for note in notes]  # no line ends within "n = 3"
     lines = [line for note in whole for line in textwrap.wrap(note, _letters("note"), break_on_hyphens=False)]
     text = figure.text(0.5, 0, "\n".join(lines), ha="center", va="bottom", fontsize=SMALL, linespacing=1.3)
     legend = _legend(figure, entries)
@@ -147,7 +147,7 @@ def _laid_out(figure: Figure) -> Iterator[None]:
 
 def write(figure: Figure, file: Path) -> None:
     """Write the figure in the format of the file's suffix: whole, or not at all. Raises ValueError if it cannot."""
-    unfinished = file.with_name(f".{file.name}.{os.getpid()}.part")
+    unfinished = file.with_name(f".{file.name[:50]}.{os.getpid()}.part")
     suffix = file.suffix.lower()
     try:
         if suffix == ".svg":

@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.lines import Line2D
 
+from bench.messages import visible
 from bench.results.frame.collect import BIASES, DENSE
 from bench.results.frame.method_record import method_record
 from bench.results.frame.sections import labels
@@ -64,6 +65,15 @@ class Style:
         return {**look, "linewidth": 1.2 if self.background in (DENSE, BIASES) else 1.5, **more}
 
 
+def literal(text: str) -> str:
+    """The text as matplotlib draws it, between whose dollars there is no formula.
+
+    >>> literal("at 5$ and 6$")
+    'at 5\\\\$ and 6\\\\$'
+    """
+    return visible(text).replace("$", r"\$")
+
+
 def styles(frame: pd.DataFrame) -> dict[str, Style]:
     """Canonical record of a method -> its style, for every method of the store: no filter changes a colour.
 
@@ -84,7 +94,7 @@ def styles(frame: pd.DataFrame) -> dict[str, Style]:
         colour = _colour(number) if number >= 0 else GREY if background == BIASES else BLACK
         marker = "none" if number < 0 else MARKERS[number % len(MARKERS)][background == "prune"]
         by_record[record] = Style(
-            label=label,
+            label=literal(label),
             background=background,
             colour=colour,
             order=2 * number + (background == "prune"),

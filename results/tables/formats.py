@@ -13,6 +13,8 @@ from urllib.parse import quote
 
 from tabulate import tabulate
 
+from bench.messages import visible
+
 
 @dataclass(frozen=True)
 class Heading:
@@ -85,7 +87,11 @@ Block = Heading | Paragraph | Bullets | Grid | Code | Picture | Details
 Escape = Callable[[str], str]
 
 # What Markdown would read as markup, and no more: the raw text is read as often as the rendered one.
-MARKUP = re.compile(r"[\\|*`]|(?<!\w)_|_(?!\w)|<(?=[A-Za-z/!?])|(?<=\])[(\[]")
+MARKUP = re.compile(r"[\\|*`]|(?<!\w)_|_(?!\w)|<(?=[A-Za-z/!?])|(?<=\])[(\[]|~(?=~)|&(?=#?\w+;)")
+# What makes a block of a line that begins with it.
+OPENING = re.compile(r"[#>+=~-]|\d+[.)]|\[[^]]*\]:")
+BRACKETS = re.compile(rf"{MARKUP.pattern}|[\[\]]")  # what would end the text of a picture besides
+VERBATIM_END = r"\end{verbatim}"
 LATEX: dict[str, str | int | None] = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": "$<$", ">": "$>$", "[": "{[}", "]": "{]}",
@@ -102,26 +108,44 @@ def github(blocks: Sequence[Block]) -> str:
 
 
 def _github(block: Block) -> str:
-    def escape(text: str) -> str:
-        return MARKUP.sub(lambda match: f"\\{match.group()}", text)
-
     match block:
         case Heading(text, level):
-            return f"{'#' * level} {escape(text)}"
+            return f"{'#' * level} {_marked(text)}"
         case Paragraph(text):
-            return escape(text)
+            return _line(text)
         case Bullets(items):
-            return "\n".join(f"- {escape(item)}" for item in items)
+            return "\n".join(f"- {_line(item)}" for item in items)
         case Grid(caption, headers, rows):
-            drawn = _table(headers, rows, "github", escape, "**{}**")
-            return f"{escape(caption)}\n\n{drawn}"
+            drawn = _table(headers, rows, "github", _marked, "**{}**")
+            return f"{_line(caption)}\n\n{drawn}"
         case Code(lines):
-            return "\n".join(["```sh", *lines, "```"])
+            return _fenced([visible(line) for line in lines])
         case Picture(title, alt, file):
-            return f"![{escape(alt)}]({quote(file)})\n\n{escape(title)}"
+            return f"![{_marked(alt, BRACKETS)}]({quote(file)})\n\n{_line(title)}"
         case Details(summary, inner):
-            opened = f"<details><summary>{html.escape(summary)}</summary>"
+            opened = f"<details><summary>{html.escape(visible(summary))}</summary>"
             return "\n\n".join([opened, *map(_github, inner), "</details>"])
+
+
+def _marked(text: str, markup: re.Pattern[str] = MARKUP) -> str:
+    """The text within a line of Markdown."""
+    return markup.sub(lambda match: f"\\{match.group()}", visible(text))
+
+
+def _line(text: str) -> str:
+    """The text as a line of Markdown, which is a paragraph whatever it begins with."""
+    marked = _marked(text).lstrip()
+    if (opening := OPENING.match(marked)) is None:
+        return marked
+    last = opening.end() - 1
+    return f"{marked[:last]}\\{marked[last:]}"
+
+
+def _fenced(lines: Sequence[str]) -> str:
+    """The lines between fences of more back-ticks than stand together in them."""
+    longest = max((len(ticks) for line in lines for ticks in re.findall("`+", line)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return "\n".join([f"{fence}sh", *lines, fence])
 
 
 def latex(blocks: Sequence[Block]) -> str:
@@ -131,7 +155,7 @@ def latex(blocks: Sequence[Block]) -> str:
 
 def _latex(block: Block) -> str:
     def escape(text: str) -> str:
-        return text.translate(str.maketrans(LATEX))
+        return visible(text).translate(str.maketrans(LATEX))
 
     match block:
         case Heading(text, level):
@@ -148,7 +172,8 @@ def _latex(block: Block) -> str:
             head = "\\begin{table}[htbp]\n\\centering\\footnotesize\\setlength{\\tabcolsep}{3pt}\n"
             return f"{head}\\caption{{{escape(caption)}}}\n{drawn}\n\\end{{table}}"
         case Code(lines):
-            return "\n".join(["\\begin{verbatim}", *lines, "\\end{verbatim}"])
+            shown = [visible(line).replace(VERBATIM_END, VERBATIM_END.replace("{", " {")) for line in lines]
+            return "\n".join(["\\begin{verbatim}", *shown, VERBATIM_END])
         case Details(summary, inner):
             return "\n\n".join([f"\\paragraph{{{escape(summary)}}}", *map(_latex, inner)])
         case Picture(title, _, file):

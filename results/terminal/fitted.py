@@ -13,6 +13,7 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
+from bench.messages import visible
 from bench.results.parts.columns import chunks, keys
 from bench.results.tables.formats import Bold, Entry, Grid
 
@@ -58,16 +59,18 @@ def is_number(entries: Sequence[str]) -> bool:
 def _table(grid: Grid, widths: Mapping[int, int]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
     for i, width in widths.items():
-        table.add_column(Text(grid.headers[i]), width=width, overflow="fold")
+        table.add_column(Text(visible(grid.headers[i])), width=width, overflow="fold")
     for row in grid.rows:
         table.add_row(*(_drawn(row[i]) for i in widths))
     return table
 
 
 def _plain(entry: Entry) -> str:
-    return f"{entry.text}{entry.after}" if isinstance(entry, Bold) else entry
+    return visible(f"{entry.text}{entry.after}" if isinstance(entry, Bold) else entry)
 
 
 def _drawn(entry: Entry) -> Text:
     """The entry as it stands: nothing in it is markup."""
-    return Text.assemble((entry.text, "bold"), entry.after) if isinstance(entry, Bold) else Text(entry)
+    if isinstance(entry, Bold):
+        return Text.assemble((visible(entry.text), "bold"), visible(entry.after))
+    return Text(visible(entry))

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bench.messages import visible
 from bench.results.frame.words import ranges
 from bench.results.parts import part_page
 from bench.results.parts.parts import PARTS
@@ -52,16 +53,17 @@ def screen(
     """
     console = console or Console(highlight=False)
     if part:
-        return partial(_print, console, part_page.blocks(part_page.part_of(frame, view, part), part))
+        return partial(print_blocks, console, part_page.blocks(part_page.part_of(frame, view, part), part))
     computed = analyses(frame, view)
     ranking = rank_table.section(rank(frame, view)) if ranks else []
     tables = report(computed) if full else list(_short(computed, narrow=console.width < WIDE))
     advice = [] if full else [Paragraph(words) for words in (needed_first(computed), MORE) if words]
     key = [Paragraph(words)] if (words := how_to_read(computed)) else []
-    return partial(_print, console, [Bullets(answer_of(computed)), *key, *tables, *ranking, *advice])
+    return partial(print_blocks, console, [Bullets(answer_of(computed)), *key, *tables, *ranking, *advice])
 
 
-def _print(console: Console, blocks: Sequence[Block]) -> None:
+def print_blocks(console: Console, blocks: Sequence[Block]) -> None:
+    """Print the blocks."""
     for block in blocks:
         _block(console, block)
 
@@ -111,7 +113,7 @@ def _others(analysis: Analysis) -> Grid | None:
 def _block(console: Console, block: Block) -> None:
     match block:
         case Heading(text, level):
-            console.print(Text(text, style="bold" if level > 1 else "bold underline"))
+            console.print(Text(visible(text), style="bold" if level > 1 else "bold underline"))
             console.print()
         case Paragraph(text):
             _paragraph(console, text)
@@ -135,7 +137,7 @@ def _paragraph(console: Console, text: str, style: str = "") -> None:
 
 def _wrapped(text: str, width: int) -> str:
     """The text in lines of at most that many characters; an interval stays on one."""
-    whole = INTERVAL.sub(rf"[\1,{NO_BREAK}\2]", text)
+    whole = INTERVAL.sub(rf"[\1,{NO_BREAK}\2]", visible(text))
     lines = textwrap.wrap(whole, width, break_on_hyphens=False)
     return "\n".join(lines).replace(NO_BREAK, " ")
 

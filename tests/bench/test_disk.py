@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.disk import locked, make_folder, write_whole
+from bench.disk import expanded, locked, make_folder, write_whole
 
 
 def test_a_file_is_replaced_as_a_whole_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
@@ -88,3 +88,28 @@ def test_a_new_folder_is_on_the_disk_with_all_above_it(tmp_path: Path, monkeypat
     (tmp_path / "file").touch()
     with pytest.raises(NotADirectoryError):
         make_folder(tmp_path / "file" / "b")
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("~nobody-of-this-name/x", "~nobody-of-this-name/x: no home folder is known for ~nobody-of-this-name"),
+        ("n" * 256, f"{'n' * 256}: longer than a path can be: a name in it has at most 255 bytes"),
+        ("nowhere/" + "é" * 128, f"nowhere/{'é' * 128}: longer than a path can be: a name in it has at most 255 bytes"),
+        ("a\0b", r"'a\x00b': no file can have that name"),
+    ],
+)
+def test_what_no_file_can_be_called(path: str, said: str) -> None:
+    with pytest.raises(ValueError) as error:
+        expanded(Path(path))
+    assert str(error.value) == said
+
+
+def test_a_home_folder_and_the_longest_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert expanded(Path("~/x")) == tmp_path / "x"
+    assert expanded(Path("x/~")) == Path("x/~")
+    for name in ("n" * 255, "é" * 127):
+        write_whole(tmp_path / name, b"whole")
+        assert (tmp_path / name).read_bytes() == b"whole"
+    assert len(list(tmp_path.iterdir())) == 2

@@ -15,7 +15,7 @@ from click.core import ParameterSource
 
 from bench.cli.config.config_file import read_config
 from bench.cli.shell.groups import GroupedOption
-from bench.cli.shell.values import Name, presets
+from bench.cli.shell.values import Name, PathType, presets
 from bench.messages import nearest, usage_errors
 from bench.trial.protocol import ROWS
 
@@ -109,7 +109,7 @@ CONFIG = click.option(
     "--config",
     cls=GroupedOption,
     group="command",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=PathType(exists=True, dir_okay=False, path_type=Path),
     is_eager=True,
     expose_value=False,
     callback=_take_config,

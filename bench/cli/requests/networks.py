@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import click
-
 from bench import names
 from bench.cli.options import argument, option
 from bench.cli.requests.shared import DATA_ROOT, FILE, PLUGINS
-from bench.cli.shell.values import CommaList, DataSet, OneOf, datasets
+from bench.cli.shell.values import CommaList, DataSet, OneOf, PathType, datasets
 
 NARROWER = names.VALUE_DTYPES[1:]
 BASES = partial(
@@ -22,7 +20,7 @@ BASES = partial(
     group="what",
     default=(),
     multiple=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=PathType(exists=True, dir_okay=False, path_type=Path),
 )
 MOVED = partial(
     option,
@@ -70,7 +68,7 @@ class ExportRequest:
 class VerifyRequest:
     """A stored network's file against what was recorded of it."""
 
-    file: Path = argument(type=click.Path(exists=True, dir_okay=False, path_type=Path))
+    file: Path = argument(type=PathType(exists=True, dir_okay=False, path_type=Path))
     bases: tuple[Path, ...] = BASES()
     dataset: str | None = MOVED()
     data_root: Path | None = DATA_ROOT()

@@ -5,13 +5,11 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-import click
-
 from bench.cli.options import option
-from bench.cli.shell.values import CommaList, DataSet, Name, OneOf, datasets, models, rates
+from bench.cli.shell.values import CommaList, DataSet, Name, OneOf, PathType, datasets, models, rates
 from bench.trial.grammar import RATES_HELP
 
-FILE = click.Path(path_type=Path, dir_okay=False)
+FILE = PathType(path_type=Path, dir_okay=False)
 
 RATES = partial(option, "--rates", f"Leave this fraction untrained: {RATES_HELP}.", group="what", type=CommaList(rates))
 DATASET = partial(
@@ -44,7 +42,7 @@ DATA_ROOT = partial(
     "Read the data sets from this folder, and download them to it.  [default: $BENCH_DATA_ROOT, else the user's cache"
     " folder]",
     group="store",
-    type=click.Path(path_type=Path),
+    type=PathType(path_type=Path),
 )
 PLUGINS = partial(
     option,
@@ -52,7 +50,7 @@ PLUGINS = partial(
     "Add the METHODS, MODELS, DATASETS, OPTIMIZERS and SCHEDULES of this module or .py file, whichever it has; may be"
     " repeated.",
     group="what",
-    type=click.Path(),
+    type=PathType(),
     default=(),
     multiple=True,
 )

@@ -11,7 +11,19 @@ import click
 
 from bench.cli.options import argument, option
 from bench.cli.requests.shared import FILE, PLUGINS
-from bench.cli.shell.values import CommaList, DataSet, Name, OneOf, datasets, methods, metrics, models, parts, rates
+from bench.cli.shell.values import (
+    CommaList,
+    DataSet,
+    Name,
+    OneOf,
+    PathType,
+    datasets,
+    methods,
+    metrics,
+    models,
+    parts,
+    rates,
+)
 from bench.trial.grammar import RATES_HELP
 
 Format = Literal["github", "latex", "csv", "html", "json"]
@@ -251,7 +263,7 @@ class ListRequest:
 class ImportRequest:
     """The trials of an offline folder or a rescue folder, into the store."""
 
-    folder: Path = argument(metavar="DIR", type=click.Path(exists=True, path_type=Path))
+    folder: Path = argument(metavar="DIR", type=PathType(exists=True, path_type=Path))
 
 
 @dataclass(frozen=True, kw_only=True)

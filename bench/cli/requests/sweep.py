@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-import click
-
 from bench.cli.options import option, values_of
 from bench.cli.protocol_options import protocol_options
 from bench.cli.requests.shared import DATA_ROOT, DATASET, DEVICE, MODEL, PLUGINS, RATES
-from bench.cli.shell.values import CommaList, Name, OneOf, methods, starts, trackers
+from bench.cli.shell.values import CommaList, Name, OneOf, PathType, methods, starts, trackers
 from bench.execution.execution import Executor
 from bench.trial.grammar import SEEDS_HELP
 from bench.trial.search import SEARCH_HELP
@@ -135,7 +133,7 @@ class RunRequest(SweepRequest):
         "Keep the results in this folder, without MLflow, for `import`; with --executor local."
         "  [default: the MLflow store at $MLFLOW_TRACKING_URI, else the one in the working folder]",
         group="store",
-        type=click.Path(path_type=Path),
+        type=PathType(path_type=Path),
     )
     tracking: str | None = option(
         "--tracking",

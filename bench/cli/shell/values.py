@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
+
+from bench.disk import expanded
 
 Known = Callable[[], Iterable[str]]  # the names to offer
 
@@ -83,6 +86,18 @@ def metrics() -> Iterable[str]:
     from bench.metrics import final
 
     return final()
+
+
+class PathType(click.Path):
+    """A path; "~" and "~user" mean home folders also where a shell leaves them, as behind `--output=`."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """As click's, once no file could have another name."""
+        try:
+            path = expanded(Path(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        return super().convert(str(path) if str(value).startswith("~") else value, param, ctx)
 
 
 class OneOf(click.Choice[str]):

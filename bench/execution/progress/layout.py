@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.execution.progress.pace import clock_text
-from bench.messages import shortened
+from bench.messages import shortened, visible
 
 GAP = "  "
 MARGIN = 3  # columns left free at the right: a terminal echoes ^C there
@@ -31,8 +31,9 @@ class Latest:
         >>> Latest(head="random-freeze", tail=" 0.9 seed 0: 97.22% test").fitted(30)
         'rando… 0.9 seed 0: 97.22% test'
         """
-        head = shortened(self.head, max(2, width - len(self.tail)))
-        return shortened(f"{head}{self.tail}", width)
+        tail = visible(self.tail)
+        head = shortened(visible(self.head), max(2, width - len(tail)))
+        return shortened(f"{head}{tail}", width)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,7 @@ from bench import names
 from bench.execution.execution import Executor
 from bench.execution.progress.layout import Latest, State, rendered
 from bench.execution.progress.pace import Pace
+from bench.messages import visible
 
 LINE_SECONDS = 1.0  # between two plain lines, when a training has ended
 QUIET_SECONDS = 30.0  # between two plain lines, when only an epoch has
@@ -129,7 +130,7 @@ class Screen:
 
     def print(self, line: str) -> None:
         """A line that stays."""
-        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self.console.print(visible(line), markup=False, highlight=False, soft_wrap=True)
 
     def _bad_text(self) -> str:
         return ", ".join(f"{n} {outcome}" for outcome, n in self._bad.items() if n)

@@ -22,6 +22,7 @@ from bench.storage.entry import Entry
 FOLDER = "csv"  # beside the store, or in the offline folder: a folder per sweep in it
 TRIALS, EPOCHS = "trials.csv", "epochs.csv"
 KEY = "run_key"
+MUST = "must be a table that `run` wrote, or be moved away"
 TRIAL = (KEY, "method", "rate", "seed")  # what both files say of a trial
 COLUMNS = {
     TRIALS: (*TRIAL, "dataset", "model", "outcome", "reason", "started", "ended", *metrics.final(), "spec"),
@@ -72,10 +73,19 @@ class CsvFiles:
         return (self.folder / TRIALS).stat().st_size
 
     def _rows(self, file: str) -> list[dict[str, str]]:
-        """The whole rows of a file: a crash may have left half of the last one."""
+        """The whole rows of a file: a crash may have left half of the last one.
+
+        Raises: ValueError if it is another table than ours, which is left as it is.
+        """
         path = self.folder / file
-        text = path.read_text(encoding="utf-8") if path.exists() else ""
-        return list(csv.DictReader(io.StringIO(text[: text.rfind("\n") + 1]), restval=""))
+        try:
+            text = path.read_text(encoding="utf-8") if path.exists() else ""
+            rows = list(csv.DictReader(io.StringIO(text[: text.rfind("\n") + 1]), restval=""))
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise ValueError(f"{path}: {MUST}: {error}") from error
+        if rows and KEY not in rows[0]:
+            raise ValueError(f"{path}: {MUST}: its first line has no {KEY}")
+        return rows
 
     def _mend(self, file: str, rows: Sequence[Mapping[str, str]]) -> None:
         """Write the file if it is not what these rows make; a column of another version stays."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from bench.messages import visible
 from bench.results.tables.formats import Block, Bold, Bullets, Entry, Grid, Paragraph
 
 
@@ -16,17 +17,23 @@ def fragment(blocks: Sequence[Block]) -> str:
 def _html(block: Block) -> str:
     match block:
         case Paragraph(text):
-            return f"<p>{escape(text)}</p>"
+            return f"<p>{_escaped(text)}</p>"
         case Bullets(items):
-            return "<ul>" + "".join(f"<li>{escape(item)}</li>" for item in items) + "</ul>"
+            return "<ul>" + "".join(f"<li>{_escaped(item)}</li>" for item in items) + "</ul>"
         case Grid():
-            head = "".join(f"<th>{escape(header)}</th>" for header in block.headers)
+            head = "".join(f"<th>{_escaped(header)}</th>" for header in block.headers)
             rows = "".join("<tr>" + "".join(map(_cell, row)) + "</tr>" for row in block.rows)
-            return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>\n<p>{escape(block.caption)}</p>"
+            return (
+                f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>\n<p>{_escaped(block.caption)}</p>"
+            )
     raise TypeError(f"{type(block).__name__}: must be bullets, a paragraph or a table")
 
 
 def _cell(entry: Entry) -> str:
     if isinstance(entry, Bold):
-        return f"<td><strong>{escape(entry.text)}</strong>{escape(entry.after)}</td>"
-    return f"<td>{escape(entry)}</td>"
+        return f"<td><strong>{_escaped(entry.text)}</strong>{_escaped(entry.after)}</td>"
+    return f"<td>{_escaped(entry)}</td>"
+
+
+def _escaped(text: str) -> str:
+    return escape(visible(text))

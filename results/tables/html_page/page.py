@@ -5,10 +5,13 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
+from bench.messages import visible
 from bench.results.tables.formats import Block, Bold, Entry, Grid, Heading
 
 TITLE = "Freeze or prune?"
@@ -53,17 +56,20 @@ def _anchors(headings: Iterable[Heading]) -> dict[int, str]:
     return anchors
 
 
+@cache
 def _environment() -> Environment:
     here = Path(__file__).parent
     environment = Environment(
-        loader=FileSystemLoader(here), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
+        loader=FileSystemLoader(here), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        finalize=lambda value: visible(value) if type(value) is str else value,
+    )  # fmt: skip
     environment.filters |= {
         "kind": lambda block: type(block).__name__,
         "printed": printed_points,
         "data": lambda svg: f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}",
         "anchor": id,
         "unbroken": unbroken,
+        "code": lambda lines: Markup("\n").join(map(visible, lines)),
     }
     environment.globals["style"] = (here / "style.css").read_text(encoding="utf-8")
     return environment
