@@ -3,6 +3,7 @@
 names        the names under which a trial is stored: the one list shared by the writers and `bench.results`
 metrics      the figures of a trial, a row each: how it is shown, when and by what it is computed; shared likewise
 mlflow_metrics  the names of these figures in MLflow, by group; those of earlier versions are read alike
+masking      what is secret in a text, and the text without it
 messages     what is said on stderr, errors of one line, and words that many messages share
 canonical    one text of a record, and its key
 disk         files written whole, and locks between processes

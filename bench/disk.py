@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import math
 import os
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -49,6 +50,20 @@ def make_folder(folder: Path) -> None:
     for path in missing:
         with suppress(PermissionError), _opened(path.parent) as descriptor:  # it may be written and not read
             os.fsync(descriptor)
+
+
+ABANDONED_SECONDS = 24 * 3600.0  # after which the writer of a folder that is not complete is taken to have been killed
+
+
+def remove_abandoned(parent: Path, prefix: str) -> None:
+    """Remove the folders of that prefix whose writers were killed, as far as can be told of a disk that is shared."""
+    for folder in parent.glob(f"{prefix}*"):
+        try:
+            abandoned = time.time() - folder.stat().st_mtime > ABANDONED_SECONDS
+        except OSError:  # its writer has just ended
+            continue
+        if abandoned:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

@@ -1,39 +1,22 @@
 """What the user is told: usage errors of one line, lines of progress on stderr, and words that many messages share.
 
-Imports nothing of ours, and click only when a usage error occurs: every room may import it.
+Imports nothing of ours but `masking`, and click only when a usage error occurs: every room may import it.
 """
 
 from __future__ import annotations
 
-import re
 import sys
 import threading
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 
+from bench.masking import masked
+
 SOON_SECONDS = 0.5
 LONGEST = 300  # characters of what somebody else's code says
 LIBRARIES = ("mlflow", "sqlalchemy", "alembic")  # packages whose errors are about a store
 CLIENTS = ("requests", "urllib3")  # packages whose errors are about a server, and wrap each other
-PORT = r"\d+(?:[/?#:\s]|$)"
-OURS = "(?:pretrained|folder|npz|hf|torchvision|timm):"  # before a name, which is no user's
-# What is secret in an address, and what is shown of it. A database's password may have a slash in it; one of a server
-# has none, for what follows `host:5000/` is a path.
-SECRETS = (
-    (re.compile(rf"((?<!http)(?<!https)://[^\s:/@]*):(?!\s)(?:\S*|(?!{PORT})[^@]*)@"), r"\1:***@"),
-    (re.compile(rf"(https?://[^\s:/@]*):(?!\s|{PORT})(?:\S*|[^@/]*)@"), r"\1:***@"),
-    (re.compile(rf"((?:^|[\s/'\"(:@])(?!{OURS})[^\s:/@'\"(]*):(?![/\s]|{PORT})\S*@"), r"\1:***@"),  # without a scheme
-    (re.compile(r"(https?://)[^\s:/@]+@"), r"\1***@"),  # a token in the place of the user
-    (re.compile(r"(odbc_connect=)[^&\s]*?(?=:?(?:[&\s]|$))", re.IGNORECASE), r"\1***"),
-    (
-        re.compile(
-            r"([?&;]|%3B|\b)([\w-]*(?:password|passwd|pwd)(?:=|%3D))(?:(?!%3B|%26)[^&;\s])*?(?=:?(?:[&;\s]|%3B|%26|$))",
-            re.IGNORECASE,
-        ),
-        r"\1\2***",
-    ),
-)
 FORMER_PACKAGES = ("methods", "models", "datasets", "results")  # now packages of bench
 
 
@@ -75,19 +58,6 @@ def said_if_slow(line: str) -> Iterator[threading.Timer]:
 def say(line: str) -> None:
     """One line on stderr, at once: stdout is for results."""
     print(masked(line), file=sys.stderr, flush=True)
-
-
-def masked(line: str) -> str:
-    """The line without the passwords and tokens of the addresses in it.
-
-    >>> masked("store http://ann:secret@host:5000: no answer"), masked("postgresql:///x?user=ann&password=secret: gone")
-    ('store http://ann:***@host:5000: no answer', 'postgresql:///x?user=ann&password=***: gone')
-    >>> masked("start pretrained:folder:images@64@0")
-    'start pretrained:folder:images@64@0'
-    """
-    for secret, shown in SECRETS:
-        line = secret.sub(shown, line)
-    return line
 
 
 def store_error(error: BaseException) -> str | None:

@@ -5,6 +5,7 @@ A value that is longer than every MLflow store takes goes on in numbered tags: `
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 # The least that a store takes: MLflow's before 3.0, and servers of theirs; later ones take 8,000. A store cuts what is
@@ -13,14 +14,26 @@ PIECE = 5000
 CUT = 8000  # characters left of a longer value by earlier versions of this project
 
 
+UNSTORABLE = re.compile("[\0\ud800-\udfff]")  # no PostgreSQL takes the code 0, no database half of a pair
+
+
+def storable(text: str) -> str:
+    """The text with a sign in the place of each character that a store may refuse.
+
+    >>> storable("a\\0b") == "a\N{REPLACEMENT CHARACTER}b"
+    True
+    """
+    return UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
 def split(tags: Mapping[str, str]) -> dict[str, str]:
-    """The tags, with every longer value in pieces of PIECE characters.
+    """The tags, storable, with every longer value in pieces of PIECE characters.
 
     >>> {name: len(value) for name, value in split({"bench.spec": "x" * 12_000}).items()}
     {'bench.spec': 5000, 'bench.spec.1': 5000, 'bench.spec.2': 2000}
     """
     return {
-        f"{name}.{start // PIECE}" if start else name: value[start : start + PIECE]
+        f"{name}.{start // PIECE}" if start else name: storable(value[start : start + PIECE])
         for name, value in tags.items()
         for start in range(0, max(len(value), 1), PIECE)
     }

@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from bench.datasets.errors import DataError
 from bench.datasets.files import expected, files_to_read, missing
+from bench.disk import remove_abandoned
 from bench.messages import one_line
 
 if TYPE_CHECKING:
     from bench.datasets.row import DatasetRow
 
+DOWNLOADING = ".bench-download-"  # prefix of a folder that is downloaded to
 TIMEOUT_SECONDS = 60.0  # without a byte; torchvision sets none, and a firewall that drops packets would hang the run
 
 
@@ -91,7 +93,8 @@ def _unpack(md5: str, paths: list[str], root: Path, url: str) -> None:
 def _elsewhere(target: Path) -> Iterator[Path]:
     """A folder to write in first: no other process ever sees half a file, and a failure leaves no folder behind."""
     there = next(folder for folder in (target, *target.parents) if folder.is_dir())
-    with TemporaryDirectory(prefix=".bench-", dir=there) as folder:
+    remove_abandoned(there, DOWNLOADING)
+    with TemporaryDirectory(prefix=DOWNLOADING, dir=there) as folder:
         yield Path(folder)
 
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from inspect import signature
 from typing import Any
 
-from bench.messages import masked, shortened
+from bench.masking import masked
+from bench.messages import shortened
 from bench.methods import Method
 
 PLAIN = (str, int, float, bool, type(None), range)

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from bench.masking import mask_error
 from bench.messages import store_error
 from bench.storage.database import without_start
 from bench.trial.result import SweepError
@@ -17,13 +18,19 @@ Level = tuple[int, list[logging.Handler], bool, bool]
 
 @contextmanager
 def settings_kept() -> Iterator[None]:
-    """Put back the settings of Python, NumPy and torch, and the loggers that were there before."""
+    """Put back the settings of Python, NumPy and torch, and the loggers that were there before.
+
+    An error that leaves it says nothing secret: a notebook keeps it.
+    """
     levels = {logger: _level(logger) for logger in _loggers()}
     with guard.settings_kept():
         # What MLflow's libraries say in a notebook without ipywidgets, of which nothing here makes use.
         warnings.filterwarnings("ignore", "IProgress not found")
         try:
             yield
+        except BaseException as error:
+            mask_error(error)
+            raise
         finally:
             for logger, level in levels.items():
                 logger.level, logger.handlers, logger.propagate, logger.disabled = level

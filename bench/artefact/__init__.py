@@ -13,6 +13,7 @@ channel_bits     the mask of a network with closed channels as bytes
 shrink           the proof that such a network with smaller tensors is the same
 small_files      that network as files of other programs
 small_widths     the file of its widths
+mask_part        the masks in a file: a bit for each weight, or for each filter
 mask_codec       a mask as bytes: a range coder, with each weight tensor's density as its model
 value_codec      numbers as bytes, without loss of a bit
 value_types      the types in which live values are stored

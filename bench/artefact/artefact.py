@@ -25,7 +25,7 @@ from bench.artefact.channel_bits import check_closed, encode_channels, entries_o
 from bench.artefact.container import seal, unseal
 from bench.artefact.header import BaseRecord, Checksums, Header, SpecRecord
 from bench.artefact.header_model import model_row
-from bench.artefact.mask_codec import decode_mask, encode_mask
+from bench.artefact.mask_part import decode_part, encode_part
 from bench.artefact.tensor_order import counters_of, fill, number_type, numbers_of, set_others, sizes_of_others
 from bench.artefact.value_codec import decode_values, encode_values
 from bench.artefact.value_types import VALUE_TYPES, narrow, widen
@@ -93,6 +93,7 @@ def write(
     entries = entries_of(stored, selection)
     if selection is not None:
         check_closed(stored, masks, entries)
+    mask_part, by_filters = encode_part(masks) if selection is None else (encode_channels(selection), None)
     header = Header(
         spec=record,
         image_shape=list(image_shape),
@@ -112,9 +113,8 @@ def write(
         made_with=versions(),
         base=base,
         channels=None if selection is None else selection.channels.kind,
+        filters=by_filters,
     )
-    bits = [mask.numpy().reshape(-1) for mask in masks.values()]
-    mask_part = encode_channels(selection) if selection else encode_mask(bits)
     return seal(header, (mask_part, encode_values(numbers), encode_values(numbers_of(stored, entries))))
 
 
@@ -144,7 +144,10 @@ def _read(data: bytes, bases: Files) -> Artefact:
     weights = maskable(model)
     selection = selection_in(model, tuple(header.image_shape), header.channels, mask_part)
     entries = entries_of(model, selection)
-    masks = _masks(weights, header, mask_part) if selection is None else live_masks(weights, header.live, entries)
+    if selection is None:
+        masks = decode_part(mask_part, weights, header.live, bool(header.filters))
+    else:
+        masks = live_masks(weights, header.live, entries)
     values = decode_values(live_part, sum(header.live) if spec.method.trains_weights else 0, value_type.dtype)
     numbers = decode_values(other_part, sum(sizes_of_others(model, entries)), number_type(model))
     _set_background(model, masks, header, bases)
@@ -156,13 +159,6 @@ def _read(data: bytes, bases: Files) -> Artefact:
     _check("mask", header.sha256.mask, mask_checksum(masks))
     _check("weights", header.sha256.weights, checksum(model))
     return Artefact(header, model, masks, bases, selection)
-
-
-def _masks(weights: Mapping[str, Tensor], header: Header, mask_part: bytes) -> dict[str, Tensor]:
-    """The masks of all maskable weights."""
-    sizes = {name: (w.numel(), k) for (name, w), k in zip(weights.items(), header.live, strict=True)}
-    bits = decode_mask(mask_part, sizes)
-    return {name: torch.from_numpy(flat).view(weights[name].shape) for name, flat in bits.items()}
 
 
 @cache

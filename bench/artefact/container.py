@@ -23,8 +23,8 @@ from bench.canonical import canonical_json
 
 MAGIC = b"\x89FRZ\r\n\x1a\n"  # as PNG's: shows a transfer that treated the file as text
 # Of the format; a new one whenever an older reader could no longer read a file: 2 names a base, 3 has closed channels.
-# In 4 no live weight is trained, and none is there.
-VERSIONS = (1, 2, 3, 4)
+# In 4 no live weight is trained, and none is there. In 5 the mask has a bit for each filter.
+VERSIONS = (1, 2, 3, 4, 5)
 PREFIX = struct.Struct("<8sHI")
 SEAL = hashlib.sha256().digest_size
 HEADER_LIMIT = 1 << 17  # bytes of a header, packed or not
@@ -35,13 +35,15 @@ DEPTH = 8  # of nested brackets in it
 def seal(header: Header, parts: tuple[bytes, bytes, bytes]) -> bytes:
     """The file of a header and three parts; fills in the header's `parts`."""
     full = header.model_copy(update={"parts": [len(section) for section in parts]})
-    record = full.model_dump(exclude={name for name in ("base", "channels") if getattr(full, name) is None})
+    record = full.model_dump(exclude={name for name in ("base", "channels", "filters") if getattr(full, name) is None})
     packed = zlib.compress(canonical_json(record).encode(), 9)
     body = b"".join((PREFIX.pack(MAGIC, _version(full), len(packed)), packed, *parts))
     return body + hashlib.sha256(body).digest()
 
 
 def _version(header: Header) -> int:
+    if header.filters:
+        return 5
     if not header.spec.method.trains_weights:
         return 4
     return 3 if header.channels else 2 if header.base else 1

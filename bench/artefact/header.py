@@ -112,6 +112,9 @@ class Header(Strict):
     # Which groups have bits instead of a mask, of a network with closed channels; else left out.
     channels: Literal["inner", "stream"] | None = None
 
+    # Whether filters have bits instead of weights (`bench.artefact.mask_part`); left out if not.
+    filters: Literal[True] | None = None
+
     @property
     def run_key(self) -> str:
         """The run key of the trial that left the network."""
@@ -123,6 +126,13 @@ class Header(Strict):
         if "spec" in info.data and (base is None) is not (info.data["spec"].start is None):
             raise ValueError("must be there if the spec has a start, and only then")
         return base
+
+    @field_validator("filters")
+    @classmethod
+    def _not_beside_channels(cls, filters: Literal[True] | None, info: ValidationInfo) -> Literal[True] | None:
+        if filters and info.data.get("channels"):
+            raise ValueError("must not be there beside channels")
+        return filters
 
 
 def first_error(error: ValidationError) -> str:

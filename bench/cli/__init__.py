@@ -1,6 +1,7 @@
 """The command line. Whatever is wrong is one line on stderr, before anything is written.
 
 cli                  the commands, and one-line errors
+error_report         what is said and kept of an error that nobody foresaw
 requests             what each command is asked: frozen requests, whose fields are its options
 shell                the help in groups, values that are names, completion
 config               config files: reading, writing, precedence

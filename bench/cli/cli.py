@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 
 from bench import __version__
+from bench.cli import error_report
 from bench.cli.options import CommandRow, command_of
 from bench.cli.requests import networks, shell, speed, store, sweep
 from bench.cli.shell.completion import SCRIPT, answered
@@ -32,8 +33,10 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # a disk, or the user's share 
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
 )
 @click.version_option(__version__, message=f"{SCRIPT} %(version)s")
-def cli() -> None:
+@click.option("--debug", is_flag=True, help="Show the traceback of an error, which else is one line.")
+def cli(debug: bool) -> None:
     """Freeze or prune? Train both at an equal number of trained and stored parameters, and compare."""
+    error_report.IS_DEBUG.set(debug)
 
 
 COMMANDS = (
@@ -135,7 +138,19 @@ for row in SPEED:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code: 0 done, 1 some trials failed or diverged, 2 usage error."""
+    """Run the command line and return its exit code: 0 done, 1 some trials failed or diverged, 2 usage error.
+
+    An error that nobody foresaw is one line too, and a report in a folder; its exit code is 1.
+    """
+    error_report.IS_DEBUG.set(False)
+    try:
+        return _main(arguments)
+    except Exception as error:
+        return error_report.report(error)
+
+
+def _main(arguments: Sequence[str] | None) -> int:
+    """As `main`, for the errors that are foreseen."""
     _settle_environment()
     program = SCRIPT if Path(sys.argv[0]).stem == SCRIPT else "python -m bench"
     try:
@@ -207,5 +222,7 @@ def _settle_environment() -> None:
 
 
 def _complain(message: str) -> int:
+    if error_report.IS_DEBUG.get() and (error := sys.exception()) is not None:
+        error_report.say_traceback(error)
     say(f"error: {' '.join(message.split())}")
     return 2

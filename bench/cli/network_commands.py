@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -23,7 +22,8 @@ from bench.cli.requests.networks import NARROWER, ExportRequest, NarrowRequest
 from bench.cli.verify_command import percent
 from bench.datasets.loader import Resident
 from bench.disk import absolute, write_whole
-from bench.messages import one_of, say, usage_errors
+from bench.messages import one_of, say, say_left_out, usage_errors
+from bench.storage.mlflow_fields import spec_of
 from bench.storage.mlflow_store import Store
 from bench.storage.store_uri import check_output
 from bench.trial.plugins import Catalogue
@@ -152,7 +152,8 @@ def _moved(store: Store, runs: list[str], request: NarrowRequest) -> dict[str, s
     if request.dataset is None or not runs:
         return {}
     content_hash = content_of(request.dataset, request.data_root)
-    if all(json.loads(store.tags(run)[names.SPEC]).get("data_hash") != content_hash for run in runs):
+    specs, _ = _specs(store)
+    if all(specs[run].get("data_hash") != content_hash for run in runs):
         raise ValueError(f"dataset {request.dataset}: no network to be measured was trained on it")
     return {content_hash: request.dataset}
 
@@ -186,8 +187,10 @@ def _measured(
 def _lacking(store: Store, dtypes: list[str], sweep: str | None) -> list[tuple[str, list[str]]]:
     """The runs with stored values that lack the figures of some of these types, and the types they lack."""
     wanted = names.IN_SWEEP + sweep if sweep else names.RUN_KEY
-    without = {run for run, spec in store.tagged(names.SPEC, "FINISHED") if not _has_values(json.loads(spec))}
-    runs = [run for run, _ in store.tagged(wanted, "FINISHED")]
+    specs, unreadable = _specs(store)
+    say_left_out("network", unreadable)
+    without = {run for run, spec in specs.items() if not spec["method"].get("trains_weights", True)}
+    runs = [run for run, _ in store.tagged(wanted, "FINISHED") if run in specs]
     measured = [(run, store.figures(run)) for run in runs if run not in without]
     rows = [
         (run, [dtype for dtype in dtypes if f"{names.STORED_BYTES}_{dtype}" not in metrics])
@@ -202,6 +205,12 @@ def _lacking(store: Store, dtypes: list[str], sweep: str | None) -> list[tuple[s
     return [(run, left) for run, left in rows if left]
 
 
-def _has_values(spec: Mapping[str, Any]) -> bool:
-    """Whether live weights are trained, and so are in the file of the network."""
-    return bool(spec["method"].get("trains_weights", True))
+def _specs(store: Store) -> tuple[dict[str, dict[str, Any]], list[tuple[str, str]]]:
+    """run -> the spec of a trial that is done; and run and reason of those whose spec is damaged."""
+    specs, unreadable = {}, []
+    for run, text in store.tagged(names.SPEC, "FINISHED"):
+        try:
+            specs[run] = spec_of(text)
+        except ValueError as error:
+            unreadable.append((run, str(error)))
+    return specs, unreadable

@@ -20,10 +20,12 @@ from bench.execution.events import sigterm_interrupts
 from bench.execution.execution import Execution
 from bench.execution.listeners import Collected, Writers, tell
 from bench.execution.prerequisites import Networks, files_of, passes_of
+from bench.execution.ray_machine.ray_options import temporary_base
 from bench.execution.shared_trials import SharedTrials
 from bench.methods import Method
 from bench.storage.checkpoint import Checkpoints
 from bench.storage.destinations import Destination, SweepRecorder
+from bench.storage.ownership.working_folder import remove_abandoned
 from bench.storage.tracking.trackers import Tracker
 from bench.trial.needs import needed_by
 from bench.trial.packs import packs_of
@@ -123,12 +125,14 @@ def open_destination(plan: Plan, writes: bool = True) -> Mapping[str, str]:
     """The trials that need no training any more, of the sweep and of those that it needs: run key -> why it diverged,
     or "". One whose network is needed and not stored is none of them.
 
-    Args:   writes: whether what earlier commands finished and could not store is stored first.
+    Args:   writes: whether what earlier commands finished and could not store is stored first, and what killed ones
+            left in the temporary folder is removed.
     Raises: ValueError where the destination is not what it seemed to be.
     """
     plan.destination.open()
     if writes:
         plan.destination.redeliver()
+        remove_abandoned(temporary_base())
     return plan.ended.all()
 
 

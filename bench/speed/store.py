@@ -17,6 +17,7 @@ from bench.messages import folded
 from bench.speed.large_store import LargeStore, make
 from bench.storage import store_uri
 from bench.storage.environment import environment
+from bench.storage.ownership.working_folder import working_folder
 from bench.trial.result import SweepError
 
 MEGABYTE = 2**20
@@ -35,8 +36,8 @@ class Reading:
 def measure(seeds: int, epochs: int) -> dict[str, Any]:
     """What each command takes, and where that was measured."""
     environment_ = {tag.removeprefix("bench."): value for tag, value in environment().items()}
-    with tempfile.TemporaryDirectory(prefix="bench-store-") as name:
-        store = make(folder := Path(name), seeds, epochs)
+    with working_folder() as folder:
+        store = make(folder, seeds, epochs)
         size = (folder / "mlflow.db").stat().st_size
         readings = [asdict(_reading(folder, store, words, command)) for words, command in _commands(store).items()]
     counts = {"trials": store.trials, "epochs": epochs, "store_bytes": size}

@@ -14,28 +14,20 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import quote
 
-from bench.messages import folded, say, store_error
-from bench.storage.store_uri import existing_folder, local_path
+from bench.masking import masked
+from bench.messages import said_if_slow, say, store_error
+from bench.storage.sql_server.driver import connected
+from bench.storage.store_uri import VARIABLE, existing_folder, local_path
 
 SOON_SECONDS = 0.5  # a lock that is held longer is worth a word
 LOCK_SECONDS = 10.0  # the longest wait for another process to give a database free
-CREATING_SECONDS = 60.0  # the same of the folder where others make tables, which takes seconds each
+CREATING_SECONDS = 120.0  # the same of where others make tables, which takes seconds, and many on a busy machine
 SERVER_SECONDS = 25  # the longest wait for one answer of a server: it may be starting
-CONNECT_SECONDS = 5  # the longest wait for a connection to a database server
 SETTLE_SECONDS = 3.0  # tables that do not change for so long are not being made
+SERVER_SETTLE_SECONDS = 30.0  # the same on a server, which may show all of them at once when the last is made
 UNVERSIONED = ""  # of MLflow's tables that do not say their version
 FIRST = "experiments"  # the table that MLflow makes before all others
 VERSION = "alembic_version"  # the table with the version of the others
-# What the driver calls the time to wait, and how its package is installed if that has another name than the module.
-WAITS = {
-    "psycopg": "connect_timeout", "psycopg2": "connect_timeout", "pg8000": "timeout", "mysqldb": "connect_timeout",
-    "pymysql": "connect_timeout", "mysqlconnector": "connection_timeout", "pyodbc": "timeout",
-    "pymssql": "login_timeout",
-}  # fmt: skip
-PACKAGES = {
-    "psycopg": "psycopg[binary]", "psycopg2": "psycopg2-binary", "MySQLdb": "mysqlclient",
-    "mysql": "mysql-connector-python",
-}  # fmt: skip
 
 
 def version(uri: str) -> str | None:
@@ -52,9 +44,14 @@ def without_start(uri: str, reason: str) -> str:
     path = local_path(uri)
     if "start_time" not in reason or path is None or not path.is_file():
         return ""
-    with contextlib.closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as database:
+    row = None
+    with contextlib.suppress(sqlite3.Error), contextlib.closing(_read_only(path)) as database:
         row = database.execute("SELECT run_uuid FROM runs WHERE start_time IS NULL").fetchone()
     return f" (run {row[0]})" if row else ""
+
+
+def _read_only(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)
 
 
 def is_current(uri: str, mlflow: Path) -> bool:
@@ -71,7 +68,8 @@ def check_version(uri: str, mlflow: Path, installed: str) -> None:
     if stored == UNVERSIONED:
         raise ValueError(f"store {uri}: MLflow's tables are there, without their version: half made, or damaged")
     if stored in known:
-        upgrade = f"keep a copy, then `mlflow db upgrade {uri}`"
+        address = uri if masked(uri) == uri else f'"${VARIABLE}"'  # with its password, which is not shown
+        upgrade = f"keep a copy, then `mlflow db upgrade {address}`"
         raise ValueError(f"store {uri}: its tables are of an older MLflow (version {stored}): {upgrade}")
     newer = f"its tables are of a newer MLflow (version {stored}) than the {installed} installed: install that one"
     raise ValueError(f"store {uri}: {newer}")
@@ -82,20 +80,26 @@ def end_if_running(uri: str, run: str, status: str, ended: int) -> None:
 
     MLflow's own call sets it whatever it is, so that a run which ends between two calls would be changed.
     """
-    from sqlalchemy import column, create_engine, table, update
-    from sqlalchemy.pool import NullPool
+    from sqlalchemy import column, table, update
 
     runs = table("runs", column("run_uuid"), column("status"), column("end_time"))
     running = (runs.c.run_uuid == run) & (runs.c.status == "RUNNING")
-    engine = create_engine(uri, poolclass=NullPool)
-    with engine.begin() as connection:
+    with connected(uri) as connection, connection.begin():
         connection.execute(update(runs).where(running).values(status=status, end_time=ended))
 
 
 def _settled(uri: str, known: Sequence[str]) -> str | None:
     """`version`, when nobody is making the tables: `mlflow ui` may have begun at the same moment."""
     stored = version(uri)
-    end = time.monotonic() + SETTLE_SECONDS
+    if stored != UNVERSIONED or local_path(uri) is not None:
+        return _after(uri, stored, known, SETTLE_SECONDS)
+    with said_if_slow(f"store {uri}: its tables may be in the making; waiting"):
+        return _after(uri, stored, known, SERVER_SETTLE_SECONDS)
+
+
+def _after(uri: str, stored: str | None, known: Sequence[str], seconds: float) -> str | None:
+    """The version, once it has not changed for so long."""
+    end = time.monotonic() + seconds
     while stored in (UNVERSIONED, *known[1:]) and time.monotonic() < end:
         time.sleep(SETTLE_SECONDS / 10)
         if (now := version(uri)) != stored:
@@ -215,14 +219,11 @@ def _query(uri: str, path: Path, option: str, seconds: float) -> str | None:
 
 
 def _on_server(uri: str) -> str | None:
-    from sqlalchemy import create_engine, inspect, make_url, text
+    from sqlalchemy import inspect, text
     from sqlalchemy.exc import SQLAlchemyError
-    from sqlalchemy.pool import NullPool
 
     try:
-        option = WAITS.get(_driver(uri))
-        wait = {option: CONNECT_SECONDS} if option and option not in make_url(uri).query else {}
-        with create_engine(uri, poolclass=NullPool, connect_args=wait).connect() as connection:
+        with connected(uri) as connection:
             tables = set(inspect(connection).get_table_names())
             row = connection.execute(text(f"SELECT version_num FROM {VERSION}")).first() if VERSION in tables else None
             if not row and FIRST not in tables:  # others may share the database, as PostGIS does
@@ -231,20 +232,3 @@ def _on_server(uri: str) -> str | None:
             return str(row[0]) if row else UNVERSIONED
     except SQLAlchemyError as error:
         raise ValueError(f"store {uri}: {store_error(error)}") from error
-
-
-def _driver(uri: str) -> str:
-    """SQLAlchemy's name of the address's driver. Raises ValueError if it is not installed."""
-    from sqlalchemy import make_url
-
-    try:
-        dialect = make_url(uri).get_dialect()
-        dialect.import_dbapi()
-    except ModuleNotFoundError as error:
-        top = (error.name or "").partition(".")[0]
-        raise ValueError(
-            f"store {uri}: needs the package {PACKAGES.get(top, top)}: `pip install '{PACKAGES.get(top, top)}'`"
-        ) from error
-    except (ImportError, ValueError) as error:  # a driver without its system library; a port that is no number
-        raise ValueError(f"store {uri}: {folded(error)}") from error
-    return str(dialect.driver)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from bench import names
+from bench.messages import say
 from bench.methods import Method
 from bench.storage import store_check, store_uri
 from bench.storage.entry import Entry, OnStored
@@ -157,7 +158,10 @@ class StoreDestination:
 
     def has_network(self, run_key: str) -> bool:
         """As `Destination.has_network`."""
-        return self._store.has(self._runs[run_key], names.NETWORK_FILE)
+        run = self._runs[run_key]
+        if path := self._store.lacks(run, names.NETWORK_FILE):
+            say(f"warning: run {run}: other trials need its network, which is not at {path}: it is trained again")
+        return not path
 
     def network(self, run_key: str) -> bytes:
         """As `Destination.network`."""

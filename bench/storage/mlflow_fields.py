@@ -9,6 +9,7 @@ from typing import Any
 
 from bench import names
 from bench.canonical import canonical_json, group_key_of
+from bench.messages import shortened
 from bench.metrics import final
 from bench.mlflow_metrics import CONSTANTS, stored_figures, stored_name
 from bench.storage.entry import Entry
@@ -114,5 +115,19 @@ def entry(run: Any, curves: Mapping[str, Mapping[int, float]]) -> Entry:
         started=run.info.start_time / 1000,
         ended=(run.info.end_time or run.info.start_time) / 1000,
     )
-    spec = json.loads(whole(tags, names.SPEC))
+    try:
+        spec = spec_of(whole(tags, names.SPEC))
+    except ValueError as error:
+        raise ValueError(f"run {run.info.run_id}: {error}") from error
     return Entry(sweep="", command="", method=whole(tags, names.METHOD), spec=spec, result=result)
+
+
+def spec_of(text: str) -> dict[str, Any]:
+    """The spec that a trial was stored with. Raises ValueError, in one line, if the text is none."""
+    try:
+        spec = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"its tag {names.SPEC} is {shortened(text, 40)!r}: must be JSON") from error
+    if not isinstance(spec, dict) or not isinstance(spec.get("method"), dict):
+        raise ValueError(f"its tag {names.SPEC} is {shortened(text, 40)!r}: must be a JSON object with a method")
+    return spec

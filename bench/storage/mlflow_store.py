@@ -6,6 +6,7 @@ Of `bench` outside `results`, the only file that imports mlflow.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import logging
 import os
@@ -14,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 # No usage reports, and no address on stdout for every run a server stores.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -24,6 +25,7 @@ import mlflow
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag, ViewType
 from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
 
 from bench import names
 from bench.disk import make_folder, write_whole
@@ -31,7 +33,7 @@ from bench.messages import said_if_slow, shortened, store_error
 from bench.metrics import per_epoch
 from bench.mlflow_metrics import stored_figures, stored_name
 from bench.paging import address, paged
-from bench.storage import database, mlflow_fields
+from bench.storage import database, mlflow_fields, run_folders
 from bench.storage.entry import Entry
 from bench.storage.mlflow_pages import DESCRIPTION, experiment_tags
 from bench.storage.ownership.working_folder import working_folder
@@ -40,13 +42,14 @@ from bench.storage.store_check import creating, exists
 from bench.storage.store_uri import SERVERS, absolute, given, local_path
 from bench.stored_runs.query import RunQuery
 from bench.stored_runs.reading import read_runs
-from bench.tags import is_piece, split, whole
+from bench.tags import is_piece, split, storable, whole
 
 MLFLOW = Path(mlflow.__file__).parent
 BATCH = 1000  # entities MLflow takes in one call, parameters and metrics together
 PARAMS = 100  # of these, parameters
 PAGE = 1000  # runs a search returns at once
 NAME_LENGTH = 250  # of a run
+DATA_LENGTH = 500  # of a data set's name
 DATA_CONTEXT = "mlflow.data.context"  # MLflow's tag of an input
 PARAM_LENGTH = 6000  # of a parameter's value
 
@@ -115,10 +118,7 @@ class Store:
         """The experiment called `name`, created if it does not exist."""
         experiment = self._client.get_experiment_by_name(name)
         if experiment is None:
-            path = local_path(self.uri)
-            # MLflow's own default depends on the working folder. A server knows where to put artefacts.
-            location = (path.parent / "mlruns" / quote(name, safe="")).as_uri() if path else None
-            tags = experiment_tags()
+            location, tags = run_folders.new_location(self.uri, name), experiment_tags()
             try:
                 return str(self._client.create_experiment(name, artifact_location=location, tags=tags))
             except MlflowException:  # perhaps another process was faster
@@ -144,12 +144,14 @@ class Store:
 
     def run(self, run: str) -> Run:
         """A run that is in the store."""
-        return Run(run, local_path(self._client.get_run(run).info.artifact_uri))
+        return Run(run, run_folders.folder_of(self.uri, self._client.get_run(run).info.artifact_uri))
 
     def create(self, experiment: str, name: str, tags: Mapping[str, str], started: float) -> Run:
         """A new run, begun at the Unix time `started`."""
-        run = self._client.create_run(experiment, int(started * 1000), split(tags), shortened(name, NAME_LENGTH))
-        return Run(run.info.run_id, local_path(run.info.artifact_uri))
+        run = self._client.create_run(
+            experiment, int(started * 1000), split(tags), storable(shortened(name, NAME_LENGTH))
+        )
+        return Run(run.info.run_id, run_folders.folder_of(self.uri, run.info.artifact_uri))
 
     def log(self, run: str, params: Mapping[str, str], points: Iterable[tuple[str, float, int, int]]) -> None:
         """Add parameters and metrics (name, value, milliseconds, step) in as few calls as MLflow allows.
@@ -157,7 +159,7 @@ class Store:
         Parameters are for MLflow's pages: a value that is too long for them is shortened.
         """
         metrics = [Metric(*point) for point in points]
-        shown = [Param(key, shortened(value, PARAM_LENGTH)) for key, value in params.items()]
+        shown = [Param(key, storable(shortened(value, PARAM_LENGTH))) for key, value in params.items()]
         first = BATCH - len(shown[:PARAMS])
         self._client.log_batch(run, metrics=metrics[:first], params=shown[:PARAMS])
         for start in range(PARAMS, len(shown), PARAMS):
@@ -167,7 +169,7 @@ class Store:
 
     def input(self, run: str, name: str, digest: str) -> None:
         """Name the data set that the run was trained on; its content stays where it is."""
-        data = Dataset(name, digest, "local", json.dumps({"uri": name}))
+        data = Dataset(storable(shortened(name, DATA_LENGTH)), digest, "local", json.dumps({"uri": name}))
         self._client.log_inputs(run, [DatasetInput(data, [InputTag(DATA_CONTEXT, "training")])])
 
     def figures(self, run: str) -> dict[str, Any]:
@@ -215,7 +217,7 @@ class Store:
 
     def tag(self, run: str, name: str, value: str) -> None:
         """Set one tag."""
-        self._client.log_batch(run, tags=[RunTag(name, value)])
+        self._client.log_batch(run, tags=[RunTag(name, storable(value))])
 
     def write(self, run: Run, file: str, content: bytes) -> None:
         """Keep `content` as an artefact of the run."""
@@ -228,23 +230,25 @@ class Store:
             write_whole(run.folder / file, content)
 
     def read(self, run: str, file: str) -> bytes:
-        """An artefact of a run. Raises FileNotFoundError if it has none of that name, OSError if it cannot be read."""
+        """An artefact of a run. Raises FileNotFoundError naming where it must be, OSError if it cannot be read."""
         uri = self._client.get_run(run).info.artifact_uri
-        if (folder := local_path(uri)) is not None:
-            return (folder / file).read_bytes()
+        if folders := run_folders.folders_of(self.uri, uri):
+            return run_folders.read(folders, file)
         if file not in {artefact.path for artefact in self._client.list_artifacts(run)}:
-            raise FileNotFoundError(f"{uri}/{file}")
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), f"{uri}/{file}")
         with working_folder() as folder:
             try:
                 return Path(self._client.download_artifacts(run, file, str(folder))).read_bytes()
             except MlflowException as error:
                 raise OSError(store_error(error)) from error
 
-    def has(self, run: str, file: str) -> bool:
-        """Whether a run has an artefact of that name."""
-        if (folder := local_path(self._client.get_run(run).info.artifact_uri)) is not None:
-            return (folder / file).is_file()
-        return file in {artefact.path for artefact in self._client.list_artifacts(run)}
+    def lacks(self, run: str, file: str) -> str:
+        """Where an artefact of a run must be, and is not; "" if the run has it."""
+        uri = self._client.get_run(run).info.artifact_uri
+        if folders := run_folders.folders_of(self.uri, uri):
+            return "" if any((f / file).is_file() for f in folders) else run_folders.words(folders, file)
+        has = file in {artefact.path for artefact in self._client.list_artifacts(run)}
+        return "" if has else f"{uri}/{file}"
 
     def end(self, run: str, status: str, ended: float | None = None) -> None:
         """Set the run's last status, reached at the Unix time `ended`, or now."""
@@ -284,6 +288,16 @@ def _stored_sweep(experiment: mlflow.entities.Experiment, runs: Sequence[mlflow.
 
 
 def _opened(uri: str) -> MlflowClient:
+    """The store's client. Tables, or their first row, that another program makes at this moment are found again."""
+    try:
+        return _opened_at_once(uri)
+    except (MlflowException, SQLAlchemyError):
+        if not _is_database(uri):
+            raise
+    return _opened_at_once(uri)
+
+
+def _opened_at_once(uri: str) -> MlflowClient:
     if _is_ready(uri):
         return _client(uri)
     if (path := local_path(uri)) is not None:

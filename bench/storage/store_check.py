@@ -10,7 +10,8 @@ import os
 import ssl
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from functools import partial
 from http.client import HTTPException
 from pathlib import Path
@@ -19,7 +20,8 @@ from urllib.parse import urlsplit, urlunsplit
 from bench.disk import locked
 from bench.messages import folded, said_if_slow, say
 from bench.storage import database
-from bench.storage.store_uri import SERVERS, check_address, check_folder, existing_folder, local_path
+from bench.storage.sql_server import first_start
+from bench.storage.store_uri import DATABASES, SERVERS, check_address, check_folder, existing_folder, local_path
 
 
 def check(uri: str) -> bool:
@@ -58,21 +60,28 @@ def check_writable(uri: str) -> bool:
 def creating(uri: str) -> Iterator[None]:
     """Keep our other processes from creating this store meanwhile: two that make its tables at once both fail.
 
-    Raises: ValueError, in one line, if another process keeps its folder locked for CREATING_SECONDS.
+    Raises: ValueError, in one line, if another process creates it for more than CREATING_SECONDS.
     """
-    path = local_path(uri)
-    if path is None or not os.access(path.parent, os.R_OK) or not path.parent.is_dir():
-        yield
-        return
-    busy = f"store {uri}: its folder {path.parent} is locked by another process"
-    waiting = partial(say, f"{busy}; waiting {database.CREATING_SECONDS:g} seconds at the most")
+    busy, turn = _turn(uri)
+    seconds = database.CREATING_SECONDS
+    waiting = partial(say, f"store {uri}: {busy}; waiting {seconds:g} seconds at the most")
     try:
-        with locked(path.parent, waiting, database.CREATING_SECONDS):
+        with turn(waiting, seconds):
             yield
     except TimeoutError as error:
         raise ValueError(
-            f"{busy} for more than {database.CREATING_SECONDS:g} seconds; try again when that has ended"
+            f"store {uri}: {busy} for more than {seconds:g} seconds; try again when that has ended"
         ) from error
+
+
+def _turn(uri: str) -> tuple[str, Callable[[Callable[[], None], float], AbstractContextManager[None]]]:
+    """Why one waits for its turn to create the store, and what waits: it is given what says so, and for how long."""
+    path = local_path(uri)
+    if urlsplit(uri).scheme.partition("+")[0] in DATABASES:
+        return "its tables are made by another process", partial(first_start.turn, uri)
+    if path is None or not os.access(path.parent, os.R_OK) or not path.parent.is_dir():
+        return "", lambda on_wait, seconds: contextlib.nullcontext()
+    return f"its folder {path.parent} is locked by another process", partial(locked, path.parent)
 
 
 def _folder_has_store(uri: str, folder: Path) -> bool:

@@ -10,7 +10,6 @@ import json
 import os
 import shutil
 import tempfile
-import time
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from numpy.lib.format import open_memmap
 from numpy.typing import DTypeLike, NDArray
 
 from bench.datasets.statistics import Statistics, mean_std_of
+from bench.disk import remove_abandoned
 
 Arrays = Mapping[str, NDArray[Any]]  # {train,test}_images uint8 [N,H,W,C] and {train,test}_labels int64 [N]
 Shapes = Mapping[str, tuple[tuple[int, ...], DTypeLike]]
@@ -30,7 +30,6 @@ Fill = Callable[[Arrays], None]
 FORMAT = 1  # raise it when the files below are written in another way
 HEADER = "header.json"
 WRITING = ".writing-"  # prefix of a folder that is not complete
-ABANDONED_SECONDS = 24 * 3600.0  # after which the writer of such a folder is taken to have been killed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +79,7 @@ def write_arrays(folder: Path, identity: str, shapes: Shapes, fill: Fill) -> Non
     Raises: OSError if the folder cannot be written; whatever `fill` raises.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    _remove_abandoned(folder.parent)
+    remove_abandoned(folder.parent, WRITING)
     temporary = Path(tempfile.mkdtemp(prefix=WRITING, dir=folder.parent))
     try:
         new = temporary / "new"
@@ -132,13 +131,3 @@ def _allocate(path: Path, shape: tuple[int, ...], dtype: DTypeLike) -> np.memmap
 def _crc32(array: NDArray[Any]) -> int:
     """Against accidents, as in a zip archive: whoever can write the arrays can write the header too."""
     return zlib.crc32(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
-
-
-def _remove_abandoned(parent: Path) -> None:
-    for folder in parent.glob(f"{WRITING}*"):
-        try:
-            abandoned = time.time() - folder.stat().st_mtime > ABANDONED_SECONDS
-        except OSError:  # its writer has just ended
-            continue
-        if abandoned:
-            shutil.rmtree(folder, ignore_errors=True)

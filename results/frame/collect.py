@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from bench import names
+from bench.masking import masked
 from bench.messages import one_of, say, say_left_out
 from bench.metrics import METRICS
 from bench.mlflow_metrics import CONSTANTS, STORED, stored_figures
@@ -87,7 +88,7 @@ def commands(tracking_uri: str) -> list[Command]:
     for run in read_runs(tracking_uri, COMMANDS):
         if only_needed([run.experiment]):
             continue
-        if text := whole(run.tags, names.COMMAND):
+        if text := masked(whole(run.tags, names.COMMAND)):  # an earlier version stored it as it was typed
             shown = f"{text}…  # cut by an earlier version" if was_cut(run.tags, names.COMMAND) else text
             trials = run.parameters.get("trials", "")
             asked = int(trials) if trials.isdecimal() else 0

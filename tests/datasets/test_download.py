@@ -1,5 +1,6 @@
 """Downloading from a real server, on this machine."""
 
+import os
 import shutil
 import socket
 from pathlib import Path
@@ -10,6 +11,7 @@ import torch
 from torchvision.datasets import MNIST
 
 from bench.datasets import DataError, fetch, load
+from bench.datasets.download import DOWNLOADING
 
 FIRST = "Tiny/raw/train-images.gz"
 
@@ -67,3 +69,16 @@ def test_unwritable_root_is_one_line(
     ) as error:
         fetch("tiny", tmp_path / "file" / "root")
     assert str(tmp_path / "file" / "root" / FIRST) in str(error.value)
+
+
+def test_what_a_killed_download_left_is_removed_in_time(
+    tiny: SimpleNamespace, server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MNIST, "mirrors", [f"{server}/data/Tiny/raw/"])
+    for name in (f"{DOWNLOADING}killed", f"{DOWNLOADING}running", ".bench-other"):
+        (tmp_path / "Tiny/raw" / name).mkdir(parents=True)
+        if name != f"{DOWNLOADING}running":
+            os.utime(tmp_path / "Tiny/raw" / name, (0, 0))
+    fetch("tiny", tmp_path)
+    left = {path.name for path in (tmp_path / "Tiny/raw").iterdir() if path.is_dir()}
+    assert left == {f"{DOWNLOADING}running", ".bench-other"}

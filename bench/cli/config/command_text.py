@@ -13,16 +13,19 @@ from click.core import ParameterSource
 from bench.cli.config.config_file import config_options
 from bench.cli.config.layers import dropped, from_file, preset_of
 from bench.cli.shell.groups import GroupedOption
+from bench.masking import masked
 
 PROGRAM = ("python", "-m", "bench")
 
 
 def command_text() -> str:
-    """The command; it says the same whatever becomes of the config file."""
+    """The command, as it is stored: it says the same whatever becomes of the config file, and nothing secret."""
     context = click.get_current_context(silent=True)
     if context is None or not from_file(context):
-        return shlex.join([*PROGRAM, *sys.argv[1:]])
-    return shlex.join([*PROGRAM, str(context.command.name), *given_flags(context)])
+        words = sys.argv[1:]
+    else:
+        words = [str(context.command.name), *given_flags(context)]
+    return shlex.join([*PROGRAM, *map(masked, words)])
 
 
 def given_flags(context: click.Context, but: Collection[str] = ()) -> list[str]:

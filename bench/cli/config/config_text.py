@@ -21,6 +21,7 @@ from bench.cli.requests.sweep import SweepRequest
 from bench.cli.shell.groups import HEADINGS, SECTIONS, GroupedOption
 from bench.cli.shell.values import CommaList
 from bench.execution.checked_sweep import on_device
+from bench.masking import masked
 from bench.trial.grammar import seeds_text
 from bench.trial.protocol import ROWS, has_effect
 from bench.trial.sweep import Sweep
@@ -86,10 +87,12 @@ def _is_active(context: click.Context, option: GroupedOption) -> bool:
 def _entry(option: GroupedOption, value: Any, is_active: bool) -> Iterator[str]:
     """The lines of an option: its help, and its value; as a comment if it has none, or it is not active."""
     has_value = value is not None and value not in ((), [])
+    is_secret = masked(str(value)) != str(value)
     said = (option.help or "").partition("  [default" if has_value else "\0")[0]
     yield from (f"# {line}" for line in textwrap.wrap(said, WIDTH, break_on_hyphens=False))
-    mark = "" if has_value and is_active else "# "
-    yield f"{mark}{option.long_name} = {_toml(option, value)}" if has_value else f"{mark}{option.long_name} ="
+    mark = "" if has_value and is_active and not is_secret else "# "
+    shown = masked(str(value)) if is_secret else value  # a comment, since a file with half an address is of no use
+    yield f"{mark}{option.long_name} = {_toml(option, shown)}" if has_value else f"{mark}{option.long_name} ="
 
 
 def _toml(option: GroupedOption, value: Any) -> str:

@@ -29,7 +29,8 @@ def damaged_networks(store: Store, frame: pd.DataFrame, *, quick: bool) -> Itera
 
 
 def _missing(store: Store, run: str) -> str:
-    return "" if store.has(run, names.NETWORK_FILE) else "is missing"
+    path = store.lacks(run, names.NETWORK_FILE)
+    return f"is missing: {path}" if path else ""
 
 
 def _wrong(store: Store, run: str, identity: Sequence[str]) -> str:

@@ -18,7 +18,9 @@ def network_of_run(store: Store, run: str) -> bytes:
     """The stored network of a run. Raises: ValueError, in one line, if it has none, or another trial's."""
     try:
         data = store.read(run, names.NETWORK_FILE)
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        if names.STORED_BYTES in store.figures(run):
+            raise ValueError(f"run {run}: its stored network is missing: must be {error.filename}") from error
         raise ValueError(f"run {run}: no stored network; it diverged, or an older version trained it") from None
     except OSError as error:
         raise ValueError(f"run {run}: its stored network cannot be read: {error.strerror or error}") from error

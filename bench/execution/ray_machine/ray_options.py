@@ -29,14 +29,21 @@ WORKER_VARIABLES = {
 }
 
 
+def temporary_base() -> Path:
+    """Where a local Ray's folder is made: in the temporary folder, if its path is short.
+
+    Ray adds some 65 characters for its sockets, and a socket's path has at most 107.
+    """
+    base = tempfile.gettempdir()
+    return Path(base if len(base) < 25 else "/tmp")
+
+
 def temporary_folder() -> Path:
     """A new folder for a local Ray's logs, sockets and token.
 
-    Our own, because Ray's shared one may belong to another user or to a sweep that is ending. Short, because Ray adds
-    some 65 characters for its sockets, and a socket's path has at most 107.
+    Our own, because Ray's shared one may belong to another user or to a sweep that is ending.
     """
-    base = tempfile.gettempdir()
-    return new_folder(base if len(base) < 25 else "/tmp")
+    return new_folder(temporary_base())
 
 
 def init_options(address: str | None, folder: Path | None) -> dict[str, Any]:

@@ -15,13 +15,13 @@ PREFIX = "bench-"
 OWNER = "owner"  # the file that names the process
 
 
-def new_folder(base: str | None = None) -> Path:
+def new_folder(base: Path | None = None) -> Path:
     """A new folder of this process in `base`, or in the temporary folder; it has a file `owner`, and nothing else yet.
 
     What processes that are gone left there is removed first.
     """
-    base = base or tempfile.gettempdir()
-    remove_abandoned(Path(base))
+    base = base or Path(tempfile.gettempdir())
+    remove_abandoned(base)
     folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=base))
     (folder / OWNER).write_text(Owner.here().tag())
     return folder

@@ -287,7 +287,10 @@ def test_other_files_are_named(tmp_path: Path) -> None:
         (b"PK\x03\x04" + bytes(1000), "not a stored network"),
         (data[:-1], "corrupted or cut off"),
         (data + b"x", "corrupted or cut off"),
-        (data[:8] + b"\x05" + data[9:], "format version 5: must be 1, 2, 3 or 4; use the version of bench that wrote"),
+        (
+            data[:8] + b"\x06" + data[9:],
+            "format version 6: must be 1, 2, 3, 4 or 5; use the version of bench that wrote",
+        ),
     ):
         (tmp_path / "a.frz").write_bytes(content)
         with pytest.raises(ValueError) as error:

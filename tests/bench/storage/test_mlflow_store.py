@@ -27,6 +27,7 @@ from bench.cli.cli import main
 from bench.methods import Method
 from bench.mlflow_metrics import stored_name
 from bench.storage import mlflow_store, offline_folder, store_check, stored_trials
+from bench.storage.database import CREATING_SECONDS
 from bench.storage.delivery.write_queue import WriteQueue
 from bench.storage.entry import check_name
 from bench.storage.offline_import import ALREADY_STORED, STORED, import_entries
@@ -303,7 +304,7 @@ def test_two_processes_on_one_new_store(new: str) -> None:
     waiting = (
         f"store {new}: its folder {Path(new.removeprefix('sqlite:///')).parent} is locked by another process; waiting"
     )
-    assert {line.rpartition(" 60")[0] for line in "".join(said).splitlines()} <= {waiting}
+    assert {line.rpartition(f" {CREATING_SECONDS:g} ")[0] for line in "".join(said).splitlines()} <= {waiting}
     keys = [spec(seed).run_key for seed in range(30)]
     assert len(stored_trials.finished(new, keys)) == 15
     assert {run.info.status for run in runs(new, "one", names.SWEEP)} == {"FINISHED"}

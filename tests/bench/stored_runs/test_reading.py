@@ -15,7 +15,6 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
-from postgres import LACKING, server
 from small_store import empty
 from sqlalchemy import create_engine, text
 
@@ -69,10 +68,8 @@ def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         (file := tmp_path_factory.mktemp("store") / "mlflow.db").write_bytes(empty())
         yield f"sqlite:///{file}", fill(f"sqlite:///{file}")
         return
-    if LACKING:
-        pytest.skip(LACKING)
-    with server() as uri:
-        yield uri, fill(uri)
+    uri = request.getfixturevalue("server").database()
+    yield uri, fill(uri)
 
 
 def comparable(values: Any) -> Any:

@@ -14,13 +14,13 @@ import pytest
 from numpy.typing import NDArray
 
 from bench.datasets.cache.array_folder import (
-    ABANDONED_SECONDS,
     Shapes,
     in_memory,
     open_arrays,
     stored_statistics,
     write_arrays,
 )
+from bench.disk import ABANDONED_SECONDS
 
 SHAPES: Shapes = {
     "train_images": ((6, 4, 5, 3), np.uint8),

@@ -80,14 +80,14 @@ def test_a_command_that_is_stopped_while_it_chooses_is_waited_for_only_so_long(m
 Place = Callable[[str, Collection[str]], Board]
 
 
-@pytest.fixture(params=["sqlite", "file", "folder"])
+@pytest.fixture(params=["sqlite", "file", "folder", "postgresql"])
 def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     """A store or a folder: what makes a board of it for a sweep and its run keys."""
     if request.param == "folder":
         return lambda sweep, keys: FolderBoard(tmp_path, sweep, keys)
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
-    uri = f"sqlite:///{tmp_path}/mlflow.db" if request.param == "sqlite" else f"file://{tmp_path}/mlruns"
-    store = Store(uri)
+    stores = {"sqlite": f"sqlite:///{tmp_path}/mlflow.db", "file": f"file://{tmp_path}/mlruns"}
+    store = Store(stores.get(request.param) or request.getfixturevalue("database"))
 
     def made(sweep: str, keys: Collection[str]) -> Board:
         return StoreBoard(store, run_of(store, sweep, Owner.here()), keys)

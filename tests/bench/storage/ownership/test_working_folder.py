@@ -13,8 +13,9 @@ from bench.storage.ownership.working_folder import OWNER, new_folder, remove_aba
 
 LEAVE = """
 import os, sys
+from pathlib import Path
 from bench.storage.ownership.working_folder import new_folder
-print(new_folder(sys.argv[1]), flush=True)
+print(new_folder(Path(sys.argv[1])), flush=True)
 sys.stdin.read()
 os.kill(os.getpid(), 9)
 """
@@ -35,10 +36,10 @@ def end(process: subprocess.Popen[str]) -> None:
 
 def test_the_folder_of_a_killed_process_goes_with_the_next_one(tmp_path: Path) -> None:
     process, left = leaver(tmp_path)
-    mine = new_folder(str(tmp_path))
+    mine = new_folder(tmp_path)
     assert sorted(tmp_path.iterdir()) == sorted((left, mine))  # it lives
     end(process)
-    new = new_folder(str(tmp_path))
+    new = new_folder(tmp_path)
     assert sorted(tmp_path.iterdir()) == sorted((mine, new))
 
 
