@@ -10,7 +10,8 @@ from bench.api.stored import existing_store, frame
 from bench.cli.doctor import delivery, networks, records, runs
 from bench.cli.doctor.finding import Finding
 from bench.cli.requests.store import DoctorRequest
-from bench.messages import counted, masked, say, usage_errors
+from bench.masking import masked
+from bench.messages import counted, say, usage_errors
 from bench.storage.mlflow_store import Store
 
 
