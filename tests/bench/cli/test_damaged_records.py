@@ -201,6 +201,7 @@ def test_a_run_without_a_start_is_named(
     execute(store, "UPDATE runs SET start_time = NULL WHERE run_uuid = ?", run)
     store.add(spec_of("snip", "0.9", 1), "snip", 0.75)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store.uri)
+    capsys.readouterr()
     said = f"warning: 1 trial of the store left out, run {run}: its start_time None is no time in milliseconds\n"
     for command in (["table"], ["list", "trials"]):
         assert main(command) == 0
