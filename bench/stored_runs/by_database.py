@@ -26,6 +26,7 @@ REVISIONS = (
     "d3e4f5a6b7c8", "2c33131f4dae", "c9d4e5f6a7b8", "5d2d30f0abce", "b7c8d9e0f1a2", "1bd49d398cd23", "bf29a5ff90ea",
     "3da73c924c2f", "71994744cf8e", "534353b11cbc", "1a0cddfcaa16",
 )  # fmt: skip
+VERSIONS = "alembic_version"  # the table that says which
 WORKSPACES = "MLFLOW_ENABLE_WORKSPACES"  # if it is set, MLflow shows some experiments of a database only
 OTHERS = ("", "file", "http", "https")  # schemes of stores that are no database
 NAMED = 500  # runs that one query names
@@ -57,12 +58,14 @@ def curves(uri: str, run_ids: Sequence[str], metrics: Sequence[str]) -> dict[str
 
 
 def _read(uri: str, read: Callable[[Connection], Result], known: Sequence[str] = REVISIONS) -> Result | None:
-    from sqlalchemy import create_engine, select
+    from sqlalchemy import create_engine, inspect, select
     from sqlalchemy.pool import NullPool
 
-    version = _table("alembic_version", "version_num").c.version_num
+    versions = _table(VERSIONS, "version_num")
     with create_engine(address(uri), poolclass=NullPool).connect() as connection:
-        stored = connection.execute(select(version)).scalars().all()
+        if not inspect(connection).has_table(VERSIONS):  # what is wrong, MLflow's client says
+            return None
+        stored = connection.execute(select(versions.c.version_num)).scalars().all()
         return read(connection) if stored and {*stored} <= {*known} else None
 
 

@@ -22,7 +22,7 @@ def packs_of(trials: Sequence[TrialSpec], slots: int) -> list[list[TrialSpec]]:
 
 def _protocol(spec: TrialSpec) -> object:
     """What trials of one pack have in common."""
-    return tuple((name, value) for name, value in vars(spec).items() if name not in VARYING)
+    return tuple((name, value) for name, value in spec.values().items() if name not in VARYING)
 
 
 def parts(trials: Sequence[TrialSpec], count: int) -> list[list[TrialSpec]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
@@ -54,7 +54,11 @@ class TrialSpec(Protocol):
             object.__setattr__(self, "method", METHODS["dense"])
             object.__setattr__(self, "head", FIELD_ROWS["head"].default)  # all weights are trained, the head's too
         _check(self)
-        object.__setattr__(self, "sources", sources_of(vars(self)))
+        object.__setattr__(self, "sources", sources_of(self.values()))
+
+    def values(self) -> dict[str, Any]:
+        """Field -> value. Unlike `vars`, without what was computed of them."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
     def record(self) -> dict[str, Any]:
         """Every field as plain JSON values, without later ones at their default; an alias is the same trial."""
@@ -155,7 +159,7 @@ def _check(spec: TrialSpec) -> None:
     if only is None and spec.rate == 1:
         raise ValueError(f"rate {spec.rate}: must be 0 <= rate < 1, or the method biases")
     if spec.method.changes_masks:
-        check_changing(type(spec.method).__name__, spec.method, vars(spec))
+        check_changing(type(spec.method).__name__, spec.method, spec.values())
     _check_update(spec)
     _check_start(spec)
     if spec.step == "sparse" and not spec.rate:

@@ -59,7 +59,7 @@ class Arithmetic:
 @contextmanager
 def settings(spec: TrialSpec) -> Iterator[Arithmetic]:
     """The process-wide settings of a spec, whatever they were before; restored afterwards, generators too."""
-    foreign = not all_ours(vars(spec))
+    foreign = not all_ours(spec.values())
     generators = [setting for setting in process_settings() if foreign or not setting.told]
     before = Arithmetic([*TORCH[len(ARITHMETIC) :], *generators], functions=foreign)
     try:

@@ -88,7 +88,7 @@ def prepare(
     Args: images: the `residents` of the data, if trials share them. base: of the trial's start. parent: what its method
           reads.
     """
-    check_sources(vars(spec), spec.sources)
+    check_sources(spec.values(), spec.sources)
     check_content(data, spec.data_hash)
     model = initial_model(spec, data.classes, data.image_shape)
     taken = _started(model, spec, base)
@@ -133,7 +133,7 @@ def prepare_again(
     spec: TrialSpec, data: ImageData, device: str, images: tuple[Resident, Resident], checkpoint: Checkpoint
 ) -> Trial:
     """Set a trial up at its checkpoint: nothing is initialised or scored again."""
-    check_sources(vars(spec), spec.sources)
+    check_sources(spec.values(), spec.sources)
     check_content(data, spec.data_hash)
     model = models.build(spec.model, data.classes, data.image_shape).to(DTYPES[spec.precision])
     model.load_state_dict(checkpoint.model)

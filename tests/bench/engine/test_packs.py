@@ -196,6 +196,8 @@ def test_which_trials_go_together() -> None:
     other = [replace(s, lr=0.01) for s in packed]
     mixed = [s for pair in zip(packed, other, strict=True) for s in pair]
     assert packs_of(mixed, 1) == [packed, other]
+    assert len({s.run_key for s in mixed}) == len(mixed)
+    assert packs_of(mixed, 1) == [packed, other]  # nor does it matter what was asked of the trials before
 
 
 @pytest.mark.parametrize("model", ["lenet-300-100", "lenet-5-caffe", "resnet20"])

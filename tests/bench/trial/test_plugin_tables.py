@@ -153,14 +153,14 @@ def test_a_worker_refuses_other_code_by_name(tmp_path: Path) -> None:
     Catalogue([plugin(tmp_path, UPDATE)])
     trial = spec(optimizer="sign", lr=0.1)
     (row,) = outside.rows_from_outside([trial])
-    check_sources(vars(trial), trial.sources)
+    check_sources(trial.values(), trial.sources)
     _forget()
     with pytest.raises(
         ValueError, match=r"optimizer 'sign': its source must be that of the trial, [0-9a-f]{12}…; here"
     ):
-        check_sources(vars(trial), trial.sources)
+        check_sources(trial.values(), trial.sources)
     take([row])
-    check_sources(vars(trial), trial.sources)
+    check_sources(trial.values(), trial.sources)
 
 
 @pytest.mark.parametrize(

@@ -127,7 +127,7 @@ def test_networks_that_are_missing_or_damaged(folder: Path) -> None:
     }
     code, lines, said = doctor(folder, "--fix")
     assert (code, {*lines}) == (1, expected) and said.endswith(": 3 things wrong")
-    assert doctor(folder, "--quick")[1] == [f"run {missing}: its network is missing; {again}"]
+    assert doctor(folder, "--quick")[1] == [f"run {missing}: its network is missing: {files[missing]}; {again}"]
 
 
 def test_records_that_disagree_or_cannot_be_read(folder: Path) -> None:
