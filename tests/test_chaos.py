@@ -34,4 +34,5 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], U
 @pytest.mark.slow
 @pytest.mark.parametrize("scenario", [*first(8, "local", "offline"), *first(2, "ray")], ids=Kill.name)
 def test_a_kill_costs_nothing(scenario: Kill, unbroken: Callable[[str, str], Unbroken], tmp_path: Path) -> None:
-    assert play(scenario, tmp_path / "sweep", unbroken(scenario.executor, scenario.store)).is_clean()
+    verdict = play(scenario, tmp_path / "sweep", unbroken(scenario.executor, scenario.store))
+    assert verdict.is_clean(), verdict

@@ -17,8 +17,11 @@ from command_line import COMMAND, called, environment
 from kills import Kill
 from stored_figures import Stored, of_database, of_folder
 
+from bench.storage.ownership.working_folder import remove_abandoned
+
 SWEEP = ("run", "--methods", "freeze,snip", "--rates", "0.9", "--seeds", "2", "--epochs", "12")
 HANG_SECONDS = 400.0  # after which a command counts as one that never ends
+ENDING_SECONDS = 60.0  # that the processes of a command that has ended may take to end
 DATABASE = "mlflow.db"
 
 
@@ -104,8 +107,14 @@ class Place:
         return of_database(self.folder / DATABASE)
 
     def left_over(self) -> int:
-        """Processes of its commands, and our folders in its temporary one (torch has others there); they end here."""
-        processes = [process for process in psutil.process_iter() if self._is_ours(process)]
+        """Processes of its commands that do not end, and our folders in its temporary one that no next start removes.
+
+        Both end here. Ray's last processes end some seconds after a killed driver.
+        """
+        deadline = time.monotonic() + ENDING_SECONDS
+        while (processes := [p for p in psutil.process_iter() if self._is_ours(p)]) and time.monotonic() < deadline:
+            time.sleep(0.5)
+        remove_abandoned(self.temporary)
         for process in processes:
             with suppress(psutil.Error):
                 process.kill()

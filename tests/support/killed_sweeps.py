@@ -38,7 +38,7 @@ class Verdict:
     running: int  # runs that nobody trains, yet are said to be running
     tracebacks: int
     hangs: int
-    left: int  # processes, and folders in the temporary one
+    left: int  # processes that do not end, and folders in the temporary one that no next start removes
     tables: int  # 1 if the table is another
 
     def is_clean(self) -> bool:

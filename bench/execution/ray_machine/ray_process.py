@@ -18,6 +18,7 @@ from bench.execution.ray_machine.ray_logs import ELSEWHERE, last_words
 from bench.execution.ray_machine.ray_options import DRIVER_SWITCHES, init_options, temporary_folder
 from bench.execution.ray_machine.ray_token import Token, check_token
 from bench.messages import folded, one_line, say
+from bench.storage.ownership.working_folder import remove_abandoned
 from bench.trial.result import SweepError
 
 STOP_SECONDS = 10.0  # to wait for a start that is interrupted, so that it leaves nothing behind
@@ -150,3 +151,4 @@ def stop(seconds: float = STOP_SECONDS) -> None:
             current.token.forget()
         if current.folder is not None:
             shutil.rmtree(current.folder, ignore_errors=True)
+            remove_abandoned(current.folder.parent)  # of a killed one, whose last processes had not ended at the start
