@@ -8,7 +8,7 @@ store_uri       where the MLflow store is: its address, and what that must be
 store_check     what is at that address: a store, nothing yet, or what can be none; creates nothing
 database        what a database holds: MLflow's tables, none, or another application's
 run_folders     where the files of runs are: beside the store, or where the store says
-sql_server      a database on a server: its driver, and whose turn it is to make the tables
+sql      a database on a server: its driver, and whose turn it is to make the tables
 mlflow_fields   a finished trial as MLflow's parameters, tags and metrics
 mlflow_pages    what MLflow's pages are told of a sweep: its kind, its columns; and their addresses
 mlflow_ui       MLflow's pages on a store, in a child process

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from bench.masking import masked
 from bench.messages import said_if_slow, say, store_error
-from bench.storage.sql_server.driver import connected
+from bench.storage.sql.driver import connected
 from bench.storage.store_uri import VARIABLE, existing_folder, local_path
 
 SOON_SECONDS = 0.5  # a lock that is held longer is worth a word

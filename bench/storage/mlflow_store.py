@@ -38,6 +38,7 @@ from bench.storage.entry import Entry
 from bench.storage.mlflow_pages import DESCRIPTION, experiment_tags
 from bench.storage.ownership.working_folder import working_folder
 from bench.storage.patience import patient_within_reason
+from bench.storage.sql.new_file import make_file
 from bench.storage.store_check import creating, exists
 from bench.storage.store_uri import SERVERS, absolute, given, local_path
 from bench.stored_runs.query import RunQuery
@@ -305,7 +306,13 @@ def _opened_at_once(uri: str) -> MlflowClient:
     with creating(uri):
         if _is_database(uri):
             database.check_version(uri, MLFLOW, mlflow.__version__)
+            if path is not None and not path.exists():
+                make_file(uri, path, _create)
         return _client(uri)
+
+
+def _create(uri: str) -> None:
+    _client(uri)._tracking_client.store._dispose_engine()  # whose connections would follow the file
 
 
 def _is_ready(uri: str) -> bool:

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit, urlunsplit
 from bench.disk import locked
 from bench.messages import folded, said_if_slow, say
 from bench.storage import database
-from bench.storage.sql_server import first_start
+from bench.storage.sql import first_start
 from bench.storage.store_uri import DATABASES, SERVERS, check_address, check_folder, existing_folder, local_path
 
 

@@ -32,18 +32,6 @@ IDENTITY = (
     "background", "outcome", "reason", "sweeps", "protocol", "init_sha256", "mask_sha256", "weights_sha256", "base_key",
     "started", "git_commit", "git_dirty", "conflict",
 )  # fmt: skip
-TRIALS = RunQuery(  # that have ended; a run still going on, or killed, is no result
-    tag=names.KIND,
-    value=names.TRIAL,
-    statuses=("FINISHED", "FAILED"),
-    tags=(
-        names.RUN_KEY, names.SPEC, names.METHOD, names.OUTCOME, names.REASON, names.FIGURES, names.INIT_SHA256,
-        names.MASK_SHA256, names.WEIGHTS_SHA256, names.BASE_KEY, names.GIT_COMMIT, names.GIT_DIRTY, *names.ENVIRONMENT,
-    ),
-    beginning=names.IN_SWEEP,
-    parameters=CONSTANTS,
-    metrics=(*METRICS, *STORED.values()),
-)  # fmt: skip
 COMMANDS = RunQuery(tag=names.COMMAND, oldest_first=True, tags=(names.COMMAND,), parameters=("trials",))
 
 
@@ -62,7 +50,7 @@ def collect(tracking_uri: str, *, warns: bool = True) -> pd.DataFrame:
              on stderr if `warns`.
     """
     with without_collector():
-        rows, unreadable = _rows(read_runs(tracking_uri, TRIALS))
+        rows, unreadable = _rows(read_runs(tracking_uri, _trials()))
     frame = _unique(tidy(rows))
     frame.attrs[UNREADABLE] = unreadable
     if not warns:
@@ -71,6 +59,23 @@ def collect(tracking_uri: str, *, warns: bool = True) -> pd.DataFrame:
     if (conflicting := frame[frame["conflict"] != ""]).shape[0]:
         say(f"warning: {in_words(conflicting)}")
     return frame
+
+
+def _trials() -> RunQuery:
+    """The trials that have ended; a run still going on, or killed, is no result."""
+    return RunQuery(
+        tag=names.KIND,
+        value=names.TRIAL,
+        statuses=("FINISHED", "FAILED"),
+        tags=(
+            names.RUN_KEY, names.SPEC, names.METHOD, names.OUTCOME, names.REASON, names.FIGURES, names.INIT_SHA256,
+            names.MASK_SHA256, names.WEIGHTS_SHA256, names.BASE_KEY, names.GIT_COMMIT, names.GIT_DIRTY,
+            *names.ENVIRONMENT,
+        ),
+        beginning=names.IN_SWEEP,
+        parameters=CONSTANTS,
+        metrics=(*METRICS, *STORED.values()),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from bench.disk import POLL_SECONDS
-from bench.storage.sql_server.driver import connected
+from bench.storage.sql.driver import connected
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
