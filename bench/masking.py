@@ -37,7 +37,7 @@ SECRETS = (
     ),
     (re.compile(r"(authorization\W{1,4}(?:basic|bearer)\s+)[^\s'\"]+", re.IGNORECASE), rf"\1{SHOWN}"),
 )
-SECRET_VARIABLE = re.compile(f"(?:^|_)(?:{NAMES})$", re.IGNORECASE)
+SECRET_VARIABLE = re.compile(f"(?!PWD$)(?:^|_)(?:{NAMES})$", re.IGNORECASE)  # PWD is a shell's working folder
 ADDRESS_VARIABLE = "MLFLOW_TRACKING_URI"
 SHORTEST = 6  # characters of a secret that is looked for wherever it stands: a shorter one may be a word
 

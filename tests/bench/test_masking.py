@@ -68,3 +68,9 @@ def test_an_error_that_leaves_our_interface_says_nothing_secret_nor_does_what_le
     assert str(raised.value) == "store postgresql://ann:***@host/x: no"
     assert "sEcret" not in "".join(traceback.format_exception_only(raised.value))
     assert raised.value.__cause__ is not None and "http://ann:***@host" in str(raised.value.__cause__.args)
+
+
+def test_the_working_folder_is_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PWD", "/data/My folder")
+    monkeypatch.setenv("DB_PWD", "Pa55-word")
+    assert masked("in /data/My folder, by Pa55-word") == "in /data/My folder, by ***"
