@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from command_line import called
+from command_line import called, unforeseen
 from fuzzing import examples, peak_megabytes, record
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -59,6 +59,7 @@ def test_any_line_is_answered_or_refused_in_one_line(tmp_path: Path) -> None:
     @given(lines())
     def try_line(line: list[str]) -> None:
         process = called(tmp_path, *line)
+        assert not unforeseen(process.stderr), (line, process.stderr)
         counts[process.returncode] += 1
         if process.returncode == 2:
             (said,) = process.stderr.split("\n")[:-1]

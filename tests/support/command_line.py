@@ -19,6 +19,7 @@ import pytest
 from bench.cli.cli import main
 
 TIMES = ("scoring_seconds", "training_seconds", "peak_memory_bytes")  # figures that no two runs share
+UNFORESEEN = ("; a full report is in ", "; no report could be written", "Traceback (most recent call last)")
 COMMAND = [sys.executable, "-m", "bench"]
 
 
@@ -50,6 +51,11 @@ def called(folder: Path, *arguments: str, **more: str) -> subprocess.CompletedPr
             patch.setenv(name, value)
         code = main(arguments)
     return subprocess.CompletedProcess(["bench", *arguments], code, out.getvalue(), err.getvalue())
+
+
+def unforeseen(said: str) -> int:
+    """How many errors that nobody foresaw a command's output has: a line each, or a traceback."""
+    return sum(said.count(words) for words in UNFORESEEN)
 
 
 def stored(folder: Path) -> dict[str, dict[str, str]]:

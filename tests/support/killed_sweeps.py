@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+from command_line import unforeseen
 from killed_places import Place
 from kills import Kill
 from stored_figures import Figures, Stored
@@ -36,7 +37,7 @@ class Verdict:
     repeated: int  # trials that are finished more than once
     overwritten: int  # trials whose figures are not those of the unbroken sweep
     running: int  # runs that nobody trains, yet are said to be running
-    tracebacks: int
+    tracebacks: int  # and errors of one line that nobody foresaw
     hangs: int
     left: int  # processes that do not end, and folders in the temporary one that no next start removes
     tables: int  # 1 if the table is another
@@ -109,7 +110,7 @@ def verdict(place: Place, before: Stored, after: Stored, unbroken: Unbroken) -> 
         overwritten=len(set(others)),
         running=after.running,
         tables=int(place.table() != unbroken.table),
-        tracebacks=place.output().count("Traceback (most recent call last)"),
+        tracebacks=unforeseen(place.output()),
         hangs=place.hangs,
         left=place.left_over(),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from command_line import unforeseen
 from small_store import empty
 
 from bench.cli.cli import main
@@ -34,7 +35,7 @@ def test_one_line_and_a_report_without_anything_secret(state: Path, capsys: pyte
     (folder,) = (state / "bench" / "bench-errors").iterdir()
     said = "error: KeyError: 'rows of http://ann:***@127.0.0.1:9?sig=***"
     assert out == "" and err.startswith(said) and err.endswith(f"; a full report is in {folder}\n")
-    assert err.count("\n") == 1
+    assert err.count("\n") == 1 == unforeseen(err)
     traceback, about = ((folder / name).read_text() for name in ("traceback.txt", "about.txt"))
     assert traceback.startswith("Traceback (most recent call last):\n") and "in fails\n" in traceback
     assert "command: bench table --storage 's3://bucket/x?token=***'\n" in about and "bench.python: 3." in about
@@ -63,4 +64,6 @@ def test_a_report_that_cannot_be_written_costs_the_folder_alone(
     monkeypatch.setattr("tempfile.tempdir", str(state))
     assert main(["table"]) == 1
     line = capsys.readouterr().err
-    assert line.count("\n") == 1 and line.endswith("; no report could be written, `--debug` shows the traceback\n")
+    assert line.count("\n") == 1 == unforeseen(line) and line.endswith(
+        "; no report could be written, `--debug` shows the traceback\n"
+    )

@@ -12,7 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from command_line import called
+from command_line import called, unforeseen
 from small_store import Store
 from trial_frames import spec_of
 
@@ -21,7 +21,6 @@ COMMANDS = (
     ["report", "-o", "a.md"], ["import", "kept"],
     ["run", "--methods", "freeze", "--rates", "0.9", "--seeds", "1", "--executor", "local", "--dry-run", "--tuned"],
 )  # fmt: skip
-UNFORESEEN = "a full report is in"
 
 
 def whole(folder: Path) -> bytes:
@@ -54,8 +53,8 @@ def tried(number: int, seed: int, folder: Path) -> Counter[str]:
             (folder / f"mlflow.db{suffix}").unlink(missing_ok=True)
         done = called(folder, *COMMANDS[index % len(COMMANDS)], XDG_STATE_HOME=str(folder / "state"))
         assert "Traceback" not in done.stdout + done.stderr, (index, seed, done)
-        ends["unforeseen" if UNFORESEEN in done.stderr else f"exit {done.returncode}"] += 1
-        if UNFORESEEN in done.stderr:
+        ends["unforeseen" if unforeseen(done.stderr) else f"exit {done.returncode}"] += 1
+        if unforeseen(done.stderr):
             print(index, done.args, done.stderr, file=sys.stderr)
     return ends
 
