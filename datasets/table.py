@@ -28,7 +28,7 @@ DATASETS: dict[str, DatasetRow | ArraySource | TreeSource] = {
         smallest_class=5_421,
         train_classes=(5_923, 6_742, 5_958, 6_131, 5_842, 5_421, 5_918, 6_265, 5_851, 5_949),
         test_classes=(980, 1_135, 1_032, 1_010, 982, 892, 958, 1_028, 974, 1_009),
-        default_model="lenet-5-caffe",
+        default_model="lenet-5-caffe-relu",
         files={
             "MNIST/raw/train-images-idx3-ubyte.gz": "f68b3c2dcbeaaa9fbdd348bbdeb94873",
             "MNIST/raw/train-labels-idx1-ubyte.gz": "d53e105ee54ea40749a09fcbcd1e9432",
@@ -47,7 +47,7 @@ DATASETS: dict[str, DatasetRow | ArraySource | TreeSource] = {
         smallest_class=6_000,
         train_classes=10 * (6_000,),
         test_classes=10 * (1_000,),
-        default_model="lenet-5-caffe",
+        default_model="lenet-5-caffe-relu",
         files={
             "FashionMNIST/raw/train-images-idx3-ubyte.gz": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
             "FashionMNIST/raw/train-labels-idx1-ubyte.gz": "25c81989df183df01b3e8a0aad5dffbe",

@@ -7,7 +7,7 @@ from typing import Any
 
 from bench.trial.optimizers import default_lr
 from bench.trial.protocol import ROWS
-from bench.trial.schedules import schedules_with
+from bench.trial.schedules import default_warmup, schedules_with
 
 
 def default_of(name: str) -> Any:
@@ -33,4 +33,6 @@ def with_defaults(given: Mapping[str, Any]) -> dict[str, Any]:
         if (schedules := schedules_with(name)) and fields["schedule"] not in schedules:
             must = f"the schedule must be {' or '.join(schedules)}"
             raise ValueError(f"{name.replace('_', '-')} with schedule {fields['schedule']}: {must}")
-    return fields if "lr" in fields else {**fields, "lr": default_lr(fields["optimizer"])}
+    if "lr" not in fields:
+        fields["lr"] = default_lr(fields["optimizer"])
+    return {"warmup_epochs": default_warmup(fields["epochs"]), **fields}

@@ -39,7 +39,7 @@ class FieldRow:
     group: Literal["protocol", "speed"] = "protocol"  # under which the help shows it
     read: Callable[[str], Any] | None = None  # from the option's text to the value
     auto: bool = False  # it may be "auto", and is by default: each trial's value follows from its other fields
-    unset: bool = False  # its option has no default, since that depends on the owner
+    unset: bool = False  # its option has no default: the value depends on other fields
 
     # In a table.
     words: Callable[[Any], str] | None = None  # of a value; without, the caption says "name = value"

@@ -103,8 +103,8 @@ class Protocol:
         words=lambda v: f"learning rate × {v:g} at each",
     )
     warmup_epochs: float = row(  # linear, from lr / (number of its steps)
-        0.0, range=NOT_NEGATIVE, flag="--warmup-epochs", clause="update",
-        help="Warm up linearly over this many epochs.",
+        0.0, range=NOT_NEGATIVE, flag="--warmup-epochs", clause="update", unset=True,
+        help="Warm up linearly over this many epochs.  [default: 1, or a tenth of fewer than 10 epochs]",
         words=lambda v: _counted(v, "warm-up epoch") if v else "no warm-up",
     )
     initialiser: str = row(

@@ -50,6 +50,15 @@ SCHEDULES: dict[str, ScheduleRow] = {
 OWN_FIELDS = {field for row in SCHEDULES.values() for field in row.fields}  # of the protocol, not of every schedule
 
 
+def default_warmup(epochs: int) -> float:
+    """The epochs of warm-up if none are given: one, or a tenth of a training of fewer than ten.
+
+    >>> default_warmup(30), default_warmup(3)
+    (1.0, 0.3)
+    """
+    return min(1.0, epochs / 10)
+
+
 def schedule_words(name: str) -> str:
     """Its name in a text; a name of another version too."""
     return SCHEDULES[name].words if name in SCHEDULES else f"{name} schedule"

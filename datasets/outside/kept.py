@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 Read = Callable[[], Given]
 VERSION = 1  # raise it if more is checked, or the layout changes
-COMMON = {(1, 28, 28): "lenet-5-caffe"}  # image shape -> the model of a data set that names none
+COMMON = {(1, 28, 28): "lenet-5-caffe-relu"}  # image shape -> the model of a data set that names none
 OTHERWISE = "resnet20"
 
 _rows: dict[Any, DatasetRow] = {}  # what this process has read

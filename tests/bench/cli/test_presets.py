@@ -21,7 +21,8 @@ def trials(*arguments: str) -> list[TrialSpec]:
 @pytest.mark.parametrize(
     ("name", "count"),
     [
-        ("freezenet-mnist", (2 * 5 + 1) * 5),
+        ("freezenet-mnist", (2 * 1 + 1) * 20),
+        ("freezenet-mnist-250", (2 * 5 + 1) * 5),
         ("snip-mnist", (2 * 2 + 1) * 20),
         ("snip-cifar10", (2 * 1 + 1) * 5),
         ("grasp-cifar10", (4 * 3 + 1) * 5),
@@ -58,6 +59,25 @@ def test_the_steps_of_a_schedule_are_the_papers() -> None:
     assert trials("--preset", "synflow-cifar100")[0].milestones == (60 / 160, 120 / 160)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "warmup"),
+    [([], 1.0), (["--epochs", "10"], 1.0), (["--epochs", "3"], 0.3), (["--epochs", "3", "--warmup-epochs", "0"], 0.0)],
+)
+def test_without_a_preset_the_first_epoch_warms_up(arguments: list[str], warmup: float) -> None:
+    assert {spec.warmup_epochs for spec in trials(*arguments)} == {warmup}
+
+
+@pytest.mark.parametrize("dataset", ["mnist", "fashion-mnist"])
+def test_the_default_network_of_mnist_has_a_relu_after_each_convolution(dataset: str) -> None:
+    assert {spec.model for spec in trials("--dataset", dataset)} == {"lenet-5-caffe-relu"}
+
+
+def test_no_preset_warms_up_but_those_that_say_so() -> None:
+    warm = {"freezenet-mnist": 1.0, "freezenet-mnist-250": 1.0}
+    for name, preset in PRESETS.items():
+        assert preset.options()["warmup_epochs"] == warm.get(name, 0.0)
+
+
 def test_what_is_given_counts() -> None:
     specs = trials(
         "--lr", "0.03", "--preset", "grasp-cifar10", "--seeds", "1", "--rates", "0.9", "--model", "resnet32-x2"
@@ -86,7 +106,7 @@ def test_wrong_arguments(
 def test_the_listing_says_where_each_field_is_from(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list", "presets", "--format", "csv"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert "freezenet-mnist,lr,0.05,ours" in lines and "snip-mnist,lr,0.1,paper" in lines
+    assert "freezenet-mnist-250,lr,0.05,ours" in lines and "snip-mnist,lr,0.1,paper" in lines
     assert "grasp-cifar10,epochs,160,code" in lines
     assert len(lines) == 1 + sum(len(preset.fields) + 2 for preset in PRESETS.values())
 

@@ -14,6 +14,7 @@ import pytest
 from small_trials import spec
 
 import bench
+from bench.execution.protocol_values import with_defaults
 from bench.trial.protocol import CLAUSES, ROWS
 
 ROW = """    dither: float = row(
@@ -102,5 +103,10 @@ def test_what_a_row_names_is_there() -> None:
     for name, row in ROWS.items():
         assert row.clause in CLAUSES, name
         assert row.owner == "" or row.owner in ROWS, name
-        assert not row.unset or row.owner, name
         row.check(name, row.default)
+
+
+def test_what_has_no_default_of_its_own_gets_one_from_the_others() -> None:
+    values = with_defaults({})
+    assert [name for name, row in ROWS.items() if row.unset] == ["lr", "warmup_epochs"]
+    assert (values["lr"], values["warmup_epochs"]) == (0.1, 1.0)
