@@ -166,7 +166,7 @@ ROWS = (
     ),
     Metric(
         name=names.FLOW_CHANGE_PREDICTED, when="initial", group="flow", function=FLOW,
-        words="The same change to first order, 2 δᵀHg (GraSP)",
+        words="The same change to first order, 2 δᵀHg (GraSP), as if no ReLU changed sides",
     ),
     Metric(
         name=names.PREDICTED_DECREASE, when="ended", group="flow", function=f"{MEASURES}.epochs:predicted_decrease",

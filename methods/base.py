@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from bench.methods.changing.revision import Revision
     from bench.methods.changing.shaping import ShapedNetwork
 
+LATER = {"later": True}  # metadata of a field that came later: left out of the record at its default, so no key moved
+
 
 @dataclass(frozen=True, kw_only=True)
 class Method:
@@ -159,7 +161,9 @@ class Method:
         """What identifies the method: how it selects and every field. Two names with one record are one method."""
         identify(self)
         owner = next(c for c in type(self).__mro__ if "select" in vars(c))
-        record: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        later = {f.name: f.default for f in fields(self) if f.metadata.get("later")}
+        record: dict[str, Any] = {name: v for name, v in values.items() if name not in later or v != later[name]}
         record["select"] = "one-shot" if owner is Method else owner.__qualname__
         if callable(self.criterion):
             record["criterion"] = self.criterion.__qualname__

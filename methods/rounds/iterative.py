@@ -30,7 +30,7 @@ class Iterative(Method):
             raise ValueError(f"rounds {self.rounds}: must be a whole number >= 1")
         check_fixed(self, "criterion", "scope")
 
-    def counts(self, weights: Mapping[str, Tensor], rate: Fraction) -> list[int]:
+    def live_after(self, weights: Mapping[str, Tensor], rate: Fraction) -> list[int]:
         """Live weights after each round."""
         return schedule(rate, sum(w.numel() for w in weights.values()), self.rounds)
 
@@ -42,4 +42,14 @@ def schedule(rate: Fraction, total: int, rounds: int) -> list[int]:
     [1000, 100]
     """
     counts = [floor(total * float(1 - rate) ** (t / rounds) + 0.5) for t in range(1, rounds)]
+    return [*counts, live_count(rate, total)]
+
+
+def released_schedule(rate: Fraction, total: int, rounds: int) -> list[int]:
+    """As `schedule`, but the number removed is truncated, as in SynFlow's released code; the last exact.
+
+    >>> released_schedule(Fraction("0.9"), 1_001, 2), schedule(Fraction("0.9"), 1_001, 2)
+    ([317, 100], [317, 100])
+    """
+    counts = [total - int((1.0 - float(1 - rate) ** (t / rounds)) * total) for t in range(1, rounds)]
     return [*counts, live_count(rate, total)]

@@ -19,22 +19,37 @@ def in_rounds(
     score: Callable[[dict[str, Tensor]], Scores],
     *,
     revive: bool = False,
+    ties_fall: bool = False,
 ) -> Masks:
     """Masks after one round per count, each of exactly so many live weights over all layers together.
 
     Args: weights: at their initial values.
           score: scores at differentiable copies of the weights, the removed ones 0.
           revive: whether a removed weight may come back by its score; else the masks are nested.
+          ties_fall: whether, in all rounds but the last, what scores as much as the highest that is removed is removed
+          with it, so that fewer may be live; else the earlier of equals stays. Scores must be >= 0.
     """
     total = sum(w.numel() for w in weights.values())
     masks: Masks = {name: torch.ones_like(w, dtype=torch.bool) for name, w in weights.items()}
-    for count in counts:
+    for number, count in enumerate(counts, start=1):
         if count == 0:
             return {name: torch.zeros_like(mask) for name, mask in masks.items()}
         masked = {n: torch.where(masks[n], w.detach(), 0).requires_grad_() for n, w in weights.items()}
         scores = scored(score(masked), weights)
-        masks = global_scope(scores, 1 - Fraction(count, total)) if revive else among(masks, scores, count)
+        if ties_fall and number < len(counts):
+            masks = above(masks, scores, count)
+        else:
+            masks = global_scope(scores, 1 - Fraction(count, total)) if revive else among(masks, scores, count)
     return masks
+
+
+def above(masks: Masks, scores: Scores, count: int) -> Masks:
+    """The live weights that score more than the (N - count)-th lowest of all N weights; a removed one scores 0."""
+    flat = torch.cat([torch.where(masks[n], s, 0).reshape(-1) for n, s in comparable(scores).items()])
+    if count >= flat.numel():
+        return masks
+    highest_removed = torch.kthvalue(flat, flat.numel() - count).values
+    return {n: mask & (scores[n] > highest_removed) for n, mask in masks.items()}
 
 
 def whole(model: nn.Module) -> dict[str, Tensor]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, ClassVar
 
-from bench.methods.rounds.iterative import Iterative
+from bench.methods.base import LATER
+from bench.methods.rounds.iterative import Iterative, released_schedule, schedule
 from bench.methods.types import Batches, Criterion, Loss, Masks
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ class IterativeSNIP(Iterative):
             return {n: (masked[n].detach() * g).abs() for n, g in gradient(model, masked, batches, loss).items()}
 
         weights = leaves(model)
-        return in_rounds(weights, self.counts(weights, rate), score)
+        return in_rounds(weights, self.live_after(weights, rate), score)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +65,7 @@ class FORCE(Iterative):
         def score(masked: dict[str, Tensor]) -> Scores:
             return {n: (weights[n].detach() * g).abs() for n, g in gradient(model, masked, batches, loss).items()}
 
-        return in_rounds(weights, self.counts(weights, rate), score, revive=True)
+        return in_rounds(weights, self.live_after(weights, rate), score, revive=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,12 +77,25 @@ class SynFlow(Iterative):
     values, BatchNorm in evaluation mode, in float64: whatever the protocol's statistics and precision are.
 
     Departs from the paper's code: counts rounded half up in every round, where it truncates the number removed; of
-    equal scores the earlier weight is kept.
+    equal scores the earlier weight is kept, where all that score as much as the highest that is removed go with it.
+    `counts=released` has the code's rule in all rounds but the last, which keeps exactly `live_count`: at most one
+    weight fewer than the code if no scores are equal there. The code scores in float32.
     """
 
     criterion: str | Criterion = "synflow"
     rounds: int = 100
+    counts: str = field(default="exact", metadata=LATER)  # or "released"
     power: ClassVar[int] = 1  # of the absolute values
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.counts not in ("exact", "released"):
+            raise ValueError(f"counts {self.counts!r} of {type(self).__name__}: must be exact or released")
+
+    def live_after(self, weights: Mapping[str, Tensor], rate: Fraction) -> list[int]:
+        """See `Iterative.live_after`."""
+        rule = schedule if self.counts == "exact" else released_schedule
+        return rule(rate, sum(w.numel() for w in weights.values()), self.rounds)
 
     def select(
         self, model: nn.Module, batches: Batches, loss: Loss, rate: Fraction, generator: np.random.RandomState
@@ -93,7 +108,11 @@ class SynFlow(Iterative):
         flowing = positive(model, self.power)
         weights = maskable(flowing)
         image = ones(batches, next(iter(weights.values())))
-        return in_rounds(weights, self.counts(weights, rate), lambda masked: synaptic_flow(flowing, masked, image))
+
+        def score(masked: dict[str, Tensor]) -> Scores:
+            return synaptic_flow(flowing, masked, image)
+
+        return in_rounds(weights, self.live_after(weights, rate), score, ties_fall=self.counts == "released")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +167,7 @@ class NTKSAP(Iterative):
         def score(mask: dict[str, Tensor]) -> Scores:
             return sensitivity(model, mask, draws(model, batches, self.redraws, generator), self.epsilon)
 
-        return in_rounds(masks, self.counts(masks, rate), score)
+        return in_rounds(masks, self.live_after(masks, rate), score)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,4 +207,4 @@ class PX(Iterative):
         from bench.methods.rounds.px import Paths
 
         paths, masks = Paths.of(model, batches, self.classifier, self.batchnorm), whole(model)
-        return in_rounds(masks, self.counts(masks, rate), paths.scores)
+        return in_rounds(masks, self.live_after(masks, rate), paths.scores)

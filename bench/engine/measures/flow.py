@@ -7,7 +7,8 @@ With w0 the initial weights, m the mask, g(w) = ∂L/∂w over all maskable weig
 
 The second is the first-order change by which GraSP ranks weights (Wang et al. 2020, arXiv:2002.07376). Both describe
 pruning: freezing leaves the weights, and so the flow, as they are. A frozen and a pruned trial of one mask have the
-same two numbers. Departs from the paper: no temperature, and the probe instead of the criterion's sample.
+same two numbers. H sees every ReLU as it is at w0: the second does not see that some change sides on the way to m·w0.
+Departs from the paper: no temperature, and the probe instead of the criterion's sample.
 """
 
 from __future__ import annotations

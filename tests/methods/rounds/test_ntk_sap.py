@@ -45,7 +45,7 @@ def fixed(model: nn.Module, data: Data, redraws: int = 2) -> list[Draw]:
 def masks_of(model: nn.Module, terms: list[Draw], rate: str, rounds: int = 3) -> Masks:
     """The masks with these redraws in every round."""
     masks = whole(model)
-    counts = NTKSAP(rounds=rounds).counts(masks, Fraction(rate))
+    counts = NTKSAP(rounds=rounds).live_after(masks, Fraction(rate))
     return in_rounds(masks, counts, lambda mask: sensitivity(model, mask, terms, 0.01))
 
 
@@ -207,7 +207,7 @@ def test_every_round_keeps_its_exact_number_and_masks_are_nested() -> None:
         seen.append(int(sum(m.detach().sum() for m in mask.values())))
         return sensitivity(model, mask, draws(model, data, 1, generator), 0.01)
 
-    counts = method.counts(whole(model), Fraction("0.9"))
+    counts = method.live_after(whole(model), Fraction("0.9"))
     masks = in_rounds(whole(model), counts, score)
     assert [*seen, sum(int(m.sum()) for m in masks.values())] == [144, *counts] and counts == [81, 46, 26, 14]
     chosen = method.select(model, data, no_loss, Fraction("0.9"), np.random.RandomState(3))

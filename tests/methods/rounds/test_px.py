@@ -209,7 +209,7 @@ def test_every_round_keeps_its_exact_number_and_masks_are_nested() -> None:
         seen.append({n: m.detach() != 0 for n, m in mask.items()})
         return paths.scores(mask)
 
-    counts = PX(rounds=4).counts(whole(model), Fraction("0.9"))
+    counts = PX(rounds=4).live_after(whole(model), Fraction("0.9"))
     seen.append(in_rounds(whole(model), counts, score))
     assert [sum(int(m.sum()) for m in masks.values()) for masks in seen] == [144, *counts]
     assert all(bool((before[n] | ~after[n]).all()) for before, after in pairwise(seen) for n in before)

@@ -6,6 +6,7 @@ import copy
 from fractions import Fraction
 from itertools import product
 from math import floor
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 
 from bench.methods import METHODS, Masks, SynFlow, SynFlowL2
 from bench.methods.maskable import maskable
+from bench.methods.rounds.loop import above
 from bench.methods.rounds.synflow import positive, synaptic_flow
 from bench.models import build
 from bench.models.initialise import initialise
@@ -34,7 +36,7 @@ def two_layers(first: list[list[float]], second: list[list[float]]) -> nn.Module
     return nn.Sequential(layers[0], nn.ReLU(), layers[1])
 
 
-def live(model: nn.Module, rate: str, shape: tuple[int, ...], **fields: int) -> Masks:
+def live(model: nn.Module, rate: str, shape: tuple[int, ...], **fields: Any) -> Masks:
     data = [(torch.full((1, *shape), torch.nan), torch.zeros(1, dtype=torch.int64))]  # only the shape is looked at
     return SynFlow(**fields).select(model, data, no_loss, Fraction(rate), GENERATOR)
 
@@ -57,6 +59,38 @@ def test_rounds_by_hand() -> None:
     assert not once["0.weight"].any() and once["2.weight"].tolist() == [[True, True]]
     assert thrice["0.weight"].tolist() == [[False] * 3, [False, False, True]]
     assert thrice["2.weight"].tolist() == [[False, True]]
+
+
+def test_by_the_released_rule_equals_fall_together_until_the_last_round() -> None:
+    # Scores (1 1 1; 2 2 2) and (3, 6): of 8 weights the first of two rounds removes 4. Exactly: the unit of ones and
+    # the last 2, whose unit is left with 4; released: every 2, since the fourth lowest is one. Then all scores are 0.
+    model = two_layers([[1.0] * 3, [2.0] * 3], [[1.0, 1.0]])
+    exact, released = (live(model, "0.75", (3,), rounds=2, counts=rule) for rule in ("exact", "released"))
+    assert exact["0.weight"].tolist() == [[False] * 3, [True, False, False]]
+    assert exact["2.weight"].tolist() == [[False, True]]
+    assert not released["0.weight"].any() and released["2.weight"].tolist() == [[True, True]]
+
+
+def test_the_released_rule_drops_the_fraction_of_what_is_removed() -> None:
+    weights = {"w": torch.zeros(1_003)}
+    assert SynFlow(rounds=3).live_after(weights, Fraction("0.9")) == [466, 216, 100]  # 465.5…, 216.09…
+    assert SynFlow(rounds=3, counts="released").live_after(weights, Fraction("0.9")) == [466, 217, 100]
+
+
+def test_equals_at_the_threshold_fall_together() -> None:
+    masks = {"a": torch.tensor([True, True, True]), "b": torch.tensor([True, False, True])}
+    scores = {"a": torch.tensor([1.0, 2.0, 2.0]), "b": torch.tensor([3.0, 9.0, 2.0])}
+    kept = {count: [m.tolist() for m in above(masks, scores, count).values()] for count in (6, 5, 4, 3)}
+    assert kept[6] == kept[5] == [[True, True, True], [True, False, True]]  # the lowest is removed already: it has 0
+    assert kept[4] == [[False, True, True], [True, False, True]]
+    assert kept[3] == [[False, False, False], [True, False, False]]
+
+
+def test_the_rule_is_in_the_record_if_it_is_not_the_exact_one() -> None:
+    assert "counts" not in SynFlow().record() and METHODS["synflow"].record() == SynFlow(counts="exact").record()
+    assert SynFlow(counts="released").record()["counts"] == "released"
+    with pytest.raises(ValueError, match="counts 'truncated' of SynFlow: must be exact or released"):
+        SynFlow(counts="truncated")
 
 
 def test_squared_scores_are_the_squared_paths_through_a_weight() -> None:
