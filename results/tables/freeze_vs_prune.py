@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from bench.messages import counted
 from bench.metrics import NONE
 from bench.results.frame.words import rate_text, rates_text
-from bench.results.statistics.analysis import Analysis
+from bench.results.statistics.analysis import TRAINED, Analysis
 from bench.results.statistics.comparisons import Comparison
 from bench.results.tables import captions
 from bench.results.tables.columns import PRIMARY, difference, difference_and_test, doubt_marks, grid, verdict
@@ -130,21 +130,25 @@ def variants_table(analysis: Analysis) -> Grid | None:
     by_name = {name: {c.sides: c for c in changed} for name, changed in _changed(analysis).items()}
     rows = []
     for c in analysis.shown_primary:
-        others = [changed[c.sides] for changed in by_name.values()]
-        if any(other.seeds != c.seeds for other in others):
-            entries = (_again(analysis, c, other) for other in others)
+        others = {name: changed[c.sides] for name, changed in by_name.items()}
+        if any(other.seeds != c.seeds for other in others.values()):
+            entries = (_again(analysis, c, other, name) for name, other in others.items())
             rows.append([c.label, c.reference, rate_text(c.rate), _with_verdict(analysis, c), *entries])
     words = [variants(analysis)[name] for name in by_name]
     said = "; ".join(f"{header}: {otherwise}" for header, otherwise in words)
     caption = f"Freeze − prune over other seeds, if that changes a pair. {said[:1].upper()}{said[1:]}."
+    if TRAINED in by_name:
+        caption += " Trained seeds are chosen by their outcome: their column has no verdict."
     headers = ["frozen", "pruned", "rate", "all done seeds", *(header for header, _ in words)]
     title = f"Freeze − prune over other seeds{captions.steps(analysis)}"
     return Grid(caption, headers, rows, title) if rows else None
 
 
-def _again(analysis: Analysis, c: Comparison, other: Comparison) -> str:
-    """A comparison over other seeds."""
-    return SAME if other.seeds == c.seeds else _with_verdict(analysis, other)
+def _again(analysis: Analysis, c: Comparison, other: Comparison, variant: str) -> str:
+    """A comparison over other seeds; without a verdict if they are chosen by their outcome."""
+    if other.seeds == c.seeds:
+        return SAME
+    return difference_and_test(analysis, other) if variant == TRAINED else _with_verdict(analysis, other)
 
 
 def _with_verdict(analysis: Analysis, c: Comparison) -> str:

@@ -164,7 +164,10 @@ def test_verdicts_on_seeds_near_chance_are_marked_and_told_without_them() -> Non
     grid, again = table(q), variants_table(q)
     assert [str(row[-1]).endswith(" ‡") for row in grid.rows] == [False, True]
     assert isinstance(again, Grid) and [row[:3] for row in again.rows] == [["freeze", "snip", "0.99"]]
-    assert str(again.rows[0][-1]).startswith("+1.00, n = 4, ")
+    column = again.headers.index("trained seeds only")  # chosen by their outcome: a constant 1.00, but no arrow
+    assert str(again.rows[0][column]).startswith("+1.00, n = 4, Holm p ")
+    assert not any(word in str(again.rows[0][column]) for word in ("higher", "lower", "↑", "↓", "≈", "open"))
+    assert again.caption.endswith("Trained seeds are chosen by their outcome: their column has no verdict.")
 
 
 def test_the_doubts_of_every_comparison_are_exported() -> None:
