@@ -9,6 +9,7 @@ canonical    one text of a record, and its key
 disk         files written whole, and locks between processes
 paging       what MLflow is given and gives: an address, a search page by page
 tags         values of any length as tags of a run
+test_right   which test images a network classifies right, as text
 references   a function, or "module:function" that names one
 search_path  where Python looks for modules
 __main__     `python -m bench`

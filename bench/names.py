@@ -27,6 +27,7 @@ NEEDS = "-needs"  # ends the name of the sweep of the trials that a sweep's own 
 INIT_SHA256 = "bench.init_sha256"  # of the initial weights
 MASK_SHA256 = "bench.mask_sha256"
 WEIGHTS_SHA256 = "bench.weights_sha256"  # of the final state
+TEST_RIGHT = "bench.test_right"  # which test images it gets right after the last epoch: see `bench.test_right`
 BASE_KEY = "bench.base_run_key"  # of the trial that gave the start, or the SHA-256 of its weights; absent if none did
 BASE_LABEL = "bench.base_label"  # what the file of the start's weights was called; absent if a trial gave them
 BASE_SHA256 = "bench.base_weights_sha256"  # of the base's final state

@@ -29,6 +29,7 @@ LOWEST = (
     "disk",
     "paging",
     "tags",
+    "test_right",
     "references",
     "search_path",
 )  # of the root; they import nothing of ours

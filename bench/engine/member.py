@@ -21,6 +21,7 @@ from bench.artefact.shrink import proved
 from bench.datasets import augment
 from bench.datasets.images import ImageData
 from bench.datasets.loader import Resident
+from bench.engine.measures.evaluate import fraction
 from bench.engine.measures.gradients import Measured
 from bench.engine.measures.moment import Moment, measure, measure_again
 from bench.engine.needs import NONE, Needs
@@ -37,6 +38,7 @@ from bench.models.channels.surgery import close
 from bench.models.initialise import checksum
 from bench.storage.checkpoint import Checkpoint, OptimizerState
 from bench.storage.environment import environment
+from bench.test_right import encoded
 from bench.trial.result import TrialResult
 from bench.trial.spec import TrialSpec
 from bench.trial.start import GivenWeights
@@ -238,11 +240,15 @@ class Member:
         """Note the test accuracy of the best epoch so far, the last one trained."""
         self.metrics |= {names.BEST_EPOCH: len(self.epochs) - 1, names.TEST_ACCURACY_BEST: test}
 
-    def finish(self, test: float) -> None:
+    def finish(self, right: Tensor) -> None:
         """Note the final test accuracy and weights, and store the network.
 
+        Args:   right: whether each test image is classified right, bool [images].
         Raises: RuntimeError if a dead weight is not what it was.
         """
+        test = fraction(right)
+        if len(right):
+            self.tags[names.TEST_RIGHT] = encoded(right.cpu().numpy())
         self.metrics |= {names.TEST_ACCURACY: test, names.TRAINING_SECONDS: self.seconds}
         self._check_dead()
         if (selection := self.trial.selection) is not None:

@@ -20,7 +20,7 @@ from bench.engine.setup.prepare import residents
 from bench.engine.shaping import Shaping, shapes
 from bench.engine.steps.batched_networks import trial_bytes
 from bench.engine.steps.learning_rate import learning_rate
-from bench.engine.trainers import Alone, trainer_of
+from bench.engine.trainers import Alone, accuracies, trainer_of
 from bench.messages import one_line
 from bench.storage.checkpoint import Checkpoints
 from bench.trial.outside.rows import all_ours
@@ -253,13 +253,13 @@ class Training:
 
     def _measure(self, losses: Sequence[float | None]) -> Iterator[Epoch | TrialResult]:
         """Measure the trials after an epoch; those that diverged, or whose own metric raises, leave."""
-        figures, accuracies = self._trainer.gradients(), self._trainer.accuracies("validation")
+        figures, validation = self._trainer.gradients(), accuracies(self._trainer, "validation")
         if is_measured("epoch"):  # of each trial by itself, on its own model
             self._trainer.write_back()
         staying = []
         for index, member in enumerate(self.members):
             try:
-                yield member.measured(figures[index], accuracies[index], losses[index])
+                yield member.measured(figures[index], validation[index], losses[index])
                 staying.append(index)
             except ERRORS as error:
                 if not isinstance(error, Diverged) and is_out_of_memory(failure(error)):
@@ -272,15 +272,15 @@ class Training:
     def _note_best(self) -> None:
         best = [member.is_best() for member in self.members]
         if any(best):
-            for member, better, test in zip(self.members, best, self._trainer.accuracies("test"), strict=True):
+            for member, better, test in zip(self.members, best, accuracies(self._trainer, "test"), strict=True):
                 if better:
                     member.best(test)
 
     def _finish(self) -> Iterator[TrialResult]:
         self._trainer.write_back()
-        for member, test in zip(self.members, self._trainer.accuracies("test"), strict=True):
+        for member, right in zip(self.members, self._trainer.right("test"), strict=True):
             try:
-                member.finish(test)
+                member.finish(right)
             except ERRORS as error:
                 yield self._result(member, failure(error))
             else:

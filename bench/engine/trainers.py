@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from bench.datasets.loader import Resident
-from bench.engine.measures.evaluate import accuracy, fraction
+from bench.engine.measures.evaluate import classified_right, fraction
 from bench.engine.measures.gradients import Measured, gradient_figures, stacked_figures
 from bench.engine.setup.precision import DTYPES, autocast
 from bench.engine.setup.prepare import PROBE, Trial
@@ -40,8 +40,8 @@ class Trainer(Protocol):
     def gradients(self) -> list[Measured]:
         """Each trial's gradient figures on its probe."""
 
-    def accuracies(self, split: str) -> list[float]:
-        """Each trial's fraction of images classified right, on the "validation" or the "test" images."""
+    def right(self, split: str) -> list[Tensor]:
+        """Whether each trial classifies each image right, bool [images], of the "validation" or the "test" images."""
 
     def keep(self, staying: Sequence[int]) -> None:
         """Let all trials but these leave the pack."""
@@ -54,6 +54,11 @@ class Trainer(Protocol):
 
     def write_back(self) -> None:
         """Bring the trials' models up to date."""
+
+
+def accuracies(trainer: Trainer, split: str) -> list[float]:
+    """Each trial's fraction of the images of a split that it classifies right."""
+    return [fraction(right) for right in trainer.right(split)]
 
 
 def trainer_of(spec: TrialSpec, trials: Sequence[Trial]) -> Trainer:
@@ -106,9 +111,9 @@ class Alone:
         """The trial's gradient figures on its probe."""
         return [gradient_figures(self.trial.model, self.trial.masks, *self.trial.probe)]
 
-    def accuracies(self, split: str) -> list[float]:
-        """The trial's accuracy; see `Trainer`."""
-        return [accuracy(self.trial.model, *images_of(self.trial, split), self.spec.precision)]
+    def right(self, split: str) -> list[Tensor]:
+        """What the trial classifies right; see `Trainer`."""
+        return [classified_right(self.trial.model, *images_of(self.trial, split), self.spec.precision)]
 
     def keep(self, staying: Sequence[int]) -> None:
         """Nothing to do: a pack of one is left as a whole."""
@@ -177,16 +182,16 @@ class Together:
         return stacked_figures(self.stack, self.masks, x, y)
 
     @torch.no_grad()
-    def accuracies(self, split: str) -> list[float]:
-        """Each trial's accuracy; see `Trainer`."""
+    def right(self, split: str) -> list[Tensor]:
+        """What each trial classifies right; see `Trainer`."""
         images = images_of(self.trials[0], split)[0]
         indices = torch.stack([images_of(trial, split)[1] for trial in self.trials])
-        right = torch.zeros(len(self.trials), device=indices.device, dtype=torch.int64)
+        parts = []
         for part in indices.split(PROBE, dim=1):  # type: ignore[no-untyped-call]
             x, y = images.batch(part[0]) if split == "test" else _batches(images, part)
             with autocast(self.spec.precision, x.device.type):
-                right += (self.stack(x, training=False).argmax(2) == y).sum(1)
-        return [fraction(count, indices.shape[1]) for count in right.tolist()]
+                parts.append(self.stack(x, training=False).argmax(2) == y)
+        return list(torch.cat(parts, dim=1).unbind())
 
     def keep(self, staying: Sequence[int]) -> None:
         """Let all trials but these leave the pack; the others' weights and update states go on as they are."""

@@ -16,6 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from sqlalchemy import Connection, MetaData, create_engine, insert, select
 from sqlalchemy.pool import NullPool
 
@@ -25,6 +26,7 @@ from bench.messages import folded
 from bench.storage import mlflow_fields, offline_folder, store_uri
 from bench.storage.entry import Entry
 from bench.storage.ownership.boards import RUN_NAME
+from bench.test_right import decoded, encoded
 from bench.trial.result import SweepError
 
 METHODS = (
@@ -84,9 +86,12 @@ def _copies(entries: Sequence[Entry], seeds: int) -> Iterator[Entry]:
 
 def _copy(entry: Entry, rate: str, seed: int, noise: float) -> Entry:
     spec = {**entry.spec, "rate": rate, "seed": seed}
-    accuracy = entry.result.metrics[names.TEST_ACCURACY] + noise
-    metrics = {**entry.result.metrics, names.TEST_ACCURACY: min(max(accuracy, 0.0), 1.0)}
-    return replace(entry, spec=spec, result=replace(entry.result, run_key=key_of(spec), metrics=metrics))
+    images = len(decoded(entry.result.tags[names.TEST_RIGHT]))
+    accuracy = min(max(entry.result.metrics[names.TEST_ACCURACY] + noise, 0.0), 1.0)
+    right = np.roll(np.arange(images) < round(accuracy * images), seed)  # images that give the accuracy
+    metrics = {**entry.result.metrics, names.TEST_ACCURACY: float(right.mean())}
+    tags = {**entry.result.tags, names.TEST_RIGHT: encoded(right)}
+    return replace(entry, spec=spec, result=replace(entry.result, run_key=key_of(spec), metrics=metrics, tags=tags))
 
 
 def _write(connection: Connection, entries: Sequence[Entry]) -> None:

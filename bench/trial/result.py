@@ -21,7 +21,7 @@ class TrialResult:
     metrics: Mapping[str, float] = field(default_factory=dict)  # bench.metrics.final(), as far as known; all finite
     epochs: Sequence[Mapping[str, float]] = ()  # index = epoch, 0 = before training; metrics.per_epoch(), finite
     layers: Sequence[Mapping[str, Any]] = ()  # names.LAYERS_FILE
-    tags: Mapping[str, str] = field(default_factory=dict)  # checksums and the environment it ran in
+    tags: Mapping[str, str] = field(default_factory=dict)  # checksums, which test images are right, where it ran
     artefact: bytes | Path = b""  # the trained network's file, or where it lies; empty if the trial is not done
     started: float = 0.0  # Unix time, seconds
     ended: float = 0.0

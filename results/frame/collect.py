@@ -14,7 +14,7 @@ from bench.messages import one_of, say, say_left_out
 from bench.metrics import METRICS
 from bench.mlflow_metrics import CONSTANTS, STORED, stored_figures
 from bench.paging import without_collector
-from bench.results.frame.conflicts import conflicts, in_words, own_record
+from bench.results.frame.conflicts import conflicts, in_words, own_images, own_record
 from bench.results.frame.spec_columns import BIASES as BIASES
 from bench.results.frame.spec_columns import DENSE as DENSE
 from bench.results.frame.spec_columns import columns_of
@@ -30,7 +30,7 @@ LATEST = 2**43  # milliseconds since 1970 of a start: in the year 2248, and what
 IDENTITY = (
     "run_id", "run_key", "group_key", "experiment", "dataset", "model", "method", "rate", "rate_value", "seed",
     "background", "outcome", "reason", "sweeps", "protocol", "init_sha256", "mask_sha256", "weights_sha256", "base_key",
-    "started", "git_commit", "git_dirty", "conflict",
+    "test_right", "started", "git_commit", "git_dirty", "conflict",
 )  # fmt: skip
 COMMANDS = RunQuery(tag=names.COMMAND, oldest_first=True, tags=(names.COMMAND,), parameters=("trials",))
 
@@ -42,10 +42,11 @@ def collect(tracking_uri: str, *, warns: bool = True) -> pd.DataFrame:
              text); every tag of `names.ENVIRONMENT` (text, empty if absent); every name of `bench.metrics.METRICS`
              (float, NaN if absent). `rate` is the decimal text, `rate_value` its float; `sweeps` a tuple of sweep
              names; `protocol` the canonical JSON of the spec without method, rate and seed; `base_key` the run key of
-             the trial that gave the start, the SHA-256 of its file, or ""; `started` UTC. Rows are ordered by
-             protocol, method, rate and seed.
+             the trial that gave the start, the SHA-256 of its file, or ""; `test_right` which test images it got
+             right (`bench.test_right`), or ""; `started` UTC. Rows are ordered by protocol, method, rate and seed.
              A run key stands once: its earliest finished run, or else its latest failed one; if it has finished runs
-             with different results, or figures that are not those it was stored with, `conflict` says which, else "".
+             with different results, or figures that are not those it was stored with, or another accuracy than that
+             of its test images, `conflict` says which, else "".
              A run whose record is damaged is left out, and stands in the frame's attribute UNREADABLE. Both are named
              on stderr if `warns`.
     """
@@ -69,8 +70,8 @@ def _trials() -> RunQuery:
         statuses=("FINISHED", "FAILED"),
         tags=(
             names.RUN_KEY, names.SPEC, names.METHOD, names.OUTCOME, names.REASON, names.FIGURES, names.INIT_SHA256,
-            names.MASK_SHA256, names.WEIGHTS_SHA256, names.BASE_KEY, names.GIT_COMMIT, names.GIT_DIRTY,
-            *names.ENVIRONMENT,
+            names.MASK_SHA256, names.WEIGHTS_SHA256, names.TEST_RIGHT, names.BASE_KEY, names.GIT_COMMIT,
+            names.GIT_DIRTY, *names.ENVIRONMENT,
         ),
         beginning=names.IN_SWEEP,
         parameters=CONSTANTS,
@@ -108,7 +109,7 @@ def tidy(rows: list[dict[str, Any]]) -> pd.DataFrame:
     columns = [*IDENTITY, *(c for c in ("finished",) if c in frame), *specs]
     # One reindex instead of a column at a time: a wide frame grown column by column is fragmented.
     frame = frame.reindex(columns=[*columns, *names.ENVIRONMENT, *METRICS])
-    texts = (*names.ENVIRONMENT, "base_key", "conflict")
+    texts = (*names.ENVIRONMENT, "base_key", "test_right", "conflict")
     types = dict.fromkeys((*METRICS, "rate_value"), "float64") | dict.fromkeys(texts, "object")
     typed = frame.astype(types | {"seed": "int64"}).fillna(dict.fromkeys(texts, ""))
     # Copied, because a frame that so many columns were set in is fragmented.
@@ -151,11 +152,15 @@ def _row(run: StoredRun) -> dict[str, Any]:
         "mask_sha256": tags.get(names.MASK_SHA256, ""),
         "weights_sha256": tags.get(names.WEIGHTS_SHA256, ""),
         "base_key": tags.get(names.BASE_KEY, ""),
+        "test_right": whole(tags, names.TEST_RIGHT),
         "started": run.started,
         "git_commit": tags.get(names.GIT_COMMIT, ""),
         "git_dirty": tags.get(names.GIT_DIRTY) == "true",
     }
-    identity["conflict"] = own_record(figures, whole(tags, names.FIGURES)) if finished else ""
+    identity["conflict"] = ""
+    if finished:
+        words = own_record(figures, whole(tags, names.FIGURES)), own_images(figures, identity["test_right"])
+        identity["conflict"] = "; ".join(filter(None, words))
     environment = {tag: tags.get(tag, "") for tag in names.ENVIRONMENT}
     return {**identity, **columns, **environment, **figures}
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from bench import names
 from bench.messages import counted
 from bench.metrics import METRICS, sizes
+from bench.test_right import decoded
 
 # What a computer takes, and what a later command measured of one run only, is no result; nor is the size of a file,
 # which is another if a library packs better: what is in it is compared.
@@ -84,6 +85,23 @@ def own_record(figures: Mapping[str, Any], recorded: str) -> str:
         if not abs(figures[name] - value) <= SAME * abs(value):
             return f"{name}: {value:.6g} when it was trained, {figures[name]:.6g} in the store"
     return ""
+
+
+def own_images(figures: Mapping[str, Any], test_right: str) -> str:
+    """How the test accuracy differs from the share of the test images that are right; "" if it does not.
+
+    Args: test_right: names.TEST_RIGHT; "" of a trial of an earlier version.
+    """
+    if not test_right:
+        return ""
+    try:
+        right = decoded(test_right)
+    except ValueError as error:
+        return f"{names.TEST_RIGHT} {error}"
+    share, accuracy = np.mean(right), figures.get(names.TEST_ACCURACY, np.nan)
+    if abs(accuracy - share) <= SAME:
+        return ""
+    return f"{names.TEST_ACCURACY}: {accuracy:.6g} in the store, {np.sum(right)} of {len(right)} test images right"
 
 
 def in_words(conflicting: pd.DataFrame) -> str:

@@ -23,7 +23,9 @@ def unreadable(frame: pd.DataFrame) -> Iterator[Finding]:
 
 
 def conflicts(frame: pd.DataFrame) -> Iterator[Finding]:
-    """Trials of which several runs have different results, or whose figures are not those they were stored with."""
+    """Trials of which several runs have different results, or whose figures are not those they were stored with, or
+    whose accuracy is not the share of the test images that are right.
+    """
     shown = frame.loc[frame["conflict"] != "", ["method", "rate", "seed", "conflict"]]
     for method, rate, seed, conflict in shown.itertuples(index=False):
         remedy = "the earliest run counts; delete the wrong one in MLflow"

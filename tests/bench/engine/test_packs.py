@@ -40,6 +40,7 @@ def test_a_result_is_that_of_the_trial_alone(model: str, pack_kind: str, epochs:
         assert one.tags[names.MASK_SHA256] == other.tags[names.MASK_SHA256]
         assert one.tags[names.INIT_SHA256] == other.tags[names.INIT_SHA256]
         assert set(one.tags) == set(other.tags)
+        assert one.tags[names.TEST_RIGHT] == other.tags[names.TEST_RIGHT]
         assert set(one.metrics) == set(metrics.final()) - {*names.OF_SOME}
         for name in set(one.metrics) - TIMING:
             # The last digits of a weight decide by some bytes how well it is packed.

@@ -20,6 +20,7 @@ from bench.engine.setup.prepare import Trial, indices, prepare, select
 from bench.engine.train import Training, train, train_epochs
 from bench.methods import METHODS, Method
 from bench.methods.maskable import maskable
+from bench.test_right import decoded
 
 DATA = images()
 
@@ -115,6 +116,7 @@ def test_the_primary_figure_is_the_test_accuracy_of_the_final_network() -> None:
     images = (data.test_images / 255 - data.mean[0]) / data.std[0]
     right = trial.model.eval()(images).argmax(1) == labels
     assert member.metrics[names.TEST_ACCURACY] == float(right.double().mean())
+    assert decoded(member.tags[names.TEST_RIGHT]).tolist() == right.tolist()
     assert member.epochs[-1][names.VALIDATION_ACCURACY] > 0.8 > member.metrics[names.TEST_ACCURACY]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sqlalchemy import create_engine
 from stored_entries import entry
@@ -17,12 +18,14 @@ from bench.storage import stored_trials
 from bench.storage.recorder import Recorder
 from bench.stored_runs import by_client
 from bench.stored_runs.query import RunQuery
+from bench.test_right import encoded
 
 
 def test_copies_are_stored_as_the_recorder_stores_trials(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     epochs = [{names.TRAIN_LOSS: 1 / (epoch + 1)} for epoch in range(3)]
-    trained = replace(entry(0), result=replace(entry(0).result, epochs=epochs))
+    tags = {names.TEST_RIGHT: encoded(np.arange(100_000) % 2 == 0)}
+    trained = replace(entry(0), result=replace(entry(0).result, epochs=epochs, tags=tags))
     with Recorder(uri, large_store.SWEEP, [trained.run_key], {}, "bench run") as recorder:
         recorder.put(trained)
     copies = list(large_store._copies([trained], 2))

@@ -23,6 +23,7 @@ from bench.methods import METHODS
 from bench.mlflow_metrics import STORED
 from bench.storage import offline_folder, stored_trials
 from bench.storage.entry import Entry, decode, encode
+from bench.test_right import decoded
 from bench.trial.result import TrialResult
 from bench.trial.spec import TrialSpec
 
@@ -35,6 +36,7 @@ from bench.cli.cli import main
 sys.exit(main(sys.argv[1:]))
 """
 CLOCKS = (names.SCORING_SECONDS, names.TRAINING_SECONDS, names.PEAK_MEMORY)
+ACCURACY = STORED[names.TEST_ACCURACY]
 IDS = ("mlflow.parentRunId", names.IN_SWEEP)
 
 
@@ -132,6 +134,8 @@ def test_without_ray_and_mlflow_then_imported_equals_direct(tmp_path: Path) -> N
         assert imported_run["artefacts"].keys() == {names.LAYERS_FILE, names.NETWORK_FILE}
         assert imported_run["sweeps"].count("bench.sweep.again") == 1
         imported_run["sweeps"].remove("bench.sweep.again")
+        right, ((_, accuracy),) = decoded(imported_run["tags"][names.TEST_RIGHT]), imported_run["histories"][ACCURACY]
+        assert len(right) == 360 and right.mean() == accuracy
     assert pairs[0] == pairs[1]
     sweeps = {run.info.run_name: run for run in runs(offline, names.SWEEP)}
     assert sorted(sweeps) == ["again", "digits-lenet-300-100"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from small_store import Store
 from trial_frames import spec_of
@@ -13,6 +14,7 @@ from bench import names
 from bench.cli.cli import main
 from bench.results.frame.collect import collect
 from bench.results.frame.conflicts import CLOSE, NAMED
+from bench.test_right import encoded
 
 EARLIEST = "of several runs the earliest counts"
 
@@ -121,3 +123,17 @@ def test_a_figure_that_is_not_what_the_trial_recorded(store: Store) -> None:
         f"{names.TEST_ACCURACY_BEST}: 0.9 when it was trained, none in the store",
     ]
     assert main(["table"]) == 1
+
+
+def test_an_accuracy_that_is_not_the_share_of_the_images_that_are_right(store: Store) -> None:
+    right = np.arange(100) < 97
+    for seed, text in enumerate((encoded(right), encoded(right[:99]), "97:nothing", ""), 5):
+        store.add(spec_of("snip", "0.9", seed), "snip", 0.97, 3_000, **{names.TEST_RIGHT: text})
+    assert [conflict_of(store, seed) for seed in range(5, 9)] == [
+        "",
+        f"{names.TEST_ACCURACY}: 0.97 in the store, 97 of 99 test images right",
+        f"{names.TEST_RIGHT} '97:nothing': must be the number of test images and a bit for each",
+        "",
+    ]
+    assert main(["table"]) == 1
+    assert main(["doctor", "--quick"]) == 1
