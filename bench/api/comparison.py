@@ -80,7 +80,7 @@ class Comparison:
         metric: str = "test_accuracy",
         test: Test = "t",
         alpha: float = 0.05,
-        margin: float | None = None,
+        margin: float | str | None = None,
         margin_points: float | None = None,
         controls: bool = False,
         published: bool = False,
@@ -92,7 +92,8 @@ class Comparison:
                 reference: the method the others are tested against; by default `self.reference`.
                 metric: of the cells. test: paired t test, exact Wilcoxon or exact sign-flip permutation.
                 alpha: level of the tests.
-                margin: of equivalence, percentage points of an accuracy (by default 0.5), else in the metric's unit.
+                margin: of equivalence, percentage points of an accuracy (by default 0.5), else in the metric's unit;
+                "10%": a share of the errors of what is subtracted.
                 margin_points: of part "start": how far below dense a method may be, percentage points (by default 1).
                 controls: whether to show sanity controls. published: whether to show published results beside these.
         Raises: ValueError in one line for a choice that the store does not have.

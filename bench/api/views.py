@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from decimal import Decimal
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from bench import names
@@ -14,34 +15,54 @@ from bench.trial.plugins import Catalogue
 if TYPE_CHECKING:
     import pandas as pd
 
+    from bench.results.statistics.comparisons import Margin
     from bench.results.statistics.view import View
 
 MARGIN = 0.5  # of equivalence, percentage points of an accuracy
 WITHIN = 1.0  # of the largest rate: percentage points below dense
 
 
-def view_of(frame: pd.DataFrame, *, reference: str, margin: float | None = None, **settings: Any) -> View:
+def view_of(frame: pd.DataFrame, *, reference: str, margin: float | str | None = None, **settings: Any) -> View:
     """The view of a table.
 
     Args:   margin: of equivalence, percentage points of an accuracy, else in the metric's own unit; None = 0.5 points
-            of an accuracy, none of others. settings: the other fields of a View.
+            of an accuracy, none of others; "10%": a share of the reference's errors.
+            settings: the other fields of a View.
     Raises: ValueError in one line for a choice that is none.
     """
     from bench.results.frame.errors import metric_of
     from bench.results.statistics.view import View
 
     check_reference(reference, set(frame["method"]))
-    if margin is not None and not margin > 0:
-        raise ValueError(f"margin {margin:g}: must be above 0")
     shown = metric_of(settings.get("metric", names.TEST_ACCURACY))
-    margin = margin if margin is not None or not shown.is_accuracy else MARGIN
+    if margin is None and shown.is_accuracy:
+        margin = MARGIN
     return View(
         reference=reference,
-        margin=None if margin is None else margin / shown.factor,
+        margin=None if margin is None else _margin(margin, shown.factor),
         classes=classes_of(frame),
         test_images=test_sizes(frame),
         **settings,
     )
+
+
+def _margin(given: float | str, factor: float) -> Margin:
+    """A margin of equivalence, in units of the metric or of the reference's errors. Raises ValueError if it is none."""
+    from bench.results.statistics.comparisons import OfErrors
+
+    if isinstance(given, str):
+        try:
+            number = float(given.removesuffix("%"))
+        except ValueError:
+            raise ValueError(
+                f"margin {given!r}: must be a number, or a percentage of the reference's errors, as 10%"
+            ) from None
+        if given.endswith("%"):
+            return OfErrors(number / 100)
+        given = number
+    if not 0 < given < inf:
+        raise ValueError(f"margin {given:g}: must be above 0")
+    return given / factor
 
 
 def plot_view(

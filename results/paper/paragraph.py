@@ -20,6 +20,7 @@ from bench.results.paper import sources
 from bench.results.parts.latex_words import escaped
 from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.cells import Cell
+from bench.results.statistics.comparisons import OfErrors
 from bench.results.statistics.stats import FLIPS
 from bench.results.tables import captions
 from bench.results.tables.protocol import environment, protocol
@@ -158,8 +159,12 @@ def _statistics(analyses: Sequence[Analysis], cite: Cite) -> Sentences:
         f"all m = {' or '.join(map(str, families))} comparisons{_of(analyses)}, at level {view.alpha:g}."
     )
     if view.margin is not None:
+        if isinstance(view.margin, OfErrors):
+            within = f"{100 * view.margin.share:g}\\,\\% of the errors"
+        else:
+            within = f"{100 * view.margin:g} percentage points"
         yield (
-            f"Equivalence within $\\pm${100 * view.margin:g} percentage points is judged by "
+            f"Equivalence within $\\pm${within} is judged by "
             f"{cite('two one-sided t tests', sources.EQUIVALENCE)}, corrected likewise."
         )
 

@@ -9,6 +9,7 @@ from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.comparisons import Comparison
 from bench.results.tables import captions
 from bench.results.tables.answer import pairs
+from bench.results.tables.columns import equivalence
 from bench.results.tables.formats import Block, Grid, Paragraph
 from bench.results.tables.marks import pairs_legend
 from bench.results.tables.reach import pair_counts, reach
@@ -38,10 +39,10 @@ def _reference(analysis: Analysis) -> Iterator[Block]:
 def _words(analysis: Analysis, shown: Sequence[Comparison]) -> str:
     """What the columns are, and the marks of cut networks."""
     step, test = analysis.view.shown_metric.step, captions.TESTS[analysis.view.test].partition(" (")[0]
-    equivalence = "" if analysis.view.margin is None else " TOST: p of equivalence, corrected by Holm."
+    tost = "" if analysis.view.margin is None else " TOST: p of equivalence, corrected by Holm."
     return (
         f"mean difference{f' in {step}' if step else ''} at the same rate and seed, with its 95 % t interval. Holm p: "
-        f"{test}, corrected by Holm.{equivalence} {captions.margin(analysis)}{pairs_legend(shown)}"
+        f"{test}, corrected by Holm.{tost} {captions.margin(analysis)}{pairs_legend(shown)}"
     )
 
 
@@ -61,7 +62,7 @@ def _grid(
             *([str(c.n)] if several else []),
             pairs.short(analysis, c),
             p_value(c.p_holm),
-            p_value(c.p_equivalence_holm),
+            equivalence(analysis, c),
             pairs.marks(analysis, c),
         ]
         for c in shown

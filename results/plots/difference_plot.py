@@ -89,7 +89,7 @@ def _panel(axes: Axes, analysis: Analysis, reference: str, comparisons: Sequence
     axes.set_title(literal(reference), fontsize=SMALL)
     axes.tick_params(axis="x", labelsize=TINY)
     axes.axhline(0, **ZERO)
-    if view.margin is not None:
+    if isinstance(view.margin, float):
         axes.axhspan(-factor * view.margin, factor * view.margin, color=GREY, alpha=0.15, linewidth=0)
     for c in comparisons:
         mean, low, high = (factor * value for value in (c.difference, c.interval.low, c.interval.high))
@@ -141,6 +141,6 @@ def _notes(drawn: Sequence[tuple[Analysis, Panels]], log: bool) -> list[str]:
         notes[0] += f" Differences: to scale between −{LINEAR:g} and {LINEAR:g}, beyond on a logarithmic scale."
     if doubtful := sum(c.conflicting for _, panels in drawn for panel in panels.values() for c in panel):
         notes.append(f"The results of {counted(doubtful, 'pair')} disagree in the store.")
-    if view.margin is not None:
+    if isinstance(view.margin, float):
         notes.append(f"Grey: the equivalence margin of ±{view.shown_metric.number(view.margin)} points.")
     return notes

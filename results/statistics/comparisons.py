@@ -39,6 +39,7 @@ class Comparison:
     p_equivalence: float
     disconnected: int  # pairs in which no path of live weights leads from the input to the output
     conflicting: int  # pairs of which the store has results that disagree
+    margin: float | None = None  # of equivalence, in units of the metric; of a share of the errors, its mean
     family: int = 0  # m: the comparisons that are corrected together
     p_holm: float = np.nan
     p_equivalence_holm: float = np.nan
@@ -70,19 +71,34 @@ class Comparison:
         )
 
 
+@dataclass(frozen=True)
+class OfErrors:
+    """A margin of equivalence: a share of the errors that the reference makes, 1 - its accuracy, at each seed."""
+
+    share: float  # above 0, below 1
+
+    def __str__(self) -> str:
+        return f"{100 * self.share:.15g}%"
+
+
+Margin = float | OfErrors  # of equivalence; a number is in units of the metric
+
+
 @dataclass(frozen=True, kw_only=True)
 class Rules:
     """How comparisons are judged."""
 
     test: Test = "t"
-    margin: float | None = None  # of equivalence, in units of the metric; None = not judged
+    margin: Margin | None = None  # of equivalence; None = not judged
     alpha: float = 0.05
 
 
-def compare(cell: Cell, reference: Cell, *, test: Test, margin: float | None) -> Comparison:
+def compare(cell: Cell, reference: Cell, *, test: Test, margin: Margin | None) -> Comparison:
     """The paired comparison of two cells of one rate, before the correction for the family."""
     seeds = tuple(sorted(cell.values.keys() & reference.values.keys()))
-    d = stats.differences([cell.values[s] for s in seeds], [reference.values[s] for s in seeds])
+    references = [reference.values[s] for s in seeds]
+    d = stats.differences([cell.values[s] for s in seeds], references)
+    within = tuple(margin.share * (1 - value) for value in references) if isinstance(margin, OfErrors) else margin
     return Comparison(
         label=cell.label,
         reference=reference.label,
@@ -90,13 +106,14 @@ def compare(cell: Cell, reference: Cell, *, test: Test, margin: float | None) ->
         seeds=seeds,
         disconnected=len((cell.disconnected | reference.disconnected) & set(seeds)),
         conflicting=in_doubt(cell, reference),
-        **_figures(tuple(d.tolist()), test, margin),
+        margin=stats.summary(within).mean if isinstance(within, tuple) else within,
+        **_figures(tuple(d.tolist()), test, within),
     )
 
 
 @lru_cache(maxsize=4096)  # a page compares the same cells several times: for its answer, its tables and its plots
-def _figures(differences: tuple[float, ...], test: Test, margin: float | None) -> Mapping[str, Any]:
-    """The fields of a comparison that follow from the differences alone."""
+def _figures(differences: tuple[float, ...], test: Test, margin: float | tuple[float, ...] | None) -> Mapping[str, Any]:
+    """The fields of a comparison that follow from the differences and the margin, or margins of each pair, alone."""
     d = np.array(differences, dtype=np.float64)
     verdict, d_z, summary = stats.verdict(d, test), stats.effect(d), stats.summary(d)
     return MappingProxyType(
@@ -109,9 +126,17 @@ def _figures(differences: tuple[float, ...], test: Test, margin: float | None) -
             "decided_by": verdict.by,
             "d_z": d_z,
             "g": d_z * stats.hedges(len(d) - 1),
-            "p_equivalence": np.nan if margin is None else stats.p_equivalence(d, margin),
+            "p_equivalence": _p_equivalence(d, margin),
         }
     )
+
+
+def _p_equivalence(d: stats.Vector, margin: float | tuple[float, ...] | None) -> float:
+    if margin is None:
+        return np.nan
+    if isinstance(margin, tuple):
+        return stats.p_equivalence_within(d, np.array(margin, dtype=np.float64))
+    return stats.p_equivalence(d, margin)
 
 
 def reference_pairs(all_cells: Sequence[Cell], reference: str) -> list[Pair]:

@@ -153,6 +153,19 @@ def verdict(d: Vector, test: str) -> Verdict:
     return Verdict(p=TESTS[by](d), by=by)
 
 
+def p_equivalence_within(d: Vector, margins: Vector) -> float:
+    """TOST within a mean margin: the larger p of the t-tests of mean(d + margins) > 0 and mean(d - margins) < 0.
+
+    A margin a pair [n], so that a margin that is itself measured, as a share of the reference's errors, adds its own
+    spread (Sasabuchi's test of a ratio). NaN below two pairs, or if a sum has no spread.
+    """
+    above, below = np.round(d + margins, DECIMALS), np.round(d - margins, DECIMALS)
+    if len(d) < 2 or constant(above) or constant(below):
+        return np.nan
+    tests = stats.ttest_1samp(above, 0.0, alternative="greater"), stats.ttest_1samp(below, 0.0, alternative="less")
+    return float(max(test.pvalue for test in tests))
+
+
 def p_equivalence(d: Vector, margin: float) -> float:
     """TOST: the larger p of the one-sided paired t-tests of mean(d) > -margin and mean(d) < margin.
 

@@ -14,7 +14,7 @@ from bench.metrics import Metric
 from bench.results.frame.collect import BIASES, DENSE
 from bench.results.frame.errors import check_level, metric_of, unknown, unknown_rate
 from bench.results.statistics.cells import Cell
-from bench.results.statistics.comparisons import Rules, Test
+from bench.results.statistics.comparisons import Margin, OfErrors, Rules, Test
 
 CLASSES = 10  # of a data set that the view does not know
 
@@ -28,7 +28,7 @@ class View:
 
     reference: str = "snip"  # a method's name, or its label if two records share the name
     test: Test = "t"
-    margin: float | None = 0.005  # of equivalence, in units of the metric: 0.5 points; None = not judged
+    margin: Margin | None = 0.005  # of equivalence, in units of the metric: 0.5 points; None = not judged
     alpha: float = 0.05
     metric: str = names.TEST_ACCURACY  # a name of `bench.metrics.METRICS`
     sweeps: Collection[str] = ()
@@ -45,7 +45,14 @@ class View:
         if self.test not in get_args(Test):
             raise unknown("test", self.test, get_args(Test))
         check_level(self.alpha)
-        if self.margin is not None and not 0 < self.margin < float("inf"):
+        if isinstance(self.margin, OfErrors):
+            if not 0 < self.margin.share < 1:
+                raise ValueError(f"margin {self.margin}: must be above 0% and below 100%")
+            if not metric_of(self.metric).is_accuracy:
+                raise ValueError(
+                    f"margin {self.margin} of {self.metric}: must be a number; only accuracies have errors"
+                )
+        elif self.margin is not None and not 0 < self.margin < float("inf"):
             raise ValueError(f"margin {self.margin}: must be above 0")
         if not 0 < self.within < 1:
             raise ValueError(f"within {self.within}: must be above 0 and below 1")

@@ -13,7 +13,7 @@ from bench.results.frame.words import ranges, rate_text
 from bench.results.statistics import stats
 from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.cells import Cell, Key, whole_units
-from bench.results.statistics.comparisons import Comparison
+from bench.results.statistics.comparisons import Comparison, OfErrors
 from bench.results.tables.formats import Bold, Entry, Grid
 from bench.results.tables.marks import REALISED, doubt, pairs_legend, seeds_legend
 
@@ -237,6 +237,11 @@ def margin(analysis: Analysis) -> str:
     shown, value = analysis.view.shown_metric, analysis.view.margin
     if value is None:
         return "Equivalence is not judged: no margin is given for this figure."
+    if isinstance(value, OfErrors):
+        return (
+            f"Equivalence margin: ±{value} of the errors of what is subtracted, seed by seed; in brackets its mean in "
+            f"{shown.step}."
+        )
     said = f"Equivalence margin: ±{shown.number(value)}{f' {shown.step}' if shown.step else ''}."
     size = analysis.view.test_images.get(analysis.section.dataset)
     if not shown.is_accuracy or not size:

@@ -14,12 +14,13 @@ from bench.metrics import NONE
 from bench.results.frame.words import p_value, rate_text
 from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.cells import Key
-from bench.results.statistics.comparisons import Comparison, markable
+from bench.results.statistics.comparisons import Comparison, OfErrors, markable
 from bench.results.statistics.stats import Interval
 from bench.results.tables.formats import Grid
 from bench.results.tables.marks import DOUBTS, NO_PAIR, of_pairs
 
 CONFLICTING_PAIRS = "conflicting_pairs"  # how many of them, in the machine-readable forms; only of those with some
+MARGIN_OF_ERRORS = "margin_of_errors"  # the share of the reference's errors, if the margin is one
 PRIMARY, SECONDARY, CONTROLS = "primary", "secondary", "controls"
 BY = {
     "identical": "identical in all pairs",
@@ -72,6 +73,12 @@ def verdict(analysis: Analysis, c: Comparison) -> str:
     small = "n too small" if exact and not markable(c, c.family, analysis.view.alpha) else ""
     said = ", ".join(clause for clause in (arrow, "equivalent ≈" if c.equivalent else "", by, small) if clause)
     return " ".join(words for words in (said or "open", of_pairs(c)) if words)
+
+
+def equivalence(analysis: Analysis, c: Comparison) -> str:
+    """The adjusted p of equivalence; behind it a margin that is another in each comparison: 0.031 (±0.21)"""
+    p, relative = p_value(c.p_equivalence_holm), isinstance(analysis.view.margin, OfErrors) and c.n
+    return f"{p} (±{analysis.view.shown_metric.number(c.margin)})" if relative and c.margin is not None else p
 
 
 def doubt_marks(analysis: Analysis, c: Comparison) -> str:
@@ -129,9 +136,9 @@ COLUMNS = (
     ),
     Column(
         header="TOST Holm p",
-        text=lambda _, c: p_value(c.p_equivalence_holm),
+        text=equivalence,
         values={
-            "margin": lambda analysis, _: analysis.view.margin,
+            "margin": lambda _, c: c.margin,
             "p_equivalence": lambda _, c: c.p_equivalence,
             "p_equivalence_holm": lambda _, c: c.p_equivalence_holm,
         },
@@ -159,4 +166,6 @@ def grid(title: str, caption: str, table: str, analysis: Analysis, comparisons: 
 def values(analysis: Analysis, c: Comparison) -> dict[str, Any]:
     """All values of a comparison, at full precision."""
     every = {name: value(analysis, c) for column in COLUMNS for name, value in column.values.items()}
+    if isinstance(margin := analysis.view.margin, OfErrors):
+        every[MARGIN_OF_ERRORS] = margin.share
     return every | ({CONFLICTING_PAIRS: c.conflicting} if c.conflicting else {})

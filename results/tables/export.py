@@ -18,7 +18,7 @@ from bench.results.frame.sections import searched
 from bench.results.statistics.analysis import CHANCE, CONNECTED, TRAINED, Analysis
 from bench.results.statistics.cell_values import CELL, CONFLICTING, named, values_of
 from bench.results.statistics.cells import Cell
-from bench.results.statistics.comparisons import Comparison
+from bench.results.statistics.comparisons import Comparison, OfErrors
 from bench.results.tables import columns
 from bench.results.tables.apart import trained_first
 from bench.results.tables.apart.group import comparisons, group_cells
@@ -58,6 +58,8 @@ def as_json(analyses: Sequence[Analysis], ranks: Mapping[str, Any] | None = None
     if analyses:
         view = analyses[0].view
         settings = {name: getattr(view, name) for name in ("reference", "test", "margin", "alpha", "metric")}
+        if isinstance(view.margin, OfErrors):
+            settings |= {"margin": None, columns.MARGIN_OF_ERRORS: view.margin.share}
     needed = [_needed(analysis) for analysis in unshown(analyses)]
     across = {**({"needed_first": needed} if needed else {}), **({"ranks": dict(ranks)} if ranks else {})}
     whole = finite({"schema": SCHEMA, **settings, "sections": sections, **across})

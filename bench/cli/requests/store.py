@@ -119,12 +119,11 @@ class TableRequest(Compared):
     )
     test: Test = TEST()
     margin_points: float | None = POINTS()
-    margin: float | None = option(
+    margin: str | None = option(
         "--margin",
-        "Call two methods equivalent within this margin: percentage points of an accuracy, else the metric's own unit."
-        "  [default: 0.5 for accuracies, none for others]",
+        "Call two methods equivalent within this margin: percentage points of an accuracy, else the metric's own unit;"
+        " or 10%, a share of the reference's errors.  [default: 0.5 for accuracies, none for others]",
         group="statistics",
-        type=float,
     )
     controls: bool = option(
         "--controls", "Show sanity controls beside their methods.", group="what", default=False, is_flag=True

@@ -11,7 +11,7 @@ from bench.results.frame.words import p_value, rate_text
 from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.cells import Key
 from bench.results.statistics.comparisons import Comparison
-from bench.results.tables.columns import difference, doubt_marks, verdict
+from bench.results.tables.columns import difference, doubt_marks, equivalence, verdict
 from bench.results.tables.formats import Grid
 from bench.results.tables.marks import DOUBTS, of_pairs, pairs_legend
 
@@ -49,7 +49,7 @@ COLUMNS = (
         header="freeze − prune", text=lambda analysis, c: difference(analysis, c) if c.n else NONE, narrow=False
     ),
     PairColumn(header="Holm p", text=lambda _, c: p_value(c.p_holm), narrow=False),
-    PairColumn(header="TOST Holm p", text=lambda _, c: p_value(c.p_equivalence_holm), narrow=False),
+    PairColumn(header="TOST Holm p", text=equivalence, narrow=False),
     PairColumn(header="", text=lambda analysis, c: marks(analysis, c), wide=False),
     PairColumn(
         header="verdict",

@@ -10,7 +10,7 @@ from bench.messages import counted
 from bench.results.frame.display_names import weights_name
 from bench.results.frame.words import rate_text
 from bench.results.statistics.analysis import Analysis
-from bench.results.statistics.comparisons import Comparison, markable
+from bench.results.statistics.comparisons import Comparison, OfErrors, markable
 
 LARGE, FINEST = 2.0, 0.1  # points: so large a difference is said to one decimal, unless an end of its interval is finer
 FEW = 2  # differences that a clause names one by one
@@ -109,6 +109,8 @@ def _margin(analysis: Analysis) -> str:
     metric, margin = analysis.view.shown_metric, analysis.view.margin
     if margin is None:  # then nothing is equivalent
         return ""
+    if isinstance(margin, OfErrors):
+        return f"±{margin} of the pruned network's errors"
     number = f"{margin * metric.factor:g}" if metric.is_accuracy else metric.number(margin)
     return f"±{number}{f' {metric.step}' if metric.step else ''}"
 

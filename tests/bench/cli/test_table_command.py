@@ -98,6 +98,11 @@ def test_the_citation_is_printed_and_nothing_is_written(folder: Path, capsys: py
         (["table", "--part", "storage", "--ranks"], "--part storage with --ranks: must be one of both"),
         (["report"], "--output and --cite: must be one of both; "),
         (["report", "--cite", "-o", "page.md"], "--output and --cite: must be one of both; "),
+        (
+            ["table", "--margin", "x%"],
+            "margin 'x%': must be a number, or a percentage of the reference's errors, as 10%",
+        ),
+        (["table", "--margin", "0%"], "margin 0%: must be above 0% and below 100%"),
         (["table", "--margin-points", "2"], "margin-points 2 of the table: must be left out"),
     ],
 )

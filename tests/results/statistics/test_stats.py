@@ -144,3 +144,22 @@ def test_effect_and_hedges_by_hand() -> None:
     assert stats.hedges(4) == pytest.approx(math.sqrt(2 / math.pi))
     assert stats.hedges(200) == pytest.approx(1 - 3 / (4 * 200 - 1), abs=1e-5)
     assert math.isnan(stats.hedges(1))
+
+
+def test_equivalence_within_margins_of_each_pair() -> None:
+    """By hand: d + m = (1, 2, 3), t = 2/(1/sqrt 3); d - m = (-3, -2, -4), t = -3/(1/sqrt 3); 2 degrees of freedom."""
+    d, margins = np.array([-1.0, 0.0, -0.5]), np.array([2.0, 2.0, 3.5])
+    assert stats.p_equivalence_within(d, margins) == pytest.approx(
+        float(scipy_stats.t.sf(2 * np.sqrt(3), 2)), rel=1e-12
+    )
+
+
+def test_equal_margins_are_one_margin() -> None:
+    d = np.array([0.001, -0.002, 0.0005, 0.003])
+    assert stats.p_equivalence_within(d, np.full(4, 0.004)) == pytest.approx(stats.p_equivalence(d, 0.004), rel=1e-9)
+
+
+def test_no_equivalence_within_margins_without_spread_or_a_second_pair() -> None:
+    assert np.isnan(stats.p_equivalence_within(np.array([0.1]), np.array([0.2])))
+    assert np.isnan(stats.p_equivalence_within(np.array([0.1, 0.2]), np.array([0.2, 0.1])))  # d + m = 0.3 at each
+    assert stats.p_equivalence_within(np.array([0.1, -0.1]), np.zeros(2)) == 0.5  # no errors: none is within them

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from typing import Any
 
 import pandas as pd
@@ -17,6 +18,7 @@ from bench.results.page.report import report
 from bench.results.parts.part_page import render as render_part
 from bench.results.plots.widths import PAGE
 from bench.results.statistics.analysis import analyses
+from bench.results.statistics.comparisons import OfErrors
 from bench.results.statistics.view import View
 from bench.results.tables import formats
 from bench.results.tables.columns import COLUMNS
@@ -226,3 +228,18 @@ def test_one_more_column_is_in_every_format_but_a_papers(monkeypatch: pytest.Mon
     for part in ("difference", "reference"):
         table = pd.read_csv(io.StringIO(render_part(frame(small()), view(), part, format="csv")))
         assert list(table["first_seed"]) == [0] * 2
+
+
+def test_a_margin_of_errors_stands_in_points_behind_its_p() -> None:
+    """SNIP errs at 4.9 % of the images at 0.9, at 9.9 % at 0.99: a tenth of that."""
+    made = render(frame(small()), margin=OfErrors(0.1))
+    assert "Equivalence margin: ±10% of the errors of what is subtracted, seed by seed; in brackets" in made
+    assert re.findall(r"\| freeze +\| snip .*\(±(\S+)\)", made) == ["0.49", "0.99"]
+    assert "(±" not in render(frame(small()))
+
+
+@pytest.mark.parametrize(("share", "metric"), [(0.0, "test_accuracy"), (1.0, "test_accuracy"), (0.1, "stored_bytes")])
+def test_a_margin_of_errors_must_be_some_of_an_accuracys(share: float, metric: str) -> None:
+    words = "must be a number; only accuracies have errors" if share == 0.1 else "must be above 0% and below 100%"
+    with pytest.raises(ValueError, match=words):
+        view(margin=OfErrors(share), metric=metric)

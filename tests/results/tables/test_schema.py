@@ -16,6 +16,7 @@ from trial_frames import METHODS, frame, small, trial
 
 from bench import names
 from bench.results.parts import part_page
+from bench.results.statistics.comparisons import OfErrors
 from bench.results.tables import export
 
 FOLDER = Path(export.__file__).parent / "schema"
@@ -62,6 +63,7 @@ STORES: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
     "base, lottery tickets and changing masks": (based(), {}),
     "one seed": ([trial("snip", "0.9", 0, 0.9), trial("freeze", "0.9", 0, 0.91)], {"margin": None}),
     "near chance": ([trial(m, "0.9", s, 0.1 if s else 0.9) for m in ("snip", "freeze") for s in range(4)], {}),
+    "margin of errors": (small(), {"margin": OfErrors(0.1)}),
     "other metric": (small(), {"metric": "stored_bytes", "margin": None}),
     "results that disagree": ([row | {"conflict": "outcome: …"} for row in small()], {}),
     "empty": ([], {}),

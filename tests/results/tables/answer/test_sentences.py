@@ -13,6 +13,7 @@ from trial_frames import METHODS, frame, small, trial
 
 from bench import names
 from bench.results.statistics.analysis import analyses
+from bench.results.statistics.comparisons import OfErrors
 from bench.results.tables.answer.sentences import answer, how_to_read
 from bench.results.tables.answer.verdicts import rates
 
@@ -228,3 +229,10 @@ def test_trials_that_others_need_are_said_to_be_for_them() -> None:
     scratch = [trial(m, "0.9", s, 0.9, dataset="mnist") for m in ("snip", "freeze") for s in range(3)]
     assert said([*bases, *study, *scratch], sweeps=["main-needs"]) == [line]
     assert line[6:] not in " ".join(said([*bases, *study, *scratch]))
+
+
+def test_a_margin_of_errors() -> None:
+    """Half of the images are errors, a tenth of them is 5 points."""
+    (line,) = said(pair("0.9", 0.2, 0.05), margin=OfErrors(0.1))
+    assert line.endswith("within the margin of ±10% of the pruned network's errors.")
+    assert "within the margin" not in said(pair("0.9", 6.0, 0.05), margin=OfErrors(0.1))[0]
