@@ -4,7 +4,9 @@ stats         statistics of paired figures, as pure functions of arrays
 multiplicity  Holm's adjustment, and what n pairs can reach in a family of m
 cells         what the table says of a method at a rate
 cell_values   what the machine-readable forms say of a cell
+two_way       intervals over seeds and test images
 comparisons   what the table says of the difference of two methods at a rate
+pooled        freeze − prune pooled over criteria, at a rate
 families      comparisons that are corrected together, of one section or of several
 view          what is asked of a frame: what to compute, and what of it to show
 analysis      everything that is computed of one section

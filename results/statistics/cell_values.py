@@ -10,7 +10,7 @@ from typing import Any
 from bench import metrics, names
 from bench.results.frame.collect import BIASES, DENSE
 from bench.results.frame.words import rate_text
-from bench.results.statistics import stats
+from bench.results.statistics import stats, two_way
 from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.cells import Cell, percent_of_dense
 
@@ -57,13 +57,22 @@ CELL: dict[str, Callable[[Analysis, Cell], Any]] = {
 }
 
 
+TWO_WAY = ("percent_of_dense_two_way_low", "percent_of_dense_two_way_high")  # over seeds and test images; of some cells
 CONFLICTING = "conflicting"  # seeds of which the store has results that disagree; only of a cell that has some
 
 
 def values_of(analysis: Analysis, cell: Cell, of: Iterable[str]) -> dict[str, Any]:
     """These values of a cell, and what to doubt of them."""
     doubts = {CONFLICTING: sorted(cell.conflicting)} if cell.conflicting else {}
-    return {**{name: CELL[name](analysis, cell) for name in of}, **doubts}
+    return {**{name: CELL[name](analysis, cell) for name in of}, **_two_way(analysis, cell), **doubts}
+
+
+def _two_way(analysis: Analysis, cell: Cell) -> dict[str, float]:
+    """Percent of dense over seeds and test images; nothing if the cell or dense has not kept which it gets right."""
+    if analysis.dense is None or cell.background == DENSE:
+        return {}
+    interval = two_way.of_percent_of_dense(cell, analysis.dense)
+    return {} if math.isnan(interval.low) else dict(zip(TWO_WAY, (interval.low, interval.high), strict=True))
 
 
 def held(cell: Cell) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from math import isfinite
 from typing import Any
@@ -22,7 +22,7 @@ Key = tuple[str, Decimal]  # label and rate: what tells the cells of a section a
 # Of the frame, what a cell is made of beside its figure.
 COLUMNS = (
     "seed", "conflict", "outcome", "reason", "label", "method", "spec.method", "background", "rate", "sweeps",
-    "init_sha256", names.COLLAPSED_LAYERS, names.DISCONNECTED, names.LIVE_WEIGHTS,
+    "init_sha256", "test_right", names.COLLAPSED_LAYERS, names.DISCONNECTED, names.LIVE_WEIGHTS,
 )  # fmt: skip
 
 
@@ -46,6 +46,7 @@ class Cell:
     inits: Mapping[int, str]  # seed -> SHA-256 of the initial weights
     start: str  # in words, as its section has it
     needed: bool  # whether its trials are in the store only because others need them
+    right: Mapping[int, str] = field(default_factory=dict)  # seed -> bench.test_right, if these images give its figure
 
     @property
     def key(self) -> Key:
@@ -146,7 +147,14 @@ def _cell(
         inits={seed: str(init) for seed, init in zip(own_seeds, trials["init_sha256"], strict=True) if init},
         start=section.start,
         needed=section.needed,
+        right=_right(trials) if metric == names.TEST_ACCURACY else {},
     )
+
+
+def _right(trials: Mapping[str, NDArray[Any]]) -> dict[int, str]:
+    """Seed -> which test images it gets right, of the trials that have kept it."""
+    texts = zip(trials["seed"].tolist(), trials["test_right"], strict=True)
+    return {seed: text for seed, text in texts if text}
 
 
 def _good(outcome: str, value: float) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from bench.results.frame.method_record import AT_INITIALISATION, TO_BUDGET
-from bench.results.statistics import multiplicity, stats
+from bench.results.statistics import multiplicity, stats, two_way
 from bench.results.statistics.cells import Cell, Key, in_doubt
 
 BASELINE = "uniform-width"  # the criterion of the baseline of methods that end at a budget
@@ -32,6 +32,7 @@ class Comparison:
     sd: float  # of the differences, ddof 1
     interval: stats.Interval
     bootstrap: stats.Interval
+    two_way: stats.Interval  # over seeds and test images; none unless both sides have kept which they get right
     p: float
     decided_by: str  # Verdict.by
     d_z: float
@@ -65,6 +66,7 @@ class Comparison:
             difference=-self.difference,
             interval=self.interval.negative,
             bootstrap=self.bootstrap.negative,
+            two_way=self.two_way.negative,
             d_z=-self.d_z,
             g=-self.g,
             verdict={"higher": "lower", "lower": "higher"}.get(self.verdict, ""),
@@ -106,6 +108,7 @@ def compare(cell: Cell, reference: Cell, *, test: Test, margin: Margin | None) -
         seeds=seeds,
         disconnected=len((cell.disconnected | reference.disconnected) & set(seeds)),
         conflicting=in_doubt(cell, reference),
+        two_way=two_way.of_difference(cell, reference, seeds),
         margin=stats.summary(within).mean if isinstance(within, tuple) else within,
         **_figures(tuple(d.tolist()), test, within),
     )

@@ -9,6 +9,7 @@ against_reference  every other method against the reference
 apart              methods in a group of their own, in no comparison with the others
 columns            the columns of every table of comparisons, a row each, in words and values
 marks              what is said once of variants of a family and of doubts about a comparison
+images             intervals over seeds and test images: in words, and pooled over criteria
 captions           the sentences around the tables
 reach              what a number of pairs allows to conclude
 exclusions         what the tables leave out, and warnings

@@ -9,11 +9,14 @@ from math import isnan
 
 from bench.metrics import NONE
 from bench.results.frame.words import low_to_high, rate_text
+from bench.results.statistics import two_way
 from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.cells import Cell, Key, beside_each_other, in_doubt, percent_of_dense
 from bench.results.statistics.comparisons import Comparison
+from bench.results.statistics.stats import Interval
 from bench.results.tables import captions
 from bench.results.tables.formats import Bold, Entry, Grid
+from bench.results.tables.images import two_way_words
 from bench.results.tables.marks import CONFLICT, OF_PAIRS, REALISED, lost, of_seeds
 
 
@@ -41,20 +44,27 @@ def percent(analysis: Analysis) -> Grid | None:
     sizes = {share.n for share, _ in shares.values() if share.n}
     if not sizes:
         return None
+    images = {cell.key: two_way.of_percent_of_dense(cell, dense) for cell in beside_each_other(analysis.shown)}
 
     def entry(cell: Cell) -> str:
         share, interval = shares[cell.key]
         size = f" (n = {share.n})" if len(sizes) > 1 else ""
         doubt = f" {CONFLICT}{doubtful[cell.key]}" if doubtful[cell.key] else ""
         spread = "" if isnan(interval.low) else f" [{interval.low:.2f}, {interval.high:.2f}]"
-        return f"{share.mean:.2f}{spread}{size}{doubt}" if share.n else NONE
+        return f"{share.mean:.2f}{spread}{_both(images[cell.key])}{size}{doubt}" if share.n else NONE
 
     n = "n" if len(sizes) > 1 else f"n = {min(sizes)}"
     caption = (
         f"Percent of the dense baseline at the same seed: mean over the {n} seeds both have, with its 95 % t interval."
+        f"{two_way_words.of_shares(list(images.values()))}"
         f"{f' {OF_PAIRS[CONFLICT]}' if any(doubtful.values()) else ''}"
     )
     return _by_rate(analysis, caption, entry, "Percent of the dense baseline")
+
+
+def _both(interval: Interval) -> str:
+    """, × [97.21, 99.02]: the interval over seeds and test images, if there is one."""
+    return "" if isnan(interval.low) else f", × [{interval.low:.2f}, {interval.high:.2f}]"
 
 
 def _by_rate(analysis: Analysis, caption: str, entry: Callable[[Cell], Entry], title: str) -> Grid:

@@ -15,6 +15,7 @@ from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.cells import Cell, Key, whole_units
 from bench.results.statistics.comparisons import Comparison, OfErrors
 from bench.results.tables.formats import Bold, Entry, Grid
+from bench.results.tables.images import two_way_words
 from bench.results.tables.marks import REALISED, doubt, pairs_legend, seeds_legend
 
 TESTS = {
@@ -187,8 +188,9 @@ def _marks(row: Sequence[Entry]) -> list[str]:
 def columns(analysis: Analysis, comparisons: Sequence[Comparison]) -> str:
     """What the columns of a table of comparisons are, after its difference."""
     equivalence = "" if analysis.view.margin is None else "; equivalence by TOST, adjusted by Holm"
+    both = two_way_words.of_comparisons(comparisons)
     return (
-        "with its 95 % t interval and its BCa bootstrap interval (neither adjusted for the family); "
+        f"with its 95 % t interval and its BCa bootstrap interval (neither adjusted for the family); {both}"
         f"{TESTS[analysis.view.test]}; p raw and adjusted by Holm; g: mean/sd of the differences (d_z) with Hedges' "
         f"correction{equivalence}. {margin(analysis)}{pairs_legend(comparisons)}"
     )

@@ -17,6 +17,7 @@ from bench.results.statistics.cells import Key
 from bench.results.statistics.comparisons import Comparison, OfErrors, markable
 from bench.results.statistics.stats import Interval
 from bench.results.tables.formats import Grid
+from bench.results.tables.images import two_way_words
 from bench.results.tables.marks import DOUBTS, NO_PAIR, of_pairs
 
 CONFLICTING_PAIRS = "conflicting_pairs"  # how many of them, in the machine-readable forms; only of those with some
@@ -41,12 +42,13 @@ class Column:
     header: str = ""
     text: Text = lambda analysis, c: ""
     tables: Sequence[str] = (PRIMARY, SECONDARY, CONTROLS)
+    has: Callable[[Comparison], bool] | None = None  # if given: in a table, or a record, only if a comparison has it
     values: Mapping[str, Value] = field(default_factory=dict)  # name -> at full precision
 
 
 def difference(analysis: Analysis, c: Comparison) -> str:
     """The mean difference with its 95 % t interval: +0.50 [−0.10, +1.10]"""
-    interval = _interval(analysis, c.interval)
+    interval = interval_text(analysis, c.interval)
     return f"{analysis.view.shown_metric.difference(c.difference)}{f' {interval}' if interval else ''}"
 
 
@@ -55,7 +57,8 @@ def difference_and_test(analysis: Analysis, c: Comparison) -> str:
     return f"{difference(analysis, c)}, n = {c.n}, Holm p {p_value(c.p_holm)}" if c.n else NO_PAIR
 
 
-def _interval(analysis: Analysis, interval: Interval) -> str:
+def interval_text(analysis: Analysis, interval: Interval) -> str:
+    """[−0.10, +1.10]; empty if there is none."""
     number = analysis.view.shown_metric.difference
     ends = interval.low, interval.high
     return "" if any(map(math.isnan, ends)) else f"[{number(interval.low)}, {number(interval.high)}]"
@@ -115,8 +118,14 @@ COLUMNS = (
     Column(
         header="bootstrap",
         tables=[PRIMARY, SECONDARY],
-        text=lambda analysis, c: _interval(analysis, c.bootstrap) or NONE,
+        text=lambda analysis, c: interval_text(analysis, c.bootstrap) or NONE,
         values={"bootstrap_low": lambda _, c: c.bootstrap.low, "bootstrap_high": lambda _, c: c.bootstrap.high},
+    ),
+    Column(
+        header=two_way_words.HEADER,
+        text=lambda analysis, c: interval_text(analysis, c.two_way) or NONE,
+        has=lambda c: two_way_words.exists(c.two_way),
+        values={"two_way_low": lambda _, c: c.two_way.low, "two_way_high": lambda _, c: c.two_way.high},
     ),
     Column(
         header="p",
@@ -158,14 +167,19 @@ COLUMNS = (
 
 def grid(title: str, caption: str, table: str, analysis: Analysis, comparisons: Sequence[Comparison]) -> Grid:
     """The comparisons as a table."""
-    columns = [column for column in COLUMNS if column.header and table in column.tables]
+    columns = [column for column in COLUMNS if column.header and table in column.tables and _any(column, comparisons)]
     rows = [[column.text(analysis, c) for column in columns] for c in comparisons]
     return Grid(caption, [column.header for column in columns], rows, title)
 
 
+def _any(column: Column, comparisons: Sequence[Comparison]) -> bool:
+    return column.has is None or any(map(column.has, comparisons))
+
+
 def values(analysis: Analysis, c: Comparison) -> dict[str, Any]:
     """All values of a comparison, at full precision."""
-    every = {name: value(analysis, c) for column in COLUMNS for name, value in column.values.items()}
+    columns = [column for column in COLUMNS if _any(column, [c])]
+    every = {name: value(analysis, c) for column in columns for name, value in column.values.items()}
     if isinstance(margin := analysis.view.margin, OfErrors):
         every[MARGIN_OF_ERRORS] = margin.share
     return every | ({CONFLICTING_PAIRS: c.conflicting} if c.conflicting else {})

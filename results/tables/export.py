@@ -16,13 +16,14 @@ from bench import names
 from bench.results.frame.method_record import CHANGING, TRAINED_FIRST
 from bench.results.frame.sections import searched
 from bench.results.statistics.analysis import CHANCE, CONNECTED, TRAINED, Analysis
-from bench.results.statistics.cell_values import CELL, CONFLICTING, named, values_of
+from bench.results.statistics.cell_values import CELL, CONFLICTING, TWO_WAY, named, values_of
 from bench.results.statistics.cells import Cell
 from bench.results.statistics.comparisons import Comparison, OfErrors
 from bench.results.tables import columns
 from bench.results.tables.apart import trained_first
 from bench.results.tables.apart.group import comparisons, group_cells
 from bench.results.tables.exclusions import exclusions, warnings
+from bench.results.tables.images import pooled_table
 from bench.results.tables.start.bases import unshown
 from bench.results.tables.start.records import START, names_starts, of_section, start_field
 from bench.results.tables.tuned import chosen
@@ -44,7 +45,8 @@ def csv(analyses: Sequence[Analysis]) -> str:
             rows.append({**title, **{name: _flat(value) for name, value in record.items()}})
     start = [START] if names_starts(analyses) else []
     doubts = [CONFLICTING] if any(CONFLICTING in row for row in rows) else []
-    frame = pd.DataFrame(rows, columns=[*SECTION, *start, *OF_CELL, *CELL, *doubts], dtype=object)
+    two_way = [name for name in TWO_WAY if any(name in row for row in rows)]
+    frame = pd.DataFrame(rows, columns=[*SECTION, *start, *OF_CELL, *CELL, *two_way, *doubts], dtype=object)
     return str(frame.to_csv(index=False, lineterminator="\n"))
 
 
@@ -79,6 +81,7 @@ def _section(analysis: Analysis) -> dict[str, Any]:
         "cells": _cells(analysis),
         "freeze_minus_prune": _primary(analysis),
         **{f"freeze_minus_prune_{name}": _shown(analysis, variant, True) for name, variant in primary.items()},
+        **_pooled(analysis),
         "comparisons": _secondary(analysis),
         **_trained_first(analysis),
         **_changing(analysis),
@@ -132,6 +135,12 @@ def _shown(analysis: Analysis, comparisons: Sequence[Comparison], primary: bool)
     shown = {c.sides for c in (analysis.shown_primary if primary else analysis.shown_secondary)}
     record = FREEZE_MINUS_PRUNE if primary else "comparison"
     return [_comparison(analysis, c, record) for c in comparisons if c.sides in shown]
+
+
+def _pooled(analysis: Analysis) -> dict[str, Any]:
+    """Freeze − prune pooled over criteria, if trials have kept which test images they get right."""
+    records = pooled_table.records(analysis)
+    return {"freeze_minus_prune_pooled": records} if records else {}
 
 
 def _tuned(analysis: Analysis) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from bench.results.statistics.comparisons import Comparison
 from bench.results.tables import captions
 from bench.results.tables.columns import PRIMARY, difference, difference_and_test, doubt_marks, grid, verdict
 from bench.results.tables.formats import Block, Grid, Paragraph
+from bench.results.tables.images import pooled_table
 from bench.results.tables.marks import CONFLICT, DOUBTS, NO_PAIR, OF_PAIRS, SAME, variants
 from bench.results.tables.reach import what_n_shows
 
@@ -31,6 +32,8 @@ def blocks(analysis: Analysis) -> Iterator[Block]:
     yield Paragraph(what_n_shows(analysis, analysis.primary.whole, captions.primary_family(analysis)))
     if again := variants_table(analysis):
         yield again
+    if whole := pooled_table.table(analysis):
+        yield whole
 
 
 def answer(analysis: Analysis) -> list[str]:

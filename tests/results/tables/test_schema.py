@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import numpy as np
 import pytest
 from rendered import render, view
 from started_trials import BASE, base, curve, dense
@@ -18,6 +19,7 @@ from bench import names
 from bench.results.parts import part_page
 from bench.results.statistics.comparisons import OfErrors
 from bench.results.tables import export
+from bench.test_right import encoded
 
 FOLDER = Path(export.__file__).parent / "schema"
 SCHEMA, PART = (json.loads((FOLDER / name).read_text(encoding="utf-8")) for name in ("table-1.json", "part-1.json"))
@@ -27,6 +29,15 @@ TUNING = {"search": {"lr": [0.01, 1.0]}, "budget": 3, "seeds": [1000], "grace": 
 
 def controls() -> list[dict[str, Any]]:
     return [*small(), *(trial("snip:control=shuffle", "0.9", s, 0.8 + s / 100, record=CONTROL) for s in range(5))]
+
+
+def images_kept() -> list[dict[str, Any]]:
+    """Trials that have kept which of 20 test images they get right."""
+    rows = [trial(m, "0" if m == "dense" else "0.9", s, 0.9) for m in ("dense", "snip", "freeze") for s in range(3)]
+    right = [np.arange(20) % 10 != (7 * place) % 10 for place in range(9)]
+    right[8][:3] = [True, False, False]
+    return [row | {"test_right": encoded(bits), names.TEST_ACCURACY: bits.mean()}
+            for row, bits in zip(rows, right, strict=True)]  # fmt: skip
 
 
 def started() -> list[dict[str, Any]]:
@@ -63,6 +74,7 @@ STORES: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
     "base, lottery tickets and changing masks": (based(), {}),
     "one seed": ([trial("snip", "0.9", 0, 0.9), trial("freeze", "0.9", 0, 0.91)], {"margin": None}),
     "near chance": ([trial(m, "0.9", s, 0.1 if s else 0.9) for m in ("snip", "freeze") for s in range(4)], {}),
+    "images kept": (images_kept(), {}),
     "margin of errors": (small(), {"margin": OfErrors(0.1)}),
     "other metric": (small(), {"metric": "stored_bytes", "margin": None}),
     "results that disagree": ([row | {"conflict": "outcome: …"} for row in small()], {}),
