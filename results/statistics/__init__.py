@@ -6,6 +6,8 @@ cells         what the table says of a method at a rate
 cell_values   what the machine-readable forms say of a cell
 comparisons   what the table says of the difference of two methods at a rate
 families      comparisons that are corrected together, of one section or of several
+spending      a level spent over looks: at which nominal level each may mark
+planned       a plan held against the store: how far it is, its level, its family
 view          what is asked of a frame: what to compute, and what of it to show
 analysis      everything that is computed of one section
 largest_rate  how far a method can go within a margin of its dense network, and what a start adds to that

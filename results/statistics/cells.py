@@ -22,7 +22,7 @@ Key = tuple[str, Decimal]  # label and rate: what tells the cells of a section a
 # Of the frame, what a cell is made of beside its figure.
 COLUMNS = (
     "seed", "conflict", "outcome", "reason", "label", "method", "spec.method", "background", "rate", "sweeps",
-    "init_sha256", names.COLLAPSED_LAYERS, names.DISCONNECTED, names.LIVE_WEIGHTS,
+    "group_key", "init_sha256", names.COLLAPSED_LAYERS, names.DISCONNECTED, names.LIVE_WEIGHTS,
 )  # fmt: skip
 
 
@@ -46,6 +46,7 @@ class Cell:
     inits: Mapping[int, str]  # seed -> SHA-256 of the initial weights
     start: str  # in words, as its section has it
     needed: bool  # whether its trials are in the store only because others need them
+    group_key: str = ""  # what its trials share; two methods may have one label in two sections
 
     @property
     def key(self) -> Key:
@@ -146,6 +147,7 @@ def _cell(
         inits={seed: str(init) for seed, init in zip(own_seeds, trials["init_sha256"], strict=True) if init},
         start=section.start,
         needed=section.needed,
+        group_key=trials["group_key"][0],
     )
 
 
