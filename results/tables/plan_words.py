@@ -111,7 +111,8 @@ def _left_out(analysis: Analysis, at: Standing) -> Iterator[str]:
 
 
 def _added(analysis: Analysis, at: Standing) -> Iterator[str]:
-    pairs = [(c, tuple(analysis.by_key[key] for key in c.sides)) for c in analysis.primary.comparisons]
+    cells = analysis.by_key
+    pairs = [(c, (cells[c.sides[0]], cells[c.sides[1]])) for c in analysis.primary.comparisons]
     added = [f"{c.label} − {c.reference} at {rate_text(c.rate)}" for c, pair in pairs if not at.has(pair)]
     if added:
         yield f"comparisons added, corrected over all {len(pairs)}: {_listed(added)}"
