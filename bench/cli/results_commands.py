@@ -132,8 +132,13 @@ def _print_citation(request: ReportRequest) -> int:
 
         check_reference(request.reference, set(frame["method"]))
         sweeps = [request.name] if request.name else []
-        asked = {"reference": request.reference, "test": request.test, "sweeps": sweeps}
-        view = View(**asked, classes=classes_of(frame), **plans_seen(uri, frame))
+        view = View(
+            reference=request.reference,
+            test=request.test,
+            sweeps=sweeps,
+            classes=classes_of(frame),
+            **plans_seen(uri, frame),
+        )
         printed = citation(frame, view)
     click.echo(printed.rstrip("\n"))
     return _code(frame)
