@@ -7,10 +7,11 @@ what it is computed is in `bench.metrics`. Imports nothing.
 from __future__ import annotations
 
 # Tags of every run the project writes.
-KIND = "bench.kind"  # TRIAL or SWEEP
+KIND = "bench.kind"  # TRIAL, SWEEP, CHOICE or PLAN
 TRIAL = "trial"
 SWEEP = "sweep"
 CHOICE = "choice"  # of hyper-parameters for one method and rate
+PLAN = "plan"  # of the comparisons that are to be made
 
 # Tags of a trial's run.
 RUN_KEY = "bench.run_key"  # SHA-256 of every field of the TrialSpec
@@ -50,6 +51,10 @@ CLAIM = "bench.claim"  # tag of a sweep's run that trains something: its ticket;
 CLAIMED = "bench.claimed"  # tag of such a run: what it trains, the beginnings of the run keys one after the other
 PARENT = "mlflow.parentRunId"  # MLflow's tag: its pages fold a trial's run under that of the sweep
 COMMAND = "bench.command"  # tag of a sweep's or a choice's run: the command line
+PLANNED = "bench.plan"  # tag of a plan's run: its record as canonical JSON
+PLAN_SHA256 = "bench.plan_sha256"  # of that text
+PLAN_COMMAND = "bench.plan_command"  # the command line that made it: a COMMAND trains or tunes
+LOOK = "bench.look."  # + beginning of the SHA-256 of the run keys seen: a look at the results of a plan, as JSON
 CHOSEN = "bench.chosen"  # tag of a choice's run, JSON: cell (its key), record (what the key is of), values
 
 # Tags of where a trial ran.

@@ -49,6 +49,7 @@ ONLY = {  # package -> the modules that may import it
     "wandb": {"bench.storage.tracking.wandb_runs"},
     "bench.results": {
         "bench.cli.results_commands",
+        *(f"bench.cli.plan.{name}" for name in ("command", "record", "listed", "looking")),
         *(f"bench.api.{name}" for name in ("comparison", "stored", "sweep_page", "views")),
     },
 }

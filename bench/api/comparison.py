@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property, partial
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from bench import metrics
 from bench.api.process import settings_kept
-from bench.api.views import plot_view, view_of, within
+from bench.api.views import DECIDED, plans_of, plot_view, view_of, within
 from bench.canonical import canonical_json
 from bench.execution.run import Plan
 from bench.messages import counted
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from bench.results.statistics.planned import Standing
     from bench.results.statistics.view import View
 
 Format = Literal["github", "latex", "csv", "html", "json"]
@@ -43,6 +44,7 @@ class Comparison:
     stored: pd.DataFrame = field(repr=False)  # the trials of the store under the same protocol, and their bases
     reference: str  # the method the others are tested against, if none is named
     starts: tuple[str, ...] = field(repr=False)  # those of its trials, in words
+    plans: Sequence[Standing] = field(default=(), repr=False)  # of the store
 
     @cached_property
     @settings_kept()
@@ -100,7 +102,9 @@ class Comparison:
         """
         from bench.results.parts import part_page, whole
 
+        defaults = {"test": test == "t", "alpha": alpha == 0.05, "margin": margin is None}
         view = self._view(
+            left_to_plan=[name for name, is_default in defaults.items() if is_default],
             reference=reference or self.reference, metric=metric, test=test, alpha=alpha, margin=margin,
             within=within(margin_points, f"part {part}" if part else "the table", has_one=part == "start"),
             controls=controls or part == "controls", published=published or part == "published",
@@ -124,7 +128,7 @@ class Comparison:
         from bench.results.plots.plots import plot
 
         share = within(margin_points, f"plot {kind}", has_one=kind == "start")
-        view = plot_view(self.stored, kind=kind, metric=metric, within=share, **self._shown)
+        view = plot_view(self.stored, kind=kind, metric=metric, within=share, **self._shown, **self._planned)
         return plot(self.stored, kind, view, partial(histories, self.store))
 
     @property
@@ -135,7 +139,11 @@ class Comparison:
         return {"methods": sorted(set(rated["method"])), "rates": rates, "starts": self.starts}
 
     def _view(self, **settings: Any) -> View:
-        return view_of(self.stored, **{"reference": self.reference, **self._shown, **settings})
+        return view_of(self.stored, **{"reference": self.reference, **self._shown, **self._planned, **settings})
+
+    @property
+    def _planned(self) -> Mapping[str, Any]:
+        return {"plans": self.plans, "left_to_plan": DECIDED}
 
     def __str__(self) -> str:
         return self.answer
@@ -187,6 +195,7 @@ def comparison_of(plan: Plan) -> Comparison:
         stored=with_bases(whole, whole["run_key"].isin(alike)).reset_index(drop=True),
         reference=_reference(plan),
         starts=tuple(section.start for section in asked),
+        plans=plans_of(uri, whole)["plans"],
     )
 
 

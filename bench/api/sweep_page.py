@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bench.api.classes import classes_of, test_sizes
+from bench.api.views import plans_of
 from bench.messages import one_line, say, shortened
 from bench.storage.mlflow_pages import DESCRIPTION
 from bench.tags import PIECE
@@ -61,8 +62,10 @@ def _page(uri: str, name: str) -> tuple[str, dict[str, bytes]]:
     from bench.results.tables.answer.sentences import answer_of, how_to_read
     from bench.results.tables.formats import Picture
 
-    frame = _beside(collect(uri), name)
-    view = View(sweeps=[name], classes=classes_of(frame), test_images=test_sizes(frame))
+    whole = collect(uri)
+    frame = _beside(whole, name)
+    planned = plans_of(uri, whole)
+    view = View(sweeps=[name], classes=classes_of(frame), test_images=test_sizes(frame), **planned)
     every = analyses(frame, view)
     lines = [*(f"- {line}" for line in answer_of(every)), "", how_to_read(every), "", WHERE]
     blocks = _report(uri, frame, view)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bench.results.statistics.view import View
 
 MARGIN = 0.5  # of equivalence, percentage points of an accuracy
+DECIDED = ("test", "margin", "alpha")  # fields of a view that a plan decides if nobody gives them
 WITHIN = 1.0  # of the largest rate: percentage points below dense
 
 
@@ -86,6 +87,18 @@ def plot_view(
         classes=classes_of(frame),
         **settings,
     )
+
+
+def plans_of(uri: str, frame: pd.DataFrame, given: Collection[str] = ()) -> dict[str, Any]:
+    """What a view is told of the plans of a store; of the fields that a plan decides, those not `given` are left to it.
+
+    Args: frame: all its trials.
+    """
+    from bench.results.frame.plans import plans
+    from bench.results.statistics.planned import standing
+
+    left = [name for name in DECIDED if name not in given]
+    return {"plans": [standing(plan, frame) for plan in plans(uri)], "left_to_plan": left}
 
 
 def within(points: float | None, asked: str, *, has_one: bool) -> float:

@@ -10,6 +10,7 @@ protocol_options     the options of the protocol, and the fields of a trial that
 streams              the standard streams, whatever the process was started with
 arguments            from requests to checked sweeps
 run                  the `run` command
+plan                 the `plan` command, and the looks of others at plans
 tune                 the `tune` command
 dry_run              `run --dry-run`: what a sweep would take, from a short calibration
 next_steps           the last line of run and tune: what to do next

@@ -7,16 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from bench.cli.protocol_options import read_protocol
-from bench.cli.requests.sweep import SweepRequest
+from bench.cli.requests.sweep import StartedRequest, TrialsRequest
 from bench.datasets import row_of
 from bench.execution.checked_sweep import check_selection, checked_sweep
+from bench.execution.starts import StartRequest
 from bench.trial.grammar import parse_rates, parse_seeds
 from bench.trial.plugins import Catalogue, take_installed
 from bench.trial.spec import TrialSpec
 from bench.trial.sweep import Sweep, data_and_model
 
 
-def read_sweep(request: SweepRequest) -> Sweep:
+def read_sweep(request: TrialsRequest) -> Sweep:
     """The sweep of a request on the CPU, its first trial checked: all others differ in method, rate and seed."""
     if request.cpus_per_trial < 1:
         raise ValueError(f"cpus-per-trial {request.cpus_per_trial}: must be a whole number >= 1")
@@ -63,6 +64,18 @@ def sweep_of(
         dense=dense,
         data=row_of(dataset, data_root),
         protocol={**protocol, **names},
+    )
+
+
+def start_of(request: StartedRequest) -> StartRequest:
+    """What is asked of the start."""
+    return StartRequest(
+        start=request.start,
+        epochs=request.start_epochs,
+        lr=request.start_lr,
+        head=request.start_head,
+        norm=request.start_norm,
+        when=request.when,
     )
 
 

@@ -16,7 +16,7 @@ import click
 from bench import __version__
 from bench.cli import error_report, streams
 from bench.cli.options import CommandRow, command_of
-from bench.cli.requests import networks, shell, speed, store, sweep
+from bench.cli.requests import networks, plan, shell, speed, store, sweep
 from bench.cli.shell.completion import SCRIPT, answered
 from bench.cli.shell.groups import SectionedGroup
 from bench.messages import say, store_error
@@ -40,6 +40,10 @@ def cli(debug: bool) -> None:
 
 
 COMMANDS = (
+    CommandRow(
+        "plan", plan.PlanRequest, "bench.cli.plan.command:make_plan", section="Train", config=True,
+        help="Say what is to be compared and how often one looks, before it is trained; takes the words of `run`.",
+    ),
     CommandRow(
         "run", sweep.RunRequest, "bench.cli.run:run_sweep", section="Train", config=True,
         help="Train what the store does not have yet: methods × rates × seeds.",

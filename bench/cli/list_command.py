@@ -47,6 +47,8 @@ def _rows(what: str, request: ListRequest) -> pd.DataFrame | Rows:
         return _trials(request)
     if what == "candidates":
         return _candidates()
+    if what == "plans":
+        return _plans()
     return LISTINGS[what](request.plugins)
 
 
@@ -79,4 +81,16 @@ def _candidates() -> Rows:
     rows = candidates(uri)
     if not rows:
         raise ValueError(f"no choice in the store {uri}: `python -m bench tune` makes some")
+    return rows
+
+
+def _plans() -> Rows:
+    """What was planned, a row each."""
+    from bench.api.stored import existing_store
+    from bench.cli.plan.listed import plan_rows
+
+    uri = existing_store()
+    rows = plan_rows(uri)
+    if not rows:
+        raise ValueError(f"no plan in the store {uri}: `python -m bench plan` makes one")
     return rows

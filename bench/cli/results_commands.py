@@ -13,6 +13,7 @@ from bench import names
 from bench.api.classes import classes_of, test_sizes
 from bench.api.stored import existing_store
 from bench.api.views import check_reference, plot_view, view_of, within
+from bench.cli.plan.looking import plans_seen, record_looks
 from bench.cli.requests.store import Filters, PlotRequest, PowerRequest, ReportRequest, TableRequest
 from bench.disk import write_whole
 from bench.messages import one_of, usage_errors
@@ -36,7 +37,7 @@ def print_table(request: TableRequest) -> int:
         asked = f"part {request.part}" if request.part else "the table"
         share = within(request.margin_points, asked, has_one=request.part == "start")
         filters = _filters(request)
-        frame = stored_trials()
+        frame, uri = stored_trials(), existing_store()
         is_primary = request.metric == names.TEST_ACCURACY
         view = view_of(
             frame,
@@ -49,8 +50,10 @@ def print_table(request: TableRequest) -> int:
             within=share,
             published=request.published or request.part == "published" or (request.full and is_primary),
             controls=request.controls or request.part == "controls" or request.full,
+            **plans_seen(uri, frame),
         )
         write = _table_writer(request, frame, view)
+    record_looks(uri, view.plans)
     write()
     return _code(frame)
 
@@ -104,8 +107,10 @@ def write_report(request: ReportRequest) -> int:
             published=True,
             classes=classes_of(frame),
             test_images=test_sizes(frame),
+            **plans_seen(uri, frame),
         )
         blocks = report(frame, view, partial(histories, uri), commands(uri), file.stem)
+    record_looks(uri, view.plans)
     if file.suffix.lower() == ".md":
         for picture in (block for block in blocks if isinstance(block, Picture)):
             write_whole(file.with_name(picture.file), picture.data)
@@ -121,13 +126,19 @@ def _code(frame: pd.DataFrame) -> int:
 def _print_citation(request: ReportRequest) -> int:
     """Print a paragraph on the store's methods, and the BibTeX of what it cites."""
     with usage_errors():
-        frame = stored_trials()
+        frame, uri = stored_trials(), existing_store()
         from bench.results.paper.cite import citation
         from bench.results.statistics.view import View
 
         check_reference(request.reference, set(frame["method"]))
         sweeps = [request.name] if request.name else []
-        view = View(reference=request.reference, test=request.test, sweeps=sweeps, classes=classes_of(frame))
+        view = View(
+            reference=request.reference,
+            test=request.test,
+            sweeps=sweeps,
+            classes=classes_of(frame),
+            **plans_seen(uri, frame),
+        )
         printed = citation(frame, view)
     click.echo(printed.rstrip("\n"))
     return _code(frame)
@@ -166,14 +177,16 @@ def write_plot(request: PlotRequest) -> int:
         check_metric(request.kind, request.metric)
         share = within(request.margin_points, f"plot {request.kind}", has_one=request.kind == "start")
         filters = _filters(request)
-        frame = stored_trials()
+        frame, uri = stored_trials(), existing_store()
         from bench.results.frame.history import histories
 
-        view = plot_view(frame, kind=request.kind, metric=request.metric, within=share, **filters)
-        figure = plot(frame, request.kind, view, partial(histories, existing_store()), width=WIDTHS[request.width])
+        plans = plans_seen(uri, frame)
+        view = plot_view(frame, kind=request.kind, metric=request.metric, within=share, **filters, **plans)
+        figure = plot(frame, request.kind, view, partial(histories, uri), width=WIDTHS[request.width])
         from bench.results.plots.plot_page import write
 
         write(figure, file)
+    record_looks(uri, view.plans)
     return _code(frame)
 
 

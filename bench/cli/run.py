@@ -9,7 +9,7 @@ from functools import partial
 import click
 
 from bench.api.sweep_page import describe
-from bench.cli.arguments import read_sweep
+from bench.cli.arguments import read_sweep, start_of
 from bench.cli.config.command_text import command_text
 from bench.cli.config.config_text import print_config
 from bench.cli.next_steps import say_after_run
@@ -30,7 +30,7 @@ from bench.execution.run import (
     start_ray,
     train_missing,
 )
-from bench.execution.starts import Started, StartRequest, with_start
+from bench.execution.starts import Started, with_start
 from bench.messages import announced, counted, say, usage_errors
 from bench.methods import Method
 from bench.storage.choices import with_choices
@@ -44,7 +44,7 @@ def run_sweep(request: RunRequest) -> int:
     """Train what the store lacks of a sweep. Returns 0, or 1 if a trial of the sweep failed or diverged."""
     with usage_errors():
         sweep = read_sweep(request)
-        started = with_start(sweep, request.dataset, _start_of(request), request.data_root)
+        started = with_start(sweep, request.dataset, start_of(request), request.data_root)
         if request.print_config:
             return print_config(request, sweep)
         with announced(started.sweep.grid()):
@@ -104,17 +104,6 @@ def _planned(request: RunRequest, started: Started) -> Plan:
         weights=started.weights,
     )
     return with_trackers(plan, tracking)
-
-
-def _start_of(request: RunRequest) -> StartRequest:
-    return StartRequest(
-        start=request.start,
-        epochs=request.start_epochs,
-        lr=request.start_lr,
-        head=request.start_head,
-        norm=request.start_norm,
-        when=request.when,
-    )
 
 
 def _counts(plan: Plan, ended: Mapping[str, str], missing: Sequence[TrialSpec]) -> str:

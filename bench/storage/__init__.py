@@ -20,6 +20,7 @@ entry           a finished trial, as one line of JSON until it is stored
 offline_folder  finished trials as files, without MLflow
 offline_import  the trials of an offline folder stored in MLflow, each run key once
 choices         the hyper-parameters that `tune` chose
+plans    what is to be compared, and looks at the results before their end
 checkpoint      what a trial needs to resume after its last whole epoch
 files           files that are there whole or not at all, in a folder or an object store
 environment     where a trial ran: hardware, versions, state of the source, as tags

@@ -11,6 +11,7 @@ from bench.results.frame.collect import UNREADABLE, Command
 from bench.results.frame.errors import NothingToShowError
 from bench.results.frame.sections import differing
 from bench.results.frame.starts import SCRATCH
+from bench.results.page.looks import looks
 from bench.results.page.said_once import END, said_once
 from bench.results.page.section import section
 from bench.results.page.threats import conflicting, threats, unfinished, unreadable
@@ -80,7 +81,7 @@ def report(
     plots = [name for name in PLOTS if started or name != STARTS]
     drawn = {name: _picture(frame, name, _legible(name, shown, view), noting, stem, widths) for name in plots}
     damaged = [*unreadable("trial", frame.attrs.get(UNREADABLE, [])), *unreadable("curve", curves)]
-    found = [*damaged, *conflicting(frame), *unfinished(frame, commands), *threats(shown)]
+    found = [*damaged, *conflicting(frame), *unfinished(frame, commands), *looks(shown, commands), *threats(shown)]
     varying = differing(analysis.section.fields for analysis in shown)
     sections = [block for analysis in shown for block in section(analysis, varying)]
     said = {sentence for threat in found for sentence in END.split(threat)}

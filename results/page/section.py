@@ -12,6 +12,7 @@ from bench.results.tables.controls import controls, not_shown
 from bench.results.tables.exclusions import exclusions, warnings
 from bench.results.tables.formats import Block, Bullets, Details, Grid, Heading, Paragraph
 from bench.results.tables.marks import seeds_legend
+from bench.results.tables.plan_words import plan_words
 from bench.results.tables.protocol import environment, protocol
 from bench.results.tables.start import task_bytes
 from bench.results.tables.start.bases import base
@@ -39,7 +40,9 @@ def section(analysis: Analysis, varying: Collection[str]) -> Iterator[Block]:
 
 
 def _training(analysis: Analysis, varying: Collection[str]) -> Iterator[Block]:
-    for line in (captions.backgrounds(analysis), captions.filters(analysis), not_shown(analysis)):
+    for line in (
+        plan_words(analysis), captions.backgrounds(analysis), captions.filters(analysis), not_shown(analysis)
+    ):  # fmt: skip
         if line:
             yield Paragraph(line)
     folded = (protocol(analysis.section.fields, varying), captions.seeds(analysis), environment(analysis))

@@ -148,7 +148,7 @@ def _statistics(analyses: Sequence[Analysis], cite: Cite) -> Sentences:
         return
     view = tested[0].view
     pairs = sorted({c.n for analysis in tested for c in analysis.shown_primary if c.n > 1})
-    families = sorted({len(analysis.primary.whole) for analysis in tested})
+    families = sorted({analysis.primary.size for analysis in tested})
     number = str(pairs[0]) if len(pairs) == 1 else f"{pairs[0]} to {pairs[-1]}"
     drawn = view.test != "permutation" or 2 ** pairs[-1] > FLIPS  # an exact test draws no flips
     test = cite(captions.TESTS[view.test].partition(" (")[0], sources.TESTS[view.test] if drawn else ())

@@ -8,6 +8,8 @@ two_way       intervals over seeds and test images
 comparisons   what the table says of the difference of two methods at a rate
 pooled        freeze − prune pooled over criteria, at a rate
 families      comparisons that are corrected together, of one section or of several
+spending      a level spent over looks: at which nominal level each may mark
+planned       a plan held against the store: how far it is, its level, its family
 view          what is asked of a frame: what to compute, and what of it to show
 analysis      everything that is computed of one section
 largest_rate  how far a method can go within a margin of its dense network, and what a start adds to that

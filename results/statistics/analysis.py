@@ -21,6 +21,7 @@ from bench.results.statistics.comparisons import (
     reference_pairs,
 )
 from bench.results.statistics.families import Cells, Family, together
+from bench.results.statistics.planned import Standing
 from bench.results.statistics.view import View, check
 
 # The variants of a family: without the seeds whose pruned network is disconnected; without those near chance of a cell
@@ -50,6 +51,7 @@ class Analysis:
     controlled: list[Cell]  # of methods under a sanity control: in no other cell, comparison or family
     controls: list[Comparison]  # of these, each with its own method
     starts: Mapping[str, Sequence[Cell]]  # start in words -> its cells, of all sections that differ in it only
+    plan: Standing | None = None  # that names comparisons of these sections; `view` then has the level of this look
 
     @property
     def shown(self) -> list[Cell]:
@@ -144,11 +146,12 @@ def analyses(frame: pd.DataFrame, view: View) -> list[Analysis]:
 def analyse(family: Sequence[Section], view: View) -> list[Analysis]:
     """All cells and comparisons of sections that differ in their start only."""
     everything = [cells(section, view.metric) for section in family]
+    view, plan = view.planned({cell.group_key for of_section in everything for cell in of_section})
     plain = [_plain(of_section, section, view) for of_section, section in zip(everything, family, strict=True)]
-    primary = together(plain, view.rules, freeze_prune_pairs)
+    primary = together(plain, view.rules, freeze_prune_pairs, plan)
     starts = {section.start: own.plain for section, own in zip(family, plain, strict=True)}
     return [
-        _analysis(section, view, own, of_section, primary=of_primary, starts=starts)
+        _analysis(section, view, own, of_section, primary=of_primary, starts=starts, plan=plan)
         for section, of_section, own, of_primary in zip(family, everything, plain, primary, strict=True)
     ]
 
@@ -166,7 +169,7 @@ def _plain(everything: Sequence[Cell], section: Section, view: View) -> Cells:
 
 def _analysis(
     section: Section, view: View, own: Cells, everything: Sequence[Cell], *, primary: Family,
-    starts: Mapping[str, Sequence[Cell]],
+    starts: Mapping[str, Sequence[Cell]], plan: Standing | None,
 ) -> Analysis:  # fmt: skip
     plain = own.plain
     controlled = [cell for cell in everything if cell.record.control != PLAIN]
@@ -187,6 +190,7 @@ def _analysis(
         controlled=controlled,
         controls=family_of(control_pairs(controlled, plain), view.rules),
         starts=starts,
+        plan=plan,
     )
 
 

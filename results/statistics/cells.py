@@ -22,7 +22,7 @@ Key = tuple[str, Decimal]  # label and rate: what tells the cells of a section a
 # Of the frame, what a cell is made of beside its figure.
 COLUMNS = (
     "seed", "conflict", "outcome", "reason", "label", "method", "spec.method", "background", "rate", "sweeps",
-    "init_sha256", "test_right", names.COLLAPSED_LAYERS, names.DISCONNECTED, names.LIVE_WEIGHTS,
+    "group_key", "init_sha256", "test_right", names.COLLAPSED_LAYERS, names.DISCONNECTED, names.LIVE_WEIGHTS,
 )  # fmt: skip
 
 
@@ -47,6 +47,7 @@ class Cell:
     start: str  # in words, as its section has it
     needed: bool  # whether its trials are in the store only because others need them
     right: Mapping[int, str] = field(default_factory=dict)  # seed -> bench.test_right, if these images give its figure
+    group_key: str = ""  # what its trials share; two methods may have one label in two sections
 
     @property
     def key(self) -> Key:
@@ -148,6 +149,7 @@ def _cell(
         start=section.start,
         needed=section.needed,
         right=_right(trials) if metric == names.TEST_ACCURACY else {},
+        group_key=trials["group_key"][0],
     )
 
 

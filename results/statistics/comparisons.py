@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 
-from bench.results.frame.method_record import AT_INITIALISATION, TO_BUDGET
+from bench.results.frame.method_record import AT_INITIALISATION, TO_BUDGET, MethodRecord
 from bench.results.statistics import multiplicity, stats, two_way
 from bench.results.statistics.cells import Cell, Key, in_doubt
 
@@ -150,7 +150,23 @@ def reference_pairs(all_cells: Sequence[Cell], reference: str) -> list[Pair]:
     return [(cell, references[cell.rate]) for cell in others]
 
 
-def freeze_prune_pairs(all_cells: Sequence[Cell], *, group: str = AT_INITIALISATION) -> list[Pair]:
+class Selecting(Protocol):
+    """A method at a rate, trained or to be trained."""
+
+    @property
+    def record(self) -> MethodRecord: ...
+    @property
+    def background(self) -> str: ...
+    @property
+    def rate(self) -> Decimal: ...
+
+
+OfMethod = TypeVar("OfMethod", bound=Selecting)
+
+
+def freeze_prune_pairs(
+    all_cells: Sequence[OfMethod], *, group: str = AT_INITIALISATION
+) -> list[tuple[OfMethod, OfMethod]]:
     """Every frozen method with the pruned one that chooses in the same way, at every rate; of one group of methods."""
     all_cells = [cell for cell in all_cells if cell.record.group == group]
     pruned = {(cell.record.selection, cell.rate): cell for cell in all_cells if cell.background == "prune"}
@@ -184,15 +200,16 @@ def control_pairs(controlled: Sequence[Cell], plain: Sequence[Cell]) -> list[Pai
     return [(cell, method) for cell, method in pairs if method is not None]
 
 
-def family_of(pairs: Sequence[Pair], rules: Rules) -> list[Comparison]:
+def family_of(pairs: Sequence[Pair], rules: Rules, *, absent: int = 0) -> list[Comparison]:
     """Cell against cell, tests and equivalence tests each corrected by Holm over all pairs, testable or not.
 
-    Pass every pair of the family, whatever is to be shown.
+    Pass every pair of the family, whatever is to be shown; `absent` more belong to it and have no trial.
     """
     raw = [compare(cell, reference, test=rules.test, margin=rules.margin) for cell, reference in pairs]
-    adjusted = multiplicity.holm([c.p for c in raw])
-    equivalence = multiplicity.holm([c.p_equivalence for c in raw])
-    return [_judged(c, len(raw), p, e, rules.alpha) for c, p, e in zip(raw, adjusted, equivalence, strict=True)]
+    untested, m = [np.nan] * absent, len(raw) + absent
+    adjusted = multiplicity.holm([*(c.p for c in raw), *untested])
+    equivalence = multiplicity.holm([*(c.p_equivalence for c in raw), *untested])
+    return [_judged(c, m, p, e, rules.alpha) for c, p, e in zip(raw, adjusted, equivalence, strict=False)]
 
 
 def markable(c: Comparison, m: int, alpha: float) -> bool:

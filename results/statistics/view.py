@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import get_args
 
@@ -15,6 +15,7 @@ from bench.results.frame.collect import BIASES, DENSE
 from bench.results.frame.errors import check_level, metric_of, unknown, unknown_rate
 from bench.results.statistics.cells import Cell
 from bench.results.statistics.comparisons import Margin, OfErrors, Rules, Test
+from bench.results.statistics.planned import Standing, standing_of
 
 CLASSES = 10  # of a data set that the view does not know
 
@@ -38,6 +39,8 @@ class View:
     within: float = 0.01  # how far below its dense network a method may be at its largest rate: 1 point
     published: bool = False  # also show published figures, with what tells their protocols from these
     controls: bool = False  # also show sanity controls beside their methods
+    plans: Sequence[Standing] = ()  # of the store
+    left_to_plan: Collection[str] = ()  # of test, margin and alpha, those that nobody asked for: a plan decides
     classes: Mapping[str, int] = field(default_factory=dict)  # data set -> classes: chance is 1/classes
     test_images: Mapping[str, int] = field(default_factory=dict)  # data set -> size of its test set
 
@@ -71,6 +74,14 @@ class View:
     @property
     def rules(self) -> Rules:
         return Rules(test=self.test, margin=self.margin, alpha=self.alpha)
+
+    def planned(self, group_keys: Collection[str]) -> tuple[View, Standing | None]:
+        """The view of these cells at the level of their plan, and the plan; only test accuracies are planned."""
+        plan = standing_of(group_keys, self.plans) if self.metric == names.TEST_ACCURACY else None
+        if plan is None:
+            return self, None
+        settled = replace(self, **{name: getattr(plan.plan.record, name) for name in self.left_to_plan})
+        return replace(settled, alpha=plan.level(settled.alpha)), plan
 
     def chance(self, dataset: str) -> float:
         """The accuracy of guessing on a data set."""

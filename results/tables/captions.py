@@ -201,8 +201,11 @@ def primary_family(analysis: Analysis) -> str:
     adjusted = "p-values are adjusted for it by Holm"
     if analysis.view.metric == names.TEST_ACCURACY:
         adjusted = f"this family decides freeze or prune, and {adjusted}"
+    if analysis.plan:
+        name, size = analysis.plan.plan.record.name, counted(analysis.primary.size, "comparison")
+        return f"Family: {size}, those of plan {name}, whatever is shown; {adjusted}."
     return (
-        f"Family: {counted(len(analysis.primary.whole), 'comparison')}, every frozen method"
+        f"Family: {counted(analysis.primary.size, 'comparison')}, every frozen method"
         f"{_at_initialisation(analysis)} with the pruned one that chooses the same weights × every rate"
         f"{_starts(analysis)} in the whole store, whatever is shown; {adjusted}."
     )

@@ -12,6 +12,7 @@ from bench.results.tables.controls import controls, not_shown
 from bench.results.tables.exclusions import exclusions, warnings
 from bench.results.tables.formats import Block, Bullets, Heading, Paragraph
 from bench.results.tables.marks import seeds_legend
+from bench.results.tables.plan_words import plan_words
 from bench.results.tables.protocol import environment, protocol
 from bench.results.tables.start import task_bytes
 from bench.results.tables.start.bases import base, needed_first
@@ -48,7 +49,7 @@ def training(analysis: Analysis, varying: Collection[str]) -> Iterator[Paragraph
     """How and where a section was trained, and which seeds and filters it shows."""
     sentences = (protocol(analysis.section.fields, varying), captions.seeds(analysis), captions.backgrounds(analysis))
     yield Paragraph(" ".join(sentence for sentence in sentences if sentence))
-    for line in (environment(analysis), captions.filters(analysis), not_shown(analysis)):
+    for line in (environment(analysis), plan_words(analysis), captions.filters(analysis), not_shown(analysis)):
         if line:
             yield Paragraph(line)
 

@@ -27,6 +27,7 @@ from bench.results.tables.apart import budgets, changing_masks, trained_first
 from bench.results.tables.exclusions import exclusions, warnings
 from bench.results.tables.formats import Block, Bullets, Code, Grid, Heading, Paragraph, Picture
 from bench.results.tables.marks import seeds_legend
+from bench.results.tables.plan_words import plan_words
 from bench.results.tables.section_page import report
 from bench.results.tables.start.bases import base, needed_first
 from bench.results.terminal.fitted import tables
@@ -59,7 +60,8 @@ def screen(
     tables = report(computed) if full else list(_short(computed, narrow=console.width < WIDE))
     advice = [] if full else [Paragraph(words) for words in (needed_first(computed), MORE) if words]
     key = [Paragraph(words)] if (words := how_to_read(computed)) else []
-    return partial(print_blocks, console, [Bullets(answer_of(computed)), *key, *tables, *ranking, *advice])
+    planned = [] if full else [Paragraph(words) for analysis in computed if (words := plan_words(analysis))]
+    return partial(print_blocks, console, [Bullets(answer_of(computed)), *key, *planned, *tables, *ranking, *advice])
 
 
 def print_blocks(console: Console, blocks: Sequence[Block]) -> None:

@@ -2,6 +2,7 @@
 
 shared    options that several commands have
 sweep     run, tune
+plan      plan
 store     table, report, power, plot, list, import, ui
 networks  export, verify, narrow
 shell     completion

@@ -30,7 +30,7 @@ Format = Literal["github", "latex", "csv", "html", "json"]
 Test = Literal["t", "wilcoxon", "permutation"]
 PlotKind = Literal["difference", "accuracy", "gradients", "storage", "ranks", "start"]
 PlotWidth = Literal["page", "column"]
-Listing = Literal["methods", "models", "datasets", "presets", "trials", "candidates"]
+Listing = Literal["methods", "models", "datasets", "presets", "trials", "candidates", "plans"]
 ListFormat = Literal["plain", "github", "csv"]
 
 REFERENCE = partial(

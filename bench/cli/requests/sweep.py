@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -19,9 +20,20 @@ from bench.trial.start import SCRATCH, START_HELP, Head, Norm, When
 SEED_LIST = CommaList(single="{},")  # without a comma a number is a count
 
 
+TUNED = partial(
+    option,
+    "--tuned",
+    "Train each method and rate with the values that `tune` chose for it; SEARCH says which, if several fit.",
+    group="protocol",
+    is_flag=False,
+    flag_value="",
+    metavar="[SEARCH]",
+)
+
+
 @dataclass(frozen=True, kw_only=True)
-class SweepRequest:
-    """Methods × rates × seeds of a protocol, and the machine to train them on."""
+class TrialsRequest:
+    """Methods × rates × seeds of a protocol: what the run keys are of."""
 
     methods: str = option(
         "--methods",
@@ -46,17 +58,28 @@ class SweepRequest:
         type=int,
         default=1,
     )
+    data_root: Path | None = DATA_ROOT()
+    plugins: tuple[str, ...] = PLUGINS()
+    protocol: Mapping[str, Any] = values_of(protocol_options())
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepRequest(TrialsRequest):
+    """Trials, and the machine to train them on."""
+
     gpus_per_trial: float | None = option(
         "--gpus-per-trial",
         "Give a trial this many GPUs; at 0.25 four trials share one.  [default: 1 on cuda]",
         group="machine",
         type=float,
+        before="data_root",
     )
     address: str | None = option(
-        "--address", "Join the Ray cluster at HOST:PORT.  [default: a Ray of this machine]", group="machine"
+        "--address",
+        "Join the Ray cluster at HOST:PORT.  [default: a Ray of this machine]",
+        group="machine",
+        before="data_root",
     )
-    data_root: Path | None = DATA_ROOT()
-    plugins: tuple[str, ...] = PLUGINS()
     print_config: bool = option(
         "--print-config",
         "Train nothing: print the config file that says what this command says, every default of the science included.",
@@ -64,12 +87,11 @@ class SweepRequest:
         default=False,
         is_flag=True,
     )
-    protocol: Mapping[str, Any] = values_of(protocol_options())
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunRequest(SweepRequest):
-    """A sweep, what its trials start from, how to train it and where its results go."""
+class StartedRequest(TrialsRequest):
+    """Trials, and what they start from."""
 
     start: str = option(
         "--start",
@@ -108,6 +130,11 @@ class RunRequest(SweepRequest):
         default="before",
         before="name",
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRequest(StartedRequest, SweepRequest):
+    """A sweep, what its trials start from, how to train it and where its results go."""
 
     executor: Executor = option(
         "--executor",
@@ -149,14 +176,7 @@ class RunRequest(SweepRequest):
         default=False,
         is_flag=True,
     )
-    tuned: str | None = option(
-        "--tuned",
-        "Train each method and rate with the values that `tune` chose for it; SEARCH says which, if several fit.",
-        group="protocol",
-        is_flag=False,
-        flag_value="",
-        metavar="[SEARCH]",
-    )
+    tuned: str | None = TUNED()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -50,16 +50,16 @@ def answer_of(every: Sequence[Analysis]) -> list[str]:
 def how_to_read(every: Sequence[Analysis]) -> str:
     """What the brackets and "established" mean in these lines; empty without a pair."""
     shown = [a for a in every if a.shown_primary]
-    families = sorted({len(a.primary.whole) for a in shown})
+    families = sorted({a.primary.size for a in shown})
     if not families:
         return ""
-    view = every[0].view
+    levels = " or ".join(f"{alpha:g}" for alpha in sorted({a.view.alpha for a in shown}))
     m = " or ".join(map(str, [*families[:-1], counted(families[-1], "comparison")]))
     starts = any(len(a.starts) > 1 for a in shown)
     of = " of a data set, network and protocol, all starts together" if starts else " of a section"
     return (
-        f"[ ]: 95 % t interval of the mean paired difference. Established: p ≤ {view.alpha:g}, "
-        f"{TESTS[view.test].partition(' (')[0]}, corrected by Holm for {m}{of if len(every) > 1 else ''}."
+        f"[ ]: 95 % t interval of the mean paired difference. Established: p ≤ {levels}, "
+        f"{TESTS[shown[0].view.test].partition(' (')[0]}, corrected by Holm for {m}{of if len(every) > 1 else ''}."
     )
 
 

@@ -18,14 +18,14 @@ import bench
 from bench import __version__
 from bench.cli.cli import cli, main
 from bench.cli.options import argument, option, takes
-from bench.cli.requests import networks, shell, speed, store, sweep
+from bench.cli.requests import networks, plan, shell, speed, store, sweep
 from bench.cli.requests.store import PowerRequest, TableRequest
 from bench.cli.requests.sweep import RunRequest, TuneRequest
 
 BORDER = ("cli/options.py", "cli/protocol_options.py")
 REQUESTS = [
     value
-    for module in (sweep, store, networks, speed, shell)
+    for module in (sweep, plan, store, networks, speed, shell)
     for value in vars(module).values()
     if dataclasses.is_dataclass(value) and isinstance(value, type)
 ]
@@ -106,7 +106,7 @@ def test_every_command_takes_a_request() -> None:
     speed_group = cli.commands["speed"]
     assert isinstance(speed_group, click.Group)
     assert sorted(speed_group.commands) == ["limits", "masks", "scoring", "step", "store", "trials"]
-    for name in sorted({*cli.commands} - {"speed", "run", "tune"}):
+    for name in sorted({*cli.commands} - {"speed", "run", "tune", "plan"}):
         (request,) = [r for r in REQUESTS if r.__name__.lower() == f"{name}request"]
         assert {p.name for p in cli.commands[name].params} == {field.name for field in dataclasses.fields(request)}
 

@@ -1,0 +1,159 @@
+"""What a section says of its plan: as planned, or each departure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+import pandas as pd
+
+from bench import names
+from bench.messages import counted
+from bench.results.frame.words import rate_text
+from bench.results.statistics.analysis import Analysis
+from bench.results.statistics.cells import Cell
+from bench.results.statistics.planned import FEWEST, Standing
+
+NAMED = 6  # things that are listed; the others are counted
+SPENDING_WORDS = {"obrien-fleming": "O’Brien–Fleming", "pocock": "Pocock"}
+
+
+def plan_words(analysis: Analysis) -> str:
+    """The plan, where it stands, and how the section departs from it; "" if no plan names a comparison of it."""
+    at = analysis.plan
+    if at is None:
+        return ""
+    record = at.plan.record
+    stored = datetime.fromtimestamp(at.plan.time, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    if not _frame(analysis)["group_key"].isin(at.plan.keys).any():
+        return f"Plan {record.name} is of another start: nothing here is planned."
+    found = departures(analysis)
+    said = f"Departures from the plan: {'; '.join(found)}." if found else "As planned."
+    return (
+        f"Plan {record.name}, stored {stored}, SHA-256 {at.plan.sha256[:12]}: "
+        f"{counted(len(record.comparisons), 'comparison')}, {counted(len(record.seeds), 'seed')}, "
+        f"{_looks_words(at)}. {_stands(analysis, at)} {said}"
+    )
+
+
+def _looks_words(at: Standing) -> str:
+    record = at.plan.record
+    if len(record.looks) == 1:
+        return f"one look, at the end, at level {record.alpha:g}"
+    looks = " and ".join(map(str, record.looks))
+    return f"looks at {looks} seeds, a level of {record.alpha:g} spent by {SPENDING_WORDS[record.spending]}"
+
+
+def _stands(analysis: Analysis, at: Standing) -> str:
+    """Which look this is, and what may be marked."""
+    seeds, level = len(at.plan.record.seeds), f"{analysis.view.alpha:g}"
+    if at.is_finished:
+        return f"All seeds are there: level {level}."
+    number = len({*at.plan.looks, at.data})
+    if at.n < FEWEST:
+        return f"Look {number}, at {at.n} of {seeds} seeds: no planned comparison can be tested."
+    return (
+        f"Look {number}, at {at.n} of {seeds} seeds: level {level}, over the seeds that all planned comparisons have."
+    )
+
+
+def departures(analysis: Analysis) -> list[str]:
+    """How the section is not as planned, a phrase each."""
+    if analysis.plan is None:
+        return []
+    every = (_early, _looks, _seeds, _left_out, _added, _cells, _rules, _lost)
+    return [phrase for of_one in every for phrase in of_one(analysis, analysis.plan)]
+
+
+def _frame(analysis: Analysis) -> pd.DataFrame:
+    return analysis.section.frame
+
+
+def _of_plan(analysis: Analysis, at: Standing) -> pd.DataFrame:
+    """The trials of the cells that are compared."""
+    frame = _frame(analysis)
+    return frame[frame["group_key"].isin(at.plan.keys)]
+
+
+def _early(analysis: Analysis, at: Standing) -> Iterator[str]:
+    trials = _of_plan(analysis, at)
+    if early := int((trials["started"].map(pd.Timestamp.timestamp) < at.plan.time).sum()):
+        yield f"{counted(early, 'trial')} began before the plan was stored"
+
+
+def _looks(analysis: Analysis, at: Standing) -> Iterator[str]:
+    record = at.plan.record
+    numbers = {look.seeds for look in at.plan.looks.values()} | ({at.n} if at.counts else set())
+    if others := sorted(n for n in numbers - set(record.looks) if n >= FEWEST):
+        planned = " and ".join(map(str, record.looks))
+        yield f"looked at {' and '.join(map(str, others))} seeds, not only at {planned}"
+
+
+def _seeds(analysis: Analysis, at: Standing) -> Iterator[str]:
+    trials, record = _of_plan(analysis, at), at.plan.record
+    beyond = trials[~trials["seed"].isin(record.seeds)]
+    if beyond.empty:
+        return
+    seeds = sorted(map(int, beyond["seed"].unique()))
+    first = min((look.time for look in at.plan.looks.values()), default=float("inf"))
+    after = beyond["started"].map(pd.Timestamp.timestamp).max() > first
+    added = "added after a look" if after else "added"
+    yield f"{_listed([f'seed {seed}' for seed in seeds])} {added}, in no test of the plan"
+
+
+def _left_out(analysis: Analysis, at: Standing) -> Iterator[str]:
+    """Once the others are at their end: before, they may be still to come."""
+    present = set(at.present)
+    if at.n == len(at.plan.record.seeds):
+        left_out = [planned.words for planned in at.plan.record.comparisons if planned not in present]
+        if left_out:
+            yield f"left out of the family, and still counted in it: {_listed(left_out)}"
+
+
+def _added(analysis: Analysis, at: Standing) -> Iterator[str]:
+    cells = analysis.by_key
+    pairs = [(c, (cells[c.sides[0]], cells[c.sides[1]])) for c in analysis.primary.comparisons]
+    added = [f"{c.label} − {c.reference} at {rate_text(c.rate)}" for c, pair in pairs if not at.has(pair)]
+    if added:
+        yield f"comparisons added, corrected over all {len(pairs)}: {_listed(added)}"
+
+
+def _cells(analysis: Analysis, at: Standing) -> Iterator[str]:
+    """Methods and rates that are not planned and are in no comparison that was added."""
+    compared = {key for c in analysis.primary.comparisons for key in c.sides}
+    added = [_name(cell) for cell in _rated(analysis) if cell.group_key not in at.plan.record.cells]
+    shown = [name for name, key in added if key not in compared]
+    if shown:
+        yield f"methods added: {_listed(shown)}"
+
+
+def _rated(analysis: Analysis) -> Sequence[Cell]:
+    return [cell for cell in (*analysis.cells, *analysis.controlled) if cell.rated]
+
+
+def _name(cell: Cell) -> tuple[str, tuple[str, object]]:
+    return f"{cell.label} {rate_text(cell.rate)}", cell.key
+
+
+def _rules(analysis: Analysis, at: Standing) -> Iterator[str]:
+    view, record = analysis.view, at.plan.record
+    if view.test != record.test:
+        yield f"test {view.test} where {record.test} is planned"
+    if view.margin != record.margin:
+        margin = "none" if view.margin is None else f"{100 * view.margin:g}"
+        yield f"margin {margin} where {100 * record.margin:g} points are planned"
+    if "alpha" not in view.left_to_plan and view.alpha != at.planned_level:
+        yield f"another level spent than the planned {record.alpha:g}"
+
+
+def _lost(analysis: Analysis, at: Standing) -> Iterator[str]:
+    trials = _of_plan(analysis, at)
+    trials = trials[trials["seed"].isin(at.plan.record.seeds)]
+    for outcome in (names.DIVERGED, names.FAILED):
+        if lost := int((trials["outcome"] == outcome).sum()):
+            yield f"{counted(lost, 'planned trial')} {outcome}"
+
+
+def _listed(named: Sequence[str]) -> str:
+    more = f" and {len(named) - NAMED} more" if len(named) > NAMED else ""
+    return f"{', '.join(named[:NAMED])}{more}"
