@@ -51,14 +51,5 @@ def scale_of(background: str | float) -> float:
     return SCALES[background] if isinstance(background, str) else background
 
 
-def scale_text(scale: float) -> str:
-    """The scale as a person writes it.
-
-    >>> [scale_text(scale) for scale in (0.25, 2.0, 0.000001, 10.0)]
-    ['0.25', '2', '0.000001', '10']
-    """
-    return f"{scale:.{DECIMALS}f}".rstrip("0").rstrip(".")
-
-
 def _shown(value: object) -> str:
     return f"{value!a:.60}"

@@ -13,9 +13,8 @@ from typing import Any
 
 from bench.canonical import canonical_json
 from bench.execution.protocol_values import with_defaults
-from bench.messages import nearest, shortened
+from bench.messages import decimal_text, nearest, shortened
 from bench.methods import Method
-from bench.methods.background import scale_text
 from bench.trial.field_row import FieldRow
 from bench.trial.grammar import RATES_HELP, SEEDS_HELP, parse_rates, parse_seeds
 from bench.trial.plugins import Catalogue, check_method
@@ -68,7 +67,7 @@ def _described(method: Method) -> str:
     if type(method) is not Method:
         return type(method).__name__
     criterion = method.criterion if isinstance(method.criterion, str) else method.criterion.__name__
-    held = method.background if method.scale is None else f"scale-{scale_text(method.scale)}"
+    held = method.background if method.scale is None else f"scale-{decimal_text(method.scale)}"
     words = [criterion.replace("_", "-"), held, *([] if method.scope == "global" else [method.scope])]
     return "-".join([*words, *([] if method.control == "none" else [method.control])])
 

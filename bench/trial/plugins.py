@@ -17,9 +17,8 @@ from types import ModuleType
 from typing import Any, get_args
 
 from bench.canonical import canonical_json
-from bench.messages import nearest
+from bench.messages import decimal_text, nearest
 from bench.methods import METHODS, Method
-from bench.methods.background import scale_text
 from bench.methods.identity.classes import check_distinct
 from bench.methods.identity.identify import identify
 from bench.trial.loading import errors_of_fields, guarded, load
@@ -110,7 +109,7 @@ def first_name(method: Method, known: Mapping[str, Method]) -> str:
     """
     if method.scale is not None:
         frozen = first_name(replace(method, scale=1.0), known)
-        return f"{frozen}:scale={scale_text(method.scale)}" if frozen else ""
+        return f"{frozen}:scale={decimal_text(method.scale)}" if frozen else ""
     record = canonical_json(method.record())  # 1, 1.0 and true are equal, but not one key
     return next((name for name, row in known.items() if canonical_json(row.record()) == record), "")
 

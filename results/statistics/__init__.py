@@ -8,6 +8,7 @@ comparisons   what the table says of the difference of two methods at a rate
 families      comparisons that are corrected together, of one section or of several
 view          what is asked of a frame: what to compute, and what of it to show
 analysis      everything that is computed of one section
+scales        a figure over the scale of the background, of methods that choose the same weights
 largest_rate  how far a method can go within a margin of its dense network, and what a start adds to that
 near_chance   cells in which some seeds trained and others are near chance
 power         how many seeds a difference needs
