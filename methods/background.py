@@ -15,12 +15,16 @@ DECIMALS = 6
 def is_scale(value: object) -> bool:
     """Whether a background can be that many times the value at the start.
 
-    >>> [is_scale(value) for value in (0, 0.25, 1, 10, -0.1, 10.5, 1e-7, float("nan"), True, "1")]
-    [True, True, True, True, False, False, False, False, False, False]
+    >>> [is_scale(value) for value in (0, 0.25, 1, 10, -0.1, 10.5, 1e-7, float("nan"), 10**400, True, "1")]
+    [True, True, True, True, False, False, False, False, False, False, False]
     """
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= value <= LARGEST:
+    if isinstance(value, bool) or not isinstance(value, Real):
         return False
-    return round(float(value), DECIMALS) == float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # of a whole number
+        return False
+    return 0 <= number <= LARGEST and round(number, DECIMALS) == number
 
 
 def resolve_scale(method: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -73,9 +74,8 @@ def _points(cells: Sequence[Cell], rules: Rules) -> list[Point]:
 
 def criterion(alike: Sequence[Cell]) -> str:
     """What names methods that choose alike: the pruned one's label, the paper's name; else the frozen one's, or that of
-    a scale without it.
+    a scale without it, as on the command line or in a paper.
     """
     by_background = {cell.background: cell.label for cell in alike}
     label = by_background.get("prune") or by_background.get("freeze") or alike[0].label
-    name, bracket, fields = label.partition(" (")
-    return f"{name.partition(':scale=')[0]}{bracket}{fields}"
+    return re.sub(r"(:scale=|, scale )[0-9.]+", "", label)

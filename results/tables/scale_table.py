@@ -30,8 +30,13 @@ def curves(analysis: Analysis) -> list[ScaleCurve]:
 def blocks(analysis: Analysis) -> Iterator[Block]:
     """The best scale of each criterion and rate in a line, and the table; nothing without such a scale."""
     if every := curves(analysis):
-        yield Bullets([_sentence(analysis, curve) for curve in every])
+        yield Bullets(sentences(analysis))
         yield _grid(analysis, every)
+
+
+def sentences(analysis: Analysis) -> list[str]:
+    """The best scale of each criterion and rate."""
+    return [_sentence(analysis, curve) for curve in curves(analysis)]
 
 
 def _sentence(analysis: Analysis, curve: ScaleCurve) -> str:
