@@ -15,14 +15,14 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from bench.messages import decimal_text
 from bench.results.frame.errors import NothingToShowError
 from bench.results.frame.words import rate_text
-from bench.results.plots.axis_scales import ERROR_NOTE, FEW_TICKS, TICKS, accuracy_axis
+from bench.results.plots.axis_scales import ERROR_NOTE, FEW_TICKS, TICKS, accuracy_axis, thin
 from bench.results.plots.plot_page import Entry, across, finish, lay_out, page
 from bench.results.plots.plot_style import BAND, BLACK, PALETTE, SMALL, literal
 from bench.results.statistics.scales import ScaleCurve, scale_curves
 from bench.results.statistics.shown_cells import Excerpt, doubtful, interval, missing, over_seeds
 
 COLUMNS, HEIGHT = 3, 2.6  # panels side by side; inches of a panel
-LETTERS = 42  # of a line of text beside a panel
+LETTERS = 30  # of a line of text beside a panel
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "h")
 DENSE: dict[str, Any] = {"color": BLACK, "linewidth": 1.0, "zorder": 1}
 LABEL = "scale of the background: 0 pruned, 1 frozen"
@@ -57,6 +57,8 @@ def draw(excerpts: Sequence[Excerpt]) -> Figure:
     shown = [excerpt for excerpt, _ in drawn]
     finish(figure, _entries(shown, looks), [_note(shown, by_error), *missing(shown), *doubtful(shown)])
     lay_out(figure)
+    for axes in blocks:
+        thin(axes[-1])
     return figure
 
 

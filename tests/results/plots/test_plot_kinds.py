@@ -21,7 +21,7 @@ from trial_frames import frame, spec_of, trial
 from bench import names
 from bench.api import comparison
 from bench.cli.cli import main
-from bench.cli.requests import store
+from bench.cli.requests.store import PlotKind
 from bench.results.frame.history import histories
 from bench.results.plots.plots import METRICS
 from bench.results.plots.storage_plot import Point, front, points
@@ -50,7 +50,7 @@ def gradients(curves: Curves, **more: Any) -> Figure:
 
 
 def test_the_command_and_the_call_offer_every_plot() -> None:
-    assert set(get_args(comparison.PlotKind)) == set(get_args(store.PlotKind)) == set(METRICS)
+    assert set(get_args(comparison.PlotKind)) == set(get_args(PlotKind)) == set(METRICS)
 
 
 def line(axes: Axes, label: str) -> Line2D:
