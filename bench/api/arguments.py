@@ -51,7 +51,9 @@ def _pairs(method: OneMethod, catalogue: Catalogue) -> list[tuple[str, Method]]:
     if isinstance(method, str):
         return [catalogue.parse(name.strip()) for name in method.split(",")]
     if isinstance(method, Method):
-        return [_named(catalogue.name_of(method, _described(method)), method)]
+        name = catalogue.name_of(method, _described(method))
+        check_method(name.partition(":scale=")[0], method, f"method {name!a}")
+        return [(name, method)]
     if isinstance(method, FunctionType):
         both = (_composed(method, background) for background in ("freeze", "prune"))
         return [_named(_described(each), each) for each in both]
