@@ -191,3 +191,13 @@ def counted(number: int, noun: str) -> str:
 def plural(number: float, noun: str) -> str:
     """The noun as it stands behind the number."""
     return noun if number == 1 else f"{noun}s"
+
+
+def decimal_text(number: float, digits: int = 6) -> str:
+    """A number as a person writes it, never in powers of ten.
+
+    >>> [decimal_text(number) for number in (0.25, 2.0, 0.000001, 10.0, 0.0)]
+    ['0.25', '2', '0.000001', '10', '0']
+    """
+    text = f"{number:.{digits}f}"
+    return text.rstrip("0").rstrip(".")

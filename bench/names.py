@@ -131,8 +131,8 @@ CANDIDATES_FILE = "candidates.json"
 
 # The parts of the table, in its order (`bench.results.parts.parts`).
 PARTS = (
-    "accuracy", "pairs", "difference", "reference", "start", "trained-first", "changing-masks", "budgets", "dense",
-    "storage", "compute", "gradients", "collapse", "controls", "published", "tuned", "warnings",
+    "accuracy", "pairs", "difference", "scale", "reference", "start", "trained-first", "changing-masks", "budgets",
+    "dense", "storage", "compute", "gradients", "collapse", "controls", "published", "tuned", "warnings",
 )  # fmt: skip
 
 NETWORK_FILE = "network.frz"  # artefact of the run of a trial that is done: the trained network

@@ -4,6 +4,7 @@ A row is a name and a method on the mask-selection interface (`bench.methods.bas
 is the one the tables print; a later row with the same record is an alias and trains nothing twice. Imports no torch.
 
 base         the mask-selection interface: what a method is
+background   what dead weights hold: scale · their value at the start
 identity     what identifies a method: its fields and its source
 types        the types that methods, criteria and scopes share
 papers       the papers' one-shot methods, a few declarative lines each; dense, and biases alone

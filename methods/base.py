@@ -12,6 +12,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from bench.methods.background import recorded, scale_of
 from bench.methods.identity.classes import class_name
 from bench.methods.identity.identify import check_shared, identify
 from bench.methods.types import Background, Batches, Control, Criterion, Loss, Masks, Scope
@@ -42,6 +43,8 @@ class Method:
     criterion: str | Criterion  # a row of CRITERIA in `bench.methods.criteria`, or a function with `snip`'s signature
     scope: Scope = "global"  # a row of SCOPES in bench.methods.scopes
     background: Background  # dead weights keep their initial value ("freeze") or are 0 ("prune")
+    # How many times their initial value dead weights hold, of frozen ones; None = once. 1 is freeze, 0 is prune.
+    scale: float | None = None
     control: Control = "none"  # a sanity control on top; a row of CONTROLS in bench.methods.controls
     # Whether `select` is also given the trained network of another trial, that of `parent`: as the keywords `trained`,
     # weight name -> trained value, and `live`, its masks.
@@ -148,6 +151,11 @@ class Method:
         """Raise ValueError if the budget of a method that ends at one is too small for the network."""
 
     @property
+    def background_scale(self) -> float:
+        """How many times their value at the start dead weights hold: 1 frozen, 0 pruned, or what `scale` says."""
+        return scale_of(recorded(self))
+
+    @property
     def at_initialisation(self) -> bool:
         """Whether the masks are chosen before anything is trained; other methods are in groups of their own."""
         return not (self.reads_parent or self.changes_masks)
@@ -164,6 +172,8 @@ class Method:
         values = {f.name: getattr(self, f.name) for f in fields(self)}
         later = {f.name: f.default for f in fields(self) if f.metadata.get("later")}
         record: dict[str, Any] = {name: v for name, v in values.items() if name not in later or v != later[name]}
+        record["background"] = recorded(self)
+        del record["scale"]
         record["select"] = "one-shot" if owner is Method else owner.__qualname__
         if callable(self.criterion):
             record["criterion"] = self.criterion.__qualname__

@@ -131,6 +131,11 @@ class Dense(Method):
     criterion: str | Criterion = "none"
     background: Background = "freeze"  # of no weight
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.scale is not None:
+            raise ValueError(f"scale {self.scale} of Dense: must be left out; it has no dead weights")
+
     def select(
         self, model: nn.Module, batches: Batches, loss: Loss, rate: Fraction, generator: np.random.RandomState
     ) -> Masks:

@@ -13,7 +13,7 @@ from typing import Any
 
 from bench.canonical import canonical_json
 from bench.execution.protocol_values import with_defaults
-from bench.messages import nearest, shortened
+from bench.messages import decimal_text, nearest, shortened
 from bench.methods import Method
 from bench.trial.field_row import FieldRow
 from bench.trial.grammar import RATES_HELP, SEEDS_HELP, parse_rates, parse_seeds
@@ -51,7 +51,9 @@ def _pairs(method: OneMethod, catalogue: Catalogue) -> list[tuple[str, Method]]:
     if isinstance(method, str):
         return [catalogue.parse(name.strip()) for name in method.split(",")]
     if isinstance(method, Method):
-        return [_named(catalogue.name_of(method, _described(method)), method)]
+        name = catalogue.name_of(method, _described(method))
+        check_method(name.partition(":scale=")[0], method, f"method {name!a}")
+        return [(name, method)]
     if isinstance(method, FunctionType):
         both = (_composed(method, background) for background in ("freeze", "prune"))
         return [_named(_described(each), each) for each in both]
@@ -67,7 +69,8 @@ def _described(method: Method) -> str:
     if type(method) is not Method:
         return type(method).__name__
     criterion = method.criterion if isinstance(method.criterion, str) else method.criterion.__name__
-    words = [criterion.replace("_", "-"), method.background, *([] if method.scope == "global" else [method.scope])]
+    held = method.background if method.scale is None else f"scale-{decimal_text(method.scale)}"
+    words = [criterion.replace("_", "-"), held, *([] if method.scope == "global" else [method.scope])]
     return "-".join([*words, *([] if method.control == "none" else [method.control])])
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 Format = Literal["github", "latex", "csv", "html", "json"]
 Test = Literal["t", "wilcoxon", "permutation"]
-PlotKind = Literal["difference", "accuracy", "gradients", "storage", "ranks", "start"]
+PlotKind = Literal["difference", "accuracy", "gradients", "storage", "ranks", "start", "scale"]
 TRIAL = ["run_key", "run_id", "dataset", "model", "method", "background", "rate", "rate_value", "seed"]
 
 
@@ -119,7 +119,7 @@ class Comparison:
     ) -> Figure:
         """The figure, as `python -m bench plot` draws it; a notebook shows it, `savefig` writes it.
 
-        Args:   kind: "difference" (freeze − prune), "accuracy", "gradients", "storage", "ranks" or "start".
+        Args:   kind: "difference" (freeze − prune), "accuracy", "gradients", "storage", "ranks", "start" or "scale".
                 metric: by default the plot's own.
                 margin_points: of "start": how far below dense a method may be, percentage points (by default 1).
         Raises: ValueError in one line if the plot cannot show the metric, or has nothing to show.

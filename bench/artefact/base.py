@@ -59,7 +59,7 @@ def is_self_contained(header: Header) -> bool:
     mask_bytes = header.parts[0]  # 0 if every tensor is wholly live, or wholly dead
     if not header.spec.method.trains_weights:
         return False
-    return header.spec.method.background == "prune" or (mask_bytes == 0 and all(header.live))
+    return header.spec.method.background_scale == 0 or (mask_bytes == 0 and all(header.live))
 
 
 def base_from(key: str, files: Files, read: Read, model: str) -> Base:

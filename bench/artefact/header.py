@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from bench.canonical import key_of
+from bench.methods.background import LARGEST, scale_of
 from bench.trial.start import Head, Norm
 from bench.trial.streams import SEED_LIMIT
 
@@ -54,7 +55,12 @@ class BaseRecord(Strict):
 class MethodRecord(Lenient):
     """What loading needs of a method's record; the rest is kept as it is."""
 
-    background: Literal["freeze", "prune"]
+    background: Literal["freeze", "prune"] | Annotated[float, Field(gt=0, le=LARGEST)]
+
+    @property
+    def background_scale(self) -> float:
+        """How many times their value at the start dead weights hold: 1 frozen, 0 pruned."""
+        return scale_of(self.background)
 
     @property
     def control(self) -> str:

@@ -49,7 +49,7 @@ def _method(catalogue: Catalogue, name: str, row: Any) -> dict[str, Any]:
         "name": name,
         "criterion": record["criterion"],
         "scope": row.scope,
-        "background": row.background,
+        "background": record["background"],
         "fields": " ".join(f"{k}={v}" for k, v in row.parameters().items()),
         "note": summary if canonical == name else f"alias of {canonical}",
     }

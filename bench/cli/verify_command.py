@@ -83,7 +83,9 @@ def _facts(network: Artefact, data: bytes) -> Iterator[tuple[str, str]]:
     everything = MODELS[spec.model].parameters(header.classes, tuple(header.image_shape))
     stored = everything - sum(int((~mask).sum()) for mask in network.masks.values())
     yield "trial", f"{extra.get('dataset')} · {spec.model} · rate {extra.get('rate')} · seed {spec.seed}"
-    yield "method", f"{spec.method.background}, criterion {(spec.method.model_extra or {}).get('criterion')}"
+    held = spec.method.background
+    words = held if isinstance(held, str) else f"scale {held:g}"
+    yield "method", f"{words}, criterion {(spec.method.model_extra or {}).get('criterion')}"
     yield "run key", header.run_key
     yield "stored bytes", f"{len(data):,}: {', '.join(f'{name} {size:,}' for name, size in bytes_of.items())}"
     yield "compression", f"×{total_bytes / len(data):.1f} in bytes, ×{everything / stored:.1f} in parameters"

@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import Any, get_args
 
 from bench.canonical import canonical_json
-from bench.messages import nearest
+from bench.messages import decimal_text, nearest
 from bench.methods import METHODS, Method
 from bench.methods.identity.classes import check_distinct
 from bench.methods.identity.identify import identify
@@ -79,6 +79,8 @@ class Catalogue(Mapping[str, Method]):
         """
         name, *settings = described.split(":")
         method = self[name]
+        if {"background", "scale"} <= {setting.partition("=")[0] for setting in settings}:
+            raise ValueError(f"method {described!r}: must have background or scale, not both: 1 is freeze, 0 is prune")
         for setting in settings:
             method = _set(method, setting, described)
         check_method(name, method, f"method {described!r}")
@@ -91,7 +93,7 @@ class Catalogue(Mapping[str, Method]):
         """
         built = self.built()
         if name := first_name(method, built):
-            check_distinct(otherwise, method, name, built[name])
+            check_distinct(otherwise, method, name, built[name.partition(":")[0]])
         return name or otherwise
 
     def built(self) -> dict[str, Method]:
@@ -100,7 +102,14 @@ class Catalogue(Mapping[str, Method]):
 
 
 def first_name(method: Method, known: Mapping[str, Method]) -> str:
-    """The first name with the method's record; "" if none has it."""
+    """The first name with the method's record; "" if none has it. A scale stands behind the name of what freezes.
+
+    >>> [first_name(replace(METHODS["snip"], scale=scale), METHODS) for scale in (0, 0.25, 1)]
+    ['snip', 'freeze:scale=0.25', 'freeze']
+    """
+    if method.scale is not None:
+        frozen = first_name(replace(method, scale=1.0), known)
+        return f"{frozen}:scale={decimal_text(method.scale)}" if frozen else ""
     record = canonical_json(method.record())  # 1, 1.0 and true are equal, but not one key
     return next((name for name, row in known.items() if canonical_json(row.record()) == record), "")
 
@@ -123,6 +132,8 @@ def described(method: Method, known: Mapping[str, Method] = METHODS) -> str:
 def _settings(row: Method, method: Method) -> list[str]:
     """The fields that make the row the method, each written field=value."""
     values = {f.name: (getattr(row, f.name), getattr(method, f.name)) for f in fields(method) if f.init}
+    if method.scale is not None:  # which says what the background is
+        del values["background"]
     return [f"{name}={_written(value)}" for name, (given, value) in values.items() if value != given]
 
 

@@ -111,6 +111,7 @@ class Describer:
             return ["network", self._class(type(value)), self._pairs(state)]
         if any(c.__module__ == "bench.methods.base" for c in type(value).__mro__):  # before it is identified, or after
             state = {k: v for k, v in vars(value).items() if k not in ("source", "_identified")}
+            state = {k: v for k, v in state.items() if (k, v) != ("scale", None)}  # as before there were scales
             return ["instance", self._class(type(value)), self._pairs(state)]
         reduce = copyreg.dispatch_table.get(type(value))
         reduced = reduce(value) if reduce else value.__reduce_ex__(2)

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any, get_args
 
+from bench.methods.background import resolve_scale
 from bench.methods.identity.classes import SEAM, check_seam
 from bench.methods.identity.files import foreign
 from bench.methods.identity.plain import PLAIN_WORDS, function_of, is_plain
@@ -28,7 +29,7 @@ IDENTIFIED = "_identified"  # attribute of a method: the process that checked it
 # No names of further fields; nor are those of SEAM, if the method changes masks or closes channels.
 RESERVED = (
     "source", "select", "parameters", "record", "parent", "reads_parent", "at_initialisation", "changes_masks",
-    "closes_channels", "trains_weights", "ends_at_budget",
+    "closes_channels", "trains_weights", "ends_at_budget", "scale", "background_scale",
 )  # fmt: skip
 EXACT = {"int": (int, "a whole number"), "bool": (bool, "true or false")}  # annotation -> type, and its words
 LONGEST = 4000  # characters of a method's fields: the store keeps a trial's record as one text
@@ -57,6 +58,7 @@ def identify(method: Method, *, again: bool = False) -> None:
 def check_shared(method: Method) -> None:
     """Raise ValueError if the fields that all methods have do not go together, or one of ours is of another type."""
     _check_types(method)
+    resolve_scale(method)
     for name, value, values in (
         ("scope", method.scope, get_args(Scope)),
         ("background", method.background, get_args(Background)),
@@ -66,6 +68,9 @@ def check_shared(method: Method) -> None:
             raise ValueError(f"{name} {value!r}: must be one of {', '.join(values)}")
     if method.control in FROZEN_ONLY and method.background != "freeze":
         raise ValueError(f"background {method.background} with control {method.control}: must be freeze")
+    if method.scale is not None and (method.changes_masks or method.closes_channels):
+        why = "its masks change while training" if method.changes_masks else "it cuts channels out"
+        raise ValueError(f"scale {method.scale} of {type(method).__name__}: must be left out; {why}")
     if method.control != "none" and method.changes_masks:
         raise ValueError(
             f"control {method.control} of {type(method).__name__}: must be none; its masks change while training"

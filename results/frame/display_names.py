@@ -127,8 +127,14 @@ def method_name(label: str) -> str:
 
     >>> method_name("freeze"), method_name("grasp-freeze"), method_name("snip (scope=erk)"), method_name("mine-prune")
     ('FreezeNet', 'GraSP, frozen', 'SNIP (scope=erk)', 'mine-prune')
+    >>> method_name("freeze:scale=0.25"), method_name("random-er-freeze:scale=2"), method_name("lth:scale=0.5")
+    ('SNIP, scale 0.25', 'Random ER, scale 2', 'Lottery tickets, scale 0.5')
     """
     name, bracket, fields = label.partition(" (")
+    frozen, scaled, scale = name.partition(":scale=")
+    if scaled:
+        choice = "snip" if frozen == "freeze" else frozen.removesuffix("-freeze")
+        return f"{CHOICES.get(choice) or METHODS.get(frozen, frozen)}, scale {scale}{bracket}{fields}"
     choice, _, background = name.rpartition("-")
     composed = (
         f"{CHOICES[choice]}, {BACKGROUNDS[background]}" if choice in CHOICES and background in BACKGROUNDS else ""

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 PLAIN = "none"  # the control of a method that is under none
+SCALES = {"freeze": 1.0, "prune": 0.0}  # background -> how many times their value at the start dead weights hold
 
 # Groups of methods: methods of two groups are in no comparison, and each has its own freeze − prune.
 AT_INITIALISATION = "at initialisation"  # live weights are chosen before anything is trained
@@ -29,6 +30,17 @@ class MethodRecord:
     def control(self) -> str:
         """The sanity control that the method is under, or PLAIN."""
         return str(self.fields.get("control", PLAIN))
+
+    @property
+    def scale(self) -> float | None:
+        """How many times their value at the start dead weights hold: 1 frozen, 0 pruned; None if it is not known."""
+        held = self.fields.get("background")
+        return SCALES.get(held) if isinstance(held, str) else held
+
+    @property
+    def is_scaled(self) -> bool:
+        """Whether its background is neither freeze nor prune, but a scale of its own."""
+        return self.scale is not None and self.scale not in SCALES.values()
 
     @property
     def selection(self) -> str:

@@ -62,8 +62,11 @@ def _is_seed(value: Any) -> bool:
 
 
 def _is_method(value: Any) -> bool:
-    """A record; what is compared and printed of it is text."""
-    return isinstance(value, dict) and all(_is_text(value.get(name, "")) for name in ("background", "control"))
+    """A record; what is compared and printed of it is text, or the number of a background's scale."""
+    if not isinstance(value, dict):
+        return False
+    background = value.get("background", "")
+    return _is_text(value.get("control", "")) and (_is_text(background) or is_number(background))
 
 
 def _is_search(value: Any) -> bool:

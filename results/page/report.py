@@ -37,6 +37,10 @@ PLOTS = {
         "Accuracy over the rate",
         "A line for each method over the rates with its 95 % band; frozen solid, pruned dashed, dense as a level.",
     ),
+    "scale": (
+        "Accuracy over the scale of the background",
+        "A panel for each criterion: a line for each rate over the scales, 0 pruned and 1 frozen, with its 95 % band.",
+    ),
     "gradients": (
         "Norm of the live gradient over training",
         "A panel for each rate: a line for each method over the epochs, on a logarithmic axis, with its 95 % band.",

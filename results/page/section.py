@@ -6,7 +6,15 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from bench.results.statistics.analysis import Analysis
-from bench.results.tables import accuracy_tables, against_reference, captions, costs, freeze_vs_prune, published
+from bench.results.tables import (
+    accuracy_tables,
+    against_reference,
+    captions,
+    costs,
+    freeze_vs_prune,
+    published,
+    scale_table,
+)
 from bench.results.tables.apart import budgets, changing_masks, trained_first
 from bench.results.tables.controls import controls, not_shown
 from bench.results.tables.exclusions import exclusions, warnings
@@ -52,6 +60,7 @@ def _training(analysis: Analysis, varying: Collection[str]) -> Iterator[Block]:
 def _questions(analysis: Analysis) -> Iterator[tuple[str, list[Block]]]:
     """Heading and blocks of each question that the section has an answer to."""
     yield "Freeze or prune", _freeze_or_prune(analysis)
+    yield "Over the scale of the background", list(scale_table.blocks(analysis))
     yield "Accuracy" if analysis.view.shown_metric.is_accuracy else "Figures", list(_figures(analysis))
     reference = f"Every method against {analysis.reference}" if analysis.reference else "Against the reference"
     yield reference, _reference(analysis)

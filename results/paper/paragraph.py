@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from bench import names
-from bench.messages import counted
+from bench.messages import counted, decimal_text
 from bench.results.frame.collect import DENSE
 from bench.results.frame.display_names import MODELS, data_set_name, method_name
 from bench.results.frame.method_record import CHANGING, TO_BUDGET, TRAINED_FIRST
@@ -51,6 +51,8 @@ def _question(cells: Sequence[Cell], cite: Cite, values: str) -> Sentences:
         "prune": lambda: "set to zero (pruning)",
     }
     used = [words() for background, words in held.items() if any(cell.background == background for cell in cells)]
+    if scales := sorted({cell.record.scale or 0.0 for cell in cells if cell.record.is_scaled}):
+        used.append(f"kept at {', '.join(map(decimal_text, scales))} times these values")
     if used:
         yield (
             "At a rate $q$, the fraction $1-q$ of the weights of all convolutional and linear layers is trained; the "

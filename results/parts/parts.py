@@ -12,7 +12,7 @@ from bench.results.parts import gradient_norms
 from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.cells import Cell
 from bench.results.statistics.comparisons import Comparison
-from bench.results.tables import accuracy_tables, against_reference, captions, costs, freeze_vs_prune
+from bench.results.tables import accuracy_tables, against_reference, captions, costs, freeze_vs_prune, scale_table
 from bench.results.tables.answer.pairs import pairs
 from bench.results.tables.apart import budgets, changing_masks, trained_first
 from bench.results.tables.controls import controls
@@ -131,6 +131,7 @@ PARTS: dict[str, Part] = {
     "accuracy": Part(title="Methods by rate", blocks=_accuracy, cells=_cells, values=MEAN, of_metric=True),
     "pairs": Part(title="Freeze and prune, side by side", blocks=_pairs, comparisons=_primary, of_metric=True),
     "difference": Part(title="Freeze − prune", blocks=freeze_vs_prune.blocks, comparisons=_primary, of_metric=True),
+    "scale": Part(title=scale_table.TITLE, blocks=scale_table.blocks, records=scale_table.records, of_metric=True),
     "reference": Part(title="Against the reference", blocks=_reference, comparisons=_secondary, of_metric=True),
     "start": Part(
         title="Largest rate within a margin of dense",

@@ -15,6 +15,7 @@ from matplotlib.lines import Line2D
 from bench.results.frame.collect import BIASES, DENSE
 from bench.results.plots.axis_scales import (
     ERROR_NOTE,
+    FEW_TICKS,
     RATE_LABEL,
     RATE_NOTE,
     REALISED_NOTE,
@@ -26,11 +27,13 @@ from bench.results.plots.axis_scales import (
 from bench.results.plots.plot_page import across, finish, lay_out, page
 from bench.results.plots.plot_style import BAND, GREY, LINES_NOTE, SMALL, TINY, Style, line_entries, literal, open_entry
 from bench.results.statistics.cells import Cell, whole_units
+from bench.results.statistics.scales import criterion
 from bench.results.statistics.shown_cells import Excerpt, crowded, disconnected, doubtful, interval, missing, over_seeds
 
 HEIGHT = 3.6  # inches of a panel
 COLUMNS, SMALL_HEIGHT = 4, 1.5  # of the panels, one per criterion, if one cannot hold all methods
-LETTERS, FEW_TICKS = 42, 4  # of a line of text beside it; ticks of a small one
+LETTERS = 42  # of a line of text beside it
+PLAIN = {"freeze": "o", "prune": "s"}  # the markers of a panel that has one criterion
 CHANCE: dict[str, Any] = {"color": GREY, "linestyle": ":", "linewidth": 1.0}
 
 
@@ -83,22 +86,18 @@ def _by_selection(excerpt: Excerpt) -> dict[str, Excerpt]:
         if cell.rated:
             named.setdefault(cell.record.selection, []).append(cell)
     unrated = [cell for cell in excerpt.cells if not cell.rated]
-    titled = {_title(alike): replace(excerpt, cells=[*unrated, *alike]) for alike in named.values()}
+    titled = {criterion(alike): replace(excerpt, cells=[*unrated, *alike]) for alike in named.values()}
     return {title: titled[title] for title in sorted(titled) if titled[title].rates}
-
-
-def _title(alike: Sequence[Cell]) -> str:
-    """The pruned method's label, which is the paper's name; else the frozen one's."""
-    return next((cell.label for cell in alike if cell.background == "prune"), alike[0].label)
 
 
 def _plain(style: Style) -> Style:
     """What the lines of all criteria have in common, if each has its own panel."""
     words = {"freeze": "frozen", "prune": "pruned", DENSE: "dense", BIASES: "biases"}
+    label = words.get(style.background, f"scale {style.background}")
     unrated = style.background in (DENSE, BIASES)
     colour = style.colour if unrated else GREY
-    marker = style.marker if unrated else {"freeze": "o", "prune": "s"}[style.background]
-    return replace(style, label=words[style.background], colour=colour, order=0, marker=marker)
+    marker = style.marker if unrated else PLAIN.get(style.background, style.marker)
+    return replace(style, label=label, colour=colour, order=0, marker=marker)
 
 
 def _panel(axes: Axes, excerpt: Excerpt, styles: Mapping[str, Style], *, small: bool) -> None:
@@ -111,7 +110,8 @@ def _panel(axes: Axes, excerpt: Excerpt, styles: Mapping[str, Style], *, small: 
         if cell.rated:
             by_record.setdefault(cell.record.text, []).append(cell)
     for record, cells in by_record.items():
-        style = replace(styles[record], marker="os"[cells[0].background == "prune"]) if small else styles[record]
+        style = styles[record]
+        style = replace(style, marker=PLAIN.get(style.background, style.marker)) if small else style
         _line(axes, sorted(cells, key=lambda cell: cell.rate), style, shown.factor)
     for cell in excerpt.unrated:
         _level(axes, cell, styles[cell.record.text], shown.factor)

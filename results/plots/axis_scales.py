@@ -21,6 +21,7 @@ TOP = 90.0  # per cent; means crowd at the top if most are at least that
 LEAST_ERROR = 1e-3  # per cent, beyond which the error scale goes on with 100 %
 STEPS = ((1, 1.5, 2, 3, 5, 7), (1, 2, 5), (1, 5), (1,))  # of a decade, that ticks stand at: most, …, fewest
 TICKS = 7  # at most, on an error scale of a tall panel
+FEW_TICKS = 4  # of a small one
 LINEAR = 1.0  # points around 0 drawn to scale; beyond, logarithmically
 PROPORTIONAL, MOST = 5.0, 130.0  # points: up to that all is drawn to scale; no mean is beyond 100
 

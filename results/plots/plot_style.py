@@ -25,6 +25,7 @@ GREY = "#666666"
 LINES = {"freeze": "-", "prune": "--", DENSE: "-", BIASES: "-."}
 # Of each colour the markers of a freezing and of a pruning method: printed in grey, some colours are alike.
 MARKERS = (("o", "s"), ("^", "v"), ("D", "d"), ("P", "X"), ("<", ">"), ("p", "h"))
+DOTTED, OF_SCALES = ":", ("*", "H", "8", "x", "+")  # of a scale that is neither 1 nor 0; a marker for each, rising
 LINES_NOTE = (
     "Solid lines: weights that are not trained are frozen at their initial values; dashed: pruned to zero. A colour "
     "for each criterion."
@@ -50,14 +51,14 @@ class Style:
     """How a method is drawn; `order` is its place in the legend."""
 
     label: str
-    background: str  # "freeze", "prune", "dense" or "biases"
+    background: str  # "freeze", "prune", "dense", "biases" or a scale
     colour: str
     order: int
     marker: str
 
     @property
     def line(self) -> str:
-        return LINES[self.background]
+        return LINES.get(self.background, DOTTED)
 
     def drawn(self, **more: Any) -> dict[str, Any]:
         """Keywords of a line with markers."""
@@ -88,19 +89,26 @@ def styles(frame: pd.DataFrame) -> dict[str, Style]:
     }
     named = dict(zip(known["spec.method"], known["label"], strict=True))
     numbers = _numbers([(text, named[record]) for record, text in selections.items()])
+    scales = sorted({*backgrounds.values()} - {*LINES}, key=float)
     by_record = {}
     for record, label in named.items():
         background, number = backgrounds[record], numbers.get(selections.get(record, ""), -1)
         colour = _colour(number) if number >= 0 else GREY if background == BIASES else BLACK
-        marker = "none" if number < 0 else MARKERS[number % len(MARKERS)][background == "prune"]
+        marker = "none" if number < 0 else _marker(number, background, scales)
         by_record[record] = Style(
             label=literal(label),
             background=background,
             colour=colour,
-            order=2 * number + (background == "prune"),
+            order=3 * number + ["freeze", *scales, "prune"].index(background) if number >= 0 else number,
             marker=marker,
         )
     return by_record
+
+
+def _marker(number: int, background: str, scales: Sequence[str]) -> str:
+    if background in scales:
+        return OF_SCALES[scales.index(background) % len(OF_SCALES)]
+    return MARKERS[number % len(MARKERS)][background == "prune"]
 
 
 def _numbers(selections: Sequence[tuple[str, str]]) -> dict[str, int]:

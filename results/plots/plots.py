@@ -33,6 +33,7 @@ METRICS: dict[str, tuple[str, ...]] = {
     "storage": (names.TEST_ACCURACY, names.VALIDATION_ACCURACY),
     "ranks": metrics.accuracies(),
     "start": metrics.accuracies(),
+    "scale": metrics.accuracies(),
 }
 
 
@@ -77,7 +78,15 @@ def plot(frame: pd.DataFrame, name: str, view: View, histories: Histories, *, wi
     import_matplotlib()
     import matplotlib
 
-    from bench.results.plots import accuracy_plot, difference_plot, gradient_plot, rank_plot, start_plot, storage_plot
+    from bench.results.plots import (
+        accuracy_plot,
+        difference_plot,
+        gradient_plot,
+        rank_plot,
+        scale_plot,
+        start_plot,
+        storage_plot,
+    )
     from bench.results.plots.plot_style import RC, styles
 
     looks = styles(frame)
@@ -88,6 +97,8 @@ def plot(frame: pd.DataFrame, name: str, view: View, histories: Histories, *, wi
             return difference_plot.draw(analyses(frame, view))
         if name == "start":
             return start_plot.draw(analyses(frame, view))
+        if name == "scale":
+            return scale_plot.draw(shown)
         if name == "gradients":
             return gradient_plot.draw(shown, looks, histories)
         return accuracy_plot.draw(shown, looks) if name == "accuracy" else storage_plot.draw(shown, looks)

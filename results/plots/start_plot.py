@@ -21,6 +21,7 @@ from bench.results.plots.axis_scales import RATE_NOTE, density, rate_axis, thin
 from bench.results.plots.plot_page import Entry, across, finish, titled
 from bench.results.plots.plot_style import GREY, PALETTE
 from bench.results.statistics.analysis import Analysis
+from bench.results.statistics.cells import Cell
 from bench.results.statistics.largest_rate import RESAMPLES, Bounds, Gain, LargestRate, gains, largest_rates
 from bench.results.tables.start.largest_rate_table import is_first, ordered
 from bench.results.tables.start.largest_rate_words import points
@@ -30,6 +31,7 @@ COLOURS = (GREY, *PALETTE)  # of the starts, scratch first
 MARKERS = {"freeze": "o", "prune": "s"}
 SPREAD = 0.5  # of a row, that its starts share
 ROOM = 1.15  # beyond the factors that are drawn
+OF_SCALE = "D"  # of a background that is neither
 BEYOND = {-1: "<", 1: ">"}  # markers of what lies below, and above, the grid
 
 
@@ -131,11 +133,15 @@ def _rates(axes: Axes, block: Block) -> None:
         if not math.isnan(one.interval.low):
             axes.plot([1 - end for end in ends], [y, y], color=colour, linewidth=1.5)
         beyond = _beyond(one.rate)
-        marker = BEYOND.get(beyond, MARKERS[one.cell.background])
+        marker = BEYOND.get(beyond, _marker(one.cell))
         at = {-1: one.rate.high, 0: one.rate.low, 1: one.rate.low}[beyond]
         axes.plot([1 - at], [y], marker=marker, color=colour, linestyle="none")
     _room(axes, block.rates)
     axes.set_xlabel(f"largest rate within {points(block.analysis)} of dense")
+
+
+def _marker(cell: Cell) -> str:
+    return MARKERS.get(cell.background, OF_SCALE)
 
 
 def _beyond(rate: Bounds) -> int:
@@ -165,7 +171,7 @@ def _gains(axes: Axes, block: Block) -> None:
             ends = [min(max(end, least), most) for end in (gain.factor_interval.low, gain.factor_interval.high)]
             axes.plot(ends, [y, y], linewidth=1.5, **look)
         if gain.factor.known:
-            axes.plot([low], [y], marker=MARKERS[gain.cell.background], linestyle="none", **look)
+            axes.plot([low], [y], marker=_marker(gain.cell), linestyle="none", **look)
         elif low > least and high == most:
             axes.plot([low], [y], marker=BEYOND[1], linestyle="none", **look)
         elif low == least and high < most:
@@ -193,6 +199,7 @@ def _entries(blocks: Sequence[Block]) -> list[Entry]:
     backgrounds = {one.cell.background for block in blocks for one in block.rated}
     named = {"freeze": "frozen", "prune": "pruned"}
     entries += [(Line2D([], [], marker=MARKERS[b], **look), words) for b, words in named.items() if b in backgrounds]
+    entries += [(Line2D([], [], marker=OF_SCALE, **look), "of a scale")] if backgrounds - set(named) else []
     places = {_beyond(one.rate) for block in blocks for one in block.rated}
     words = {-1: "at most, or below the lowest rate", 1: "at least"}
     entries += [(Line2D([], [], marker=BEYOND[p], **look), w) for p, w in words.items() if p in places]

@@ -12,6 +12,7 @@ spending      a level spent over looks: at which nominal level each may mark
 planned       a plan held against the store: how far it is, its level, its family
 view          what is asked of a frame: what to compute, and what of it to show
 analysis      everything that is computed of one section
+scales        a figure over the scale of the background, of methods that choose the same weights
 largest_rate  how far a method can go within a margin of its dense network, and what a start adds to that
 near_chance   cells in which some seeds trained and others are near chance
 power         how many seeds a difference needs

@@ -33,7 +33,7 @@ class Cell:
     label: str  # the method's name, unique in the section
     method: str
     record: MethodRecord
-    background: str  # "freeze", "prune", "dense" or "biases"
+    background: str  # "freeze", "prune", "dense", "biases" or the scale of any other, as "0.25"
     rate: Decimal
     sweeps: frozenset[str]
     values: Mapping[int, float]  # seed -> figure, of the done trials that have it; seeds rising
@@ -215,9 +215,10 @@ def whole_units(all_cells: Iterable[Cell]) -> str:
 
 
 def twin(all_cells: Sequence[Cell], reference: str) -> str | None:
-    """The label that differs from the reference's in its background only."""
-    selections = {cell.label: cell.record.selection for cell in all_cells if cell.rated}
-    return next((label for label, s in selections.items() if label != reference and s == selections[reference]), None)
+    """The label that differs from the reference's in its background only; the other of freeze and prune."""
+    selections = {c.label: c.record.selection for c in all_cells if c.rated and not c.record.is_scaled}
+    chosen = selections.get(reference)
+    return next((label for label, s in selections.items() if label != reference and s == chosen), None)
 
 
 def beside_each_other(all_cells: Sequence[Cell]) -> list[Cell]:

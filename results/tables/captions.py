@@ -37,17 +37,28 @@ def introduction(analyses: Sequence[Analysis]) -> str:
         f"At a given rate every method trains, and has to store, the same number of parameters{fewer}. "
         f"The methods differ in which weights they choose{when}, and in what the others hold: a frozen "
         "network keeps them at their random initial values (the seed stands for them), a pruned one sets them to zero."
-        f"{_later(later)}"
+        f"{_scaled(cells)}{_later(later)}"
     )
     started = _started([analysis for analysis in analyses if analysis.shown])
     return f"{words} {started}" if started else words
 
 
+SCALED = "Held at a scale of their value at the start, and in no verdict of freeze or prune"
 LATER = {
     TRAINED_FIRST: "choose by a network that is already trained",
     CHANGING: "choose again while they train, so that the number is that of their last masks",
     TO_BUDGET: "end at a budget, by whole channels or filters",
 }
+
+
+def _scaled(cells: Iterable[Cell]) -> str:
+    """That some methods neither freeze nor prune, behind another sentence."""
+    if not any(cell.rated and cell.record.is_scaled for cell in cells):
+        return ""
+    return (
+        " Between the two, or beyond, a network of a scale keeps them at the scale times these values: 1 is frozen, 0 "
+        "is pruned."
+    )
 
 
 def _later(groups: Collection[str]) -> str:
@@ -80,6 +91,8 @@ def backgrounds(analysis: Analysis) -> str:
     for background, word in {"freeze": "Frozen", "prune": "Pruned"}.items():
         if labels := sorted({cell.label for cell in analysis.cells if cell.background == background}):
             sentences.append(f"{word}: {', '.join(labels)}.")
+    if labels := sorted({cell.label for cell in analysis.cells if cell.rated and cell.record.is_scaled}):
+        sentences.append(f"{SCALED}: {', '.join(labels)}.")
     return " ".join(sentences)
 
 

@@ -118,8 +118,9 @@ def _rows(
 
 
 def _over(here: list[Cell], name: str, backgrounds: Iterable[str] = EVERY, form: str = ",.0f") -> str:
-    """The least and the largest value over methods and seeds."""
-    pairs = [c.counts[name] for c in here if c.background in backgrounds and name in c.counts]
+    """The least and the largest value over methods and seeds; dead weights of any scale but 0 cost what frozen do."""
+    held = [(c, "freeze" if c.record.is_scaled and c.rated else c.background) for c in here]
+    pairs = [c.counts[name] for c, background in held if background in backgrounds and name in c.counts]
     return low_to_high(min(p[0] for p in pairs), max(p[1] for p in pairs), form) if pairs else NONE
 
 

@@ -6,7 +6,15 @@ from collections.abc import Collection, Iterator, Sequence
 
 from bench.results.frame.sections import differing
 from bench.results.statistics.analysis import Analysis
-from bench.results.tables import accuracy_tables, against_reference, captions, costs, freeze_vs_prune, published
+from bench.results.tables import (
+    accuracy_tables,
+    against_reference,
+    captions,
+    costs,
+    freeze_vs_prune,
+    published,
+    scale_table,
+)
 from bench.results.tables.apart import budgets, changing_masks, trained_first
 from bench.results.tables.controls import controls, not_shown
 from bench.results.tables.exclusions import exclusions, warnings
@@ -63,6 +71,7 @@ def _tables(analysis: Analysis) -> Iterator[Block]:
             if words:
                 yield Paragraph(words)
         yield from freeze_vs_prune.blocks(analysis)
+        yield from scale_table.blocks(analysis)
         yield from against_reference.blocks(analysis)
     else:
         words = captions.main_caption(analysis)

@@ -20,7 +20,7 @@ from bench.results.parts.parts import PARTS
 from bench.results.statistics.analysis import Analysis, analyses
 from bench.results.statistics.ranks import rank
 from bench.results.statistics.view import View
-from bench.results.tables import accuracy_tables, captions, rank_table
+from bench.results.tables import accuracy_tables, captions, rank_table, scale_table
 from bench.results.tables.answer.pairs import pairs
 from bench.results.tables.answer.sentences import answer_of, how_to_read
 from bench.results.tables.apart import budgets, changing_masks, trained_first
@@ -88,6 +88,8 @@ def _short(analyses: Sequence[Analysis], *, narrow: bool) -> Iterator[Block]:
             yield others
             if legend := captions.legend(analysis, others):
                 yield Paragraph(legend)
+        if best := scale_table.sentences(analysis):
+            yield Bullets(best)
         yield from trained_first.blocks(analysis)
         yield from changing_masks.blocks(analysis)
         yield from budgets.blocks(analysis)

@@ -28,7 +28,7 @@ from bench.trial.grammar import RATES_HELP
 
 Format = Literal["github", "latex", "csv", "html", "json"]
 Test = Literal["t", "wilcoxon", "permutation"]
-PlotKind = Literal["difference", "accuracy", "gradients", "storage", "ranks", "start"]
+PlotKind = Literal["difference", "accuracy", "gradients", "storage", "ranks", "start", "scale"]
 PlotWidth = Literal["page", "column"]
 Listing = Literal["methods", "models", "datasets", "presets", "trials", "candidates", "plans"]
 ListFormat = Literal["plain", "github", "csv"]

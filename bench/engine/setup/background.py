@@ -20,8 +20,8 @@ class MethodLike(Protocol):
     """The fields used here of a method, or of a stored method's record."""
 
     @property
-    def background(self) -> str:
-        """ "freeze" or "prune"."""
+    def background_scale(self) -> float:
+        """How many times their value at the start dead weights hold: 1 frozen, 0 pruned."""
 
     @property
     def control(self) -> str:
@@ -57,19 +57,29 @@ def trained_from(spec: SpecLike) -> str:
 @torch.no_grad()
 def apply_background(model: nn.Module, masks: Mapping[str, Tensor], spec: SpecLike) -> None:
     """Set every maskable weight to where(mask, initial, background), in place; the model is at `trained_from`."""
-    control = spec.method.control
+    control, scale = spec.method.control, spec.method.background_scale
     if control == "redraw":
         redrawn = copy.deepcopy(model)
         draw(redrawn, spec, "redraw")
         values = maskable(redrawn)
     for name, weight in maskable(model).items():
-        if spec.method.background == "prune":
+        if scale == 0:
             dead = torch.zeros_like(weight)
         elif control == "redraw":
             dead = values[name]
         else:
             dead = FROZEN.get(control, torch.clone)(weight)
-        weight.copy_(torch.where(masks[name], weight, dead))
+        weight.copy_(torch.where(masks[name], weight, scaled(dead, scale)))
+
+
+def scaled(values: Tensor, scale: float) -> Tensor:
+    """scale · values in their own precision, the scale rounded to float32; by 1 and 0 as they are.
+
+    One product of two numbers that are stored: the same bits on every machine, so that the weights can be rebuilt.
+    """
+    if scale in (0, 1):
+        return values
+    return values * torch.tensor(scale, dtype=torch.float32).to(values)
 
 
 def _sign(weight: Tensor) -> Tensor:

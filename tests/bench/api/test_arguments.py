@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -36,6 +37,9 @@ OTHER = Method(criterion="magnitude", scope="erk", background="prune")
         ("prospr:inner_steps=2", ["prospr:inner_steps=2"]),
         (METHODS["snip"], ["snip"]),
         (OTHER, ["magnitude-prune-erk"]),
+        (replace(OTHER, scale=0.5), ["magnitude-scale-0.5-erk"]),
+        (replace(METHODS["snip"], scale=0.5), ["freeze:scale=0.5"]),
+        ("freeze:scale=0.5,snip:scale=0.5", ["freeze:scale=0.5"]),
         (largest_weight, ["largest-weight-freeze", "largest-weight-prune"]),
         ([largest_weight, "snip"], ["largest-weight-freeze", "largest-weight-prune", "snip"]),
         ({"mine": OTHER}, ["mine"]),

@@ -21,7 +21,7 @@ from bench import names
 from bench.cli.cli import main
 from bench.datasets.images import ImageData
 from bench.engine.train import train, train_epochs
-from bench.methods import METHODS
+from bench.methods import METHODS, FreezeNet
 from bench.storage.checkpoint import SUFFIX, Checkpoint, Checkpoints
 from bench.storage.files import Bucket
 from bench.trial.result import TrialResult
@@ -69,6 +69,9 @@ TRIALS: dict[str, tuple[TrialSpec, ImageData]] = {
     "sparse freeze": (spec("freeze", "0.99", epochs=4, step="sparse"), DATA),
     "sparse prune, convolutions": (spec("snip", "0.99", epochs=4, step="sparse", model="lenet-5-caffe", lr=0.01), FEW),
     "frozen convolutions": (spec("freeze", "0.95", epochs=4, step="sparse", model="lenet-5-caffe", lr=0.01), FEW),
+    "a scale of the background, sparse": (
+        replace(spec("freeze", "0.99", epochs=4, step="sparse"), method=FreezeNet(scale=0.25)), DATA,
+    ),
     "adam, dense step": (spec("freeze", epochs=4, step="dense", optimizer="adam", lr=0.001), DATA),
     "no momentum, cosine": (spec("snip", epochs=4, momentum=0.0, schedule="cosine", warmup_epochs=1), DATA),
     "BatchNorm, augmentation": (

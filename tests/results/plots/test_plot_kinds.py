@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
@@ -19,8 +19,11 @@ from small_store import Store
 from trial_frames import frame, spec_of, trial
 
 from bench import names
+from bench.api import comparison
 from bench.cli.cli import main
+from bench.cli.requests.store import PlotKind
 from bench.results.frame.history import histories
+from bench.results.plots.plots import METRICS
 from bench.results.plots.storage_plot import Point, front, points
 from bench.results.statistics.shown_cells import excerpts
 from bench.results.statistics.view import View
@@ -44,6 +47,10 @@ def gradients(curves: Curves, **more: Any) -> Figure:
         return pd.DataFrame(points, columns=["run_id", "epoch", "value"])
 
     return plot(frame(rows), "gradients", found, **more)
+
+
+def test_the_command_and_the_call_offer_every_plot() -> None:
+    assert set(get_args(comparison.PlotKind)) == set(get_args(PlotKind)) == set(METRICS)
 
 
 def line(axes: Axes, label: str) -> Line2D:

@@ -12,6 +12,7 @@ import jsonschema
 import numpy as np
 import pytest
 from rendered import render, view
+from scaled_trials import scaled
 from started_trials import BASE, base, curve, dense
 from trial_frames import METHODS, frame, small, trial
 
@@ -72,6 +73,7 @@ STORES: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
     "tuned": ([{**row} for row in (trial("snip", "0.9", s, 0.9, tuning=TUNING) for s in range(2))], {}),
     "starts": ([*small(), *started()], {}),
     "base, lottery tickets and changing masks": (based(), {}),
+    "scales": ([*small(), *scaled()], {}),
     "one seed": ([trial("snip", "0.9", 0, 0.9), trial("freeze", "0.9", 0, 0.91)], {"margin": None}),
     "near chance": ([trial(m, "0.9", s, 0.1 if s else 0.9) for m in ("snip", "freeze") for s in range(4)], {}),
     "images kept": (images_kept(), {}),
@@ -105,6 +107,13 @@ def test_what_is_printed_is_what_the_schema_says(name: str) -> None:
 @pytest.mark.parametrize("store", ["starts", "base, lottery tickets and changing masks", "results that disagree"])
 def test_a_part_alone_has_a_schema_too(name: str, store: str) -> None:
     made = part_page.render(frame(STORES[store][0]), view(), name, format="json")
+    errors = jsonschema.Draft202012Validator(closed(PART)).iter_errors(json.loads(made, parse_constant=pytest.fail))
+    assert [f"{error.json_path}: {error.message}" for error in errors] == []
+
+
+@pytest.mark.parametrize("name", ["scale", "accuracy", "start", "reference"])
+def test_a_part_of_a_store_with_scales_has_a_schema_too(name: str) -> None:
+    made = part_page.render(frame(STORES["scales"][0]), view(), name, format="json")
     errors = jsonschema.Draft202012Validator(closed(PART)).iter_errors(json.loads(made, parse_constant=pytest.fail))
     assert [f"{error.json_path}: {error.message}" for error in errors] == []
 

@@ -10,6 +10,7 @@ import pytest
 from rendered import view
 from rich.cells import cell_len
 from rich.console import Console
+from scaled_trials import scaled
 from trial_frames import METHODS, frame, small, trial
 
 from bench.results.statistics.analysis import analyses
@@ -29,6 +30,7 @@ MANY = [
     )
 ]
 UNPAIRED = [row for row in MANY if row["method"] != "grasp-freeze"]
+SCALED = [*small(), *scaled()]
 
 
 def shown(rows: list[dict[str, Any]], width: int, full: bool = False, part: str | None = None, **options: Any) -> str:
@@ -42,9 +44,15 @@ def words(text: str) -> str:
     return " ".join(text.replace("•", " ").split())
 
 
+def test_the_best_scale_is_said_beside_the_figures() -> None:
+    made = words(shown(SCALED, 80))
+    assert "snip, rate 0.9: of the scales 0, 0.25, 0.5, 1, 2 the best mean is at 0.5: 99.20 ± 0.16, +2.15 [" in made
+    assert "freeze:scale=0.25" in made and "the best mean is at" not in words(shown(small(), 80))
+
+
 @pytest.mark.parametrize("width", [80, 200])
 @pytest.mark.parametrize("full", [False, True])
-@pytest.mark.parametrize("rows", [MANY, UNPAIRED, small()], ids=["many", "unpaired", "small"])
+@pytest.mark.parametrize("rows", [MANY, UNPAIRED, small(), SCALED], ids=["many", "unpaired", "small", "scales"])
 def test_no_line_is_wider_than_the_terminal_and_no_number_is_broken(
     rows: list[dict[str, Any]], full: bool, width: int
 ) -> None:

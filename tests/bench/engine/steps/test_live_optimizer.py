@@ -15,6 +15,7 @@ from torch.nn.functional import cross_entropy
 from bench.engine.setup.background import apply_background
 from bench.engine.setup.prepare import Trial, prepare
 from bench.engine.steps.live_optimizer import LiveOptimizer
+from bench.methods.background import SCALES
 from bench.methods.maskable import maskable
 from bench.trial.optimizers import UPDATES
 from bench.trial.spec import TrialSpec
@@ -91,7 +92,7 @@ def trained(s: TrialSpec, masks: dict[str, torch.Tensor], background: str, zero_
         with torch.no_grad():
             for name, weight in maskable(trial.model).items():
                 weight[~masks[name]] = 0
-    method = SimpleNamespace(background=background, control="none")
+    method = SimpleNamespace(background_scale=SCALES[background], control="none")
     apply_background(trial.model, trial.masks, SimpleNamespace(method=method))
     steps(trial, s)
     return trial.model
