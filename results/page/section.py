@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from bench.results.statistics.analysis import Analysis
 from bench.results.tables import accuracy_tables, against_reference, captions, costs, freeze_vs_prune, published
-from bench.results.tables.apart import budgets, changing_masks, trained_first
+from bench.results.tables.apart import baselines, budgets, changing_masks, trained_first
 from bench.results.tables.controls import controls, not_shown
 from bench.results.tables.exclusions import exclusions, warnings
 from bench.results.tables.formats import Block, Bullets, Details, Grid, Heading, Paragraph
@@ -55,6 +55,7 @@ def _questions(analysis: Analysis) -> Iterator[tuple[str, list[Block]]]:
     yield trained_first.TITLE, list(trained_first.blocks(analysis))
     yield changing_masks.TITLE, list(changing_masks.blocks(analysis))
     yield budgets.TITLE, list(budgets.blocks(analysis))
+    yield baselines.TITLE, list(baselines.blocks(analysis))
     yield "Sanity controls", [grid] if (grid := controls(analysis)) else []
     yield "Published figures", _published(analysis)
     yield (

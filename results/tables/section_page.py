@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from bench.results.frame.sections import differing
 from bench.results.statistics.analysis import Analysis
 from bench.results.tables import accuracy_tables, against_reference, captions, costs, freeze_vs_prune, published
-from bench.results.tables.apart import budgets, changing_masks, trained_first
+from bench.results.tables.apart import baselines, budgets, changing_masks, trained_first
 from bench.results.tables.controls import controls, not_shown
 from bench.results.tables.exclusions import exclusions, warnings
 from bench.results.tables.formats import Block, Bullets, Heading, Paragraph
@@ -69,6 +69,7 @@ def _tables(analysis: Analysis) -> Iterator[Block]:
     yield from trained_first.blocks(analysis)
     yield from changing_masks.blocks(analysis)
     yield from budgets.blocks(analysis)
+    yield from baselines.blocks(analysis)
     if analysis.view.shown_metric.is_accuracy and (share := accuracy_tables.percent(analysis)):
         yield share
     if analysis.view.controls:
