@@ -157,7 +157,7 @@ def _check(spec: TrialSpec) -> None:
     if only == 1 and spec.head == "trained":
         raise ValueError("head trained with biases: must be masked; biases train no weight")
     if isinstance(spec.method, LastLayer) and spec.head == "trained":
-        raise ValueError("head trained with last-layer: must be masked; last-layer trains the head, and no other weight")
+        raise ValueError("head trained with last-layer: must be masked; last-layer trains the head alone")
     if isinstance(spec.method, SmallDense) and spec.step != "dense":
         raise ValueError(f"step {spec.step} with small-dense: must be dense; all weights of its network are trained")
     if only is None and spec.rate == 1:

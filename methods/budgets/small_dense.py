@@ -30,10 +30,12 @@ class SmallDense(UniformWidth):
     """A dense network of the same family, trained in full: every width scaled by the same share, rounded down but to no
     less than `least`; the largest that stores no more than a frozen or pruned network of the rate.
 
-    With equal=parameters that is S = k + b, k the live weights of the rate, b all biases, scales and shifts of the whole
-    network. With equal=bytes it is 4·S + ⌈N·H(k/N)/8⌉ bytes: numbers of four bytes, and the entropy of a mask of k live
-    among N weights, which no mask needs more than; the small network has 4 bytes for each parameter, and a bit for each
-    channel of the whole one. Header, checksums and BatchNorm's statistics are in neither.
+    With equal=parameters that is S = k + b, with k the live weights of the rate and b all biases, scales and shifts of
+    the whole network. With equal=bytes it is 4·S + ⌈N·H(k/N)/8⌉ bytes: numbers of four bytes, and the entropy of a mask
+    of k live among N weights, which no mask needs more than; the small network has 4 bytes for each parameter, and a
+    bit for each channel of the whole one. Header, checksums and BatchNorm's statistics are in neither.
+
+    Departs from any paper: none proposes it.
     """
 
     criterion: str | Criterion = "small-dense"

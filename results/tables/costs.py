@@ -59,7 +59,9 @@ def stored(analysis: Analysis) -> Grid:
     )
     headers = ["rate", "live weights", "stored parameters", "compression", "mask bytes"]
     headers += [f"stored bytes, {background}" for background in BACKGROUNDS.values()]
-    rows = _rows(analysis, lambda cell: cell.record.trains_weights and cell.record.group not in (TO_BUDGET, BASELINES), _stored)
+    rows = _rows(
+        analysis, lambda cell: cell.record.trains_weights and cell.record.group not in (TO_BUDGET, BASELINES), _stored
+    )
     return Grid(caption, [*headers, "compression in bytes"], rows, "What each rate stores")
 
 

@@ -57,7 +57,8 @@ def test_it_is_the_dense_training_of_an_ordinary_network_of_its_widths(
     """Bit for bit, from initial weights drawn for its own fan-in and fan-out."""
     monkeypatch.setitem(MODELS, "narrow", ModelRow(build=f"{__name__}:narrow", image_shape=(1, 28, 28)))
     fields = {"epochs": 2, "initialiser": initialiser, **OPTIMIZERS[optimizer]}
-    one, other = member_of(spec("small-dense", "0.9", **fields)), member_of(spec("dense", "0", model="narrow", **fields))
+    one = member_of(spec("small-dense", "0.9", **fields))
+    other = member_of(spec("dense", "0", model="narrow", **fields))
     assert [tuple(p.shape) for p in one.trial.model.parameters()] == [
         tuple(p.shape) for p in other.trial.model.parameters()
     ]
@@ -71,7 +72,9 @@ def test_it_is_the_dense_training_of_an_ordinary_network_of_its_widths(
     assert one.metrics[names.TOTAL_PARAMETERS] == 266_610  # of the network that it stands beside
 
 
-@pytest.mark.parametrize(("model", "rate"), [("lenet-5-caffe", "0.99"), ("conv-bn", "0.9"), ("resnet20-proj", "0.95")])
+@pytest.mark.parametrize(("model", "rate"), [
+    ("lenet-5-caffe", "0.99"), ("conv-bn", "0.9"), pytest.param("resnet20-proj", "0.95", marks=pytest.mark.slow),
+])  # fmt: skip
 @pytest.mark.parametrize("equal", ["parameters", "bytes"])
 def test_its_file_is_an_ordinary_one_and_reads_back_bit_for_bit(model: str, rate: str, equal: str) -> None:
     shown = pictures(images(160, 20)) if model.startswith("resnet") else images(160, 20)

@@ -21,7 +21,7 @@ from bench.engine.setup.start import Base, set_start, tensors_of
 from bench.engine.train import train
 from bench.methods import METHODS
 from bench.methods.counts import live_count
-from bench.methods.maskable import maskable
+from bench.methods.maskable import head_of, maskable
 from bench.models.initialise import checksum
 from bench.trial.optimizers import UPDATES
 from bench.trial.result import TrialResult
