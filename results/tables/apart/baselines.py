@@ -54,8 +54,8 @@ def _beside(analysis: Analysis, rows: list[list[str]]) -> Grid:
     caption = (
         f"{EQUAL_MACS}: a frozen network's forward pass is that of the dense one at every rate. Beside each the "
         "largest pruned network that chooses the same weights, and the largest small dense one of equal parameters, of "
-        "those in the section whose forward pass has at most as many multiply-accumulates: they store more. Difference: "
-        "frozen − the other, mean ± standard deviation of the pairs of one seed; no test."
+        "those in the section whose forward pass has at most as many multiply-accumulates: they store more. "
+        "Difference: frozen − the other, mean ± standard deviation of the pairs of one seed; no test."
     )
     unit = analysis.view.shown_metric.unit or "value"
     headers = ["frozen", "rate", unit, "stored parameters", "beside", "its rate", f"its {unit}", "its parameters"]
