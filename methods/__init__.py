@@ -8,6 +8,7 @@ background   what dead weights hold: scale · their value at the start
 identity     what identifies a method: its fields and its source
 types        the types that methods, criteria and scopes share
 papers       the papers' one-shot methods, a few declarative lines each; dense, and biases alone
+last_layer   the classifier trained alone
 budgets      smaller networks, to a budget of parameters and multiply-accumulates
 rounds       the methods that choose in rounds: iterative SNIP, FORCE, SynFlow, NTK-SAP, PX
 changing     methods whose masks change while training
@@ -30,10 +31,12 @@ from bench.methods.budgets.budget_gate import BudgetGate
 from bench.methods.budgets.filter_gate import FilterGate
 from bench.methods.budgets.random_channels import RandomChannels
 from bench.methods.budgets.slimming import NetworkSlimming
+from bench.methods.budgets.small_dense import SmallDense
 from bench.methods.budgets.uniform_width import UniformWidth
 from bench.methods.changing.edge_popup import EdgePopup
 from bench.methods.changing.gradual import DropBack, GradualMagnitude
 from bench.methods.changing.sparse_training import SparseTraining
+from bench.methods.last_layer import LastLayer
 from bench.methods.lottery import LotteryTicket
 from bench.methods.matched import RandomLike
 from bench.methods.papers import (
@@ -46,6 +49,7 @@ from bench.methods.papers import (
     ProsPr,
     RandomFreezing,
     RandomPruning,
+    has_rates,
     only_rate,
 )
 from bench.methods.rounds.papers import FORCE, NTKSAP, PX, IterativeSNIP, SynFlow, SynFlowL2
@@ -68,6 +72,7 @@ __all__ = [
     "GraSP",
     "GradualMagnitude",
     "IterativeSNIP",
+    "LastLayer",
     "Loss",
     "LotteryTicket",
     "Masks",
@@ -77,10 +82,12 @@ __all__ = [
     "RandomLike",
     "RandomPruning",
     "Scores",
+    "SmallDense",
     "SparseTraining",
     "SynFlow",
     "SynFlowL2",
     "UniformWidth",
+    "has_rates",
     "only_rate",
 ]
 
@@ -135,6 +142,9 @@ METHODS: dict[str, Method] = {
     "small-magnitude-freeze": Method(criterion="small-magnitude", background="freeze"),
     "small-magnitude-prune": Method(criterion="small-magnitude", background="prune"),
     "biases": Biases(),
+    # Baselines beside every table: in a group of their own, and in no verdict.
+    "last-layer": LastLayer(),
+    "small-dense": SmallDense(),
     # Whole filters; every one-shot method has them with scope=filter.
     "filter-snip-freeze": FreezeNet(scope="filter"),
     "filter-snip-prune": SNIP(scope="filter"),

@@ -35,6 +35,17 @@ def maskable(model: nn.Module) -> dict[str, Tensor]:
     return weights
 
 
+def head_of(model: nn.Module) -> tuple[str, nn.Linear]:
+    """The name and the layer of the head, the last Linear layer in the model's order.
+
+    Raises: ValueError if there is none.
+    """
+    layers = [(name, module) for name, module in model.named_modules() if isinstance(module, nn.Linear)]
+    if not layers:
+        raise ValueError("the network has no Linear layer: it has no head that could be drawn again or trained whole")
+    return layers[-1]
+
+
 def with_head(model: nn.Module) -> dict[str, Tensor]:
     """The same, and the weight of a head that is hidden from masks."""
     heads = {f"{name}.weight": m.weight for name, m in model.named_modules() if isinstance(m, LiveHead)}

@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from bench.methods.base import Method, check_fixed
+from bench.methods.last_layer import LastLayer
 from bench.methods.types import Background, Batches, Criterion, Loss, Masks
 
 if TYPE_CHECKING:
@@ -181,5 +182,10 @@ class Biases(Method):
 
 
 def only_rate(method: Method) -> int | None:
-    """The rate of a method that has a single one; None of the others, which have every rate from 0 up to 1."""
+    """The rate of a method that has a single one, the same with every network; None of the others."""
     return 0 if isinstance(method, Dense) else 1 if isinstance(method, Biases) else None
+
+
+def has_rates(method: Method) -> bool:
+    """Whether a method has every rate from 0 up to 1, and not a single one: its own, or its network's."""
+    return only_rate(method) is None and not isinstance(method, LastLayer)

@@ -14,7 +14,7 @@ from bench.api.views import DECIDED, plans_of, plot_view, view_of, within
 from bench.canonical import canonical_json
 from bench.execution.run import Plan
 from bench.messages import counted
-from bench.methods import only_rate
+from bench.methods import has_rates
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -201,7 +201,7 @@ def comparison_of(plan: Plan) -> Comparison:
 
 def _reference(plan: Plan) -> str:
     """snip if it is compared, else the first pruned method, else the first; of methods at initialisation."""
-    every = [spec.method for spec in plan.trials if only_rate(spec.method) is None]
+    every = [spec.method for spec in plan.trials if has_rates(spec.method)]
     methods = [method for method in every if method.at_initialisation and not method.closes_channels]
     rated = {plan.sweep.name_of(method): method for method in methods}
     pruned = [name for name, method in rated.items() if method.background == "prune"]

@@ -47,6 +47,7 @@ class Channels:
     groups: Mapping[str, Group]  # by the name of the first writer, in the order in which these run
     layers: tuple[LayerWidths, ...]  # in the order in which they run
     other_parameters: int  # of no layer and no group
+    maskable: int  # weights of Conv and Linear layers, of which a rate is a share
     other_macs: int
     fixed: Mapping[str, str]  # layer whose outputs no group has -> why
     kind: Literal["inner", "stream"] = "stream"  # whether residual streams have groups
@@ -67,6 +68,7 @@ class Channels:
             groups=kept,
             layers=tuple(_fixed(layer, dropped) for layer in self.layers),
             other_parameters=self.other_parameters + norms,
+            maskable=self.maskable,
             other_macs=self.other_macs,
             fixed={name: fixed[name] for name in dict.fromkeys([*order, *fixed])},  # in the order in which they run
             kind="inner",

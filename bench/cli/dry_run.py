@@ -24,7 +24,7 @@ from bench.engine.setup.precision import settings
 from bench.engine.setup.prepare import PROBE, Trial, prepare
 from bench.execution.execution import Execution
 from bench.messages import one_line
-from bench.methods import Method, only_rate
+from bench.methods import Method, has_rates
 from bench.trial.spec import TrialSpec
 
 WARM_UP, STEPS = 3, 10
@@ -74,8 +74,8 @@ def _stand_in(spec: TrialSpec) -> TrialSpec:
     """The trial, or one like it that needs no networks of others: from drawn weights, with a random mask."""
     if not _needs_others(spec):
         return spec
-    has_rates = only_rate(spec.method) is None
-    method = Method(criterion="random", background=spec.method.background) if has_rates else spec.method
+    random = Method(criterion="random", background=spec.method.background)
+    method = random if has_rates(spec.method) else spec.method
     return replace(spec, start=None, method=method)
 
 

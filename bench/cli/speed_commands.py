@@ -27,7 +27,7 @@ from bench.disk import write_whole
 from bench.execution.checked_sweep import on_device
 from bench.execution.run import checked_data
 from bench.messages import nearest, usage_errors
-from bench.methods import only_rate
+from bench.methods import has_rates
 from bench.storage.store_uri import check_output
 from bench.trial.grammar import parse_rates
 from bench.trial.plugins import Catalogue, take_installed
@@ -80,7 +80,7 @@ def measure_scoring(request: ScoringRequest) -> int:
         _check_counts(rounds=request.rounds)
         _check_file(request.json)
         sweep = on_device(_sweep(request, {}), request.device)
-        if all(only_rate(spec.method) is not None for spec in sweep.trials()):
+        if not any(has_rates(spec.method) for spec in sweep.trials()):
             raise ValueError(
                 f"methods {request.methods!r} at rates {request.rates!r}: must name one besides dense and biases, "
                 "above rate 0"

@@ -130,6 +130,8 @@ def _why(header: Header) -> str:
         return ""  # it was measured when the values were narrowed, on a CPU
     if record.get("device") == "cuda":
         return ": it was recorded on a GPU"
+    if (header.spec.method.model_extra or {}).get("criterion") == "small-dense":
+        return ": it was recorded of the network without its closed channels"
     return ": it was recorded in a batched step" if record.get("pack", "single") != "single" else ""
 
 

@@ -91,10 +91,10 @@ class Member:
         self.metrics |= self._measure("initial")
         apply_background(trial.model, trial.masks, self.spec)
         self.metrics |= self._measure("start")
-        self.tags |= {names.INIT_SHA256: trial.init_sha256, names.MASK_SHA256: mask_checksum(trial.masks)}
+        self.tags |= {names.INIT_SHA256: trial.init_sha256, names.MASK_SHA256: mask_checksum(trial.stored_masks)}
         if trial.changed:
             self.tags[names.CHANGED] = ", ".join(trial.changed)
-        for name, mask in trial.masks.items():
+        for name, mask in trial.stored_masks.items():
             self.layers[name] = {"weights": mask.numel(), "live": int(mask.sum())}
             if self._moments:
                 self.layers[name][names.REVISIONS] = [{"epoch": 0, "live": int(mask.sum())}]
@@ -249,13 +249,14 @@ class Member:
         test = fraction(right)
         if len(right):
             self.tags[names.TEST_RIGHT] = encoded(right.cpu().numpy())
+        stored = self.trial.stored_model
         self.metrics |= {names.TEST_ACCURACY: test, names.TRAINING_SECONDS: self.seconds}
         self._check_dead()
         if (selection := self.trial.selection) is not None:
-            close(self.trial.model, selection.channels, selection.open)  # the statistics that nothing reads
-            self.tags[names.SHRUNK] = str(proved(self.trial.model, selection, self.trial.test))
+            close(stored, selection.channels, selection.open)  # the statistics that nothing reads
+            self.tags[names.SHRUNK] = str(proved(stored, selection, self.trial.test))
         self._note_slack()
-        self.tags[names.WEIGHTS_SHA256] = checksum(self.trial.model)
+        self.tags[names.WEIGHTS_SHA256] = checksum(stored)
         self.artefact = self._stored(test)
         self.metrics |= self._measure("trained")
 
@@ -272,8 +273,8 @@ class Member:
         """The file of the trained network."""
         return write(
             spec=self.spec.record(),
-            model=self.trial.model,
-            masks=self.trial.masks,
+            model=self.trial.stored_model,
+            masks=self.trial.stored_masks,
             init_sha256=self.trial.init_sha256,
             image_shape=self.trial.train.image_shape,
             classes=self.trial.classes,

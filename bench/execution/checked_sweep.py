@@ -104,7 +104,7 @@ def _check_heads(sweep: Sweep, trials: Sequence[TrialSpec]) -> None:
     """Whether the live weights of every rate are enough for a head that is trained whole."""
     if not (rates := {spec.rate for spec in trials if spec.head == "trained"}):
         return
-    from bench.engine.setup.start import head_of
+    from bench.methods.maskable import head_of
 
     model, images = sweep.protocol["model"], (sweep.classes, sweep.image_shape)
     _, head = head_of(network_of(model, *images))

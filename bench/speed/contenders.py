@@ -80,7 +80,7 @@ def contenders(
     for step in ("dense", "sparse") if spec.step == "sparse" else ("dense",):
         stepped = replace(spec, step=step)
         variants.append(Contender(name, f"{step} step", spec, macs[step == "sparse"], endless_steps(stepped, trial)))
-    if shrunk and trial.selection is not None:
+    if shrunk and trial.selection is not None and trial.whole is None:
         variants.append(Contender(name, "dense step, shrunk", spec, macs[1], shrunk_steps(spec, trial)))
     for precision in precisions:
         narrowed = replace(spec, step="dense", precision=precision)

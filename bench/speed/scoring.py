@@ -19,7 +19,7 @@ from bench.engine.setup.memory import timed
 from bench.engine.setup.precision import DTYPES
 from bench.engine.setup.prepare import initial_model, select
 from bench.messages import say
-from bench.methods import only_rate
+from bench.methods import has_rates
 from bench.speed.machine import machine
 from bench.trial.spec import TrialSpec
 from bench.trial.streams import stream
@@ -51,7 +51,7 @@ def measure(specs: Mapping[str, Sequence[TrialSpec]], data: DatasetRow, rounds: 
     for name, trials in specs.items():
         for spec in trials:
             selection = {**spec.method.record(), "background": "", "rate": format(spec.rate, "f")}
-            if only_rate(spec.method) is None:
+            if has_rates(spec.method):
                 distinct.setdefault(canonical_json(selection), (name, spec))
     scorings = [_scoring_if_any(name, spec, data, rounds) for name, spec in distinct.values()]
     if not (rows := [asdict(scoring) for scoring in scorings if scoring]):

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
+from math import prod
 from typing import TYPE_CHECKING, TypeVar
 
 from bench.messages import nearest, say
@@ -78,6 +79,20 @@ def structure_of(model: str, classes: int, image_shape: Shape | None) -> Structu
     """
     row = MODELS[model]
     return None if row.is_known else apart(model, partial(row.structure, classes, image_shape))
+
+
+def head_and_weights(model: str, classes: int, image_shape: Shape | None) -> tuple[int, int]:
+    """The number of weights of the last Linear layer, and of all maskable weights.
+
+    Raises: ValueError if there is no Linear layer.
+    """
+    row = MODELS[model]
+    weights = row.maskable(classes, image_shape)
+    if row.is_known:  # of ours the last Linear layer runs last
+        return prod([shape for shape in row.layers(classes, image_shape).values() if len(shape) == 2][-1]), weights
+    from bench.methods.maskable import head_of
+
+    return head_of(network_of(model, classes, image_shape))[1].weight.numel(), weights
 
 
 def no_pack(model: str, classes: int, image_shape: Shape | None) -> str:

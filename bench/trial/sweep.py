@@ -15,14 +15,15 @@ from bench import names
 from bench.canonical import key_of
 from bench.datasets import label, row_of
 from bench.messages import counted, nearest
-from bench.methods import METHODS, Method, only_rate
+from bench.methods import METHODS, LastLayer, Method, SmallDense, has_rates, only_rate
 from bench.methods.identity.classes import check_distinct
 from bench.methods.identity.identify import identify
+from bench.methods.last_layer import rate_of_last_layer
 from bench.models import INITIALISERS, MODELS
 from bench.trial import networks
 from bench.trial.changing_masks import check_changing
 from bench.trial.needs import needed_by
-from bench.trial.networks import no_pack, structure_of
+from bench.trial.networks import head_and_weights, no_pack, structure_of
 from bench.trial.optimizers import UPDATES
 from bench.trial.pack_kind import resolve_pack
 from bench.trial.plugins import described
@@ -63,7 +64,7 @@ class Sweep:
 
     @cached_property
     def _trials(self) -> Sequence[TrialSpec]:
-        only = {method: rate for method in self.methods.values() if (rate := only_rate(method)) is not None}
+        only = {method: rate for method in self.methods.values() if (rate := self._only_rate(method)) is not None}
         rated = [method for method in self.methods.values() if method not in only]
         cells = [(METHODS["dense"], Decimal(0))] if self.dense or 0 in only.values() else []
         cells += [(method, Decimal(rate)) for method, rate in only.items() if rate != 0]
@@ -74,6 +75,12 @@ class Sweep:
             specs = [replace(spec, **self.chosen[spec.cell_key]) for spec in specs]
         return list({spec.run_key: spec for spec in specs}.values())
 
+    def _only_rate(self, method: Method) -> Decimal | int | None:
+        """The rate of a method that has a single one with this network."""
+        if isinstance(method, LastLayer):
+            return rate_of_last_layer(*head_and_weights(self.protocol["model"], self.classes, self.image_shape))
+        return only_rate(method)
+
     @property
     def default_name(self) -> str:
         """What the sweep is called if nobody named it: "mnist-lenet-5-caffe"."""
@@ -82,12 +89,12 @@ class Sweep:
     def grid(self) -> str:
         """The shape of the sweep in a line: "grid: 2 methods × 5 rates × 5 seeds + dense × 5 seeds = 55 trials"."""
         specs, seeds = self.trials(), len(self.seeds)
-        rated = [spec for spec in specs if only_rate(spec.method) is None]
+        rated = [spec for spec in specs if has_rates(spec.method)]
         methods, rates = len({key_of(spec.method.record()) for spec in rated}), len({spec.rate for spec in rated})
         products = (
             [f"{counted(methods, 'method')} × {counted(rates, 'rate')} × {counted(seeds, 'seed')}"] if rated else []
         )
-        unrated = dict.fromkeys(self.name_of(spec.method) for spec in specs if only_rate(spec.method) is not None)
+        unrated = dict.fromkeys(self.name_of(spec.method) for spec in specs if not has_rates(spec.method))
         products += [f"{name} × {counted(seeds, 'seed')}" for name in unrated]
         return f"grid: {' + '.join(products)} = {counted(len(specs), 'trial')}{_needed(specs)}"
 
@@ -105,6 +112,8 @@ class Sweep:
         # One step kind for all levels of a method that has any, so that rates share them.
         dense = method.reads_parent or changes
         asked_step = "dense" if protocol["step"] == "auto" and dense else protocol["step"]
+        if isinstance(method, SmallDense):  # trained in full whatever is asked for, as the dense baseline is
+            asked_step = "dense"
         step = resolve_step(
             asked_step,
             device=device,

@@ -1,6 +1,7 @@
 """Methods that end at a budget of parameters and of multiply-accumulates. Imports no torch.
 
 uniform_width    the baseline: every width of the network scaled alike, before training
+small_dense      a dense network that stores as little as a rate, every width scaled alike
 random_channels  channels drawn at random, before training
 closing          what methods share that close channels, whenever they do: their budget
 to_budget        what methods share that close channels in the middle of the training, by BatchNorm's scale

@@ -19,6 +19,7 @@ from bench.models.channels.axes import ChannelPass
 from bench.models.channels.flow import Flow
 from bench.models.channels.sets import ChannelSet, LayerPass
 from bench.models.channels.ties import ties_of, without_values
+from bench.models.structure.layers import weights_of
 from bench.models.structure.weight_use import uses_of
 
 Shape = tuple[int, ...]
@@ -40,6 +41,7 @@ def channels_of(model: nn.Module, image_shape: Shape, *, stream: bool = False) -
         groups=groups,
         layers=rows,
         other_parameters=0,
+        maskable=sum(weight.numel() for weight in weights_of(network).values()),
         other_macs=0,
         fixed={**flow.misused, **{writer: reason for writer, reason in of_sets.items() if writer not in flow.misused}},
     )

@@ -149,6 +149,7 @@ def _slices(model: nn.Module, channels: Channels, open_channels: Open) -> Iterat
 def _cut(tensor: Tensor, along: int, kept: Tensor) -> Tensor:
     smaller = tensor.index_select(along, kept.nonzero().view(-1).to(tensor.device))
     channels_last = tensor.ndim == 4 and tensor.is_contiguous(memory_format=torch.channels_last)
+    channels_last = channels_last and not tensor.is_contiguous()  # a 1x1 kernel is both
     return smaller.to(memory_format=torch.channels_last) if channels_last else smaller
 
 

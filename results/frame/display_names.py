@@ -47,6 +47,8 @@ METHODS = {
     "random-freeze": "Random freezing",
     "random-prune": "Random pruning",
     "biases": "Biases alone",
+    "last-layer": "Last layer alone",
+    "small-dense": "Small dense network",
     "uniform-width": "Uniform width",
     "random-channels": "Random channels",
     "budget-gate": "Budget gates",

@@ -16,7 +16,9 @@ AT_INITIALISATION = "at initialisation"  # live weights are chosen before anythi
 TRAINED_FIRST = "trained first"  # they follow from another training
 CHANGING = "masks change while training"
 TO_BUDGET = "to a budget"  # they end at numbers of parameters and of multiply-accumulates, chosen whenever
-GROUPS = (AT_INITIALISATION, TRAINED_FIRST, CHANGING, TO_BUDGET)
+BASELINES = "baselines"  # what stands beside every table: a small dense network, the classifier alone
+GROUPS = (AT_INITIALISATION, TRAINED_FIRST, CHANGING, TO_BUDGET, BASELINES)
+CRITERIA_OF_BASELINES = ("small-dense", "last-layer")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +57,8 @@ class MethodRecord:
     @property
     def group(self) -> str:
         """The method's of GROUPS."""
+        if self.fields.get("criterion") in CRITERIA_OF_BASELINES:
+            return BASELINES
         if self.fields.get("closes_channels") or self.fields.get("ends_at_budget"):
             return TO_BUDGET
         if self.fields.get("at_initialisation", True):

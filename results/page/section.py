@@ -15,7 +15,7 @@ from bench.results.tables import (
     published,
     scale_table,
 )
-from bench.results.tables.apart import budgets, changing_masks, trained_first
+from bench.results.tables.apart import baselines, budgets, changing_masks, trained_first
 from bench.results.tables.controls import controls, not_shown
 from bench.results.tables.exclusions import exclusions, warnings
 from bench.results.tables.formats import Block, Bullets, Details, Grid, Heading, Paragraph
@@ -67,6 +67,7 @@ def _questions(analysis: Analysis) -> Iterator[tuple[str, list[Block]]]:
     yield trained_first.TITLE, list(trained_first.blocks(analysis))
     yield changing_masks.TITLE, list(changing_masks.blocks(analysis))
     yield budgets.TITLE, list(budgets.blocks(analysis))
+    yield baselines.TITLE, list(baselines.blocks(analysis))
     yield "Sanity controls", [grid] if (grid := controls(analysis)) else []
     yield "Published figures", _published(analysis)
     yield (

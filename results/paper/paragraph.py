@@ -12,7 +12,7 @@ from bench import names
 from bench.messages import counted, decimal_text
 from bench.results.frame.collect import DENSE
 from bench.results.frame.display_names import MODELS, data_set_name, method_name
-from bench.results.frame.method_record import CHANGING, TO_BUDGET, TRAINED_FIRST
+from bench.results.frame.method_record import BASELINES, CHANGING, TO_BUDGET, TRAINED_FIRST
 from bench.results.frame.sections import searched
 from bench.results.frame.starts import SCRATCH
 from bench.results.frame.words import ranges, rates_text
@@ -74,6 +74,8 @@ def _choices(cells: Sequence[Cell], cite: Cite) -> Sentences:
             "Whole channels, or the filters that are trained, are chosen within budgets of parameters and of "
             f"multiply-accumulates, and so in no comparison with methods that choose weights, for: {small}."
         )
+    if baselines := _methods([cell for cell in cells if cell.record.group == BASELINES], cite):
+        yield f"Baselines, in no comparison of freezing and pruning, are: {baselines}."
     if later := _methods([cell for cell in cells if cell.record.group == TRAINED_FIRST], cite):
         yield (
             "Which weights are trained is chosen by other trainings of the same network, and so in no comparison with "

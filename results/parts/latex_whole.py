@@ -16,8 +16,8 @@ from bench.results.tables.start.bases import needed_first
 
 # The parts in reading order: those of a section of the report.
 SHOWN = (
-    "accuracy", "difference", "scale", "reference", "trained-first", "changing-masks", "budgets", "dense",
-    "controls", "published", "collapse", "storage", "compute", "tuned",
+    "accuracy", "difference", "scale", "reference", "trained-first", "changing-masks", "budgets", "baselines",
+    "dense", "controls", "published", "collapse", "storage", "compute", "tuned",
 )  # fmt: skip
 
 

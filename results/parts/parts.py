@@ -14,7 +14,7 @@ from bench.results.statistics.cells import Cell
 from bench.results.statistics.comparisons import Comparison
 from bench.results.tables import accuracy_tables, against_reference, captions, costs, freeze_vs_prune, scale_table
 from bench.results.tables.answer.pairs import pairs
-from bench.results.tables.apart import budgets, changing_masks, trained_first
+from bench.results.tables.apart import baselines, budgets, changing_masks, trained_first
 from bench.results.tables.controls import controls
 from bench.results.tables.exclusions import exclusions, warnings
 from bench.results.tables.formats import Block, Bullets, Paragraph
@@ -142,6 +142,7 @@ PARTS: dict[str, Part] = {
     "trained-first": Part(title=trained_first.TITLE, blocks=trained_first.blocks, of_metric=True),
     "changing-masks": Part(title=changing_masks.TITLE, blocks=changing_masks.blocks, of_metric=True),
     "budgets": Part(title=budgets.TITLE, blocks=budgets.blocks, comparisons=budgets.comparisons, of_metric=True),
+    "baselines": Part(title=baselines.TITLE, blocks=baselines.blocks, of_metric=True),
     "dense": Part(title="Percent of the dense baseline", blocks=_dense, cells=_cells, values=SHARE),
     "storage": Part(title="What each rate stores", blocks=_stored, cells=_cells, values=STORED),
     "compute": Part(title="What each rate computes", blocks=_computed, cells=_cells, values=COMPUTED),

@@ -9,7 +9,7 @@ from functools import cached_property
 import pandas as pd
 
 from bench.results.frame.collect import BIASES, DENSE
-from bench.results.frame.method_record import PLAIN, method_record
+from bench.results.frame.method_record import AT_INITIALISATION, BASELINES, PLAIN, method_record
 from bench.results.frame.sections import Section, sections
 from bench.results.statistics import near_chance
 from bench.results.statistics.cells import Cell, Key, cells, connected, diverged_as, twin
@@ -203,7 +203,7 @@ def check_reference(every: Collection[Section], reference: str) -> None:
         for method, label, text in of_section.itertuples(index=False)
         if reference in (method, label)
     }
-    if records and not any(record.at_initialisation for record in records):
+    if records and not any(record.group in (AT_INITIALISATION, BASELINES) for record in records):
         others = (
             "; methods that need another training first are in a group of their own, and so are those whose masks "
             "change while training, and those that end at a budget"

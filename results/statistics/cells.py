@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from bench import metrics, names
 from bench.results.frame.collect import BIASES, DENSE
 from bench.results.frame.errors import metric_of
-from bench.results.frame.method_record import MethodRecord, method_record
+from bench.results.frame.method_record import BASELINES, MethodRecord, method_record
 from bench.results.frame.sections import Section
 from bench.results.statistics import stats
 
@@ -63,6 +63,8 @@ class Cell:
         """The least and largest rate over the seeds, counted, if they are not the rate asked for: of whole filters; and
         of whole channels, whose rate is that of all parameters.
         """
+        if self.record.group == BASELINES:  # by its rule it stores no more than the rate does
+            return None
         if self.record.fields.get("closes_channels") and names.STORED_PARAMETERS in self.counts:
             (low, high), total = self.counts[names.STORED_PARAMETERS], self.counts[names.TOTAL_PARAMETERS][0]
             return 1 - high / total, 1 - low / total

@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 
-from bench.results.frame.method_record import AT_INITIALISATION, TO_BUDGET, MethodRecord
+from bench.results.frame.method_record import AT_INITIALISATION, BASELINES, TO_BUDGET, MethodRecord
 from bench.results.statistics import multiplicity, stats, two_way
 from bench.results.statistics.cells import Cell, Key, in_doubt
 
@@ -143,10 +143,13 @@ def _p_equivalence(d: stats.Vector, margin: float | tuple[float, ...] | None) ->
 
 
 def reference_pairs(all_cells: Sequence[Cell], reference: str) -> list[Pair]:
-    """Every method but the reference and dense, at every rate, with the reference (a label) at that rate."""
-    all_cells = [cell for cell in all_cells if cell.record.at_initialisation]
-    references = {cell.rate: cell for cell in all_cells if cell.label == reference}
-    others = [c for c in all_cells if c.label != reference and c.rated and c.rate in references]
+    """Every method at initialisation but the reference and dense, at every rate, with the reference (a label) at that
+    rate: one of these, or a baseline.
+    """
+    of_reference = [cell for cell in all_cells if cell.label == reference]
+    references = {cell.rate: cell for cell in of_reference if cell.record.group in (AT_INITIALISATION, BASELINES)}
+    methods = [cell for cell in all_cells if cell.record.at_initialisation]
+    others = [c for c in methods if c.label != reference and c.rated and c.rate in references]
     return [(cell, references[cell.rate]) for cell in others]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from bench import names
 from bench.messages import counted
 from bench.results.frame.collect import DENSE
-from bench.results.frame.method_record import AT_INITIALISATION, CHANGING, TO_BUDGET, TRAINED_FIRST
+from bench.results.frame.method_record import AT_INITIALISATION, BASELINES, CHANGING, TO_BUDGET, TRAINED_FIRST
 from bench.results.frame.starts import SCRATCH
 from bench.results.frame.words import ranges, rate_text
 from bench.results.statistics import stats
@@ -48,6 +48,7 @@ LATER = {
     TRAINED_FIRST: "choose by a network that is already trained",
     CHANGING: "choose again while they train, so that the number is that of their last masks",
     TO_BUDGET: "end at a budget, by whole channels or filters",
+    BASELINES: "are baselines: a dense network of smaller widths, or the classifier trained alone",
 }
 
 
@@ -87,9 +88,9 @@ def redraws_head(analysis: Analysis) -> bool:
 
 def backgrounds(analysis: Analysis) -> str:
     """Which methods freeze and which prune."""
-    sentences = []
+    methods, sentences = [cell for cell in analysis.cells if cell.record.group != BASELINES], []
     for background, word in {"freeze": "Frozen", "prune": "Pruned"}.items():
-        if labels := sorted({cell.label for cell in analysis.cells if cell.background == background}):
+        if labels := sorted({cell.label for cell in methods if cell.background == background}):
             sentences.append(f"{word}: {', '.join(labels)}.")
     if labels := sorted({cell.label for cell in analysis.cells if cell.rated and cell.record.is_scaled}):
         sentences.append(f"{SCALED}: {', '.join(labels)}.")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from bench import names
 from bench.metrics import NONE
 from bench.results.frame.collect import BIASES, DENSE
-from bench.results.frame.method_record import CHANGING, TO_BUDGET
+from bench.results.frame.method_record import BASELINES, CHANGING, TO_BUDGET
 from bench.results.frame.starts import SCRATCH
 from bench.results.frame.words import low_to_high, rate_text
 from bench.results.statistics.analysis import Analysis
@@ -59,7 +59,9 @@ def stored(analysis: Analysis) -> Grid:
     )
     headers = ["rate", "live weights", "stored parameters", "compression", "mask bytes"]
     headers += [f"stored bytes, {background}" for background in BACKGROUNDS.values()]
-    rows = _rows(analysis, lambda cell: cell.record.trains_weights and cell.record.group != TO_BUDGET, _stored)
+    rows = _rows(
+        analysis, lambda cell: cell.record.trains_weights and cell.record.group not in (TO_BUDGET, BASELINES), _stored
+    )
     return Grid(caption, [*headers, "compression in bytes"], rows, "What each rate stores")
 
 
@@ -92,7 +94,7 @@ def computed(analysis: Analysis) -> Grid:
         f"the live weights are.{_changing(analysis)}"
     )
     headers = [f"{way} MACs, {background}" for way in ("forward", "backward") for background in BACKGROUNDS.values()]
-    rows = _rows(analysis, lambda cell: cell.record.group not in (CHANGING, TO_BUDGET), _computed)
+    rows = _rows(analysis, lambda cell: cell.record.group not in (CHANGING, TO_BUDGET, BASELINES), _computed)
     return Grid(caption, ["rate", *headers], rows, "What each rate computes, per image")
 
 
@@ -130,7 +132,8 @@ def _times(text: str) -> str:
 
 def collapse(analysis: Analysis) -> Grid | None:
     """Methods × the rate at which they collapse, over all rates of the section; None if no mask is known."""
-    masked = [cell for cell in analysis.cells if cell.rated and names.LIVE_WEIGHTS in cell.counts]
+    rated = [cell for cell in analysis.cells if cell.rated and cell.record.group != BASELINES]
+    masked = [cell for cell in rated if names.LIVE_WEIGHTS in cell.counts]
     shown = sorted({cell.label for cell in analysis.shown if cell.rated} & {cell.label for cell in masked})
     if not shown:
         return None

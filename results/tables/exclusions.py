@@ -7,7 +7,7 @@ from collections.abc import Collection
 from bench import names
 from bench.messages import plural
 from bench.results.frame.conflicts import disagreeing
-from bench.results.frame.method_record import TO_BUDGET
+from bench.results.frame.method_record import BASELINES, TO_BUDGET
 from bench.results.frame.words import ranges, rate_text
 from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.cells import Cell
@@ -72,7 +72,7 @@ def _unequal_counts(analysis: Analysis) -> list[str]:
     lines = []
     for rate in sorted({cell.rate for cell in analysis.cells}):
         alike = [cell for cell in analysis.cells if cell.rate == rate and cell.record.trains_weights]
-        alike = [cell for cell in alike if cell.record.group != TO_BUDGET]  # of another rate, that of all parameters
+        alike = [cell for cell in alike if cell.record.group not in (TO_BUDGET, BASELINES)]  # whose counts are others
         cells = [cell for cell in alike if names.STORED_PARAMETERS in cell.counts]
         counts = {count for cell in cells for count in cell.counts[names.STORED_PARAMETERS]}
         if len(counts) > 1:

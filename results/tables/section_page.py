@@ -15,7 +15,7 @@ from bench.results.tables import (
     published,
     scale_table,
 )
-from bench.results.tables.apart import budgets, changing_masks, trained_first
+from bench.results.tables.apart import baselines, budgets, changing_masks, trained_first
 from bench.results.tables.controls import controls, not_shown
 from bench.results.tables.exclusions import exclusions, warnings
 from bench.results.tables.formats import Block, Bullets, Heading, Paragraph
@@ -79,6 +79,7 @@ def _tables(analysis: Analysis) -> Iterator[Block]:
     yield from trained_first.blocks(analysis)
     yield from changing_masks.blocks(analysis)
     yield from budgets.blocks(analysis)
+    yield from baselines.blocks(analysis)
     if analysis.view.shown_metric.is_accuracy and (share := accuracy_tables.percent(analysis)):
         yield share
     if analysis.view.controls:

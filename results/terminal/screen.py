@@ -23,7 +23,7 @@ from bench.results.statistics.view import View
 from bench.results.tables import accuracy_tables, captions, rank_table, scale_table
 from bench.results.tables.answer.pairs import pairs
 from bench.results.tables.answer.sentences import answer_of, how_to_read
-from bench.results.tables.apart import budgets, changing_masks, trained_first
+from bench.results.tables.apart import baselines, budgets, changing_masks, trained_first
 from bench.results.tables.exclusions import exclusions, warnings
 from bench.results.tables.formats import Block, Bullets, Code, Grid, Heading, Paragraph, Picture
 from bench.results.tables.marks import seeds_legend
@@ -93,6 +93,7 @@ def _short(analyses: Sequence[Analysis], *, narrow: bool) -> Iterator[Block]:
         yield from trained_first.blocks(analysis)
         yield from changing_masks.blocks(analysis)
         yield from budgets.blocks(analysis)
+        yield from baselines.blocks(analysis)
         for name in ("controls", "published"):
             if getattr(analysis.view, name):
                 yield from PARTS[name].blocks(analysis)

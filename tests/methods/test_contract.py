@@ -14,10 +14,11 @@ from tiny_networks import ConvNorm, Mlp, NormRelu, batches, square_batches
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from bench.methods import METHODS, NTKSAP, PX, GraSP, IterativeSNIP, Masks, Method, only_rate
+from bench.methods import METHODS, NTKSAP, PX, GraSP, IterativeSNIP, LastLayer, Masks, Method, only_rate
 from bench.methods.counts import live_count
 from bench.methods.criteria import snip
-from bench.methods.maskable import maskable
+from bench.methods.last_layer import rate_of_last_layer
+from bench.methods.maskable import head_of, maskable
 from bench.methods.rounds.iterative import schedule
 from bench.methods.scopes import check_live, global_scope
 
@@ -45,6 +46,15 @@ def short(method: Method) -> Method:
     return replace(method, rounds=3) if isinstance(method, NTKSAP | PX) else method
 
 
+def own_rate(method: Method, model: nn.Module) -> Fraction | None:
+    """The rate of a method that has a single one."""
+    if isinstance(method, LastLayer):
+        weights = sum(w.numel() for w in maskable(model).values())
+        return Fraction(rate_of_last_layer(head_of(model)[1].weight.numel(), weights))
+    only = only_rate(method)
+    return None if only is None else Fraction(only)
+
+
 def read(method: Method, model: nn.Module) -> dict[str, Any]:
     """What a method that reads a trained network is given: here a dense one at other weights."""
     if not method.reads_parent:
@@ -57,7 +67,7 @@ def read(method: Method, model: nn.Module) -> dict[str, Any]:
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("method", SELECTING)
 def test_exact_count_shapes_and_replay(method: str, name: str, rate: str) -> None:
-    if (only := only_rate(METHODS[method])) is not None and Fraction(rate) != only:
+    if (only := own_rate(METHODS[method], network(name)[0])) is not None and Fraction(rate) != only:
         with pytest.raises(ValueError, match=f"{method} at rate"):
             select(METHODS[method], name, rate)
         return
@@ -98,8 +108,8 @@ def test_selection_leaves_no_trace(method: str, training: bool) -> None:
     for p in model.parameters():
         p.grad = torch.full_like(p, 7.0)
     before = copy.deepcopy(model.state_dict())
-    only = only_rate(METHODS[method])
-    rate = Fraction(1, 2) if only is None else Fraction(only)
+    only = own_rate(METHODS[method], model)
+    rate = Fraction(1, 2) if only is None else only
     state = np.random.get_state()[1].tolist()
     chosen = short(METHODS[method])
     rate = chosen.start_rate(rate)
@@ -182,4 +192,4 @@ def test_aliases_have_the_record_of_what_they_name() -> None:
     first: dict[str, str] = {}
     for name, method in METHODS.items():
         first.setdefault(str(sorted(method.record().items())), name)
-    assert len(first) == 72  # different methods; the other names are aliases
+    assert len(first) == 74  # different methods; the other names are aliases

@@ -18,9 +18,9 @@ from bench.trial.spec import TrialSpec
 
 def costs(moment: Moment) -> dict[str, float]:
     """The counts of a trial."""
-    trial = moment.trial
-    live = live_entries(trial.model, {**_entries(trial), **trial.fixed, **trial.masks})
-    counted = counts_of_live(trial.model, live, moment.spec.method.background, trial.train.image_shape)
+    trial, model = moment.trial, moment.trial.stored_model
+    live = live_entries(model, {**_entries(trial, model), **trial.fixed, **trial.stored_masks})
+    counted = counts_of_live(model, live, moment.spec.method.background, trial.train.image_shape)
     return (counted if moment.spec.method.trains_weights else _untrained(counted)) | _epochs(moment.spec)
 
 
@@ -39,10 +39,10 @@ def _epochs(spec: TrialSpec) -> dict[str, float]:
     return {names.TRAINING_EPOCHS: training_epochs(spec)} if spec.needs() else {}
 
 
-def _entries(trial: Trial) -> Mapping[str, Tensor]:
+def _entries(trial: Trial, model: nn.Module) -> Mapping[str, Tensor]:
     """What of the parameters belongs to open channels, of those that have closed ones."""
     selection = trial.selection
-    return {} if selection is None else open_entries(trial.model, selection.channels, selection.open)
+    return {} if selection is None else open_entries(model, selection.channels, selection.open)
 
 
 def counts(

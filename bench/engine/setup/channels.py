@@ -62,8 +62,16 @@ def _open_channels(spec: TrialSpec, channels: Channels) -> Open:
 
 def channel_masks(spec: TrialSpec, model: nn.Module, image_shape: Shape) -> Masks:
     """The masks of a method that closes channels before training: what writes or reads a closed channel is dead."""
-    channels = channels_for(spec.method, model, image_shape)
-    return masks_of(model, Selection(channels=channels, open=_open_channels(spec, channels)))
+    selection = selection_at_first(spec, channels_for(spec.method, model, image_shape))
+    assert selection is not None, "it closes channels before training"
+    return masks_of(model, selection)
+
+
+def selection_at_first(spec: TrialSpec, channels: Channels | None) -> Selection | None:
+    """The open channels of a method that closes channels before training; None of any other."""
+    if channels is None or spec.method.changes_masks:
+        return None
+    return Selection(channels=channels, open=_open_channels(spec, channels))
 
 
 def masks_of(model: nn.Module, selection: Selection) -> Masks:

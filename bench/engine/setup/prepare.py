@@ -21,16 +21,23 @@ from bench.datasets.images import ImageData, check_content
 from bench.datasets.loader import Resident
 from bench.datasets.splits import class_balanced, train_validation
 from bench.engine.setup.background import draw, trained_from
-from bench.engine.setup.channels import channel_masks, channels_if_closed, draw_small, selected_channels
+from bench.engine.setup.channels import (
+    channel_masks,
+    channels_if_closed,
+    draw_small,
+    selected_channels,
+    selection_at_first,
+)
 from bench.engine.setup.kept_state import on_device
 from bench.engine.setup.modes import by_batch
 from bench.engine.setup.parent import Parent, keywords
 from bench.engine.setup.precision import DTYPES, seed_generators
-from bench.engine.setup.start import Base, Taken, head_of, set_start
-from bench.methods import Masks
+from bench.engine.setup.start import Base, Taken, set_start
+from bench.engine.setup.whole import Whole, all_live, whole_of
+from bench.methods import Masks, SmallDense
 from bench.methods.controls import shuffled
 from bench.methods.counts import rate_beside_head
-from bench.methods.maskable import LiveHead, maskable
+from bench.methods.maskable import LiveHead, head_of, maskable
 from bench.methods.scopes import check_live
 from bench.methods.types import State
 from bench.models.channels.filters import filters_of
@@ -68,11 +75,22 @@ class Trial:
     state: State = field(default_factory=dict)  # the method's own
     channels: Channels | None = None  # the groups of the network, of a method that closes channels
     selection: Selection | None = None  # which of them are open, once it has closed some
+    whole: Whole | None = None  # what is stored, if `model` is a smaller network in its place
 
     @property
     def probe(self) -> tuple[Tensor, Tensor]:
         """The fixed batch for gradient figures."""
         return self.train.batch(self.train_indices[:PROBE])
+
+    @property
+    def stored_model(self) -> nn.Module:
+        """The network as it is stored."""
+        return self.model if self.whole is None else self.whole.filled(self.model)
+
+    @property
+    def stored_masks(self) -> Masks:
+        """Of `stored_model`."""
+        return self.masks if self.whole is None else self.whole.masks
 
 
 def prepare(
@@ -109,10 +127,15 @@ def prepare(
     if (purpose := trained_from(spec)) != "init":
         draw(model, spec, purpose)
         init_sha256 = checksum(model)
+    whole = whole_of(spec.method, model, selection)
+    if whole is not None:
+        model = whole.cut()
+        masks = all_live(model)
     images = images or residents(spec, data, device)
     trial = trial_on_device(data, split, images, model, masks, init_sha256, scoring_seconds)
     initial = _initial(model) if spec.method.changes_masks else {}
-    return replace(trial, changed=changed, taken=taken, channels=channels, selection=selection, initial=initial)
+    closed = replace(trial, channels=channels, selection=selection, whole=whole)
+    return replace(closed, changed=changed, taken=taken, initial=initial)
 
 
 def _initial(model: nn.Module) -> dict[str, Tensor]:
@@ -136,16 +159,18 @@ def prepare_again(
     check_sources(spec.values(), spec.sources)
     check_content(data, spec.data_hash)
     model = models.build(spec.model, data.classes, data.image_shape).to(DTYPES[spec.precision])
+    channels = channels_if_closed(spec, model, data.image_shape)
+    whole = whole_of(spec.method, model.to(device), selection_at_first(spec, channels))
+    model = model if whole is None else whole.cut()
     model.load_state_dict(checkpoint.model)
     masks = {name: checkpoint.masks[name].to(device) for name in maskable(model)}
     split, _ = indices(spec, data)
     seconds = checkpoint.metrics[names.SCORING_SECONDS]
     trial = trial_on_device(data, split, images, model.to(device), masks, checkpoint.init_sha256, seconds)
     fixed, initial = ({n: t.to(device) for n, t in of.items()} for of in (checkpoint.fixed, checkpoint.initial))
-    channels = channels_if_closed(spec, model, data.image_shape)
-    selection = selected_channels(spec.method, channels, masks)
+    selection = selected_channels(spec.method, channels, masks) if whole is None else whole.selection
     changing = replace(trial, fixed=fixed, initial=initial, state=on_device(checkpoint.state, device))
-    return replace(changing, channels=channels, selection=selection)
+    return replace(changing, channels=channels, selection=selection, whole=whole)
 
 
 def trial_on_device(
@@ -293,15 +318,28 @@ def check_masks(model: nn.Module, masks: Masks) -> None:
 
 def residents(spec: TrialSpec, data: ImageData, device: str) -> tuple[Resident, Resident]:
     """The training and the test images on the device, as uint8."""
-    on_device = partial(resident, spec.model, spec.precision, data, device)
+    # oneDNN's gradient of a strided 1x1 convolution of fewer than 8 channels, which come last, writes out of bounds
+    # (uxlfoundation/oneDNN#6035): narrow networks would crash.
+    narrow = isinstance(spec.method, SmallDense) and device == "cpu"
+    on_device = partial(resident, spec.model, spec.precision, data, device, contiguous=narrow)
     return on_device(data.train_images, data.train_labels), on_device(data.test_images, data.test_labels)
 
 
-def resident(model: str, precision: str, data: ImageData, device: str, images: Tensor, labels: Tensor) -> Resident:
+def resident(
+    model: str,
+    precision: str,
+    data: ImageData,
+    device: str,
+    images: Tensor,
+    labels: Tensor,
+    *,
+    contiguous: bool = False,
+) -> Resident:
     """Images of a data set on the device, as a network computes with them.
 
-    Channels last for convolutional networks: about twice as fast on a CPU, and what tensor cores need.
+    Channels last for convolutional networks: about twice as fast on a CPU, and what tensor cores need; but not if they
+    are to be `contiguous`.
     """
-    channels_last = models.MODELS[model].channels_last(data.classes, data.image_shape)
+    channels_last = models.MODELS[model].channels_last(data.classes, data.image_shape) and not contiguous
     layout = torch.channels_last if channels_last else torch.contiguous_format
     return Resident(images, labels, data.mean, data.std, device=device, dtype=DTYPES[precision], memory_format=layout)

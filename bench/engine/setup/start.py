@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
+from bench.methods.maskable import head_of
 from bench.trial.start import Taking
 
 
@@ -35,17 +36,6 @@ class Taken:
         """ "60 tensors taken; drawn: fc.weight, fc.bias"."""
         drawn = f"; drawn: {', '.join(self.drawn)}" if self.drawn else ""
         return f"{len(self.taken)} tensors taken{drawn}"
-
-
-def head_of(model: nn.Module) -> tuple[str, nn.Linear]:
-    """The name and the layer of the head, the last Linear layer in the model's order.
-
-    Raises: ValueError if there is none.
-    """
-    layers = [(name, module) for name, module in model.named_modules() if isinstance(module, nn.Linear)]
-    if not layers:
-        raise ValueError("the network has no Linear layer: it has no head that could be drawn again or trained whole")
-    return layers[-1]
 
 
 @torch.no_grad()

@@ -63,7 +63,7 @@ def test_of_channels_closed_before_the_best_are_opened_again() -> None:
 def test_if_only_the_macs_are_over_what_costs_none_stays() -> None:
     free = Channels(groups=RESNET20.groups, layers=tuple(
         layer if "layer1" not in layer.name else _without_positions(layer) for layer in RESNET20.layers
-    ), other_parameters=RESNET20.other_parameters, other_macs=0, fixed={})  # fmt: skip
+    ), other_parameters=RESNET20.other_parameters, maskable=RESNET20.maskable, other_macs=0, fixed={})  # fmt: skip
     scores = {name: [0.0 if "layer1" in name else 1.0] * size for name, size in free.widths.items()}
     full = counts(free, free.widths)
     plan = committed(free, scores, Budget(parameters=full.parameters, macs=full.macs // 2))

@@ -17,11 +17,11 @@ from bench.artefact.artefact import Artefact, read
 from bench.engine.needs import Needs
 from bench.engine.setup.background import apply_background
 from bench.engine.setup.prepare import initial_model, prepare
-from bench.engine.setup.start import Base, head_of, set_start, tensors_of
+from bench.engine.setup.start import Base, set_start, tensors_of
 from bench.engine.train import train
 from bench.methods import METHODS
 from bench.methods.counts import live_count
-from bench.methods.maskable import maskable
+from bench.methods.maskable import head_of, maskable
 from bench.models.initialise import checksum
 from bench.trial.optimizers import UPDATES
 from bench.trial.result import TrialResult

@@ -12,6 +12,7 @@ from bench import names
 from bench.methods import METHODS as ALL
 from bench.results.frame.method_record import (
     AT_INITIALISATION,
+    BASELINES,
     CHANGING,
     TO_BUDGET,
     TRAINED_FIRST,
@@ -65,8 +66,11 @@ def test_the_group_follows_from_the_record() -> None:
         name for name, method in ALL.items() if method.changes_masks and groups[name] != TO_BUDGET
     }
     assert {name for name, group in groups.items() if group == TO_BUDGET} == {
-        name for name, method in ALL.items() if method.closes_channels or method.ends_at_budget
+        name
+        for name, method in ALL.items()
+        if (method.closes_channels or method.ends_at_budget) and groups[name] != BASELINES
     }
+    assert {name for name, group in groups.items() if group == BASELINES} == {"small-dense", "last-layer"}
     assert groups["lth"] == groups["lt-sft"] == TRAINED_FIRST and groups["snip"] == AT_INITIALISATION
     assert all(method_record(canonical(record)).group == AT_INITIALISATION for record in METHODS.values())
 
