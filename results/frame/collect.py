@@ -192,12 +192,13 @@ def _unique(frame: pd.DataFrame) -> pd.DataFrame:
     if frame.empty:
         return frame.drop(columns="finished", errors="ignore")
     repeated = frame[frame["run_key"].duplicated(keep=False)]
-    sweeps = repeated.groupby("run_key")["sweeps"].agg(_union)
+    united = dict(repeated.groupby("run_key")["sweeps"].agg(_union))
     done = frame[frame["finished"].astype(bool)].sort_values(["started", "run_id"])
     failed = frame[~frame["finished"].astype(bool)].sort_values(["started", "run_id"], ascending=False)
     # Finished runs come first, so that a failed one stays only if its key has nothing better.
     kept = pd.concat([done, failed]).drop_duplicates("run_key").drop(columns="finished")
-    kept["sweeps"] = kept["run_key"].map(sweeps).fillna(kept["sweeps"])
+    of_run = kept[["run_key", "sweeps"]].itertuples(index=False)
+    kept["sweeps"] = [united.get(key, sweeps) for key, sweeps in of_run]
     differing = conflicts(done)
     own = kept[["run_key", "conflict"]].itertuples(index=False)
     kept["conflict"] = ["; ".join(filter(None, (differing.get(key, ""), words))) for key, words in own]
