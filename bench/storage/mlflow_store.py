@@ -137,8 +137,8 @@ class Store:
 
         Args: uri: where the store says that the run's are, if it was asked before.
         """
-        uri = self._client.get_run(run).info.artifact_uri if uri is None else uri
-        return run_files.lacks(self._client, self.uri, run, uri, file)
+        address = self._client.get_run(run).info.artifact_uri if uri is None else uri
+        return run_files.lacks(self._client, self.uri, run, address, file)
 
     def end(self, run: str, status: str, ended: float | None = None) -> None:
         """Set the run's last status, reached at the Unix time `ended`, or now."""

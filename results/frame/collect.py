@@ -192,7 +192,7 @@ def _unique(frame: pd.DataFrame) -> pd.DataFrame:
     if frame.empty:
         return frame.drop(columns="finished", errors="ignore")
     repeated = frame[frame["run_key"].duplicated(keep=False)]
-    united = dict(repeated.groupby("run_key")["sweeps"].agg(_union))
+    united = repeated.groupby("run_key")["sweeps"].agg(_union).to_dict()
     done = frame[frame["finished"].astype(bool)].sort_values(["started", "run_id"])
     failed = frame[~frame["finished"].astype(bool)].sort_values(["started", "run_id"], ascending=False)
     # Finished runs come first, so that a failed one stays only if its key has nothing better.

@@ -20,4 +20,4 @@ def known(client: MlflowClient, run: str) -> RunInfo | None:
 def is_running(client: MlflowClient, run: str) -> bool:
     """Whether the run has not ended; False if it is deleted, for good too."""
     info = known(client, run)
-    return info is not None and info.status == "RUNNING" and info.lifecycle_stage == "active"
+    return bool(info is not None and info.status == "RUNNING" and info.lifecycle_stage == "active")
