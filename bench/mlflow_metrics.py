@@ -12,6 +12,8 @@ from bench.metrics import METRICS, names_of
 CONSTANTS = names_of(lambda row: row.group == "constant")  # parameters in MLflow; of earlier versions metrics
 STORED = {name: f"{row.group}/{name}" for name, row in METRICS.items() if name not in CONSTANTS}
 
+NAMES = {stored: name for name, stored in STORED.items()}
+
 
 def stored_name(name: str) -> str:
     """The name of a metric in MLflow; of one that is no trial's, the same.
@@ -26,8 +28,8 @@ def stored_figures(metrics: Mapping[str, Any], parameters: Mapping[str, str]) ->
     """Name -> value of the figures of a run, whatever version wrote it; a constant may still be text.
 
     >>> stored_figures({"accuracy/test_accuracy": 0.9, "train_loss": 0.5, "layers": 3.0}, {"classes": "10"})
-    {'classes': '10', 'layers': 3.0, 'train_loss': 0.5, 'test_accuracy': 0.9}
+    {'classes': '10', 'train_loss': 0.5, 'layers': 3.0, 'test_accuracy': 0.9}
     """
     constants = {name: parameters[name] for name in CONSTANTS if name in parameters}
-    former = {name: metrics[name] for name in METRICS if name in metrics}
-    return {**constants, **former, **{name: metrics[stored] for name, stored in STORED.items() if stored in metrics}}
+    former = {name: value for name, value in metrics.items() if name in METRICS}
+    return {**constants, **former, **{NAMES[name]: value for name, value in metrics.items() if name in NAMES}}

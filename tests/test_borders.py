@@ -45,7 +45,11 @@ ONLY = {  # package -> the modules that may import it
         for name in ("ray_machine.ray_process", "ray_machine.ray_token", "schedule", "stopping", "asha")
     },
     "optuna": {"bench.execution.asha"},
-    "mlflow": {"bench.storage.mlflow_store", "bench.stored_runs.by_client"},
+    "mlflow": {
+        "bench.storage.mlflow_store",
+        *(f"bench.storage.client.{name}" for name in ("opening", "writing", "run_files", "sweeps", "runs")),
+        "bench.stored_runs.by_client",
+    },
     "wandb": {"bench.storage.tracking.wandb_runs"},
     "bench.results": {
         "bench.cli.results_commands",

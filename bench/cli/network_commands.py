@@ -23,9 +23,12 @@ from bench.cli.verify_command import percent
 from bench.datasets.loader import Resident
 from bench.disk import absolute, write_whole
 from bench.messages import one_of, say, say_left_out, usage_errors
+from bench.mlflow_metrics import stored_figures, stored_name
 from bench.storage.mlflow_fields import spec_of
 from bench.storage.mlflow_store import Store
 from bench.storage.store_uri import check_output
+from bench.stored_runs.query import RunQuery
+from bench.stored_runs.reading import read_runs
 from bench.trial.plugins import Catalogue
 
 SHORTEST = 4  # characters of a run or run key that name a trial
@@ -190,19 +193,27 @@ def _lacking(store: Store, dtypes: list[str], sweep: str | None) -> list[tuple[s
     specs, unreadable = _specs(store)
     say_left_out("network", unreadable)
     without = {run for run, spec in specs.items() if not spec["method"].get("trains_weights", True)}
-    runs = [run for run, _ in store.tagged(wanted, "FINISHED") if run in specs]
-    measured = [(run, store.figures(run)) for run in runs if run not in without]
+    stored = _sizes_stored(store, wanted, dtypes)
     rows = [
-        (run, [dtype for dtype in dtypes if f"{names.STORED_BYTES}_{dtype}" not in metrics])
-        for run, metrics in measured
-        if names.STORED_BYTES in metrics
+        (run, [dtype for dtype in dtypes if f"{names.STORED_BYTES}_{dtype}" not in sizes])
+        for run, sizes in stored.items()
+        if run in specs and run not in without and names.STORED_BYTES in sizes
     ]
     if not rows:
         said = f"name {sweep}: no stored network" if sweep else "no stored network in the store"
         raise ValueError(
-            f"{said} that has values to narrow: of these no weight is trained" if without & {*runs} else said
+            f"{said} that has values to narrow: of these no weight is trained" if without & {*stored} else said
         )
     return [(run, left) for run, left in rows if left]
+
+
+def _sizes_stored(store: Store, tag: str, dtypes: list[str]) -> dict[str, dict[str, Any]]:
+    """run -> the stored bytes of its network, as it was trained and with values of these types, as far as known; of
+    the finished runs with a tag, oldest first."""
+    figures = (names.STORED_BYTES, *(f"{names.STORED_BYTES}_{dtype}" for dtype in dtypes))
+    written = [name for figure in figures for name in (stored_name(figure), figure)]  # the latter by earlier versions
+    query = RunQuery(tag=tag, statuses=("FINISHED",), oldest_first=True, metrics=written)
+    return {run.id: stored_figures(run.metrics, {}) for run in read_runs(store.uri, query)}
 
 
 def _specs(store: Store) -> tuple[dict[str, dict[str, Any]], list[tuple[str, str]]]:

@@ -15,7 +15,7 @@ from bench.storage.store_check import check_writable
 from bench.storage.store_uri import SERVERS
 
 if TYPE_CHECKING:
-    from bench.storage.mlflow_store import StoredSweep
+    from bench.storage.client.sweeps import StoredSweep
 
 SHOWN = 5  # sweeps whose addresses `ui` says
 

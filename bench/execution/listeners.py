@@ -1,10 +1,11 @@
-"""Listeners to the events of a sweep: several as one, and one that keeps the results."""
+"""Listeners to the events of a sweep: several as one, and one that keeps how trials ended."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from bench.execution.outcomes import REMARKS
 from bench.storage.destinations import Destination, SweepRecorder
 from bench.storage.ownership.claims import Claims
 from bench.trial.result import Listener, TrialResult
@@ -71,7 +72,7 @@ class Writers:
 
 
 class Collected:
-    """A listener that keeps the results, but for what grows with epochs, layers and weights: a sweep is long."""
+    """A listener that keeps how trials ended, and what is said of them in the end; no figures: a sweep is long."""
 
     def __init__(self) -> None:
         self.results: dict[TrialSpec, TrialResult] = {}
@@ -83,5 +84,6 @@ class Collected:
         """Nothing to keep."""
 
     def finished(self, spec: TrialSpec, result: TrialResult) -> None:
-        """Keep the result."""
-        self.results[spec] = replace(result, artefact=b"", epochs=(), layers=())
+        """Keep the outcome, its reason and the tags of REMARKS."""
+        said = {tag: result.tags[tag] for tag in REMARKS if tag in result.tags}
+        self.results[spec] = replace(result, metrics={}, epochs=(), layers=(), tags=said, artefact=b"")

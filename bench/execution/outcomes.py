@@ -14,6 +14,8 @@ from bench.trial.result import TrialResult
 from bench.trial.spec import TrialSpec
 from bench.trial.sweep import Sweep
 
+REMARKS = (names.UNSAVED, names.CHANGED, names.BUDGET_SLACK)  # the tags of a result that `remarks` looks at
+
 
 def remarks(sweep: Sweep, results: Mapping[TrialSpec, TrialResult]) -> list[str]:
     """What is stored, and yet worth a word."""

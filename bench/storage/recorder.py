@@ -15,10 +15,11 @@ from bench import names
 from bench.messages import counted, folded
 from bench.methods import Method
 from bench.storage import mlflow_fields
+from bench.storage.client.run_files import Run
 from bench.storage.delivery.undelivered import Undelivered
 from bench.storage.delivery.write_queue import WriteQueue, retried
 from bench.storage.entry import Entry, EntryListener, OnStored, check_name, ignore_stored
-from bench.storage.mlflow_store import Run, Store
+from bench.storage.mlflow_store import Store
 from bench.storage.offline_folder import contents, rescue
 from bench.storage.ownership.boards import StoreBoard
 from bench.storage.ownership.claims import Claims

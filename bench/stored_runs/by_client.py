@@ -60,6 +60,7 @@ def _run(run: Run, experiment: str, query: RunQuery) -> StoredRun:
         experiment=experiment,
         status=run.info.status,
         started=run.info.start_time,
+        files=run.info.artifact_uri,
         tags={name: tags[name] for name in wanted},
         parameters=_those(run.data.params, query.parameters),
         metrics=_those(run.data.metrics, query.metrics),

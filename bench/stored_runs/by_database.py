@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
@@ -79,33 +78,45 @@ def _table(name: str, *columns: str) -> TableClause:
 def _runs(connection: Connection, query: RunQuery) -> list[StoredRun]:
     chosen = _chosen(query)
     rows = {}
-    for id_, experiment, status, started, value in connection.execute(chosen):
+    for id_, experiment, status, started, files, value in connection.execute(chosen):
         if query.value in (None, value):  # to the letter, whatever a database takes to be equal
-            rows[id_] = StoredRun(id=id_, experiment=experiment, status=status, started=started)
-    ids = chosen.with_only_columns(chosen.selected_columns[0]).order_by(None)
+            rows[id_] = StoredRun(id=id_, experiment=experiment, status=status, started=started, files=files)
     if not rows:
         return []
+    ids = _ids(connection, chosen, len(rows))
     _add_tags(connection, ids, query, rows)
     same: dict[str, str] = {}  # one object of equal texts: most runs have the same
     metrics = {name: name for name in query.metrics}
-    for id_, name, text in _values(connection, "params", ids, query.parameters):
-        if id_ in rows and name in query.parameters:
-            rows[id_].parameters[same.setdefault(name, name)] = same.setdefault(text, text)
-    for id_, name, number, is_nan in _values(connection, "latest_metrics", ids, query.metrics, "is_nan"):
-        if (run := rows.get(id_)) is not None and (metric := metrics.get(name)) is not None:
-            run.metrics[metric] = float("nan") if is_nan else number
+    for some in _values(connection, "params", ids, query.parameters):
+        for id_, name, text in some:
+            if (run := rows.get(id_)) is not None and name in query.parameters:
+                run.parameters[same.setdefault(name, name)] = same.setdefault(text, text)
+    for some in _values(connection, "latest_metrics", ids, query.metrics, "is_nan"):
+        for id_, name, number, is_nan in some:
+            if (run := rows.get(id_)) is not None and (metric := metrics.get(name)) is not None:
+                run.metrics[metric] = float("nan") if is_nan else number
     return list(rows.values())
+
+
+def _ids(connection: Connection, chosen: Select[Any], count: int) -> Select[Any] | None:
+    """Their identities; None if they are most runs of the store: it is faster then to read all, and leave some."""
+    from sqlalchemy import func, select
+
+    stored = connection.execute(select(func.count()).select_from(_table("runs"))).scalar_one()
+    return None if 2 * count > stored else chosen.with_only_columns(chosen.selected_columns[0]).order_by(None)
 
 
 def _chosen(query: RunQuery) -> Select[Any]:
     """The runs in MLflow's order, each with the value of its tag."""
     from sqlalchemy import case, select
 
-    runs = _table("runs", "run_uuid", "experiment_id", "status", "start_time", "end_time", "lifecycle_stage")
+    runs = _table(
+        "runs", "run_uuid", "experiment_id", "status", "start_time", "end_time", "lifecycle_stage", "artifact_uri"
+    )
     experiments = _table("experiments", "experiment_id", "name", "lifecycle_stage")
     tags = _table("tags", "run_uuid", "key", "value")
     chosen = (
-        select(runs.c.run_uuid, experiments.c.name, runs.c.status, runs.c.start_time, tags.c.value)
+        select(runs.c.run_uuid, experiments.c.name, runs.c.status, runs.c.start_time, runs.c.artifact_uri, tags.c.value)
         .join(experiments, experiments.c.experiment_id == runs.c.experiment_id)
         .join(tags, tags.c.run_uuid == runs.c.run_uuid)
         .where(runs.c.lifecycle_stage == "active", experiments.c.lifecycle_stage == "active", tags.c.key == query.tag)
@@ -123,51 +134,67 @@ def _chosen(query: RunQuery) -> Select[Any]:
     return chosen.order_by(runs.c.start_time.desc(), runs.c.run_uuid)
 
 
-def _add_tags(connection: Connection, ids: Select[Any], query: RunQuery, rows: Mapping[str, StoredRun]) -> None:
+def _add_tags(connection: Connection, ids: Select[Any] | None, query: RunQuery, rows: Mapping[str, StoredRun]) -> None:
     """Tags, in as many rounds as the longest value has pieces."""
-    same: dict[str, str] = {}
     read = _values(connection, "tags", ids, query.tags, beginning=query.beginning)
-    is_wanted = partial(_is_wanted, query, frozenset(query.tags))
     names = {name: name for name in query.tags}  # key of a piece -> name of its tag
+    longer = [(run, names[key]) for run, key in _take_tags(read, rows, names, query.beginning)]
     for number in count(1):
-        further = set()  # run and key of what goes on
-        for id_, key, text in read:
-            if id_ in rows and is_wanted(id_, key):
-                rows[id_].tags[same.setdefault(key, key)] = same.setdefault(text, text)
-                if is_whole_piece(text) and key in names:
-                    further.add((id_, f"{names[key]}.{number}"))
-        if not further:
+        if not longer:
             return
-        names = {f"{name}.{number}": name for name in names.values()}
-        read = _values(connection, "tags", ids, {key for _, key in further})
-        is_wanted = partial(_goes_on, further)
+        wanted = {(run, f"{name}.{number}") for run, name in longer}
+        names = {f"{name}.{number}": name for _, name in longer}
+        read = _values(connection, "tags", ids, names)
+        longer = [(run, names[key]) for run, key in _take_tags(read, rows, names, wanted=wanted)]
 
 
-def _is_wanted(query: RunQuery, names: Collection[str], _: str, key: str) -> bool:
-    """To the letter, as above."""
-    return key in names or (bool(query.beginning) and key.startswith(query.beginning))
+def _take_tags(
+    read: Iterator[Sequence[Any]],
+    rows: Mapping[str, StoredRun],
+    names: Collection[str],
+    beginning: str = "",
+    wanted: Collection[tuple[str, str]] | None = None,
+) -> list[tuple[str, str]]:
+    """Put these tags into their runs. Returns run and key of each value of `names` that may go on in another tag.
 
-
-def _goes_on(further: Collection[tuple[str, str]], id_: str, key: str) -> bool:
-    return (id_, key) in further
+    Args: wanted: of tags of these names the only ones, by run and key.
+    """
+    longer = []
+    same: dict[str, str] = {}
+    for some in read:
+        for id_, key, text in some:
+            is_named = key in names  # to the letter, as above
+            if not is_named and not (beginning and key.startswith(beginning)):
+                continue
+            if (run := rows.get(id_)) is None or (wanted is not None and (id_, key) not in wanted):
+                continue
+            run.tags[same.setdefault(key, key)] = same.setdefault(text, text)
+            if is_named and is_whole_piece(text):
+                longer.append((id_, key))
+    return longer
 
 
 def _values(
-    connection: Connection, table: str, ids: Select[Any], names: Collection[str], *more: str, beginning: str = ""
-) -> Iterator[Any]:
-    """Rows of run, key, value and more, of these runs and names; and of other names, if that is faster."""
+    connection: Connection,
+    table: str,
+    ids: Select[Any] | None,
+    names: Collection[str],
+    *more: str,
+    beginning: str = "",
+) -> Iterator[Sequence[Any]]:
+    """Rows of run, key, value and more, of these runs and names; and of others, if that is faster. Many at a time."""
     from sqlalchemy import or_, select
 
     columns = _table(table, "run_uuid", "key", "value", *more).c
     if not names and not beginning:
         return
     statement = select(columns.run_uuid, columns.key, columns.value, *(columns[name] for name in more))
-    statement = statement.where(columns.run_uuid.in_(ids))
+    if ids is not None:
+        statement = statement.where(columns.run_uuid.in_(ids))
     if len(names) <= FEW:
         begins = [columns.key.startswith(beginning, autoescape=True)] if beginning else []
         statement = statement.where(or_(columns.key.in_(names), *begins))
-    for rows in connection.execute(statement).partitions(FETCHED):  # one at a time takes twice as long
-        yield from rows
+    yield from connection.execute(statement).partitions(FETCHED)  # one at a time takes twice as long
 
 
 def _curves(connection: Connection, run_ids: Sequence[str], metrics: Sequence[str]) -> dict[str, list[Point]]:

@@ -38,6 +38,7 @@ class StoredRun:
     experiment: str  # its name
     status: str
     started: Any  # Unix milliseconds
+    files: Any = ""  # the address of its files
     tags: dict[str, Any] = field(default_factory=dict)
     parameters: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)

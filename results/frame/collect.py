@@ -191,12 +191,14 @@ def _unique(frame: pd.DataFrame) -> pd.DataFrame:
     """One row per run key: the earliest finished run, or else the latest failed one; in the sweeps of all its runs."""
     if frame.empty:
         return frame.drop(columns="finished", errors="ignore")
-    sweeps = frame.groupby("run_key")["sweeps"].agg(_union)
+    repeated = frame[frame["run_key"].duplicated(keep=False)]
+    united = repeated.groupby("run_key")["sweeps"].agg(_union).to_dict()
     done = frame[frame["finished"].astype(bool)].sort_values(["started", "run_id"])
     failed = frame[~frame["finished"].astype(bool)].sort_values(["started", "run_id"], ascending=False)
     # Finished runs come first, so that a failed one stays only if its key has nothing better.
     kept = pd.concat([done, failed]).drop_duplicates("run_key").drop(columns="finished")
-    kept["sweeps"] = kept["run_key"].map(sweeps)
+    of_run = kept[["run_key", "sweeps"]].itertuples(index=False)
+    kept["sweeps"] = [united.get(key, sweeps) for key, sweeps in of_run]
     differing = conflicts(done)
     own = kept[["run_key", "conflict"]].itertuples(index=False)
     kept["conflict"] = ["; ".join(filter(None, (differing.get(key, ""), words))) for key, words in own]

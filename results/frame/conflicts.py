@@ -74,7 +74,10 @@ def own_record(figures: Mapping[str, Any], recorded: str) -> str:
     if not recorded:
         return ""
     try:
-        then = {str(name): float(value) for name, value in json.loads(recorded).items()}
+        record = json.loads(recorded)
+        if record.items() <= figures.items():  # nearly always: to look at each takes ten times as long
+            return ""
+        then = {str(name): float(value) for name, value in record.items()}
     except (ValueError, TypeError, AttributeError) as error:
         raise ValueError(f"its {names.FIGURES} is no JSON of figures") from error
     for name, value in then.items():

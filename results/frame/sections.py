@@ -10,7 +10,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import pandas as pd
@@ -88,12 +88,14 @@ def sections(frame: pd.DataFrame) -> list[Section]:
 def _needed(frame: pd.DataFrame) -> pd.Series[bool]:
     """Which trials only others need; a dense one is the baseline of other trials of its protocol and seed."""
     needed = frame["sweeps"].map(only_needed).astype(bool)
-    protocols = frame["protocol"].map(lambda text: _text(json.loads(str(text)), ["step"]))
+    protocols = frame["protocol"].map(cache(lambda text: _text(json.loads(str(text)), ["step"])))
     shared = pd.MultiIndex.from_arrays([protocols, frame["seed"]])
     return needed & ~((frame["rate_value"] == 0) & shared.isin(shared[~needed]))
 
 
 def _sections(frame: pd.DataFrame, needed: bool, store: pd.DataFrame) -> list[Section]:
+    if frame.empty:
+        return []
     groups = [(json.loads(str(text)), group) for text, group in frame.groupby(_protocols(frame), sort=True)]
     every = [fields for fields, _ in groups]
     titles: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
@@ -123,9 +125,11 @@ def _protocols(frame: pd.DataFrame) -> pd.Series:
     A field follows if no method and rate has two values of it. Step kinds are named together; if they split a
     section, the tuned fields are looked at in each part.
     """
-    records = frame["protocol"].map(lambda text: json.loads(str(text)))
-    joined = _joined(frame, _joined(frame, records, lambda fields: ["step"]), searched)
-    return joined.map(lambda fields: json.dumps(fields, sort_keys=True))
+    cells = frame[["protocol", "spec.method", "rate"]].drop_duplicates()  # each once, whatever number of seeds it has
+    records = cells["protocol"].map(lambda text: json.loads(str(text)))
+    joined = _joined(cells, _joined(cells, records, lambda fields: ["step"]), searched)
+    texts = joined.map(lambda fields: json.dumps(fields, sort_keys=True))
+    return frame["protocol"].map(dict(zip(cells["protocol"], texts, strict=True)))
 
 
 def _joined(frame: pd.DataFrame, records: pd.Series, following: Callable[[Mapping[str, Any]], list[str]]) -> pd.Series:

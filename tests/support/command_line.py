@@ -9,16 +9,15 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from stored_figures import runs_of
 
 from bench.cli.cli import main
 
-TIMES = ("scoring_seconds", "training_seconds", "peak_memory_bytes")  # figures that no two runs share
 UNFORESEEN = ("; a full report is in ", "; no report could be written", "Traceback (most recent call last)")
 COMMAND = [sys.executable, "-m", "bench"]
 
@@ -59,28 +58,13 @@ def unforeseen(said: str) -> int:
 
 
 def stored(folder: Path) -> dict[str, dict[str, str]]:
-    """run key -> run id, status and tags of the trials in a folder's store."""
+    """run key -> run id, status, tags and figures of the trials in a folder's store."""
     rows: dict[str, dict[str, str]] = {}
-    if not (folder / "mlflow.db").exists():
-        return rows
-    with sqlite3.connect(f"file:{folder}/mlflow.db?mode=ro", uri=True, timeout=30) as database:
-        try:
-            metrics = database.execute("SELECT run_uuid, key, step, value FROM metrics ORDER BY key, step").fetchall()
-            runs = database.execute("SELECT run_uuid, status, start_time FROM runs").fetchall()
-            tags = database.execute("SELECT run_uuid, key, value FROM tags").fetchall()
-        except sqlite3.OperationalError:  # the tables are not there yet
-            return rows
-    by_run: dict[str, dict[str, str]] = {}
-    for run, key, value in tags:
-        by_run.setdefault(run, {})[key] = value
-    for run, key, step, value in metrics:
-        if key.rpartition("/")[2] not in TIMES:  # in MLflow their group is before the name
-            by_run.setdefault(run, {})[f"{key} at {step}"] = repr(value)
-    for run, status, start in runs:
-        fields = by_run.get(run, {})
-        if "bench.run_key" in fields:
-            before = rows.get(fields["bench.run_key"], {"status": ""})["status"]
-            assert (before, status) != ("FINISHED", "FINISHED"), "a run key is stored twice"
+    for run in runs_of(folder / "mlflow.db"):
+        if (key := run.tags.get("bench.run_key")) is not None:
+            before = rows.get(key, {"status": ""})["status"]
+            assert (before, run.status) != ("FINISHED", "FINISHED"), "a run key is stored twice"
             if before != "FINISHED":  # beside it may stand what a killed driver left half-written
-                rows[fields["bench.run_key"]] = {**fields, "run": run, "status": status, "start": str(start)}
+                about = {"run": run.id, "status": run.status, "start": run.start}
+                rows[key] = {**run.tags, **run.figures, **about}
     return rows

@@ -6,11 +6,10 @@ import sqlite3
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from command_line import TIMES
-
 from bench import names
 from bench.storage import offline_folder
 
+TIMES = ("scoring_seconds", "training_seconds", "peak_memory_bytes")  # figures that no two runs share
 Figures = dict[str, str]  # name and step -> value; and the checksum of the trained weights
 
 
@@ -33,28 +32,48 @@ def of_folder(folder: Path) -> Stored:
     return stored
 
 
+@dataclass(kw_only=True)
+class StoredRun:
+    """A run of a store."""
+
+    id: str
+    status: str
+    start: str  # Unix milliseconds
+    tags: dict[str, str] = field(default_factory=dict)
+    figures: Figures = field(default_factory=dict)  # those that two runs share, as `NAME at EPOCH`
+
+
+def runs_of(file: Path) -> list[StoredRun]:
+    """The runs of a store in an SQLite file; none while its tables are not there yet."""
+    if not file.exists():
+        return []
+    with sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=60) as database:
+        try:
+            rows = database.execute(
+                "SELECT run_uuid, status, start_time FROM runs"
+            ).fetchall()  # first: FINISHED is last
+            tags = database.execute("SELECT run_uuid, key, value FROM tags").fetchall()
+            metrics = database.execute("SELECT run_uuid, key, step, value FROM metrics ORDER BY key, step").fetchall()
+        except sqlite3.OperationalError:
+            return []
+    runs = {run: StoredRun(id=run, status=status, start=str(start)) for run, status, start in rows}
+    for run, name, value in tags:
+        if run in runs:  # one that was begun meanwhile is not
+            runs[run].tags[name] = value
+    for run, name, step, value in metrics:
+        if run in runs and name.rpartition("/")[2] not in TIMES:  # in MLflow their group is before the name
+            runs[run].figures[f"{name} at {step}"] = repr(value)
+    return [*runs.values()]
+
+
 def of_database(file: Path) -> Stored:
     """What a store in an SQLite file has."""
     stored = Stored()
-    if not file.exists():
-        return stored
-    with sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=60) as database:
-        try:
-            runs = database.execute("SELECT run_uuid, status FROM runs").fetchall()
-            tags = database.execute("SELECT run_uuid, key, value FROM tags").fetchall()
-            metrics = database.execute("SELECT run_uuid, key, step, value FROM metrics").fetchall()
-        except sqlite3.OperationalError:  # the tables are not there yet
-            return stored
-    keys = {run: value for run, name, value in tags if name == names.RUN_KEY}
-    figures: dict[str, Figures] = {run: {} for run in keys}
-    for run, name, step, value in metrics:
-        if run in keys and name.rpartition("/")[2] not in TIMES:
-            figures[run][f"{name} at {step}"] = repr(value)
-    for run, name, value in tags:
-        if run in keys and name == names.WEIGHTS_SHA256:
-            figures[run]["weights"] = value
-    for run, status in runs:
-        stored.running += status == "RUNNING"
-        if status == "FINISHED" and run in keys:
-            stored.finished.setdefault(keys[run], {})[run] = figures[run]
+    for run in runs_of(file):
+        stored.running += run.status == "RUNNING"
+        if run.status == "FINISHED" and names.RUN_KEY in run.tags:
+            figures = dict(run.figures)
+            if names.WEIGHTS_SHA256 in run.tags:
+                figures["weights"] = run.tags[names.WEIGHTS_SHA256]
+            stored.finished.setdefault(run.tags[names.RUN_KEY], {})[run.id] = figures
     return stored

@@ -9,6 +9,8 @@ from bench import names
 from bench.artefact.container import unseal
 from bench.cli.doctor.finding import Finding
 from bench.storage.mlflow_store import Store
+from bench.stored_runs.query import RunQuery
+from bench.stored_runs.reading import read_runs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,14 +24,15 @@ def damaged_networks(store: Store, frame: pd.DataFrame, *, quick: bool) -> Itera
     Args: quick: look only whether it is there.
     """
     with_network = frame[frame[names.STORED_BYTES].notna() & (frame["outcome"] == names.DONE)]
+    addresses = {run.id: run.files for run in read_runs(store.uri, RunQuery(tag=names.KIND))} if quick else {}
     columns = (with_network[name].astype(str) for name in ("run_id", "run_key", "weights_sha256"))
     for run, *identity in zip(*columns, strict=True):
-        if wrong := _missing(store, run) if quick else _wrong(store, run, identity):
+        if wrong := _missing(store, run, addresses.get(run)) if quick else _wrong(store, run, identity):
             yield Finding(words=f"run {run}: its network {wrong}", remedy=REMEDY)
 
 
-def _missing(store: Store, run: str) -> str:
-    path = store.lacks(run, names.NETWORK_FILE)
+def _missing(store: Store, run: str, address: str | None) -> str:
+    path = store.lacks(run, names.NETWORK_FILE, address)
     return f"is missing: {path}" if path else ""
 
 

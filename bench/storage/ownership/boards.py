@@ -17,7 +17,8 @@ from bench.storage.ownership.owner import Owner
 from bench.tags import split
 
 if TYPE_CHECKING:
-    from bench.storage.mlflow_store import Run, Store
+    from bench.storage.client.run_files import Run
+    from bench.storage.mlflow_store import Store
 
 RUN_NAME = "mlflow.runName"  # MLflow's tag: of a sweep's run, the sweep
 LETTERS = 16  # of a run key, its first: 64 bits, in a tag

@@ -18,7 +18,8 @@ from bench.canonical import canonical_json
 from bench.methods import Method
 from bench.results.frame.collect import UNREADABLE, collect, commands
 from bench.storage.choices import candidates, choices, store_choice
-from bench.storage.mlflow_store import NAME_LENGTH, PARAM_LENGTH, Store
+from bench.storage.client.writing import PARAM_LENGTH
+from bench.storage.mlflow_store import NAME_LENGTH, Store
 from bench.storage.recorder import Recorder
 from bench.storage.stored_trials import finished
 from bench.tags import CUT, PIECE, split, whole

@@ -21,8 +21,9 @@ from small_store import empty
 
 from bench.cli.cli import main
 from bench.storage import database, store_check
-from bench.storage.mlflow_store import MLFLOW, Store, store_uri
-from bench.storage.patience import PATIENCE
+from bench.storage.client.opening import MLFLOW
+from bench.storage.client.patience import PATIENCE
+from bench.storage.mlflow_store import Store, store_uri
 from bench.storage.store_uri import absolute, foreseen
 
 SWEEP = ["--methods", "freeze", "--rates", "0.9", "--epochs", "1"]

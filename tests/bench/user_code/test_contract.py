@@ -62,8 +62,15 @@ def facts(results: Mapping[TrialSpec, TrialResult]) -> dict[str, Any]:
     }
 
 
+class Whole(Collected):
+    """With the figures, as they are at the end."""
+
+    def finished(self, spec: TrialSpec, result: TrialResult) -> None:
+        self.results[spec] = replace(result, epochs=(), layers=(), artefact=b"")
+
+
 def trained(packs: Sequence[TrialSpec], load: Any = lambda: DATA) -> dict[TrialSpec, TrialResult]:
-    collected = Collected()
+    collected = Whole()
     local.run([[spec] for spec in packs], load, collected)
     return collected.results
 
@@ -205,7 +212,7 @@ def test_on_ray(alone: dict[str, Any], ray: None) -> None:
     plugged += [hostile_spec(["slow"], scores) for scores in ("nan", "transposed", "listed", "nothing")]
     ends = replace(plugged[0], method=Method(criterion=exits, background="freeze"))
     order = [*plugged[:5], OTHERS[0], *plugged[5:9], ends, *plugged[9:13], OTHERS[1], *plugged[13:], OTHERS[2]]
-    collected = Collected()
+    collected = Whole()
     load = partial(hostile.loaded, DATA, ",".join(act for act in LASTING if act not in ("folder", "stderr")))
     resources = {"cpus_per_trial": 1, "gpus_per_trial": 0, "address": None, "max_retries": 0}
     schedule.run([[spec] for spec in order], engine, load, collected, **resources)

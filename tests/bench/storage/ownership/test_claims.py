@@ -14,7 +14,8 @@ import pytest
 
 from bench import names
 from bench.canonical import key_of
-from bench.storage.mlflow_store import Run, Store
+from bench.storage.client.run_files import Run
+from bench.storage.mlflow_store import Store
 from bench.storage.ownership import boards, claims
 from bench.storage.ownership.boards import FolderBoard, StoreBoard
 from bench.storage.ownership.claims import CHOOSING, Board, Claims, Notice

@@ -13,7 +13,8 @@ import pytest
 from command_line import environment
 
 from bench.storage import database
-from bench.storage.mlflow_store import MLFLOW, Store
+from bench.storage.client.opening import MLFLOW
+from bench.storage.mlflow_store import Store
 from bench.storage.sql.new_file import NEW, make_file
 
 OPEN = "import sys; from bench.storage.mlflow_store import Store; Store(sys.argv[1])"

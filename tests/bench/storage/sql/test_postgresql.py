@@ -16,9 +16,10 @@ from bench.canonical import key_of
 from bench.masking import masked
 from bench.storage import database as database_module
 from bench.storage import stored_trials
+from bench.storage.client.opening import MLFLOW
 from bench.storage.database import versions
 from bench.storage.delivery.redeliver import redeliver
-from bench.storage.mlflow_store import MLFLOW, Store
+from bench.storage.mlflow_store import Store
 from bench.storage.recorder import Recorder
 from bench.storage.store_check import creating
 from bench.trial.result import SweepError

@@ -1,0 +1,78 @@
+"""The files of runs: in a folder that this machine reaches, or through a server."""
+
+from __future__ import annotations
+
+import errno
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlflow import MlflowClient
+from mlflow.entities import ViewType
+from mlflow.exceptions import MlflowException
+
+from bench.disk import make_folder, write_whole
+from bench.messages import store_error
+from bench.paging import paged
+from bench.storage import run_folders
+from bench.storage.ownership.working_folder import working_folder
+from bench.storage.store_uri import local_path
+
+PAGE = 1000  # experiments a search returns at once
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run in the store."""
+
+    id: str
+    folder: Path | None  # of its artefacts; None if they go through a server
+
+
+def write(client: MlflowClient, run: Run, file: str, content: bytes) -> None:
+    """Keep `content` as a file of the run."""
+    if run.folder is None:
+        with working_folder() as folder:
+            (path := folder / file).write_bytes(content)
+            client.log_artifact(run.id, str(path))
+    else:  # the client would first read the run again, to find this folder
+        make_folder(run.folder)  # on the disk: what is stored is kept nowhere else from then on
+        write_whole(run.folder / file, content)
+
+
+def read(client: MlflowClient, store: str, run: str, file: str) -> bytes:
+    """A file of a run. Raises FileNotFoundError naming where it must be, OSError if it cannot be read.
+
+    Args: store: its address, beside which the run's folder may be.
+    """
+    uri = client.get_run(run).info.artifact_uri
+    if folders := run_folders.folders_of(store, uri):
+        return run_folders.read(folders, file)
+    if not _has(client, run, file):
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), f"{uri}/{file}")
+    with working_folder() as folder:
+        try:
+            return Path(client.download_artifacts(run, file, str(folder))).read_bytes()
+        except MlflowException as error:
+            raise OSError(store_error(error)) from error
+
+
+def lacks(client: MlflowClient, store: str, run: str, uri: str, file: str) -> str:
+    """Where a file of a run must be, and is not; "" if the run has it.
+
+    Args: uri: where the store says that the run's files are.
+    """
+    if folders := run_folders.folders_of(store, uri):
+        return "" if any((f / file).is_file() for f in folders) else run_folders.words(folders, file)
+    return "" if _has(client, run, file) else f"{uri}/{file}"
+
+
+def folders(client: MlflowClient) -> list[Path]:
+    """Where the files of the runs are, a folder for each experiment that has them on this machine."""
+    experiments = paged(client.search_experiments, max_results=PAGE, view_type=ViewType.ALL)
+    local = (local_path(experiment.artifact_location or "") for experiment in experiments)
+    return sorted({folder for folder in local if folder is not None})
+
+
+def _has(client: MlflowClient, run: str, file: str) -> bool:
+    return file in {artefact.path for artefact in client.list_artifacts(run)}
