@@ -12,9 +12,9 @@ from bench.results.parts import gradient_norms
 from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.cells import Cell
 from bench.results.statistics.comparisons import Comparison
-from bench.results.tables import accuracy_tables, against_reference, captions, costs, freeze_vs_prune, scale_table
+from bench.results.tables import accuracy_tables, against_reference, captions, costs, freeze_vs_prune
 from bench.results.tables.answer.pairs import pairs
-from bench.results.tables.apart import baselines, budgets, changing_masks, trained_first
+from bench.results.tables.apart import baselines, budgets, changing_masks, scale_table, trained_first
 from bench.results.tables.controls import controls
 from bench.results.tables.exclusions import exclusions, warnings
 from bench.results.tables.formats import Block, Bullets, Paragraph

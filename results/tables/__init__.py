@@ -5,7 +5,6 @@ section_page       one section: its blocks in reading order
 accuracy_tables    method × rate, and percent of dense
 answer             the answer, in the sentences a person says
 freeze_vs_prune    every frozen method against the pruned one that chooses the same weights
-scale_table        the figure at each scale of the background, and how far it is from freeze and prune
 against_reference  every other method against the reference
 apart              methods in a group of their own, in no comparison with the others
 columns            the columns of every table of comparisons, a row each, in words and values

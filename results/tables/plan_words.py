@@ -12,6 +12,7 @@ from bench.messages import counted
 from bench.results.frame.words import rate_text
 from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.cells import Cell
+from bench.results.statistics.comparisons import Margin, OfErrors
 from bench.results.statistics.planned import FEWEST, Standing
 
 NAMED = 6  # things that are listed; the others are counted
@@ -140,10 +141,15 @@ def _rules(analysis: Analysis, at: Standing) -> Iterator[str]:
     if view.test != record.test:
         yield f"test {view.test} where {record.test} is planned"
     if view.margin != record.margin:
-        margin = "none" if view.margin is None else f"{100 * view.margin:g}"
-        yield f"margin {margin} where {100 * record.margin:g} points are planned"
+        yield f"margin {_margin(view.margin)} where {100 * record.margin:g} points are planned"
     if "alpha" not in view.left_to_plan and view.alpha != at.planned_level:
         yield f"another level spent than the planned {record.alpha:g}"
+
+
+def _margin(margin: Margin | None) -> str:
+    if margin is None:
+        return "none"
+    return f"{margin} of the errors" if isinstance(margin, OfErrors) else f"{100 * margin:g}"
 
 
 def _lost(analysis: Analysis, at: Standing) -> Iterator[str]:

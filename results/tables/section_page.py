@@ -13,9 +13,8 @@ from bench.results.tables import (
     costs,
     freeze_vs_prune,
     published,
-    scale_table,
 )
-from bench.results.tables.apart import baselines, budgets, changing_masks, trained_first
+from bench.results.tables.apart import baselines, budgets, changing_masks, scale_table, trained_first
 from bench.results.tables.controls import controls, not_shown
 from bench.results.tables.exclusions import exclusions, warnings
 from bench.results.tables.formats import Block, Bullets, Heading, Paragraph

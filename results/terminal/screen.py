@@ -20,10 +20,10 @@ from bench.results.parts.parts import PARTS
 from bench.results.statistics.analysis import Analysis, analyses
 from bench.results.statistics.ranks import rank
 from bench.results.statistics.view import View
-from bench.results.tables import accuracy_tables, captions, rank_table, scale_table
+from bench.results.tables import accuracy_tables, captions, rank_table
 from bench.results.tables.answer.pairs import pairs
 from bench.results.tables.answer.sentences import answer_of, how_to_read
-from bench.results.tables.apart import baselines, budgets, changing_masks, trained_first
+from bench.results.tables.apart import baselines, budgets, changing_masks, scale_table, trained_first
 from bench.results.tables.exclusions import exclusions, warnings
 from bench.results.tables.formats import Block, Bullets, Code, Grid, Heading, Paragraph, Picture
 from bench.results.tables.marks import seeds_legend
