@@ -132,7 +132,7 @@ CANDIDATES_FILE = "candidates.json"
 # The parts of the table, in its order (`bench.results.parts.parts`).
 PARTS = (
     "accuracy", "pairs", "difference", "scale", "reference", "start", "trained-first", "changing-masks", "budgets",
-    "dense", "storage", "compute", "gradients", "collapse", "controls", "published", "tuned", "warnings",
+    "baselines", "dense", "storage", "compute", "gradients", "collapse", "controls", "published", "tuned", "warnings",
 )  # fmt: skip
 
 NETWORK_FILE = "network.frz"  # artefact of the run of a trial that is done: the trained network
