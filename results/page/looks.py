@@ -9,9 +9,7 @@ from bench.results.frame.collect import Command
 from bench.results.statistics.analysis import Analysis
 from bench.results.tables.plan_words import departures
 
-NOTHING = (
-    "Nothing was planned: no plan in the store says before the first trial what is compared, and at how many seeds"
-)
+SAYS = "says before the first trial what is compared, and at how many seeds"
 
 
 def looks(analyses: Sequence[Analysis], commands: Sequence[Command]) -> list[str]:
@@ -20,20 +18,25 @@ def looks(analyses: Sequence[Analysis], commands: Sequence[Command]) -> list[str
     for analysis in analyses:
         if analysis.plan and (found := departures(analysis)):
             lines.append(f"Not as planned ({analysis.plan.plan.record.name}): {'; '.join(found)}.")
-    return [*lines, *([] if analyses and all(a.plan for a in analyses) else [_unplanned(commands)])]
+    unplanned = [analysis.section.title for analysis in analyses if not analysis.plan]
+    if unplanned or not analyses:
+        whole = len(unplanned) == len(analyses)
+        lines.append(_unplanned(commands, "Nothing" if whole else f"Of {'; '.join(unplanned)} nothing"))
+    return lines
 
 
-def _unplanned(commands: Sequence[Command]) -> str:
+def _unplanned(commands: Sequence[Command], nothing: str) -> str:
     """How often somebody could look and go on: by the commands of a sweep, and the trials that each asked for."""
     sizes: dict[str, list[int]] = {}
     for command in commands:
         if command.trials:
             sizes.setdefault(command.sweep, []).append(command.trials)
     grown = [_grown(sweep, trials) for sweep, trials in sizes.items() if len(trials) > 1]
+    words = f"{nothing} was planned: no plan in the store {SAYS}"
     if not grown:
-        return f"{NOTHING}."
+        return f"{words}."
     return (
-        f"{NOTHING}. {'; '.join(grown)}. Who looks in between, and goes on unless the verdicts please, has other error "
+        f"{words}. {'; '.join(grown)}. Who looks in between, and goes on unless the verdicts please, has other error "
         "rates than the stated ones."
     )
 

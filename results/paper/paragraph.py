@@ -153,6 +153,7 @@ def _statistics(analyses: Sequence[Analysis], cite: Cite) -> Sentences:
     view = tested[0].view
     pairs = sorted({c.n for analysis in tested for c in analysis.shown_primary if c.n > 1})
     families = sorted({analysis.primary.size for analysis in tested})
+    levels = " or ".join(f"{alpha:g}" for alpha in sorted({analysis.view.alpha for analysis in tested}))
     number = str(pairs[0]) if len(pairs) == 1 else f"{pairs[0]} to {pairs[-1]}"
     drawn = view.test != "permutation" or 2 ** pairs[-1] > FLIPS  # an exact test draws no flips
     test = cite(captions.TESTS[view.test].partition(" (")[0], sources.TESTS[view.test] if drawn else ())
@@ -160,7 +161,7 @@ def _statistics(analyses: Sequence[Analysis], cite: Cite) -> Sentences:
     yield (
         f"Every frozen method{at} is compared with the pruned one that chooses the same weights: mean difference, its "
         f"95\\,\\% t interval, and a {test} over n = {number} pairs, {cite('corrected by Holm', sources.HOLM)} over "
-        f"all m = {' or '.join(map(str, families))} comparisons{_of(analyses)}, at level {view.alpha:g}."
+        f"all m = {' or '.join(map(str, families))} comparisons{_of(analyses)}, at level {levels}."
     )
     if view.margin is not None:
         if isinstance(view.margin, OfErrors):

@@ -128,10 +128,11 @@ def _notes(drawn: Sequence[tuple[Analysis, Panels]], log: bool) -> list[str]:
     view = drawn[0][0].view
     numbers = sorted({c.n for _, panels in drawn for panel in panels.values() for c in panel})
     pairs = f"n = {numbers[0]}" if len(numbers) == 1 else f"n = {numbers[0]} to {numbers[-1]}"
+    levels = " or ".join(f"{alpha:g}" for alpha in sorted({analysis.view.alpha for analysis, _ in drawn}))
     starts = ", starts" if any(len(analysis.starts) > 1 for analysis, _ in drawn) else ""
     notes = [
         f"{view.shown_metric.caption}, freeze − prune, same weights chosen, same rate and seed: mean and 95 % t "
-        f"interval over {pairs} pairs. A panel for each criterion. Coloured: Holm-adjusted p ≤ {view.alpha:g} over all "
+        f"interval over {pairs} pairs. A panel for each criterion. Coloured: Holm-adjusted p ≤ {levels} over all "
         f"criteria{starts} and rates of the section. {RATE_NOTE}"
     ]
     sides = (a.by_key[c.sides[0]] for a, panels in drawn for panel in panels.values() for c in panel)

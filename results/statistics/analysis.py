@@ -79,6 +79,13 @@ class Analysis:
         return {cell.key for cell in self.shown}
 
     @property
+    def unplanned(self) -> list[Comparison]:
+        """Those of freeze − prune that the plan does not name; none without a plan."""
+        cells, plan = self.by_key, self.plan
+        every = self.primary.comparisons if plan else []
+        return [c for c in every if plan and not plan.has((cells[c.sides[0]], cells[c.sides[1]]))]
+
+    @property
     def shown_primary(self) -> list[Comparison]:
         """Those of which the frozen or the pruned cell is shown, ordered by the pruned method."""
         shown = [c for c in self.primary.comparisons if self.shown_keys & set(c.sides)]

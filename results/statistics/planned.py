@@ -13,7 +13,7 @@ from bench import names
 from bench.results.frame.plans import Plan, Planned
 from bench.results.statistics.cells import Cell
 from bench.results.statistics.comparisons import Comparison, Pair, Rules, family_of
-from bench.results.statistics.spending import level_at
+from bench.results.statistics.spending import level_at, rounded_down
 
 KEY_LENGTH = 16  # hexadecimal digits that tell one set of trials from another
 FEWEST = 2  # seeds of a test
@@ -51,11 +51,15 @@ class Standing:
     def level(self, alpha: float) -> float:
         """The nominal level of this look, if `alpha` is spent over the planned looks and those that were taken.
 
-        Planned looks count whether anybody looked or not, so that a copy of the store has the same level.
+        Holm tests the j comparisons that are left at this level / j, which must not be above the level of alpha / j, of
+        looks that overlap less: the least of j · level(alpha / j), else the family errs more often than alpha. It rises
+        or falls with j throughout, so it is that of one comparison or of all. Planned looks count whether anybody
+        looked or not, so that a copy of the store has the same level.
         """
-        record = self.plan.record
+        record, m = self.plan.record, len(self.plan.record.comparisons)
         looks = [*record.looks, *(look.seeds for look in self.plan.looks.values())]
-        return level_at(max(self.n, FEWEST), len(record.seeds), looks, record.spending, alpha)
+        n, seeds, spending = max(self.n, FEWEST), len(record.seeds), record.spending
+        return min(rounded_down(j * level_at(n, seeds, looks, spending, alpha / j)) for j in {1, m})
 
     @property
     def planned_level(self) -> float:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy import optimize, special
 
 NODES = 256  # of the quadrature over the continuation region: the boundaries of tests agree to 1e-6 with twice as many
+LEAST = 1e-300  # a level below is no more rounded: what it is multiplied by would be no float
 DIGITS = 4  # significant ones of a level; it is rounded down, so that the level printed is the one that decides
 Vector = NDArray[np.float64]
 
@@ -54,6 +55,8 @@ def rounded_down(level: float) -> float:
     >>> rounded_down(0.00305186), rounded_down(0.05)
     (0.003051, 0.05)
     """
+    if level < LEAST:
+        return level
     places = DIGITS - 1 - floor(log10(level))
     text = f"{floor(level * 10**places * (1 + 1e-12)):d}e{-places}"
     return float(text)

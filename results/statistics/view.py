@@ -77,11 +77,20 @@ class View:
 
     def planned(self, group_keys: Collection[str]) -> tuple[View, Standing | None]:
         """The view of these cells at the level of their plan, and the plan; only test accuracies are planned."""
-        plan = standing_of(group_keys, self.plans) if self.metric == names.TEST_ACCURACY else None
+        plan = standing_of(group_keys, self.plans) if self.is_planned else None
         if plan is None:
             return self, None
         settled = replace(self, **{name: getattr(plan.plan.record, name) for name in self.left_to_plan})
-        return replace(settled, alpha=plan.level(settled.alpha)), plan
+        return replace(settled, alpha=self.level(plan)), plan
+
+    @property
+    def is_planned(self) -> bool:
+        """Whether plans are of the figure."""
+        return self.metric == names.TEST_ACCURACY
+
+    def level(self, plan: Standing) -> float:
+        """The nominal level of a look at the plan: of its own alpha, or of the one that was asked for."""
+        return plan.planned_level if "alpha" in self.left_to_plan else plan.level(self.alpha)
 
     def chance(self, dataset: str) -> float:
         """The accuracy of guessing on a data set."""

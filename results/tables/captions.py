@@ -215,9 +215,12 @@ def primary_family(analysis: Analysis) -> str:
     adjusted = "p-values are adjusted for it by Holm"
     if analysis.view.metric == names.TEST_ACCURACY:
         adjusted = f"this family decides freeze or prune, and {adjusted}"
-    if analysis.plan:
-        name, size = analysis.plan.plan.record.name, counted(analysis.primary.size, "comparison")
-        return f"Family: {size}, those of plan {name}, whatever is shown; {adjusted}."
+    if analysis.plan and analysis.plan.present:
+        name, size = analysis.plan.plan.record.name, counted(len(analysis.plan.plan.record.comparisons), "comparison")
+        added = analysis.unplanned
+        others = f"; those not planned, for all {added[0].family} of the store" if added else ""
+        level = f"level {analysis.view.alpha:g}"
+        return f"Family: {size}, those of plan {name}, whatever is shown, at {level}; {adjusted}{others}."
     return (
         f"Family: {counted(analysis.primary.size, 'comparison')}, every frozen method"
         f"{_at_initialisation(analysis)} with the pruned one that chooses the same weights × every rate"

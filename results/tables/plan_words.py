@@ -26,7 +26,7 @@ def plan_words(analysis: Analysis) -> str:
         return ""
     record = at.plan.record
     stored = datetime.fromtimestamp(at.plan.time, UTC).strftime("%Y-%m-%d %H:%M UTC")
-    if not _frame(analysis)["group_key"].isin(at.plan.keys).any():
+    if _of_plan(analysis, at).empty:
         return f"Plan {record.name} is of another start: nothing here is planned."
     found = departures(analysis)
     said = f"Departures from the plan: {'; '.join(found)}." if found else "As planned."
@@ -54,13 +54,14 @@ def _stands(analysis: Analysis, at: Standing) -> str:
     if at.n < FEWEST:
         return f"Look {number}, at {at.n} of {seeds} seeds: no planned comparison can be tested."
     return (
-        f"Look {number}, at {at.n} of {seeds} seeds: level {level}, over the seeds that all planned comparisons have."
+        f"Look {number}, at {at.n} of {seeds} seeds: level {level}, over the seeds that all planned comparisons with "
+        "trials have."
     )
 
 
 def departures(analysis: Analysis) -> list[str]:
-    """How the section is not as planned, a phrase each."""
-    if analysis.plan is None:
+    """How the section is not as planned, a phrase each; none of a section of another start."""
+    if analysis.plan is None or _of_plan(analysis, analysis.plan).empty:
         return []
     every = (_early, _looks, _seeds, _left_out, _added, _cells, _rules, _lost)
     return [phrase for of_one in every for phrase in of_one(analysis, analysis.plan)]
@@ -78,7 +79,7 @@ def _of_plan(analysis: Analysis, at: Standing) -> pd.DataFrame:
 
 def _early(analysis: Analysis, at: Standing) -> Iterator[str]:
     trials = _of_plan(analysis, at)
-    if early := int((trials["started"].map(pd.Timestamp.timestamp) < at.plan.time).sum()):
+    if early := sum(started.timestamp() < at.plan.time for started in trials["started"]):
         yield f"{counted(early, 'trial')} began before the plan was stored"
 
 
@@ -88,6 +89,8 @@ def _looks(analysis: Analysis, at: Standing) -> Iterator[str]:
     if others := sorted(n for n in numbers - set(record.looks) if n >= FEWEST):
         planned = " and ".join(map(str, record.looks))
         yield f"looked at {' and '.join(map(str, others))} seeds, not only at {planned}"
+    if at.counts and (most := max(numbers)) > at.n:
+        yield f"a look at {most} seeds came before this one at fewer, whose level does not count it"
 
 
 def _seeds(analysis: Analysis, at: Standing) -> Iterator[str]:
@@ -112,11 +115,9 @@ def _left_out(analysis: Analysis, at: Standing) -> Iterator[str]:
 
 
 def _added(analysis: Analysis, at: Standing) -> Iterator[str]:
-    cells = analysis.by_key
-    pairs = [(c, (cells[c.sides[0]], cells[c.sides[1]])) for c in analysis.primary.comparisons]
-    added = [f"{c.label} − {c.reference} at {rate_text(c.rate)}" for c, pair in pairs if not at.has(pair)]
-    if added:
-        yield f"comparisons added, corrected over all {len(pairs)}: {_listed(added)}"
+    if added := analysis.unplanned:
+        named = [f"{c.label} − {c.reference} at {rate_text(c.rate)}" for c in added]
+        yield f"comparisons added, corrected over all {added[0].family}: {_listed(named)}"
 
 
 def _cells(analysis: Analysis, at: Standing) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,7 +15,7 @@ from bench.storage.plans.looks import record_look
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bench.results.statistics.planned import Standing
+    from bench.results.statistics.view import View
 
 
 def plans_seen(uri: str, frame: pd.DataFrame) -> dict[str, Any]:
@@ -26,13 +25,14 @@ def plans_seen(uri: str, frame: pd.DataFrame) -> dict[str, Any]:
     return plans_of(uri, frame, given)
 
 
-def record_looks(uri: str, standings: Sequence[Standing]) -> None:
-    """Have the store know that the results of these plans are seen now, those that are not at their end."""
-    for at in standings:
+def record_looks(uri: str, view: View) -> None:
+    """Have the store know that the results of its plans are seen now, those that are not at their end."""
+    for at in view.plans:
         if not at.counts:
             continue
         name, seeds = at.plan.record.name, len(at.plan.record.seeds)
-        say(f"plan {name}: a look at {at.n} of {seeds} seeds; its comparisons are marked at level {at.planned_level:g}")
+        marked = f"; its comparisons are marked at level {view.level(at):g}" if view.is_planned else ""
+        say(f"plan {name}: a look at {at.n} of {seeds} seeds{marked}")
         if at.data in at.plan.looks:
             continue
         command, trials = command_text(), len(at.run_keys)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from started_trials import BASE
 from trial_frames import METHODS, frame, group_key, spec_of, trial
 
 from bench import names
@@ -15,7 +16,7 @@ from bench.results.frame.plans import Look, Plan, Planned, Record, record_of
 from bench.results.page.looks import looks
 from bench.results.statistics.analysis import Analysis, analyses
 from bench.results.statistics.planned import Standing, standing
-from bench.results.statistics.spending import level_at
+from bench.results.statistics.spending import level_at, rounded_down
 from bench.results.statistics.view import View
 from bench.results.tables.plan_words import departures, plan_words
 
@@ -63,7 +64,8 @@ def test_a_look_counts_the_seeds_that_every_comparison_has() -> None:
     at = standing(plan("0.9", "0.99"), frame(made))
     assert (at.n, at.is_finished, at.counts) == (3, False, True)
     assert at.complete == {0, 1, 2} and len(at.run_keys) == 12 + 4 + 3
-    assert at.level(0.05) == level_at(3, 6, [], "obrien-fleming", 0.05) == 0.00305
+    # Of two comparisons, each is first tested at half of it: twice the level of 0.025, and not the 0.00305 of one.
+    assert at.level(0.05) == rounded_down(2 * level_at(3, 6, [], "obrien-fleming", 0.025)) == 0.001647
     ended = standing(plan("0.9"), frame(made))
     assert (ended.n, ended.is_finished, ended.counts) == (6, True, False)
     assert ended.level(0.05) == 0.04899  # the look at 3 is planned, whether anybody looked or not
@@ -187,3 +189,21 @@ def test_a_store_without_a_plan_says_how_often_it_could_be_looked_at() -> None:
 def test_a_record_is_the_same_again_from_json() -> None:
     record = plan("0.9", "0.99").record
     assert record_of(record.as_json()) == record
+
+
+def test_a_look_at_fewer_seeds_than_an_earlier_one_is_a_departure() -> None:
+    earlier = {"x": Look(time=0.0, seeds=4, trials=8, command="table")}
+    words = departures(analysed(rows("0.9", seeds=3), plan("0.9", taken=earlier)))
+    assert "a look at 4 seeds came before this one at fewer, whose level does not count it" in words
+    assert not any(
+        "fewer" in phrase for phrase in departures(analysed(rows("0.9", seeds=5), plan("0.9", taken=earlier)))
+    )
+
+
+def test_a_section_of_another_start_has_no_departures() -> None:
+    started = [trial(method, "0.9", seed, 0.9 + 0.001 * seed, start=BASE) for method in PAIR.values() for seed in SEEDS]
+    made = [*rows("0.9", "0.99"), *started]
+    store = frame(made)
+    every = analyses(store, View(plans=[standing(plan("0.9"), store)], left_to_plan=ALL))
+    assert [bool(departures(analysis)) for analysis in every] == [True, False]
+    assert len(looks(every, [])) == 1
