@@ -165,6 +165,8 @@ class Biases(Method):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_fixed(self, "criterion", "scope", "background")
+        if self.scale is not None:
+            raise ValueError(f"scale {self.scale} of Biases: must be left out; it is the floor under freezing")
         if self.control == "shuffle":
             raise ValueError("control shuffle of Biases: must be another; its mask has no live weight")
 

@@ -166,4 +166,8 @@ def _own_training(sweep: Sweep, start: Start | None) -> Pretraining:
 
 def _training_of(protocol: Mapping[str, Any], request: StartRequest) -> dict[str, Any]:
     epochs = protocol["epochs"] if request.epochs is None else request.epochs
+    if request.epochs is not None and 1 <= epochs <= (warmup := protocol["warmup_epochs"]):
+        raise ValueError(
+            f"start-epochs {epochs}: must be more than the {warmup:g} warm-up epochs, which the base has too"
+        )
     return {"epochs": epochs, "lr": float(protocol["lr"] if request.lr is None else request.lr)}

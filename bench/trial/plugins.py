@@ -81,7 +81,7 @@ class Catalogue(Mapping[str, Method]):
         method = self[name]
         if {"background", "scale"} <= {setting.partition("=")[0] for setting in settings}:
             raise ValueError(f"method {described!r}: must have background or scale, not both: 1 is freeze, 0 is prune")
-        for setting in settings:
+        for setting in sorted(settings, key=_is_of_background, reverse=True):  # a control may need it
             method = _set(method, setting, described)
         check_method(name, method, f"method {described!r}")
         return self.name_of(method, described), method
@@ -158,6 +158,10 @@ def check_method(name: object, method: Method, origin: str) -> None:
 def check_name(name: object, origin: str) -> None:
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise ValueError(f"{origin}: its name must be 1 to 100 characters, none of , : | and no space at its ends")
+
+
+def _is_of_background(setting: str) -> bool:
+    return setting.partition("=")[0] in ("background", "scale")
 
 
 def _set(method: Method, setting: str, described: str) -> Method:

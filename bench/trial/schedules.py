@@ -56,7 +56,7 @@ def default_warmup(epochs: int) -> float:
     >>> default_warmup(30), default_warmup(3)
     (1.0, 0.3)
     """
-    return min(1.0, epochs / 10)
+    return 1.0 if epochs >= 10 else epochs / 10
 
 
 def schedule_words(name: str) -> str:

@@ -125,3 +125,9 @@ def test_the_source_of_a_plug_in_that_holds_a_method_is_what_it_was() -> None:
     describe = Describer(users=lambda module: False, folder="")
     assert "scale" not in canonical_json(describe(SNIP()))
     assert describe(FreezeNet(scale=0.5)) != describe(FreezeNet(scale=0.25))
+
+
+def test_the_order_of_the_settings_does_not_matter() -> None:
+    described = ("snip:scale=0.5:control=redraw", "snip:control=redraw:scale=0.5")
+    (_, one), (_, other) = map(CATALOGUE.parse, described)
+    assert one == other and one.record()["background"] == 0.5 and one.control == "redraw"

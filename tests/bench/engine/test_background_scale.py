@@ -232,13 +232,9 @@ def test_weights_that_are_not_zero_cost_what_frozen_ones_cost() -> None:
         assert counted[0.25][name] == counted[1][name] == counted[0][name]
 
 
-def test_biases_alone_over_a_scaled_network() -> None:
-    s = of_scale(0.5, "biases")
-    trial = prepare(s, DATA, "cpu")
-    initial = starting(trial)
-    result = result_of(s)
-    stored = maskable(read(result.artefact).model)
-    assert all(torch.equal(stored[name], first / 2) for name, first in initial.items())
+def test_the_floor_under_freezing_has_no_scale() -> None:
+    with pytest.raises(ValueError, match=r"scale 0\.5 of Biases: must be left out; it is the floor under freezing"):
+        of_scale(0.5, "biases")
 
 
 def test_a_network_with_batchnorm() -> None:

@@ -117,6 +117,10 @@ def test_masks_after_a_dense_training_start_from_it(tmp_path: Path) -> None:
         (("--start-epochs", "3"), "start-epochs 3 with start scratch: must be left out, or with a base"),
         (("--start-head", "kept"), "start-head kept with start scratch: must be left out, or with a base"),
         (("--start", "pretrained:digits", "--start-epochs", "0"), "start-epochs 0: must be a whole number >= 1"),
+        (
+            ("--start", "pretrained:digits", "--start-epochs", "1", "--epochs", "30"),
+            "start-epochs 1: must be more than the 1 warm-up epochs, which the base has too",
+        ),
         (("--start", "pretrained:digits@4294967296"), "seed of the base 4294967296: must be 0 <="),
     ],
 )
