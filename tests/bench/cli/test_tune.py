@@ -174,7 +174,7 @@ def test_what_run_refuses(tuned: list[Path], tmp_path: Path, said: Said) -> None
     for folder, options, complaint in (
         (tmp_path, ("--tuned",), "has no choice; `python -m bench tune`"),
         (tuned[1], ("--tuned", "--rates", "0.9,0.95"), "no choice for freeze 0.95, snip 0.95 by 'lr=0.005:0.2"),
-        (tuned[1], ("--tuned", "--epochs", "2"), "(epochs 1 there, 2 here)"),
+        (tuned[1], ("--tuned", "--epochs", "2"), "(epochs 1 there, 2 here, warmup_epochs 0.1 there, 0.2 here)"),
         (tuned[1], ("--tuned", "--lr", "0.05"), "(lr 0.1 there, 0.05 here)"),
         (tuned[1], ("--tuned", "lr=1:2 budget=3 seeds=1000"), "must be 'lr=0.005:0.2 budget=3 seeds=1000'"),
         (tuned[1], ("--tuned", "--offline", "there"), "--tuned with --offline"),
