@@ -415,6 +415,9 @@ GOLDEN_MASKS = {
     "channel-snip-prune resnet20": "f3df113a37768bfe",
     "uniform-width resnet20 0.9": "efc7c7558e59d2b9",
     "random-channels resnet20 0.9": "b74fa987ee083dbb",
+    "small-dense lenet-300-100": "cd57f65275b8df58",
+    "small-dense resnet20 0.9": "3cfa97492eb78f6a",
+    "last-layer lenet-300-100": "37d3799b6f17cdc5",
 }
 
 
