@@ -217,7 +217,7 @@ def test_criteria_are_measured_once_for_freeze_and_prune(tmp_path: Path, capsys:
         ("freeze", "snip", "global", "", "0.9"),
         ("grasp:temperature=1", "grasp", "global", "temperature=1.0", "0.9"),
         ("random-er-prune", "random", "er", "", "0.9"),
-        ("synflow:rounds=2", "synflow", "global", "rounds=2", "0.9"),
+        ("synflow:rounds=2", "synflow", "global", "rounds=2 counts=exact", "0.9"),
     ]
     assert all(row["seconds"] > 0 and row["peak_bytes"] >= 0 for row in result["rows"])
     assert capsys.readouterr().out.count("\n| ") == 5

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import Engine
@@ -20,6 +21,7 @@ from bench.speed import large_store
 from bench.storage import stored_trials
 from bench.storage.mlflow_store import Store
 from bench.storage.recorder import Recorder
+from bench.test_right import encoded
 
 FEW, MANY = 1, 3  # seeds of each method and rate
 
@@ -37,7 +39,8 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> dict[int, tuple[str, int
     """Seeds -> a store with so many of each rate, and its number of trials."""
     first = tmp_path_factory.mktemp("store") / "mlflow.db"
     figures = {**entry(0).result.metrics, names.STORED_BYTES: 4096.0}
-    trained = replace(entry(0), result=replace(entry(0).result, metrics=figures))
+    tags = {names.TEST_RIGHT: encoded(np.arange(100) < 50)}  # an accuracy of 0.5, as the entry's
+    trained = replace(entry(0), result=replace(entry(0).result, metrics=figures, tags=tags))
     with Recorder(f"sqlite:///{first}", large_store.SWEEP, [trained.run_key], {}, "bench run") as recorder:
         recorder.put(trained)
     made = {}
