@@ -358,7 +358,7 @@ def test_batchnorm_comes_back_with_its_state(tiny: dict[str, bytes]) -> None:
     assert model.norm.running_mean.abs().min() > 0 and not torch.equal(model.norm.weight, torch.ones(4))
 
 
-@pytest.mark.parametrize("files", [1_000, pytest.param(10_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("files", [1_000, pytest.param(3_000, marks=pytest.mark.slow)])
 def test_mutated_files(files: int, tiny: dict[str, bytes]) -> None:
     """Half of them are sealed anew, so that the damage reaches the reader: an error in one line, or the same network.
 
