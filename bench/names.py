@@ -130,6 +130,8 @@ REVISIONS = "revisions"
 CANDIDATES_FILE = "candidates.json"
 
 # The parts of the table, in its order (`bench.results.parts.parts`).
+SCALES = {"freeze": 1.0, "prune": 0.0}  # background -> how many times their value at the start dead weights hold
+
 PARTS = (
     "accuracy", "pairs", "difference", "scale", "reference", "start", "trained-first", "changing-masks", "budgets",
     "baselines", "dense", "storage", "compute", "gradients", "collapse", "controls", "published", "tuned", "warnings",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from numbers import Real
 from typing import Any
 
-SCALES = {"freeze": 1.0, "prune": 0.0}  # background -> its scale
+from bench.names import SCALES
+
 # Beyond 1, so that one sees whether 1 itself is best, or only the end of what was tried.
 LARGEST = 10
 # Of a scale. With these float32 tells any two apart: no two methods, and so no two run keys, mean the same weights.

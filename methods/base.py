@@ -55,6 +55,8 @@ class Method:
     trains_weights: ClassVar[bool] = True
     # Whether its last masks have as many live weights as a budget of its own allows, and not as many as the rate says.
     ends_at_budget: ClassVar[bool] = False
+    # Whether a network of its own widths is trained; stored is the whole one with closed channels.
+    own_widths: ClassVar[bool] = False
     # SHA-256 of the source of a method from outside this package; `identify` notes it.
     source: str = field(default="", init=False)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from bench.methods import SmallDense
 from bench.trial.spec import TrialSpec
 
 VARYING = ("method", "rate", "seed")  # the fields in which the trials of one pack may differ
@@ -23,7 +22,7 @@ def packs_of(trials: Sequence[TrialSpec], slots: int) -> list[list[TrialSpec]]:
 
 def _protocol(spec: TrialSpec) -> object:
     """What trials of one pack have in common; networks of widths of their own vary in the seed alone."""
-    varying = VARYING if not isinstance(spec.method, SmallDense) else ("seed",)
+    varying = ("seed",) if spec.method.own_widths else VARYING
     return tuple((name, value) for name, value in spec.values().items() if name not in varying)
 
 

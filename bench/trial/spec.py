@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from bench.canonical import group_key_of, key_of
-from bench.methods import METHODS, LastLayer, Method, SmallDense, only_rate
+from bench.methods import METHODS, LastLayer, Method, only_rate
 from bench.methods.identity.identify import identify
 from bench.trial.changing_masks import check_changing
 from bench.trial.field_row import KEY, FieldRow, Range, row, rows_of, says
@@ -158,7 +158,7 @@ def _check(spec: TrialSpec) -> None:
         raise ValueError("head trained with biases: must be masked; biases train no weight")
     if isinstance(spec.method, LastLayer) and spec.head == "trained":
         raise ValueError("head trained with last-layer: must be masked; last-layer trains the head alone")
-    if isinstance(spec.method, SmallDense) and spec.step != "dense":
+    if spec.method.own_widths and spec.step != "dense":
         raise ValueError(f"step {spec.step} with small-dense: must be dense; all weights of its network are trained")
     if only is None and spec.rate == 1:
         raise ValueError(f"rate {spec.rate}: must be 0 <= rate < 1, or the method biases")

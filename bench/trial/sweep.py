@@ -15,7 +15,7 @@ from bench import names
 from bench.canonical import key_of
 from bench.datasets import label, row_of
 from bench.messages import counted, nearest
-from bench.methods import METHODS, LastLayer, Method, SmallDense, has_rates, only_rate
+from bench.methods import METHODS, LastLayer, Method, has_rates, only_rate
 from bench.methods.identity.classes import check_distinct
 from bench.methods.identity.identify import identify
 from bench.methods.last_layer import rate_of_last_layer
@@ -112,7 +112,7 @@ class Sweep:
         # One step kind for all levels of a method that has any, so that rates share them.
         dense = method.reads_parent or changes
         asked_step = "dense" if protocol["step"] == "auto" and dense else protocol["step"]
-        if isinstance(method, SmallDense):  # trained in full whatever is asked for, as the dense baseline is
+        if method.own_widths:  # trained in full whatever is asked for, as the dense baseline is
             asked_step = "dense"
         step = resolve_step(
             asked_step,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, Context, Decimal, localcontext
 from fractions import Fraction
 from math import ceil, floor
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
 from bench.channels.budgets import Budget, check_budget, floor_of
 from bench.channels.counts import counts
@@ -41,6 +41,7 @@ class SmallDense(UniformWidth):
     criterion: str | Criterion = "small-dense"
     stream: bool = True  # every width, those of residual streams too, if they can be cut
     equal: str = "parameters"  # or bytes
+    own_widths: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -12,7 +12,7 @@ from bench.methods.identity.files import foreign
 # What a class overrides to change masks while training, or to close channels. `select` has its own place in a record.
 CHANGING = ("moments", "start_rate", "revise", "reset", "restarted", "attach", "shape")
 SEAM = (*CHANGING, "open_channels", "slack")
-FLAGS = ("closes_channels", "trains_weights", "ends_at_budget")  # what a class says of itself
+FLAGS = ("closes_channels", "trains_weights", "ends_at_budget", "own_widths")  # what a class says of itself
 
 
 def class_name(method: Any) -> str:

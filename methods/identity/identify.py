@@ -29,7 +29,8 @@ IDENTIFIED = "_identified"  # attribute of a method: the process that checked it
 # No names of further fields; nor are those of SEAM, if the method changes masks or closes channels.
 RESERVED = (
     "source", "select", "parameters", "record", "parent", "reads_parent", "at_initialisation", "changes_masks",
-    "closes_channels", "trains_weights", "ends_at_budget", "scale", "background_scale",
+    "closes_channels", "trains_weights", "ends_at_budget", "own_widths", "scale",
+    "background_scale",
 )  # fmt: skip
 EXACT = {"int": (int, "a whole number"), "bool": (bool, "true or false")}  # annotation -> type, and its words
 LONGEST = 4000  # characters of a method's fields: the store keeps a trial's record as one text

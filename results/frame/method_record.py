@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+from bench.names import SCALES
+
 PLAIN = "none"  # the control of a method that is under none
-SCALES = {"freeze": 1.0, "prune": 0.0}  # background -> how many times their value at the start dead weights hold
 
 # Groups of methods: methods of two groups are in no comparison, and each has its own freeze − prune.
 AT_INITIALISATION = "at initialisation"  # live weights are chosen before anything is trained

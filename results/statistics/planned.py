@@ -52,9 +52,9 @@ class Standing:
         """The nominal level of this look, if `alpha` is spent over the planned looks and those that were taken.
 
         Holm tests the j comparisons that are left at this level / j, which must not be above the level of alpha / j, of
-        looks that overlap less: the least of j · level(alpha / j), else the family errs more often than alpha. It rises
-        or falls with j throughout, so it is that of one comparison or of all. Planned looks count whether anybody
-        looked or not, so that a copy of the store has the same level.
+        looks that overlap less: the least of j · level(alpha / j), else the family errs more often than alpha. In all
+        cases computed it rises or falls with j throughout, so it is that of one comparison or of all. Planned looks
+        count whether anybody looked or not, so that a copy of the store has the same level.
         """
         record, m = self.plan.record, len(self.plan.record.comparisons)
         looks = [*record.looks, *(look.seeds for look in self.plan.looks.values())]

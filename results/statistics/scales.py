@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from bench.results.frame.method_record import GROUPS, SCALES
+from bench.names import SCALES
+from bench.results.frame.method_record import GROUPS
 from bench.results.statistics.cells import Cell
 from bench.results.statistics.comparisons import Comparison, Rules, compare
 

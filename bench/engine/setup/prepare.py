@@ -34,7 +34,7 @@ from bench.engine.setup.parent import Parent, keywords
 from bench.engine.setup.precision import DTYPES, seed_generators
 from bench.engine.setup.start import Base, Taken, set_start
 from bench.engine.setup.whole import Whole, all_live, whole_of
-from bench.methods import Masks, SmallDense
+from bench.methods import Masks
 from bench.methods.controls import shuffled
 from bench.methods.counts import rate_beside_head
 from bench.methods.maskable import LiveHead, head_of, maskable
@@ -320,7 +320,7 @@ def residents(spec: TrialSpec, data: ImageData, device: str) -> tuple[Resident, 
     """The training and the test images on the device, as uint8."""
     # oneDNN's gradient of a strided 1x1 convolution of fewer than 8 channels, which come last, writes out of bounds
     # (uxlfoundation/oneDNN#6035): narrow networks would crash.
-    narrow = isinstance(spec.method, SmallDense) and device == "cpu"
+    narrow = spec.method.own_widths and device == "cpu"
     on_device = partial(resident, spec.model, spec.precision, data, device, contiguous=narrow)
     return on_device(data.train_images, data.train_labels), on_device(data.test_images, data.test_labels)
 

@@ -9,7 +9,7 @@ from torch import nn
 
 from bench.channels.selection import Selection
 from bench.engine.setup.channels import masks_of
-from bench.methods import Method, SmallDense
+from bench.methods import Method
 from bench.methods.maskable import maskable
 from bench.methods.types import Masks
 from bench.models.channels.surgery import close, embed, shrunk
@@ -36,7 +36,7 @@ class Whole:
 
 def whole_of(method: Method, model: nn.Module, selection: Selection | None) -> Whole | None:
     """The network as it is stored, of a method that trains one without its closed channels in its place."""
-    if selection is None or not isinstance(method, SmallDense):
+    if selection is None or not method.own_widths:
         return None
     return Whole(model, masks_of(model, selection), selection)
 

@@ -49,13 +49,13 @@ def answer_of(every: Sequence[Analysis]) -> list[str]:
 
 def how_to_read(every: Sequence[Analysis]) -> str:
     """What the brackets and "established" mean in these lines; empty without a pair."""
-    shown = [a for a in every if a.shown_primary]
-    families = sorted({a.primary.size for a in shown})
+    shown = [analysis for analysis in every if analysis.shown_primary]
+    families = sorted({analysis.primary.size for analysis in shown})
     if not families:
         return ""
-    levels = " or ".join(f"{alpha:g}" for alpha in sorted({a.view.alpha for a in shown}))
+    levels = " or ".join(f"{alpha:g}" for alpha in sorted({analysis.view.alpha for analysis in shown}))
     m = " or ".join(map(str, [*families[:-1], counted(families[-1], "comparison")]))
-    starts = any(len(a.starts) > 1 for a in shown)
+    starts = any(len(analysis.starts) > 1 for analysis in shown)
     of = " of a data set, network and protocol, all starts together" if starts else " of a section"
     return (
         f"[ ]: 95 % t interval of the mean paired difference. Established: p ≤ {levels}, "

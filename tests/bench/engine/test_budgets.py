@@ -22,7 +22,7 @@ from bench.datasets import load
 from bench.engine.member import Epoch, Member
 from bench.engine.setup.checksums import logits_checksum
 from bench.engine.train import Training, train, train_epochs
-from bench.methods import METHODS, SmallDense
+from bench.methods import METHODS
 from bench.methods.budgets.budget_gate import BudgetGate
 from bench.methods.changing.revision import Revision
 from bench.models.channels.finding import channels_of
@@ -33,7 +33,7 @@ DATA = data()
 SHAPE = (1, 28, 28)
 CHANNELS = channels_of(models.build("conv-bn", 10), SHAPE)
 # Of a budget that is a share of all parameters.
-CLOSING = [name for name, method in METHODS.items() if method.closes_channels and not isinstance(method, SmallDense)]
+CLOSING = [name for name, method in METHODS.items() if method.closes_channels and not method.own_widths]
 IN_TRAINING = [name for name in CLOSING if METHODS[name].changes_masks]
 OPTIMIZERS: dict[str, dict[str, Any]] = {
     "sgd": {"weight_decay": 1e-2},

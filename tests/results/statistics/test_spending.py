@@ -108,3 +108,11 @@ def test_looks_that_nobody_planned_err_more(many: int) -> None:
     low, high = likely(0.086, many)
     assert low <= np.mean(rejected) <= high
     assert low > likely(ALPHA, many)[1]
+
+
+@pytest.mark.parametrize("spending", SPENDING)
+@pytest.mark.parametrize("n", [5, 10])
+def test_the_least_level_of_a_family_is_that_of_one_or_of_all(spending: str, n: int) -> None:
+    levels = [j * level_at(n, 10, [5, 10], spending, 0.05 / j) for j in (1, 2, 3, 5, 8, 13)]
+    steps = np.diff(levels) / levels[0]  # of levels that are rounded down to four digits
+    assert np.all(steps < 1e-3) or np.all(steps > -1e-3)

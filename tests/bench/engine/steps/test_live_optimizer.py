@@ -15,8 +15,8 @@ from torch.nn.functional import cross_entropy
 from bench.engine.setup.background import apply_background
 from bench.engine.setup.prepare import Trial, prepare
 from bench.engine.steps.live_optimizer import LiveOptimizer
-from bench.methods.background import SCALES
 from bench.methods.maskable import maskable
+from bench.names import SCALES
 from bench.trial.optimizers import UPDATES
 from bench.trial.spec import TrialSpec
 
