@@ -90,9 +90,14 @@ class Plan:
     looks: Mapping[str, Look]  # beginning of the SHA-256 of the run keys seen -> look; oldest first
 
     @cached_property
+    def pairs(self) -> frozenset[tuple[str, str]]:
+        """The group keys of the two cells of every comparison."""
+        return frozenset(planned.keys for planned in self.record.comparisons)
+
+    @cached_property
     def keys(self) -> frozenset[str]:
         """The group keys of all that is compared."""
-        return frozenset(key for planned in self.record.comparisons for key in planned.keys)
+        return frozenset(key for pair in self.pairs for key in pair)
 
 
 def plans(tracking_uri: str) -> list[Plan]:

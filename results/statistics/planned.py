@@ -68,7 +68,7 @@ class Standing:
 
     def has(self, pair: Pair) -> bool:
         """Whether a comparison is planned."""
-        return tuple(cell.group_key for cell in pair) in {planned.keys for planned in self.plan.record.comparisons}
+        return (pair[0].group_key, pair[1].group_key) in self.plan.pairs
 
     def counted(self, cell: Cell) -> Cell:
         """The cell with the seeds of this look only: looks at as many seeds are then looks at the same figures."""

@@ -10,12 +10,10 @@ from typing import Any
 
 from bench.canonical import canonical_json
 from bench.cli.requests.plan import PlanRequest
-from bench.messages import one_of
 from bench.results.frame.method_record import PLAIN, MethodRecord, method_record
 from bench.results.frame.plans import Planned, Record
 from bench.results.statistics.comparisons import freeze_prune_pairs
 from bench.results.statistics.planned import FEWEST
-from bench.results.statistics.spending import SPENDING
 from bench.trial.spec import TrialSpec
 from bench.trial.sweep import Sweep
 
@@ -35,11 +33,9 @@ class PlannedCell:
 
 def record_of(request: PlanRequest, sweep: Sweep, name: str) -> Record:
     """What is planned. Raises ValueError in one line for looks, levels or margins that are none, or without a pair."""
-    comparisons = _comparisons(sweep)
     cells = _cells(sweep)
+    comparisons = _comparisons(sweep, cells)
     looks = read_looks(request.looks, len(sweep.seeds))
-    if request.spending not in SPENDING:
-        raise ValueError(f"spending {request.spending}: {one_of(SPENDING)}")
     if not 0 < request.alpha < 1:
         raise ValueError(f"alpha {request.alpha:g}: must be above 0 and below 1")
     if not 0 < request.margin < 100:
@@ -93,10 +89,9 @@ def _cells(sweep: Sweep) -> list[PlannedCell]:
     ]
 
 
-def _comparisons(sweep: Sweep) -> tuple[Planned, ...]:
+def _comparisons(sweep: Sweep, cells: Sequence[PlannedCell]) -> tuple[Planned, ...]:
     """Freeze − prune of every method that has both, as the tables have it. Raises ValueError if there is none."""
-    plain = [cell for cell in _cells(sweep) if cell.record.control == PLAIN]
-    pairs = freeze_prune_pairs(plain)
+    pairs = freeze_prune_pairs([cell for cell in cells if cell.record.control == PLAIN])
     if not pairs:
         raise ValueError(
             f"methods {', '.join(sweep.methods)}: must have a frozen and a pruned one that choose the same weights, as "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -10,8 +11,10 @@ from calibration import counted, likely
 from numpy.typing import NDArray
 from scipy import stats as scipy_stats
 
+from bench.cli.requests.plan import Spending
 from bench.results.statistics import stats
 from bench.results.statistics.spending import SPENDING, level_at, nominal_levels, rounded_down
+from bench.results.tables.plan_words import SPENDING_WORDS
 
 ALPHA, LOOKS = 0.05, (5, 10)
 
@@ -116,3 +119,7 @@ def test_the_least_level_of_a_family_is_that_of_one_or_of_all(spending: str, n: 
     levels = [j * level_at(n, 10, [5, 10], spending, 0.05 / j) for j in (1, 2, 3, 5, 8, 13)]
     steps = np.diff(levels) / levels[0]  # of levels that are rounded down to four digits
     assert np.all(steps < 1e-3) or np.all(steps > -1e-3)
+
+
+def test_every_way_to_spend_can_be_asked_for_and_has_words() -> None:
+    assert set(get_args(Spending)) == set(SPENDING) == set(SPENDING_WORDS)
