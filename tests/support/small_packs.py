@@ -8,6 +8,7 @@ import torch
 from small_trials import images, spec
 from torch import Tensor
 
+from bench.datasets.images import ImageData
 from bench.engine.setup.background import apply_background
 from bench.engine.setup.prepare import Trial, prepare
 from bench.engine.trainers import trainer_of
@@ -30,8 +31,8 @@ def pack_of(pack_kind: str, cells: tuple[tuple[str, str, int], ...] = CELLS, **f
     return [spec(method, rate, seed=seed, pack=pack_kind, **fields) for method, rate, seed in cells]
 
 
-def prepared(specs: list[TrialSpec]) -> list[Trial]:
-    trials = [prepare(s, DATA, "cpu") for s in specs]
+def prepared(specs: list[TrialSpec], data: ImageData = DATA) -> list[Trial]:
+    trials = [prepare(s, data, "cpu") for s in specs]
     for s, trial in zip(specs, trials, strict=True):
         apply_background(trial.model, trial.masks, s)
     return trials
