@@ -102,8 +102,25 @@ def _train_together(
 
     Trials that resume after different epochs do not share steps.
     """
+    retry = yield from _attempt(specs, data, device, checkpoints, arithmetic, needs)
+    for half in parts(retry, 2) if retry else ():
+        release(device)
+        yield from _train_together(half, data, device, checkpoints, arithmetic, needs)
+
+
+def _attempt(
+    specs: Sequence[TrialSpec],
+    data: ImageData,
+    device: str,
+    checkpoints: Checkpoints | None,
+    arithmetic: Arithmetic,
+    needs: Needs,
+) -> Generator[Epoch | TrialResult, None, list[TrialSpec]]:
+    """Train these trials together; returns those for which the memory was too small.
+
+    A function of its own, so that its networks go with its frame before a smaller pack is tried.
+    """
     members = [Member(spec) for spec in specs]
-    retry: list[TrialSpec] = []
     reset_peak(device)
     try:
         yield from _prepare(members, data, device, checkpoints, needs)
@@ -112,14 +129,10 @@ def _train_together(
     except ERRORS as error:  # a second name of it would outlive the block, and with it the memory of its frames
         running = [member for member in members if not member.ended]
         if len(running) > 1 and is_out_of_memory(failure(error)):
-            retry = [member.spec for member in running]
-        else:
-            for member in running:
-                yield member.result(peak_bytes(device) / len(members), failure(error))
-    members.clear()
-    for half in parts(retry, 2) if retry else ():
-        release(device)
-        yield from _train_together(half, data, device, checkpoints, arithmetic, needs)
+            return [member.spec for member in running]
+        for member in running:
+            yield member.result(peak_bytes(device) / len(members), failure(error))
+    return []
 
 
 def _by_epoch(members: Sequence[Member]) -> list[list[Member]]:

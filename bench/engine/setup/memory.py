@@ -8,6 +8,7 @@ import os
 import resource
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from time import perf_counter
 
@@ -16,6 +17,9 @@ import torch
 CLEAR_REFS = Path("/proc/self/clear_refs")
 STATUS = Path("/proc/self/status")
 MEMORY = Path("/proc/meminfo")
+# How allocators and libraries say that memory is short, in lower case: torch's on the host; CUDA and its driver; cuBLAS
+# and cuDNN, when they make a handle or their work space.
+OUT_OF_MEMORY = ("defaultcpuallocator", "out of memory", "status_alloc_failed", "allocation_failed")
 
 
 def reset_peak(device: str) -> None:
@@ -53,10 +57,11 @@ def free_bytes(device: str) -> int:
 
 
 def release(device: str) -> None:
-    """Give unused memory back to the system."""
+    """Give unused memory back to the system; after an error that sticks to CUDA's context, what can be given."""
     gc.collect()
     if device == "cuda":
-        torch.cuda.empty_cache()
+        with suppress(RuntimeError):
+            torch.cuda.empty_cache()
     elif sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
         trim(0)  # glibc keeps freed memory, so it would count as used
 
@@ -80,5 +85,6 @@ def is_out_of_memory(error: BaseException | None) -> bool:
     """
     if error is None:
         return False
-    out_of_memory = isinstance(error, torch.OutOfMemoryError | MemoryError) or "DefaultCPUAllocator" in str(error)
-    return out_of_memory or is_out_of_memory(error.__context__)
+    words = str(error).lower()
+    said = isinstance(error, RuntimeError) and any(text in words for text in OUT_OF_MEMORY)
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or said or is_out_of_memory(error.__context__)

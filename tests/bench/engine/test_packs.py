@@ -18,7 +18,7 @@ from bench import metrics, models, names
 from bench.engine import train as engine
 from bench.engine import trainers
 from bench.engine.member import Epoch
-from bench.engine.steps.batched_networks import BatchedNetworks, trial_bytes
+from bench.engine.steps.batched_networks import trial_bytes
 from bench.engine.train import train, train_epochs
 from bench.engine.trainers import Together
 from bench.methods import Method
@@ -117,11 +117,11 @@ def test_a_pack_that_does_not_fit_is_halved(largest: list[int]) -> None:
 
 def test_a_pack_that_ended_holds_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even until the next garbage collection: the halves of one that did not fit need its room."""
-    alive: list[weakref.ref[BatchedNetworks]] = []
+    alive: list[list[weakref.ref[Any]]] = []
 
     def full(self: Together, indices: Tensor, lr: float | Tensor) -> Tensor:
-        assert not any(networks() for networks in alive)
-        alive.append(weakref.ref(self.stack))
+        assert not any(one() for pack in alive for one in pack)
+        alive.append([weakref.ref(one) for one in (self.stack, *(trial.model for trial in self.trials))])
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(Together, "one_step", full)
@@ -131,7 +131,7 @@ def test_a_pack_that_ended_holds_no_memory(monkeypatch: pytest.MonkeyPatch) -> N
         train(pack_of("vmap"), DATA, "cpu")
     finally:
         gc.enable()
-    assert len(alive) == 7
+    assert [len(pack) for pack in alive] == [5, 3, 2, 2, 3, 2, 2]
 
 
 def test_what_no_batched_step_can_do_is_the_outcome_of_each_trial(monkeypatch: pytest.MonkeyPatch) -> None:
