@@ -18,7 +18,7 @@ from bench.engine.setup.precision import DTYPES, autocast
 from bench.engine.setup.prepare import PROBE, Trial
 from bench.engine.steps.batched_networks import BatchedNetworks, losses_of
 from bench.engine.steps.carried_state import carry_over, forget
-from bench.engine.steps.cuda_graph import GraphedStep
+from bench.engine.steps.cuda_graph import GraphedStep, is_recorded
 from bench.engine.steps.live_optimizer import LiveOptimizer
 from bench.engine.steps.network import network_of
 from bench.storage.checkpoint import OptimizerState
@@ -143,10 +143,10 @@ class Together:
         self.masks = {name: torch.stack([trial.masks[name] for trial in trials]) for name in trials[0].masks}
         self.optimizer = LiveOptimizer(self.stack.module, self.masks, self.spec)
         device = self.images.labels.device
-        self.replayed = GraphedStep(device) if device.type == "cuda" else None
+        self.replayed = GraphedStep(device) if is_recorded(device.type, self.spec.precision) else None
 
     def step(self, samples: Tensor, lr: float) -> Tensor:
-        """`one_step`; on CUDA recorded and replayed."""
+        """`one_step`; recorded and replayed where it can be."""
         return self.replayed(self.one_step, samples, lr) if self.replayed else self.one_step(samples, lr)
 
     def one_step(self, samples: Tensor, lr: float | Tensor) -> Tensor:

@@ -71,20 +71,23 @@ def losses_of(logits: Tensor, labels: Tensor) -> Tensor:
 def trial_bytes(spec: TrialSpec, image_shape: tuple[int, ...], classes: int) -> int:
     """Bytes that one trial adds to a pack: what a forward pass on a batch, or on the probe, saves for its backward
     pass, doubled for the latter's own, and eight copies of the parameters (weights, gradients, masks, indices, state).
+
+    Counted on the meta device, where nothing is computed and no activation has memory.
     """
-    model = models.build(spec.model, classes, image_shape).to(DTYPES[spec.precision])
+    model = models.build(spec.model, classes, image_shape).to("meta", DTYPES[spec.precision])
     images = max(spec.batch_size, PROBE)
-    x = torch.zeros(1, images, *image_shape, dtype=DTYPES[spec.precision])
-    labels = torch.zeros(1, images, dtype=torch.int64)
-    saved_bytes: dict[int, int] = {}  # by address
+    x = torch.zeros(1, images, *image_shape, dtype=DTYPES[spec.precision], device="meta")
+    labels = torch.zeros(1, images, dtype=torch.int64, device="meta")
+    saved_bytes: dict[int, int] = {}  # by storage
 
     def save(tensor: Tensor) -> Tensor:
-        saved_bytes[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        storage = tensor.untyped_storage()
+        saved_bytes[storage._cdata] = storage.nbytes()
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(save, lambda tensor: tensor):
         losses = losses_of(BatchedNetworks([model], spec.pack)(x, training=True), labels)
-    assert losses.requires_grad  # the saved tensors live until here, so no address counts for two of them
+    assert losses.requires_grad  # the saved tensors live until here, so none counts for two of them
     return 2 * sum(saved_bytes.values()) + 8 * sum(p.nbytes for p in model.parameters())
 
 

@@ -22,11 +22,17 @@ class Recording:
     losses: Tensor
 
 
-class GraphedStep:
-    """A training step (samples, lr) -> losses, on CUDA. Every call is one real step; recording computes nothing.
+def is_recorded(device: str, precision: str) -> bool:
+    """Whether the steps of packs are recorded: on CUDA, but for float64.
 
-    The learning rate is a tensor on the device: a Python number would be recorded as a constant.
+    A Python number would be recorded as a constant, so the learning rate of a recorded step is a tensor on the device;
+    torch's fused optimizers take a float32 one only there, and a float64 training would have a rate rounded to it.
     """
+    return device == "cuda" and precision != "float64"
+
+
+class GraphedStep:
+    """A training step (samples, lr) -> losses, on CUDA. Every call is one real step; recording computes nothing."""
 
     def __init__(self, device: torch.device) -> None:
         self._lr = torch.zeros((), device=device)

@@ -18,7 +18,9 @@ from bench import metrics, models, names
 from bench.engine import train as engine
 from bench.engine import trainers
 from bench.engine.member import Epoch
-from bench.engine.steps.batched_networks import trial_bytes
+from bench.engine.setup.prepare import PROBE
+from bench.engine.steps import batched_networks
+from bench.engine.steps.batched_networks import BatchedNetworks, losses_of, trial_bytes
 from bench.engine.train import train, train_epochs
 from bench.engine.trainers import Together
 from bench.methods import Method
@@ -185,6 +187,28 @@ def test_what_a_trial_is_said_to_need_holds_its_activations(pack_kind: str) -> N
     assert needed > 2 * 4 * 256 * 20 * 24**2 + 8 * 4 * 431_080
     twice = trial_bytes(spec(model="lenet-5-caffe", pack=pack_kind, precision="float64"), (1, 28, 28), 10)
     assert 1.6 * needed < twice < 2 * needed  # the places of the maxima stay 64-bit numbers
+
+
+@pytest.mark.parametrize("pack_kind", ["vmap", "unfold"])
+def test_what_a_trial_needs_is_counted_without_computing_it(pack_kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tensors that a pass on 256 images saves, counted on the meta device: those of a real pass, byte for byte."""
+    given = spec(model="lenet-5-caffe", pack=pack_kind)
+    x, y = torch.zeros(1, PROBE, 1, 28, 28), torch.zeros(1, PROBE, dtype=torch.int64)
+    model = models.build(given.model, 10)
+    saved: dict[int, int] = {}
+
+    def save(tensor: Tensor) -> Tensor:
+        saved[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(save, lambda tensor: tensor):
+        losses = losses_of(BatchedNetworks([model], given.pack)(x, training=True), y)
+    assert losses.requires_grad
+    devices: set[str] = set()
+    monkeypatch.setattr(batched_networks, "losses_of", lambda z, y: devices.add(z.device.type) or losses_of(z, y))
+    needed = trial_bytes(given, (1, 28, 28), 10)
+    assert needed == 2 * sum(saved.values()) + 8 * sum(p.nbytes for p in model.parameters())
+    assert devices == {"meta"}
 
 
 def test_which_trials_go_together() -> None:
