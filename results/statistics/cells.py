@@ -59,6 +59,11 @@ class Cell:
         return self.background not in (DENSE, BIASES)
 
     @property
+    def ends_pruned(self) -> bool:
+        """Whether the dead weights of the stored network are 0."""
+        return self.rated and self.record.costs_as == "prune"
+
+    @property
     def realised(self) -> tuple[float, float] | None:
         """The least and largest rate over the seeds, counted, if they are not the rate asked for: of whole filters; and
         of whole channels, whose rate is that of all parameters.
@@ -192,7 +197,7 @@ def _with_diverged(cell: Cell, value: float) -> Cell:
 
 def connected(all_cells: Sequence[Cell]) -> list[Cell]:
     """The cells without the seeds whose pruned network is disconnected; a frozen one never is."""
-    return [_with_paths(cell) if cell.background == "prune" else cell for cell in all_cells]
+    return [_with_paths(cell) if cell.ends_pruned else cell for cell in all_cells]
 
 
 def _with_paths(cell: Cell) -> Cell:
