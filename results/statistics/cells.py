@@ -33,7 +33,7 @@ class Cell:
     label: str  # the method's name, unique in the section
     method: str
     record: MethodRecord
-    background: str  # "freeze", "prune", "dense", "biases" or the scale of any other, as "0.25"
+    background: str  # "freeze", "prune", "dense", "biases", any other scale, as "0.25", or of one that fades "1 to 0"
     rate: Decimal
     sweeps: frozenset[str]
     values: Mapping[int, float]  # seed -> figure, of the done trials that have it; seeds rising

@@ -23,7 +23,7 @@ class Fading:
         self, weights: Mapping[str, Tensor], masks: Mapping[str, Tensor], unscaled: Mapping[str, Tensor]
     ) -> None:
         self._entries = [
-            (weights[name].detach(), masks[name], values)
+            (weights[name].detach().view(-1), masks[name].view(-1).nonzero().view(-1), values.view(-1))
             for name, values in unscaled.items()
             if not bool(masks[name].all())
         ]
@@ -33,6 +33,7 @@ class Fading:
     def hold(self, scale: float) -> None:
         """Give every dead entry this scale; live ones stay as they are."""
         if scale != self.scale:
-            for weight, live, values in self._entries:
-                torch.where(live, weight, scaled(values, scale), out=weight)
+            for weight, live, values in self._entries:  # a fraction of the time that `where` takes
+                kept = weight.index_select(0, live)
+                weight.copy_(scaled(values, scale)).index_copy_(0, live, kept)
             self.scale = scale
