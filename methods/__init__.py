@@ -5,6 +5,7 @@ is the one the tables print; a later row with the same record is an alias and tr
 
 base         the mask-selection interface: what a method is
 background   what dead weights hold: scale · their value at the start
+fading       the background while it fades
 identity     what identifies a method: its fields and its source
 types        the types that methods, criteria and scopes share
 papers       the papers' one-shot methods, a few declarative lines each; dense, and biases alone

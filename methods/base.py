@@ -13,9 +13,10 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from bench.methods.background import recorded, scale_of
+from bench.methods.fading import UNTIL
 from bench.methods.identity.classes import class_name
 from bench.methods.identity.identify import check_shared, identify
-from bench.methods.types import Background, Batches, Control, Criterion, Loss, Masks, Scope
+from bench.methods.types import Background, Batches, Control, Criterion, Fade, Loss, Masks, Scope
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,6 +46,10 @@ class Method:
     background: Background  # dead weights keep their initial value ("freeze") or are 0 ("prune")
     # How many times their initial value dead weights hold, of frozen ones; None = once. 1 is freeze, 0 is prune.
     scale: float | None = None
+    # How the scale falls while training, to what, and by the end of which share of the training.
+    fade: Fade = field(default="none", metadata=LATER)
+    fade_to: float = field(default=0.0, metadata=LATER)
+    fade_until: float = field(default=UNTIL, metadata=LATER)
     control: Control = "none"  # a sanity control on top; a row of CONTROLS in bench.methods.controls
     # Whether `select` is also given the trained network of another trial, that of `parent`: as the keywords `trained`,
     # weight name -> trained value, and `live`, its masks.
@@ -154,7 +159,9 @@ class Method:
 
     @property
     def background_scale(self) -> float:
-        """How many times their value at the start dead weights hold: 1 frozen, 0 pruned, or what `scale` says."""
+        """How many times their value at the start dead weights hold: 1 frozen, 0 pruned, or what `scale` says; of a
+        background that fades, at first.
+        """
         return scale_of(recorded(self))
 
     @property

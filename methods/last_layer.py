@@ -29,7 +29,7 @@ class LastLayer(Method):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_fixed(self, "criterion", "scope", "background")
+        check_fixed(self, "criterion", "scope", "background", "fade")
         if self.control == "shuffle":
             raise ValueError("control shuffle of LastLayer: must be another; each layer is live or dead as a whole")
 

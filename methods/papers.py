@@ -136,6 +136,7 @@ class Dense(Method):
         super().__post_init__()
         if self.scale is not None:
             raise ValueError(f"scale {self.scale} of Dense: must be left out; it has no dead weights")
+        check_fixed(self, "fade")
 
     def select(
         self, model: nn.Module, batches: Batches, loss: Loss, rate: Fraction, generator: np.random.RandomState
@@ -164,7 +165,7 @@ class Biases(Method):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_fixed(self, "criterion", "scope", "background")
+        check_fixed(self, "criterion", "scope", "background", "fade")
         if self.scale is not None:
             raise ValueError(f"scale {self.scale} of Biases: must be left out; it is the floor under freezing")
         if self.control == "shuffle":

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Background = Literal["freeze", "prune"]
+Fade = Literal["none", "linear", "cosine"]  # the rows of `bench.methods.fading.PATHS`
 Scope = Literal["global", "uniform", "er", "erk", "filter"]  # the rows of `bench.methods.scopes.SCOPES`
 Control = Literal["none", "shuffle", "reinitialise", "invert", "redraw", "sign", "mean"]  # of `controls.CONTROLS`
 Batches = Sequence[tuple["Tensor", "Tensor"]]  # (x [N,C,H,W], y [N]) pairs

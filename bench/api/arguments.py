@@ -5,6 +5,7 @@ What is wrong is a ValueError of one line. Texts mean what they mean on the comm
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from numbers import Integral, Real
@@ -15,6 +16,7 @@ from bench.canonical import canonical_json
 from bench.execution.protocol_values import with_defaults
 from bench.messages import decimal_text, nearest, shortened
 from bench.methods import Method
+from bench.methods.fading import fades
 from bench.trial.field_row import FieldRow
 from bench.trial.grammar import RATES_HELP, SEEDS_HELP, parse_rates, parse_seeds
 from bench.trial.plugins import Catalogue, check_method
@@ -52,7 +54,7 @@ def _pairs(method: OneMethod, catalogue: Catalogue) -> list[tuple[str, Method]]:
         return [catalogue.parse(name.strip()) for name in method.split(",")]
     if isinstance(method, Method):
         name = catalogue.name_of(method, _described(method))
-        check_method(name.partition(":scale=")[0], method, f"method {name!a}")
+        check_method(re.split(":scale=|:fade=", name)[0], method, f"method {name!a}")
         return [(name, method)]
     if isinstance(method, FunctionType):
         both = (_composed(method, background) for background in ("freeze", "prune"))
@@ -70,7 +72,8 @@ def _described(method: Method) -> str:
         return type(method).__name__
     criterion = method.criterion if isinstance(method.criterion, str) else method.criterion.__name__
     held = method.background if method.scale is None else f"scale-{decimal_text(method.scale)}"
-    words = [criterion.replace("_", "-"), held, *([] if method.scope == "global" else [method.scope])]
+    fading = [f"fade-{method.fade}"] if fades(method) else []
+    words = [criterion.replace("_", "-"), held, *fading, *([] if method.scope == "global" else [method.scope])]
     return "-".join([*words, *([] if method.control == "none" else [method.control])])
 
 

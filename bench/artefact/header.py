@@ -13,10 +13,12 @@ from pydantic import (
     ValidationInfo,
     field_validator,
     model_serializer,
+    model_validator,
 )
 
 from bench.canonical import key_of
-from bench.methods.background import LARGEST, scale_of
+from bench.methods.background import LARGEST, is_scale, scale_of
+from bench.methods.fading import PATHS, SETTINGS
 from bench.trial.start import Head, Norm
 from bench.trial.streams import SEED_LIMIT
 
@@ -59,8 +61,22 @@ class MethodRecord(Lenient):
 
     @property
     def background_scale(self) -> float:
-        """How many times their value at the start dead weights hold: 1 frozen, 0 pruned."""
-        return scale_of(self.background)
+        """How many times their value at the start dead weights hold: 1 frozen, 0 pruned; at the end, if that fades."""
+        return scale_of(self.background) if self.fade_to is None else self.fade_to
+
+    @property
+    def fade_to(self) -> float | None:
+        """The scale to which the background fades; None if it does not."""
+        extra = self.model_extra or {}
+        return float(extra.get("fade_to", SETTINGS["fade_to"])) if extra.get("fade") in tuple(PATHS) else None
+
+    @model_validator(mode="after")
+    def _check_fade(self) -> MethodRecord:
+        """Whether what the record keeps as it is has an end that can be one."""
+        extra = self.model_extra or {}
+        if extra.get("fade") in tuple(PATHS) and not is_scale(extra.get("fade_to", 0)):
+            raise ValueError(f"fade_to of the background: must be 0 <= fade_to <= {LARGEST}")
+        return self
 
     @property
     def control(self) -> str:

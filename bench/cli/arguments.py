@@ -11,6 +11,7 @@ from bench.cli.requests.sweep import StartedRequest, TrialsRequest
 from bench.datasets import row_of
 from bench.execution.checked_sweep import check_selection, checked_sweep
 from bench.execution.starts import StartRequest
+from bench.methods.fading import fades
 from bench.trial.grammar import parse_rates, parse_seeds
 from bench.trial.plugins import Catalogue, take_installed
 from bench.trial.spec import TrialSpec
@@ -88,8 +89,12 @@ def alone(sweep: Sweep, command: str) -> Sweep:
 
 
 def unchanging(sweep: Sweep, command: str) -> Sweep:
-    """The sweep. Raises: ValueError if the masks of a method change, since this command times a step of one mask."""
+    """The sweep. Raises: ValueError if the masks of a method change, or its background, since this command times a step
+    of one mask and one background.
+    """
     for name, method in sweep.methods.items():
         if method.changes_masks:
             raise ValueError(f"method {name!r} with {command}: must be one whose masks do not change while training")
+        if fades(method):
+            raise ValueError(f"method {name!r} with {command}: must be one whose background does not fade")
     return sweep

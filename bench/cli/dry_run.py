@@ -25,6 +25,7 @@ from bench.engine.setup.prepare import PROBE, Trial, prepare
 from bench.execution.execution import Execution
 from bench.messages import one_line
 from bench.methods import Method, has_rates
+from bench.methods.fading import SETTINGS, fades
 from bench.trial.spec import TrialSpec
 
 WARM_UP, STEPS = 3, 10
@@ -50,8 +51,15 @@ def estimates(trials: Sequence[TrialSpec], data: ImageData) -> list[Estimate]:
     """One for each step and background of the trials, which are of one data set."""
     groups: dict[tuple[str, str], list[TrialSpec]] = {}
     for spec in trials:
-        groups.setdefault((spec.step, "dense" if not spec.rate else spec.method.background), []).append(spec)
+        groups.setdefault((spec.step, _background(spec)), []).append(spec)
     return [_estimate(step, background, specs, data) for (step, background), specs in groups.items()]
+
+
+def _background(spec: TrialSpec) -> str:
+    """What of the background a step depends on."""
+    if not spec.rate:
+        return "dense"
+    return f"{spec.method.background}, fading" if fades(spec.method) else spec.method.background
 
 
 def _estimate(step: str, background: str, specs: Sequence[TrialSpec], data: ImageData) -> Estimate:
@@ -74,9 +82,10 @@ def _stand_in(spec: TrialSpec) -> TrialSpec:
     """The trial, or one like it that needs no networks of others: from drawn weights, with a random mask."""
     if not _needs_others(spec):
         return spec
-    random = Method(criterion="random", background=spec.method.background)
-    method = random if has_rates(spec.method) else spec.method
-    return replace(spec, start=None, method=method)
+    method = spec.method
+    held = {"background": method.background, "scale": method.scale} | {name: getattr(method, name) for name in SETTINGS}
+    random = Method(criterion="random", **held)
+    return replace(spec, start=None, method=random if has_rates(method) else method)
 
 
 def _needs_others(spec: TrialSpec) -> bool:

@@ -85,6 +85,7 @@ def _facts(network: Artefact, data: bytes) -> Iterator[tuple[str, str]]:
     yield "trial", f"{extra.get('dataset')} · {spec.model} · rate {extra.get('rate')} · seed {spec.seed}"
     held = spec.method.background
     words = held if isinstance(held, str) else f"scale {held:g}"
+    words += "" if spec.method.fade_to is None else f", faded to scale {spec.method.fade_to:g}"
     yield "method", f"{words}, criterion {(spec.method.model_extra or {}).get('criterion')}"
     yield "run key", header.run_key
     yield "stored bytes", f"{len(data):,}: {', '.join(f'{name} {size:,}' for name, size in bytes_of.items())}"

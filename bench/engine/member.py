@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import time
 from collections.abc import Mapping
@@ -31,7 +32,10 @@ from bench.engine.setup.background import apply_background
 from bench.engine.setup.checksums import mask_checksum
 from bench.engine.setup.kept_state import check_state
 from bench.engine.setup.prepare import Trial, prepare, prepare_again
+from bench.engine.steps.fading import Fading
 from bench.engine.steps.live_optimizer import dead_checksum
+from bench.methods.fading import fades, last_epoch, scale_after
+from bench.methods.maskable import maskable
 from bench.metrics import When
 from bench.models.channels.filters import filters_of
 from bench.models.channels.surgery import close
@@ -98,7 +102,20 @@ class Member:
             self.layers[name] = {"weights": mask.numel(), "live": int(mask.sum())}
             if self._moments:
                 self.layers[name][names.REVISIONS] = [{"epoch": 0, "live": int(mask.sum())}]
-        self._dead = dead_checksum(trial.model, trial.masks)
+        self._dead = self._dead_at_the_end()
+
+    def _dead_at_the_end(self) -> str:
+        """The checksum of the dead weights, which training does not change unless their background fades."""
+        if not fades(self.spec.method):
+            return dead_checksum(self.trial.model, self.trial.masks)
+        ended = copy.deepcopy(self.trial.model)
+        Fading(maskable(ended), self.trial.masks, self.trial.unscaled).hold(self.spec.method.fade_to)
+        return dead_checksum(ended, self.trial.masks)
+
+    def scale_after(self, done: int, steps: int) -> float:
+        """The scale of the background after so many steps of the training, of so many an epoch."""
+        method = self.spec.method
+        return scale_after(method, done, last_epoch(method, self.spec.epochs) * steps)
 
     def revise(self) -> bool:
         """Have the method choose masks again if it does at the end of the last epoch; returns whether it did.
@@ -141,6 +158,12 @@ class Member:
         """Whether the epoch just trained is the last at whose end the method chooses masks."""
         return self._moments[-1:] == (len(self.epochs),)
 
+    @property
+    def _is_fading(self) -> bool:
+        """Whether the background is another than at the end."""
+        method = self.spec.method
+        return fades(method) and self.epoch < last_epoch(method, self.spec.epochs)
+
     def _check_dead(self) -> None:
         if dead_checksum(self.trial.model, self.trial.masks, self.trial.fixed) != self._dead:
             raise RuntimeError("a dead weight was changed by training")
@@ -171,6 +194,7 @@ class Member:
             fixed=dict(self.trial.fixed),
             initial=dict(self.trial.initial),
             state=self.trial.state,
+            unscaled=dict(self.trial.unscaled),
         )
 
     def resume(self, saved: Checkpoint, data: ImageData, device: str, images: tuple[Resident, Resident]) -> None:
@@ -229,10 +253,11 @@ class Member:
     def is_best(self) -> bool:
         """Whether the last trained epoch has the best validation accuracy so far; the earliest on ties.
 
-        Epochs before the last moment are out of the question: their masks are not those of the stored network.
+        Epochs before the last moment, or before the background has faded, are out of the question: their masks, or
+        their dead weights, are not those of the stored network.
         """
         accuracy = self.epochs[-1][names.VALIDATION_ACCURACY]
-        better = len(self.epochs) > 1 and not self.is_changing and accuracy > self._best
+        better = len(self.epochs) > 1 and not (self.is_changing or self._is_fading) and accuracy > self._best
         self._best = accuracy if better else self._best
         return better
 

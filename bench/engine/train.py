@@ -20,8 +20,9 @@ from bench.engine.setup.prepare import residents
 from bench.engine.shaping import Shaping, shapes
 from bench.engine.steps.batched_networks import trial_bytes
 from bench.engine.steps.learning_rate import learning_rate
-from bench.engine.trainers import Alone, accuracies, trainer_of
+from bench.engine.trainers import Alone, Scales, accuracies, trainer_of
 from bench.messages import one_line
+from bench.methods.fading import fades
 from bench.storage.checkpoint import Checkpoints
 from bench.trial.outside.rows import all_ours
 from bench.trial.packs import packs_of, parts
@@ -239,10 +240,18 @@ class Training:
             [member.order() for member in self.members],
             [member.moves() for member in self.members],
             lambda step: learning_rate(self._spec, epoch * self._steps + step, steps),
+            self._scales(epoch),
         )
         for member in self.members:
             member.seconds += (time.perf_counter() - start) / len(self.members)
         return losses
+
+    def _scales(self, epoch: int) -> Scales | None:
+        """The scales of the backgrounds in an epoch; None if none fades."""
+        if not any(fades(member.spec.method) for member in self.members):
+            return None
+        before, steps = epoch * self._steps, self._steps
+        return lambda done: [member.scale_after(before + done, steps) for member in self.members]
 
     def _shaped(self) -> Shaping | None:
         """What the method does after each step up to its last moment, begun; None if that is nothing."""

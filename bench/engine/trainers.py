@@ -19,22 +19,31 @@ from bench.engine.setup.prepare import PROBE, Trial
 from bench.engine.steps.batched_networks import BatchedNetworks, losses_of
 from bench.engine.steps.carried_state import carry_over, forget
 from bench.engine.steps.cuda_graph import GraphedStep, is_recorded
+from bench.engine.steps.fading import Fading
 from bench.engine.steps.live_optimizer import LiveOptimizer
 from bench.engine.steps.network import network_of
+from bench.methods.maskable import maskable
 from bench.storage.checkpoint import OptimizerState
 from bench.trial.spec import TrialSpec
+
+Scales = Callable[[int], Sequence[float]]  # steps done of an epoch -> of each trial, the scale of its background
 
 
 class Trainer(Protocol):
     """The trials of a pack while they are trained."""
 
     def epoch(
-        self, orders: Sequence[Tensor], moves: Sequence[Tensor | None], rate: Callable[[int], float]
+        self,
+        orders: Sequence[Tensor],
+        moves: Sequence[Tensor | None],
+        rate: Callable[[int], float],
+        scales: Scales | None = None,
     ) -> list[float]:
         """Train for one pass over the training split; returns each trial's mean loss over the images.
 
         Args: orders: of each trial, a permutation of places in its training split. moves: of each trial, the move of
-              each image in that order (`bench.datasets.augment`), or None. rate: step -> learning rate.
+              each image in that order (`bench.datasets.augment`), or None. rate: step -> learning rate. scales: the
+              scales of the backgrounds, if one of them fades.
         """
 
     def gradients(self) -> list[Measured]:
@@ -77,6 +86,13 @@ class Alone:
     def _take(self, trial: Trial) -> None:
         self.trial, self.network = trial, network_of(self.spec, trial)
         self.optimizer = LiveOptimizer(trial.model, trial.masks, self.spec, self.network.values, trial.fixed)
+        self.fading = Fading(maskable(trial.model), trial.masks, trial.unscaled)
+
+    def _hold(self, scales: Sequence[float]) -> None:
+        """Give the background this scale."""
+        (scale,) = scales
+        self.fading.hold(scale)
+        self.network.hold(scale)
 
     def revise(self, trial: Trial) -> None:
         """Go on with other masks: what stays live keeps its state of the optimizer, unless it is restarted; what comes
@@ -90,11 +106,17 @@ class Alone:
         self.optimizer.take_in()
 
     def epoch(
-        self, orders: Sequence[Tensor], moves: Sequence[Tensor | None], rate: Callable[[int], float]
+        self,
+        orders: Sequence[Tensor],
+        moves: Sequence[Tensor | None],
+        rate: Callable[[int], float],
+        scales: Scales | None = None,
     ) -> list[float]:
         """Train for one pass over the training split; see `Trainer`."""
         (order,) = orders
         losses, sizes = [], []
+        if scales is not None:
+            self._hold(scales(0))
         one = torch.ones((), dtype=DTYPES[self.spec.precision], device=order.device)  # else each backward makes its own
         for i, (loss, images) in enumerate(self.network.losses(order, self.spec.batch_size, moves[0])):
             loss.backward(one)  # type: ignore[no-untyped-call]
@@ -102,6 +124,8 @@ class Alone:
             if self.after_step is not None:
                 self.after_step()
                 self.optimizer.take_in()
+            if scales is not None:
+                self._hold(scales(i + 1))
             losses.append(loss.detach())
             sizes.append(images)
         self.network.write_back()
@@ -144,6 +168,16 @@ class Together:
         self.optimizer = LiveOptimizer(self.stack.module, self.masks, self.spec)
         device = self.images.labels.device
         self.replayed = GraphedStep(device) if is_recorded(device.type, self.spec.precision) else None
+        weights = {name: weight.detach() for name, weight in self.stack.module.named_parameters()}
+        self.fading = [
+            Fading({name: weights[name][index] for name in trial.unscaled}, trial.masks, trial.unscaled)
+            for index, trial in enumerate(trials)
+        ]
+
+    def _hold(self, scales: Sequence[float]) -> None:
+        """Give the backgrounds these scales."""
+        for fading, scale in zip(self.fading, scales, strict=True):
+            fading.hold(scale)
 
     def step(self, samples: Tensor, lr: float) -> Tensor:
         """`one_step`; recorded and replayed where it can be."""
@@ -162,11 +196,21 @@ class Together:
         return losses.detach()
 
     def epoch(
-        self, orders: Sequence[Tensor], moves: Sequence[Tensor | None], rate: Callable[[int], float]
+        self,
+        orders: Sequence[Tensor],
+        moves: Sequence[Tensor | None],
+        rate: Callable[[int], float],
+        scales: Scales | None = None,
     ) -> list[float]:
         """Train for one pass over the training split; see `Trainer`."""
         batches = self.samples(orders, moves).split(self.spec.batch_size, dim=1)  # type: ignore[no-untyped-call]
-        losses = [self.step(batch, rate(i)) for i, batch in enumerate(batches)]
+        losses = []
+        if scales is not None:
+            self._hold(scales(0))
+        for i, batch in enumerate(batches):
+            losses.append(self.step(batch, rate(i)))
+            if scales is not None:
+                self._hold(scales(i + 1))
         means: list[float] = _mean(torch.stack(losses), [batch.shape[1] for batch in batches]).tolist()
         return means
 

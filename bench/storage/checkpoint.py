@@ -49,6 +49,7 @@ class Checkpoint:
     fixed: dict[str, Tensor] = field(default_factory=dict)
     initial: dict[str, Tensor] = field(default_factory=dict)
     state: dict[str, Any] = field(default_factory=dict)
+    unscaled: dict[str, Tensor] = field(default_factory=dict)  # of a method whose background fades
 
 
 @dataclass(frozen=True)

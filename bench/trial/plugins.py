@@ -19,6 +19,7 @@ from typing import Any, get_args
 from bench.canonical import canonical_json
 from bench.messages import decimal_text, nearest
 from bench.methods import METHODS, Method
+from bench.methods.fading import SETTINGS, fades
 from bench.methods.identity.classes import check_distinct
 from bench.methods.identity.identify import identify
 from bench.trial.loading import errors_of_fields, guarded, load
@@ -81,7 +82,7 @@ class Catalogue(Mapping[str, Method]):
         method = self[name]
         if {"background", "scale"} <= {setting.partition("=")[0] for setting in settings}:
             raise ValueError(f"method {described!r}: must have background or scale, not both: 1 is freeze, 0 is prune")
-        for setting in sorted(settings, key=_is_of_background, reverse=True):  # a control may need it
+        for setting in sorted(settings, key=_turn):
             method = _set(method, setting, described)
         check_method(name, method, f"method {described!r}")
         return self.name_of(method, described), method
@@ -102,11 +103,17 @@ class Catalogue(Mapping[str, Method]):
 
 
 def first_name(method: Method, known: Mapping[str, Method]) -> str:
-    """The first name with the method's record; "" if none has it. A scale stands behind the name of what freezes.
+    """The first name with the method's record; "" if none has it. A scale stands behind the name of what freezes, and
+    how it fades behind both.
 
     >>> [first_name(replace(METHODS["snip"], scale=scale), METHODS) for scale in (0, 0.25, 1)]
     ['snip', 'freeze:scale=0.25', 'freeze']
+    >>> first_name(replace(METHODS["snip"], scale=0.5, fade="cosine", fade_to=0.1), METHODS)
+    'freeze:scale=0.5:fade=cosine:fade_to=0.1'
     """
+    if fades(method):
+        constant = first_name(replace(method, **SETTINGS), known)
+        return ":".join([constant, *_fade(method)]) if constant else ""
     if method.scale is not None:
         frozen = first_name(replace(method, scale=1.0), known)
         return f"{frozen}:scale={decimal_text(method.scale)}" if frozen else ""
@@ -137,6 +144,13 @@ def _settings(row: Method, method: Method) -> list[str]:
     return [f"{name}={_written(value)}" for name, (given, value) in values.items() if value != given]
 
 
+def _fade(method: Method) -> list[str]:
+    """How the background fades, each field that is not as it is unless given, written field=value."""
+    given = {name: getattr(method, name) for name in SETTINGS}
+    changed = {name: value for name, value in given.items() if value != SETTINGS[name]}
+    return [f"{name}={value if isinstance(value, str) else decimal_text(value)}" for name, value in changed.items()]
+
+
 def _written(value: Any) -> str:
     """A field's value as `READERS` read it; a function by its name."""
     written = str(getattr(value, "__name__", value))
@@ -160,8 +174,9 @@ def check_name(name: object, origin: str) -> None:
         raise ValueError(f"{origin}: its name must be 1 to 100 characters, none of , : | and no space at its ends")
 
 
-def _is_of_background(setting: str) -> bool:
-    return setting.partition("=")[0] in ("background", "scale")
+def _turn(setting: str) -> int:
+    """When a setting is made: the background first, since how it fades, or a control, may need it."""
+    return {"background": 0, "scale": 0, "fade": 1}.get(setting.partition("=")[0], 2)
 
 
 def _set(method: Method, setting: str, described: str) -> Method:

@@ -16,6 +16,7 @@ from pathlib import PurePath
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
+from bench.methods.fading import SETTINGS
 from bench.methods.identity.files import module_of
 from bench.methods.identity.plain import function_of, is_plain
 
@@ -111,7 +112,7 @@ class Describer:
             return ["network", self._class(type(value)), self._pairs(state)]
         if any(c.__module__ == "bench.methods.base" for c in type(value).__mro__):  # before it is identified, or after
             state = {k: v for k, v in vars(value).items() if k not in ("source", "_identified")}
-            state = {k: v for k, v in state.items() if (k, v) != ("scale", None)}  # as before there were scales
+            state = {k: v for k, v in state.items() if k not in LATER or v != LATER[k]}
             return ["instance", self._class(type(value)), self._pairs(state)]
         reduce = copyreg.dispatch_table.get(type(value))
         reduced = reduce(value) if reduce else value.__reduce_ex__(2)
@@ -121,6 +122,7 @@ class Describer:
         return [type(value).__qualname__, *map(self._described, pieces)]
 
 
+LATER = {"scale": None, **SETTINGS}  # of a method: what it had not before there were scales is left out
 NETWORK = ("_parameters", "_buffers", "_modules")
 ROWS: tuple[tuple[Any, Callable[[Describer, Any], Any]], ...] = (  # the first that fits
     (enum.Enum, lambda d, v: ["member", type(v).__qualname__, v.name]),

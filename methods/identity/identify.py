@@ -17,6 +17,7 @@ from types import FunctionType
 from typing import Any, get_args
 
 from bench.methods.background import resolve_scale
+from bench.methods.fading import SETTINGS, check_fade
 from bench.methods.identity.classes import SEAM, check_seam
 from bench.methods.identity.files import foreign
 from bench.methods.identity.plain import PLAIN_WORDS, function_of, is_plain
@@ -30,7 +31,7 @@ IDENTIFIED = "_identified"  # attribute of a method: the process that checked it
 RESERVED = (
     "source", "select", "parameters", "record", "parent", "reads_parent", "at_initialisation", "changes_masks",
     "closes_channels", "trains_weights", "ends_at_budget", "own_widths", "scale",
-    "background_scale",
+    "background_scale", *SETTINGS,
 )  # fmt: skip
 EXACT = {"int": (int, "a whole number"), "bool": (bool, "true or false")}  # annotation -> type, and its words
 LONGEST = 4000  # characters of a method's fields: the store keeps a trial's record as one text
@@ -67,6 +68,7 @@ def check_shared(method: Method) -> None:
     ):
         if value not in values:
             raise ValueError(f"{name} {value!r}: must be one of {', '.join(values)}")
+    check_fade(method)
     if method.control in FROZEN_ONLY and method.background != "freeze":
         raise ValueError(f"background {method.background} with control {method.control}: must be freeze")
     if method.scale is not None and (method.changes_masks or method.closes_channels):

@@ -131,8 +131,13 @@ def method_name(label: str) -> str:
     ('FreezeNet', 'GraSP, frozen', 'SNIP (scope=erk)', 'mine-prune')
     >>> method_name("freeze:scale=0.25"), method_name("random-er-freeze:scale=2"), method_name("lth:scale=0.5")
     ('SNIP, scale 0.25', 'Random ER, scale 2', 'Lottery tickets, scale 0.5')
+    >>> method_name("freeze:fade=linear"), method_name("freeze:scale=0.5:fade=cosine:fade_to=0.1:fade_until=0.9")
+    ('FreezeNet, linear fade to 0', 'SNIP, scale 0.5, cosine fade to 0.1 until 0.9')
     """
     name, bracket, fields = label.partition(" (")
+    constant, _, fading = name.partition(":fade=")
+    if fading:
+        return f"{method_name(constant)}{_fading(fading)}{bracket}{fields}"
     frozen, scaled, scale = name.partition(":scale=")
     if scaled:
         choice = "snip" if frozen == "freeze" else frozen.removesuffix("-freeze")
@@ -142,6 +147,14 @@ def method_name(label: str) -> str:
         f"{CHOICES[choice]}, {BACKGROUNDS[background]}" if choice in CHOICES and background in BACKGROUNDS else ""
     )
     return f"{METHODS.get(name) or composed or name}{bracket}{fields}"
+
+
+def _fading(settings: str) -> str:
+    """How a background fades, from what follows `fade=` in a label."""
+    path, *others = settings.split(":")
+    values = dict(other.partition("=")[::2] for other in others)
+    until = f" until {values['fade_until']}" if "fade_until" in values else ""
+    return f", {path} fade to {values.get('fade_to', '0')}{until}"
 
 
 def weights_name(pruned: str) -> str:

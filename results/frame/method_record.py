@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+from bench.messages import decimal_text
 from bench.names import SCALES
 
 PLAIN = "none"  # the control of a method that is under none
@@ -19,6 +20,7 @@ CHANGING = "masks change while training"
 TO_BUDGET = "to a budget"  # they end at numbers of parameters and of multiply-accumulates, chosen whenever
 BASELINES = "baselines"  # what stands beside every table: a small dense network, the classifier alone
 GROUPS = (AT_INITIALISATION, TRAINED_FIRST, CHANGING, TO_BUDGET, BASELINES)
+FADES = ("linear", "cosine")  # the paths of a background that fades
 CRITERIA_OF_BASELINES = ("small-dense", "last-layer")
 
 
@@ -35,8 +37,38 @@ class MethodRecord:
         return str(self.fields.get("control", PLAIN))
 
     @property
+    def background(self) -> str:
+        """freeze, prune, any other scale as "0.25", or of one that fades its first and its last, as "1 to 0"."""
+        held = self.fields.get("background", "")
+        if self.fades:
+            first = SCALES.get(held, 1.0) if isinstance(held, str) else held
+            return f"{decimal_text(first)} to {decimal_text(self.end)}"
+        return held if isinstance(held, str) else decimal_text(held)
+
+    @property
+    def fades(self) -> bool:
+        """Whether the background is another at the end of the training than at its start."""
+        return self.fields.get("fade") in FADES
+
+    @property
+    def end(self) -> float:
+        """The last scale of a background that fades."""
+        return float(self.fields.get("fade_to", 0.0))
+
+    @property
+    def costs_as(self) -> str:
+        """The background whose costs the stored network has: dead weights of any scale but 0 cost what frozen do."""
+        if self.fades:
+            return "freeze" if self.end else "prune"
+        return "freeze" if self.is_scaled else str(self.fields.get("background", ""))
+
+    @property
     def scale(self) -> float | None:
-        """How many times their value at the start dead weights hold: 1 frozen, 0 pruned; None if it is not known."""
+        """How many times their value at the start dead weights hold: 1 frozen, 0 pruned; None if it is not known, or
+        if that changes.
+        """
+        if self.fades:
+            return None
         held = self.fields.get("background")
         return SCALES.get(held) if isinstance(held, str) else held
 

@@ -11,8 +11,7 @@ from typing import Any
 
 from bench import names
 from bench.canonical import canonical_json, group_key_of, key_of
-from bench.messages import decimal_text
-from bench.results.frame.method_record import canonical
+from bench.results.frame.method_record import canonical, method_record
 from bench.results.frame.stored_spec import stored_spec
 from bench.tags import whole
 
@@ -66,7 +65,6 @@ def spec_columns(spec: Mapping[str, Any], method: str) -> dict[str, Any]:
 
 
 def _background(spec: Mapping[str, Any]) -> str:
-    """By the rate, whatever the method is called; of one that is neither freeze nor prune, its scale."""
+    """By the rate, whatever the method is called; else what its record says."""
     unrated = {Decimal(0): DENSE, Decimal(1): BIASES}
-    held = spec["method"].get("background", "")
-    return unrated.get(Decimal(spec["rate"])) or (held if isinstance(held, str) else decimal_text(held))
+    return unrated.get(Decimal(spec["rate"])) or method_record(canonical(spec["method"])).background

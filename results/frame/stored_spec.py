@@ -9,6 +9,7 @@ from typing import Any
 
 from bench import names
 from bench.messages import shortened
+from bench.results.frame.method_record import FADES
 from bench.tags import was_cut, whole
 from bench.trial.protocol import ROWS
 
@@ -62,11 +63,15 @@ def _is_seed(value: Any) -> bool:
 
 
 def _is_method(value: Any) -> bool:
-    """A record; what is compared and printed of it is text, or the number of a background's scale."""
+    """A record; what is compared and printed of it is text, or the number of a background's scale, first or last."""
     if not isinstance(value, dict):
         return False
-    background = value.get("background", "")
-    return _is_text(value.get("control", "")) and (_is_text(background) or is_number(background))
+    background, end = value.get("background", ""), value.get("fade_to", 0.0)
+    return (
+        _is_text(value.get("control", ""))
+        and (_is_text(background) or is_number(background))
+        and (value.get("fade") not in FADES or is_number(end))
+    )
 
 
 def _is_search(value: Any) -> bool:

@@ -14,7 +14,7 @@ from bench.results.tables import (
     freeze_vs_prune,
     published,
 )
-from bench.results.tables.apart import baselines, budgets, changing_masks, scale_table, trained_first
+from bench.results.tables.apart import baselines, budgets, changing_masks, fading, scale_table, trained_first
 from bench.results.tables.controls import controls, not_shown
 from bench.results.tables.exclusions import exclusions, warnings
 from bench.results.tables.formats import Block, Bullets, Details, Grid, Heading, Paragraph
@@ -111,6 +111,7 @@ def _costs(analysis: Analysis) -> Iterator[Block]:
     yield from task_bytes.blocks(analysis)
     yield costs.computed(analysis)
     yield from changing_masks.costs(analysis)
+    yield from fading.costs(analysis)
 
 
 def _published(analysis: Analysis) -> list[Block]:

@@ -164,7 +164,7 @@ def _scope(analyses: Sequence[Analysis]) -> list[str]:
     if 1 in (len(datasets), len(models)):
         scope = f"{counted(len(datasets), 'data set')}, {counted(len(models), 'network')}"
         lines.append(f"{scope}: what is found holds for these.")
-    if cut := _cells(analyses, lambda _, cell: bool(cell.disconnected) and cell.background == "prune"):
+    if cut := _cells(analyses, lambda _, cell: bool(cell.disconnected) and cell.ends_pruned):
         lines.append(
             f"Pruned networks without a path of live weights from input to output ({cut}) answer every image alike: "
             "there freezing wins for another reason than its weights; see the table over other seeds."

@@ -53,6 +53,8 @@ def _question(cells: Sequence[Cell], cite: Cite, values: str) -> Sentences:
     used = [words() for background, words in held.items() if any(cell.background == background for cell in cells)]
     if scales := sorted({cell.record.scale or 0.0 for cell in cells if cell.record.is_scaled}):
         used.append(f"kept at {', '.join(map(decimal_text, scales))} times these values")
+    if fading := sorted({cell.background for cell in cells if cell.rated and cell.record.fades}):
+        used.append(f"scaled, while the network is trained, from {', '.join(fading)} times these values")
     if used:
         yield (
             "At a rate $q$, the fraction $1-q$ of the weights of all convolutional and linear layers is trained; the "

@@ -14,7 +14,7 @@ from bench.results.statistics.cells import Cell
 from bench.results.statistics.comparisons import Comparison
 from bench.results.tables import accuracy_tables, against_reference, captions, costs, freeze_vs_prune
 from bench.results.tables.answer.pairs import pairs
-from bench.results.tables.apart import baselines, budgets, changing_masks, scale_table, trained_first
+from bench.results.tables.apart import baselines, budgets, changing_masks, fading, scale_table, trained_first
 from bench.results.tables.controls import controls
 from bench.results.tables.exclusions import exclusions, warnings
 from bench.results.tables.formats import Block, Bullets, Paragraph
@@ -94,6 +94,7 @@ def _computed(analysis: Analysis) -> Iterator[Block]:
     if analysis.shown:
         yield costs.computed(analysis)
         yield from changing_masks.costs(analysis)
+        yield from fading.costs(analysis)
 
 
 def _gradients(analysis: Analysis) -> Iterator[Block]:

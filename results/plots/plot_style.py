@@ -51,7 +51,7 @@ class Style:
     """How a method is drawn; `order` is its place in the legend."""
 
     label: str
-    background: str  # "freeze", "prune", "dense", "biases" or a scale
+    background: str  # "freeze", "prune", "dense", "biases", a scale, or the first and the last
     colour: str
     order: int
     marker: str
@@ -89,7 +89,7 @@ def styles(frame: pd.DataFrame) -> dict[str, Style]:
     }
     named = dict(zip(known["spec.method"], known["label"], strict=True))
     numbers = _numbers([(text, named[record]) for record, text in selections.items()])
-    scales = sorted({*backgrounds.values()} - {*LINES}, key=float)
+    scales = sorted({*backgrounds.values()} - {*LINES}, key=lambda scale: [float(end) for end in scale.split(" to ")])
     by_record = {}
     for record, label in named.items():
         background, number = backgrounds[record], numbers.get(selections.get(record, ""), -1)

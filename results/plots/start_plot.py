@@ -199,7 +199,7 @@ def _entries(blocks: Sequence[Block]) -> list[Entry]:
     backgrounds = {one.cell.background for block in blocks for one in block.rated}
     named = {"freeze": "frozen", "prune": "pruned"}
     entries += [(Line2D([], [], marker=MARKERS[b], **look), words) for b, words in named.items() if b in backgrounds]
-    entries += [(Line2D([], [], marker=OF_SCALE, **look), "of a scale")] if backgrounds - set(named) else []
+    entries += [(Line2D([], [], marker=OF_SCALE, **look), "of a scale, or fading")] if backgrounds - set(named) else []
     places = {_beyond(one.rate) for block in blocks for one in block.rated}
     words = {-1: "at most, or below the lowest rate", 1: "at least"}
     entries += [(Line2D([], [], marker=BEYOND[p], **look), w) for p, w in words.items() if p in places]

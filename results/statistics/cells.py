@@ -33,7 +33,7 @@ class Cell:
     label: str  # the method's name, unique in the section
     method: str
     record: MethodRecord
-    background: str  # "freeze", "prune", "dense", "biases" or the scale of any other, as "0.25"
+    background: str  # "freeze", "prune", "dense", "biases", any other scale, as "0.25", or of one that fades "1 to 0"
     rate: Decimal
     sweeps: frozenset[str]
     values: Mapping[int, float]  # seed -> figure, of the done trials that have it; seeds rising
@@ -57,6 +57,11 @@ class Cell:
     def rated(self) -> bool:
         """Whether it is a method that has rates; the dense baseline and biases alone have one each, 0 and 1."""
         return self.background not in (DENSE, BIASES)
+
+    @property
+    def ends_pruned(self) -> bool:
+        """Whether the dead weights of the stored network are 0."""
+        return self.rated and self.record.costs_as == "prune"
 
     @property
     def realised(self) -> tuple[float, float] | None:
@@ -192,7 +197,7 @@ def _with_diverged(cell: Cell, value: float) -> Cell:
 
 def connected(all_cells: Sequence[Cell]) -> list[Cell]:
     """The cells without the seeds whose pruned network is disconnected; a frozen one never is."""
-    return [_with_paths(cell) if cell.background == "prune" else cell for cell in all_cells]
+    return [_with_paths(cell) if cell.ends_pruned else cell for cell in all_cells]
 
 
 def _with_paths(cell: Cell) -> Cell:

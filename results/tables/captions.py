@@ -44,6 +44,7 @@ def introduction(analyses: Sequence[Analysis]) -> str:
 
 
 SCALED = "Held at a scale of their value at the start, and in no verdict of freeze or prune"
+FADING = "Fading while they are trained, and in no verdict of freeze or prune"
 LATER = {
     TRAINED_FIRST: "choose by a network that is already trained",
     CHANGING: "choose again while they train, so that the number is that of their last masks",
@@ -54,12 +55,16 @@ LATER = {
 
 def _scaled(cells: Iterable[Cell]) -> str:
     """That some methods neither freeze nor prune, behind another sentence."""
-    if not any(cell.rated and cell.record.is_scaled for cell in cells):
-        return ""
-    return (
+    records = [cell.record for cell in cells if cell.rated]
+    scaled = (
         " Between the two, or beyond, a network of a scale keeps them at the scale times these values: 1 is frozen, 0 "
         "is pruned."
     )
+    fading = (
+        " A background that fades begins at its first scale times these values and ends at its last, which is what is "
+        "stored."
+    )
+    return (scaled if any(r.is_scaled for r in records) else "") + (fading if any(r.fades for r in records) else "")
 
 
 def _later(groups: Collection[str]) -> str:
@@ -94,6 +99,8 @@ def backgrounds(analysis: Analysis) -> str:
             sentences.append(f"{word}: {', '.join(labels)}.")
     if labels := sorted({cell.label for cell in analysis.cells if cell.rated and cell.record.is_scaled}):
         sentences.append(f"{SCALED}: {', '.join(labels)}.")
+    if labels := sorted({cell.label for cell in analysis.cells if cell.rated and cell.record.fades}):
+        sentences.append(f"{FADING}: {', '.join(labels)}.")
     return " ".join(sentences)
 
 

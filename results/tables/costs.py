@@ -94,14 +94,17 @@ def computed(analysis: Analysis) -> Grid:
         f"the live weights are.{_changing(analysis)}"
     )
     headers = [f"{way} MACs, {background}" for way in ("forward", "backward") for background in BACKGROUNDS.values()]
-    rows = _rows(analysis, lambda cell: cell.record.group not in (CHANGING, TO_BUDGET, BASELINES), _computed)
+    apart = (CHANGING, TO_BUDGET, BASELINES)
+    rows = _rows(analysis, lambda cell: cell.record.group not in apart and not cell.record.fades, _computed)
     return Grid(caption, ["rate", *headers], rows, "What each rate computes, per image")
 
 
 def _changing(analysis: Analysis) -> str:
     """What is said of methods that are left out."""
     changing = any(cell.record.group == CHANGING for cell in analysis.shown)
-    return " Without methods whose masks change while training: what these compute changes too." if changing else ""
+    fading = any(cell.rated and cell.record.fades for cell in analysis.shown)
+    what = " or ".join([*(["masks change"] if changing else []), *(["background fades"] if fading else [])])
+    return f" Without methods whose {what} while training: what these compute changes too." if what else ""
 
 
 def _computed(here: list[Cell]) -> list[str]:
@@ -120,8 +123,8 @@ def _rows(
 
 
 def _over(here: list[Cell], name: str, backgrounds: Iterable[str] = EVERY, form: str = ",.0f") -> str:
-    """The least and the largest value over methods and seeds; dead weights of any scale but 0 cost what frozen do."""
-    held = [(c, "freeze" if c.record.is_scaled and c.rated else c.background) for c in here]
+    """The least and the largest value over methods and seeds, of what the stored networks cost as."""
+    held = [(c, c.record.costs_as if c.rated else c.background) for c in here]
     pairs = [c.counts[name] for c, background in held if background in backgrounds and name in c.counts]
     return low_to_high(min(p[0] for p in pairs), max(p[1] for p in pairs), form) if pairs else NONE
 

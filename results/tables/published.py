@@ -63,6 +63,8 @@ class Published:
         if self.macs:
             shares = _shares(cell, dense) if record.get("closes_channels") else ()
             return bool(shares) and all(abs(share - float(self.macs)) <= NEAR for share in shares)
+        if cell.record.fades:
+            return False
         own = record.get("criterion"), record.get("scope", "global"), record.get("background"), rate_text(cell.rate)
         return own == (self.criterion, "global", self.background, self.rate)
 

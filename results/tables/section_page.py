@@ -14,7 +14,7 @@ from bench.results.tables import (
     freeze_vs_prune,
     published,
 )
-from bench.results.tables.apart import baselines, budgets, changing_masks, scale_table, trained_first
+from bench.results.tables.apart import baselines, budgets, changing_masks, fading, scale_table, trained_first
 from bench.results.tables.controls import controls, not_shown
 from bench.results.tables.exclusions import exclusions, warnings
 from bench.results.tables.formats import Block, Bullets, Heading, Paragraph
@@ -91,6 +91,7 @@ def _tables(analysis: Analysis) -> Iterator[Block]:
     yield from task_bytes.blocks(analysis)
     yield costs.computed(analysis)
     yield from changing_masks.costs(analysis)
+    yield from fading.costs(analysis)
 
 
 def published_blocks(analysis: Analysis) -> Iterator[Block]:

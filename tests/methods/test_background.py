@@ -87,7 +87,7 @@ RANGE = "must be 0 <= scale <= 10, of at most 6 decimals"
         ("uniform-width:scale=0.5", "scale 0.5 of UniformWidth: must be left out; it cuts channels out"),
         ("dense:scale=0.5", "scale 0.5 of Dense: must be left out; it has no dead weights"),
         ("biases:scale=0", "background 'prune' of Biases: must be 'freeze'"),
-        ("snip:scal=0.5", "unknown field 'scal': must be one of criterion, scope, background, scale, control"),
+        ("snip:scal=0.5", "unknown field 'scal': must be one of criterion, scope, background, scale, fade, "),
     ],
 )
 def test_what_is_refused_in_one_line(given: str, message: str) -> None:

@@ -81,7 +81,7 @@ def _cells(sweep: Sweep) -> list[PlannedCell]:
         PlannedCell(
             label=sweep.name_of(spec.method),
             record=method_record(canonical_json(spec.record()["method"])),
-            background=spec.method.background if spec.rate else "dense",
+            background=method_record(canonical_json(spec.record()["method"])).background if spec.rate else "dense",
             rate=spec.rate,
             group_key=key,
         )

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from bench import names
 from bench.engine.measures.moment import Moment
 from bench.engine.setup.prepare import Trial
+from bench.methods import Method
+from bench.methods.fading import fades
 from bench.methods.maskable import maskable
 from bench.models.channels.surgery import open_entries
 from bench.models.structure.weight_use import uses_of
@@ -20,8 +22,13 @@ def costs(moment: Moment) -> dict[str, float]:
     """The counts of a trial."""
     trial, model = moment.trial, moment.trial.stored_model
     live = live_entries(model, {**_entries(trial, model), **trial.fixed, **trial.stored_masks})
-    counted = counts_of_live(model, live, moment.spec.method.background, trial.train.image_shape)
+    counted = counts_of_live(model, live, at_the_end(moment.spec.method), trial.train.image_shape)
     return (counted if moment.spec.method.trains_weights else _untrained(counted)) | _epochs(moment.spec)
+
+
+def at_the_end(method: Method) -> str:
+    """The background that a network of the method costs as it is stored: one that has faded to 0 is pruned."""
+    return "prune" if fades(method) and method.fade_to == 0 else method.background
 
 
 def _untrained(counted: Mapping[str, float]) -> dict[str, float]:

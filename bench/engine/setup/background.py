@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
 import numpy as np
@@ -21,7 +21,9 @@ class MethodLike(Protocol):
 
     @property
     def background_scale(self) -> float:
-        """How many times their value at the start dead weights hold: 1 frozen, 0 pruned."""
+        """How many times their value at the start dead weights hold: 1 frozen, 0 pruned; of a background that fades, a
+        method's at first, a stored record's at the end.
+        """
 
     @property
     def control(self) -> str:
@@ -57,29 +59,39 @@ def trained_from(spec: SpecLike) -> str:
 @torch.no_grad()
 def apply_background(model: nn.Module, masks: Mapping[str, Tensor], spec: SpecLike) -> None:
     """Set every maskable weight to where(mask, initial, background), in place; the model is at `trained_from`."""
-    control, scale = spec.method.control, spec.method.background_scale
-    if control == "redraw":
-        redrawn = copy.deepcopy(model)
-        draw(redrawn, spec, "redraw")
-        values = maskable(redrawn)
-    for name, weight in maskable(model).items():
-        if scale == 0:
-            dead = torch.zeros_like(weight)
-        elif control == "redraw":
-            dead = values[name]
-        else:
-            dead = FROZEN.get(control, torch.clone)(weight)
+    if (scale := spec.method.background_scale) == 0:
+        for name, weight in maskable(model).items():
+            weight.copy_(torch.where(masks[name], weight, 0.0))
+        return
+    for name, weight, dead in _frozen(model, spec):
         weight.copy_(torch.where(masks[name], weight, scaled(dead, scale)))
 
 
+@torch.no_grad()
+def unscaled_background(model: nn.Module, spec: SpecLike) -> dict[str, Tensor]:
+    """Weight name -> what its dead entries hold at scale 1; the model is at `trained_from`."""
+    return {name: dead.clone() for name, _, dead in _frozen(model, spec)}
+
+
+def _frozen(model: nn.Module, spec: SpecLike) -> Iterator[tuple[str, Tensor, Tensor]]:
+    """Each maskable weight, and what its dead entries hold if they are frozen."""
+    control, redrawn = spec.method.control, dict[str, Tensor]()
+    if control == "redraw":
+        other = copy.deepcopy(model)
+        draw(other, spec, "redraw")
+        redrawn = {name: weight.detach() for name, weight in maskable(other).items()}
+    for name, weight in maskable(model).items():
+        yield name, weight.detach(), redrawn[name] if redrawn else FROZEN.get(control, torch.clone)(weight.detach())
+
+
 def scaled(values: Tensor, scale: float) -> Tensor:
-    """scale · values in their own precision, the scale rounded to float32; by 1 and 0 as they are.
+    """scale · values in their own precision, the scale rounded to float32; by 1 as they are, by 0 without a sign.
 
     One product of two numbers that are stored: the same bits on every machine, so that the weights can be rebuilt.
     """
-    if scale in (0, 1):
+    if scale == 1:
         return values
-    return values * torch.tensor(scale, dtype=torch.float32).to(values)
+    return values * torch.tensor(scale, dtype=torch.float32) if scale else torch.zeros_like(values)
 
 
 def _sign(weight: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ from bench.channels.selection import Selection
 from bench.datasets.images import ImageData, check_content
 from bench.datasets.loader import Resident
 from bench.datasets.splits import class_balanced, train_validation
-from bench.engine.setup.background import draw, trained_from
+from bench.engine.setup.background import draw, trained_from, unscaled_background
 from bench.engine.setup.channels import (
     channel_masks,
     channels_if_closed,
@@ -37,6 +37,7 @@ from bench.engine.setup.whole import Whole, all_live, whole_of
 from bench.methods import Masks
 from bench.methods.controls import shuffled
 from bench.methods.counts import rate_beside_head
+from bench.methods.fading import fades
 from bench.methods.maskable import LiveHead, head_of, maskable
 from bench.methods.scopes import check_live
 from bench.methods.types import State
@@ -73,6 +74,8 @@ class Trial:
     restarted: Masks = field(default_factory=dict)  # live entries that the last moment left no state of the optimizer
     initial: Mapping[str, Tensor] = field(default_factory=dict)  # parameter name -> its value before training
     state: State = field(default_factory=dict)  # the method's own
+    # Weight name -> what its dead entries hold at scale 1, of a method whose background fades; else empty.
+    unscaled: Mapping[str, Tensor] = field(default_factory=dict)
     channels: Channels | None = None  # the groups of the network, of a method that closes channels
     selection: Selection | None = None  # which of them are open, once it has closed some
     whole: Whole | None = None  # what is stored, if `model` is a smaller network in its place
@@ -134,7 +137,8 @@ def prepare(
     images = images or residents(spec, data, device)
     trial = trial_on_device(data, split, images, model, masks, init_sha256, scoring_seconds)
     initial = _initial(model) if spec.method.changes_masks else {}
-    closed = replace(trial, channels=channels, selection=selection, whole=whole)
+    unscaled = unscaled_background(model, spec) if fades(spec.method) else {}
+    closed = replace(trial, channels=channels, selection=selection, whole=whole, unscaled=unscaled)
     return replace(closed, changed=changed, taken=taken, initial=initial)
 
 
@@ -167,10 +171,11 @@ def prepare_again(
     split, _ = indices(spec, data)
     seconds = checkpoint.metrics[names.SCORING_SECONDS]
     trial = trial_on_device(data, split, images, model.to(device), masks, checkpoint.init_sha256, seconds)
-    fixed, initial = ({n: t.to(device) for n, t in of.items()} for of in (checkpoint.fixed, checkpoint.initial))
+    kept = (checkpoint.fixed, checkpoint.initial, checkpoint.unscaled)
+    fixed, initial, unscaled = ({n: t.to(device) for n, t in of.items()} for of in kept)
     selection = selected_channels(spec.method, channels, masks) if whole is None else whole.selection
     changing = replace(trial, fixed=fixed, initial=initial, state=on_device(checkpoint.state, device))
-    return replace(changing, channels=channels, selection=selection, whole=whole)
+    return replace(changing, channels=channels, selection=selection, whole=whole, unscaled=unscaled)
 
 
 def trial_on_device(

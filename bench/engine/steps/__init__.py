@@ -3,6 +3,7 @@
 network           what the engine trains: the model itself, or its sparse stand-in
 displacement      weight decay towards the start
 live_optimizer    the one rule, weight = where(mask, trained, background), held by construction
+fading            the dead weights while their background fades
 carried_state     the state of an optimizer when the masks change
 updates           the update rules: torch's fused optimizers in functional form
 learning_rate     the learning rate of a step

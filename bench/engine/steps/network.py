@@ -27,6 +27,9 @@ class Network(Protocol):
         Args: permutation: positions in the training split. moves: of each image (`bench.datasets.augment`), or None.
         """
 
+    def hold(self, scale: float) -> None:
+        """Compute as if the background of a trial that fades had this scale, which the model's dead weights have."""
+
     def write_back(self) -> None:
         """Bring the model's weights up to date."""
 
@@ -46,6 +49,9 @@ class DenseNetwork:
             with autocast(self._spec.precision, order.device.type):
                 loss = cross_entropy(self._trial.model(x), y)
             yield loss, len(y)
+
+    def hold(self, scale: float) -> None:
+        """Nothing to do: the model itself is computed with."""
 
     def write_back(self) -> None:
         """Nothing to do: the model itself is trained."""

@@ -46,7 +46,8 @@ class SparseNetwork:
         self._weights = maskable(trial.model)
         self._index: dict[str, Tensor] = {}
         self._images = trial.train
-        self._dead_outputs: Tensor | None = None
+        self._dead_outputs: Tensor | None = None  # of a background that fades, at scale 1
+        self._scale: Tensor | None = None  # of these; None = they are as they are
         self._first: FirstLayer | None = None
         self._blank = torch.zeros(1, 1, 1, 1, dtype=trial.probe[0].dtype).expand(1, *trial.train.image_shape)
         images = trial.probe[0][:2]
@@ -78,9 +79,19 @@ class SparseNetwork:
         epoch = self._images.epoch(self._trial.train_indices[permutation], batch_size, moves)
         for (x, y), indices in zip(epoch, positions, strict=True):
             if self._first is not None:
-                dead = None if self._dead_outputs is None else self._dead_outputs.index_select(0, indices)
-                self._first.given = (x, dead)
+                self._first.given = (x, self._dead(indices))
             yield self._tail.loss(x, y) if self._tail else cross_entropy(self.module(self._input(x)), y), len(y)
+
+    def hold(self, scale: float) -> None:
+        """Give the outputs of dead weights that were computed once this scale; other layers read the weights."""
+        self._scale = torch.tensor(scale, dtype=torch.float32)
+
+    def _dead(self, indices: Tensor) -> Tensor | None:
+        """The outputs of the first layer's dead weights for the images at these places; None if they are zero."""
+        if self._dead_outputs is None:
+            return None
+        outputs = self._dead_outputs.index_select(0, indices)
+        return outputs if self._scale is None else outputs.mul_(self._scale)
 
     def _input(self, x: Tensor) -> Tensor:
         """What the module is called with: images, or blanks if the first layer has been given what it reads."""
@@ -105,7 +116,8 @@ class SparseNetwork:
         if layer_input.is_image:
             used = mask.any(0).nonzero().view(-1)
             self._images = self._trial.train.only(used)
-            self._dead_outputs = dead_outputs(self._trial, weight.masked_fill(mask, 0)) if frozen else None
+            held = self._trial.unscaled.get(name, weight)
+            self._dead_outputs = dead_outputs(self._trial, held.masked_fill(mask, 0)) if frozen else None
             self._first = FirstLayer(linear_pattern(mask[:, used], weight.dtype), values, layer.bias, (len(weight),))
             return self._first
         pattern = linear_pattern(mask, weight.dtype)

@@ -15,7 +15,7 @@ from torch import nn
 from bench.api.arguments import methods_of, protocol_of, rates_of, seeds_of
 from bench.api.command import call_text
 from bench.api.stored import address_of
-from bench.methods import METHODS, Method
+from bench.methods import METHODS, FreezeNet, Method
 from bench.trial.plugins import Catalogue
 from bench.trial.protocol import ROWS
 
@@ -39,6 +39,8 @@ OTHER = Method(criterion="magnitude", scope="erk", background="prune")
         (OTHER, ["magnitude-prune-erk"]),
         (replace(OTHER, scale=0.5), ["magnitude-scale-0.5-erk"]),
         (replace(METHODS["snip"], scale=0.5), ["freeze:scale=0.5"]),
+        (replace(OTHER, scale=0.5, fade="linear"), ["magnitude-scale-0.5-fade-linear-erk"]),
+        (FreezeNet(fade="linear"), ["freeze:fade=linear"]),
         ("freeze:scale=0.5,snip:scale=0.5", ["freeze:scale=0.5"]),
         (largest_weight, ["largest-weight-freeze", "largest-weight-prune"]),
         ([largest_weight, "snip"], ["largest-weight-freeze", "largest-weight-prune", "snip"]),

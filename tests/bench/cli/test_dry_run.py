@@ -72,6 +72,29 @@ def test_what_is_trained_first_is_estimated_too(folder: Path, capsys: pytest.Cap
     assert "6 trials: 0 done before, 6 to train, and first 4 trials that they need" in err
 
 
+def test_a_background_that_fades_is_estimated_by_itself(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = (
+        "--methods",
+        "freeze,freeze:fade=linear",
+        "--rates",
+        "0.9",
+        "--seeds",
+        "2",
+        "--epochs",
+        "1",
+        "--no-dense",
+    )
+    assert main(["run", *options, "--dry-run", "--executor", "local"]) == 0
+    rows = [[entry.strip() for entry in line.strip("|").split("|")] for line in capsys.readouterr().out.splitlines()]
+    assert [row[1:4] for row in rows[2:4]] == [["freeze", "0.9", "2"], ["freeze, fading", "0.9", "2"]]
+
+
+def test_a_stopwatch_of_one_background_refuses_one_that_fades(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["speed", "step", "--methods", "freeze:fade=linear", "--rates", "0.9"]) == 2
+    words = "method 'freeze:fade=linear' with speed: must be one whose background does not fade"
+    assert words in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("command", [("tune", "--seeds", "7:7"), ("speed", "scoring")])
 def test_what_trains_nothing_first_refuses_methods_that_need_it(
     folder: Path, capsys: pytest.CaptureFixture[str], command: tuple[str, ...]

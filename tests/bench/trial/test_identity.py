@@ -599,7 +599,7 @@ def test_a_field_is_set_by_the_types_it_declares(setting: str, expected: object,
         "limit=nan": "method 'mine:limit=nan': limit nan of Band: must be text, a finite number, true or false, None"
         " or a tuple of these, not float",
         "pair=1": "method 'mine:pair=1': unknown field 'pair': must be one of criterion, scope, background, scale,"
-        " control, limit, n, alpha, on, mode, both; written field=value",
+        " fade, fade_to, fade_until, control, limit, n, alpha, on, mode, both; written field=value",
     }.items():
         with pytest.raises(ValueError) as error:
             catalogue.parse(f"mine:{wrong}")

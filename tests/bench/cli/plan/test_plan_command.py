@@ -66,6 +66,14 @@ def test_a_plan_is_stored_once_with_its_hash(store: Store, tmp_path: Path) -> No
     assert [stored.run for stored in plans(store.uri)] == [plan.run]
 
 
+def test_what_is_neither_frozen_nor_pruned_is_in_no_comparison(store: Store, tmp_path: Path) -> None:
+    between = "freeze,freeze:scale=0.25,freeze:fade=linear,snip"
+    made = said(store, tmp_path, "plan", *FOUR, "--methods", between)
+    assert made.returncode == 0 and "plan p stored: 1 comparison," in made.stderr
+    (plan,) = plans(store.uri)
+    assert [(c.frozen, c.pruned) for c in plan.record.comparisons] == [("freeze", "snip")]
+
+
 def test_another_plan_in_its_place_is_refused(store: Store, tmp_path: Path) -> None:
     assert said(store, tmp_path, "plan", *FOUR).returncode == 0
     other = said(store, tmp_path, "plan", *WORDS, "--seeds", "4", "--spending", "pocock")
