@@ -26,7 +26,7 @@ from bench.storage.ownership.claims import Claims
 from bench.storage.ownership.heartbeat import Heartbeat
 from bench.storage.ownership.leftovers import end_leftovers
 from bench.storage.ownership.owner import Owner
-from bench.storage.sql.ended_run import EndedRun, new_id
+from bench.storage.sql.ended_run import EndedRun, new_id, of_trial
 from bench.trial.result import SweepError
 
 
@@ -151,40 +151,27 @@ class Recorder(EntryListener):
                 self._store.tag(run, tag, self.parent)
 
     def _write_trial(self, entry: Entry) -> None:
-        if not self._written_at_once(entry):
-            self._write_in_calls(entry)
+        links = {names.IN_SWEEP + self.sweep: self.parent, names.PARENT: self.parent}
+        run = of_trial(entry, links)
+        run_id = self._ids.setdefault(entry.run_key, new_id())  # a retried write is the same run's
+        if not self._store.add(run_id, self._experiment, run, partial(self._write_files, entry)):
+            self._write_in_calls(entry, run)
+        del self._ids[entry.run_key]
         self._undelivered.remove(entry)
         if entry.is_final:
             self.on_stored([entry.run_key])
 
-    def _written_at_once(self, entry: Entry) -> bool:
-        """Write the trial's run whole, if the store takes one so; whether it did."""
-        run_id = self._ids.setdefault(entry.run_key, new_id())  # a retried write is the same run's
-        result = entry.result
-        run = EndedRun(
-            name=mlflow_fields.run_name(entry.spec, entry.method),
-            status=_status(entry),
-            started=result.started,
-            ended=result.ended,
-            tags=self._tags(entry),
-            parameters=mlflow_fields.parameters(entry),
-            points=list(mlflow_fields.points(result)),
-            data=mlflow_fields.data_set(entry.spec),
-        )
-        is_written = self._store.add(run_id, self._experiment, run, partial(self._write_files, entry))
-        if is_written:
-            del self._ids[entry.run_key]
-        return is_written
-
-    def _write_in_calls(self, entry: Entry) -> None:
-        """The same through MLflow's client."""
-        result = entry.result
-        run = self._created.get(entry.run_key) or self._create(entry)
-        self._store.log(run.id, mlflow_fields.parameters(entry), mlflow_fields.points(result))
-        self._store.input(run.id, *mlflow_fields.data_set(entry.spec))
+    def _write_in_calls(self, entry: Entry, ended: EndedRun) -> None:
+        """Write the run through MLflow's client, which takes it in parts."""
+        run = self._created.get(entry.run_key)
+        if run is None:
+            run = self._store.create(self._experiment, ended.name, ended.tags, ended.started)
+            self._created[entry.run_key] = run
+        self._store.log(run.id, ended.parameters, ended.points)
+        self._store.input(run.id, *ended.data)
         self._write_files(entry, run)
         # Last, because a run that is FINISHED is a trial that is not trained again.
-        self._store.end(run.id, _status(entry), result.ended)
+        self._store.end(run.id, ended.status, ended.ended)
         del self._created[entry.run_key]
 
     def _write_files(self, entry: Entry, run: Run) -> None:
@@ -192,17 +179,3 @@ class Recorder(EntryListener):
             self._store.write(run, names.LAYERS_FILE, json.dumps(list(entry.result.layers), sort_keys=True).encode())
         if network := contents(entry.result):
             self._store.write(run, names.NETWORK_FILE, network)
-
-    def _create(self, entry: Entry) -> Run:
-        name = mlflow_fields.run_name(entry.spec, entry.method)
-        run = self._store.create(self._experiment, name, self._tags(entry), entry.result.started)
-        self._created[entry.run_key] = run
-        return run
-
-    def _tags(self, entry: Entry) -> dict[str, str]:
-        links = {names.IN_SWEEP + self.sweep: self.parent, names.PARENT: self.parent}
-        return mlflow_fields.origin() | mlflow_fields.tags(entry) | links
-
-
-def _status(entry: Entry) -> str:
-    return "FINISHED" if entry.is_final else "FAILED"

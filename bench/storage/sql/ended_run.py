@@ -16,10 +16,13 @@ from uuid import uuid4
 from mlflow.utils.uri import append_to_uri_path
 
 from bench.paging import address
-from bench.storage import run_folders
+from bench.storage import mlflow_fields, run_folders
 from bench.storage.client.run_files import Run
 from bench.storage.client.writing import data_row, shown_parameters
-from bench.storage.mlflow_fields import USER
+from bench.storage.entry import Entry
+from bench.storage.ownership.boards import RUN_NAME
+from bench.storage.sql.driver import engine_of
+from bench.storage.store_uri import local_path
 from bench.stored_runs import by_database
 from bench.tags import split
 
@@ -28,8 +31,7 @@ if TYPE_CHECKING:
     from sqlalchemy.sql import TableClause
 
 TABLES = by_database.REVISIONS[:1]  # the versions of the tables in which these are the rows: the tests compare them
-RUN_NAME = "mlflow.runName"  # MLflow's tag
-WAIT_SECONDS = 20  # for a database that others write, as MLflow's client waits
+WAIT_SECONDS = 20  # for a file that others write, as MLflow's client waits
 LARGEST = 1.7976931348623157e308  # what stands for infinity, which SQL does not know
 
 Rows = dict[str, list[dict[str, Any]]]  # table -> its new rows
@@ -49,6 +51,23 @@ class EndedRun:
     data: tuple[str, str]  # name and digest of what it was trained on
 
 
+def of_trial(entry: Entry, tags: Mapping[str, str]) -> EndedRun:
+    """The run of a finished trial.
+
+    Args: tags: which are added to the trial's own, as those of its sweep.
+    """
+    return EndedRun(
+        name=mlflow_fields.run_name(entry.spec, entry.method),
+        status="FINISHED" if entry.is_final else "FAILED",
+        started=entry.result.started,
+        ended=entry.result.ended,
+        tags=mlflow_fields.origin() | mlflow_fields.tags(entry) | tags,
+        parameters=mlflow_fields.parameters(entry),
+        points=list(mlflow_fields.points(entry.result)),
+        data=mlflow_fields.data_set(entry.spec),
+    )
+
+
 class EndedRuns:
     """Writes such runs to the database of a store."""
 
@@ -57,11 +76,8 @@ class EndedRuns:
 
     @cached_property
     def _engine(self) -> Engine:
-        from sqlalchemy import create_engine
-        from sqlalchemy.pool import NullPool
-
-        wait = {"timeout": WAIT_SECONDS} if self._uri.startswith("sqlite") else {}
-        return create_engine(address(self._uri), poolclass=NullPool, connect_args=wait)
+        options = {"timeout": WAIT_SECONDS} if local_path(self._uri) else {}
+        return engine_of(address(self._uri), **options)
 
     def write(self, run_id: str, experiment: str, run: EndedRun, keep_files: Callable[[Run], None]) -> bool:
         """Write the run, after its files, unless it is there; whether that is possible here.
@@ -120,7 +136,7 @@ def _run_row(run_id: str, experiment: str, uri: str, run: EndedRun) -> dict[str,
         "run_uuid": run_id,
         "name": run.name,
         "source_type": "UNKNOWN",
-        "user_id": run.tags.get(USER, "unknown"),
+        "user_id": run.tags.get(mlflow_fields.USER, "unknown"),
         "experiment_id": int(experiment),
         "artifact_uri": uri,
         "status": run.status,

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from postgresql import Server
 from sqlalchemy import MetaData, create_engine, event, text
 from sqlalchemy.engine import Engine
 from stored_entries import entry, keys
@@ -90,6 +91,14 @@ def test_every_row_is_as_the_client_writes_it(tmp_path: Path, monkeypatch: pytes
     assert ours == theirs
     assert len(ours["runs"]) == 5 and len(ours["datasets"]) == 2 and len(ours["inputs"]) == 4
     assert len(ours["metrics"]) > len(ours["latest_metrics"]) > 30
+
+
+def test_every_row_in_postgresql_too(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.chdir(tmp_path)
+    entries = [full_entry(0), full_entry(2, names.FAILED)]
+    ours, theirs = (stored(server.database(), entries, monkeypatch, at_once) for at_once in (True, False))
+    assert ours == theirs and len(ours["runs"]) == 3 and len(ours["datasets"]) == 1
 
 
 def test_moments_and_addresses_are_as_the_client_writes_them(tmp_path: Path) -> None:
