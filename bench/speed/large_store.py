@@ -105,7 +105,7 @@ def _write(connection: Connection, entries: Sequence[Entry]) -> None:
     while batch := list(islice(rest, BATCH)):
         rows: ended_run.Rows = {}
         for entry in batch:
-            for name, of_trial in _rows(entry, experiment, sweep).items():
+            for name, of_trial in _rows(entry, dict(experiment), sweep).items():
                 rows.setdefault(name, []).extend(of_trial)
         ended_run.insert_rows(connection, rows)
 

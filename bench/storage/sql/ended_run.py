@@ -61,7 +61,7 @@ def of_trial(entry: Entry, tags: Mapping[str, str]) -> EndedRun:
         status="FINISHED" if entry.is_final else "FAILED",
         started=entry.result.started,
         ended=entry.result.ended,
-        tags=mlflow_fields.origin() | mlflow_fields.tags(entry) | tags,
+        tags={**mlflow_fields.origin(), **mlflow_fields.tags(entry), **tags},
         parameters=mlflow_fields.parameters(entry),
         points=list(mlflow_fields.points(entry.result)),
         data=mlflow_fields.data_set(entry.spec),
@@ -88,7 +88,7 @@ class EndedRuns:
             return False
         with self._engine.begin() as connection:
             location = _location(connection, experiment)
-            uri = append_to_uri_path(location, run_id, "artifacts") if location else ""
+            uri = str(append_to_uri_path(location, run_id, "artifacts")) if location else ""  # type: ignore[no-untyped-call]
             if (folder := run_folders.folder_of(self._uri, uri) if uri else None) is None:
                 return False
             if not _select(connection, "runs", ["run_uuid"], run_uuid=run_id):
