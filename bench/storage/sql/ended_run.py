@@ -13,11 +13,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from mlflow.utils.uri import append_to_uri_path
-
 from bench.paging import address
 from bench.storage import mlflow_fields, run_folders
-from bench.storage.client.run_files import Run
+from bench.storage.client.run_files import Run, address_of
 from bench.storage.client.writing import data_row, shown_parameters
 from bench.storage.entry import Entry
 from bench.storage.ownership.boards import RUN_NAME
@@ -88,7 +86,7 @@ class EndedRuns:
             return False
         with self._engine.begin() as connection:
             location = _location(connection, experiment)
-            uri = str(append_to_uri_path(location, run_id, "artifacts")) if location else ""  # type: ignore[no-untyped-call]
+            uri = address_of(location, run_id) if location else ""
             if (folder := run_folders.folder_of(self._uri, uri) if uri else None) is None:
                 return False
             if not _select(connection, "runs", ["run_uuid"], run_uuid=run_id):
