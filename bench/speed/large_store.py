@@ -9,7 +9,6 @@ import os
 import random
 import subprocess
 import sys
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -17,15 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, MetaData, create_engine, insert, select
+from sqlalchemy import Connection, MetaData, create_engine, select
 from sqlalchemy.pool import NullPool
 
 from bench import names
 from bench.canonical import key_of
 from bench.messages import folded
-from bench.storage import mlflow_fields, offline_folder, store_uri
+from bench.storage import offline_folder, store_uri
 from bench.storage.entry import Entry
-from bench.storage.ownership.boards import RUN_NAME
+from bench.storage.sql import ended_run
 from bench.test_right import decoded, encoded
 from bench.trial.result import SweepError
 
@@ -97,48 +96,23 @@ def _copy(entry: Entry, rate: str, seed: int, noise: float) -> Entry:
 def _write(connection: Connection, entries: Sequence[Entry]) -> None:
     """Write the trials as `Recorder` does, in few statements."""
     tables = MetaData()
-    tables.reflect(connection, only=("experiments", "runs", "tags", "params", "metrics", "latest_metrics"))
+    tables.reflect(connection, only=("experiments", "tags"))
     experiments, tags = tables.tables["experiments"], tables.tables["tags"]
     (experiment,) = connection.execute(select(experiments).where(experiments.c.name == SWEEP)).mappings()
     is_sweep = (tags.c.key == names.KIND) & (tags.c.value == names.SWEEP)
     (sweep,) = connection.execute(select(tags.c.run_uuid).where(is_sweep)).scalars()
     rest = iter(entries)
     while batch := list(islice(rest, BATCH)):
-        rows: dict[str, list[dict[str, Any]]] = {}
+        rows: ended_run.Rows = {}
         for entry in batch:
-            for name, of_trial in _rows(entry, uuid.uuid4().hex, dict(experiment), sweep).items():
+            for name, of_trial in _rows(entry, dict(experiment), sweep).items():
                 rows.setdefault(name, []).extend(of_trial)
-        for name, of_batch in rows.items():
-            connection.execute(insert(tables.tables[name]), of_batch)
+        ended_run.insert_rows(connection, rows)
 
 
-def _rows(entry: Entry, run: str, experiment: Mapping[str, Any], sweep: str) -> dict[str, list[dict[str, Any]]]:
+def _rows(entry: Entry, experiment: Mapping[str, Any], sweep: str) -> ended_run.Rows:
     """Table -> the rows of a trial's run."""
-    result, name = entry.result, mlflow_fields.run_name(entry.spec, entry.method)
-    links = {names.IN_SWEEP + SWEEP: sweep, names.PARENT: sweep, RUN_NAME: name}
-    info = {
-        **dict.fromkeys(("user_id", "source_name", "entry_point_name", "source_version"), ""),
-        "name": name,
-        "source_type": "UNKNOWN",
-        "experiment_id": experiment["experiment_id"],
-        "artifact_uri": f"{experiment['artifact_location']}/{run}/artifacts",
-        "status": "FINISHED",
-        "start_time": int(result.started * 1000),
-        "end_time": int(result.ended * 1000),
-        "lifecycle_stage": "active",
-    }
-    points = [
-        {"run_uuid": run, "key": key, "value": value, "timestamp": milliseconds, "step": step, "is_nan": False}
-        for key, value, milliseconds, step in mlflow_fields.points(result)
-    ]
-    return {
-        "runs": [{"run_uuid": run, **info}],
-        "tags": _texts(run, mlflow_fields.origin() | mlflow_fields.tags(entry) | links),
-        "params": _texts(run, mlflow_fields.parameters(entry)),
-        "metrics": points,
-        "latest_metrics": list({point["key"]: point for point in points}.values()),  # the last of each
-    }
-
-
-def _texts(run: str, values: Mapping[str, str]) -> list[dict[str, Any]]:
-    return [{"run_uuid": run, "key": key, "value": value} for key, value in values.items()]
+    run = ended_run.of_trial(entry, {names.IN_SWEEP + SWEEP: sweep, names.PARENT: sweep})
+    run_id = ended_run.new_id()
+    files = f"{experiment['artifact_location']}/{run_id}/artifacts"
+    return ended_run.rows(run_id, str(experiment["experiment_id"]), files, run)

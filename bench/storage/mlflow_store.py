@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,17 @@ from bench.storage.client.opening import store_uri as store_uri
 from bench.storage.client.run_files import Run
 from bench.storage.client.sweeps import StoredSweep, experiment, stored_sweeps
 from bench.storage.entry import Entry
+from bench.storage.sql.ended_run import EndedRun, EndedRuns
 from bench.stored_runs.query import RunQuery
 from bench.stored_runs.reading import read_runs
 from bench.tags import is_piece, split, storable, whole
 
 NAME_LENGTH = 250  # of a run
+
+
+def run_name(name: str) -> str:
+    """The name of a run as a store takes it."""
+    return storable(shortened(name, NAME_LENGTH))
 
 
 class Store:
@@ -31,7 +38,7 @@ class Store:
     def __init__(self, uri: str) -> None:
         for library in ("mlflow", "alembic"):  # their errors reach us as exceptions
             logging.getLogger(library).setLevel(logging.CRITICAL)
-        self.uri = uri
+        self.uri, self._ended_runs = uri, EndedRuns(uri)
         try:
             self._client = opened(uri)
         except OSError as error:
@@ -72,10 +79,16 @@ class Store:
 
     def create(self, experiment: str, name: str, tags: Mapping[str, str], started: float) -> Run:
         """A new run, begun at the Unix time `started`."""
-        run = self._client.create_run(
-            experiment, int(started * 1000), split(tags), storable(shortened(name, NAME_LENGTH))
-        )
+        run = self._client.create_run(experiment, int(started * 1000), split(tags), run_name(name))
         return Run(run.info.run_id, run_folders.folder_of(self.uri, run.info.artifact_uri))
+
+    def add(self, run_id: str, experiment: str, run: EndedRun, keep_files: Callable[[Run], None]) -> bool:
+        """Add a run that has ended, whole and at once, after its files; whether this store takes one so.
+
+        Args: run_id: of `new_id`, the same when a call that failed is tried again: the run is added once.
+        """
+        named = replace(run, name=run_name(run.name))
+        return is_database(self.uri) and self._ended_runs.write(run_id, experiment, named, keep_files)
 
     def log(self, run: str, params: Mapping[str, str], points: Iterable[tuple[str, float, int, int]]) -> None:
         """Add parameters and metrics (name, value, milliseconds, step)."""

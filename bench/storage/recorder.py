@@ -26,6 +26,7 @@ from bench.storage.ownership.claims import Claims
 from bench.storage.ownership.heartbeat import Heartbeat
 from bench.storage.ownership.leftovers import end_leftovers
 from bench.storage.ownership.owner import Owner
+from bench.storage.sql.ended_run import EndedRun, new_id, of_trial
 from bench.trial.result import SweepError
 
 
@@ -56,6 +57,7 @@ class Recorder(EntryListener):
         self.on_stored, self.linked = on_stored, dict(finished)
         self.source, self._undelivered = source, Undelivered(uri)
         self._created: dict[str, Run] = {}  # run key -> its run, which a retried write continues
+        self._ids: dict[str, str] = {}  # run key -> the identity of the run that is written at once
         self._outcomes: Counter[str] = Counter()
         self._board: StoreBoard | None = None
 
@@ -149,25 +151,31 @@ class Recorder(EntryListener):
                 self._store.tag(run, tag, self.parent)
 
     def _write_trial(self, entry: Entry) -> None:
-        result = entry.result
-        run = self._created.get(entry.run_key) or self._create(entry)
-        self._store.log(run.id, mlflow_fields.parameters(entry), mlflow_fields.points(result))
-        self._store.input(run.id, *mlflow_fields.data_set(entry.spec))
-        if result.layers:
-            self._store.write(run, names.LAYERS_FILE, json.dumps(list(result.layers), sort_keys=True).encode())
-        if network := contents(result):
-            self._store.write(run, names.NETWORK_FILE, network)
-        # Last, because a run that is FINISHED is a trial that is not trained again.
-        self._store.end(run.id, "FINISHED" if entry.is_final else "FAILED", result.ended)
-        del self._created[entry.run_key]
+        links = {names.IN_SWEEP + self.sweep: self.parent, names.PARENT: self.parent}
+        run = of_trial(entry, links)
+        run_id = self._ids.setdefault(entry.run_key, new_id())  # a retried write is the same run's
+        if not self._store.add(run_id, self._experiment, run, partial(self._write_files, entry)):
+            self._write_in_calls(entry, run)
+        del self._ids[entry.run_key]
         self._undelivered.remove(entry)
         if entry.is_final:
             self.on_stored([entry.run_key])
 
-    def _create(self, entry: Entry) -> Run:
-        links = {names.IN_SWEEP + self.sweep: self.parent, names.PARENT: self.parent}
-        name = mlflow_fields.run_name(entry.spec, entry.method)
-        tags = mlflow_fields.origin() | mlflow_fields.tags(entry) | links
-        run = self._store.create(self._experiment, name, tags, entry.result.started)
-        self._created[entry.run_key] = run
-        return run
+    def _write_in_calls(self, entry: Entry, ended: EndedRun) -> None:
+        """Write the run through MLflow's client, which takes it in parts."""
+        run = self._created.get(entry.run_key)
+        if run is None:
+            run = self._store.create(self._experiment, ended.name, ended.tags, ended.started)
+            self._created[entry.run_key] = run
+        self._store.log(run.id, ended.parameters, ended.points)
+        self._store.input(run.id, *ended.data)
+        self._write_files(entry, run)
+        # Last, because a run that is FINISHED is a trial that is not trained again.
+        self._store.end(run.id, ended.status, ended.ended)
+        del self._created[entry.run_key]
+
+    def _write_files(self, entry: Entry, run: Run) -> None:
+        if entry.result.layers:
+            self._store.write(run, names.LAYERS_FILE, json.dumps(list(entry.result.layers), sort_keys=True).encode())
+        if network := contents(entry.result):
+            self._store.write(run, names.NETWORK_FILE, network)

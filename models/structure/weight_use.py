@@ -38,6 +38,11 @@ class WeightUse(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._names = {p.untyped_storage()._cdata: name for name, p in model.named_parameters()}
         self._copies: list[Tensor] = []  # kept, so that no other tensor gets their place
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Nothing is compiled here: else torch imports its compiler for this one pass, which takes it seconds."""
+        return False
+
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:

@@ -10,6 +10,7 @@ from pathlib import Path
 from mlflow import MlflowClient
 from mlflow.entities import ViewType
 from mlflow.exceptions import MlflowException
+from mlflow.utils.uri import append_to_uri_path
 
 from bench.disk import make_folder, write_whole
 from bench.messages import store_error
@@ -27,6 +28,11 @@ class Run:
 
     id: str
     folder: Path | None  # of its artefacts; None if they go through a server
+
+
+def address_of(location: str, run: str) -> str:
+    """Where MLflow keeps the files of a run, in an experiment that has them at this location."""
+    return str(append_to_uri_path(location, run, "artifacts"))  # type: ignore[no-untyped-call]
 
 
 def write(client: MlflowClient, run: Run, file: str, content: bytes) -> None:

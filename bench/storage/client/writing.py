@@ -26,7 +26,7 @@ def log(
     Parameters are for MLflow's pages: a value that is too long for them is shortened.
     """
     metrics = [Metric(*point) for point in points]
-    shown = [Param(key, storable(shortened(value, PARAM_LENGTH))) for key, value in params.items()]
+    shown = [Param(key, value) for key, value in shown_parameters(params).items()]
     first = BATCH - len(shown[:PARAMS])
     client.log_batch(run, metrics=metrics[:first], params=shown[:PARAMS])
     for start in range(PARAMS, len(shown), PARAMS):
@@ -35,10 +35,22 @@ def log(
         client.log_batch(run, metrics=metrics[start : start + BATCH])
 
 
+def shown_parameters(params: Mapping[str, str]) -> dict[str, str]:
+    """Parameters as a store takes them."""
+    return {key: storable(shortened(value, PARAM_LENGTH)) for key, value in params.items()}
+
+
+def data_row(name: str, digest: str) -> tuple[dict[str, str], dict[str, str]]:
+    """A data set, and the tag of a run's link to it, in the words of MLflow's tables."""
+    shown, source = storable(shortened(name, DATA_LENGTH)), json.dumps({"uri": name})
+    data = {"name": shown, "digest": digest, "dataset_source_type": "local", "dataset_source": source}
+    return data, {"name": DATA_CONTEXT, "value": "training"}
+
+
 def log_data_set(client: MlflowClient, run: str, name: str, digest: str) -> None:
     """Name the data set that the run was trained on; its content stays where it is."""
-    data = Dataset(storable(shortened(name, DATA_LENGTH)), digest, "local", json.dumps({"uri": name}))
-    client.log_inputs(run, [DatasetInput(data, [InputTag(DATA_CONTEXT, "training")])])
+    data, tag = data_row(name, digest)
+    client.log_inputs(run, [DatasetInput(Dataset(*data.values()), [InputTag(*tag.values())])])
 
 
 def tag(client: MlflowClient, run: str, name: str, value: str) -> None:

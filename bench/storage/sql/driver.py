@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bench.messages import folded
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Engine
 
 CONNECT_SECONDS = 5  # the longest wait for a connection
 # What the driver calls the time to wait, and how its package is installed if that has another name than the module.
@@ -31,13 +31,21 @@ def connected(uri: str) -> Iterator[Connection]:
 
     Raises: ValueError, in one line, if the driver is not installed; SQLAlchemyError as SQLAlchemy does.
     """
+    with engine_of(uri).connect() as connection:
+        yield connection
+
+
+def engine_of(uri: str, **options: object) -> Engine:
+    """What makes such connections, with further options of the driver; it keeps none of them.
+
+    Raises: ValueError, in one line, if the driver is not installed.
+    """
     from sqlalchemy import create_engine, make_url
     from sqlalchemy.pool import NullPool
 
     option = WAITS.get(_driver(uri))
     wait = {option: CONNECT_SECONDS} if option and option not in make_url(uri).query else {}
-    with create_engine(uri, poolclass=NullPool, connect_args=wait).connect() as connection:
-        yield connection
+    return create_engine(uri, poolclass=NullPool, connect_args=wait | options)
 
 
 def _driver(uri: str) -> str:

@@ -32,6 +32,7 @@ from bench.storage.delivery.write_queue import WriteQueue
 from bench.storage.entry import check_name
 from bench.storage.offline_import import ALREADY_STORED, STORED, import_entries
 from bench.storage.recorder import Recorder
+from bench.storage.sql import ended_run
 from bench.tags import whole
 from bench.trial.result import TrialResult
 from bench.trial.spec import TrialSpec
@@ -260,21 +261,28 @@ def refuse(problem: str) -> None:
     raise AssertionError(problem)
 
 
-def test_a_write_that_fails_once_is_repeated_without_a_second_run(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("last", ["add", "end"], ids=["at once", "in calls"])
+def test_a_write_that_fails_once_is_repeated_without_a_second_run(
+    uri: str, last: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether its last call did what it was to do before it failed, or not."""
     monkeypatch.setattr("bench.storage.recorder.WriteQueue", lambda write: WriteQueue(write, pauses=(0.01,)))
-    original, calls = mlflow_store.Store.end, []
+    if last == "end":
+        monkeypatch.setattr(ended_run, "TABLES", ())
+    original, calls = getattr(mlflow_store.Store, last), []
 
-    def end(self: mlflow_store.Store, run: str, status: str, ended: float | None = None) -> None:
+    def failing(self: mlflow_store.Store, run: str, *rest: Any) -> Any:
         calls.append(run)
+        answer = original(self, run, *rest) if last == "add" or len(calls) > 1 else None
         if len(calls) == 1:
             raise OSError("database is locked")
-        original(self, run, status, ended)
+        return answer
 
-    monkeypatch.setattr(mlflow_store.Store, "end", end)
+    monkeypatch.setattr(mlflow_store.Store, last, failing)
     with recorder(uri, [spec(0)]) as writer:
         writer.finished(spec(0), result(spec(0)))
     (run,) = runs(uri, "sweep", names.TRIAL)
-    assert run.info.status == "FINISHED"
+    assert calls[:2] == [run.info.run_id] * 2 and run.info.status == "FINISHED"
     assert len(MlflowClient(uri).get_metric_history(run.info.run_id, stored_name(names.GRAD_NORM_ALL))) == 3
 
 

@@ -1,0 +1,196 @@
+"""A run that is written at once has the rows that MLflow's client writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from postgresql import Server
+from sqlalchemy import MetaData, create_engine, event, text
+from sqlalchemy.engine import Engine
+from stored_entries import entry, keys
+
+from bench import names
+from bench.metrics import METRICS
+from bench.storage import stored_trials
+from bench.storage.client.opening import MLFLOW
+from bench.storage.client.run_files import Run
+from bench.storage.database import versions
+from bench.storage.entry import Entry
+from bench.storage.mlflow_store import Store
+from bench.storage.recorder import Recorder
+from bench.storage.sql import ended_run
+from bench.storage.sql.ended_run import EndedRun, new_id
+from bench.test_right import encoded
+
+RANDOM = {"run_uuid", "dataset_uuid", "input_uuid", "source_id", "destination_id"}  # identities, drawn anew
+OF_A_SWEEP = {"creation_time", "last_update_time", "artifact_uri", "artifact_location", "start_time", "end_time"}
+
+
+def full_entry(seed: int = 0, outcome: str = names.DONE) -> Entry:
+    """A trial of three epochs with every figure, a reason that is split, and a tag that no store takes as it is."""
+    epochs = [{names.TRAIN_LOSS: 1 / (epoch + 1), names.VALIDATION_ACCURACY: epoch} for epoch in range(3)]
+    metrics = dict.fromkeys(METRICS, 0.5) | {names.STORED_BYTES: 4096}
+    tags = {names.TEST_RIGHT: encoded(np.arange(10) < 5), "bench.host": "a\0b"}
+    long = entry(seed, outcome)
+    result = replace(long.result, epochs=epochs, metrics=metrics, tags=tags, reason="x" * 12_000, layers=[{"a": 1}])
+    spec = {**long.spec, "dataset": "d" * 600, "note": "n" * 7000}
+    return replace(long, spec=spec, method="m" * 300, result=result)
+
+
+def stored(uri: str, entries: list[Entry], monkeypatch: pytest.MonkeyPatch, at_once: bool) -> dict[str, Any]:
+    """Store the entries; table -> its rows in some order, without what is drawn or read from the clock."""
+    with monkeypatch.context() as patch:
+        if not at_once:
+            patch.setattr(ended_run, "TABLES", ())
+        with Recorder(uri, "sweep", [e.run_key for e in entries], {}, "bench run") as recorder:
+            for one in entries:
+                recorder.put(one)
+    return {name: sorted(map(repr, of_table)) for name, of_table in tables(uri).items()}
+
+
+def tables(uri: str) -> dict[str, list[dict[str, Any]]]:
+    engine, found = create_engine(uri), MetaData()
+    found.reflect(engine)
+    with engine.connect() as connection:
+        every = {name: connection.execute(table.select()).mappings().all() for name, table in found.tables.items()}
+    of_sweeps = {row["run_uuid"] for row in every["tags"] if (row["key"], row["value"]) == (names.KIND, names.SWEEP)}
+    left_out = (names.OWNER, names.PARENT, names.IN_SWEEP + "sweep")
+    return {
+        name: [
+            {key: value for key, value in row.items() if key not in RANDOM | OF_A_SWEEP}
+            for row in rows
+            if row.get("key") not in left_out and (name not in METRIC_TABLES or row["run_uuid"] not in of_sweeps)
+        ]
+        for name, rows in every.items()
+    }
+
+
+RUN = EndedRun(
+    name="one", status="FINISHED", started=1.0, ended=2.0, tags={}, parameters={}, points=(), data=("d", "0")
+)
+METRIC_TABLES = ("metrics", "latest_metrics")  # where a sweep's rows have the clock's time
+
+
+def test_the_tables_are_those_of_the_mlflow_that_is_installed() -> None:
+    """If a new MLflow has others: the test below compares the rows, then REVISIONS names its version first."""
+    assert versions(MLFLOW)[0] in ended_run.TABLES
+
+
+def test_every_row_is_as_the_client_writes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    entries = [full_entry(0), full_entry(1, names.DIVERGED), full_entry(2, names.FAILED), entry(3)]
+    ours, theirs = (
+        stored(f"sqlite:///{tmp_path}/{name}/mlflow.db", entries, monkeypatch, at_once)
+        for name, at_once in (("ours", True), ("theirs", False))
+    )
+    assert ours == theirs
+    assert len(ours["runs"]) == 5 and len(ours["datasets"]) == 2 and len(ours["inputs"]) == 4
+    assert len(ours["metrics"]) > len(ours["latest_metrics"]) > 30
+
+
+def test_every_row_in_postgresql_too(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.chdir(tmp_path)
+    entries = [full_entry(0), full_entry(2, names.FAILED)]
+    ours, theirs = (stored(server.database(), entries, monkeypatch, at_once) for at_once in (True, False))
+    assert ours == theirs and len(ours["runs"]) == 3 and len(ours["datasets"]) == 1
+
+
+def test_moments_and_addresses_are_as_the_client_writes_them(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path}/mlflow.db")
+    experiment = store.experiment("sweep")
+    by_client = store.create(experiment, "one", {}, 1.2345)
+    store.end(by_client.id, "FINISHED", 2.3456)
+    run = replace(RUN, started=1.2345, ended=2.3456)
+    folders: list[Run] = []
+    id_ = new_id()
+    assert store.add(id_, experiment, run, folders.append)
+    infos = [store._client.get_run(of).info for of in (by_client.id, id_)]
+    assert (
+        len({(info.start_time, info.end_time, info.user_id, info.status, info.lifecycle_stage) for info in infos}) == 1
+    )
+    assert len({info.artifact_uri.replace(info.run_id, "ID") for info in infos}) == 1
+    assert folders == [store.run(id_)]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf"), 3])
+def test_numbers_that_sql_does_not_know(tmp_path: Path, value: float) -> None:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    store = Store(uri)
+    experiment = store.experiment("sweep")
+    points = [("m", value, 5, 0), ("m", 1.0, 5, 0), ("m", value, 5, 0), ("n", 2.0, 9, 1), ("n", 3.0, 4, 1)]
+    by_client = store.create(experiment, "one", {}, 1.0).id
+    store.log(by_client, {}, points)
+    run = replace(RUN, points=points)
+    id_ = new_id()
+    assert store.add(id_, experiment, run, lambda _: None)
+    with create_engine(uri).connect() as connection:
+        for table in ("metrics", "latest_metrics"):
+            query = text(f"SELECT key, value, timestamp, step, is_nan FROM {table} WHERE run_uuid = :run ORDER BY 1, 2")
+            ours, theirs = (connection.execute(query, {"run": of}).all() for of in (id_, by_client))
+            assert ours == theirs and ours
+
+
+def test_a_write_that_succeeded_and_is_tried_again_adds_nothing(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    store = Store(uri)
+    run = replace(RUN, tags={names.KIND: names.TRIAL}, parameters={"a": "b"}, points=[("m", 1.0, 1, 0)])
+    calls: list[Run] = []
+    id_, experiment = new_id(), store.experiment("sweep")
+    for _ in range(2):
+        assert store.add(id_, experiment, run, calls.append)
+    assert len(calls) == 1 and len(tables(uri)["inputs"]) == len(tables(uri)["runs"]) == 1
+
+
+def test_nothing_is_written_where_the_files_are_not(tmp_path: Path) -> None:
+    """A run that is there has its files: a kill or an error before the last of them leaves no run."""
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    store = Store(uri)
+
+    def full(_: Run) -> None:
+        raise OSError("no space left")
+
+    with pytest.raises(OSError, match="no space left"):
+        store.add(new_id(), store.experiment("sweep"), RUN, full)
+    assert not any(of_table for name, of_table in tables(uri).items() if name in ("runs", "tags", "metrics", "inputs"))
+
+
+def test_unknown_tables_are_left_to_the_client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ended_run, "TABLES", ("of another version",))
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    with Recorder(uri, "sweep", [entry(0).run_key], {}, "bench run") as recorder:
+        recorder.put(entry(0))
+    assert keys(uri) == {entry(0).run_key}
+
+
+@contextmanager
+def commits() -> Iterator[list[object]]:
+    """Of any engine of this process, of MLflow's too."""
+    seen: list[object] = []
+    listener = seen.append
+    event.listen(Engine, "commit", listener)
+    try:
+        yield seen
+    finally:
+        event.remove(Engine, "commit", listener)
+
+
+def test_a_trial_is_one_transaction(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path}/mlflow.db")
+    experiment = store.experiment("sweep")
+    with commits() as seen:
+        assert store.add(new_id(), experiment, RUN, lambda _: None)
+    assert len(seen) == 1
+
+
+def test_a_deleted_experiment_is_the_clients_to_refuse(tmp_path: Path) -> None:
+    store = Store(uri := f"sqlite:///{tmp_path}/mlflow.db")
+    experiment = store.experiment("sweep")
+    store._client.delete_experiment(experiment)
+    assert not store.add(new_id(), experiment, RUN, lambda _: None)
+    assert stored_trials.finished(uri, []) == {}
