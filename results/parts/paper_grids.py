@@ -25,6 +25,7 @@ def _pairs(analysis: Analysis) -> Iterator[Block]:
 def _difference(analysis: Analysis) -> Iterator[Block]:
     if shown := pairs.ordered(analysis):
         words = f"Freeze − prune: {_words(analysis, shown)} {pairs.MARKS}{pairs.doubts(analysis, shown)}"
+        words += captions.unplanned(analysis, shown)
         yield _grid(analysis, shown, words, "criterion", lambda c: c.reference)
         yield from _family(analysis, analysis.primary.whole, captions.primary_family(analysis))
 
