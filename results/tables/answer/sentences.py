@@ -73,7 +73,7 @@ def how_to_read(every: Sequence[Analysis]) -> str:
 def _established(shown: Sequence[Analysis]) -> str:
     """Established: p ≤ 0.05; or that nothing is judged."""
     if not (at := levels(shown)):
-        return f"Nothing is judged: {NOT_JUDGED}. p"
+        return f"Nothing is judged: {NOT_JUDGED}. Each p"
     lacking = "" if all(analysis.view.judges for analysis in shown) else f" (nothing is if {NOT_JUDGED})"
     return f"Established{lacking}: p ≤ {at}"
 
