@@ -10,7 +10,6 @@ pooled        freeze − prune pooled over criteria, at a rate
 families      comparisons that are corrected together, of one section or of several
 spending      a level spent over looks: at which nominal level each may mark
 planned       a plan held against the store: how far it is, its level, its family
-seen          which plans are looked at by what is shown
 view          what is asked of a frame: what to compute, and what of it to show
 analysis      everything that is computed of one section
 scales        a figure over the scale of the background, of methods that choose the same weights

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def looked_at(frame: pd.DataFrame, view: View, part: str | None) -> list[Standing]:
     """The plans to which this is a look: a trial of their comparisons is among what is shown of how trials ended."""
     from bench.results.parts.parts import PARTS
-    from bench.results.statistics.seen import seen
+    from bench.results.statistics.shown_cells import seen
 
     counting = [at for at in view.plans if at.counts]
     if not counting or (part and not PARTS[part].is_look):
