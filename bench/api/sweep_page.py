@@ -60,6 +60,7 @@ def _page(uri: str, name: str) -> tuple[str, dict[str, bytes]]:
     from bench.results.statistics.analysis import analyses
     from bench.results.statistics.view import View
     from bench.results.tables.answer.sentences import answer_of, how_to_read
+    from bench.results.tables.answer.sentences import plans_of as planned_words
     from bench.results.tables.formats import Picture
 
     whole = collect(uri)
@@ -67,7 +68,7 @@ def _page(uri: str, name: str) -> tuple[str, dict[str, bytes]]:
     planned = plans_of(uri, whole)
     view = View(sweeps=[name], classes=classes_of(frame), test_images=test_sizes(frame), **planned)
     every = analyses(frame, view)
-    lines = [*(f"- {line}" for line in answer_of(every)), "", how_to_read(every), "", WHERE]
+    lines = [*(f"- {line}" for line in answer_of(every)), "", how_to_read(every), *planned_words(every), "", WHERE]
     blocks = _report(uri, frame, view)
     pictures = {block.file: block.data for block in blocks if isinstance(block, Picture)}
     table, page = render(frame, view), FORMATS[".html"](blocks)

@@ -53,7 +53,7 @@ def print_table(request: TableRequest) -> int:
             **plans_seen(uri, frame),
         )
         write = _table_writer(request, frame, view)
-    record_looks(uri, view)
+    record_looks(uri, frame, view, part=request.part)
     write()
     return _code(frame)
 
@@ -110,7 +110,7 @@ def write_report(request: ReportRequest) -> int:
             **plans_seen(uri, frame),
         )
         blocks = report(frame, view, partial(histories, uri), commands(uri), file.stem)
-    record_looks(uri, view)
+    record_looks(uri, frame, view)
     if file.suffix.lower() == ".md":
         for picture in (block for block in blocks if isinstance(block, Picture)):
             write_whole(file.with_name(picture.file), picture.data)
@@ -186,7 +186,8 @@ def write_plot(request: PlotRequest) -> int:
         from bench.results.plots.plot_page import write
 
         write(figure, file)
-    record_looks(uri, view)
+    if request.kind != "gradients" or view.shown_metric.is_accuracy:
+        record_looks(uri, frame, view)
     return _code(frame)
 
 

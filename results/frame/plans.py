@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
@@ -49,6 +49,11 @@ class Look:
     seeds: int  # that every comparison had
     trials: int  # that had ended
     command: str
+    at: tuple[int, ...] = ()  # the seeds themselves; of looks that earlier versions kept only their number is known
+
+    def is_within(self, seeds: Collection[int]) -> bool:
+        """Whether its seeds are among these; without them, whether there are as many."""
+        return set(self.at) <= set(seeds) if self.at else self.seeds <= len(seeds)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,4 +155,10 @@ def _is_look(tags: Mapping[str, str], name: str) -> bool:
 
 def _look(tags: Mapping[str, str], name: str) -> Look:
     look = Look(**json.loads(whole(tags, name)))
-    return Look(time=float(look.time), seeds=int(look.seeds), trials=int(look.trials), command=masked(look.command))
+    return Look(
+        time=float(look.time),
+        seeds=int(look.seeds),
+        trials=int(look.trials),
+        command=masked(look.command),
+        at=tuple(map(int, look.at)),
+    )

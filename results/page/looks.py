@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bench.messages import counted
 from bench.results.frame.collect import Command
 from bench.results.statistics.analysis import Analysis
-from bench.results.tables.plan_words import departures
+from bench.results.tables.planned.plan_words import departures
 
 SAYS = "says before the first trial what is compared, and at how many seeds"
 

@@ -19,7 +19,7 @@ from bench.results.tables.controls import controls, not_shown
 from bench.results.tables.exclusions import exclusions, warnings
 from bench.results.tables.formats import Block, Bullets, Details, Grid, Heading, Paragraph
 from bench.results.tables.marks import seeds_legend
-from bench.results.tables.plan_words import plan_words
+from bench.results.tables.planned.plan_words import plan_words
 from bench.results.tables.protocol import environment, protocol
 from bench.results.tables.start import task_bytes
 from bench.results.tables.start.bases import base

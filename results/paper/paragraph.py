@@ -23,6 +23,8 @@ from bench.results.statistics.cells import Cell
 from bench.results.statistics.comparisons import OfErrors
 from bench.results.statistics.stats import FLIPS
 from bench.results.tables import captions
+from bench.results.tables.marks import NOT_JUDGED
+from bench.results.tables.planned.plan_words import plan_words
 from bench.results.tables.protocol import environment, protocol
 from bench.results.tables.tuned import how
 
@@ -155,7 +157,8 @@ def _statistics(analyses: Sequence[Analysis], cite: Cite) -> Sentences:
     view = tested[0].view
     pairs = sorted({c.n for analysis in tested for c in analysis.shown_primary if c.n > 1})
     families = sorted({analysis.primary.size for analysis in tested})
-    levels = " or ".join(f"{alpha:g}" for alpha in sorted({analysis.view.alpha for analysis in tested}))
+    at = captions.levels(tested)
+    judged = f"at level {at}" if at else f"and none is judged: {NOT_JUDGED}"
     number = str(pairs[0]) if len(pairs) == 1 else f"{pairs[0]} to {pairs[-1]}"
     drawn = view.test != "permutation" or 2 ** pairs[-1] > FLIPS  # an exact test draws no flips
     test = cite(captions.TESTS[view.test].partition(" (")[0], sources.TESTS[view.test] if drawn else ())
@@ -163,8 +166,10 @@ def _statistics(analyses: Sequence[Analysis], cite: Cite) -> Sentences:
     yield (
         f"Every frozen method{at} is compared with the pruned one that chooses the same weights: mean difference, its "
         f"95\\,\\% t interval, and a {test} over n = {number} pairs, {cite('corrected by Holm', sources.HOLM)} over "
-        f"all m = {' or '.join(map(str, families))} comparisons{_of(analyses)}, at level {levels}."
+        f"all m = {' or '.join(map(str, families))} comparisons{_of(analyses)}, {judged}."
     )
+    for words in dict.fromkeys(filter(None, map(plan_words, analyses))):
+        yield escaped(words)
     if view.margin is not None:
         if isinstance(view.margin, OfErrors):
             within = f"{100 * view.margin.share:g}\\,\\% of the errors"

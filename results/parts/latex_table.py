@@ -14,6 +14,7 @@ from bench.results.parts.paper_grids import GRIDS
 from bench.results.parts.parts import PARTS
 from bench.results.statistics.analysis import Analysis
 from bench.results.tables.formats import Block, Bullets, Grid, Heading, Paragraph
+from bench.results.tables.planned.plan_words import plan_words
 
 ONE_COLUMN, PAGE = 229.0, 345.0  # points: \columnwidth of a two-column, \textwidth of a one-column article
 NEEDS = r"% needs \usepackage{array,booktabs,siunitx}"
@@ -28,25 +29,37 @@ SETUP = (
 def document(analyses: Sequence[Analysis], name: str) -> str:
     r"""The tables of a part, for \input."""
     labels: dict[str, int] = {}
-    drawn = [drawn for analysis in analyses for drawn in tables(analysis, name, labels)]
+    drawn = [drawn for analysis in analyses for drawn in tables(analysis, name, labels, alone=True)]
     if not drawn:
-        return "\n\n".join(listed(analysis, name) for analysis in analyses) + "\n"
+        return "\n\n".join(piece for analysis in analyses for piece in _alone(analysis, name)) + "\n"
     return "\n\n".join([NEEDS, *drawn]) + "\n"
 
 
-def tables(analysis: Analysis, name: str, labels: dict[str, int]) -> Iterator[str]:
-    """The tables of a part of a section; `labels` counts those of a document, so that each is another."""
+def _alone(analysis: Analysis, name: str) -> Iterator[str]:
+    """A part without a table that stands alone: the plan, if its lines are of it, and the part."""
+    if PARTS[name].is_look and (words := plan_words(analysis)):
+        yield breakable(words)
+    yield listed(analysis, name)
+
+
+def tables(analysis: Analysis, name: str, labels: dict[str, int], *, alone: bool = False) -> Iterator[str]:
+    """The tables of a part of a section; `labels` counts those of a document, so that each is another.
+
+    Args: alone: whether nothing else says what is planned, so that the notes must.
+    """
+    planned = [plan_words(analysis)] if alone and PARTS[name].is_look else []
     for number, (grid, notes) in enumerate(_grids(analysis, name)):
         label = f"tab:{slug(f'{analysis.section.dataset} {analysis.section.model}')}-{name}"
         labels[label] = labels.get(label, 0) + 1
         suffix = f"-{labels[label]}" if labels[label] > 1 else ""
         title = _title(analysis, name) if number == 0 else f"{_title(analysis, name)} (continued)"
-        yield table(grid, notes, title, f"{label}{suffix}")
+        yield table(grid, [*notes, *planned], title, f"{label}{suffix}")
 
 
 def listed(analysis: Analysis, name: str) -> str:
     """A part without a table, under its title."""
-    items = [f"\\item {breakable(line)}" for line in _until_next(list(PARTS[name].blocks(analysis)))]
+    lines = list(_until_next(list(PARTS[name].blocks(analysis))))
+    items = [f"\\item {breakable(line)}" for line in lines]
     return "\n".join(
         [r"{\raggedright", breakable(_title(analysis, name)), r"\begin{itemize}", *items, r"\end{itemize}}"]
     )

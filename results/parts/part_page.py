@@ -14,8 +14,9 @@ from bench.results.parts.parts import PARTS
 from bench.results.statistics.analysis import Analysis, analyses
 from bench.results.statistics.view import View
 from bench.results.tables import formats
-from bench.results.tables.formats import Block, Heading
+from bench.results.tables.formats import Block, Heading, Paragraph
 from bench.results.tables.html_page.page import page
+from bench.results.tables.planned.plan_words import plan_words
 
 FORMATS: dict[str, Callable[[Sequence[Analysis], str], str]] = {
     "github": lambda analyses, name: formats.github(blocks(analyses, name)),
@@ -59,8 +60,14 @@ def blocks(analyses: Sequence[Analysis], name: str) -> list[Block]:
     return [
         block
         for analysis in analyses
-        for block in (Heading(heading(analysis, name)), *PARTS[name].blocks(analysis))
+        for block in (Heading(heading(analysis, name)), *planned(analysis, name), *PARTS[name].blocks(analysis))
     ]  # fmt: skip
+
+
+def planned(analysis: Analysis, name: str) -> list[Block]:
+    """What a part that shows how trials ended says of the plan, if there is one."""
+    words = plan_words(analysis) if PARTS[name].is_look else ""
+    return [Paragraph(words)] if words else []
 
 
 def heading(analysis: Analysis, name: str) -> str:

@@ -45,6 +45,12 @@ class Part:
     of_metric: bool = False  # whether its figures are those of the metric that is asked for
     records: Callable[[Analysis], list[dict[str, Any]]] | None = None  # its own, of neither cells nor comparisons
     across_starts: bool = False  # whether it is of all sections that differ in their start only, told with the first
+    shows: bool = False  # whether it shows how trials ended, though its figures are not those of the metric
+
+    @property
+    def is_look(self) -> bool:
+        """Whether to show it is to look at how trials ended: not at what they store, compute or choose."""
+        return self.of_metric or self.shows
 
 
 def _any(analysis: Analysis) -> bool:
@@ -139,12 +145,13 @@ PARTS: dict[str, Part] = {
         blocks=largest_rate_table.blocks,
         records=largest_rate_table.records,
         across_starts=True,
+        shows=True,
     ),
     "trained-first": Part(title=trained_first.TITLE, blocks=trained_first.blocks, of_metric=True),
     "changing-masks": Part(title=changing_masks.TITLE, blocks=changing_masks.blocks, of_metric=True),
     "budgets": Part(title=budgets.TITLE, blocks=budgets.blocks, comparisons=budgets.comparisons, of_metric=True),
     "baselines": Part(title=baselines.TITLE, blocks=baselines.blocks, of_metric=True),
-    "dense": Part(title="Percent of the dense baseline", blocks=_dense, cells=_cells, values=SHARE),
+    "dense": Part(title="Percent of the dense baseline", blocks=_dense, cells=_cells, values=SHARE, shows=True),
     "storage": Part(title="What each rate stores", blocks=_stored, cells=_cells, values=STORED),
     "compute": Part(title="What each rate computes", blocks=_computed, cells=_cells, values=COMPUTED),
     "gradients": Part(title="Gradient norms", blocks=_gradients, records=gradient_norms.records),
@@ -152,7 +159,7 @@ PARTS: dict[str, Part] = {
     "controls": Part(
         title="Sanity controls", blocks=_controls, comparisons=lambda analysis: analysis.shown_controls, of_metric=True
     ),
-    "published": Part(title="Published figures", blocks=_published),
+    "published": Part(title="Published figures", blocks=_published, shows=True),
     "tuned": Part(title="Chosen hyper-parameters", blocks=_tuned),
-    "warnings": Part(title="Exclusions and warnings", blocks=_warnings),
+    "warnings": Part(title="Exclusions and warnings", blocks=_warnings, shows=True),
 }

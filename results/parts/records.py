@@ -16,6 +16,7 @@ from bench.results.statistics.cells import Cell
 from bench.results.tables import columns
 from bench.results.tables.export import finite
 from bench.results.tables.formats import Bold, Bullets, Grid
+from bench.results.tables.planned.plan_record import plan_columns, plan_field
 from bench.results.tables.start.records import START, start_field
 
 SCHEMA = "freeze-or-prune/part/1"
@@ -24,7 +25,10 @@ SCHEMA = "freeze-or-prune/part/1"
 def csv(analyses: Sequence[Analysis], part: Part) -> str:
     """One row per record; a list, as of seeds, is space-separated."""
     rows = [
-        {**_section(analysis, part, analyses), **record} for analysis in analyses for record in _records(analysis, part)
+        {**_section(analysis, part, analyses), **planned, **record}
+        for analysis in analyses
+        for planned in [plan_columns(analysis, analyses) if part.is_look else {}]
+        for record in _records(analysis, part)
     ]
     flat = [{name: _flat(value) for name, value in row.items()} for row in rows]
     return str(pd.DataFrame(flat, dtype=object).to_csv(index=False, lineterminator="\n"))
@@ -33,7 +37,7 @@ def csv(analyses: Sequence[Analysis], part: Part) -> str:
 def as_json(analyses: Sequence[Analysis], part: Part, name: str) -> str:
     """The part's name, and one object per section with its records; a missing number is null."""
     sections = [
-        {**_section(analysis, part, analyses), "records": records}
+        {**_section(analysis, part, analyses), **_planned(analysis, part), "records": records}
         for analysis in analyses
         if (records := _records(analysis, part))
     ]
@@ -47,6 +51,11 @@ def _section(analysis: Analysis, part: Part, analyses: Sequence[Analysis]) -> di
     differs = {n: v for n, v in section.differs.items() if not (part.across_starts and n == START)}
     start = {} if part.across_starts else start_field(analysis, analyses)
     return {"dataset": section.dataset, "model": section.model, "differs": differs, **start}
+
+
+def _planned(analysis: Analysis, part: Part) -> dict[str, Any]:
+    """The plan of a section, of a part that shows how trials ended."""
+    return plan_field(analysis) if part.is_look else {}
 
 
 def _records(analysis: Analysis, part: Part) -> list[dict[str, Any]]:

@@ -26,6 +26,8 @@ from bench.results.plots.plot_style import GREY, SMALL, TINY, literal
 from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.cells import whole_units
 from bench.results.statistics.comparisons import Comparison
+from bench.results.tables import captions
+from bench.results.tables.planned.plan_words import plan_words
 
 Panels = dict[str, list[Comparison]]  # by the pruned method
 
@@ -128,11 +130,12 @@ def _notes(drawn: Sequence[tuple[Analysis, Panels]], log: bool) -> list[str]:
     view = drawn[0][0].view
     numbers = sorted({c.n for _, panels in drawn for panel in panels.values() for c in panel})
     pairs = f"n = {numbers[0]}" if len(numbers) == 1 else f"n = {numbers[0]} to {numbers[-1]}"
-    levels = " or ".join(f"{alpha:g}" for alpha in sorted({analysis.view.alpha for analysis, _ in drawn}))
+    at = captions.levels(analysis for analysis, _ in drawn)
+    coloured = f"Coloured: Holm-adjusted p ≤ {at} over all" if at else "Nothing is judged, of all"
     starts = ", starts" if any(len(analysis.starts) > 1 for analysis, _ in drawn) else ""
     notes = [
         f"{view.shown_metric.caption}, freeze − prune, same weights chosen, same rate and seed: mean and 95 % t "
-        f"interval over {pairs} pairs. A panel for each criterion. Coloured: Holm-adjusted p ≤ {levels} over all "
+        f"interval over {pairs} pairs. A panel for each criterion. {coloured} "
         f"criteria{starts} and rates of the section. {RATE_NOTE}"
     ]
     sides = (a.by_key[c.sides[0]] for a, panels in drawn for panel in panels.values() for c in panel)
@@ -144,4 +147,5 @@ def _notes(drawn: Sequence[tuple[Analysis, Panels]], log: bool) -> list[str]:
         notes.append(f"The results of {counted(doubtful, 'pair')} disagree in the store.")
     if isinstance(view.margin, float):
         notes.append(f"Grey: the equivalence margin of ±{view.shown_metric.number(view.margin)} points.")
+    notes += dict.fromkeys(words for analysis, _ in drawn if (words := plan_words(analysis)))
     return notes

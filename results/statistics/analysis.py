@@ -81,9 +81,20 @@ class Analysis:
     @property
     def unplanned(self) -> list[Comparison]:
         """Those of freeze − prune that the plan does not name; none without a plan."""
-        cells, plan = self.by_key, self.plan
-        every = self.primary.comparisons if plan else []
-        return [c for c in every if plan and not plan.has((cells[c.sides[0]], cells[c.sides[1]]))]
+        return [c for c in self.primary.comparisons if self.is_unplanned(c)]
+
+    def is_planned(self, c: Comparison) -> bool:
+        """Whether the plan names this comparison; one against the reference, or of a control, never is."""
+        cells = self.by_key
+        return self.plan is not None and self.plan.has((cells[c.sides[0]], cells[c.sides[1]]))
+
+    def is_unplanned(self, c: Comparison) -> bool:
+        """Whether it is one of freeze − prune of which there is a plan that does not name it."""
+        return self.plan is not None and c.sides in self._primary_sides and not self.is_planned(c)
+
+    @cached_property
+    def _primary_sides(self) -> frozenset[tuple[Key, Key]]:
+        return frozenset(c.sides for c in self.primary.comparisons)
 
     @property
     def shown_primary(self) -> list[Comparison]:

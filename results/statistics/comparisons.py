@@ -46,6 +46,7 @@ class Comparison:
     p_equivalence_holm: float = np.nan
     verdict: str = ""  # "higher" or "lower" if significant
     equivalent: bool = False
+    judged: bool = True  # False: there is no level at which it could have a verdict
 
     @property
     def n(self) -> int:
@@ -93,6 +94,7 @@ class Rules:
     test: Test = "t"
     margin: Margin | None = None  # of equivalence; None = not judged
     alpha: float = 0.05
+    judges: bool = True  # False: no comparison has a verdict, whatever its p
 
 
 def compare(cell: Cell, reference: Cell, *, test: Test, margin: Margin | None) -> Comparison:
@@ -212,7 +214,7 @@ def family_of(pairs: Sequence[Pair], rules: Rules, *, absent: int = 0) -> list[C
     untested, m = [np.nan] * absent, len(raw) + absent
     adjusted = multiplicity.holm([*(c.p for c in raw), *untested])
     equivalence = multiplicity.holm([*(c.p_equivalence for c in raw), *untested])
-    return [_judged(c, m, p, e, rules.alpha) for c, p, e in zip(raw, adjusted, equivalence, strict=False)]
+    return [_judged(c, m, p, e, rules) for c, p, e in zip(raw, adjusted, equivalence, strict=False)]
 
 
 def markable(c: Comparison, m: int, alpha: float) -> bool:
@@ -220,11 +222,16 @@ def markable(c: Comparison, m: int, alpha: float) -> bool:
     return c.decided_by == "t" or multiplicity.reachable(c.n, m, alpha, stats.LEAST.get(c.decided_by, 0))
 
 
-def _judged(c: Comparison, m: int, p_holm: float, p_equivalence_holm: float, alpha: float) -> Comparison:
+def _judged(c: Comparison, m: int, p_holm: float, p_equivalence_holm: float, rules: Rules) -> Comparison:
     # Holm's later steps multiply by less than m; the rule for exact tests keeps to m, so that no mark hangs on them.
-    significant = p_holm <= alpha and markable(c, m, alpha)
+    significant = rules.judges and p_holm <= rules.alpha and markable(c, m, rules.alpha)
     verdict = ("higher" if c.difference > 0 else "lower") if significant else ""
-    equivalent = p_equivalence_holm <= alpha
     return replace(
-        c, family=m, p_holm=p_holm, p_equivalence_holm=p_equivalence_holm, verdict=verdict, equivalent=equivalent
+        c,
+        family=m,
+        p_holm=p_holm,
+        p_equivalence_holm=p_equivalence_holm,
+        verdict=verdict,
+        equivalent=rules.judges and p_equivalence_holm <= rules.alpha,
+        judged=rules.judges,
     )

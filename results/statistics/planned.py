@@ -48,8 +48,14 @@ class Standing:
         """Whether to show the results now is a look: before the end, at a trial at least."""
         return bool(self.run_keys) and not self.is_finished
 
+    @property
+    def is_nested(self) -> bool:
+        """Whether this look has the seeds of every earlier one that had a test: levels are those of looks that do."""
+        return all(look.is_within(self.complete) for look in self.plan.looks.values() if look.seeds >= FEWEST)
+
     def level(self, alpha: float) -> float:
-        """The nominal level of this look, if `alpha` is spent over the planned looks and those that were taken.
+        """The nominal level of this look, if it is nested and `alpha` is spent over the planned looks and those that
+        were taken.
 
         Holm tests the j comparisons that are left at this level / j, which must not be above the level of alpha / j, of
         looks that overlap less: the least of j · level(alpha / j), else the family errs more often than alpha. In all

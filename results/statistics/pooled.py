@@ -20,10 +20,11 @@ from bench.results.statistics.comparisons import Comparison
 
 @dataclass(frozen=True, kw_only=True)
 class Pooled:
-    """The mean over criteria of freeze − prune, in units of the metric, over the seeds that all of them have."""
+    """The mean over criteria of freeze − prune, in units of the metric, over the seeds that all of these have."""
 
     rate: Decimal
-    pairs: tuple[Comparison, ...]  # of the criteria
+    pairs: tuple[Comparison, ...]  # of the criteria; none unless two or more have a seed in common
+    left_out: tuple[Comparison, ...]  # those that share no seed with these
     seeds: tuple[int, ...]
     difference: float
     interval: stats.Interval  # over seeds alone
@@ -41,15 +42,30 @@ def pooled(comparisons: Sequence[Comparison], cells: Mapping[Key, Cell]) -> list
 
 
 def _pooled(comparisons: Sequence[Comparison], cells: Mapping[Key, Cell]) -> Pooled:
-    seeds = tuple(sorted(set.intersection(*(set(c.seeds) for c in comparisons))))
-    pairs = [(cells[c.sides[0]], cells[c.sides[1]]) for c in comparisons]
+    together, seeds = poolable(comparisons)
+    pairs = [(cells[c.sides[0]], cells[c.sides[1]]) for c in together]
     differences = [[frozen.values[s] - pruned.values[s] for frozen, pruned in pairs] for s in seeds]
     means = np.round([np.mean(of_seed) for of_seed in differences], stats.DECIMALS)
     return Pooled(
         rate=comparisons[0].rate,
-        pairs=tuple(comparisons),
+        pairs=together,
+        left_out=tuple(c for c in comparisons if c not in together),
         seeds=seeds,
         difference=stats.summary(means).mean,
         interval=stats.t_interval(means),
         two_way=two_way.of_mean_difference(pairs, seeds),
     )
+
+
+def poolable(comparisons: Sequence[Comparison]) -> tuple[tuple[Comparison, ...], tuple[int, ...]]:
+    """The most pairs that have a seed in common, and all seeds that they share; nothing unless they are two or more.
+
+    Of several such sets the one that shares most seeds, then the one of the smallest seed: no figure decides.
+    """
+    best: tuple[tuple[Comparison, ...], tuple[int, ...]] = (), ()
+    for seed in sorted({seed for c in comparisons for seed in c.seeds}):
+        having = tuple(c for c in comparisons if seed in c.seeds)
+        shared = tuple(sorted(set.intersection(*(set(c.seeds) for c in having))))
+        if len(having) > 1 and (len(having), len(shared)) > (len(best[0]), len(best[1])):
+            best = having, shared
+    return best

@@ -42,6 +42,7 @@ class Ranking:
     better: int  # 1: the highest mean has rank 1, -1: the lowest
     alpha: float
     metric: str
+    plans: Sequence[str] = ()  # the names of plans of which a trial is ranked; none names a rank
 
     @property
     def ranks(self) -> pd.DataFrame:
@@ -111,6 +112,7 @@ def rank(frame: pd.DataFrame, view: View) -> Ranking:
             "network at which each of them has every seed): "
             f"must be at least {METHODS} methods and {BLOCKS} blocks{why}"
         )
+    keys = {cell.group_key for excerpt in shown for cell in excerpt.cells}
     means = pd.DataFrame({block: [cells[m].summary.mean for m in methods] for block, (_, cells) in whole.items()}).T
     means.columns = pd.Index([named[m] for m in methods])
     return Ranking(
@@ -121,6 +123,7 @@ def rank(frame: pd.DataFrame, view: View) -> Ranking:
         better=better,
         alpha=view.alpha,
         metric=view.metric,
+        plans=[at.plan.record.name for at in view.plans if at.plan.keys & keys],
     )
 
 

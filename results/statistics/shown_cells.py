@@ -16,6 +16,7 @@ from bench.results.frame.sections import Section, sections
 from bench.results.frame.words import rate_text
 from bench.results.statistics import stats
 from bench.results.statistics.cells import Cell, cells, compared_rates
+from bench.results.statistics.planned import Standing
 from bench.results.statistics.view import View, check
 
 CROWD = 12  # methods, dense aside, that one panel can hold
@@ -122,3 +123,20 @@ def doubtful(shown: Sequence[Excerpt]) -> list[str]:
 def disconnected(shown: Sequence[Excerpt]) -> bool:
     """Whether a seed of anything that is drawn is disconnected."""
     return any(cell.disconnected and cell.rated for excerpt in shown for cell in excerpt.drawn)
+
+
+def seen(frame: pd.DataFrame, view: View, plans: Sequence[Standing], *, from_any_start: bool = False) -> list[Standing]:
+    """Those of these plans with a cell of their comparisons among the cells shown.
+
+    Args: frame: all trials of the store. from_any_start: whether what is shown tells the starts apart.
+    """
+    keys = {key for at in plans for key in at.plan.keys}
+    shows = view.shows_from_any_start if from_any_start else view.shows
+    shown = {
+        cell.group_key
+        for section in sections(frame)
+        if keys & set(section.frame["group_key"])
+        for cell in cells(section, view.metric)
+        if shows(cell)
+    }
+    return [at for at in plans if at.plan.keys & shown]

@@ -85,11 +85,28 @@ def t_interval(d: Vector) -> Interval:
 
 
 def bootstrap_interval(d: Vector, rng: np.random.Generator) -> Interval:
-    """BCa bootstrap interval of mean(d), seeds resampled with replacement (Efron 1987); none as for `t_interval`."""
+    """BCa bootstrap interval of mean(d), seeds resampled with replacement (Efron 1987); none as for `t_interval`.
+
+    Its bias is how many resamples are below the estimate, and half of those that tie with it: sums are whole steps of
+    TIE from the observed one, so that their rounding decides none of these.
+    """
     if len(d) < 2 or constant(d):
         return NO_INTERVAL
-    resampled = stats.bootstrap((d,), np.mean, n_resamples=RESAMPLES, confidence_level=LEVEL, method="BCa", rng=rng)
-    return Interval(low=float(resampled.confidence_interval.low), high=float(resampled.confidence_interval.high))
+    resampled = stats.bootstrap(
+        (d,), _steps_from(float(np.sum(d))), n_resamples=RESAMPLES, confidence_level=LEVEL, method="BCa", rng=rng
+    )
+    ends = resampled.confidence_interval
+    low, high = ((float(np.sum(d)) + TIE * end) / len(d) for end in (ends.low, ends.high))
+    return Interval(low=float(low), high=float(high))
+
+
+def _steps_from(observed: float) -> Callable[..., Any]:
+    """What counts the whole steps of TIE from an observed sum to that of each resample, or flip, along an axis."""
+
+    def total(x: Vector, axis: int = -1) -> Any:
+        return np.rint((np.sum(x, axis=axis) - observed) / TIE)
+
+    return total
 
 
 def p_t(d: Vector) -> float:
@@ -122,12 +139,8 @@ def p_permutation(d: Vector) -> float:
     """
     if len(d) < 2:
         return np.nan
-
-    def total(x: Vector, axis: int = -1) -> Any:
-        # Counted in whole steps from the observed sum: sums that tie with it would else differ by their rounding.
-        return np.rint((np.sum(x, axis=axis) - observed) / TIE)
-
-    observed, rng = np.sum(d), np.random.default_rng(SEED)
+    # Sums that tie with the observed one would else differ by their rounding.
+    total, rng = _steps_from(float(np.sum(d))), np.random.default_rng(SEED)
     tested = stats.permutation_test(
         (d,), total, permutation_type="samples", n_resamples=FLIPS, vectorized=True, rng=rng, batch=2**12
     )

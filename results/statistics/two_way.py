@@ -56,7 +56,7 @@ def of_difference(cell: Cell, reference: Cell, seeds: Sequence[int]) -> Interval
 def of_mean_difference(pairs: Sequence[tuple[Cell, Cell]], seeds: Sequence[int]) -> Interval:
     """Of the mean over pairs and these seeds of the difference of the accuracies, first - second; none likewise."""
     texts = tuple((_texts(first, seeds), _texts(second, seeds)) for first, second in pairs)
-    return _of_mean_difference(texts) if all(first and second for first, second in texts) else NO_INTERVAL
+    return _of_mean_difference(texts) if texts and all(first and second for first, second in texts) else NO_INTERVAL
 
 
 def of_percent_of_dense(cell: Cell, dense: Cell) -> Interval:

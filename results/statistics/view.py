@@ -40,6 +40,7 @@ class View:
     published: bool = False  # also show published figures, with what tells their protocols from these
     controls: bool = False  # also show sanity controls beside their methods
     plans: Sequence[Standing] = ()  # of the store
+    judges: bool = True  # False: no verdict, as at a look that lacks seeds of an earlier one
     left_to_plan: Collection[str] = ()  # of test, margin and alpha, those that nobody asked for: a plan decides
     classes: Mapping[str, int] = field(default_factory=dict)  # data set -> classes: chance is 1/classes
     test_images: Mapping[str, int] = field(default_factory=dict)  # data set -> size of its test set
@@ -73,14 +74,19 @@ class View:
 
     @property
     def rules(self) -> Rules:
-        return Rules(test=self.test, margin=self.margin, alpha=self.alpha)
+        return Rules(test=self.test, margin=self.margin, alpha=self.alpha, judges=self.judges)
 
     def planned(self, group_keys: Collection[str]) -> tuple[View, Standing | None]:
-        """The view of these cells at the level of their plan, and the plan; only test accuracies are planned."""
+        """The view of these cells at the level of their plan, and the plan; only test accuracies are planned.
+
+        A look that lacks seeds of an earlier one has no such level: nothing is judged then.
+        """
         plan = standing_of(group_keys, self.plans) if self.is_planned else None
         if plan is None:
             return self, None
         settled = replace(self, **{name: getattr(plan.plan.record, name) for name in self.left_to_plan})
+        if not plan.is_nested:
+            return replace(settled, judges=False), plan
         return replace(settled, alpha=self.level(plan)), plan
 
     @property

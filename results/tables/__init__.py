@@ -20,7 +20,7 @@ tuned              the hyper-parameters that were chosen, and how
 start              where networks start: the bases, their bytes, and how far a network can be pruned from each
 published          published figures beside the store's
 rank_table         the section of the ranks
-plan_words         as planned, or each departure from the plan
+planned            of the plan: as planned, or each departure, in words and values
 power_table        the table of `bench power`
 html_page          text blocks as one HTML page
 export             at full precision: cells as CSV; cells, comparisons and words as JSON

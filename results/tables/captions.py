@@ -16,7 +16,7 @@ from bench.results.statistics.cells import Cell, Key, whole_units
 from bench.results.statistics.comparisons import Comparison, OfErrors
 from bench.results.tables.formats import Bold, Entry, Grid
 from bench.results.tables.images import two_way_words
-from bench.results.tables.marks import REALISED, doubt, pairs_legend, seeds_legend
+from bench.results.tables.marks import NOT_PLANNED, REALISED, doubt, pairs_legend, seeds_legend
 
 TESTS = {
     "t": "paired t-test, two-sided",
@@ -213,8 +213,13 @@ def columns(analysis: Analysis, comparisons: Sequence[Comparison]) -> str:
     return (
         f"with its 95 % t interval and its BCa bootstrap interval (neither adjusted for the family); {both}"
         f"{TESTS[analysis.view.test]}; p raw and adjusted by Holm; g: mean/sd of the differences (d_z) with Hedges' "
-        f"correction{equivalence}. {margin(analysis)}{pairs_legend(comparisons)}"
+        f"correction{equivalence}. {margin(analysis)}{pairs_legend(comparisons)}{unplanned(analysis, comparisons)}"
     )
+
+
+def unplanned(analysis: Analysis, shown: Sequence[Comparison]) -> str:
+    """What the mark of a comparison that is not planned means, if one of these has it, behind another sentence."""
+    return f" {NOT_PLANNED}: not planned." if any(analysis.is_unplanned(c) for c in shown) else ""
 
 
 def primary_family(analysis: Analysis) -> str:
@@ -226,8 +231,8 @@ def primary_family(analysis: Analysis) -> str:
         name, size = analysis.plan.plan.record.name, counted(len(analysis.plan.plan.record.comparisons), "comparison")
         added = analysis.unplanned
         others = f"; those not planned, for all {added[0].family} of the store" if added else ""
-        level = f"level {analysis.view.alpha:g}"
-        return f"Family: {size}, those of plan {name}, whatever is shown, at {level}; {adjusted}{others}."
+        level = f"at level {analysis.view.alpha:g}" if analysis.view.judges else "at no level"
+        return f"Family: {size}, those of plan {name}, whatever is shown, {level}; {adjusted}{others}."
     return (
         f"Family: {counted(analysis.primary.size, 'comparison')}, every frozen method"
         f"{_at_initialisation(analysis)} with the pruned one that chooses the same weights × every rate"
@@ -257,8 +262,18 @@ def secondary_family(analysis: Analysis) -> str:
     return (
         f"Family: {counted(len(analysis.secondary.comparisons), 'comparison')}, every method"
         f"{_at_initialisation(analysis)} but {', '.join(but)} and {last} × every rate of this section in the whole "
-        f"store, whatever is shown; p-values are adjusted for it by Holm.{twin}"
+        f"store, whatever is shown; p-values are adjusted for it by Holm.{twin}{_only_primary(analysis)}"
     )
+
+
+def _only_primary(analysis: Analysis) -> str:
+    """That a plan names none of a family but those of freeze − prune, behind another sentence."""
+    return " Not planned: plans name freeze − prune only." if analysis.plan else ""
+
+
+def levels(every: Iterable[Analysis]) -> str:
+    """The levels at which these sections are judged: 0.05 or 0.003; "" if none is."""
+    return " or ".join(f"{alpha:g}" for alpha in sorted({a.view.alpha for a in every if a.view.judges}))
 
 
 def margin(analysis: Analysis) -> str:

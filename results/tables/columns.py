@@ -18,9 +18,10 @@ from bench.results.statistics.comparisons import Comparison, OfErrors, markable
 from bench.results.statistics.stats import Interval
 from bench.results.tables.formats import Grid
 from bench.results.tables.images import two_way_words
-from bench.results.tables.marks import DOUBTS, NO_PAIR, of_pairs
+from bench.results.tables.marks import DOUBTS, NO_PAIR, NOT_PLANNED, of_pairs
 
 CONFLICTING_PAIRS = "conflicting_pairs"  # how many of them, in the machine-readable forms; only of those with some
+PLANNED = "planned"  # whether a plan names it, in the machine-readable forms; only of a section that has a plan
 MARGIN_OF_ERRORS = "margin_of_errors"  # the share of the reference's errors, if the margin is one
 PRIMARY, SECONDARY, CONTROLS = "primary", "secondary", "controls"
 BY = {
@@ -73,9 +74,14 @@ def verdict(analysis: Analysis, c: Comparison) -> str:
     arrow = {"higher": "higher ↑", "lower": "lower ↓"}.get(c.verdict, "")
     by = BY[c.decided_by] if c.decided_by != analysis.view.test else ""
     exact = c.decided_by in ("wilcoxon", "permutation")
-    small = "n too small" if exact and not markable(c, c.family, analysis.view.alpha) else ""
+    small = "n too small" if c.judged and exact and not markable(c, c.family, analysis.view.alpha) else ""
     said = ", ".join(clause for clause in (arrow, "equivalent ≈" if c.equivalent else "", by, small) if clause)
-    return " ".join(words for words in (said or "open", of_pairs(c)) if words)
+    return " ".join(words for words in (said or unmarked(c), of_pairs(c)) if words)
+
+
+def unmarked(c: Comparison) -> str:
+    """The verdict of a comparison without a mark."""
+    return "open" if c.judged else "not judged"
 
 
 def equivalence(analysis: Analysis, c: Comparison) -> str:
@@ -88,6 +94,11 @@ def doubt_marks(analysis: Analysis, c: Comparison) -> str:
     """The marks of the doubts about a primary comparison; empty for any other."""
     doubts = analysis.doubts.get(c.sides, set())
     return "".join(mark for doubt, (mark, _) in DOUBTS.items() if doubt in doubts)
+
+
+def marks_behind(analysis: Analysis, c: Comparison) -> str:
+    """The marks behind a verdict: of the doubts about it, and that it is not planned."""
+    return f"{doubt_marks(analysis, c)}{NOT_PLANNED if analysis.is_unplanned(c) else ''}"
 
 
 def _mean(analysis: Analysis, key: Key) -> str:
@@ -154,12 +165,13 @@ COLUMNS = (
     ),
     Column(
         header="verdict",
-        text=lambda analysis, c: f"{verdict(analysis, c)} {doubt_marks(analysis, c)}".strip(),
+        text=lambda analysis, c: f"{verdict(analysis, c)} {marks_behind(analysis, c)}".strip(),
         values={
             "verdict": lambda _, c: c.verdict,
             "equivalent": lambda _, c: c.equivalent,
             "disconnected_pairs": lambda _, c: c.disconnected,
             "doubts": lambda analysis, c: sorted(analysis.doubts_of(c)),
+            "level": lambda analysis, c: analysis.view.alpha if c.judged else None,
         },
     ),
 )
@@ -182,4 +194,5 @@ def values(analysis: Analysis, c: Comparison) -> dict[str, Any]:
     every = {name: value(analysis, c) for column in columns for name, value in column.values.items()}
     if isinstance(margin := analysis.view.margin, OfErrors):
         every[MARGIN_OF_ERRORS] = margin.share
-    return every | ({CONFLICTING_PAIRS: c.conflicting} if c.conflicting else {})
+    planned = {PLANNED: analysis.is_planned(c)} if analysis.plan else {}
+    return every | planned | ({CONFLICTING_PAIRS: c.conflicting} if c.conflicting else {})

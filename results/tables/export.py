@@ -24,6 +24,7 @@ from bench.results.tables.apart import trained_first
 from bench.results.tables.apart.group import comparisons, group_cells
 from bench.results.tables.exclusions import exclusions, warnings
 from bench.results.tables.images import pooled_table
+from bench.results.tables.planned.plan_record import plan_columns, plan_field
 from bench.results.tables.start.bases import unshown
 from bench.results.tables.start.records import START, names_starts, of_section, start_field
 from bench.results.tables.tuned import chosen
@@ -39,14 +40,16 @@ def csv(analyses: Sequence[Analysis]) -> str:
     for analysis in analyses:
         section = analysis.section
         title = {"dataset": section.dataset, "model": section.model, "differs": json.dumps(dict(section.differs))}
-        title |= start_field(analysis, analyses)
+        title |= {**start_field(analysis, analyses), **plan_columns(analysis, analyses)}
         controls = _control_cells(analysis) if analysis.view.controls else []
         for record in (*_cells(analysis), *controls):
             rows.append({**title, **{name: _flat(value) for name, value in record.items()}})
     start = [START] if names_starts(analyses) else []
     doubts = [CONFLICTING] if any(CONFLICTING in row for row in rows) else []
     two_way = [name for name in TWO_WAY if any(name in row for row in rows)]
-    frame = pd.DataFrame(rows, columns=[*SECTION, *start, *OF_CELL, *CELL, *two_way, *doubts], dtype=object)
+    plan = list(plan_columns(analyses[0], analyses)) if analyses else []
+    names_of = [*SECTION, *start, *plan, *OF_CELL, *CELL, *two_way, *doubts]
+    frame = pd.DataFrame(rows, columns=names_of, dtype=object)
     return str(frame.to_csv(index=False, lineterminator="\n"))
 
 
@@ -55,10 +58,14 @@ def as_json(analyses: Sequence[Analysis], ranks: Mapping[str, Any] | None = None
 
     `ranks`, if given, is the record of the ranking across the sections.
     """
-    sections = [{**_section(analysis), **start_field(analysis, analyses)} for analysis in analyses if analysis.shown]
+    sections = [
+        {**_section(analysis), **start_field(analysis, analyses), **plan_field(analysis)}
+        for analysis in analyses
+        if analysis.shown
+    ]
     settings = {}
     if analyses:
-        view = analyses[0].view
+        view = next((analysis for analysis in analyses if not analysis.plan), analyses[0]).view  # a plan has its own
         settings = {name: getattr(view, name) for name in ("reference", "test", "margin", "alpha", "metric")}
         if isinstance(view.margin, OfErrors):
             settings |= {"margin": None, columns.MARGIN_OF_ERRORS: view.margin.share}

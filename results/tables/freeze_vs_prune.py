@@ -13,7 +13,7 @@ from bench.results.frame.words import rate_text, rates_text
 from bench.results.statistics.analysis import TRAINED, Analysis
 from bench.results.statistics.comparisons import Comparison
 from bench.results.tables import captions
-from bench.results.tables.columns import PRIMARY, difference, difference_and_test, doubt_marks, grid, verdict
+from bench.results.tables.columns import PRIMARY, difference, difference_and_test, grid, marks_behind, unmarked, verdict
 from bench.results.tables.formats import Block, Grid, Paragraph
 from bench.results.tables.images import pooled_table
 from bench.results.tables.marks import CONFLICT, DOUBTS, NO_PAIR, OF_PAIRS, SAME, variants
@@ -79,7 +79,7 @@ def _by_verdict(comparisons: Sequence[Comparison]) -> dict[str, list[Comparison]
         words = {"higher": "freezing higher", "lower": "pruning higher"}.get(c.verdict, "")
         if c.equivalent:
             words = f"{words}, within the margin" if words else "equivalent"
-        judged.setdefault(words or "open", []).append(c)
+        judged.setdefault(words or unmarked(c), []).append(c)
     return judged
 
 
@@ -104,6 +104,7 @@ def matrix(analysis: Analysis) -> Grid | None:
         "Freeze − prune by criterion, named by the pruned method, and rate, over all done seeds; 95 % t interval. "
         "↑ freezing higher, ↓ pruning higher, ≈ equivalent, by the tests of the next table."
         f"{f' {OF_PAIRS[CONFLICT]}' if any(c.conflicting for c in shown) else ''}{_doubts(analysis)}"
+        f"{captions.unplanned(analysis, shown)}"
     )
     title = f"Freeze − prune by criterion and rate{captions.steps(analysis)}"
     return Grid(caption, ["criterion", *map(rate_text, rates)], rows, title)
@@ -111,7 +112,7 @@ def matrix(analysis: Analysis) -> Grid | None:
 
 def _entry(analysis: Analysis, c: Comparison) -> str:
     arrow = {"higher": "↑", "lower": "↓"}.get(c.verdict, "")
-    marks = f"{arrow}{'≈' if c.equivalent else ''}{doubt_marks(analysis, c)}"
+    marks = f"{arrow}{'≈' if c.equivalent else ''}{marks_behind(analysis, c)}"
     doubt = f"{CONFLICT}{c.conflicting}" if c.conflicting else ""
     return " ".join(words for words in (difference(analysis, c), marks, doubt) if words)
 

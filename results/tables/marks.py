@@ -23,6 +23,8 @@ OF_PAIRS = {
     CUT: f"†k: in k pairs a pruned network is disconnected, {NO_PATH}.",
     CONFLICT: "¶k: of k pairs the results in the store disagree; of several runs the earliest counts.",
 }
+NOT_PLANNED = "#"  # behind a comparison of freeze − prune that the plan of its section does not name
+NOT_JUDGED = "an earlier look at the plan was at seeds that are not in this one, and looks must be nested"
 REALISED = "@"  # before the rate that whole filters or channels have
 SAME = "the same pairs"
 NO_PAIR = "no pair left"

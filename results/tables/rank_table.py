@@ -85,7 +85,8 @@ def limits(ranking: Ranking) -> list[str]:
         else ""
     )
     rest = "Ranks depend on which methods are shown, and say nothing of how far apart the figures are."
-    return [sentence for sentence in (said, shared, rest) if sentence]
+    planned = f"Not planned: plan {', '.join(ranking.plans)} names freeze − prune only." if ranking.plans else ""
+    return [sentence for sentence in (said, shared, planned, rest) if sentence]
 
 
 def record(ranking: Ranking) -> dict[str, Any]:
@@ -102,4 +103,5 @@ def record(ranking: Ranking) -> dict[str, Any]:
         "friedman": asdict(ranking.friedman),
         "nemenyi": {str(label): dict(row) for label, row in ranking.nemenyi.iterrows()},
         "critical_difference": ranking.critical_difference,
+        **({"planned": False} if ranking.plans else {}),
     }

@@ -8,6 +8,7 @@ from bench.messages import counted
 from bench.results.statistics import multiplicity, stats
 from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.comparisons import Comparison
+from bench.results.tables.marks import NOT_JUDGED
 
 FEW = 10  # pairs; below, a t test cannot check that they are normal, and a bootstrap interval covers far too little
 
@@ -32,6 +33,8 @@ def pair_counts(comparisons: Sequence[Comparison]) -> list[int]:
 
 def reach(analysis: Analysis, comparisons: Sequence[Comparison]) -> str:
     """What the test can mark in a family, of which a comparison can be tested."""
+    if not comparisons[0].judged:
+        return f"Nothing is judged: {NOT_JUDGED}."
     m, alpha, test = comparisons[0].family, analysis.view.alpha, analysis.view.test
     counts = pair_counts(comparisons)
     return _t_reach(counts, m, alpha) if test == "t" else _exact_reach(counts[-1], m, alpha, test)

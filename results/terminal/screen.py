@@ -27,7 +27,7 @@ from bench.results.tables.apart import baselines, budgets, changing_masks, scale
 from bench.results.tables.exclusions import exclusions, warnings
 from bench.results.tables.formats import Block, Bullets, Code, Grid, Heading, Paragraph, Picture
 from bench.results.tables.marks import seeds_legend
-from bench.results.tables.plan_words import plan_words
+from bench.results.tables.planned.plan_words import plan_words
 from bench.results.tables.section_page import report
 from bench.results.tables.start.bases import base, needed_first
 from bench.results.terminal.fitted import tables

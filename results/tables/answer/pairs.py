@@ -11,7 +11,8 @@ from bench.results.frame.words import p_value, rate_text
 from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.cells import Key
 from bench.results.statistics.comparisons import Comparison
-from bench.results.tables.columns import difference, doubt_marks, equivalence, verdict
+from bench.results.tables.captions import unplanned
+from bench.results.tables.columns import difference, equivalence, marks_behind, unmarked, verdict
 from bench.results.tables.formats import Grid
 from bench.results.tables.marks import DOUBTS, of_pairs, pairs_legend
 
@@ -53,7 +54,7 @@ COLUMNS = (
     PairColumn(header="", text=lambda analysis, c: marks(analysis, c), wide=False),
     PairColumn(
         header="verdict",
-        text=lambda analysis, c: f"{verdict(analysis, c)} {doubt_marks(analysis, c)}".strip(),
+        text=lambda analysis, c: f"{verdict(analysis, c)} {marks_behind(analysis, c)}".strip(),
         narrow=False,
     ),
 )
@@ -71,8 +72,8 @@ def marks(analysis: Analysis, c: Comparison) -> str:
     """The verdict of a comparison in marks: ↑ ≈ †2 ‡"""
     arrow = {"higher": "↑", "lower": "↓"}.get(c.verdict, "")
     said = " ".join(mark for mark in (arrow, "≈" if c.equivalent else "") if mark)
-    said = said or ("open" if c.n > 1 else "n < 2")
-    return " ".join(mark for mark in (said, of_pairs(c), doubt_marks(analysis, c)) if mark)
+    said = said or (unmarked(c) if c.n > 1 else "n < 2")
+    return " ".join(mark for mark in (said, of_pairs(c), marks_behind(analysis, c)) if mark)
 
 
 def pairs(analysis: Analysis, *, narrow: bool = False) -> Grid | None:
@@ -96,7 +97,7 @@ def caption(analysis: Analysis, shown: Sequence[Comparison]) -> str:
     return (
         f"{metric.caption}{unit}: mean ± standard deviation over the seeds; the same weights chosen, the others frozen "
         f"or pruned. Freeze − prune: mean difference at the same seed{step}, with its 95 % t interval; verdicts are "
-        f"corrected by Holm.{pairs_legend(shown)}{doubts(analysis, shown)}"
+        f"corrected by Holm.{pairs_legend(shown)}{doubts(analysis, shown)}{unplanned(analysis, shown)}"
     )
 
 

@@ -20,7 +20,9 @@ from bench.results.tables.answer.caveats import caveats
 from bench.results.tables.answer.verdicts import ORDER, clause, verdict_of
 from bench.results.tables.apart import budgets, changing_masks, trained_first
 from bench.results.tables.apart.group import comparisons
-from bench.results.tables.captions import TESTS
+from bench.results.tables.captions import TESTS, levels
+from bench.results.tables.marks import NOT_JUDGED
+from bench.results.tables.planned.plan_words import plan_words
 
 # Group -> the title of its table.
 APART = {TRAINED_FIRST: trained_first.TITLE, CHANGING: changing_masks.TITLE, TO_BUDGET: budgets.TITLE}
@@ -28,11 +30,17 @@ DIRECTIONS = {1: ", higher is better", -1: ", lower is better", 0: ""}
 
 
 def answer(frame: pd.DataFrame, view: View) -> list[str]:
-    """One line for each pair of a frozen and a pruned method that is shown, section by section.
+    """One line for each pair of a frozen and a pruned method that is shown, section by section; behind them the plans.
 
     Raises ValueError for a choice that the store does not have.
     """
-    return answer_of(analyses(frame, view))
+    every = analyses(frame, view)
+    return [*answer_of(every), *plans_of(every)]
+
+
+def plans_of(every: Sequence[Analysis]) -> list[str]:
+    """What the sections shown say of their plans."""
+    return list(dict.fromkeys(words for analysis in every if analysis.shown and (words := plan_words(analysis))))
 
 
 def answer_of(every: Sequence[Analysis]) -> list[str]:
@@ -53,14 +61,21 @@ def how_to_read(every: Sequence[Analysis]) -> str:
     families = sorted({analysis.primary.size for analysis in shown})
     if not families:
         return ""
-    levels = " or ".join(f"{alpha:g}" for alpha in sorted({analysis.view.alpha for analysis in shown}))
     m = " or ".join(map(str, [*families[:-1], counted(families[-1], "comparison")]))
     starts = any(len(analysis.starts) > 1 for analysis in shown)
     of = " of a data set, network and protocol, all starts together" if starts else " of a section"
     return (
-        f"[ ]: 95 % t interval of the mean paired difference. Established: p ≤ {levels}, "
+        f"[ ]: 95 % t interval of the mean paired difference. {_established(shown)}, "
         f"{TESTS[shown[0].view.test].partition(' (')[0]}, corrected by Holm for {m}{of if len(every) > 1 else ''}."
     )
+
+
+def _established(shown: Sequence[Analysis]) -> str:
+    """Established: p ≤ 0.05; or that nothing is judged."""
+    if not (at := levels(shown)):
+        return f"Nothing is judged: {NOT_JUDGED}. Each p"
+    lacking = "" if all(analysis.view.judges for analysis in shown) else f" (nothing is if {NOT_JUDGED})"
+    return f"Established{lacking}: p ≤ {at}"
 
 
 def _sentence(title: str, line: str) -> str:

@@ -8,10 +8,16 @@ from bench.results.statistics.analysis import analyses
 from bench.results.statistics.view import View
 from bench.results.tables.answer.pairs import pairs
 from bench.results.tables.answer.sentences import answer_of
-from bench.results.tables.formats import Block, Bullets
+from bench.results.tables.formats import Block, Bullets, Paragraph
+from bench.results.tables.planned.plan_words import plan_words
 
 
 def summary(frame: pd.DataFrame, view: View) -> list[Block]:
     """The answer and the pairs of each section shown. Raises ValueError for a choice that the store does not have."""
     every = analyses(frame, view)
-    return [Bullets(answer_of(every)), *(grid for analysis in every if analysis.shown and (grid := pairs(analysis)))]
+    planned = [Paragraph(words) for analysis in every if analysis.shown and (words := plan_words(analysis))]
+    return [
+        Bullets(answer_of(every)),
+        *planned,
+        *(grid for analysis in every if analysis.shown and (grid := pairs(analysis))),
+    ]

@@ -11,13 +11,14 @@ from bench.results.frame.display_names import weights_name
 from bench.results.frame.words import rate_text
 from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.comparisons import Comparison, OfErrors, markable
+from bench.results.tables.marks import NOT_JUDGED
 
 LARGE, FINEST = 2.0, 0.1  # points: so large a difference is said to one decimal, unless an end of its interval is finer
 FEW = 2  # differences that a clause names one by one
 # The verdicts, in the order in which a sentence names them.
 GAIN, LOSS, SLIGHT_GAIN, SLIGHT_LOSS = "gain", "loss", "slight gain", "slight loss"
-IDENTICAL, EQUIVALENT, OPEN, UNREACHABLE, ONE_SEED, NO_SEED = (
-    "identical", "equivalent", "open", "unreachable", "one seed", "no seed",
+IDENTICAL, EQUIVALENT, OPEN, UNREACHABLE, UNJUDGED, ONE_SEED, NO_SEED = (
+    "identical", "equivalent", "open", "unreachable", "unjudged", "one seed", "no seed",
 )  # fmt: skip
 HIGHER, LOWER = (GAIN, SLIGHT_GAIN), (LOSS, SLIGHT_LOSS)
 
@@ -34,6 +35,8 @@ def verdict_of(analysis: Analysis, c: Comparison) -> str:
         return IDENTICAL
     if c.equivalent:
         return EQUIVALENT
+    if not c.judged:
+        return UNJUDGED
     return OPEN if markable(c, c.family, analysis.view.alpha) else UNREACHABLE
 
 
@@ -135,6 +138,10 @@ def _unreachable(analysis: Analysis, alike: Sequence[Comparison], at: str, first
     return f"at {at} no difference{_both(alike, first)} can be established with {number}: too few for this exact test"
 
 
+def _unjudged(analysis: Analysis, alike: Sequence[Comparison], at: str, first: bool) -> str:
+    return f"at {at} no difference{_both(alike, first)} is judged: {NOT_JUDGED}"
+
+
 def _equivalent(analysis: Analysis, alike: Sequence[Comparison], at: str, first: bool) -> str:
     margin = f"equivalent within {_margin(analysis)} ({seeds(alike)})"
     subject = f"freezing and pruning {weights_name(alike[0].reference)}" if first else "the two"
@@ -163,6 +170,7 @@ _CLAUSES: dict[str, Callable[[Analysis, Sequence[Comparison], str, bool], str]] 
     EQUIVALENT: _equivalent,
     OPEN: _open,
     UNREACHABLE: _unreachable,
+    UNJUDGED: _unjudged,
     ONE_SEED: _one_seed,
     NO_SEED: _no_seed,
 }

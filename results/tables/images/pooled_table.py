@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from bench.messages import counted
 from bench.metrics import NONE
 from bench.results.frame.words import rate_text
 from bench.results.statistics.analysis import Analysis
+from bench.results.statistics.comparisons import Comparison
 from bench.results.statistics.pooled import Pooled, pooled
 from bench.results.statistics.stats import Interval
 from bench.results.tables import captions
@@ -31,7 +33,8 @@ def table(analysis: Analysis) -> Grid | None:
     lacking = "" if all(two_way_words.exists(p.two_way) for p in every) else f"; {NONE}: {two_way_words.LACKING}"
     caption = (
         "Freeze − prune pooled: mean over the criteria of the section, whatever is shown, seed by seed and image by "
-        "image, over the seeds that all of them have; 95 % t interval over seeds, on these very images. "
+        "image, over the seeds that all of these have, without those that share no seed with the others; 95 % t "
+        "interval over seeds, on these very images. "
         f"{both}: {two_way_words.WHAT}{lacking}. No test: the criteria are no sample of others. The marks of doubt are "
         "those of any of them."
     )
@@ -44,7 +47,8 @@ def _row(analysis: Analysis, p: Pooled) -> list[str]:
     number = analysis.view.shown_metric.difference
     marks = "".join(dict.fromkeys("".join(doubt_marks(analysis, c) for c in p.pairs)))
     difference = f"{number(p.difference)} {interval_text(analysis, p.interval)} {marks}" if p.seeds else NONE
-    criteria = f"{counted(len(p.pairs), 'pair')}: {', '.join(sorted(c.reference for c in p.pairs))}"
+    criteria = f"{counted(len(p.pairs), 'pair')}{': ' if p.pairs else ''}{', '.join(_names(p.pairs))}"
+    criteria += f"; left out: {', '.join(_names(p.left_out))}" if p.left_out else ""
     both = interval_text(analysis, p.two_way) or NONE
     return [rate_text(p.rate), criteria, str(len(p.seeds)), " ".join(difference.split()), both]
 
@@ -55,7 +59,8 @@ def records(analysis: Analysis) -> list[dict[str, Any]]:
         {
             "record": "freeze - prune pooled",
             "rate": rate_text(p.rate),
-            "references": sorted(c.reference for c in p.pairs),
+            "references": _names(p.pairs),
+            **({"left_out": _names(p.left_out)} if p.left_out else {}),
             "pairs": list(p.seeds),
             "difference": p.difference,
             **_ends("", p.interval),
@@ -63,6 +68,11 @@ def records(analysis: Analysis) -> list[dict[str, Any]]:
         }
         for p in shown(analysis)
     ]
+
+
+def _names(pairs: Sequence[Comparison]) -> list[str]:
+    """The pruned methods of the pairs."""
+    return sorted(c.reference for c in pairs)
 
 
 def _ends(prefix: str, interval: Interval) -> dict[str, float]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -14,11 +16,14 @@ from bench import names
 from bench.results.frame.collect import Command
 from bench.results.frame.plans import Look, Plan, Planned, Record, record_of
 from bench.results.page.looks import looks
+from bench.results.parts import part_page, whole
 from bench.results.statistics.analysis import Analysis, analyses
 from bench.results.statistics.planned import Standing, standing
 from bench.results.statistics.spending import level_at, rounded_down
 from bench.results.statistics.view import View
-from bench.results.tables.plan_words import departures, plan_words
+from bench.results.tables.answer.sentences import answer, answer_of, how_to_read
+from bench.results.tables.columns import verdict
+from bench.results.tables.planned.plan_words import departures, plan_words
 
 GRASP_FREEZE = {**METHODS["grasp"], "background": "freeze"}
 SEEDS = tuple(range(6))
@@ -191,13 +196,115 @@ def test_a_record_is_the_same_again_from_json() -> None:
     assert record_of(record.as_json()) == record
 
 
-def test_a_look_at_fewer_seeds_than_an_earlier_one_is_a_departure() -> None:
-    earlier = {"x": Look(time=0.0, seeds=4, trials=8, command="table")}
-    words = departures(analysed(rows("0.9", seeds=3), plan("0.9", taken=earlier)))
-    assert "a look at 4 seeds came before this one at fewer, whose level does not count it" in words
-    assert not any(
-        "fewer" in phrase for phrase in departures(analysed(rows("0.9", seeds=5), plan("0.9", taken=earlier)))
+def look(*at: int, seeds: int = 0) -> dict[str, Look]:
+    return {"x": Look(time=0.0, seeds=seeds or len(at), trials=8, command="table", at=at)}
+
+
+@pytest.mark.parametrize(
+    ("earlier", "seeds", "nested"),
+    [
+        (look(0, 1, 2), (0, 1, 2, 3), True),
+        (look(0, 1, 2, 3), (0, 1, 2), False),  # fewer
+        (look(0, 1, 2), (1, 2, 3, 4), False),  # more, and others
+        (look(0, 1, 2), (3, 4, 5), False),  # as many others
+        (look(seeds=4), (0, 1, 2), False),  # of an earlier version: only the number is known
+        (look(seeds=3), (0, 1, 2, 3), True),
+        (look(5), (0, 1, 2), True),  # one seed had no test
+    ],
+)
+def test_a_look_that_lacks_seeds_of_an_earlier_one_is_not_judged(
+    earlier: dict[str, Look], seeds: tuple[int, ...], nested: bool
+) -> None:
+    made = [trial("snip", "0.9", s, 0.80 + 0.00001 * (s % 2)) for s in seeds]
+    made += [trial("freeze", "0.9", s, 0.90) for s in seeds]
+    analysis = analysed(made, plan("0.9", taken=earlier))
+    (c,) = analysis.primary.comparisons
+    assert c.p < 1e-6 and (c.verdict, c.judged) == (("higher", True) if nested else ("", False))
+    said = "an earlier look at the plan was at seeds that are not in this one, and looks must be nested"
+    assert any(said in phrase for phrase in departures(analysis)) is not nested
+    assert (f"Not as planned: {said}. Nothing is judged." in plan_words(analysis)) is not nested
+    assert ("not judged" in verdict(analysis, c)) is not nested
+    assert answer_of([analysis])[0].endswith(f"is judged: {said}.") is not nested
+    assert how_to_read([analysis]).count("Established: p ≤") == nested
+
+
+def test_equal_figures_of_a_look_that_is_not_nested_are_not_called_equivalent() -> None:
+    made = [trial(m, "0.9", s, 0.90 + 1e-6 * (s % 2) * (m == "snip")) for m in PAIR.values() for s in range(3)]
+    judged, unjudged = analysed(made, plan("0.9")), analysed(made, plan("0.9", taken=look(0, 1, 2, 3)))
+    assert judged.primary.comparisons[0].equivalent and not unjudged.primary.comparisons[0].equivalent
+
+
+TWO = [*rows("0.9", "0.99"), *(trial("grasp", r, s, 0.88 + 0.001 * s) for r in ("0.9", "0.99") for s in SEEDS)]
+
+
+def shown(format: str, part: str | None = None, made: list[dict[str, Any]] = TWO, **options: Any) -> str:
+    store = frame(made)
+    view = View(**{"plans": [standing(plan("0.9"), store)], "left_to_plan": ALL, **options})
+    return (
+        whole.render(store, view, format=format) if part is None else part_page.render(store, view, part, format=format)
     )
+
+
+SAID = ["comparisons added, corrected over all 2: freeze − snip at 0.99", "methods added: grasp 0.9, grasp 0.99"]
+
+
+@pytest.mark.parametrize("part", [None, "difference", "accuracy", "reference", "dense"])
+def test_json_tells_the_plan(part: str | None) -> None:
+    made = [*TWO, *(trial("dense", "0", s, 0.95) for s in SEEDS)]
+    (section,) = json.loads(shown("json", part, made))["sections"]
+    told = section["plan"]
+    assert (told["name"], told["as_planned"], told["departures"], told["level"]) == ("p", False, SAID, 0.04899)
+    assert (told["looks"], told["seeds_seen"], told["finished"], told["alpha"]) == ([3, 6], list(SEEDS), True, 0.05)
+    if part != "reference":  # without grasp it has nothing but the twin
+        (as_it_was,) = json.loads(shown("json", part, [*rows("0.9"), *made[-6:]]))["sections"]
+        assert (as_it_was["plan"]["as_planned"], as_it_was["plan"]["departures"]) == (True, [])
+
+
+def test_each_comparison_says_whether_it_is_planned_and_at_which_level() -> None:
+    (section,) = json.loads(shown("json"))["sections"]
+    named = [(c["rate"], c["planned"], c["level"]) for c in section["freeze_minus_prune"]]
+    assert named == [("0.9", True, 0.04899), ("0.99", False, 0.04899)]
+    assert {c["planned"] for c in section["comparisons"]} == {False}
+    rows_of = list(csv.DictReader(shown("csv", "difference").splitlines()))
+    assert [(r["plan"], r["as_planned"], r["planned"], r["level"]) for r in rows_of] == [
+        ("p", "False", "True", "0.04899"), ("p", "False", "False", "0.04899"),
+    ]  # fmt: skip
+    assert {r["departures"] for r in rows_of} == {"; ".join(SAID)}
+    assert {r["level"] for r in csv.DictReader(shown("csv").splitlines())} == {"0.04899"}
+
+
+def test_a_look_that_is_not_judged_has_no_level_in_json() -> None:
+    store = frame(rows("0.9", seeds=3))
+    view = View(plans=[standing(plan("0.9", taken=look(0, 1, 2, 3)), store)], left_to_plan=ALL)
+    (section,) = json.loads(part_page.render(store, view, "difference", format="json"))["sections"]
+    assert section["plan"]["level"] is None and section["plan"]["as_planned"] is False
+    assert [(c["level"], c["verdict"]) for c in section["records"]] == [(None, "")]
+
+
+@pytest.mark.parametrize("format", ["github", "html", "latex"])
+def test_a_part_says_the_plan_and_marks_what_is_not_planned(format: str) -> None:
+    page = shown(format, "difference")
+    assert "Departures from the plan: comparisons added, corrected over all 2" in page
+    assert "not planned." in page
+    assert "plan" not in shown(format, "storage").lower()
+    (marked,) = [
+        line for line in shown("github", "difference").splitlines() if line.startswith("| freeze") and "#" in line
+    ]
+    assert "| 0.99 " in marked and marked.rstrip("| ").endswith("#")
+
+
+def test_another_figure_is_not_planned() -> None:
+    made = [row | {names.VALIDATION_ACCURACY: 0.9 + 0.001 * i} for i, row in enumerate(rows("0.9"))]
+    words = "Plan p is of test accuracy: nothing here is planned."
+    assert words in shown("github", made=made, metric=names.VALIDATION_ACCURACY)
+    (section,) = json.loads(shown("json", made=made, metric=names.VALIDATION_ACCURACY))["sections"]
+    assert (section["plan"]["name"], section["plan"]["as_planned"]) == ("p", None)
+
+
+def test_the_answer_says_the_plan() -> None:
+    store = frame(TWO)
+    view = View(plans=[standing(plan("0.9"), store)], left_to_plan=ALL)
+    assert answer(store, view)[-1].startswith("Plan p, stored ")
 
 
 def test_a_section_of_another_start_has_no_departures() -> None:

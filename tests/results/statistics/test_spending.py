@@ -14,7 +14,7 @@ from scipy import stats as scipy_stats
 from bench.cli.requests.plan import Spending
 from bench.results.statistics import stats
 from bench.results.statistics.spending import SPENDING, level_at, nominal_levels, rounded_down
-from bench.results.tables.plan_words import SPENDING_WORDS
+from bench.results.tables.planned.plan_words import SPENDING_WORDS
 
 ALPHA, LOOKS = 0.05, (5, 10)
 

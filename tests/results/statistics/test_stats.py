@@ -90,6 +90,22 @@ def test_permutation_beyond_enumeration_is_repeatable_and_close() -> None:
     assert stats.p_permutation(d) == pytest.approx(stats.p_t(d), abs=0.02)
 
 
+@pytest.mark.parametrize("size", [20, 360, 10_000])
+def test_bootstrap_counts_resamples_that_tie_with_the_estimate_exactly(size: int) -> None:
+    """As of whole counts of images, whose sums have no rounding."""
+    for seed in range(6):
+        counts = np.random.default_rng(seed).integers(-4, 5, size=3 + seed % 4).astype(float)
+        if stats.constant(counts):
+            continue
+        exact = scipy_stats.bootstrap(
+            (counts,), np.sum, n_resamples=stats.RESAMPLES, confidence_level=stats.LEVEL, method="BCa",
+            rng=np.random.default_rng(1),
+        ).confidence_interval  # fmt: skip
+        found = stats.bootstrap_interval(stats.differences(counts / size, 0 * counts), np.random.default_rng(1))
+        ends = [end / size / len(counts) for end in (exact.low, exact.high)]
+        assert [found.low, found.high] == pytest.approx(ends, rel=0, abs=1e-9)
+
+
 def test_bootstrap_replays_and_brackets_the_mean() -> None:
     first, again, other = (stats.bootstrap_interval(DISTINCT, np.random.default_rng(s)) for s in (1, 1, 2))
     assert first == again != other

@@ -11,6 +11,8 @@ import pytest
 from rendered import render, view
 from trial_frames import METHODS, frame, small, trial
 
+from bench.results.parts import part_page
+from bench.results.parts.latex_words import escaped
 from bench.results.statistics.analysis import analyses
 from bench.results.statistics.pooled import pooled
 from bench.results.statistics.stats import Interval, t_interval
@@ -88,6 +90,42 @@ def test_pooled_over_criteria_by_hand() -> None:
 
 def _ends(interval: Interval) -> tuple[float, float]:
     return interval.low, interval.high
+
+
+def test_a_pair_that_shares_no_seed_is_left_out_of_the_pooled_row_and_named() -> None:
+    synflow = {name: {**METHODS["grasp"], "criterion": "synflow", "background": b}
+               for name, b in (("synflow", "prune"), ("synflow-freeze", "freeze"))}  # fmt: skip
+    bits = encoded(np.arange(60) % 7 > 0)
+    far = [trial(name, "0.9", seed, decoded(bits).mean(), record=record) | {"test_right": bits}
+           for name, record in synflow.items() for seed in (7, 8)]  # fmt: skip
+    (alone,) = analyses(frame(two_criteria()), view())
+    (analysis,) = analyses(frame([*two_criteria(), *far]), view())
+    (was,), (p,) = (pooled(a.primary.comparisons, a.by_key) for a in (alone, analysis))
+    assert [c.reference for c in p.left_out] == ["synflow"] and not was.left_out
+    assert (p.seeds, p.difference, p.interval, p.two_way) == (was.seeds, was.difference, was.interval, was.two_way)
+    assert "| 0.9 | 2 pairs: grasp, snip; left out: synflow | 4 | " in words([*two_criteria(), *far])
+    (section,) = json.loads(render(frame([*two_criteria(), *far]), format="json"))["sections"]
+    assert section["freeze_minus_prune_pooled"][0]["left_out"] == ["synflow"]
+
+
+def test_pairs_without_a_seed_in_common_are_not_pooled() -> None:
+    rows = [
+        row for row in two_criteria() if row["method"] == "dense" or ("grasp" in row["method"]) == (row["seed"] > 1)
+    ]
+    (analysis,) = analyses(frame(rows), view())
+    (p,) = pooled(analysis.primary.comparisons, analysis.by_key)
+    assert (p.pairs, p.seeds, len(p.left_out)) == ((), (), 2) and np.isnan(p.difference) and np.isnan(p.two_way.low)
+
+
+@pytest.mark.parametrize("part", ["difference", "reference"])
+def test_the_table_for_a_paper_has_the_interval_over_both(part: str) -> None:
+    made = part_page.render(frame(two_criteria()), view(), part, format="latex")
+    (analysis,) = analyses(frame(two_criteria()), view())
+    shown = analysis.shown_primary if part == "difference" else analysis.shown_secondary
+    assert shown
+    for c in shown:
+        ends = [f"{100 * end:+.2f}".replace("-", "−") for end in (c.two_way.low, c.two_way.high)]
+        assert escaped(f"[{ends[0]}, {ends[1]}]") in made
 
 
 def test_nothing_is_pooled_of_one_criterion_nor_without_images() -> None:

@@ -117,6 +117,41 @@ def test_looks_are_counted_once_each(store: Store, tmp_path: Path) -> None:
     assert listed[1].split(",")[-2:] == ["2 3", plan.sha256[:12]]
 
 
+def test_what_shows_nothing_of_how_the_plans_trials_ended_is_no_look(store: Store, tmp_path: Path) -> None:
+    assert said(store, tmp_path, "plan", *FOUR).returncode == 0
+    add(store, 2)
+    for spec in specs("--methods", "grasp,freeze", "--rates", "0.95", *WORDS[4:], "--seeds", "2"):
+        name = "freeze" if spec.method.background == "freeze" else "grasp"
+        store.add(spec.record(), name, 0.5 + spec.seed / 10, started=2**42)
+    others = [
+        ("table", "--part", "storage"),
+        ("table", "--part", "compute", "--format", "json"),
+        ("table", "--methods", "grasp"),
+        ("table", "--rates", "0.95", "--format", "csv"),
+        ("plot", "accuracy", "--methods", "grasp", "-o", str(tmp_path / "p.svg")),
+    ]
+    for command in others:
+        shown = said(store, tmp_path, *command)
+        assert shown.returncode == 0 and "look" not in shown.stderr, (command, shown.stderr)
+    assert "None of its trials is shown, so this is no look" in said(store, tmp_path, *others[2]).stdout
+    assert not plans(store.uri)[0].looks
+    assert "a look at 2 of 4 seeds" in said(store, tmp_path, "table", "--part", "accuracy").stderr
+    assert [look.at for look in plans(store.uri)[0].looks.values()] == [(0, 1)]
+
+
+def test_a_look_at_other_seeds_than_an_earlier_one_is_not_judged(store: Store, tmp_path: Path) -> None:
+    two_rates = [word if word != "0.9" else "0.9,0.95" for word in FOUR]
+    assert said(store, tmp_path, "plan", *two_rates).returncode == 0
+    add(store, 3)
+    assert "a look at 3 of 4 seeds; its comparisons are marked" in said(store, tmp_path, "table").stderr
+    add(store, 2, *[word if word != "0.9" else "0.95" for word in FOUR])  # the second comparison, at two seeds
+    table = said(store, tmp_path, "table")
+    words = "an earlier look at the plan was at seeds that are not in this one, and looks must be nested"
+    assert f"a look at 2 of 4 seeds; its comparisons are not judged: {words}" in table.stderr
+    assert f"Look 2, at 2 of 4 seeds. Not as planned: {words}. Nothing is judged." in table.stdout
+    assert table.stdout.count("not judged") >= 2 and "↑" not in table.stdout
+
+
 def test_the_end_of_a_plan_is_no_look(store: Store, tmp_path: Path) -> None:
     assert said(store, tmp_path, "plan", *FOUR).returncode == 0
     add(store, 4)

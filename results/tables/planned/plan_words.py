@@ -13,7 +13,8 @@ from bench.results.frame.words import rate_text
 from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.cells import Cell
 from bench.results.statistics.comparisons import Margin, OfErrors
-from bench.results.statistics.planned import FEWEST, Standing
+from bench.results.statistics.planned import FEWEST, Standing, standing_of
+from bench.results.tables.marks import NOT_JUDGED
 
 NAMED = 6  # things that are listed; the others are counted
 SPENDING_WORDS = {"obrien-fleming": "O’Brien–Fleming", "pocock": "Pocock"}
@@ -23,10 +24,10 @@ def plan_words(analysis: Analysis) -> str:
     """The plan, where it stands, and how the section departs from it; "" if no plan names a comparison of it."""
     at = analysis.plan
     if at is None:
-        return ""
+        return f"Plan {name} is of test accuracy: nothing here is planned." if (name := other_figure(analysis)) else ""
     record = at.plan.record
     stored = datetime.fromtimestamp(at.plan.time, UTC).strftime("%Y-%m-%d %H:%M UTC")
-    if _of_plan(analysis, at).empty:
+    if not is_of_plan(analysis, at):
         return f"Plan {record.name} is of another start: nothing here is planned."
     found = departures(analysis)
     said = f"Departures from the plan: {'; '.join(found)}." if found else "As planned."
@@ -35,6 +36,14 @@ def plan_words(analysis: Analysis) -> str:
         f"{counted(len(record.comparisons), 'comparison')}, {counted(len(record.seeds), 'seed')}, "
         f"{_looks_words(at)}. {_stands(analysis, at)} {said}"
     )
+
+
+def other_figure(analysis: Analysis) -> str:
+    """The name of the plan of these trials, if the figure shown is not the planned one; else ""."""
+    if analysis.plan or analysis.view.is_planned:
+        return ""
+    plan = standing_of({cell.group_key for cell in analysis.cells}, analysis.view.plans)
+    return plan.plan.record.name if plan else ""
 
 
 def _looks_words(at: Standing) -> str:
@@ -50,7 +59,11 @@ def _stands(analysis: Analysis, at: Standing) -> str:
     seeds, level = len(at.plan.record.seeds), f"{analysis.view.alpha:g}"
     if at.is_finished:
         return f"All seeds are there: level {level}."
+    if not is_seen(analysis, at):
+        return f"None of its trials is shown, so this is no look; level {level}." if analysis.view.judges else _apart()
     number = len({*at.plan.looks, at.data})
+    if not analysis.view.judges:
+        return f"Look {number}, at {at.n} of {seeds} seeds. {_apart()}"
     if at.n < FEWEST:
         return f"Look {number}, at {at.n} of {seeds} seeds: no planned comparison can be tested."
     return (
@@ -59,12 +72,32 @@ def _stands(analysis: Analysis, at: Standing) -> str:
     )
 
 
+def _apart() -> str:
+    """That the look is not nested in the earlier ones."""
+    return f"Not as planned: {NOT_JUDGED}. Nothing is judged."
+
+
+def is_seen(analysis: Analysis, at: Standing) -> bool:
+    """Whether a cell of the plan's comparisons is shown."""
+    return any(
+        cell.group_key in at.plan.keys
+        for of_start in analysis.starts.values()
+        for cell in of_start
+        if analysis.view.shows(cell)
+    )
+
+
 def departures(analysis: Analysis) -> list[str]:
     """How the section is not as planned, a phrase each; none of a section of another start."""
-    if analysis.plan is None or _of_plan(analysis, analysis.plan).empty:
+    if analysis.plan is None or not is_of_plan(analysis, analysis.plan):
         return []
     every = (_early, _looks, _seeds, _left_out, _added, _cells, _rules, _lost)
     return [phrase for of_one in every for phrase in of_one(analysis, analysis.plan)]
+
+
+def is_of_plan(analysis: Analysis, at: Standing) -> bool:
+    """Whether the plan is of trials of this section, and not of another start only."""
+    return not _of_plan(analysis, at).empty
 
 
 def _frame(analysis: Analysis) -> pd.DataFrame:
@@ -89,8 +122,8 @@ def _looks(analysis: Analysis, at: Standing) -> Iterator[str]:
     if others := sorted(n for n in numbers - set(record.looks) if n >= FEWEST):
         planned = " and ".join(map(str, record.looks))
         yield f"looked at {' and '.join(map(str, others))} seeds, not only at {planned}"
-    if at.counts and (most := max(numbers)) > at.n:
-        yield f"a look at {most} seeds came before this one at fewer, whose level does not count it"
+    if not at.is_nested:
+        yield f"{NOT_JUDGED}: no level, no verdict"
 
 
 def _seeds(analysis: Analysis, at: Standing) -> Iterator[str]:
