@@ -18,6 +18,7 @@ from bench.trial.result import TrialResult
 from bench.trial.start import start_words
 
 SOURCE_NAME, SOURCE_TYPE, USER = "mlflow.source.name", "mlflow.source.type", "mlflow.user"  # MLflow's tags
+RUN_NAME = "mlflow.runName"  # another: of a sweep's run, the sweep
 DIGEST_LENGTH = 32  # of a data set; a store takes 36 characters
 
 

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from bench import names
 from bench.disk import write_whole
+from bench.storage import mlflow_fields
 from bench.storage.ownership.claims import CHOOSING, Notice
 from bench.storage.ownership.heartbeat import Heartbeat
 from bench.storage.ownership.owner import Owner
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from bench.storage.client.run_files import Run
     from bench.storage.mlflow_store import Store
 
-RUN_NAME = "mlflow.runName"  # MLflow's tag: of a sweep's run, the sweep
 LETTERS = 16  # of a run key, its first: 64 bits, in a tag
 FILE = ".claim-{}.json"  # in an offline folder, of a command's id; hidden files there are no trials
 
@@ -45,7 +45,7 @@ class StoreBoard:
     def others(self) -> Sequence[Notice]:
         """See `Board.others`."""
         return [
-            Notice(id=run, name=tags.get(RUN_NAME, ""), ticket=int(ticket), owner=owner)
+            Notice(id=run, name=tags.get(mlflow_fields.RUN_NAME, ""), ticket=int(ticket), owner=owner)
             for run, ticket in self._store.tagged(names.CLAIM, "RUNNING")
             if run != self.id
             for tags in [self._store.tags(run)]

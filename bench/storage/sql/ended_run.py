@@ -18,7 +18,6 @@ from bench.storage import mlflow_fields, run_folders
 from bench.storage.client.run_files import Run, address_of
 from bench.storage.client.writing import data_row, shown_parameters
 from bench.storage.entry import Entry
-from bench.storage.ownership.boards import RUN_NAME
 from bench.storage.sql.driver import engine_of
 from bench.storage.store_uri import local_path
 from bench.stored_runs import by_database
@@ -121,7 +120,7 @@ def rows(run_id: str, experiment: str, uri: str, run: EndedRun) -> Rows:
             latest[point["key"]] = point
     return {
         "runs": [_run_row(run_id, experiment, uri, run)],
-        "tags": _texts(run_id, split(run.tags) | {RUN_NAME: run.name}),
+        "tags": _texts(run_id, split(run.tags) | {mlflow_fields.RUN_NAME: run.name}),
         "params": _texts(run_id, shown_parameters(run.parameters)),
         "metrics": points,
         "latest_metrics": list(latest.values()),
