@@ -35,8 +35,8 @@ def connected(uri: str) -> Iterator[Connection]:
         yield connection
 
 
-def engine_of(uri: str, **options: object) -> Engine:
-    """What makes such connections, with further options of the driver; it keeps none of them.
+def engine_of(uri: str, **driven: object) -> Engine:
+    """What makes such connections, which keeps none of them; `driven`: further words to the driver.
 
     Raises: ValueError, in one line, if the driver is not installed.
     """
@@ -45,7 +45,7 @@ def engine_of(uri: str, **options: object) -> Engine:
 
     option = WAITS.get(_driver(uri))
     wait = {option: CONNECT_SECONDS} if option and option not in make_url(uri).query else {}
-    return create_engine(uri, poolclass=NullPool, connect_args=wait | options)
+    return create_engine(uri, poolclass=NullPool, connect_args=wait | driven)
 
 
 def _driver(uri: str) -> str:

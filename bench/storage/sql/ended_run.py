@@ -7,9 +7,12 @@ not those that are known here, where files go through a server, and where MLflow
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -89,9 +92,21 @@ class EndedRuns:
             if (folder := run_folders.folder_of(self._uri, uri) if uri else None) is None:
                 return False
             if not _select(connection, "runs", ["run_uuid"], run_uuid=run_id):
-                keep_files(Run(run_id, folder))
-                insert_rows(connection, rows(run_id, experiment, uri, run) | _data(connection, run_id, experiment, run))
+                with _whole_or_gone(folder.parent):
+                    keep_files(Run(run_id, folder))
+                    new = rows(run_id, experiment, uri, run) | _data(connection, run_id, experiment, run)
+                    insert_rows(connection, new)
         return True
+
+
+@contextmanager
+def _whole_or_gone(folder: Path) -> Iterator[None]:
+    """Removes the folder of a run again if what follows fails, on a full disk for one: no row names it then."""
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def new_id() -> str:

@@ -148,15 +148,21 @@ def test_a_write_that_succeeded_and_is_tried_again_adds_nothing(tmp_path: Path) 
 
 
 def test_nothing_is_written_where_the_files_are_not(tmp_path: Path) -> None:
-    """A run that is there has its files: a kill or an error before the last of them leaves no run."""
+    """A run that is there has its files: a kill or an error before the last of them leaves no run, an error no file."""
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     store = Store(uri)
+    begun: list[Path] = []
 
-    def full(_: Run) -> None:
+    def full(run: Run) -> None:
+        assert run.folder is not None
+        begun.append(run.folder)
+        run.folder.mkdir(parents=True)
+        (run.folder / "half").touch()
         raise OSError("no space left")
 
     with pytest.raises(OSError, match="no space left"):
         store.add(new_id(), store.experiment("sweep"), RUN, full)
+    assert not begun[0].parent.exists() and begun[0].parent.parent.name == "sweep"
     assert not any(of_table for name, of_table in tables(uri).items() if name in ("runs", "tags", "metrics", "inputs"))
 
 
