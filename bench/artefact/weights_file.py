@@ -88,7 +88,7 @@ def _check_unpacked(data: bytes) -> None:
     """Raise ValueError, before memory is filled, if what is in the archive is larger than it: torch packs nothing."""
     try:
         size = sum(entry.file_size for entry in zipfile.ZipFile(io.BytesIO(data)).infolist())
-    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, ValueError, RuntimeError) as error:
         raise ValueError(f"cannot be read as what torch.save wrote: {_first_line(error)}") from None
     if size > len(data):
         raise ValueError(f"an archive of {len(data)} bytes that holds {size}: must not be packed")

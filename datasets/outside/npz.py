@@ -75,7 +75,7 @@ def read(name: str, path: Path) -> Given:
             raise DataError(f"data set {name}: {path} has one array: must be an .npz file of several")
         with file:
             return named(name, {key: file[key] if key in wanted else None for key in file.files})
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, RuntimeError) as error:
         if isinstance(error, DataError):
             raise
         reason = "holds pickled objects, which are not read" if "allow_pickle" in str(error) else "no .npz file"
