@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from itertools import count
 from pathlib import Path
 
 from command_line import called, unforeseen
@@ -51,6 +53,7 @@ def lines(draw: st.DrawFn) -> list[str]:
 
 def test_any_line_is_answered_or_refused_in_one_line(tmp_path: Path) -> None:
     counts, before = {2: 0, 1: 0, 0: 0}, peak_megabytes()
+    folders = (tmp_path / str(number) for number in count())  # a living process keeps what it has opened of a store
 
     @settings(
         max_examples=examples(60), deadline=None, derandomize=True, suppress_health_check=list(HealthCheck),
@@ -58,7 +61,8 @@ def test_any_line_is_answered_or_refused_in_one_line(tmp_path: Path) -> None:
     )  # fmt: skip
     @given(lines())
     def try_line(line: list[str]) -> None:
-        process = called(tmp_path, *line)
+        (folder := next(folders)).mkdir()
+        process = called(folder, *line)
         assert not unforeseen(process.stderr), (line, process.stderr)
         counts[process.returncode] += 1
         if process.returncode == 2:
@@ -66,8 +70,8 @@ def test_any_line_is_answered_or_refused_in_one_line(tmp_path: Path) -> None:
             assert said.startswith("error: ")
             assert said == visible(said)
         planned = line[0] == "plan" and process.returncode == 0  # a plan is in the store from then on
-        assert [path.name for path in tmp_path.iterdir()] == ["mlflow.db"] * planned
-        (tmp_path / "mlflow.db").unlink(missing_ok=True)
+        assert [path.name for path in folder.iterdir()] == ["mlflow.db"] * planned
+        shutil.rmtree(folder)
 
     try_line()
     record("command line", sum(counts.values()), counts[2], peak_megabytes() - before)

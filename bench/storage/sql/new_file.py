@@ -9,8 +9,9 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from uuid import uuid4
 
-NEW = ".bench-new.db"  # the other name, in the same folder
+NEW = ".bench-new{}.db"  # the other name, in the same folder; MLflow takes the same one for the same database again
 
 
 def make_file(uri: str, path: Path, create: Callable[[str], None]) -> None:
@@ -18,14 +19,13 @@ def make_file(uri: str, path: Path, create: Callable[[str], None]) -> None:
 
     Args: path: of the file. create: makes a store at an address, and leaves no connection.
     """
-    new = path.with_name(NEW)
-    rests = (new, *(new.with_name(f"{NEW}-{part}") for part in ("journal", "wal", "shm")))
+    new = path.with_name(NEW.format(f"-{uuid4().hex}"))
     try:
-        _remove(rests)  # of a process that was killed
-        create(f"{uri.rpartition('/')[0]}/{NEW}")
+        _remove_begun(path.parent)  # of a process that was killed
+        create(f"{uri.rpartition('/')[0]}/{new.name}")
         _appear(new, path)
     finally:
-        _remove(rests)
+        _remove_begun(path.parent)
 
 
 def _appear(new: Path, path: Path) -> None:
@@ -37,7 +37,8 @@ def _appear(new: Path, path: Path) -> None:
         new.rename(path)
 
 
-def _remove(files: tuple[Path, ...]) -> None:
-    for file in files:
+def _remove_begun(folder: Path) -> None:
+    """Also what SQLite keeps beside a file: its journal, its log, their index."""
+    for file in folder.glob(NEW.format("*") + "*"):
         with suppress(OSError):
             file.unlink(missing_ok=True)

@@ -20,15 +20,26 @@ from bench.storage.sql.new_file import NEW, make_file
 OPEN = "import sys; from bench.storage.mlflow_store import Store; Store(sys.argv[1])"
 
 
+def begun(folder: Path) -> list[Path]:
+    return [*folder.glob(NEW.format("*"))]
+
+
+def test_two_new_stores_of_one_process_in_one_folder(tmp_path: Path) -> None:
+    """MLflow remembers the address of a store that it opened, for as long as the process lives."""
+    for name in ("one", "two"):
+        assert Store(f"sqlite:///{tmp_path}/{name}.db").experiment("here")
+    assert begun(tmp_path) == []
+
+
 def test_killed_while_the_tables_are_made(tmp_path: Path) -> None:
-    uri, new = f"sqlite:///{tmp_path}/a b.db", tmp_path / NEW
+    uri = f"sqlite:///{tmp_path}/a b.db"
     process = subprocess.Popen([sys.executable, "-c", OPEN, uri], env=environment())
-    while not (new.exists() and database.version(f"sqlite:///{new}")):  # it has tables, and is not done
+    while not any(database.version(f"sqlite:///{new}") for new in begun(tmp_path)):  # it has tables, and is not done
         assert process.poll() is None
         time.sleep(0.001)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    assert database.version(uri) is None and [path.name for path in tmp_path.glob("*.db")] == [NEW]
+    assert database.version(uri) is None and [*tmp_path.glob("*.db")] == begun(tmp_path) != []
     assert Store(uri).experiment("here")
     assert database.is_current(uri, MLFLOW) and [path.name for path in tmp_path.glob("*.db")] == ["a b.db"]
 
