@@ -47,7 +47,8 @@ def runs_of(file: Path) -> list[StoredRun]:
     """The runs of a store in an SQLite file; none while its tables are not there yet."""
     if not file.exists():
         return []
-    with sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=60) as database:
+    # Not read-only: what a killed writer left half-written can then not be undone, nor anything be read.
+    with sqlite3.connect(f"file:{file}?mode=rw", uri=True, timeout=60) as database:
         try:
             rows = database.execute(
                 "SELECT run_uuid, status, start_time FROM runs"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +25,14 @@ PASSES, LEVELS = 10, ("run", "--methods", "freeze,lth", "--rates", "0.3", "--see
 NEEDING = (*LEVELS, "--start", "pretrained:digits")
 
 
-def kill_when(folder: Path, moment: Callable[[dict[str, dict[str, str]]], bool], *arguments: str) -> None:
+def kill_when(folder: Path, moment: Callable[[Path], bool], *arguments: str) -> None:
     """Start the command and kill its driver at the moment its store shows."""
     process = subprocess.Popen(
         [*COMMAND, *arguments], cwd=folder, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         start_new_session=True,
     )  # fmt: skip
     deadline = time.monotonic() + 600
-    while not moment(stored(folder)):
+    while not moment(folder):
         assert process.poll() is None, "the sweep ended before it could be killed"
         assert time.monotonic() < deadline
         time.sleep(0.005)
@@ -38,17 +40,25 @@ def kill_when(folder: Path, moment: Callable[[dict[str, dict[str, str]]], bool],
     process.wait()
 
 
-def finished(count: int) -> Callable[[dict[str, dict[str, str]]], bool]:
+def finished(count: int) -> Callable[[Path], bool]:
     """That many trials are finished, or more."""
-    return lambda rows: sum(row["status"] == "FINISHED" for row in rows.values()) >= count
+    return lambda folder: sum(row["status"] == "FINISHED" for row in stored(folder).values()) >= count
 
 
-def half_written(rows: dict[str, dict[str, str]]) -> bool:
-    """A trial's run is there and not yet finished: the kill hits the writer."""
-    return any(row["status"] == "RUNNING" for row in rows.values())
+def waits_for_the_store(folder: Path) -> bool:
+    """A trial has ended, and its result is on the disk while another program writes the store: the writer is hit."""
+    if not finished(1)(folder):
+        return False
+    with closing(sqlite3.connect(folder / "mlflow.db", timeout=60)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        deadline = time.monotonic() + 60
+        while not any((folder / "mlflow.db-undelivered").rglob("*.jsonl")):
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+    return True
 
 
-def begun(rows: dict[str, dict[str, str]]) -> bool:
+def begun(folder: Path) -> bool:
     """The store may not even be there."""
     return True
 
@@ -76,7 +86,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]
 @pytest.mark.parametrize(
     ("executor", "kills"),
     [
-        ("local", (begun, half_written, finished(2))),
+        ("local", (begun, waits_for_the_store, finished(2))),
         pytest.param("ray", (finished(2),), marks=pytest.mark.slow),
     ],
     ids=["local", "ray"],
