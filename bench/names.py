@@ -129,9 +129,10 @@ REVISIONS = "revisions"
 # Artefact of a choice's run: one JSON list with a record per candidate (values, validation_accuracy by epoch, reason).
 CANDIDATES_FILE = "candidates.json"
 
-# The parts of the table, in its order (`bench.results.parts.parts`).
 SCALES = {"freeze": 1.0, "prune": 0.0}  # background -> how many times their value at the start dead weights hold
+FADES = ("linear", "cosine")  # the ways on which a background fades (`bench.methods.fading`)
 
+# The parts of the table, in its order (`bench.results.parts.parts`).
 PARTS = (
     "accuracy", "pairs", "difference", "scale", "reference", "start", "trained-first", "changing-masks", "budgets",
     "baselines", "dense", "storage", "compute", "gradients", "collapse", "controls", "published", "tuned", "warnings",

@@ -23,6 +23,7 @@ from bench import names
 from bench.canonical import key_of
 from bench.messages import folded
 from bench.storage import offline_folder, store_uri
+from bench.storage.client.run_files import address_of
 from bench.storage.entry import Entry
 from bench.storage.sql import ended_run
 from bench.test_right import decoded, encoded
@@ -114,5 +115,5 @@ def _rows(entry: Entry, experiment: Mapping[str, Any], sweep: str) -> ended_run.
     """Table -> the rows of a trial's run."""
     run = ended_run.of_trial(entry, {names.IN_SWEEP + SWEEP: sweep, names.PARENT: sweep})
     run_id = ended_run.new_id()
-    files = f"{experiment['artifact_location']}/{run_id}/artifacts"
+    files = address_of(experiment["artifact_location"], run_id)
     return ended_run.rows(run_id, str(experiment["experiment_id"]), files, run)

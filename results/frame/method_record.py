@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from bench.messages import decimal_text
-from bench.names import SCALES
+from bench.names import FADES, SCALES
 
 PLAIN = "none"  # the control of a method that is under none
 
@@ -20,7 +20,6 @@ CHANGING = "masks change while training"
 TO_BUDGET = "to a budget"  # they end at numbers of parameters and of multiply-accumulates, chosen whenever
 BASELINES = "baselines"  # what stands beside every table: a small dense network, the classifier alone
 GROUPS = (AT_INITIALISATION, TRAINED_FIRST, CHANGING, TO_BUDGET, BASELINES)
-FADES = ("linear", "cosine")  # the paths of a background that fades
 CRITERIA_OF_BASELINES = ("small-dense", "last-layer")
 
 

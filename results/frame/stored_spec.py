@@ -9,7 +9,6 @@ from typing import Any
 
 from bench import names
 from bench.messages import shortened
-from bench.results.frame.method_record import FADES
 from bench.tags import was_cut, whole
 from bench.trial.protocol import ROWS
 
@@ -70,7 +69,7 @@ def _is_method(value: Any) -> bool:
     return (
         _is_text(value.get("control", ""))
         and (_is_text(background) or is_number(background))
-        and (value.get("fade") not in FADES or is_number(end))
+        and (value.get("fade") not in names.FADES or is_number(end))
     )
 
 

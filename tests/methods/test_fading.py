@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import sqrt
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from bench import names
 from bench.canonical import canonical_json
 from bench.methods import METHODS, FreezeNet, Method
-from bench.methods.fading import SETTINGS, fades, last_epoch, scale_after
+from bench.methods.fading import PATHS, SETTINGS, fades, last_epoch, scale_after
 from bench.methods.identity.described import Describer
 from bench.methods.identity.identify import identify
+from bench.methods.types import Fade
 from bench.trial.plugins import Catalogue
 
 CATALOGUE = Catalogue()
@@ -146,3 +148,8 @@ def test_the_source_of_a_plug_in_that_holds_a_method_is_what_it_was() -> None:
 def test_criteria_are_not_given_it() -> None:
     assert FreezeNet(fade="linear", fade_to=0.5).parameters() == {}
     assert fades(FreezeNet(fade="linear")) and FreezeNet(fade="linear").at_initialisation
+
+
+def test_the_ways_have_one_set_of_names() -> None:
+    """What reads a stored record does not import methods."""
+    assert tuple(PATHS) == names.FADES and get_args(Fade) == (SETTINGS["fade"], *names.FADES)

@@ -27,7 +27,7 @@ def looked_at(frame: pd.DataFrame, view: View, part: str | None) -> list[Standin
     counting = [at for at in view.plans if at.counts]
     if not counting or (part and not PARTS[part].is_look):
         return []
-    return seen(frame, view, counting, from_any_start=bool(part) and PARTS[part or ""].across_starts)
+    return seen(frame, view, counting, from_any_start=part is not None and PARTS[part].across_starts)
 
 
 def plans_seen(uri: str, frame: pd.DataFrame) -> dict[str, Any]:

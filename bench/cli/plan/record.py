@@ -80,12 +80,13 @@ def _cells(sweep: Sweep) -> list[PlannedCell]:
     return [
         PlannedCell(
             label=sweep.name_of(spec.method),
-            record=method_record(canonical_json(spec.record()["method"])),
-            background=method_record(canonical_json(spec.record()["method"])).background if spec.rate else "dense",
+            record=record,
+            background=record.background if spec.rate else "dense",
             rate=spec.rate,
             group_key=key,
         )
         for key, spec in first.items()
+        for record in [method_record(canonical_json(spec.record()["method"]))]
     ]
 
 
