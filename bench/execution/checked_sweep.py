@@ -17,7 +17,7 @@ from bench.messages import one_of
 from bench.methods import METHODS, Method
 from bench.methods.counts import rate_beside_head
 from bench.models import MODELS
-from bench.trial.networks import network_of, structure_of
+from bench.trial.networks import head_and_weights, network_of, structure_of
 from bench.trial.spec import TrialSpec
 from bench.trial.sweep import Sweep
 
@@ -104,12 +104,9 @@ def _check_heads(sweep: Sweep, trials: Sequence[TrialSpec]) -> None:
     """Whether the live weights of every rate are enough for a head that is trained whole."""
     if not (rates := {spec.rate for spec in trials if spec.head == "trained"}):
         return
-    from bench.methods.maskable import head_of
-
-    model, images = sweep.protocol["model"], (sweep.classes, sweep.image_shape)
-    _, head = head_of(network_of(model, *images))
+    head, weights = head_and_weights(sweep.protocol["model"], sweep.classes, sweep.image_shape)
     for rate in sorted(rates):
-        rate_beside_head(Fraction(rate), MODELS[model].maskable(*images), head.weight.numel())
+        rate_beside_head(Fraction(rate), weights, head)
 
 
 def _check_channels(sweep: Sweep) -> None:

@@ -14,7 +14,7 @@ from bench.execution.checked_sweep import check_data
 from bench.messages import one_of
 from bench.models import MODELS
 from bench.trial.needs import needed_by
-from bench.trial.networks import network_of
+from bench.trial.networks import check_head, network_of
 from bench.trial.spec import DataKey, TrialSpec
 from bench.trial.start import PREFIX, SCRATCH, Head, Norm, Pretraining, Start, When
 from bench.trial.sweep import Sweep, data_and_model
@@ -65,6 +65,8 @@ def with_start(sweep: Sweep, dataset: str, request: StartRequest, data_root: Pat
         data[base.dataset, base.data_hash] = dataset
     if start is None:
         return Started(sweep=sweep)
+    if request.start != SCRATCH and request.head == "redrawn":
+        check_head(sweep.protocol["model"], sweep.classes, sweep.image_shape)
     if request.norm == "fresh":
         _check_norm(sweep)
     sweep = replace(sweep, protocol={**sweep.protocol, "start": start})

@@ -84,15 +84,33 @@ def structure_of(model: str, classes: int, image_shape: Shape | None) -> Structu
 def head_and_weights(model: str, classes: int, image_shape: Shape | None) -> tuple[int, int]:
     """The number of weights of the last Linear layer, and of all maskable weights.
 
-    Raises: ValueError if there is no Linear layer.
+    Raises: ValueError if there is no Linear layer, or if another one gives the classes.
     """
     row = MODELS[model]
     weights = row.maskable(classes, image_shape)
     if row.is_known:  # of ours the last Linear layer runs last
         return prod([shape for shape in row.layers(classes, image_shape).values() if len(shape) == 2][-1]), weights
+    check_head(model, classes, image_shape)
+    return prod(row.shapes(classes, image_shape)[row.structure(classes, image_shape).head]), weights
+
+
+def check_head(model: str, classes: int, image_shape: Shape | None) -> None:
+    """Raise ValueError if the last Linear layer of a network from outside is not the one that gives the classes: to
+    train it alone or whole, or to draw it again, would be to do so with a hidden layer.
+    """
+    structure = structure_of(model, classes, image_shape)
+    if structure is None:
+        return
     from bench.methods.maskable import head_of
 
-    return head_of(network_of(model, classes, image_shape))[1].weight.numel(), weights
+    last, _ = head_of(network_of(model, classes, image_shape))
+    if structure.head != f"{last}.weight":
+        gives = structure.head.removesuffix(".weight")
+        given = f"the layer {gives!r} gives them" if gives else "no layer gives them by itself"
+        raise ValueError(
+            f"model {model!r}: its last Linear layer, {last!r}, does not give the {classes} classes, {given}; the head "
+            "must be the Linear layer that is defined last"
+        )
 
 
 def no_pack(model: str, classes: int, image_shape: Shape | None) -> str:

@@ -53,6 +53,45 @@ def test_what_follows_from_the_shapes_of_the_network(tmp_path: Path, options: tu
     assert refusal(tmp_path, *options) == message
 
 
+HEAD_FIRST = """
+from torch import nn
+
+class HeadFirst(nn.Module):
+    def __init__(self, classes):
+        super().__init__()
+        self.head = nn.Linear(20, classes)
+        self.hidden = nn.Linear(784, 20)
+
+    def forward(self, images):
+        return self.head(self.hidden(images.flatten(1)).relu())
+
+MODELS = {"head-first": HeadFirst}
+"""
+
+
+@pytest.fixture(scope="module")
+def head_first(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
+    """Asks for the network; one file, since a name is taken once in a process."""
+    file = tmp_path_factory.mktemp("plugin") / "net.py"
+    file.write_text(HEAD_FIRST)
+    return "--plugin", str(file), "--model", "head-first"
+
+
+@pytest.mark.parametrize("options", [("--head", "trained"), START, ("--methods", "last-layer")])
+def test_a_head_is_the_layer_that_gives_the_classes(
+    tmp_path: Path, head_first: tuple[str, ...], options: tuple[str, ...]
+) -> None:
+    assert refusal(tmp_path, *head_first, *options) == (
+        "model 'head-first': its last Linear layer, 'hidden', does not give the 10 classes, the layer 'head' gives "
+        "them; the head must be the Linear layer that is defined last"
+    )
+
+
+def test_without_need_of_a_head_any_order_serves(tmp_path: Path, head_first: tuple[str, ...]) -> None:
+    done = called(tmp_path, *RUN, *head_first, *START, "--start-head", "kept", "--dry-run")
+    assert done.returncode == 0, done.stderr
+
+
 def test_as_many_live_weights_as_the_head_has_are_enough(tmp_path: Path) -> None:
     enough = ("--head", "trained", "--rates", str(1 - 1000 / 266200), *START, "--no-dense", "--dry-run")
     done = called(tmp_path, *RUN, *enough)
