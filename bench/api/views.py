@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from decimal import Decimal
-from math import inf
 from typing import TYPE_CHECKING, Any
 
 from bench import names
@@ -15,7 +14,6 @@ from bench.trial.plugins import Catalogue
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bench.results.statistics.comparisons import Margin
     from bench.results.statistics.view import View
 
 MARGIN = 0.5  # of equivalence, percentage points of an accuracy
@@ -32,6 +30,7 @@ def view_of(frame: pd.DataFrame, *, reference: str, margin: float | str | None =
     Raises: ValueError in one line for a choice that is none.
     """
     from bench.results.frame.errors import metric_of
+    from bench.results.frame.margin import margin_of
     from bench.results.statistics.view import View
 
     check_reference(reference, set(frame["method"]))
@@ -40,30 +39,11 @@ def view_of(frame: pd.DataFrame, *, reference: str, margin: float | str | None =
         margin = MARGIN
     return View(
         reference=reference,
-        margin=None if margin is None else _margin(margin, shown.factor),
+        margin=None if margin is None else margin_of(margin, shown.factor),
         classes=classes_of(frame),
         test_images=test_sizes(frame),
         **settings,
     )
-
-
-def _margin(given: float | str, factor: float) -> Margin:
-    """A margin of equivalence, in units of the metric or of the reference's errors. Raises ValueError if it is none."""
-    from bench.results.statistics.comparisons import OfErrors
-
-    if isinstance(given, str):
-        try:
-            number = float(given.removesuffix("%"))
-        except ValueError:
-            raise ValueError(
-                f"margin {given!r}: must be a number, or a percentage of the reference's errors, as 10%"
-            ) from None
-        if given.endswith("%"):
-            return OfErrors(number / 100)
-        given = number
-    if not 0 < given < inf:
-        raise ValueError(f"margin {given:g}: must be above 0")
-    return given / factor
 
 
 def plot_view(

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bench import names
-from bench.api.classes import classes_of, test_sizes
 from bench.api.stored import existing_store
 from bench.api.views import check_reference, plot_view, view_of, within
 from bench.cli.plan.looking import plans_seen, record_looks
@@ -91,24 +90,13 @@ def write_report(request: ReportRequest) -> int:
         from bench.results.frame.collect import commands
         from bench.results.frame.history import histories
         from bench.results.page.report import FORMATS, report
-        from bench.results.statistics.view import View
         from bench.results.tables.formats import Picture
 
         if file.suffix.lower() not in FORMATS:
             raise ValueError(f"output {file}: its suffix {one_of(FORMATS)}")
         check_output(f"output {file}", file)
         frame, uri = stored_trials(), existing_store()
-        check_reference(request.reference, set(frame["method"]))
-        view = View(
-            reference=request.reference,
-            test=request.test,
-            sweeps=[request.name] if request.name else [],
-            controls=True,
-            published=True,
-            classes=classes_of(frame),
-            test_images=test_sizes(frame),
-            **plans_seen(uri, frame),
-        )
+        view = _page_view(request, uri, frame, controls=True, published=True)
         blocks = report(frame, view, partial(histories, uri), commands(uri), file.stem)
     record_looks(uri, frame, view)
     if file.suffix.lower() == ".md":
@@ -128,20 +116,23 @@ def _print_citation(request: ReportRequest) -> int:
     with usage_errors():
         frame, uri = stored_trials(), existing_store()
         from bench.results.paper.cite import citation
-        from bench.results.statistics.view import View
 
-        check_reference(request.reference, set(frame["method"]))
-        sweeps = [request.name] if request.name else []
-        view = View(
-            reference=request.reference,
-            test=request.test,
-            sweeps=sweeps,
-            classes=classes_of(frame),
-            **plans_seen(uri, frame),
-        )
-        printed = citation(frame, view)
+        printed = citation(frame, _page_view(request, uri, frame))
     click.echo(printed.rstrip("\n"))
     return _code(frame)
+
+
+def _page_view(request: ReportRequest, uri: str, frame: pd.DataFrame, **settings: Any) -> View:
+    """The view of a page, or of what a paper says of it."""
+    return view_of(
+        frame,
+        reference=request.reference,
+        test=request.test,
+        margin=request.margin,
+        sweeps=[request.name] if request.name else [],
+        **plans_seen(uri, frame),
+        **settings,
+    )
 
 
 def print_power(request: PowerRequest) -> int:

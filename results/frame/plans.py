@@ -12,6 +12,8 @@ from bench import names
 from bench.canonical import key_of
 from bench.masking import masked
 from bench.messages import one_line, say_left_out
+from bench.results.frame.margin import Margin, OfErrors
+from bench.results.frame.sections import searched
 from bench.stored_runs.query import RunQuery, StoredRun
 from bench.stored_runs.reading import read_runs
 from bench.tags import is_piece, whole
@@ -69,19 +71,31 @@ class Record:
     spending: str
     alpha: float
     test: str
-    margin: float  # of equivalence, as a share
+    margin: float  # of equivalence, as a share: of the images, or of the reference's errors
+    of_errors: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """As JSON has it."""
         values = {each.name: getattr(self, each.name) for each in fields(self)}
         values |= {"shared": dict(self.shared), "cells": {key: list(cell) for key, cell in self.cells.items()}}
         values |= {name: list(values[name]) for name in ("seeds", "looks")}
+        if not self.of_errors:  # earlier versions have no such plans: theirs keep their hash
+            del values["of_errors"]
         return values | {"comparisons": [vars(planned) for planned in self.comparisons]}
 
     @property
+    def decided(self) -> Mapping[str, Any]:
+        """How it judges, by the names that views have for it."""
+        margin: Margin = OfErrors(self.margin) if self.of_errors else self.margin
+        return {"test": self.test, "alpha": self.alpha, "margin": margin}
+
+    @property
     def question(self) -> Mapping[str, Any]:
-        """What tells it from plans of other data sets, networks and protocols: all starts have one family."""
-        return {name: value for name, value in self.shared.items() if name not in ("start", "step")}
+        """What tells it from plans of other data sets, networks and protocols: all starts have one family, and so have
+        all values of what is tuned for each method and rate.
+        """
+        loose = {"start", "step", *searched(self.shared)}
+        return {name: value for name, value in self.shared.items() if name not in loose}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pandas as pd
 
 from bench.results.frame.collect import UNREADABLE, Command
-from bench.results.frame.errors import NothingToShowError
+from bench.results.frame.errors import NothingToShowError, metric_of
 from bench.results.frame.sections import differing
 from bench.results.frame.starts import SCRATCH
 from bench.results.page.looks import looks
@@ -157,7 +157,9 @@ def _picture(
     """A plot of its own metric in these widths, if the store has what it shows."""
     from bench.results.plots.plot_page import svg
 
-    shown = replace(view, metric=METRICS[name][0], published=False)
+    metric = METRICS[name][0]
+    margin = view.margin if metric_of(metric).is_accuracy else None  # one of accuracies is none of another figure
+    shown = replace(view, metric=metric, margin=margin, published=False)
     try:
         drawn = [svg(plot(frame, name, shown, histories, width=width)) for width in widths]
     except NothingToShowError:

@@ -12,6 +12,7 @@ from bench import names
 from bench.messages import counted, decimal_text
 from bench.results.frame.collect import DENSE
 from bench.results.frame.display_names import MODELS, data_set_name, method_name
+from bench.results.frame.margin import OfErrors
 from bench.results.frame.method_record import BASELINES, CHANGING, TO_BUDGET, TRAINED_FIRST
 from bench.results.frame.sections import searched
 from bench.results.frame.starts import SCRATCH
@@ -20,7 +21,6 @@ from bench.results.paper import sources
 from bench.results.parts.latex_words import escaped
 from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.cells import Cell
-from bench.results.statistics.comparisons import OfErrors
 from bench.results.statistics.stats import FLIPS
 from bench.results.tables import captions
 from bench.results.tables.marks import NOT_JUDGED

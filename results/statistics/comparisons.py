@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 
+from bench.results.frame.margin import Margin, OfErrors
 from bench.results.frame.method_record import AT_INITIALISATION, BASELINES, TO_BUDGET, MethodRecord
 from bench.results.statistics import multiplicity, stats, two_way
 from bench.results.statistics.cells import Cell, Key, in_doubt
@@ -72,19 +73,6 @@ class Comparison:
             g=-self.g,
             verdict={"higher": "lower", "lower": "higher"}.get(self.verdict, ""),
         )
-
-
-@dataclass(frozen=True)
-class OfErrors:
-    """A margin of equivalence: a share of the errors that the reference makes, 1 - its accuracy, at each seed."""
-
-    share: float  # above 0, below 1
-
-    def __str__(self) -> str:
-        return f"{100 * self.share:.15g}%"
-
-
-Margin = float | OfErrors  # of equivalence; a number is in units of the metric
 
 
 @dataclass(frozen=True, kw_only=True)

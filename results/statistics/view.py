@@ -13,8 +13,9 @@ from bench import names
 from bench.metrics import Metric
 from bench.results.frame.collect import BIASES, DENSE
 from bench.results.frame.errors import check_level, metric_of, unknown, unknown_rate
+from bench.results.frame.margin import Margin, OfErrors
 from bench.results.statistics.cells import Cell
-from bench.results.statistics.comparisons import Margin, OfErrors, Rules, Test
+from bench.results.statistics.comparisons import Rules, Test
 from bench.results.statistics.planned import Standing, standing_of
 
 CLASSES = 10  # of a data set that the view does not know
@@ -84,7 +85,7 @@ class View:
         plan = standing_of(group_keys, self.plans) if self.is_planned else None
         if plan is None:
             return self, None
-        settled = replace(self, **{name: getattr(plan.plan.record, name) for name in self.left_to_plan})
+        settled = replace(self, **{name: plan.plan.record.decided[name] for name in self.left_to_plan})
         if not plan.is_nested:
             return replace(settled, judges=False), plan
         return replace(settled, alpha=self.level(plan)), plan

@@ -7,13 +7,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from bench import names
 from bench.messages import counted
 from bench.results.frame.collect import DENSE
+from bench.results.frame.margin import OfErrors
 from bench.results.frame.method_record import AT_INITIALISATION, BASELINES, CHANGING, TO_BUDGET, TRAINED_FIRST
 from bench.results.frame.starts import SCRATCH
 from bench.results.frame.words import ranges, rate_text
 from bench.results.statistics import stats
 from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.cells import Cell, Key, whole_units
-from bench.results.statistics.comparisons import Comparison, OfErrors
+from bench.results.statistics.comparisons import Comparison
 from bench.results.tables.formats import Bold, Entry, Grid
 from bench.results.tables.images import two_way_words
 from bench.results.tables.marks import NOT_PLANNED, REALISED, doubt, pairs_legend, seeds_legend

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bench.metrics import NONE
+from bench.results.frame.margin import OfErrors
 from bench.results.frame.words import p_value, rate_text
 from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.cells import Key
-from bench.results.statistics.comparisons import Comparison, OfErrors, markable
+from bench.results.statistics.comparisons import Comparison, markable
 from bench.results.statistics.stats import Interval
 from bench.results.tables.formats import Grid
 from bench.results.tables.images import two_way_words

@@ -13,12 +13,13 @@ from typing import Any
 import pandas as pd
 
 from bench import names
+from bench.results.frame.margin import OfErrors
 from bench.results.frame.method_record import CHANGING, TRAINED_FIRST
 from bench.results.frame.sections import searched
 from bench.results.statistics.analysis import CHANCE, CONNECTED, TRAINED, Analysis
 from bench.results.statistics.cell_values import CELL, CONFLICTING, TWO_WAY, named, values_of
 from bench.results.statistics.cells import Cell
-from bench.results.statistics.comparisons import Comparison, OfErrors
+from bench.results.statistics.comparisons import Comparison
 from bench.results.tables import columns
 from bench.results.tables.apart import trained_first
 from bench.results.tables.apart.group import comparisons, group_cells

@@ -28,7 +28,7 @@ def _row(plan: Plan) -> dict[str, Any]:
         "spending": record.spending,
         "alpha": record.alpha,
         "test": record.test,
-        "margin": f"{100 * record.margin:g}",
+        "margin": f"{100 * record.margin:g}{'%' if record.of_errors else ''}",
         "looked": " ".join(str(look.seeds) for look in plan.looks.values()),
         "sha256": plan.sha256[:12],
     }

@@ -10,6 +10,7 @@ from typing import Any
 
 from bench.canonical import canonical_json
 from bench.cli.requests.plan import PlanRequest
+from bench.results.frame.margin import OfErrors, margin_of
 from bench.results.frame.method_record import PLAIN, MethodRecord, method_record
 from bench.results.frame.plans import Planned, Record
 from bench.results.statistics.comparisons import freeze_prune_pairs
@@ -38,8 +39,9 @@ def record_of(request: PlanRequest, sweep: Sweep, name: str) -> Record:
     looks = read_looks(request.looks, len(sweep.seeds))
     if not 0 < request.alpha < 1:
         raise ValueError(f"alpha {request.alpha:g}: must be above 0 and below 1")
-    if not 0 < request.margin < 100:
-        raise ValueError(f"margin {request.margin:g}: must be above 0 and below 100 percentage points")
+    margin = margin_of(request.margin, 100)
+    if not isinstance(margin, OfErrors) and margin >= 1:
+        raise ValueError(f"margin {request.margin}: must be above 0 and below 100 percentage points")
     return Record(
         name=name,
         shared=_shared(sweep.trials()),
@@ -50,7 +52,8 @@ def record_of(request: PlanRequest, sweep: Sweep, name: str) -> Record:
         spending=request.spending,
         alpha=request.alpha,
         test=request.test,
-        margin=request.margin / 100,
+        margin=margin.share if isinstance(margin, OfErrors) else margin,
+        of_errors=isinstance(margin, OfErrors),
     )
 
 

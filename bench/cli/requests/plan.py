@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from bench.cli.options import option
-from bench.cli.requests.store import Test
+from bench.cli.requests.store import MARGIN, TEST, Test
 from bench.cli.requests.sweep import TUNED, StartedRequest
 from bench.cli.shell.values import CommaList, OneOf
 
@@ -34,17 +34,5 @@ class PlanRequest(StartedRequest):
     alpha: float = option(
         "--alpha", "Test at this level, over all looks.", group="statistics", type=float, default=0.05
     )
-    test: Test = option(
-        "--test",
-        "Test by the paired t test, exact Wilcoxon, or exact sign-flip permutation.",
-        group="statistics",
-        type=OneOf(get_args(Test)),
-        default="t",
-    )
-    margin: float = option(
-        "--margin",
-        "Call two methods equivalent within this margin, in percentage points of test accuracy.",
-        group="statistics",
-        type=float,
-        default=0.5,
-    )
+    test: Test = TEST()
+    margin: str = MARGIN()

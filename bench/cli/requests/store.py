@@ -50,8 +50,14 @@ TEST = partial(
     type=OneOf(get_args(Test)),
     default="t",
 )
-
-
+MARGIN = partial(
+    option,
+    "--margin",
+    "Call two methods equivalent within this margin: percentage points of test accuracy; or 10%, a share of the errors"
+    " of what is subtracted.",
+    group="statistics",
+    default="0.5",
+)
 POINTS = partial(
     option,
     "--margin-points",
@@ -158,6 +164,7 @@ class ReportRequest:
     )
     reference: str = REFERENCE()
     test: Test = TEST()
+    margin: str = MARGIN()
     name: str | None = NAME()
 
 

@@ -8,9 +8,10 @@ from decimal import Decimal
 
 from bench.messages import counted
 from bench.results.frame.display_names import weights_name
+from bench.results.frame.margin import OfErrors
 from bench.results.frame.words import rate_text
 from bench.results.statistics.analysis import Analysis
-from bench.results.statistics.comparisons import Comparison, OfErrors, markable
+from bench.results.statistics.comparisons import Comparison, markable
 from bench.results.tables.marks import NOT_JUDGED
 
 LARGE, FINEST = 2.0, 0.1  # points: so large a difference is said to one decimal, unless an end of its interval is finer

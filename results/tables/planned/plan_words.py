@@ -9,10 +9,10 @@ import pandas as pd
 
 from bench import names
 from bench.messages import counted
+from bench.results.frame.margin import Margin, OfErrors
 from bench.results.frame.words import rate_text
 from bench.results.statistics.analysis import Analysis
 from bench.results.statistics.cells import Cell
-from bench.results.statistics.comparisons import Margin, OfErrors
 from bench.results.statistics.planned import FEWEST, Standing, standing_of
 from bench.results.tables.marks import NOT_JUDGED
 
@@ -174,8 +174,8 @@ def _rules(analysis: Analysis, at: Standing) -> Iterator[str]:
     view, record = analysis.view, at.plan.record
     if view.test != record.test:
         yield f"test {view.test} where {record.test} is planned"
-    if view.margin != record.margin:
-        yield f"margin {_margin(view.margin)} where {100 * record.margin:g} points are planned"
+    if view.margin != record.decided["margin"]:
+        yield f"margin {_margin(view.margin)}, not the planned {_margin(record.decided['margin'])}"
     if "alpha" not in view.left_to_plan and view.alpha != at.planned_level:
         yield f"another level spent than the planned {record.alpha:g}"
 
@@ -183,7 +183,7 @@ def _rules(analysis: Analysis, at: Standing) -> Iterator[str]:
 def _margin(margin: Margin | None) -> str:
     if margin is None:
         return "none"
-    return f"{margin} of the errors" if isinstance(margin, OfErrors) else f"{100 * margin:g}"
+    return f"{margin} of the errors" if isinstance(margin, OfErrors) else f"{100 * margin:g} points"
 
 
 def _lost(analysis: Analysis, at: Standing) -> Iterator[str]:

@@ -142,7 +142,7 @@ def test_as_planned() -> None:
         ),
         (rows("0.9"), {"time": 5.0}, {}, "12 trials began before the plan was stored"),
         (rows("0.9"), {}, {"test": "permutation", "left_to_plan": ()}, "test permutation where t is planned"),
-        (rows("0.9"), {}, {"margin": 0.01, "left_to_plan": ()}, "margin 1 where 0.5 points are planned"),
+        (rows("0.9"), {}, {"margin": 0.01, "left_to_plan": ()}, "margin 1 points, not the planned 0.5 points"),
         (rows("0.9"), {}, {"alpha": 0.1, "left_to_plan": ()}, "another level spent than the planned 0.05"),
         (rows("0.9", seeds=4), {}, {}, "looked at 4 seeds, not only at 3 and 6"),
     ],

@@ -14,11 +14,11 @@ from rendered import render, view
 from trial_frames import METHODS, frame, small, trial
 
 from bench import names
+from bench.results.frame.margin import OfErrors
 from bench.results.page.report import report
 from bench.results.parts.part_page import render as render_part
 from bench.results.plots.widths import PAGE
 from bench.results.statistics.analysis import analyses
-from bench.results.statistics.comparisons import OfErrors
 from bench.results.statistics.view import View
 from bench.results.tables import formats
 from bench.results.tables.columns import COLUMNS

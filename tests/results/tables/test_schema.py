@@ -17,8 +17,8 @@ from started_trials import BASE, base, curve, dense
 from trial_frames import METHODS, frame, small, trial
 
 from bench import names
+from bench.results.frame.margin import OfErrors
 from bench.results.parts import part_page
-from bench.results.statistics.comparisons import OfErrors
 from bench.results.tables import export
 from bench.test_right import encoded
 

@@ -12,8 +12,8 @@ from started_trials import base as base_trial
 from trial_frames import METHODS, frame, small, trial
 
 from bench import names
+from bench.results.frame.margin import OfErrors
 from bench.results.statistics.analysis import analyses
-from bench.results.statistics.comparisons import OfErrors
 from bench.results.tables.answer.sentences import answer, how_to_read
 from bench.results.tables.answer.verdicts import rates
 
