@@ -5,7 +5,6 @@ What is wrong is a ValueError of one line. Texts mean what they mean on the comm
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from numbers import Integral, Real
@@ -15,11 +14,11 @@ from typing import Any
 from bench.canonical import canonical_json
 from bench.execution.protocol_values import with_defaults
 from bench.messages import decimal_text, nearest, shortened
-from bench.methods import Method
+from bench.methods import METHODS, Method
 from bench.methods.fading import fades
 from bench.trial.field_row import FieldRow
 from bench.trial.grammar import RATES_HELP, SEEDS_HELP, parse_rates, parse_seeds
-from bench.trial.plugins import Catalogue, check_method
+from bench.trial.plugins import Catalogue, check_method, described
 from bench.trial.protocol import ROWS
 
 OneMethod = str | Method | Callable[..., Any]  # a function is a criterion: `freeze` and `prune` of it
@@ -53,8 +52,8 @@ def _pairs(method: OneMethod, catalogue: Catalogue) -> list[tuple[str, Method]]:
     if isinstance(method, str):
         return [catalogue.parse(name.strip()) for name in method.split(",")]
     if isinstance(method, Method):
-        name = catalogue.name_of(method, _described(method))
-        check_method(re.split(":scale=|:fade=", name)[0], method, f"method {name!a}")
+        name = catalogue.name_of(method, _described(method, catalogue.built()))
+        check_method(name.partition(":")[0], method, f"method {name!a}")  # fields behind the name are not a part of it
         return [(name, method)]
     if isinstance(method, FunctionType):
         both = (_composed(method, background) for background in ("freeze", "prune"))
@@ -66,10 +65,12 @@ def _composed(criterion: FunctionType, background: Any) -> Method:
     return Method(criterion=criterion, background=background)
 
 
-def _described(method: Method) -> str:
-    """What a method is called that nobody named: by its criterion, background and scope, or by its class."""
+def _described(method: Method, known: Mapping[str, Method] = METHODS) -> str:
+    """What a method is called that nobody named: by its criterion, background and scope; one of another class as on the
+    command line, if that has a method of the class, else by the class.
+    """
     if type(method) is not Method:
-        return type(method).__name__
+        return described(method, known)
     criterion = method.criterion if isinstance(method.criterion, str) else method.criterion.__name__
     held = method.background if method.scale is None else f"scale-{decimal_text(method.scale)}"
     fading = [f"fade-{method.fade}"] if fades(method) else []

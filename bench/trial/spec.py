@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from bench.canonical import group_key_of, key_of
+from bench.messages import counted
 from bench.methods import METHODS, LastLayer, Method, only_rate
 from bench.methods.identity.identify import identify
 from bench.trial.changing_masks import check_changing
@@ -15,7 +16,7 @@ from bench.trial.field_row import KEY, FieldRow, Range, row, rows_of, says
 from bench.trial.optimizers import UPDATES, displaceable, with_nesterov
 from bench.trial.outside.sources import Sources, sources_of
 from bench.trial.protocol import Protocol
-from bench.trial.schedules import schedules_with
+from bench.trial.schedules import default_warmup, schedules_with
 from bench.trial.search import Search
 from bench.trial.start import GivenWeights, Pretraining, Start, start_words
 from bench.trial.step_kind import no_sparse_step
@@ -171,7 +172,10 @@ def _check(spec: TrialSpec) -> None:
     if spec.step == "sparse" and (reason := no_sparse_step(spec.device, spec.precision, spec.pack)):
         raise ValueError(f"step sparse {reason}")
     if spec.warmup_epochs >= spec.epochs:
-        raise ValueError(f"warmup_epochs {spec.warmup_epochs}: must be less than the {spec.epochs} epochs")
+        raise ValueError(
+            f"warmup-epochs {spec.warmup_epochs:g}: must be less than the {counted(spec.epochs, 'epoch')}; "
+            f"of that many the default is {default_warmup(spec.epochs):g}"
+        )
 
 
 def _check_update(spec: TrialSpec) -> None:

@@ -15,7 +15,7 @@ from torch import nn
 from bench.api.arguments import methods_of, protocol_of, rates_of, seeds_of
 from bench.api.command import call_text
 from bench.api.stored import address_of
-from bench.methods import METHODS, FreezeNet, Method
+from bench.methods import METHODS, FreezeNet, Method, SmallDense
 from bench.trial.plugins import Catalogue
 from bench.trial.protocol import ROWS
 
@@ -35,6 +35,9 @@ OTHER = Method(criterion="magnitude", scope="erk", background="prune")
         ("freeze, snip-prune", ["freeze", "snip"]),  # an alias prints as what it is
         (["freeze,snip", "grasp"], ["freeze", "snip", "grasp"]),
         ("prospr:inner_steps=2", ["prospr:inner_steps=2"]),
+        (SmallDense(equal="bytes"), ["small-dense:equal=bytes"]),  # as on the command line
+        ([SmallDense(), SmallDense(equal="bytes")], ["small-dense", "small-dense:equal=bytes"]),
+        (replace(METHODS["rigl-freeze"], fraction=0.2), ["rigl-freeze:fraction=0.2"]),
         (METHODS["snip"], ["snip"]),
         (OTHER, ["magnitude-prune-erk"]),
         (replace(OTHER, scale=0.5), ["magnitude-scale-0.5-erk"]),

@@ -149,7 +149,7 @@ def test_a_plug_ins_source_is_part_of_the_key(tmp_path: Any, monkeypatch: pytest
         ({"milestones": (0.5,)}, "milestones (0.5,) with schedule cosine: the schedule must be step"),
         ({"schedule": "step"}, "milestones () with schedule step: must be given"),
         ({"schedule": "step", "milestones": (0.5, 0.5)}, "milestones (0.5, 0.5): must be rising"),
-        ({"warmup_epochs": 1}, "warmup_epochs 1.0: must be less than the 1 epochs"),
+        ({"warmup_epochs": 1}, "warmup-epochs 1: must be less than the 1 epoch; of that many the default is 0.1"),
         ({"validation_fraction": 1}, "validation_fraction 1.0"),
         ({"step": "auto"}, "step 'auto': must be one of dense, sparse"),
         ({"step": "sparse", "rate": "0"}, "step sparse at rate 0: must be dense"),
