@@ -5,20 +5,18 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import stored_entries
 from stored_entries import entry, keys, spec
+from tracking_server import TrackingServer, kill, tracking_server
 
 from bench import names
 from bench.storage import offline_folder
@@ -274,39 +272,9 @@ def test_two_entries_of_one_trial_are_two(uri: str) -> None:
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[tuple[Callable[[], subprocess.Popen[bytes]], str]]:
-    """What starts MLflow's server on one store, as often as it is called, and its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", port, "--workers", "1"]
-    command += [
-        "--backend-store-uri",
-        f"sqlite:///{tmp_path}/server.db",
-        "--artifacts-destination",
-        f"{tmp_path}/files",
-    ]
-    processes: list[subprocess.Popen[bytes]] = []
-
-    def start() -> subprocess.Popen[bytes]:
-        silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        processes.append(subprocess.Popen(command, cwd=tmp_path, start_new_session=True, **silent))
-        while True:
-            with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5):
-                return processes[-1]
-            assert processes[-1].poll() is None
-            time.sleep(0.1)
-
-    yield start, f"http://127.0.0.1:{port}"
-    for process in processes:
-        kill(process)
-
-
-def kill(process: subprocess.Popen[bytes]) -> None:
-    """Kill a server with the workers that it started."""
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+def server(tmp_path: Path) -> Iterator[TrackingServer]:
+    with tracking_server(tmp_path) as server:
+        yield server
 
 
 STORED_THEN_KILLED = """
@@ -322,10 +290,10 @@ with Recorder(sys.argv[1], "sweep", [spec(seed).run_key for seed in range(5)], {
 
 @pytest.mark.slow
 def test_a_server_that_is_gone_and_then_a_killed_command_lose_nothing(
-    server: tuple[Callable[[], subprocess.Popen[bytes]], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: TrackingServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    start, uri = server
+    start, uri = server.start, server.uri
     first = start()
     process = started(uri, STORED_THEN_KILLED)
     assert process.stdin is not None and process.stdout is not None
