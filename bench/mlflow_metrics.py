@@ -31,5 +31,7 @@ def stored_figures(metrics: Mapping[str, Any], parameters: Mapping[str, str]) ->
     {'classes': '10', 'train_loss': 0.5, 'layers': 3.0, 'test_accuracy': 0.9}
     """
     constants = {name: parameters[name] for name in CONSTANTS if name in parameters}
-    former = {name: value for name, value in metrics.items() if name in METRICS}
+    former: dict[str, Any] = {}
+    if not METRICS.keys().isdisjoint(metrics):  # of a run of today's version none
+        former = {name: value for name, value in metrics.items() if name in METRICS}
     return {**constants, **former, **{NAMES[name]: value for name, value in metrics.items() if name in NAMES}}

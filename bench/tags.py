@@ -45,7 +45,10 @@ def whole(tags: Mapping[str, str], name: str) -> str:
     >>> whole(split({"bench.spec": "x" * 12_000}), "bench.spec") == "x" * 12_000
     True
     """
-    pieces = [tags.get(name) or ""]  # a database takes NULL too
+    first = tags.get(name) or ""  # a database takes NULL too
+    if len(first) != PIECE:
+        return first
+    pieces = [first]
     while len(pieces[-1]) == PIECE and (piece := tags.get(f"{name}.{len(pieces)}")):
         pieces.append(piece)
     return "".join(pieces)

@@ -29,13 +29,28 @@ def decoded(text: str) -> Right:
     >>> decoded("3:oA==").tolist()
     [True, False, True]
     """
+    images, packed = _packed(text)
+    return np.unpackbits(np.frombuffer(packed, dtype=np.uint8), count=images).astype(np.bool_)
+
+
+def counted(text: str) -> tuple[int, int]:
+    """How many images are right, and how many there are. Raises ValueError as `decoded`.
+
+    >>> counted("3:oA==")
+    (2, 3)
+    """
+    images, packed = _packed(text)
+    return int.from_bytes(packed, "big").bit_count(), images
+
+
+def _packed(text: str) -> tuple[int, bytes]:
+    """The number of images, and their bits."""
     number, _, bits = text.partition(":")
     try:
-        images, packed = int(number), np.frombuffer(b64decode(bits, validate=True), dtype=np.uint8)
+        images, packed = int(number), b64decode(bits, validate=True)
     except (ValueError, binascii.Error):
-        images, packed = 0, np.zeros(0, dtype=np.uint8)
-    if images > 0 and len(packed) == -(-images // 8):
-        right = np.unpackbits(packed, count=images).astype(np.bool_)
-        if encoded(right) == text:
-            return right
+        images, packed = 0, b""
+    fits = images > 0 and len(packed) == -(-images // 8) and not packed[-1] & (1 << -images % 8) - 1
+    if fits and f"{images}:{b64encode(packed).decode()}" == text:
+        return images, packed
     raise ValueError(f"{text[:40]!r}: must be the number of test images and a bit for each")

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from bench.disk import expanded
-from bench.storage import store_check, store_uri
-from bench.stored_runs import by_database
+from bench.storage import store_check, store_uri, stored_trials
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,10 +65,7 @@ def existing_store(uri: str | None = None) -> str:
     if not store_check.check(uri):
         others = "" if named else ", MLFLOW_TRACKING_URI names another"
         raise ValueError(f"no store at {uri}: `python -m bench run` makes one{others}")
-    if not by_database.is_latest(uri):
-        from bench.storage import mlflow_store
-
-        mlflow_store.Store(uri)  # a server may refuse, a database be of another version
+    stored_trials.open_if_unknown(uri)
     return uri
 
 

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from bench import models
-from bench.artefact.base import Files, base_of, is_self_contained
+from bench.artefact.base import Files, base_of
 from bench.artefact.channel_bits import check_closed, encode_channels, entries_of, live_masks, selection_in
 from bench.artefact.container import seal, unseal
 from bench.artefact.header import BaseRecord, Checksums, Header, SpecRecord
@@ -170,7 +170,7 @@ def versions() -> dict[str, str]:
 def _set_background(model: nn.Module, masks: Mapping[str, Tensor], header: Header, bases: Files) -> None:
     """Set every maskable weight to the value that it has if it is dead."""
     spec = header.spec
-    if is_self_contained(header):
+    if header.is_self_contained:
         with torch.no_grad():
             for weight in maskable(model).values():
                 weight.zero_()

@@ -49,19 +49,6 @@ def by_keys(data: bytes) -> dict[str, bytes]:
     return {identity.key: data, identity.weights: data}
 
 
-def needs_base(header: Header) -> bool:
-    """Whether the network has frozen weights that only its base gives."""
-    return header.base is not None and not is_self_contained(header)
-
-
-def is_self_contained(header: Header) -> bool:
-    """Whether the file gives every weight: none is dead, or those are 0. Needs no network: it may be of a plug-in."""
-    mask_bytes = header.parts[0]  # 0 if every tensor is wholly live, or wholly dead
-    if not header.spec.method.trains_weights:
-        return False
-    return header.spec.method.background_scale == 0 or (mask_bytes == 0 and all(header.live))
-
-
 def base_from(key: str, files: Files, read: Read, model: str) -> Base:
     """The base of that key among the files.
 

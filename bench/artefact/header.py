@@ -142,6 +142,19 @@ class Header(Strict):
         """The run key of the trial that left the network."""
         return key_of(self.spec.model_dump())
 
+    @property
+    def needs_base(self) -> bool:
+        """Whether the network has frozen weights that only its base gives."""
+        return self.base is not None and not self.is_self_contained
+
+    @property
+    def is_self_contained(self) -> bool:
+        """Whether the file gives every weight: none is dead, or those are 0. The network may be of a plug-in."""
+        mask_bytes = self.parts[0]  # 0 if every tensor is wholly live, or wholly dead
+        if not self.spec.method.trains_weights:
+            return False
+        return self.spec.method.background_scale == 0 or (mask_bytes == 0 and all(self.live))
+
     @field_validator("base")
     @classmethod
     def _goes_with_start(cls, base: BaseRecord | None, info: ValidationInfo) -> BaseRecord | None:

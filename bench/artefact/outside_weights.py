@@ -67,11 +67,11 @@ def _label(source: str) -> str:
 def _checked(sweep: Sweep, data: bytes, label: str, head: Head, norm: Norm) -> OutsideStart:
     """Read the file, and try its weights on the sweep's network."""
     from bench.artefact.artefact import read
-    from bench.artefact.base import base_from, identity_of, needs_base
+    from bench.artefact.base import base_from, identity_of
     from bench.artefact.container import is_network, unseal
 
     header = unseal(data)[0] if is_network(data) else None
-    if header is not None and header.base is not None and needs_base(header):
+    if header is not None and header.base is not None and header.needs_base:
         words = f"its frozen weights are those of another network, {header.base.key[:16]}"
         raise ValueError(f"must be self-contained: {words}")
     sha256 = identity_of(data).weights

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from bench import models
 from bench.artefact.artefact import Artefact
-from bench.artefact.small_widths import Widths, open_by, read_widths
+from bench.artefact.small_widths import SUFFIXES, WIDTHS, Widths, open_by, read_widths
 from bench.artefact.weights_file import tensors_in
 from bench.channels.selection import Selection
 from bench.engine.setup.precision import DTYPES
@@ -30,7 +30,6 @@ from bench.trial.networks import row_of
 
 CLOSE = 1e-4  # the most that float32 logits may differ, as a fraction of the largest: sums are in another order
 IMAGES = 8
-WIDTHS = ".widths.json"  # ends the name of the file with the widths
 ONNX_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 
 
@@ -174,8 +173,6 @@ def _check_onnx(file: bytes, masked: nn.Module, x: Tensor) -> None:
             raise ValueError(f"logits in onnxruntime differ by {difference:.1e} of the largest: at most {CLOSE} may be")
 
 
-WRITERS: Mapping[str, Callable[[SmallNetwork], bytes]] = {
-    ".safetensors": _safetensors,
-    ".pt": _torch_file,
-    ".onnx": _onnx,
-}
+WRITERS: Mapping[str, Callable[[SmallNetwork], bytes]] = dict(
+    zip(SUFFIXES, (_safetensors, _torch_file, _onnx), strict=True)
+)

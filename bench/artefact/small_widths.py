@@ -14,6 +14,9 @@ from bench.channels.groups import Channels
 from bench.channels.selection import Open, first_open
 from bench.messages import nearest, one_line
 
+WIDTHS = ".widths.json"  # ends the name of the file
+SUFFIXES = (".safetensors", ".pt", ".onnx")  # of the state beside it
+
 
 class Widths(Strict):
     """What `load_small` needs besides the state."""

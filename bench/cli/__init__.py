@@ -22,7 +22,7 @@ doctor               doctor: what is wrong with the store
 list_command         the `list` command
 listing              what `list` prints, as rows
 networks             what is found of one network
-network_commands     export, narrow
+network_commands     narrow, and export to another file: what rebuilds networks of the store
 verify_command       verify
 speed_commands       what these do
 """

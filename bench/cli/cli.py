@@ -85,7 +85,7 @@ COMMANDS = (
         help="Say what is wrong with the store: what was left running or undelivered, is damaged, missing, or disagrees.",
     ),
     CommandRow(
-        "export", networks.ExportRequest, "bench.cli.network_commands:export", section="Networks",
+        "export", networks.ExportRequest, "bench.cli.networks.export_command:export", section="Networks",
         help="Write the stored network of a trial; RUN is the beginning of its run or run key, see `list trials`.",
     ),
     CommandRow(

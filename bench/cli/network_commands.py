@@ -1,4 +1,4 @@
-"""The commands on the networks in the store: export, narrow."""
+"""The commands that rebuild networks of the store: `narrow`, and `export` of a network that is to be another file."""
 
 from __future__ import annotations
 
@@ -13,114 +13,56 @@ import click
 from bench import names
 from bench.api.stored import existing_store
 from bench.artefact.artefact import Artefact, read
-from bench.artefact.base import Files, needs_base
-from bench.artefact.container import unseal
+from bench.artefact.base import Files
 from bench.artefact.narrow import content_of, data_of, images_of, narrowed
-from bench.artefact.small_files import WIDTHS, WRITERS, small_network
-from bench.cli.networks.stored import Bases, base_words, network_of_run
+from bench.artefact.small_files import WRITERS, small_network
+from bench.artefact.small_widths import WIDTHS
+from bench.cli.networks.bases import Bases
+from bench.cli.networks.run_network import network_of_run
 from bench.cli.requests.networks import NARROWER, ExportRequest, NarrowRequest
 from bench.cli.verify_command import percent
 from bench.datasets.loader import Resident
-from bench.disk import absolute, write_whole
+from bench.disk import write_whole
 from bench.messages import one_of, say, say_left_out, usage_errors
 from bench.mlflow_metrics import stored_figures, stored_name
 from bench.storage.mlflow_fields import spec_of
 from bench.storage.mlflow_store import Store
-from bench.storage.store_uri import check_output
 from bench.stored_runs.query import RunQuery
 from bench.stored_runs.reading import read_runs
 from bench.trial.plugins import Catalogue
 
-SHORTEST = 4  # characters of a run or run key that name a trial
 
-
-def export(request: ExportRequest) -> int:
-    """Write the stored network of a trial to a file."""
-    with usage_errors():
-        file = absolute(request.output).resolve()
-        _check_export(request, file)
-        Catalogue(request.plugins)
-        check_output(f"output {request.output}", file)
-        if request.shrink:
-            check_output(f"output {request.output}", file.with_suffix(WIDTHS))
-        store = Store(existing_store())
-        data = network_of_run(store, _run(store, request.run))
-        bases = Bases(request.bases, None if request.bases else lambda: store)
-        if request.shrink:
-            return _export_small(read(data, bases.of(data)), file, request)
-        if request.value_dtype:
-            network = read(data, bases.of(data))
-            images = images_of(network, data_of(network, request.data_root, request.dataset))
-            data = narrowed(network, request.value_dtype, images)
-            _say_cost(network, read(data, network.bases))
-    write_whole(file, data)
-    say(f"{request.output}: {len(data):,} bytes; `python -m bench verify {request.output}` rebuilds and checks it")
-    _say_base(data)
-    return 0
-
-
-def _check_export(request: ExportRequest, file: Path) -> None:
-    """Raise ValueError if the options do not go together."""
-    if request.data_root is not None and not request.value_dtype:
-        raise ValueError("--data-root without --value-dtype: must be with it, to measure the accuracy")
-    if request.dataset is not None and not request.value_dtype:
-        raise ValueError("--dataset without --value-dtype: must be with it, to measure the accuracy")
-    for option, given in (("plugin", request.plugins), ("base", request.bases)):
-        if given and not (request.value_dtype or request.shrink):
-            must = "must be with one of them, which rebuild the network"
-            raise ValueError(f"--{option} without --value-dtype or --shrink: {must}")
-    if request.shrink and request.value_dtype:
-        raise ValueError("--shrink with --value-dtype: must be one of them; other programs read no narrower values")
-    if request.shrink and file.suffix not in WRITERS:
-        raise ValueError(f"output {request.output} with --shrink: must end in {', '.join([*WRITERS][:-1])} or .onnx")
-    if file.suffix in WRITERS and not request.shrink:
-        raise ValueError(f"output {request.output} without --shrink: must end in .frz")
-
-
-def _export_small(network: Artefact, file: Path, request: ExportRequest) -> int:
+def export_small(data: bytes, bases: Bases, file: Path, request: ExportRequest) -> int:
     """Write the network without its closed channels, and its widths beside it."""
+    network = read(data, bases.of(data))
     try:
         small = small_network(network)
     except ValueError as error:
         raise ValueError(f"run {request.run}: {error}") from None
-    data, widths = WRITERS[file.suffix](small), file.with_suffix(WIDTHS)
-    write_whole(file, data)
+    written, widths = WRITERS[file.suffix](small), file.with_suffix(WIDTHS)
+    write_whole(file, written)
     write_whole(widths, small.widths.model_dump_json(indent=1).encode())
     before = sum(p.numel() for p in small.masked.parameters())
     say(
-        f"{request.output}: {len(data):,} bytes, {small.widths.parameters:,} of {before:,} parameters, "
+        f"{request.output}: {len(written):,} bytes, {small.widths.parameters:,} of {before:,} parameters, "
         f"{small.widths.macs:,} multiply-accumulates; widths in {widths.name}"
     )
     return 0
 
 
-def _say_base(data: bytes) -> None:
-    """Say which other file the network cannot be rebuilt without, and how to have it."""
-    header = unseal(data)[0]
-    if (base := header.base) is not None and needs_base(header):
-        given = base.key == base.weights
-        how = (
-            "the file that the trial started from" if given else f"`python -m bench export {base.key[:12]} -o base.frz`"
-        )
-        say(f"its frozen weights are those of its base, {base_words(base)}: {how}; `verify --base` takes it")
+def export_narrower(data: bytes, bases: Bases, request: ExportRequest) -> bytes:
+    """The network with values of another type; says what that costs."""
+    assert request.value_dtype is not None
+    network = read(data, bases.of(data))
+    images = images_of(network, data_of(network, request.data_root, request.dataset))
+    data = narrowed(network, request.value_dtype, images)
+    _say_cost(network, read(data, network.bases))
+    return data
 
 
 def _say_cost(before: Artefact, after: Artefact) -> None:
     trained, left = (percent(network.header.test_accuracy) for network in (before, after))
     say(f"test accuracy {trained} as trained, {left} with {after.header.value_type} values")
-
-
-def _run(store: Store, beginning: str) -> str:
-    """The run of the finished trial whose run, or run key, begins so."""
-    trials = store.tagged(names.RUN_KEY, "FINISHED")
-    matches = {run for run, key in trials if run.startswith(beginning) or key.startswith(beginning)}
-    if len(beginning) < SHORTEST or len(matches) != 1:
-        fits = f"begins {len(matches)} of" if matches and len(beginning) >= SHORTEST else "is none of"
-        raise ValueError(
-            f"run {beginning!r}: {fits} the {len(trials)} finished trials; must be the beginning of a run or a run "
-            f"key, at least {SHORTEST} characters, as `python -m bench list trials` shows them"
-        )
-    return matches.pop()
 
 
 def narrow(request: NarrowRequest) -> int:
@@ -132,7 +74,7 @@ def narrow(request: NarrowRequest) -> int:
                 raise ValueError(f"value-dtype {dtype!r}: {one_of(NARROWER)}")
         Catalogue(request.plugins)
         store = Store(existing_store())
-        bases = Bases(request.bases, lambda: store)
+        bases = Bases(request.bases, lambda: store.uri)
         runs = _lacking(store, dtypes, request.name)
         moved = _moved(store, [run for run, _ in runs], request)
     images: dict[tuple[str, ...], Resident] = {}
@@ -140,7 +82,7 @@ def narrow(request: NarrowRequest) -> int:
     with click.progressbar(runs, file=sys.stderr, label="networks") as progress:
         for run, left in progress:
             try:
-                data = network_of_run(store, run)
+                data = network_of_run(store.uri, run)
                 test_images = partial(_test_images, images, moved, request.data_root)
                 store.measured(run, _measured(data, bases.of(data), left, test_images))
             except ValueError as error:

@@ -9,13 +9,14 @@ from pathlib import Path
 import click
 from tabulate import tabulate
 
+from bench.api.stored import existing_store
 from bench.artefact.artefact import Artefact
-from bench.artefact.base import is_self_contained, needs_base
 from bench.artefact.container import sizes
 from bench.artefact.header import Header
 from bench.artefact.narrow import accuracy_of, data_of, images_of
 from bench.artefact.network_file import header_of, open_artefact
-from bench.cli.networks.stored import Bases, base_words, store_here
+from bench.cli.networks.bases import Bases
+from bench.cli.networks.run_network import base_words
 from bench.cli.requests.networks import VerifyRequest
 from bench.engine.setup.checksums import IMAGES, logits_checksum
 from bench.messages import say, usage_errors, visible
@@ -70,7 +71,7 @@ def _opened(file: Path, given: Sequence[Path]) -> Artefact:
     if header_of(file).base is None:
         return open_artefact(file)
     try:
-        bases = Bases(given, None if given else store_here).of(file.read_bytes())
+        bases = Bases(given, None if given else existing_store).of(file.read_bytes())
     except ValueError as error:
         raise ValueError(f"{file}: {error}") from None
     return open_artefact(file, bases)
@@ -100,7 +101,7 @@ def _facts(network: Artefact, data: bytes) -> Iterator[tuple[str, str]]:
 def _base(network: Artefact) -> Iterator[tuple[str, str]]:
     record = network.header.base
     assert record is not None
-    needed = needs_base(network.header)
+    needed = network.header.needs_base
     size = f"{len(network.bases[record.key]):,} bytes, shared by all that start from it" if needed else "not needed"
     yield "base", f"{base_words(record)}: {size}"
     if needed and record.key != record.weights:
@@ -108,7 +109,7 @@ def _base(network: Artefact) -> Iterator[tuple[str, str]]:
 
 
 def _initial(network: Artefact) -> str:
-    if is_self_contained(network.header):
+    if network.header.is_self_contained:
         return "not needed"
     source = "the seed" if network.header.base is None else "the base and the seed"
     return f"reproduced from {source} bit for bit, SHA-256 {network.header.sha256.init[:16]}…"

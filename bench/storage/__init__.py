@@ -2,7 +2,7 @@
 
 destinations    where the results of a sweep go: the MLflow store or an offline folder
 mlflow_store    the MLflow store: what its one writer and its readers need
-stored_trials   which trials an MLflow store has, and how they ended
+stored_trials   the trials of an MLflow store: how they ended, and what their runs have
 client          MLflow's client: opened, and what is asked of it in several of its calls
 store_uri       where the MLflow store is: its address, and what that must be
 store_check     what is at that address: a store, nothing yet, or what can be none; creates nothing

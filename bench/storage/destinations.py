@@ -101,7 +101,9 @@ class StoreDestination:
 
     def open(self) -> None:
         """As `Destination.open`."""
-        if (uri := self._given or self._mlflow_uri()) != self.uri:
+        if self._given or store_uri.given() or not self.is_new:  # what is there is what every other command reads
+            return
+        if (uri := self._mlflow_uri()) != self.uri:
             self._check(uri)
 
     def redeliver(self) -> None:

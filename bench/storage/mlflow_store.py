@@ -6,7 +6,6 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from bench.messages import shortened, store_error
@@ -20,8 +19,7 @@ from bench.storage.client.run_files import Run
 from bench.storage.client.sweeps import StoredSweep, experiment, stored_sweeps
 from bench.storage.entry import Entry
 from bench.storage.sql.ended_run import EndedRun, EndedRuns
-from bench.stored_runs.query import RunQuery
-from bench.stored_runs.reading import read_runs
+from bench.stored_runs.reading import tagged
 from bench.tags import is_piece, split, storable, whole
 
 NAME_LENGTH = 250  # of a run
@@ -51,19 +49,8 @@ class Store:
     def tagged(
         self, tag: str, status: str, experiment: str | None = None, ended_since: float = 0.0
     ) -> list[tuple[str, str]]:
-        """(run, value) of the runs with `tag` and `status`, oldest first; from one experiment, or from all.
-
-        Args: ended_since: a Unix time; of runs that have ended, those that did so later.
-        """
-        query = RunQuery(
-            tag=tag,
-            statuses=(status,),
-            experiment=experiment,
-            ended_since=ended_since,
-            oldest_first=True,
-            tags=(tag,),
-        )
-        return [(run.id, whole(run.tags, tag)) for run in read_runs(self.uri, query)]
+        """See `bench.stored_runs.reading.tagged`."""
+        return tagged(self.uri, tag, status, experiment=experiment, ended_since=ended_since)
 
     def experiment(self, name: str) -> str:
         """The experiment called `name`, created if it does not exist."""
@@ -119,10 +106,6 @@ class Store:
         """Epoch -> value of a figure, whatever version stored it."""
         points = self._client.get_metric_history(run, stored_name(name)) or self._client.get_metric_history(run, name)
         return {point.step: point.value for point in sorted(points, key=lambda point: point.timestamp)}
-
-    def artefact_folders(self) -> list[Path]:
-        """Where the artefacts of the runs are, a folder for each experiment that has them on this machine."""
-        return run_files.folders(self._client)
 
     def knows(self, run: str) -> bool:
         """Whether the store has a run, deleted or not."""

@@ -80,6 +80,11 @@ def read(folders: Sequence[Path], file: str) -> bytes:
     raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), words(folders, file))
 
 
+def lacks(folders: Sequence[Path], file: str) -> str:
+    """Where the file must be, if none of these folders has it; else ""."""
+    return "" if any((folder / file).is_file() for folder in folders) else words(folders, file)
+
+
 def words(folders: Sequence[Path], file: str) -> str:
     """The paths at which the file may be."""
     return " or ".join(str(folder / file) for folder in folders)

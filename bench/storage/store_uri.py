@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -109,10 +110,12 @@ def _wrong_path(path: str) -> str:
 
 def foreseen() -> str | None:
     """The store's address, if it is known without MLflow: MLFLOW_TRACKING_URI, or the file that MLflow creates in a
-    folder without a store. `bench.storage.mlflow_store.store_uri` decides."""
+    folder without a store of another kind. `bench.storage.mlflow_store.store_uri` decides."""
     if uri := given():
         return absolute(uri)
-    return None if Path("mlruns").exists() else absolute(f"{SQLITE}mlflow.db")
+    if "mlflow" in sys.modules and Path("mlruns").exists():  # it may have been told another, and says so at no cost
+        return None
+    return None if any(Path("mlruns").glob("*/meta.yaml")) else absolute(f"{SQLITE}mlflow.db")
 
 
 def local_path(uri: str) -> Path | None:

@@ -33,6 +33,13 @@ def runs(uri: str, query: RunQuery) -> list[StoredRun]:
     ]
 
 
+def locations(uri: str) -> list[Any]:
+    """See `reading.read_locations`."""
+    from mlflow.entities import ViewType
+
+    return [e.artifact_location for e in paged(_client(uri).search_experiments, view_type=ViewType.ALL)]
+
+
 def _client(uri: str) -> MlflowClient:
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # reading sends nothing anywhere
     from mlflow import MlflowClient
@@ -45,6 +52,8 @@ def _filter(query: RunQuery) -> str:
     filters = [f"tags.`{query.tag}` {value}"]
     if len(query.statuses) == 1:  # of several, MLflow takes no list
         filters += [f"attributes.status = '{status}'" for status in query.statuses]
+    if query.run:
+        filters.append(f"attributes.run_id = '{query.run}'")
     if query.ended_since:
         filters.append(f"attributes.end_time >= {query.ended_milliseconds}")
     return " AND ".join(filters)

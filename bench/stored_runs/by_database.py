@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from itertools import count
+from itertools import chain, count
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from bench.paging import address
 from bench.stored_runs.query import Point, RunQuery, StoredRun, is_whole_piece
+from bench.tags import PIECE
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Select
@@ -29,6 +30,7 @@ VERSIONS = "alembic_version"  # the table that says which
 WORKSPACES = "MLFLOW_ENABLE_WORKSPACES"  # if it is set, MLflow shows some experiments of a database only
 OTHERS = ("", "file", "http", "https")  # schemes of stores that are no database
 NAMED = 500  # runs that one query names
+NAN = float("nan")
 FETCHED = 10_000  # rows that are fetched at once
 FEW = 8  # names by which a query is faster: of more, sqlite looks for each name of each run
 
@@ -56,6 +58,14 @@ def curves(uri: str, run_ids: Sequence[str], metrics: Sequence[str]) -> dict[str
     return _read(uri, lambda connection: _curves(connection, run_ids, metrics))
 
 
+def locations(uri: str) -> list[Any] | None:
+    """See `reading.read_locations`; None if the tables are not known."""
+    from sqlalchemy import select
+
+    column = _table("experiments", "artifact_location").c.artifact_location
+    return _read(uri, lambda connection: list(connection.execute(select(column)).scalars()))
+
+
 def _read(uri: str, read: Callable[[Connection], Result], known: Sequence[str] = REVISIONS) -> Result | None:
     from sqlalchemy import create_engine, inspect, select
     from sqlalchemy.pool import NullPool
@@ -78,23 +88,24 @@ def _table(name: str, *columns: str) -> TableClause:
 def _runs(connection: Connection, query: RunQuery) -> list[StoredRun]:
     chosen = _chosen(query)
     rows = {}
-    for id_, experiment, status, started, files, value in connection.execute(chosen):
+    for id_, experiment, status, started, files, value in chain.from_iterable(_fetched(connection, chosen)):
         if query.value in (None, value):  # to the letter, whatever a database takes to be equal
-            rows[id_] = StoredRun(id=id_, experiment=experiment, status=status, started=started, files=files)
+            tags = {query.tag: value} if query.tag in query.tags else {}
+            rows[id_] = StoredRun(id=id_, experiment=experiment, status=status, started=started, files=files, tags=tags)
     if not rows:
         return []
-    ids = _ids(connection, chosen, len(rows))
+    ids = _ids(connection, chosen, len(rows)) if {*query.tags, *query.parameters, *query.metrics} else None
     _add_tags(connection, ids, query, rows)
     same: dict[str, str] = {}  # one object of equal texts: most runs have the same
-    metrics = {name: name for name in query.metrics}
     for some in _values(connection, "params", ids, query.parameters):
         for id_, name, text in some:
             if (run := rows.get(id_)) is not None and name in query.parameters:
                 run.parameters[same.setdefault(name, name)] = same.setdefault(text, text)
+    metrics_of, metrics = {id_: run.metrics for id_, run in rows.items()}, {name: name for name in query.metrics}
     for some in _values(connection, "latest_metrics", ids, query.metrics, "is_nan"):
         for id_, name, number, is_nan in some:
-            if (run := rows.get(id_)) is not None and (metric := metrics.get(name)) is not None:
-                run.metrics[metric] = float("nan") if is_nan else number
+            if name in metrics and id_ in metrics_of:
+                metrics_of[id_][metrics[name]] = NAN if is_nan else number
     return list(rows.values())
 
 
@@ -124,6 +135,8 @@ def _chosen(query: RunQuery) -> Select[Any]:
     )
     if query.statuses:
         chosen = chosen.where(runs.c.status.in_(query.statuses))
+    if query.run:
+        chosen = chosen.where(runs.c.run_uuid == query.run)
     if query.experiment is not None:
         chosen = chosen.where(runs.c.experiment_id == int(query.experiment))
     if query.ended_since:
@@ -135,10 +148,11 @@ def _chosen(query: RunQuery) -> Select[Any]:
 
 
 def _add_tags(connection: Connection, ids: Select[Any] | None, query: RunQuery, rows: Mapping[str, StoredRun]) -> None:
-    """Tags, in as many rounds as the longest value has pieces."""
-    read = _values(connection, "tags", ids, query.tags, beginning=query.beginning)
-    names = {name: name for name in query.tags}  # key of a piece -> name of its tag
-    longer = [(run, names[key]) for run, key in _take_tags(read, rows, names, query.beginning)]
+    """Tags but the one that all have, in as many rounds as the longest value has pieces."""
+    names = {name: name for name in query.tags if name != query.tag}  # key of a piece -> name of its tag
+    read = _values(connection, "tags", ids, names, beginning=query.beginning)
+    longer = [(id_, query.tag) for id_, run in rows.items() if is_whole_piece(run.tags.get(query.tag))]
+    longer += [(run, names[key]) for run, key in _take_tags(read, rows, names, query.beginning)]
     for number in count(1):
         if not longer:
             return
@@ -169,7 +183,7 @@ def _take_tags(
             if (run := rows.get(id_)) is None or (wanted is not None and (id_, key) not in wanted):
                 continue
             run.tags[same.setdefault(key, key)] = same.setdefault(text, text)
-            if is_named and is_whole_piece(text):
+            if type(text) is str and len(text) == PIECE and is_named:  # `is_whole_piece`, of some hundred thousand
                 longer.append((id_, key))
     return longer
 
@@ -194,7 +208,15 @@ def _values(
     if len(names) <= FEW:
         begins = [columns.key.startswith(beginning, autoescape=True)] if beginning else []
         statement = statement.where(or_(columns.key.in_(names), *begins))
-    yield from connection.execute(statement).partitions(FETCHED)  # one at a time takes twice as long
+    yield from _fetched(connection, statement)
+
+
+def _fetched(connection: Connection, statement: Select[Any]) -> Iterator[Sequence[Any]]:
+    """The rows as the driver gives them, many at a time: SQLAlchemy's own objects take twice as long."""
+    cursor = connection.execute(statement).cursor
+    assert cursor is not None  # of a SELECT there always is one
+    while rows := cursor.fetchmany(FETCHED):
+        yield rows
 
 
 def _curves(connection: Connection, run_ids: Sequence[str], metrics: Sequence[str]) -> dict[str, list[Point]]:

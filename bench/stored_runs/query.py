@@ -14,6 +14,7 @@ class RunQuery:
     """Runs that have a tag, in experiments that are not deleted, and what of them is wanted."""
 
     tag: str
+    run: str = ""  # the identity of the only one; "": any
     value: str | None = None  # of the tag; None: any
     statuses: Collection[str] = ()  # one of these; (): any
     experiment: str | None = None  # its identity; None: any

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from bench.paging import without_collector
 from bench.stored_runs import by_client, by_database
 from bench.stored_runs.query import Point, RunQuery, StoredRun
+from bench.tags import whole
 
 
 def read_runs(uri: str, query: RunQuery) -> list[StoredRun]:
@@ -18,6 +19,26 @@ def read_runs(uri: str, query: RunQuery) -> list[StoredRun]:
         if by_database.is_database(uri) and (runs := by_database.runs(uri, query)) is not None:
             return runs
         return by_client.runs(uri, query)
+
+
+def tagged(
+    uri: str, tag: str, status: str, *, experiment: str | None = None, ended_since: float = 0.0
+) -> list[tuple[str, str]]:
+    """(run, value) of the runs with a tag and a status, oldest first; from one experiment, or from all.
+
+    Args: ended_since: a Unix time; of runs that have ended, those that did so later.
+    """
+    query = RunQuery(
+        tag=tag, statuses=(status,), experiment=experiment, ended_since=ended_since, oldest_first=True, tags=(tag,)
+    )
+    return [(run.id, whole(run.tags, tag)) for run in read_runs(uri, query)]
+
+
+def read_locations(uri: str) -> list[str]:
+    """Where the files of the runs of each experiment are, of deleted ones too."""
+    if by_database.is_database(uri) and (locations := by_database.locations(uri)) is not None:
+        return [*filter(None, locations)]
+    return [*filter(None, by_client.locations(uri))]
 
 
 def read_curves(uri: str, runs: Sequence[str], metrics: Sequence[str]) -> dict[str, list[Point]]:

@@ -190,8 +190,9 @@ def _check_update(spec: TrialSpec) -> None:
     if spec.pack != "single" and not UPDATES[spec.optimizer].batched:
         raise ValueError(f"pack {spec.pack} with {spec.optimizer}: must be single; its row does not say batched=True")
     for name, field_row in FIELD_ROWS.items():
-        schedules, value = schedules_with(name), getattr(spec, name)
-        if schedules and field_row.default == () and bool(value) != (spec.schedule in schedules):
+        if field_row.default != () or not (schedules := schedules_with(name)):
+            continue
+        if bool(value := getattr(spec, name)) != (spec.schedule in schedules):
             must = f"the schedule must be {' or '.join(schedules)}" if value else "must be given"
             raise ValueError(f"{name} {value} with schedule {spec.schedule}: {must}")
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from math import nan
 from typing import Any
 
 import pandas as pd
@@ -104,16 +106,20 @@ def commands(tracking_uri: str) -> list[Command]:
 
 def tidy(rows: list[dict[str, Any]]) -> pd.DataFrame:
     """The frame of `collect` from one dictionary per run; absent figures become NaN, absent tags empty."""
-    frame = pd.DataFrame(rows, dtype=object)
-    specs = sorted(c for c in frame.columns if c.startswith("spec."))
-    columns = [*IDENTITY, *(c for c in ("finished",) if c in frame), *specs]
-    # One reindex instead of a column at a time: a wide frame grown column by column is fragmented.
-    frame = frame.reindex(columns=[*columns, *names.ENVIRONMENT, *METRICS])
-    texts = (*names.ENVIRONMENT, "base_key", "test_right", "conflict")
-    types = dict.fromkeys((*METRICS, "rate_value"), "float64") | dict.fromkeys(texts, "object")
-    typed = frame.astype(types | {"seed": "int64"}).fillna(dict.fromkeys(texts, ""))
-    # Copied, because a frame that so many columns were set in is fragmented.
-    return typed.assign(started=pd.to_datetime(frame["started"], unit="ms", utc=True)).copy()
+    known = dict.fromkeys(name for keys in {tuple(row) for row in rows} for name in keys)
+    specs = sorted(name for name in known if name.startswith("spec."))
+    columns = [*IDENTITY, *(c for c in ("finished",) if c in known), *specs, *names.ENVIRONMENT, *METRICS]
+    numbers = {"seed": "int64", **dict.fromkeys((*METRICS, "rate_value"), "float64")}
+    absent = dict.fromkeys((*names.ENVIRONMENT, "base_key", "test_right", "conflict"), "")
+    # A column at a time: pandas takes several times as long to find the columns of many dictionaries.
+    frame = pd.DataFrame(
+        {name: _column(rows, name, absent.get(name, nan), numbers.get(name, "object")) for name in columns}
+    )
+    return frame.assign(started=pd.to_datetime(frame["started"], unit="ms", utc=True)).copy()
+
+
+def _column(rows: Sequence[Mapping[str, Any]], name: str, absent: Any, type_: str) -> pd.Series:
+    return pd.Series([row.get(name, absent) for row in rows], dtype=type_)
 
 
 def _rows(runs: Iterable[StoredRun]) -> tuple[list[dict[str, Any]], list[tuple[str, str]]]:
@@ -130,7 +136,7 @@ def _rows(runs: Iterable[StoredRun]) -> tuple[list[dict[str, Any]], list[tuple[s
 def _row(run: StoredRun) -> dict[str, Any]:
     """Raises ValueError if the run's record is damaged."""
     # A database takes anything: a value that is no text is none.
-    tags = {name: value for name, value in run.tags.items() if isinstance(value, str)}
+    tags = run.tags if {*map(type, run.tags.values())} <= {str} else _texts(run.tags)
     finished = run.status == "FINISHED"
     columns, figures = columns_of(tags), _figures(run)
     for tag in (names.RUN_KEY, names.METHOD):
@@ -147,7 +153,7 @@ def _row(run: StoredRun) -> dict[str, Any]:
         "experiment": run.experiment,
         "outcome": tags.get(names.OUTCOME, names.DONE if finished else names.FAILED),
         "reason": whole(tags, names.REASON),
-        "sweeps": tuple(sorted(t.removeprefix(names.IN_SWEEP) for t in tags if t.startswith(names.IN_SWEEP))),
+        "sweeps": _sweeps(tuple(tags)),
         "init_sha256": tags.get(names.INIT_SHA256, ""),
         "mask_sha256": tags.get(names.MASK_SHA256, ""),
         "weights_sha256": tags.get(names.WEIGHTS_SHA256, ""),
@@ -165,12 +171,22 @@ def _row(run: StoredRun) -> dict[str, Any]:
     return {**identity, **columns, **environment, **figures}
 
 
+def _texts(tags: Mapping[str, Any]) -> dict[str, str]:
+    return {name: value for name, value in tags.items() if isinstance(value, str)}
+
+
+@lru_cache(maxsize=4096)  # most runs have the same tags
+def _sweeps(tags: tuple[str, ...]) -> tuple[str, ...]:
+    """The sweeps that a run with these tags belongs to."""
+    return tuple(sorted(tag.removeprefix(names.IN_SWEEP) for tag in tags if tag.startswith(names.IN_SWEEP)))
+
+
 def _figures(run: StoredRun) -> dict[str, float]:
     """Raises ValueError if one is no number: a database takes anything."""
     figures = stored_figures(run.metrics, run.parameters)
     figures |= {name: _parsed(figures[name]) for name in CONSTANTS if name in figures}
-    for name, value in figures.items():
-        if type(value) is not float and not is_number(value):
+    for name, value in figures.items() if {*map(type, figures.values())} != {float} else ():
+        if not is_number(value):
             raise ValueError(f"its {name} {value!r} is no number")
     return figures
 
@@ -191,6 +207,8 @@ def _unique(frame: pd.DataFrame) -> pd.DataFrame:
     """One row per run key: the earliest finished run, or else the latest failed one; in the sweeps of all its runs."""
     if frame.empty:
         return frame.drop(columns="finished", errors="ignore")
+    if not frame["run_key"].duplicated().any():
+        return _ordered(frame.drop(columns="finished").assign(conflict=[*frame["conflict"]]))
     repeated = frame[frame["run_key"].duplicated(keep=False)]
     united = repeated.groupby("run_key")["sweeps"].agg(_union).to_dict()
     done = frame[frame["finished"].astype(bool)].sort_values(["started", "run_id"])
@@ -202,4 +220,8 @@ def _unique(frame: pd.DataFrame) -> pd.DataFrame:
     differing = conflicts(done)
     own = kept[["run_key", "conflict"]].itertuples(index=False)
     kept["conflict"] = ["; ".join(filter(None, (differing.get(key, ""), words))) for key, words in own]
-    return kept.sort_values(["protocol", "method", "rate_value", "seed", "run_key"], ignore_index=True)
+    return _ordered(kept)
+
+
+def _ordered(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.sort_values(["protocol", "method", "rate_value", "seed", "run_key"], ignore_index=True)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from bench import names
 from bench.messages import counted
 from bench.metrics import METRICS, sizes
-from bench.test_right import decoded
+from bench.test_right import counted as counted_right
 
 # What a computer takes, and what a later command measured of one run only, is no result; nor is the size of a file,
 # which is another if a library packs better: what is in it is compared.
@@ -98,13 +98,13 @@ def own_images(figures: Mapping[str, Any], test_right: str) -> str:
     if not test_right:
         return ""
     try:
-        right = decoded(test_right)
+        right, images = counted_right(test_right)
     except ValueError as error:
         return f"{names.TEST_RIGHT} {error}"
-    share, accuracy = np.mean(right), figures.get(names.TEST_ACCURACY, np.nan)
-    if abs(accuracy - share) <= SAME:
+    accuracy = figures.get(names.TEST_ACCURACY, np.nan)
+    if abs(accuracy - right / images) <= SAME:
         return ""
-    return f"{names.TEST_ACCURACY}: {accuracy:.6g} in the store, {np.sum(right)} of {len(right)} test images right"
+    return f"{names.TEST_ACCURACY}: {accuracy:.6g} in the store, {right} of {images} test images right"
 
 
 def in_words(conflicting: pd.DataFrame) -> str:

@@ -18,7 +18,8 @@ from bench.tags import whole
 DENSE = "dense"  # the method name, and the background, of rate 0
 BIASES = "biases"  # the background of rate 1, at which no maskable weight is trained
 VARYING = ("method", "rate", "seed")  # the fields of a trial that may differ within a section of the table
-SEED = re.compile(r'(?<=[{,]"seed":)(0|[1-9]\d{0,17})(?=[,}])')  # as canonical JSON has it
+SEED = re.compile(r'"seed":(0|[1-9]\d{0,17})(?=[,}])')  # as canonical JSON has it, behind one of BEFORE
+BEFORE = ("{", ",")
 
 
 def columns_of(tags: Mapping[str, str]) -> dict[str, Any]:
@@ -27,10 +28,12 @@ def columns_of(tags: Mapping[str, str]) -> dict[str, Any]:
     Raises: ValueError saying what is wrong with the spec, or that it is not the one of the run's key.
     """
     text, method = whole(tags, names.SPEC), whole(tags, names.METHOD)
-    if len(seeds := SEED.findall(text)) == 1 and sha256(text.encode()).hexdigest() == tags.get(names.RUN_KEY):
-        columns = _of_cell(SEED.sub("0", text))
+    seeds = [found for found in SEED.finditer(text) if text[found.start() - 1] in BEFORE]
+    if len(seeds) == 1 and sha256(text.encode()).hexdigest() == tags.get(names.RUN_KEY):
+        (found,) = seeds
+        columns = _of_cell(f"{text[: found.start(1)]}0{text[found.end(1) :]}")
         if columns is not None:
-            seed = int(seeds[0])
+            seed = int(found[1])
             return {**columns, "method": method, "seed": seed, "spec.seed": seed}
     spec = stored_spec(tags)
     if (key := tags.get(names.RUN_KEY)) and key_of(spec) != key:

@@ -15,7 +15,7 @@ from scipy import special
 
 from bench.results.statistics.cells import Cell
 from bench.results.statistics.stats import DECIMALS, LEVEL, NO_INTERVAL, Interval, constant
-from bench.test_right import decoded
+from bench.test_right import counted, decoded
 
 Matrix = NDArray[np.float64]
 Texts = tuple[str, ...]  # `bench.test_right` of each seed
@@ -82,7 +82,8 @@ def _texts(cell: Cell, seeds: Sequence[int]) -> Texts:
 def _share(text: str) -> float:
     """The share of the images that are right; NaN if the text does not tell."""
     try:
-        return float(np.mean(decoded(text))) if text else np.nan
+        right, images = counted(text) if text else (np.nan, 1)
+        return right / images
     except ValueError:
         return np.nan
 

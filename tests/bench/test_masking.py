@@ -5,9 +5,11 @@ from __future__ import annotations
 import traceback
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bench.api.process import settings_kept
-from bench.masking import masked, masked_lines
+from bench.masking import SECRETS, masked, masked_lines
 
 
 @pytest.mark.parametrize(
@@ -74,3 +76,17 @@ def test_the_working_folder_is_no_secret(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("PWD", "/data/My folder")
     monkeypatch.setenv("DB_PWD", "Pa55-word")
     assert masked("in /data/My folder, by Pa55-word") == "in /data/My folder, by ***"
+
+
+PIECES = (
+    "@", ":", "//", "http", "postgresql", "ann", "/", "?", "&", ";", "=", "%3D", "%3d", "TOKEN", "pwd", "odbc_connect",
+    "ODBC_CONNECT", "Authorization", "AUTHORIZATION", "bearer", "Basic", " ", "'", "5000", "x", "\n",
+)  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=14).map("".join))
+def test_what_is_looked_for_first_hides_no_secret(text: str) -> None:
+    every = text
+    for _, pattern, shown in SECRETS:
+        every = pattern.sub(shown, every)
+    assert masked(text) == every

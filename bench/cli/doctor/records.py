@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import cache
 from typing import TYPE_CHECKING
 
 from bench.cli.doctor.finding import Finding
@@ -36,7 +37,7 @@ def engines(frame: pd.DataFrame) -> Iterator[Finding]:
     """Groups of trials that differ in the number of the engine alone."""
     if "spec.engine" not in frame:
         return
-    cells = frame.assign(protocol=frame["protocol"].map(_without_engine))
+    cells = frame.assign(protocol=frame["protocol"].map(cache(_without_engine)))
     for (dataset, model, _), group in cells.groupby(["dataset", "model", "protocol"], sort=False):
         counts = group["spec.engine"].value_counts().sort_index()
         if len(counts) > 1:

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
 from bench import names
 from bench.cli.doctor.finding import Finding
 from bench.messages import counted
-from bench.storage.mlflow_store import Store
-from bench.storage.ownership.leftovers import KILLED, leftovers
-from bench.stored_runs.query import RunQuery
-from bench.stored_runs.reading import read_runs
+from bench.storage.store_uri import local_path
+from bench.stored_runs.reading import read_locations, tagged
 
 RUN = re.compile("[0-9a-f]{32}")  # MLflow's identity of a run, which names the folder of its artefacts
 NAMED = 3  # folders that a line can name
 
 
-def left_running(store: Store) -> Iterator[Finding]:
+def left_running(uri: str) -> Iterator[Finding]:
     """Runs, and with them claims, of processes that are gone."""
+    if not tagged(uri, names.KIND, "RUNNING"):
+        return
+    from bench.storage.mlflow_store import Store
+    from bench.storage.ownership.leftovers import KILLED, leftovers
+
+    store = Store(uri)
     for run, kind in leftovers(store):
         yield Finding(
             words=f"run {run}, a {kind}'s, is RUNNING, and its process is gone",
@@ -29,12 +33,13 @@ def left_running(store: Store) -> Iterator[Finding]:
         )
 
 
-def orphans(store: Store) -> Iterator[Finding]:
-    """Folders of artefacts of runs that the store does not have."""
-    known = {run.id for run in read_runs(store.uri, RunQuery(tag=names.KIND))}
-    for root in store.artefact_folders():
-        unknown = [f for f in _run_folders(root) if f.name not in known and not store.knows(f.name)]
-        if unknown:
+def orphans(uri: str, known: Collection[str]) -> Iterator[Finding]:
+    """Folders of artefacts of runs that the store does not have.
+
+    Args: known: runs that it has.
+    """
+    for root in _roots(uri):
+        if unknown := _unknown(uri, [folder for folder in _run_folders(root) if folder.name not in known]):
             shown = ", ".join(folder.name for folder in unknown[:NAMED])
             more = f" and {len(unknown) - NAMED} more" if len(unknown) > NAMED else ""
             folders = counted(len(unknown), "folder")
@@ -42,6 +47,22 @@ def orphans(store: Store) -> Iterator[Finding]:
                 words=f"{root}: {folders} of artefacts of no run of the store: {shown}{more}",
                 remedy="delete them if no other store has their runs",
             )
+
+
+def _roots(uri: str) -> list[Path]:
+    """Where the artefacts of the runs are, a folder for each experiment that has them on this machine."""
+    local = map(local_path, read_locations(uri))
+    return sorted({folder for folder in local if folder is not None})
+
+
+def _unknown(uri: str, folders: Sequence[Path]) -> list[Path]:
+    """Those of runs that the store does not have, deleted ones among them, nor others of our kind."""
+    if not folders:
+        return []
+    from bench.storage.mlflow_store import Store
+
+    store = Store(uri)
+    return [folder for folder in folders if not store.knows(folder.name)]
 
 
 def _run_folders(root: Path) -> list[Path]:

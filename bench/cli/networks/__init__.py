@@ -1,5 +1,7 @@
-"""The networks themselves, before anything is trained.
+"""The networks of the store, and those that nothing is stored of yet.
 
-stored           networks of the store by run, and their bases
+export_command   the `export` command
+run_network      the stored network of a run
+bases            the bases that networks need
 network_listing  what `list models --model` prints
 """

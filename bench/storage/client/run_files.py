@@ -8,18 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlflow import MlflowClient
-from mlflow.entities import ViewType
 from mlflow.exceptions import MlflowException
 from mlflow.utils.uri import append_to_uri_path
 
 from bench.disk import make_folder, write_whole
 from bench.messages import store_error
-from bench.paging import paged
 from bench.storage import run_folders
 from bench.storage.ownership.working_folder import working_folder
-from bench.storage.store_uri import local_path
-
-PAGE = 1000  # experiments a search returns at once
 
 
 @dataclass(frozen=True)
@@ -69,15 +64,8 @@ def lacks(client: MlflowClient, store: str, run: str, uri: str, file: str) -> st
     Args: uri: where the store says that the run's files are.
     """
     if folders := run_folders.folders_of(store, uri):
-        return "" if any((f / file).is_file() for f in folders) else run_folders.words(folders, file)
+        return run_folders.lacks(folders, file)
     return "" if _has(client, run, file) else f"{uri}/{file}"
-
-
-def folders(client: MlflowClient) -> list[Path]:
-    """Where the files of the runs are, a folder for each experiment that has them on this machine."""
-    experiments = paged(client.search_experiments, max_results=PAGE, view_type=ViewType.ALL)
-    local = (local_path(experiment.artifact_location or "") for experiment in experiments)
-    return sorted({folder for folder in local if folder is not None})
 
 
 def _has(client: MlflowClient, run: str, file: str) -> bool:

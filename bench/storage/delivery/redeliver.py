@@ -11,8 +11,6 @@ from bench.messages import counted, folded, say, store_error
 from bench.storage.delivery.folders import folder_of, former_folders, unknown_folders
 from bench.storage.delivery.undelivered import remove_if_empty, taken
 from bench.storage.entry import NETWORK_SUFFIX
-from bench.storage.mlflow_store import Store
-from bench.storage.offline_import import ALREADY_STORED, import_entries
 from bench.trial.result import SweepError
 
 UNKNOWN = (
@@ -84,6 +82,8 @@ def _folders(parent: Path) -> list[Path]:
 
 
 def _open(uri: str) -> None:
+    from bench.storage.mlflow_store import Store
+
     try:
         Store(uri)
     except ValueError as error:
@@ -92,6 +92,8 @@ def _open(uri: str) -> None:
 
 def _deliver(folder: Path, uri: str) -> None:
     if any(folder.glob("*.jsonl")):
+        from bench.storage.offline_import import ALREADY_STORED, import_entries
+
         _open(uri)
         problems: list[str] = []
         try:

@@ -13,7 +13,6 @@ from small_trials import images, spec
 
 from bench import names
 from bench.artefact.artefact import read
-from bench.artefact.base import needs_base
 from bench.artefact.container import PREFIX, unseal
 from bench.artefact.narrow import narrowed
 from bench.artefact.network_file import load
@@ -61,7 +60,7 @@ def test_a_frozen_network_comes_back_with_its_base(tmp_path: Path) -> None:
     """LeNet-300-100 at 0.99 from another data set's base: the same weights and logits, of a far smaller file."""
     result = trained("freeze", "0.99")
     header, _ = unseal(result.artefact)
-    assert header.base is not None and needs_base(header)
+    assert header.base is not None and header.needs_base
     assert (header.base.key, header.base.weights) == (base().run_key, base().tags[names.WEIGHTS_SHA256])
     assert PREFIX.unpack_from(result.artefact)[1] == 2 and PREFIX.unpack_from(base().artefact)[1] == 1
     assert len(result.artefact) < len(base().artefact) / 40
@@ -121,7 +120,7 @@ def test_a_header_whose_start_is_none(fields: dict[str, Any], said: str) -> None
 def test_a_network_without_frozen_weights_needs_no_base(method: str, rate: str, tmp_path: Path) -> None:
     result = trained(method, rate)
     header, _ = unseal(result.artefact)
-    assert header.base is not None and not needs_base(header)
+    assert header.base is not None and not header.needs_base
     files = written(tmp_path, a=result.artefact)
     assert checksum(load(files["a"])) == result.tags[names.WEIGHTS_SHA256]
 

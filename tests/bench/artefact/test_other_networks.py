@@ -11,7 +11,6 @@ from small_trials import spec
 
 from bench.artefact import load
 from bench.artefact.artefact import read
-from bench.artefact.base import needs_base
 from bench.artefact.container import unseal
 from bench.artefact.header import BaseRecord
 from bench.engine.train import train
@@ -81,7 +80,7 @@ def stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_whether_a_base_is_needed_is_told_without_the_plug_in(stored: Path) -> None:
     header = unseal(stored.read_bytes())[0]
     started = header.model_copy(update={"base": BaseRecord(key=64 * "0", weights=64 * "1")})
-    assert not needs_base(header) and needs_base(started)
+    assert not header.needs_base and started.needs_base
     assert "odd" not in MODELS
 
 

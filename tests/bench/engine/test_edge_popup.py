@@ -16,7 +16,6 @@ from torch.nn.functional import cross_entropy
 
 from bench import names
 from bench.artefact.artefact import read
-from bench.artefact.base import is_self_contained
 from bench.artefact.container import PREFIX, sizes
 from bench.artefact.narrow import images_of, narrowed
 from bench.engine.measures.cost import costs
@@ -69,7 +68,7 @@ def test_counts_and_bytes_have_no_weight_in_them() -> None:
     assert metrics[names.COMPRESSION] == 266_610 / 410
     assert metrics[names.MEAN_LIVE_WEIGHTS] == 266_200
     assert sizes(file)["values"] == metrics[names.VALUE_BYTES] < 4 * 410 + 100
-    assert PREFIX.unpack_from(file)[1] == 4 and not is_self_contained(read(file).header)
+    assert PREFIX.unpack_from(file)[1] == 4 and not read(file).header.is_self_contained
 
 
 def test_of_a_network_that_stores_nothing_no_compression_is_told() -> None:

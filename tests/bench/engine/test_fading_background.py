@@ -17,7 +17,6 @@ from torch import Tensor
 
 from bench import names
 from bench.artefact.artefact import read
-from bench.artefact.base import is_self_contained
 from bench.artefact.container import sizes, unseal
 from bench.artefact.narrow import narrowed
 from bench.engine.endless import endless_steps
@@ -165,7 +164,7 @@ def test_the_best_epoch_is_one_at_whose_end_it_has_faded() -> None:
 def test_faded_to_zero_it_is_stored_as_a_pruned_network_is() -> None:
     frozen, pruned, result = (result_of(s) for s in (spec("freeze"), spec("snip"), faded()))
     stored = read(result.artefact)
-    assert is_self_contained(stored.header) and not is_self_contained(read(frozen.artefact).header)
+    assert stored.header.is_self_contained and not read(frozen.artefact).header.is_self_contained
     for name, weight in maskable(stored.model).items():
         assert weight.detach()[~stored.masks[name]].numpy().tobytes() == bytes(4 * int((~stored.masks[name]).sum()))
     assert checksum(stored.model) == result.tags[names.WEIGHTS_SHA256]

@@ -12,7 +12,7 @@ from small_store import empty
 from stored_entries import entry, keys
 
 from bench import names
-from bench.cli.networks.stored import network_of_run
+from bench.cli.networks.run_network import network_of_run
 from bench.storage import stored_trials
 from bench.storage.mlflow_store import Store
 from bench.storage.recorder import Recorder
@@ -73,7 +73,7 @@ def test_a_network_that_is_nowhere_is_named_with_the_paths_it_could_have(moved: 
     store = Store(f"sqlite:///{new}/mlflow.db")
     assert store.lacks(run, names.NETWORK_FILE) == places
     with pytest.raises(ValueError) as error:
-        network_of_run(store, run)
+        network_of_run(store.uri, run)
     assert str(error.value) == f"run {run}: its stored network is missing: must be {places}"
     done = called(new, "export", run, "-o", "network.frz")
     assert (done.returncode, done.stderr) == (2, f"error: {error.value}\n")

@@ -406,6 +406,18 @@ def test_blanks_and_signs_in_a_path(name: str, folder: Path, monkeypatch: pytest
         assert ("here",) in connection.execute("SELECT name FROM experiments").fetchall()
 
 
+def test_the_store_of_a_folder_is_foreseen_as_mlflow_has_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The files of runs are in `mlruns` beside a database; a store of files has its experiments there."""
+    (folder / "mlruns" / "0").mkdir(parents=True)
+    assert foreseen() is None  # MLflow is imported here, and may have been told another
+    with monkeypatch.context() as without_mlflow:
+        without_mlflow.delitem(sys.modules, "mlflow")
+        assert foreseen() == f"sqlite:///{folder}/mlflow.db"
+        (folder / "mlruns" / "0" / "meta.yaml").touch()
+        assert foreseen() is None
+    assert store_uri() == (folder / "mlruns").as_uri()
+
+
 @pytest.mark.parametrize("name", ["x (1)", "a[b]", "50%", "a%20b", "ü#?"])
 def test_the_store_of_a_folder_with_signs_makes_no_folder_beside_it(name: str, folder: Path) -> None:
     (inner := folder / name).mkdir()

@@ -16,11 +16,13 @@ from stored_entries import entry
 
 from bench import names
 from bench.cli import network_commands
+from bench.results.frame import spec_columns
 from bench.results.frame.collect import collect, commands
 from bench.speed import large_store
 from bench.storage import stored_trials
 from bench.storage.mlflow_store import Store
 from bench.storage.recorder import Recorder
+from bench.stored_runs.reading import read_locations
 from bench.test_right import encoded
 
 FEW, MANY = 1, 3  # seeds of each method and rate
@@ -30,6 +32,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "report": commands,
     "run": lambda uri: (stored_trials.finished(uri, ["0" * 64]), stored_trials.diverged(uri)),
     "export": lambda uri: Store(uri).tagged(names.RUN_KEY, "FINISHED"),
+    "doctor": lambda uri: (stored_trials.addresses(uri), read_locations(uri)),
     "narrow": lambda uri: network_commands._lacking(Store(uri), ["float16"], None),
 }
 
@@ -75,6 +78,14 @@ def test_statements_do_not_grow_with_the_trials(command: str, stores: dict[int, 
         with statements() as asked[seeds]:
             READERS[command](uri)
     assert asked[FEW] and asked[FEW] == asked[MANY]
+
+
+def test_a_spec_is_parsed_once_for_each_cell(stores: dict[int, tuple[str, int]]) -> None:
+    """Whatever the number of its seeds."""
+    for uri, trials in stores.values():
+        spec_columns._of_cell.cache_clear()
+        assert len(collect(uri)) == trials
+        assert spec_columns._of_cell.cache_info().misses == len(large_store.RATES)
 
 
 def test_lookups_find_the_trials(stores: dict[int, tuple[str, int]]) -> None:

@@ -22,7 +22,7 @@ from bench import names
 from bench.storage.database import versions
 from bench.stored_runs import by_client, by_database
 from bench.stored_runs.query import Point, RunQuery, StoredRun
-from bench.stored_runs.reading import read_curves, read_runs
+from bench.stored_runs.reading import read_curves, read_locations, read_runs
 from bench.tags import PIECE, split, whole
 
 TAGS = ("bench.spec", "bench.kind", "bench.Kind", "bench.spec.1", "bench_spec", "bench.run_key", "von anderen")
@@ -110,6 +110,22 @@ def test_a_database_is_read_as_the_client_reads_it(store: tuple[str, list[str]],
     fast = by_database.runs(store[0], query)
     assert fast is not None
     assert comparable(fast) == comparable(by_client.runs(store[0], query))
+
+
+def test_one_run_is_read_as_the_client_reads_it(store: tuple[str, list[str]]) -> None:
+    uri, runs = store
+    read = {}
+    for run in (*runs[:8], "0" * 32):
+        query = RunQuery(tag="late", run=run, tags=TAGS, metrics=METRICS)
+        read[run] = by_database.runs(uri, query)
+        assert comparable(read[run]) == comparable(by_client.runs(uri, query))
+    assert {len(of_run or ()) for of_run in read.values()} == {0, 1}  # some are deleted
+
+
+def test_where_the_files_are_is_what_the_client_says(store: tuple[str, list[str]]) -> None:
+    locations = by_database.locations(store[0])
+    assert locations is not None and len(locations) == 4  # of a deleted experiment too
+    assert sorted(read_locations(store[0])) == sorted(locations) == sorted(by_client.locations(store[0]))
 
 
 @pytest.mark.parametrize("metrics", [METRICS[:1], METRICS[:2], METRICS[::-1], ("none",)])

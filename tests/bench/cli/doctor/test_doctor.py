@@ -83,6 +83,16 @@ def test_a_store_as_run_leaves_it_has_nothing_wrong(folder: Path) -> None:
         assert (code, lines) == (0, []) and said.endswith(": nothing wrong")
 
 
+def test_commands_that_only_read_import_neither_torch_nor_mlflow(folder: Path) -> None:
+    commands = [["doctor", "--quick"], [*RUN, "--dry-run"], ["export", run_of(folder, "freeze"), "-o", "network.frz"]]
+    code = f"from bench.cli.cli import main; assert not any(map(main, {commands}))"
+    check = "import sys; assert not {'torch', 'mlflow', 'ray'} & {*sys.modules}"
+    done = subprocess.run([sys.executable, "-c", f"{code}; {check}"], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert ": nothing wrong" in done.stderr and "3 done before, 0 to train" in done.stderr
+    assert (folder / "network.frz").read_bytes() == store(folder).read(run_of(folder, "freeze"), names.NETWORK_FILE)
+
+
 def test_what_is_left_running_is_ended(folder: Path) -> None:
     opened = store(folder)
     experiment = opened.experiment("killed")
