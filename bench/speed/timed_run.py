@@ -33,7 +33,9 @@ class TimedRun:
 
     began: float  # of the process
     results: Sequence[TrialResult]
-    writes: Sequence[tuple[float, float]]  # of each result: the moments at which writing it began and ended
+    stored: float  # when the last was stored
+    transactions: int  # in which they were
+    storing_seconds: float  # of processor time: to have them on the disk, and then in the store
 
 
 def timed_run(sweep: Callable[[], Sweep], check: Callable[[], Load], display: Display) -> TimedRun:
@@ -51,7 +53,7 @@ def timed_run(sweep: Callable[[], Sweep], check: Callable[[], Load], display: Di
         process.start()
         theirs.close()  # otherwise the end of the process would not end the link
         try:
-            results, writes = ours.recv()
+            told = ours.recv()
         except EOFError:
             last = stderr.read_text().rstrip().rpartition("\n")[2] if stderr.exists() else ""
             raise SweepError(f"the run command ended without results: {last}") from None
@@ -59,7 +61,7 @@ def timed_run(sweep: Callable[[], Sweep], check: Callable[[], Load], display: Di
             process.join(STOP_SECONDS)
             process.terminate()
             process.join()
-    return TimedRun(began=began, results=results, writes=writes)
+    return TimedRun(began=began, **told)
 
 
 def _run(
@@ -88,8 +90,10 @@ def _run(
         from bench.execution.ray_machine import ray_process
 
         ray_process.stop()  # a process of multiprocessing's ends without asking atexit
-    if destination.timed is not None:
-        link.send((destination.timed.results, destination.timed.writes))
+    if (timed := destination.timed) is not None:
+        seconds = sum(timed.seconds.values())
+        told = {"stored": timed.stored, "transactions": timed.transactions, "storing_seconds": seconds}
+        link.send({"results": timed.results, **told})
 
 
 def _execution(folder: Path) -> Execution:

@@ -56,13 +56,16 @@ def _read_only(path: Path) -> sqlite3.Connection:
 
 def is_current(uri: str, mlflow: Path) -> bool:
     """Whether there are the tables of the MLflow that is installed in this folder."""
-    return version(uri) == versions(mlflow)[0]
+    return (stored := version(uri)) is not None and stored == versions(mlflow)[0]
 
 
 def check_version(uri: str, mlflow: Path, installed: str) -> None:
     """Raise ValueError unless that MLflow, installed in this folder, can use the tables; it would change older ones."""
+    stored = version(uri)
+    if stored is None:  # MLflow's history is not read then: it is some seventy files of Python
+        return
     known = versions(mlflow)
-    stored = _settled(uri, known)
+    stored = _settled(uri, stored, known)
     if stored in (None, known[0]):
         return
     if stored == UNVERSIONED:
@@ -88,9 +91,8 @@ def end_if_running(uri: str, run: str, status: str, ended: int) -> None:
         connection.execute(update(runs).where(running).values(status=status, end_time=ended))
 
 
-def _settled(uri: str, known: Sequence[str]) -> str | None:
-    """`version`, when nobody is making the tables: `mlflow ui` may have begun at the same moment."""
-    stored = version(uri)
+def _settled(uri: str, stored: str, known: Sequence[str]) -> str | None:
+    """The version, `stored` a moment ago, once nobody is making the tables: `mlflow ui` may be about it."""
     if stored != UNVERSIONED or local_path(uri) is not None:
         return _after(uri, stored, known, SETTLE_SECONDS)
     with said_if_slow(f"store {uri}: its tables may be in the making; waiting"):

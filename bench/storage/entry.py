@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import posixpath
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields
 from math import isfinite
 from typing import Any
 
 from bench import names
-from bench.canonical import key_of
+from bench.canonical import canonical_json, key_of
 from bench.methods import Method
 from bench.trial.result import TrialResult
 from bench.trial.spec import TrialSpec
@@ -109,9 +110,11 @@ def network_name(entry: Entry) -> str:
 
 def encode(entry: Entry) -> str:
     """The entry as one line of JSON with its own checksum; of the trained network it has only the checksum."""
-    record = {"format": FORMAT, **asdict(replace(entry, result=replace(entry.result, artefact=b"")))}
-    del record["result"]["artefact"]
-    return json.dumps({**record, "sha256": key_of(record)}, sort_keys=True, allow_nan=False)
+    result = {field.name: getattr(entry.result, field.name) for field in fields(entry.result)}
+    del result["artefact"]
+    values = {field.name: getattr(entry, field.name) for field in fields(entry)}
+    text = canonical_json({"format": FORMAT, **values, "result": result})
+    return f'{text[:-1]},"sha256":"{hashlib.sha256(text.encode()).hexdigest()}"}}'
 
 
 def decode(line: str | bytes) -> Entry:

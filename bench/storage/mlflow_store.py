@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +18,7 @@ from bench.storage.client.opening import store_uri as store_uri
 from bench.storage.client.run_files import Run
 from bench.storage.client.sweeps import StoredSweep, experiment, stored_sweeps
 from bench.storage.entry import Entry
-from bench.storage.sql.ended_run import EndedRun, EndedRuns
+from bench.storage.sql.run_writer import NewRun, RunWriter
 from bench.stored_runs.reading import tagged
 from bench.tags import is_piece, split, storable, whole
 
@@ -36,7 +36,7 @@ class Store:
     def __init__(self, uri: str) -> None:
         for library in ("mlflow", "alembic"):  # their errors reach us as exceptions
             logging.getLogger(library).setLevel(logging.CRITICAL)
-        self.uri, self._ended_runs = uri, EndedRuns(uri)
+        self.uri, self._run_writer = uri, RunWriter(uri)
         try:
             self._client = opened(uri)
         except OSError as error:
@@ -69,13 +69,10 @@ class Store:
         run = self._client.create_run(experiment, int(started * 1000), split(tags), run_name(name))
         return Run(run.info.run_id, run_folders.folder_of(self.uri, run.info.artifact_uri))
 
-    def add(self, run_id: str, experiment: str, run: EndedRun, keep_files: Callable[[Run], None]) -> bool:
-        """Add a run that has ended, whole and at once, after its files; whether this store takes one so.
-
-        Args: run_id: of `new_id`, the same when a call that failed is tried again: the run is added once.
-        """
-        named = replace(run, name=run_name(run.name))
-        return is_database(self.uri) and self._ended_runs.write(run_id, experiment, named, keep_files)
+    def add(self, experiment: str, new: Sequence[NewRun]) -> bool:
+        """Add runs that have ended, whole and at once, after their files; whether this store takes them so."""
+        named = [replace(one, run=replace(one.run, name=run_name(one.run.name))) for one in new]
+        return is_database(self.uri) and self._run_writer.write(experiment, named)
 
     def log(self, run: str, params: Mapping[str, str], points: Iterable[tuple[str, float, int, int]]) -> None:
         """Add parameters and metrics (name, value, milliseconds, step)."""

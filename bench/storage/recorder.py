@@ -15,6 +15,7 @@ from bench import names
 from bench.messages import counted, folded
 from bench.methods import Method
 from bench.storage import mlflow_fields
+from bench.storage.client.opening import is_database
 from bench.storage.client.run_files import Run
 from bench.storage.delivery.undelivered import Undelivered
 from bench.storage.delivery.write_queue import WriteQueue, retried
@@ -27,6 +28,7 @@ from bench.storage.ownership.heartbeat import Heartbeat
 from bench.storage.ownership.leftovers import end_leftovers
 from bench.storage.ownership.owner import Owner
 from bench.storage.sql.ended_run import EndedRun, new_id, of_trial
+from bench.storage.sql.run_writer import NewRun
 from bench.trial.result import SweepError
 
 
@@ -76,7 +78,7 @@ class Recorder(EntryListener):
                 self._store.end(self.parent, "FAILED")
             raise
         self._heartbeat = Heartbeat(lambda: self._store.tag(self.parent, names.OWNER, Owner.here().tag()))
-        self._queue = WriteQueue(self.write)
+        self._queue = WriteQueue(self.write, self.write_together if is_database(self.uri) else None)
         self._queue.put("", None)
         return self
 
@@ -142,6 +144,10 @@ class Recorder(EntryListener):
         else:
             self._write_trial(entry)
 
+    def write_together(self, entries: Sequence[Entry | None]) -> bool:
+        """Write entries in one transaction, or none of them; whether it did. Called by the writer's thread."""
+        return all(entries) and self._write_at_once([entry for entry in entries if entry is not None])
+
     def _link(self) -> None:
         """Tag the trials that another sweep, or an earlier command, has finished as this sweep's too."""
         tag = names.IN_SWEEP + self.sweep
@@ -151,19 +157,35 @@ class Recorder(EntryListener):
                 self._store.tag(run, tag, self.parent)
 
     def _write_trial(self, entry: Entry) -> None:
-        links = {names.IN_SWEEP + self.sweep: self.parent, names.PARENT: self.parent}
-        run = of_trial(entry, links)
-        run_id = self._ids.setdefault(entry.run_key, new_id())  # a retried write is the same run's
-        if not self._store.add(run_id, self._experiment, run, partial(self._write_files, entry)):
-            self._write_in_calls(entry, run)
-        del self._ids[entry.run_key]
-        self._undelivered.remove(entry)
-        if entry.is_final:
-            self.on_stored([entry.run_key])
+        if not self._write_at_once([entry]):
+            self._write_in_calls(entry)
+            self._is_stored([entry])
 
-    def _write_in_calls(self, entry: Entry, ended: EndedRun) -> None:
+    def _write_at_once(self, entries: Sequence[Entry]) -> bool:
+        """Write all of them in one transaction, or none; whether the store takes them so."""
+        if not self._store.add(self._experiment, [self._new_run(entry) for entry in entries]):
+            return False
+        self._is_stored(entries)
+        return True
+
+    def _new_run(self, entry: Entry) -> NewRun:
+        run_id = self._ids.setdefault(entry.run_key, new_id())  # a retried write is the same run's
+        return NewRun(id=run_id, run=self._ended(entry), keep_files=partial(self._write_files, entry))
+
+    def _ended(self, entry: Entry) -> EndedRun:
+        return of_trial(entry, {names.IN_SWEEP + self.sweep: self.parent, names.PARENT: self.parent})
+
+    def _is_stored(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            self._undelivered.remove(entry)
+        if final := [entry.run_key for entry in entries if entry.is_final]:
+            self.on_stored(final)
+        for entry in entries:
+            self._ids.pop(entry.run_key, None)
+
+    def _write_in_calls(self, entry: Entry) -> None:
         """Write the run through MLflow's client, which takes it in parts."""
-        run = self._created.get(entry.run_key)
+        ended, run = self._ended(entry), self._created.get(entry.run_key)
         if run is None:
             run = self._store.create(self._experiment, ended.name, ended.tags, ended.started)
             self._created[entry.run_key] = run

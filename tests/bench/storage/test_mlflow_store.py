@@ -32,7 +32,7 @@ from bench.storage.delivery.write_queue import WriteQueue
 from bench.storage.entry import check_name
 from bench.storage.offline_import import ALREADY_STORED, STORED, import_entries
 from bench.storage.recorder import Recorder
-from bench.storage.sql import ended_run
+from bench.storage.sql import run_writer
 from bench.tags import whole
 from bench.trial.result import TrialResult
 from bench.trial.spec import TrialSpec
@@ -226,7 +226,7 @@ def test_a_store_that_is_gone_loses_nothing(
     queues: list[WriteQueue[Any]] = []
     both_are_told = threading.Event()
 
-    def impatient(write: Any) -> WriteQueue[Any]:
+    def impatient(write: Any, together: Any) -> WriteQueue[Any]:
         def write_later(entry: Any) -> None:
             if entry is not None:
                 both_are_told.wait()
@@ -266,14 +266,14 @@ def test_a_write_that_fails_once_is_repeated_without_a_second_run(
     uri: str, last: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whether its last call did what it was to do before it failed, or not."""
-    monkeypatch.setattr("bench.storage.recorder.WriteQueue", lambda write: WriteQueue(write, pauses=(0.01,)))
+    monkeypatch.setattr("bench.storage.recorder.WriteQueue", lambda write, _: WriteQueue(write, pauses=(0.01,)))
     if last == "end":
-        monkeypatch.setattr(ended_run, "TABLES", ())
+        monkeypatch.setattr(run_writer, "TABLES", ())
     original, calls = getattr(mlflow_store.Store, last), []
 
-    def failing(self: mlflow_store.Store, run: str, *rest: Any) -> Any:
-        calls.append(run)
-        answer = original(self, run, *rest) if last == "add" or len(calls) > 1 else None
+    def failing(self: mlflow_store.Store, *given: Any) -> Any:
+        calls.append(given[1][0].id if last == "add" else given[0])
+        answer = original(self, *given) if last == "add" or len(calls) > 1 else None
         if len(calls) == 1:
             raise OSError("database is locked")
         return answer

@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from command_line import COMMAND, bench, called, environment, stored
 
 from bench import metrics, names
 from bench.mlflow_metrics import CONSTANTS
+from bench.storage import offline_folder
 
 TRIALS, EPOCHS = 6, 40  # long enough to be killed in the midst of it
 ARGUMENTS = ("run", "--rates", "0.9", "--seeds", "2", "--epochs", str(EPOCHS))
@@ -41,8 +42,22 @@ def kill_when(folder: Path, moment: Callable[[Path], bool], *arguments: str) -> 
 
 
 def finished(count: int) -> Callable[[Path], bool]:
-    """That many trials are finished, or more."""
-    return lambda folder: sum(row["status"] == "FINISHED" for row in stored(folder).values()) >= count
+    """That many trials are finished, or more: they are in the store, or on the disk until they are."""
+    return lambda folder: len(in_the_store(folder).keys() | on_the_disk(folder)) >= count
+
+
+def in_the_store(folder: Path) -> dict[str, str]:
+    """Run key -> run, of the trials that the store has finished."""
+    return {key: row["run"] for key, row in stored(folder).items() if row["status"] == "FINISHED"}
+
+
+def on_the_disk(folder: Path) -> set[str]:
+    """The run keys of trials that are finished and not in the store yet."""
+    found = set[str]()
+    for file in (folder / "mlflow.db-undelivered").rglob("*.jsonl"):
+        with suppress(FileNotFoundError):  # it has just been stored
+            found |= {offline_folder.decode(line).run_key for line in file.read_text().splitlines()}
+    return found
 
 
 def waits_for_the_store(folder: Path) -> bool:
@@ -99,13 +114,14 @@ def test_killed_and_resumed_equals_unbroken(
     kept: dict[str, str] = {}
     for moment in kills:
         kill_when(broken, moment, *arguments)
-        done = {k: t["run"] for k, t in stored(broken).items() if t["status"] == "FINISHED"}
+        done = in_the_store(broken)
         assert len(done) < TRIALS and kept.items() <= done.items()
         kept = done
-    assert kept
+    before = len(kept.keys() | on_the_disk(broken))
+    assert before
     resumed = bench(broken, *arguments)
     assert resumed.returncode == 0, resumed.stderr
-    assert f"{TRIALS} trials: {len(kept)} done before, {TRIALS - len(kept)} to train" in resumed.stderr
+    assert f"{TRIALS} trials: {before} done before, {TRIALS - before} to train" in resumed.stderr
 
     resumed_runs = stored(broken)
     assert_alike(resumed_runs, whole)
@@ -143,7 +159,7 @@ def test_killed_while_a_need_trains_nothing_is_trained_twice(
     kept: dict[str, str] = {}
     for moment, count in kills.items():
         kill_when(tmp_path, finished(count), *arguments)
-        done = {k: t["run"] for k, t in stored(tmp_path).items() if t["status"] == "FINISHED"}
+        done = in_the_store(tmp_path)
         assert len(done) < PASSES and kept.items() <= done.items(), moment
         kept = done
     resumed = bench(tmp_path, *arguments)

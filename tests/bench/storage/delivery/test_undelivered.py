@@ -34,6 +34,8 @@ class Slow(Recorder):
     def write(self, entry):  # the store is out of reach
         if entry is not None:
             signal.pause()
+    def write_together(self, entries):
+        signal.pause()
 with Slow(uri, "sweep", [spec(seed).run_key for seed in range(3)], {}, "bench run") as recorder:
     for seed in range(3):
         recorder.put(entry(seed))

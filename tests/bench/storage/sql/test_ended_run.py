@@ -24,8 +24,9 @@ from bench.storage.database import versions
 from bench.storage.entry import Entry
 from bench.storage.mlflow_store import Store
 from bench.storage.recorder import Recorder
-from bench.storage.sql import ended_run
+from bench.storage.sql import run_writer
 from bench.storage.sql.ended_run import EndedRun, new_id
+from bench.storage.sql.run_writer import NewRun
 from bench.test_right import encoded
 
 RANDOM = {"run_uuid", "dataset_uuid", "input_uuid", "source_id", "destination_id"}  # identities, drawn anew
@@ -43,11 +44,16 @@ def full_entry(seed: int = 0, outcome: str = names.DONE) -> Entry:
     return replace(long, spec=spec, method="m" * 300, result=result)
 
 
-def stored(uri: str, entries: list[Entry], monkeypatch: pytest.MonkeyPatch, at_once: bool) -> dict[str, Any]:
+WAYS = ("together", "one by one", "in calls")
+
+
+def stored(uri: str, entries: list[Entry], monkeypatch: pytest.MonkeyPatch, way: str) -> dict[str, Any]:
     """Store the entries; table -> its rows in some order, without what is drawn or read from the clock."""
     with monkeypatch.context() as patch:
-        if not at_once:
-            patch.setattr(ended_run, "TABLES", ())
+        if way == "one by one":
+            patch.setattr("bench.storage.delivery.write_queue.MOST", 1)
+        if way == "in calls":
+            patch.setattr(run_writer, "TABLES", ())
         with Recorder(uri, "sweep", [e.run_key for e in entries], {}, "bench run") as recorder:
             for one in entries:
                 recorder.put(one)
@@ -74,21 +80,26 @@ def tables(uri: str) -> dict[str, list[dict[str, Any]]]:
 RUN = EndedRun(
     name="one", status="FINISHED", started=1.0, ended=2.0, tags={}, parameters={}, points=(), data=("d", "0")
 )
+
+
+def new(run: EndedRun, id_: str = "") -> NewRun:
+    """A run without files."""
+    return NewRun(id=id_ or new_id(), run=run, keep_files=lambda _: None)
+
+
 METRIC_TABLES = ("metrics", "latest_metrics")  # where a sweep's rows have the clock's time
 
 
 def test_the_tables_are_those_of_the_mlflow_that_is_installed() -> None:
     """If a new MLflow has others: the test below compares the rows, then REVISIONS names its version first."""
-    assert versions(MLFLOW)[0] in ended_run.TABLES
+    assert versions(MLFLOW)[0] in run_writer.TABLES
 
 
 def test_every_row_is_as_the_client_writes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     entries = [full_entry(0), full_entry(1, names.DIVERGED), full_entry(2, names.FAILED), entry(3)]
-    ours, theirs = (
-        stored(f"sqlite:///{tmp_path}/{name}/mlflow.db", entries, monkeypatch, at_once)
-        for name, at_once in (("ours", True), ("theirs", False))
-    )
-    assert ours == theirs
+    uris = [f"sqlite:///{tmp_path}/{way}/mlflow.db" for way in WAYS]
+    ours, one_by_one, theirs = (stored(uri, entries, monkeypatch, way) for uri, way in zip(uris, WAYS, strict=True))
+    assert ours == one_by_one == theirs
     assert len(ours["runs"]) == 5 and len(ours["datasets"]) == 2 and len(ours["inputs"]) == 4
     assert len(ours["metrics"]) > len(ours["latest_metrics"]) > 30
 
@@ -97,8 +108,8 @@ def test_every_row_in_postgresql_too(server: Server, tmp_path: Path, monkeypatch
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.chdir(tmp_path)
     entries = [full_entry(0), full_entry(2, names.FAILED)]
-    ours, theirs = (stored(server.database(), entries, monkeypatch, at_once) for at_once in (True, False))
-    assert ours == theirs and len(ours["runs"]) == 3 and len(ours["datasets"]) == 1
+    ours, one_by_one, theirs = (stored(server.database(), entries, monkeypatch, way) for way in WAYS)
+    assert ours == one_by_one == theirs and len(ours["runs"]) == 3 and len(ours["datasets"]) == 1
 
 
 def test_moments_and_addresses_are_as_the_client_writes_them(tmp_path: Path) -> None:
@@ -109,7 +120,7 @@ def test_moments_and_addresses_are_as_the_client_writes_them(tmp_path: Path) -> 
     run = replace(RUN, started=1.2345, ended=2.3456)
     folders: list[Run] = []
     id_ = new_id()
-    assert store.add(id_, experiment, run, folders.append)
+    assert store.add(experiment, [NewRun(id=id_, run=run, keep_files=folders.append)])
     infos = [store._client.get_run(of).info for of in (by_client.id, id_)]
     assert (
         len({(info.start_time, info.end_time, info.user_id, info.status, info.lifecycle_stage) for info in infos}) == 1
@@ -128,7 +139,7 @@ def test_numbers_that_sql_does_not_know(tmp_path: Path, value: float) -> None:
     store.log(by_client, {}, points)
     run = replace(RUN, points=points)
     id_ = new_id()
-    assert store.add(id_, experiment, run, lambda _: None)
+    assert store.add(experiment, [new(run, id_)])
     with create_engine(uri).connect() as connection:
         for table in ("metrics", "latest_metrics"):
             query = text(f"SELECT key, value, timestamp, step, is_nan FROM {table} WHERE run_uuid = :run ORDER BY 1, 2")
@@ -143,7 +154,7 @@ def test_a_write_that_succeeded_and_is_tried_again_adds_nothing(tmp_path: Path) 
     calls: list[Run] = []
     id_, experiment = new_id(), store.experiment("sweep")
     for _ in range(2):
-        assert store.add(id_, experiment, run, calls.append)
+        assert store.add(experiment, [NewRun(id=id_, run=run, keep_files=calls.append)])
     assert len(calls) == 1 and len(tables(uri)["inputs"]) == len(tables(uri)["runs"]) == 1
 
 
@@ -161,13 +172,13 @@ def test_nothing_is_written_where_the_files_are_not(tmp_path: Path) -> None:
         raise OSError("no space left")
 
     with pytest.raises(OSError, match="no space left"):
-        store.add(new_id(), store.experiment("sweep"), RUN, full)
+        store.add(store.experiment("sweep"), [NewRun(id=new_id(), run=RUN, keep_files=full)])
     assert not begun[0].parent.exists() and begun[0].parent.parent.name == "sweep"
     assert not any(of_table for name, of_table in tables(uri).items() if name in ("runs", "tags", "metrics", "inputs"))
 
 
 def test_unknown_tables_are_left_to_the_client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ended_run, "TABLES", ("of another version",))
+    monkeypatch.setattr(run_writer, "TABLES", ("of another version",))
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     with Recorder(uri, "sweep", [entry(0).run_key], {}, "bench run") as recorder:
         recorder.put(entry(0))
@@ -186,17 +197,44 @@ def commits() -> Iterator[list[object]]:
         event.remove(Engine, "commit", listener)
 
 
-def test_a_trial_is_one_transaction(tmp_path: Path) -> None:
-    store = Store(f"sqlite:///{tmp_path}/mlflow.db")
+@pytest.mark.parametrize("runs", [1, 3])
+def test_trials_are_one_transaction(tmp_path: Path, runs: int) -> None:
+    store = Store(uri := f"sqlite:///{tmp_path}/mlflow.db")
     experiment = store.experiment("sweep")
     with commits() as seen:
-        assert store.add(new_id(), experiment, RUN, lambda _: None)
+        assert store.add(experiment, [new(RUN) for _ in range(runs)])
     assert len(seen) == 1
+    assert len(tables(uri)["runs"]) == len(tables(uri)["inputs"]) == runs and len(tables(uri)["datasets"]) == 1
+
+
+def test_of_runs_some_of_which_are_there_the_others_are_added(tmp_path: Path) -> None:
+    store = Store(uri := f"sqlite:///{tmp_path}/mlflow.db")
+    experiment, three = store.experiment("sweep"), [new(RUN) for _ in range(3)]
+    for some in (three[:1], three, three[1:]):
+        assert store.add(experiment, some)
+    assert len(tables(uri)["runs"]) == len(tables(uri)["inputs"]) == 3
+
+
+def test_of_runs_one_of_which_cannot_be_written_none_is(tmp_path: Path) -> None:
+    store = Store(uri := f"sqlite:///{tmp_path}/mlflow.db")
+    folders: list[Path] = []
+
+    def keep(run: Run) -> None:
+        assert run.folder is not None
+        run.folder.mkdir(parents=True)
+        folders.append(run.folder)
+
+    bad: Any = object()  # which no database takes
+    both = [NewRun(id=new_id(), run=run, keep_files=keep) for run in (RUN, replace(RUN, points=[("m", 1.0, bad, 0)]))]
+    with pytest.raises(Exception, match="object"):
+        store.add(store.experiment("sweep"), both)
+    assert tables(uri)["runs"] == tables(uri)["datasets"] == []
+    assert len(folders) == 2 and not any(folder.parent.exists() for folder in folders)
 
 
 def test_a_deleted_experiment_is_the_clients_to_refuse(tmp_path: Path) -> None:
     store = Store(uri := f"sqlite:///{tmp_path}/mlflow.db")
     experiment = store.experiment("sweep")
     store._client.delete_experiment(experiment)
-    assert not store.add(new_id(), experiment, RUN, lambda _: None)
+    assert not store.add(experiment, [new(RUN)])
     assert stored_trials.finished(uri, []) == {}
