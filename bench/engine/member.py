@@ -75,6 +75,7 @@ class Member:
         self.ended = False
         self._order, self._moves = stream(spec.seed, "order"), stream(spec.seed, "augmentation")
         self._best = -1.0
+        self._owed = 0  # the best epoch so far, if its test accuracy is not known yet
         self._dead = ""
 
     def prepare(self, data: ImageData, device: str, images: tuple[Resident, Resident], needs: Needs = NONE) -> None:
@@ -258,12 +259,20 @@ class Member:
         """
         accuracy = self.epochs[-1][names.VALIDATION_ACCURACY]
         better = len(self.epochs) > 1 and not (self.is_changing or self._is_fading) and accuracy > self._best
-        self._best = accuracy if better else self._best
+        if better:
+            self._best, self._owed = accuracy, self.epoch
         return better
 
-    def best(self, test: float) -> None:
-        """Note the test accuracy of the best epoch so far, the last one trained."""
-        self.metrics |= {names.BEST_EPOCH: len(self.epochs) - 1, names.TEST_ACCURACY_BEST: test}
+    @property
+    def owes_best(self) -> bool:
+        """Whether the test accuracy of the best epoch so far is still to be told."""
+        return self._owed > 0 and not self.ended
+
+    def tell_best(self, test: float) -> None:
+        """Note the test accuracy of the best epoch so far, unless it is known."""
+        if self.owes_best:
+            self.metrics |= {names.BEST_EPOCH: self._owed, names.TEST_ACCURACY_BEST: test}
+            self._owed = 0
 
     def finish(self, right: Tensor) -> None:
         """Note the final test accuracy and weights, and store the network.
