@@ -12,14 +12,12 @@ from functools import partial
 from math import isfinite
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from bench import names
 from bench.artefact.artefact import write
 from bench.artefact.header import BaseRecord
 from bench.artefact.shrink import proved
-from bench.datasets import augment
 from bench.datasets.images import ImageData
 from bench.datasets.loader import Resident
 from bench.engine.measures.evaluate import fraction
@@ -46,7 +44,6 @@ from bench.test_right import encoded
 from bench.trial.result import TrialResult
 from bench.trial.spec import TrialSpec
 from bench.trial.start import GivenWeights
-from bench.trial.streams import stream
 
 
 @dataclass(frozen=True)
@@ -73,7 +70,6 @@ class Member:
         self.artefact = b""
         self.update: OptimizerState = {}  # of the optimizer, if the trial is about to go on
         self.ended = False
-        self._order, self._moves = stream(spec.seed, "order"), stream(spec.seed, "augmentation")
         self._best = -1.0
         self._owed = 0  # the best epoch so far, if its test accuracy is not known yet
         self._dead = ""
@@ -209,24 +205,11 @@ class Member:
         if elsewhere:
             self.tags[names.RESUMED_FROM] = json.dumps(elsewhere, sort_keys=True)
         self.tags = {**saved.tags, **self.tags, names.RESUMED: ",".join([*before, str(self.epoch)])}
-        for _ in range(self.epoch):
-            self.order(), self.moves()
 
     @property
     def epoch(self) -> int:
         """The number of epochs trained."""
         return max(0, len(self.epochs) - 1)
-
-    def order(self) -> Tensor:
-        """The next epoch's permutation of the places in the training split."""
-        indices = self.trial.train_indices
-        return torch.from_numpy(self._order.permutation(len(indices))).to(indices.device)
-
-    def moves(self) -> Tensor | None:
-        """The move of each image of the next epoch, in its order; None without augmentation."""
-        if self.spec.augmentation == "none":
-            return None
-        return augment.draw(len(self.trial.train_indices), self._moves).to(self.trial.train_indices.device)
 
     def measured(self, measured: Measured, validation: float, loss: float | None) -> Epoch:
         """Note the figures of the epoch that just ended; per layer at the first and the last.

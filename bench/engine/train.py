@@ -13,6 +13,7 @@ from bench import names
 from bench.datasets.checks import check_counts
 from bench.datasets.images import ImageData
 from bench.datasets.loader import Resident
+from bench.engine.draws import Draws
 from bench.engine.measures.evaluate import fraction
 from bench.engine.measures.moment import is_measured
 from bench.engine.member import Epoch, Member
@@ -190,7 +191,9 @@ class Training:
         self._arithmetic = Arithmetic() if arithmetic is None else arithmetic
         self._spec, trials = members[0].spec, [member.trial for member in members]
         self._steps = -(-len(trials[0].train_indices) // self._spec.batch_size)  # of an epoch
-        self._device = trials[0].train_indices.device.type
+        device, moved = trials[0].train_indices.device, self._spec.augmentation != "none"
+        self._device, images = device.type, len(trials[0].train_indices)
+        self._draws = {m.spec.seed: Draws(m.spec.seed, images, device, moved=moved) for m in members}
         self._size = len(members)
         self._trainer = trainer_of(self._spec, trials)
         self._checkpoints, self._saved = checkpoints, time.monotonic()
@@ -251,8 +254,7 @@ class Training:
         self._seed(epoch + 1)
         start, steps = time.perf_counter(), self._spec.epochs * self._steps
         losses = self._trainer.epoch(
-            [member.order() for member in self.members],
-            [member.moves() for member in self.members],
+            *zip(*(self._draws[member.spec.seed].of_epoch(epoch + 1) for member in self.members), strict=True),
             lambda step: learning_rate(self._spec, epoch * self._steps + step, steps),
             self._scales(epoch),
         )
