@@ -209,6 +209,22 @@ def test_packs_of_residual_networks_compute_no_relu_in_place() -> None:
     assert len(blocks) == 9 and all(block.relu.inplace for block in blocks)
 
 
+def test_a_relu_out_of_place_has_the_bits_of_one_in_place() -> None:
+    torch.manual_seed(0)
+    batched = BatchedNetworks([models.build("resnet20", 10) for _ in range(2)], "vmap")
+    parameters = dict(batched.module.named_parameters())
+    x, numbers = torch.randn(2, 2, 3, 32, 32), []
+    for inplace in (False, True):
+        for module in batched.skeleton.modules():
+            if type(module).__name__ == "BasicBlock":
+                module.relu.inplace = inplace
+        buffers = {name: buffer.clone() for name, buffer in batched.module.named_buffers()}
+        logits = batched.logits_of(parameters, buffers, x, training=True)
+        gradients = torch.autograd.grad(logits.square().sum(), list(parameters.values()))
+        numbers.append([logits, *gradients, *buffers.values()])
+    assert all(torch.equal(one, other) for one, other in zip(*numbers, strict=True))
+
+
 @pytest.mark.parametrize(("by_autograd", "precision"), [({"cpu"}, torch.float32), (set(), torch.bfloat16)])
 def test_patches_of_a_pack_in_bfloat16(
     by_autograd: set[str], precision: torch.dtype, monkeypatch: pytest.MonkeyPatch
