@@ -12,14 +12,12 @@ from functools import partial
 from math import isfinite
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from bench import names
 from bench.artefact.artefact import write
 from bench.artefact.header import BaseRecord
 from bench.artefact.shrink import proved
-from bench.datasets import augment
 from bench.datasets.images import ImageData
 from bench.datasets.loader import Resident
 from bench.engine.measures.evaluate import fraction
@@ -46,7 +44,6 @@ from bench.test_right import encoded
 from bench.trial.result import TrialResult
 from bench.trial.spec import TrialSpec
 from bench.trial.start import GivenWeights
-from bench.trial.streams import stream
 
 
 @dataclass(frozen=True)
@@ -73,8 +70,8 @@ class Member:
         self.artefact = b""
         self.update: OptimizerState = {}  # of the optimizer, if the trial is about to go on
         self.ended = False
-        self._order, self._moves = stream(spec.seed, "order"), stream(spec.seed, "augmentation")
         self._best = -1.0
+        self._owed = 0  # the best epoch so far, if its test accuracy is not known yet
         self._dead = ""
 
     def prepare(self, data: ImageData, device: str, images: tuple[Resident, Resident], needs: Needs = NONE) -> None:
@@ -208,24 +205,11 @@ class Member:
         if elsewhere:
             self.tags[names.RESUMED_FROM] = json.dumps(elsewhere, sort_keys=True)
         self.tags = {**saved.tags, **self.tags, names.RESUMED: ",".join([*before, str(self.epoch)])}
-        for _ in range(self.epoch):
-            self.order(), self.moves()
 
     @property
     def epoch(self) -> int:
         """The number of epochs trained."""
         return max(0, len(self.epochs) - 1)
-
-    def order(self) -> Tensor:
-        """The next epoch's permutation of the places in the training split."""
-        indices = self.trial.train_indices
-        return torch.from_numpy(self._order.permutation(len(indices))).to(indices.device)
-
-    def moves(self) -> Tensor | None:
-        """The move of each image of the next epoch, in its order; None without augmentation."""
-        if self.spec.augmentation == "none":
-            return None
-        return augment.draw(len(self.trial.train_indices), self._moves).to(self.trial.train_indices.device)
 
     def measured(self, measured: Measured, validation: float, loss: float | None) -> Epoch:
         """Note the figures of the epoch that just ended; per layer at the first and the last.
@@ -258,12 +242,20 @@ class Member:
         """
         accuracy = self.epochs[-1][names.VALIDATION_ACCURACY]
         better = len(self.epochs) > 1 and not (self.is_changing or self._is_fading) and accuracy > self._best
-        self._best = accuracy if better else self._best
+        if better:
+            self._best, self._owed = accuracy, self.epoch
         return better
 
-    def best(self, test: float) -> None:
-        """Note the test accuracy of the best epoch so far, the last one trained."""
-        self.metrics |= {names.BEST_EPOCH: len(self.epochs) - 1, names.TEST_ACCURACY_BEST: test}
+    @property
+    def owes_best(self) -> bool:
+        """Whether the test accuracy of the best epoch so far is still to be told."""
+        return self._owed > 0 and not self.ended
+
+    def tell_best(self, test: float) -> None:
+        """Note the test accuracy of the best epoch so far, unless it is known."""
+        if self.owes_best:
+            self.metrics |= {names.BEST_EPOCH: self._owed, names.TEST_ACCURACY_BEST: test}
+            self._owed = 0
 
     def finish(self, right: Tensor) -> None:
         """Note the final test accuracy and weights, and store the network.

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import suppress
 from math import isfinite
+
+from torch import Tensor
 
 from bench import names
 from bench.datasets.checks import check_counts
 from bench.datasets.images import ImageData
 from bench.datasets.loader import Resident
+from bench.engine.draws import Draws
+from bench.engine.measures.evaluate import fraction
 from bench.engine.measures.moment import is_measured
 from bench.engine.member import Epoch, Member
 from bench.engine.needs import NONE, Needs
@@ -186,7 +191,9 @@ class Training:
         self._arithmetic = Arithmetic() if arithmetic is None else arithmetic
         self._spec, trials = members[0].spec, [member.trial for member in members]
         self._steps = -(-len(trials[0].train_indices) // self._spec.batch_size)  # of an epoch
-        self._device = trials[0].train_indices.device.type
+        device, moved = trials[0].train_indices.device, self._spec.augmentation != "none"
+        self._device, images = device.type, len(trials[0].train_indices)
+        self._draws = {m.spec.seed: Draws(m.spec.seed, images, device, moved=moved) for m in members}
         self._size = len(members)
         self._trainer = trainer_of(self._spec, trials)
         self._checkpoints, self._saved = checkpoints, time.monotonic()
@@ -198,6 +205,15 @@ class Training:
 
     def events(self) -> Iterator[Epoch | TrialResult]:
         """Train to the end; see `train_epochs`."""
+        try:
+            yield from self._events()
+        except ERRORS as error:
+            if not is_out_of_memory(failure(error)):
+                with suppress(*ERRORS):  # what a failed trial was worth is told if it can be
+                    self._evaluate_best()
+            raise
+
+    def _events(self) -> Iterator[Epoch | TrialResult]:
         first = self.members[0].epoch
         self._arithmetic.put_back()  # what building the network has changed
         self._seed(first)
@@ -223,6 +239,7 @@ class Training:
         """Write a checkpoint of each trial, if the last ones are old enough."""
         if self._checkpoints is None or time.monotonic() - self._saved < self._checkpoints.seconds:
             return
+        self._evaluate_best()
         self._trainer.write_back()
         for member, state in zip(self.members, self._trainer.states(), strict=True):
             member.tags.pop(names.UNSAVED, None)
@@ -237,8 +254,7 @@ class Training:
         self._seed(epoch + 1)
         start, steps = time.perf_counter(), self._spec.epochs * self._steps
         losses = self._trainer.epoch(
-            [member.order() for member in self.members],
-            [member.moves() for member in self.members],
+            *zip(*(self._draws[member.spec.seed].of_epoch(epoch + 1) for member in self.members), strict=True),
             lambda step: learning_rate(self._spec, epoch * self._steps + step, steps),
             self._scales(epoch),
         )
@@ -286,19 +302,35 @@ class Training:
             except ERRORS as error:
                 if not isinstance(error, Diverged) and is_out_of_memory(failure(error)):
                     raise
+                self._evaluate_best()
                 yield self._result(member, failure(error))
         if len(staying) < len(self.members):
             self.members = [self.members[index] for index in staying]
             self._trainer.keep(staying)
 
     def _note_best(self) -> None:
-        best = [member.is_best() for member in self.members]
-        if any(best):
-            for member, better, test in zip(self.members, best, accuracies(self._trainer, "test"), strict=True):
-                if better:
-                    member.best(test)
+        """Keep the networks that are the best so far: test images are seen once, by the best of all.
+
+        What a network from outside computes may follow from more than its tensors, as from what it draws: it sees them
+        at once.
+        """
+        better = [member.is_best() for member in self.members]
+        if any(better) and all_ours(self._spec.values()):
+            self._trainer.note_best(better)
+        elif any(better):
+            self._tell_best(self._trainer.right("test"))
+
+    def _evaluate_best(self) -> None:
+        """Have each trial know the test accuracy of its best epoch so far, all in one pass."""
+        if any(member.owes_best for member in self.members):
+            self._tell_best(self._trainer.right_at_best())
+
+    def _tell_best(self, right: Sequence[Tensor]) -> None:
+        for member, of_member in zip(self.members, right, strict=True):
+            member.tell_best(fraction(of_member))
 
     def _finish(self) -> Iterator[TrialResult]:
+        self._evaluate_best()
         self._trainer.write_back()
         for member, right in zip(self.members, self._trainer.right("test"), strict=True):
             try:

@@ -20,6 +20,7 @@ from bench.engine.steps.batched_networks import BatchedNetworks, losses_of
 from bench.engine.steps.carried_state import carry_over, forget
 from bench.engine.steps.cuda_graph import GraphedStep, is_recorded
 from bench.engine.steps.fading import Fading
+from bench.engine.steps.kept_network import holding, tensors_of
 from bench.engine.steps.live_optimizer import LiveOptimizer
 from bench.engine.steps.network import network_of
 from bench.methods.maskable import maskable
@@ -51,6 +52,12 @@ class Trainer(Protocol):
 
     def right(self, split: str) -> list[Tensor]:
         """Whether each trial classifies each image right, bool [images], of the "validation" or the "test" images."""
+
+    def note_best(self, better: Sequence[bool]) -> None:
+        """Keep a copy of the network of each of these trials as it is now, instead of an earlier one."""
+
+    def right_at_best(self) -> list[Tensor]:
+        """What each trial classifies right of the test images with the network that was kept; if none, as it is now."""
 
     def keep(self, staying: Sequence[int]) -> None:
         """Let all trials but these leave the pack."""
@@ -87,6 +94,7 @@ class Alone:
         self.trial, self.network = trial, network_of(self.spec, trial)
         self.optimizer = LiveOptimizer(trial.model, trial.masks, self.spec, self.network.values, trial.fixed)
         self.fading = Fading(maskable(trial.model), trial.masks, trial.unscaled)
+        self._best: dict[str, Tensor] = {}
 
     def _hold(self, scales: Sequence[float]) -> None:
         """Give the background this scale."""
@@ -139,6 +147,16 @@ class Alone:
         """What the trial classifies right; see `Trainer`."""
         return [classified_right(self.trial.model, *images_of(self.trial, split), self.spec.precision)]
 
+    def note_best(self, better: Sequence[bool]) -> None:
+        """Keep a copy of the network; see `Trainer`."""
+        if better[0]:
+            self._best = {name: tensor.clone() for name, tensor in tensors_of(self.trial.model).items()}
+
+    def right_at_best(self) -> list[Tensor]:
+        """What the network that was kept classifies right; see `Trainer`."""
+        with holding(self.trial.model, self._best):
+            return self.right("test")
+
     def keep(self, staying: Sequence[int]) -> None:
         """Nothing to do: a pack of one is left as a whole."""
 
@@ -173,6 +191,7 @@ class Together:
             Fading({name: weights[name][index] for name in trial.unscaled}, trial.masks, trial.unscaled)
             for index, trial in enumerate(trials)
         ]
+        self._best: dict[str, Tensor] = {}  # [P, ...] each, once a trial is best
 
     def _hold(self, scales: Sequence[float]) -> None:
         """Give the backgrounds these scales."""
@@ -236,6 +255,21 @@ class Together:
             with autocast(self.spec.precision, x.device.type):
                 parts.append(self.stack(x, training=False).argmax(2) == y)
         return list(torch.cat(parts, dim=1).unbind())
+
+    @torch.no_grad()
+    def note_best(self, better: Sequence[bool]) -> None:
+        """Keep a copy of the network of each of these trials; see `Trainer`."""
+        now = tensors_of(self.stack.module)
+        if not self._best:
+            self._best = {name: tensor.clone() for name, tensor in now.items()}
+        indices = torch.tensor(better, device=self.images.labels.device).nonzero().view(-1)
+        for name, tensor in now.items():
+            self._best[name].index_copy_(0, indices, tensor.index_select(0, indices))
+
+    def right_at_best(self) -> list[Tensor]:
+        """What each network that was kept classifies right, all in one pass; see `Trainer`."""
+        with holding(self.stack.module, self._best):
+            return self.right("test")
 
     def keep(self, staying: Sequence[int]) -> None:
         """Let all trials but these leave the pack; the others' weights and update states go on as they are."""

@@ -14,5 +14,7 @@ csr_pattern       the live weights of a layer as a sparse matrix
 fused_tail        the tail of a network, with its training step written out
 tail_layers       the layers of such a tail besides the sparse ones
 batched_networks  many networks of one architecture as one, every tensor stacked
+convolution       a convolution as a product of its patches, with its gradients written out
+kept_network      a copy of a network as it was, and computing with it again
 cuda_graph        a step recorded once and replayed
 """

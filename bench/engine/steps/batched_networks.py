@@ -11,15 +11,20 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
-from torch.nn.functional import cross_entropy, linear, pad
+from torch.nn.functional import cross_entropy, linear
 
 from bench import models
 from bench.engine.setup.precision import DTYPES
 from bench.engine.setup.prepare import PROBE
+from bench.engine.steps.convolution import Convolution, patches_of, precision_of
 from bench.engine.steps.csr_pattern import output_size, padding
 from bench.models.structure.stand_ins import replaceable, twin
 from bench.trial.pack_kind import Pack
 from bench.trial.spec import TrialSpec
+
+# The devices on which autograd derives the gradients of unfolded convolutions. On a CPU the written-out ones would gain
+# nothing, and move the numbers of trials that are stored.
+BY_AUTOGRAD = {"cpu"}
 
 
 class BatchedNetworks:
@@ -33,6 +38,7 @@ class BatchedNetworks:
         self.module = stacked(networks)
         # Nothing computes with its own parameters; they say which weights are shared.
         self.skeleton = copy.deepcopy(unfolded(networks[0]) if convolutions == "unfold" else networks[0])
+        _out_of_place(self.skeleton)
 
     def __call__(self, x: Tensor, *, training: bool) -> Tensor:
         """[P, B, K] of images [P, B, C, H, W], or of the same images [B, C, H, W] for every network.
@@ -102,6 +108,16 @@ def stacked(networks: Sequence[nn.Module]) -> nn.Module:
     return copy.deepcopy(networks[0], memo)
 
 
+def _out_of_place(model: nn.Module) -> None:
+    """Have the ReLUs of torchvision's residual networks leave their inputs as they are, which nothing reads again.
+
+    In place saves nothing in a batched step: vmap computes the ReLU as ever, and then copies it over its input.
+    """
+    for module in model.modules():
+        if type(module).__module__ == "torchvision.models.resnet" and isinstance(module.relu, nn.ReLU):
+            module.relu.inplace = False
+
+
 def unfolded(model: nn.Module) -> nn.Module:
     """The model with its plain convolutions computed as matrix products; all parameters are shared with it.
 
@@ -123,10 +139,11 @@ class UnfoldedConv(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """[B, O, H, W] of x [B, C, *, *]."""
         (conv,) = self._conv
-        (high, wide), (down, right), (y, z) = conv.kernel_size, conv.stride, padding(conv)
         height, width = output_size(conv, x.shape[1:])
-        x = pad(x, (z, z, y, y)) if y or z else x
-        patches = x.unfold(2, high, down).unfold(3, wide, right).permute(0, 2, 3, 1, 4, 5)
-        rows = patches.reshape(len(x) * height * width, -1)
-        out = linear(rows, self.weight.flatten(1), self.bias)
+        geometry = (conv.stride, padding(conv))
+        if x.device.type in BY_AUTOGRAD:
+            rows = patches_of(x, conv.kernel_size, *geometry).reshape(len(x) * height * width, -1)
+            out = linear(rows, self.weight.flatten(1), self.bias)
+        else:
+            out, _ = Convolution.apply(x, self.weight, self.bias, *geometry, precision_of(x))
         return out.view(len(x), height, width, -1).permute(0, 3, 1, 2)

@@ -6,45 +6,27 @@ from typing import Any
 
 import pytest
 import torch
-from small_packs import DATA, pack_of
+from small_packs import DATA, pack_of, prepared
 from small_trials import spec
 from torch.nn.functional import cross_entropy
 
 from bench import names
-from bench.datasets import augment
-from bench.engine.member import Member
-from bench.engine.setup.prepare import prepare
+from bench.engine.draws import Draws
 from bench.engine.steps.network import network_of
 from bench.engine.train import train
-from bench.trial.streams import stream
 
 MOVING: dict[str, Any] = {"augmentation": "flip-translate", "precision": "float64", "lr": 0.02, "epochs": 2}
 
 
-def member(method: str, **fields: Any) -> Member:
-    started = Member(spec(method, **fields))
-    started.begin(prepare(started.spec, DATA, "cpu"))
-    return started
-
-
-def test_the_moves_are_the_seeds() -> None:
-    one, other = (member(method, augmentation="flip-translate") for method in ("freeze", "random-prune"))
-    first, second = one.moves(), one.moves()
-    assert first is not None and second is not None
-    assert torch.equal(first, augment.draw(360, stream(0, "augmentation"))) and not torch.equal(first, second)
-    moves = other.moves()
-    assert moves is not None and torch.equal(first, moves)
-    assert member("freeze").moves() is None
-
-
 def test_a_step_sees_the_moved_images() -> None:
-    one = member("freeze", **MOVING)
-    order, moves = one.order(), one.moves()
+    given = spec("freeze", **MOVING)
+    (trial,) = prepared([given])
+    order, moves = Draws(0, 360, torch.device("cpu"), moved=True).of_epoch(1)
     assert moves is not None
-    x, y = one.trial.train.batch(one.trial.train_indices[order[:100]], moves[:100])
-    loss, count = next(network_of(one.spec, one.trial).losses(order, 100, moves))
-    assert count == 100 and torch.equal(loss, cross_entropy(one.trial.model(x), y))
-    still, _ = one.trial.train.batch(one.trial.train_indices[order[:100]])
+    x, y = trial.train.batch(trial.train_indices[order[:100]], moves[:100])
+    loss, count = next(network_of(given, trial).losses(order, 100, moves))
+    assert count == 100 and torch.equal(loss, cross_entropy(trial.model(x), y))
+    still, _ = trial.train.batch(trial.train_indices[order[:100]])
     assert not torch.equal(x, still)
 
 

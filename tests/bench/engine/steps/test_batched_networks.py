@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from bench.engine.setup.precision import DTYPES
 from bench.engine.setup.prepare import prepare
+from bench.engine.steps import batched_networks
 from bench.engine.steps.batched_networks import BatchedNetworks, losses_of
 from bench.engine.steps.cuda_graph import is_recorded
 from bench.engine.trainers import Together
@@ -103,8 +104,9 @@ class Strided(nn.Module):
         return out.mean((2, 3))
 
 
-@pytest.mark.parametrize("pack_kind", ["vmap", "unfold"])
-def test_every_kind_of_convolution(pack_kind: Any) -> None:
+@pytest.mark.parametrize(("pack_kind", "by_autograd"), [("vmap", {"cpu"}), ("unfold", {"cpu"}), ("unfold", set())])
+def test_every_kind_of_convolution(pack_kind: Any, by_autograd: set[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batched_networks, "BY_AUTOGRAD", by_autograd)
     torch.manual_seed(0)
     networks = [Strided().double() for _ in range(2)]
     x = torch.randn(2, 3, 2, 9, 7, dtype=torch.float64)
