@@ -14,7 +14,7 @@ from bench.engine.measures.moment import is_measured
 from bench.engine.member import Epoch, Member
 from bench.engine.needs import NONE, Needs
 from bench.engine.outcome import Diverged
-from bench.engine.setup.memory import free_bytes, is_out_of_memory, peak_bytes, release, reset_peak
+from bench.engine.setup.memory import FILL, free_bytes, is_out_of_memory, peak_bytes, release, reset_peak
 from bench.engine.setup.precision import Arithmetic, seed_generators, settings
 from bench.engine.setup.prepare import residents
 from bench.engine.shaping import Shaping, shapes
@@ -33,7 +33,6 @@ from bench.trial.streams import stream
 from bench.user_code.guard import failure
 
 ERRORS = (Exception, SystemExit)  # the second is raised by code from outside
-FILL = 0.5  # of the free memory: the estimate of a trial's needs leaves out the libraries' work space
 
 
 def train(
@@ -78,7 +77,7 @@ def train_epochs(
     for together in packs_of(pack, 1):
         with settings(together[0]) as arithmetic:
             for trials in parts(together, -(-len(together) // _fitting(together[0], data, device))):
-                for event in _train_together(trials, data, device, checkpoints, arithmetic, needs, unrecorded):
+                for event in train_together(trials, data, device, checkpoints, arithmetic, needs, unrecorded):
                     if checkpoints and isinstance(event, TrialResult) and event.outcome == names.FAILED:
                         checkpoints.remove([event.run_key])  # it may hold the cause: the trial starts again
                     yield event
@@ -95,7 +94,7 @@ def _fitting(spec: TrialSpec, data: ImageData, device: str) -> int:
     return max(1, int(FILL * free_bytes(device) / needed))
 
 
-def _train_together(
+def train_together(
     specs: Sequence[TrialSpec],
     data: ImageData,
     device: str,
@@ -111,7 +110,7 @@ def _train_together(
     retry = yield from _attempt(specs, data, device, checkpoints, arithmetic, needs, unrecorded)
     for half in parts(retry, 2) if retry else ():
         release(device)
-        yield from _train_together(half, data, device, checkpoints, arithmetic, needs, unrecorded)
+        yield from train_together(half, data, device, checkpoints, arithmetic, needs, unrecorded)
 
 
 def _attempt(

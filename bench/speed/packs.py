@@ -13,7 +13,6 @@ from statistics import median
 from typing import Any
 
 import torch
-from tabulate import tabulate
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -150,23 +149,29 @@ def _held(tensor: Tensor) -> int:
     return min(tensor.nbytes, tensor.untyped_storage().nbytes())
 
 
-def as_table(result: Mapping[str, Any]) -> str:
-    """The result in words and a table."""
-    headers = ["pack", "trials", "ms/trial-step", "images/s", "peak MB/trial", "moved MB/trial-step"]
-    rows = [
-        [
-            r["pack"], r["trials"], f"{r['milliseconds']:.3f}", f"{r['images_per_second']:,.0f}",
-            f"{r['peak_bytes'] / 1e6:.1f}", f"{r['moved_bytes'] / 1e6:,.0f}",
-        ]
+def as_lines(result: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Column -> entry of each line of the table."""
+    return [
+        {
+            "pack": r["pack"], "trials": str(r["trials"]), "ms/trial-step": f"{r['milliseconds']:.3f}",
+            "images/s": f"{r['images_per_second']:,.0f}", "peak MB/trial": f"{r['peak_bytes'] / 1e6:.1f}",
+            "moved MB/trial-step": f"{r['moved_bytes'] / 1e6:,.0f}",
+        }
         for r in result["rows"]
     ]  # fmt: skip
+
+
+def as_table(result: Mapping[str, Any]) -> str:
+    """The result in words and a table."""
+    from tabulate import tabulate  # which the first contact with a card does without
+
     about = ", ".join(f"{name} {value}" for name, value in result["machine"].items())
     done = rounds_words(min(result["rounds_done"]), result["rounds"])
     heading = (
         f"{result['dataset']} · {result['model']}, batch {result['batch_size']}, {result['precision']},"
         f" {result['device']}; {done} of {result['steps']} steps, the kinds in turn: medians.\n{about}."
     )
-    table: str = tabulate(rows, headers=headers, tablefmt="github", disable_numparse=True)
+    table: str = tabulate(as_lines(result), headers="keys", tablefmt="github", disable_numparse=True)
     return "\n\n".join([heading, table, _proposal(result)])
 
 

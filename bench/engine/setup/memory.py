@@ -14,6 +14,7 @@ from time import perf_counter
 
 import torch
 
+FILL = 0.5  # of the free memory, for a pack: the estimate of a trial's needs leaves out the libraries' work space
 CLEAR_REFS = Path("/proc/self/clear_refs")
 STATUS = Path("/proc/self/status")
 MEMORY = Path("/proc/meminfo")
