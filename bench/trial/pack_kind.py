@@ -60,7 +60,7 @@ def batched_kind(shapes: Mapping[str, tuple[int, ...]]) -> Pack:
     convolutions are in kernels larger than 3 × 3, else "vmap".
 
     By the bytes that the operators of a training step read and write (results/reports/packs.md). In kernels up to 3 × 3
-    products of patches move about twice those of grouped convolutions; in larger ones, as those of LeNet-5, 1.6 times:
+    products of patches move 1.7 to 2.7 times those of grouped convolutions; in larger ones, as of LeNet-5, 1.6 times:
     that these are faster all the same is a guess, as the rule is one, until a card has measured it.
     """
     sizes: dict[bool, int] = {True: 0, False: 0}  # whether the kernel is small -> weights

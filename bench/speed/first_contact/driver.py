@@ -47,7 +47,7 @@ def carry_out(names: list[str], file: Path, minutes: float, arguments: list[str]
     Args: arguments: of the processes, beside the step's own.
     """
     began = time.monotonic()
-    known: dict[str, Any] = {"steps": {}}
+    known: dict[str, Any] = {"arguments": arguments, "steps": {}}
     for name in names:
         rest = 60 * minutes - (time.monotonic() - began)
         for outcome in _taken(name, min(STEPS[name].seconds, rest), arguments):
