@@ -30,7 +30,6 @@ def has(monkeypatch: pytest.MonkeyPatch) -> set[str]:
         ("rocm", "device rocm: was never tried, and torch calls it cuda"),
         ("mps", "device mps: has no float64, in which criteria score; must be one of auto, cpu, cuda"),
         ("xpu", "device xpu: was never tried; must be one of auto, cpu, cuda"),
-        ("tpu", "device 'tpu': must be one of auto, cpu, cuda"),
     ],
 )
 def test_every_other_device_is_refused_by_name(capsys: pytest.CaptureFixture[str], name: str, said: str) -> None:
