@@ -170,16 +170,17 @@ def unrecordable(
 @pytest.mark.parametrize("max_retries", [0, 1])
 def test_a_worker_that_could_not_record_a_step_ends_and_another_does_not_try(tmp_path: Path, max_retries: int) -> None:
     """It is no lost worker: without retries too."""
-    ear, packs = Ear(), [[spec(2 * pack, pack="vmap"), spec(2 * pack + 1, pack="vmap")] for pack in range(9)]
+    at_once = os.cpu_count() or 1
+    ear, packs = Ear(), [[spec(2 * i, pack="vmap"), spec(2 * i + 1, pack="vmap")] for i in range(2 * at_once + 3)]
     settings = {"cpus_per_trial": 1, "gpus_per_trial": 0, "address": None, "max_retries": max_retries}
     schedule.run(packs, unrecordable, partial(load, str(tmp_path)), ear, **settings)  # type: ignore[arg-type]
     assert {(r.outcome, r.reason, r.tags["why"]) for r in ear.results.values()} == {
         (names.DONE, "", "a step could not be recorded")
     }
-    assert len(ear.results) == 18
+    assert len(ear.results) == 2 * len(packs)
     tried = {int(path.name.removeprefix("tried-")) for path in tmp_path.glob("tried-*")}
     assert tried and not tried & {int(result.metrics["pid"]) for result in ear.results.values()}
-    assert len(tried) < len(packs)  # what begins later is not recorded
+    assert len(tried) <= 2 * at_once  # that were training or about to begin; what begins later is not recorded
 
 
 def test_a_pack_is_sized_by_its_share_of_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
