@@ -44,6 +44,7 @@ RESUMED_FROM = "bench.resumed_from"  # JSON: the tags of where it ran before tha
 REVISED = "bench.masks_revised_after_epochs"  # comma list: where its method chose masks again; absent of most
 CHANGED = "bench.process_changed"  # what the method's code changed of the process, put back; absent of most
 RESTARTED = "bench.checkpoint_unusable"  # why it began anew although it had a checkpoint; absent of most
+UNRECORDED = "bench.steps_unrecorded"  # why its steps ran as they are, not as CUDA graphs that failed; absent of most
 UNSAVED = "bench.checkpoint_error"  # why its last checkpoint was not written; absent of most
 
 OWNER = "bench.owner"  # tag of a sweep's run, JSON: the process that writes it, and its last sign of life

@@ -130,7 +130,8 @@ def compare(
             data=datasets.row_of(data, root),
             protocol={**fields, **data_and_model(data, network, fields["initialiser"], root)},
         )
-        started = with_start(on_device(check_selection(sweep), device), data, start_request(asked), root)
+        sweep = on_device(check_selection(sweep), device, elsewhere=address is not None)
+        started = with_start(sweep, data, start_request(asked), root)
         plan = _plan(started, data, root, asked)
         lines, comparison = _carried_out(plan, progress)
     for line in lines:

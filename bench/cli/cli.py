@@ -107,6 +107,10 @@ SPEED = (
         help="Time training steps: a plain researcher's loop, the dense and the sparse step, on one thread.",
     ),
     CommandRow(
+        "packs", speed.PacksRequest, "bench.cli.speed_commands:time_packs",
+        help="Time a network's kinds of batched step in packs, count the memory that each moves, and propose one.",
+    ),
+    CommandRow(
         "trials", speed.TrialsRequest, "bench.cli.speed_commands:time_trials",
         help="Time whole trials on all cores, by `run` and by bare engines side by side.",
     ),

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from math import nan
 from statistics import median
@@ -19,16 +20,17 @@ from bench.engine.endless import endless_steps
 from bench.engine.measures.evaluate import accuracy
 from bench.engine.measures.gradients import gradient_figures
 from bench.engine.setup.background import apply_background
-from bench.engine.setup.memory import free_bytes, peak_bytes, reset_peak
+from bench.engine.setup.memory import free_bytes, peak_bytes, reset_peak, wait_for
 from bench.engine.setup.precision import settings
 from bench.engine.setup.prepare import PROBE, Trial, prepare
+from bench.engine.steps import cuda_graph
 from bench.execution.execution import Execution
 from bench.messages import one_line
 from bench.methods import Method, has_rates
 from bench.methods.fading import SETTINGS, fades
 from bench.trial.spec import TrialSpec
 
-WARM_UP, STEPS = 3, 10
+WARM_UP, STEPS = cuda_graph.WARM_UP + 2, 10  # of the first, the last is replayed on CUDA
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,9 +100,10 @@ def _measured(spec: TrialSpec, data: ImageData) -> dict[str, Any]:
         began = time.perf_counter()
         trial = prepare(spec, data, spec.device)
         apply_background(trial.model, trial.masks, spec)
+        wait_for(spec.device)
         prepared = time.perf_counter() - began
-        step = _step(endless_steps(spec, trial))
-        figures = _timed(lambda: gradient_figures(trial.model, trial.masks, *trial.probe))
+        step = _step(endless_steps(spec, trial), spec.device)
+        figures = _warm(lambda: gradient_figures(trial.model, trial.masks, *trial.probe), spec.device)
         evaluation = _evaluation(spec, trial)
     steps = -(-len(trial.train_indices) // spec.batch_size)
     return {
@@ -112,21 +115,31 @@ def _measured(spec: TrialSpec, data: ImageData) -> dict[str, Any]:
 
 def _evaluation(spec: TrialSpec, trial: Trial) -> float:
     """Seconds of the validation and the test images, scaled up from those of a probe."""
-    seconds = _timed(lambda: accuracy(trial.model, trial.train, trial.train_indices[:PROBE], spec.precision))
+    evaluate = partial(accuracy, trial.model, trial.train, trial.train_indices[:PROBE], spec.precision)
+    seconds = _warm(evaluate, spec.device)
     images = len(trial.validation_indices) + len(trial.test.labels)
     return seconds * images / min(PROBE, len(trial.train_indices))
 
 
-def _step(steps: Iterator[int]) -> float:
+def _step(steps: Iterator[int], device: str) -> float:
     """Seconds of a step, once its libraries are warm."""
     for _ in islice(steps, WARM_UP):
         pass
-    return median(_timed(lambda: next(steps)) for _ in range(STEPS))
+    return median(_timed(lambda: next(steps), device) for _ in range(STEPS))
 
 
-def _timed(work: Callable[[], object]) -> float:
+def _warm(work: Callable[[], object], device: str) -> float:
+    """Seconds of the second time on CUDA, whose first one loads what it needs; on the CPU of the first."""
+    if device == "cuda":
+        work()
+    return _timed(work, device)
+
+
+def _timed(work: Callable[[], object], device: str) -> float:
+    wait_for(device)
     start = time.perf_counter()
     work()
+    wait_for(device)
     return time.perf_counter() - start
 
 

@@ -53,6 +53,7 @@ def protocol_field(name: str) -> Any:
         group=row.group,
         type=_type(row),
         default=default_of(name),
+        is_flag=isinstance(row.default, bool),
     )
 
 

@@ -16,6 +16,7 @@ from bench.cli.next_steps import say_after_run
 from bench.cli.requests.sweep import RunRequest
 from bench.cli.tracking import read_tracking, say_where, with_trackers
 from bench.execution.checked_sweep import on_device
+from bench.execution.devices import chosen_words, device_of
 from bench.execution.ended import missing_of
 from bench.execution.execution import Execution
 from bench.execution.machine import read_execution
@@ -55,6 +56,8 @@ def run_sweep(request: RunRequest) -> int:
         ended = open_destination(plan, writes=not request.dry_run)
     missing = missing_of(plan.trials, ended)
     say(f"{_counts(plan, ended, missing)}; {plan.destination.label}")
+    if words := chosen_words(request.device, plan.sweep.protocol["pack"], plan.trials):
+        say(words)
     if request.dry_run:
         return _dry_run(missing, plan)
     with usage_errors(DestinationError):
@@ -76,7 +79,7 @@ def _planned(request: RunRequest, started: Started) -> Plan:
     if started.words:
         say(started.words)
     tracking = read_tracking(request)
-    sweep = on_device(started.sweep, request.device)
+    sweep = on_device(started.sweep, request.device, elsewhere=request.address is not None)
     execution = read_execution(
         executor=request.executor,
         device=sweep.protocol["device"],
@@ -120,6 +123,7 @@ def _dry_run(missing: Sequence[TrialSpec], plan: Plan) -> int:
         from bench.cli import dry_run
 
         with usage_errors():
+            device_of(missing[0].device)
             slots = dry_run.slots(plan.execution, missing[0])
         estimates = [
             estimate for trials in by_data(missing) for estimate in dry_run.estimates(trials, plan.load_of(trials)())

@@ -17,6 +17,7 @@ from bench.cli.requests.speed import (
     LimitsRequest,
     MasksRequest,
     MethodsRequest,
+    PacksRequest,
     ScoringRequest,
     StepRequest,
     StoreRequest,
@@ -44,7 +45,8 @@ def time_steps(request: StepRequest) -> int:
     with usage_errors():
         _check_counts(steps=request.steps, rounds=request.rounds)
         _check_file(request.json)
-        packs, precisions = _sizes(request.packs), _precisions(request.precisions)
+        _check_minutes(request.minutes)
+        packs, precisions = _sizes("packs", request.packs), _precisions(request.precisions)
         fields = {"batch_size": request.batch_size, "augmentation": request.augmentation}
         sweep = on_device(_sweep(request, fields, data_root=request.data_root), request.device)
         if request.shrunk and not any(spec.method.closes_channels for spec in sweep.trials()):
@@ -52,7 +54,26 @@ def time_steps(request: StepRequest) -> int:
         load = checked_data(request.dataset, request.data_root)
     from bench.speed.step import as_table, measure
 
-    result = measure(_by_method(sweep), load(), request.steps, request.rounds, packs, precisions, request.shrunk)
+    timing = (request.steps, request.rounds, request.minutes)
+    result = measure(_by_method(sweep), load(), *timing, packs, precisions, request.shrunk)
+    return _print(result, as_table, request.json)
+
+
+def time_packs(request: PacksRequest) -> int:
+    """Print the table of what a step of each kind of pack takes, and the kind that it proposes."""
+    with usage_errors():
+        _check_counts(steps=request.steps, rounds=request.rounds)
+        _check_file(request.json)
+        _check_minutes(request.minutes)
+        if not (sizes := _sizes("sizes", request.sizes)):
+            raise ValueError("sizes '': must be a comma list of whole numbers >= 1")
+        asked = MethodsRequest(methods="freeze", dataset=request.dataset, model=request.model, plugins=request.plugins)
+        fields = {"batch_size": request.batch_size, "tf32": request.tf32, "step": "dense"}
+        sweep = on_device(_sweep(asked, fields, data_root=request.data_root), request.device)
+        load = checked_data(request.dataset, request.data_root)
+    from bench.speed.packs import as_table, measure
+
+    result = measure(sweep.trials()[-1], load(), sizes, request.steps, request.rounds, request.minutes)
     return _print(result, as_table, request.json)
 
 
@@ -142,11 +163,16 @@ def _check_file(file: Path | None) -> None:
         check_output(f"json {file}", file)
 
 
-def _sizes(packs: str) -> list[int]:
+def _check_minutes(minutes: float) -> None:
+    if not minutes > 0:
+        raise ValueError(f"minutes {minutes:g}: must be more than 0")
+
+
+def _sizes(name: str, packs: str) -> list[int]:
     """The sizes of the packs to measure."""
     sizes = packs.split(",") if packs else []
     if not all(size.strip().isdecimal() and int(size) for size in sizes):
-        raise ValueError(f"packs {packs!r}: must be a comma list of whole numbers >= 1")
+        raise ValueError(f"{name} {packs!r}: must be a comma list of whole numbers >= 1")
     return [int(size) for size in sizes]
 
 

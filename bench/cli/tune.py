@@ -38,7 +38,7 @@ def run_tune(request: TuneRequest) -> int:
         search = read_search(request.search, request.budget, sweep.seeds, sweep.protocol)
         if request.print_config:
             return print_config(request, sweep)
-        sweep = on_device(sweep, request.device)
+        sweep = on_device(sweep, request.device, elsewhere=request.address is not None)
         wanted = cells(sweep, search)
         counts = counted(len(wanted), "cell"), counted(search.budget, "candidate"), counted(len(search.seeds), "seed")
         with announced(f"{' × '.join(counts)}: {search.label}"):

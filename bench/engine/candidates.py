@@ -35,10 +35,14 @@ def without_test(data: ImageData) -> ImageData:
 
 
 class Candidate:
-    """Trials that differ only in the seed, trained side by side, epoch by epoch."""
+    """Trials that differ only in the seed, trained side by side, epoch by epoch.
 
-    def __init__(self, specs: Sequence[TrialSpec], data: ImageData, device: str) -> None:
-        self._trainings = [train_epochs([spec], without_test(data), device) for spec in specs]
+    Args: unrecorded: as that of `train_epochs`.
+    """
+
+    def __init__(self, specs: Sequence[TrialSpec], data: ImageData, device: str, unrecorded: str = "") -> None:
+        data = without_test(data)
+        self._trainings = [train_epochs([spec], data, device, unrecorded=unrecorded) for spec in specs]
         self.epoch = 0  # the last one trained
         self.outcome, self.reason = names.DONE, ""  # of a trial that ended early
 

@@ -11,27 +11,18 @@ from torch import Tensor
 
 from bench.datasets import augment
 from bench.engine.setup.prepare import Trial
-from bench.engine.steps.fading import Fading
-from bench.engine.steps.live_optimizer import LiveOptimizer
-from bench.engine.steps.network import network_of
+from bench.engine.trainers import Alone
 from bench.methods.fading import fades, scale_after
-from bench.methods.maskable import maskable
 from bench.trial.spec import TrialSpec
 
 
 def endless_steps(spec: TrialSpec, trial: Trial) -> Iterator[int]:
     """Train a prepared trial for ever as the engine does, at a constant rate; yields the images of each step."""
-    network = network_of(spec, trial)
-    optimizer = LiveOptimizer(trial.model, trial.masks, spec, network.values)
-    fading, scales = Fading(maskable(trial.model), trial.masks, trial.unscaled), _scales(spec)
-    one = torch.ones((), dtype=trial.probe[0].dtype, device=trial.train_indices.device)
+    alone, scales = Alone(spec, trial), _scales(spec)
     for permutation, moves in endless_epochs(spec, trial):
-        for loss, images in network.losses(permutation, spec.batch_size, moves):
-            loss.backward(one)  # type: ignore[no-untyped-call]
-            optimizer.step(spec.lr)
+        for _, images in alone.steps(permutation, moves, lambda step: spec.lr):
             for scale in islice(scales, 1):
-                fading.hold(scale)
-                network.hold(scale)
+                alone.hold(scale)
             yield images
 
 

@@ -19,11 +19,12 @@ from bench.engine.measures.moment import is_measured
 from bench.engine.member import Epoch, Member
 from bench.engine.needs import NONE, Needs
 from bench.engine.outcome import Diverged
-from bench.engine.setup.memory import free_bytes, is_out_of_memory, peak_bytes, release, reset_peak
+from bench.engine.setup.memory import FILL, free_bytes, is_out_of_memory, peak_bytes, release, reset_peak
 from bench.engine.setup.precision import Arithmetic, seed_generators, settings
 from bench.engine.setup.prepare import residents
 from bench.engine.shaping import Shaping, shapes
 from bench.engine.steps.batched_networks import trial_bytes
+from bench.engine.steps.cuda_graph import RecordingFailed, is_recorded
 from bench.engine.steps.learning_rate import learning_rate
 from bench.engine.trainers import Alone, Scales, accuracies, trainer_of
 from bench.messages import one_line
@@ -37,7 +38,6 @@ from bench.trial.streams import stream
 from bench.user_code.guard import failure
 
 ERRORS = (Exception, SystemExit)  # the second is raised by code from outside
-FILL = 0.5  # of the free memory: the estimate of a trial's needs leaves out the libraries' work space
 
 
 def train(
@@ -68,18 +68,21 @@ def train_epochs(
     device: str,
     checkpoints: Checkpoints | None = None,
     needs: Needs = NONE,
+    unrecorded: str = "",
 ) -> Generator[Epoch | TrialResult, None, None]:
     """Train the trials of a pack; yields after every epoch of each, and each one's result as soon as it ends.
 
     Trials that cannot share a step are trained one after the other. A trial that diverges or raises becomes a result
     that says so, and does not disturb the others. A trial with a checkpoint resumes from there.
 
-    Args: needs: the networks that trials of the pack need.
+    Args:   needs: the networks that trials of the pack need.
+            unrecorded: why steps are not recorded as CUDA graphs; "" = they are, where they can be.
+    Raises: RecordingFailed: the process must end. The trials can be trained in another one, unrecorded.
     """
     for together in packs_of(pack, 1):
         with settings(together[0]) as arithmetic:
             for trials in parts(together, -(-len(together) // _fitting(together[0], data, device))):
-                for event in _train_together(trials, data, device, checkpoints, arithmetic, needs):
+                for event in train_together(trials, data, device, checkpoints, arithmetic, needs, unrecorded):
                     if checkpoints and isinstance(event, TrialResult) and event.outcome == names.FAILED:
                         checkpoints.remove([event.run_key])  # it may hold the cause: the trial starts again
                     yield event
@@ -96,22 +99,23 @@ def _fitting(spec: TrialSpec, data: ImageData, device: str) -> int:
     return max(1, int(FILL * free_bytes(device) / needed))
 
 
-def _train_together(
+def train_together(
     specs: Sequence[TrialSpec],
     data: ImageData,
     device: str,
     checkpoints: Checkpoints | None,
     arithmetic: Arithmetic,
     needs: Needs = NONE,
+    unrecorded: str = "",
 ) -> Iterator[Epoch | TrialResult]:
     """Train these trials together; if memory runs out, train those that are still running again, in two halves.
 
     Trials that resume after different epochs do not share steps.
     """
-    retry = yield from _attempt(specs, data, device, checkpoints, arithmetic, needs)
+    retry = yield from _attempt(specs, data, device, checkpoints, arithmetic, needs, unrecorded)
     for half in parts(retry, 2) if retry else ():
         release(device)
-        yield from _train_together(half, data, device, checkpoints, arithmetic, needs)
+        yield from train_together(half, data, device, checkpoints, arithmetic, needs, unrecorded)
 
 
 def _attempt(
@@ -121,17 +125,22 @@ def _attempt(
     checkpoints: Checkpoints | None,
     arithmetic: Arithmetic,
     needs: Needs,
+    unrecorded: str,
 ) -> Generator[Epoch | TrialResult, None, list[TrialSpec]]:
     """Train these trials together; returns those for which the memory was too small.
 
     A function of its own, so that its networks go with its frame before a smaller pack is tried.
     """
     members = [Member(spec) for spec in specs]
+    for member in members if unrecorded and is_recorded(specs[0], device) else ():
+        member.tags[names.UNRECORDED] = unrecorded
     reset_peak(device)
     try:
         yield from _prepare(members, data, device, checkpoints, needs)
         for together in _by_epoch([member for member in members if not member.ended]):
-            yield from Training(together, checkpoints, arithmetic).events()
+            yield from Training(together, checkpoints, arithmetic, recorded=not unrecorded).events()
+    except RecordingFailed:
+        raise
     except ERRORS as error:  # a second name of it would outlive the block, and with it the memory of its frames
         running = [member for member in members if not member.ended]
         if len(running) > 1 and is_out_of_memory(failure(error)):
@@ -185,7 +194,12 @@ class Training:
     """Prepared trials of one protocol, all after the same epoch, trained together in place."""
 
     def __init__(
-        self, members: Sequence[Member], checkpoints: Checkpoints | None = None, arithmetic: Arithmetic | None = None
+        self,
+        members: Sequence[Member],
+        checkpoints: Checkpoints | None = None,
+        arithmetic: Arithmetic | None = None,
+        *,
+        recorded: bool = True,
     ) -> None:
         self.members = list(members)
         self._arithmetic = Arithmetic() if arithmetic is None else arithmetic
@@ -195,7 +209,7 @@ class Training:
         self._device, images = device.type, len(trials[0].train_indices)
         self._draws = {m.spec.seed: Draws(m.spec.seed, images, device, moved=moved) for m in members}
         self._size = len(members)
-        self._trainer = trainer_of(self._spec, trials)
+        self._trainer = trainer_of(self._spec, trials, recorded=recorded)
         self._checkpoints, self._saved = checkpoints, time.monotonic()
         if members[0].epochs:
             self._trainer.resume([member.update for member in members])

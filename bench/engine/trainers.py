@@ -5,11 +5,12 @@ P trials of a pack; n images of the training split; B images of a batch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 import torch
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 
 from bench.datasets.loader import Resident
 from bench.engine.measures.evaluate import classified_right, fraction
@@ -77,16 +78,24 @@ def accuracies(trainer: Trainer, split: str) -> list[float]:
     return [fraction(right) for right in trainer.right(split)]
 
 
-def trainer_of(spec: TrialSpec, trials: Sequence[Trial]) -> Trainer:
-    """The trainer of the spec's pack kind, on trials at their effective initial weights."""
-    return Alone(spec, trials[0]) if spec.pack == "single" else Together(spec, trials)
+def trainer_of(spec: TrialSpec, trials: Sequence[Trial], *, recorded: bool = True) -> Trainer:
+    """The trainer of the spec's pack kind, on trials at their effective initial weights.
+
+    Args: recorded: whether its steps are recorded as CUDA graphs where they can be.
+    """
+    return Alone(spec, trials[0], recorded) if spec.pack == "single" else Together(spec, trials, recorded)
+
+
+def _graphed(spec: TrialSpec, device: torch.device, recorded: bool) -> GraphedStep | None:
+    """What records and replays steps; None = they run as they are."""
+    return GraphedStep(device) if recorded and is_recorded(spec, device.type) else None
 
 
 class Alone:
     """One trial, with the step kind of its spec."""
 
-    def __init__(self, spec: TrialSpec, trial: Trial) -> None:
-        self.spec = spec
+    def __init__(self, spec: TrialSpec, trial: Trial, recorded: bool = True) -> None:
+        self.spec, self._recorded = spec, recorded
         self.after_step: Callable[[], None] | None = None  # what the method does to the network after each step
         self._take(trial)
 
@@ -95,10 +104,11 @@ class Alone:
         self.optimizer = LiveOptimizer(trial.model, trial.masks, self.spec, self.network.values, trial.fixed)
         self.fading = Fading(maskable(trial.model), trial.masks, trial.unscaled)
         self._best: dict[str, Tensor] = {}
+        # A recording is of the tensors of this optimizer.
+        self.replayed = _graphed(self.spec, trial.train_indices.device, self._recorded)
 
-    def _hold(self, scales: Sequence[float]) -> None:
+    def hold(self, scale: float) -> None:
         """Give the background this scale."""
-        (scale,) = scales
         self.fading.hold(scale)
         self.network.hold(scale)
 
@@ -121,23 +131,50 @@ class Alone:
         scales: Scales | None = None,
     ) -> list[float]:
         """Train for one pass over the training split; see `Trainer`."""
-        (order,) = orders
+        (order,), (moved,) = orders, moves
         losses, sizes = [], []
         if scales is not None:
-            self._hold(scales(0))
-        one = torch.ones((), dtype=DTYPES[self.spec.precision], device=order.device)  # else each backward makes its own
-        for i, (loss, images) in enumerate(self.network.losses(order, self.spec.batch_size, moves[0])):
-            loss.backward(one)  # type: ignore[no-untyped-call]
-            self.optimizer.step(rate(i))
+            self.hold(*scales(0))
+        for i, (loss, images) in enumerate(self.steps(order, moved, rate)):
             if self.after_step is not None:
                 self.after_step()
                 self.optimizer.take_in()
             if scales is not None:
-                self._hold(scales(i + 1))
-            losses.append(loss.detach())
+                self.hold(*scales(i + 1))
+            losses.append(loss)
             sizes.append(images)
         self.network.write_back()
         return [_mean(torch.stack(losses), sizes).item()]
+
+    def steps(self, order: Tensor, moves: Tensor | None, rate: Callable[[int], float]) -> Iterator[tuple[Tensor, int]]:
+        """Take a step on each batch of an epoch; yields its loss and its number of images."""
+        if self.replayed is not None and self.after_step is None:
+            yield from self._replayed_steps(self.replayed, order, moves, rate)
+            return
+        one = torch.ones((), dtype=DTYPES[self.spec.precision], device=order.device)  # else each backward makes its own
+        for i, (loss, images) in enumerate(self.network.losses(order, self.spec.batch_size, moves)):
+            loss.backward(one)  # type: ignore[no-untyped-call]
+            self.optimizer.step(rate(i))
+            yield loss.detach(), images
+
+    def _replayed_steps(
+        self, replayed: GraphedStep, order: Tensor, moves: Tensor | None, rate: Callable[[int], float]
+    ) -> Iterator[tuple[Tensor, int]]:
+        indices = self.trial.train_indices[order]
+        samples = torch.stack([indices] if moves is None else [indices, moves], dim=-1)
+        for i, batch in enumerate(samples.split(self.spec.batch_size)):  # type: ignore[no-untyped-call]
+            yield replayed(self.one_step, batch, rate(i)), len(batch)
+
+    def one_step(self, samples: Tensor, lr: float | Tensor) -> Tensor:
+        """One dense step on `samples` [B, 1 or 2], the index of each image and its move; the loss."""
+        model = self.trial.model.train()
+        parameters = list(model.parameters())
+        x, y = self.trial.train.batch(*samples.unbind(-1))
+        with autocast(self.spec.precision, x.device.type):
+            loss = cross_entropy(model(x), y)
+        _leave_gradients(loss, parameters)
+        self.optimizer.step(lr)
+        return loss.detach()
 
     def gradients(self) -> list[Measured]:
         """The trial's gradient figures on its probe."""
@@ -175,8 +212,8 @@ class Alone:
 class Together:
     """All trials of a pack in one batched step; they share architecture and protocol, each has its own images."""
 
-    def __init__(self, spec: TrialSpec, trials: Sequence[Trial]) -> None:
-        self.spec = spec
+    def __init__(self, spec: TrialSpec, trials: Sequence[Trial], recorded: bool = True) -> None:
+        self.spec, self._recorded = spec, recorded
         self._take(trials)
 
     def _take(self, trials: Sequence[Trial]) -> None:
@@ -184,8 +221,7 @@ class Together:
         self.stack = BatchedNetworks([trial.model for trial in trials], self.spec.pack)
         self.masks = {name: torch.stack([trial.masks[name] for trial in trials]) for name in trials[0].masks}
         self.optimizer = LiveOptimizer(self.stack.module, self.masks, self.spec)
-        device = self.images.labels.device
-        self.replayed = GraphedStep(device) if is_recorded(device.type, self.spec.precision) else None
+        self.replayed = _graphed(self.spec, self.images.labels.device, self._recorded)
         weights = {name: weight.detach() for name, weight in self.stack.module.named_parameters()}
         self.fading = [
             Fading({name: weights[name][index] for name in trial.unscaled}, trial.masks, trial.unscaled)
@@ -208,9 +244,7 @@ class Together:
         x, y = _batches(self.images, *samples.unbind(-1))
         with autocast(self.spec.precision, x.device.type):
             losses = losses_of(self.stack(x, training=True), y)
-        # Not `backward`, which would add to gradients on the stream that first saw the parameter.
-        for parameter, g in zip(parameters, torch.autograd.grad(losses.sum(), parameters), strict=True):
-            parameter.grad = g.contiguous()  # a batched product may leave it transposed
+        _leave_gradients(losses.sum(), parameters)
         self.optimizer.step(lr)
         return losses.detach()
 
@@ -308,6 +342,13 @@ class Together:
     def write_back(self) -> None:
         """Bring the trials' models up to date."""
         self.stack.write_back([t.model for t in self.trials])
+
+
+def _leave_gradients(loss: Tensor, parameters: Sequence[Tensor]) -> None:
+    """Leave in each parameter the loss's gradient, as a step that is recorded can."""
+    # Not `backward`, which would add to gradients on the stream that first saw the parameter.
+    for parameter, g in zip(parameters, torch.autograd.grad(loss, list(parameters)), strict=True):
+        parameter.grad = g.contiguous()  # a batched product may leave it transposed
 
 
 def _batches(images: Resident, indices: Tensor, moves: Tensor | None = None) -> tuple[Tensor, Tensor]:

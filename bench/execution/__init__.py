@@ -3,6 +3,7 @@
 execution        where and how trials run: nothing in it changes a number
 protocol_values  from the values of a protocol that were given to all its fields
 checked_sweep    a sweep whose first trial is checked, on a device that there is
+devices          the devices: which are trained on, and why the others are not
 machine          the same, checked: a cluster that answers, cores and GPUs that there are, a folder for checkpoints
 progress         what a sweep shows while it runs, on stderr
 prerequisites    the trials that others need first, and the networks that they leave

@@ -19,7 +19,7 @@ from ray.tune.search.optuna import OptunaSearch
 
 from bench import names
 from bench.engine.candidates import Candidate, specs_of, without_test
-from bench.execution.schedule import dumps, fit, loss, slots
+from bench.execution.schedule import UNRECORDED, dumps, fit, loss, slots
 from bench.execution.stopping import Stop
 from bench.execution.worker import Load, plug_ins
 from bench.search_path import checkout_last
@@ -104,7 +104,8 @@ class _Trainable(tune.Trainable):
             if self._data is None:  # not in `setup`, which is part of the start of a worker and must not take long
                 self._data = without_test(self._load())
             values = {name: self.config[name] for name in self._search.fields}
-            self._candidate = Candidate(specs_of(cell, self._search, values), self._data, cell.device)
+            specs, unrecorded = specs_of(cell, self._search, values), self.config.get(UNRECORDED, "")
+            self._candidate = Candidate(specs, self._data, cell.device, unrecorded)
             self._epochs = cell.epochs
         candidate = self._candidate
         accuracy = candidate.advance()
@@ -227,6 +228,9 @@ class _Callback(tune.Callback):
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self._end(trial)
+
+    def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        trial.config[UNRECORDED] = "its worker was lost"  # perhaps by a step that could not be recorded
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         tried = self._of(trial)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.datasets import DatasetRow
 from bench.datasets.counts import validation_count
-from bench.messages import one_of
+from bench.execution.devices import device_of
 from bench.methods import METHODS, Method
 from bench.methods.counts import rate_beside_head
 from bench.models import MODELS
@@ -23,8 +22,6 @@ from bench.trial.sweep import Sweep
 
 if TYPE_CHECKING:
     from torch import nn
-
-DEVICES = ("auto", "cpu", "cuda")
 
 
 def checked_sweep(
@@ -168,34 +165,11 @@ def _check_each(sweep: Sweep, trials: Sequence[TrialSpec], check: Callable[[Meth
             raise ValueError(f"{words}: {error}") from None
 
 
-def on_device(sweep: Sweep, name: str) -> Sweep:
-    """The sweep on the device of that name, "auto" being what there is."""
-    if name not in DEVICES:
-        raise ValueError(f"device {name!r}: {one_of(DEVICES)}")
-    device = _device(name)
+def on_device(sweep: Sweep, name: str, *, elsewhere: bool = False) -> Sweep:
+    """The sweep on the device of that name, "auto" being what there is; `elsewhere` as in `devices.device_of`."""
+    device = device_of(name, elsewhere=elsewhere)
     if sweep.protocol.get("tf32") and device != "cuda":
         raise ValueError("tf32 on the cpu: the device must be cuda")
     if not sweep.protocol.get("deterministic", True) and device != "cuda":
         raise ValueError("deterministic False on the cpu: the device must be cuda")
     return replace(sweep, protocol={**sweep.protocol, "device": device})
-
-
-def _device(name: str) -> str:
-    """The device, with `auto` resolved; torch is asked only if a CUDA driver is installed."""
-    if name == "cpu" or (name == "auto" and not _cuda_driver()):
-        return "cpu"
-    import torch
-
-    if torch.cuda.is_available():
-        return "cuda"
-    if name == "cuda":
-        raise ValueError("device cuda: torch finds none here; must be auto or cpu")
-    return "cpu"
-
-
-def _cuda_driver() -> bool:
-    try:
-        ctypes.CDLL("libcuda.so.1")
-    except OSError:
-        return False
-    return True

@@ -8,9 +8,10 @@ from bench.artefact.artefact import NO_FILES
 from bench.artefact.base import Files
 from bench.datasets.images import ImageData
 from bench.engine.needs import Needs
+from bench.engine.steps.cuda_graph import RecordingFailed
 from bench.engine.train import train_epochs
 from bench.storage.checkpoint import Checkpoints
-from bench.trial.result import Listener, TrialResult
+from bench.trial.result import Listener, SweepError, TrialResult
 from bench.trial.spec import TrialSpec
 from bench.user_code.guard import kept
 
@@ -24,7 +25,8 @@ def run(
 ) -> None:
     """Train every pack and tell the listener.
 
-    Args: needs: the networks that trials need, by key.
+    Args:   needs: the networks that trials need, by key.
+    Raises: SweepError if a step could not be recorded as a CUDA graph: what ended before is told.
     """
     with kept([]):
         data = load()
@@ -32,8 +34,11 @@ def run(
         for spec in pack:
             listener.started(spec)
         specs = {spec.run_key: spec for spec in pack}
-        for event in train_epochs(pack, data, pack[0].device, checkpoints, Needs(needs)):
-            if isinstance(event, TrialResult):
-                listener.finished(specs[event.run_key], event)
-            else:
-                listener.epoch(event.spec, event.epoch, event.figures)
+        try:
+            for event in train_epochs(pack, data, pack[0].device, checkpoints, Needs(needs)):
+                if isinstance(event, TrialResult):
+                    listener.finished(specs[event.run_key], event)
+                else:
+                    listener.epoch(event.spec, event.epoch, event.figures)
+        except RecordingFailed as error:
+            raise SweepError(f"{error}: this process can train no more; executor ray goes on in another") from error

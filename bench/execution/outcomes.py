@@ -14,7 +14,8 @@ from bench.trial.result import TrialResult
 from bench.trial.spec import TrialSpec
 from bench.trial.sweep import Sweep
 
-REMARKS = (names.UNSAVED, names.CHANGED, names.BUDGET_SLACK)  # the tags of a result that `remarks` looks at
+# The tags of a result that `remarks` looks at.
+REMARKS = (names.UNSAVED, names.UNRECORDED, names.CHANGED, names.BUDGET_SLACK)
 
 
 def remarks(sweep: Sweep, results: Mapping[TrialSpec, TrialResult]) -> list[str]:
@@ -22,6 +23,8 @@ def remarks(sweep: Sweep, results: Mapping[TrialSpec, TrialResult]) -> list[str]
     lines = []
     if unsaved := [r.tags[names.UNSAVED] for r in results.values() if names.UNSAVED in r.tags]:
         lines.append(f"{len(unsaved)} trials could not write their checkpoints: {unsaved[0]}")
+    if unrecorded := [r.tags[names.UNRECORDED] for r in results.values() if names.UNRECORDED in r.tags]:
+        lines.append(f"{counted(len(unrecorded), 'trial')} trained without CUDA graphs, more slowly: {unrecorded[0]}")
     tagged = ((sweep.name_of(s.method), r.tags[names.CHANGED]) for s, r in results.items() if names.CHANGED in r.tags)
     for (method, words), trials in Counter(tagged).items():
         lines.append(f"{method} changed {words} while it chose its weights; put back: {counted(trials, 'trial')}")

@@ -28,6 +28,8 @@ from bench.trial.outside.rows import rows_from_outside
 from bench.trial.result import Listener, SweepError
 from bench.trial.spec import TrialSpec
 
+UNRECORDED = "unrecorded"  # key of a Tune trial's config: why its steps are not recorded as CUDA graphs
+
 
 def run(
     packs: Sequence[Sequence[TrialSpec]],
@@ -62,7 +64,8 @@ def run(
     from_outside = bool(rows) or any(spec.method.source for pack in packs for spec in pack)
     files = {key: ray.put(data) for key, data in {key: f[key] for f in needs for key in f}.items()}
     needed = [{key: files[key] for key in of_pack} for of_pack in needs]
-    job = Job([dumps(list(pack)) for pack in packs], dumps((train_epochs, load)), from_outside, dumps(rows), needed)
+    sent = [dumps(list(pack)) for pack in packs]
+    job = Job(sent, dumps((train_epochs, load)), from_outside, dumps(rows), needed, min(1.0, gpus_per_trial or 1.0))
     trainable = tune.with_resources(
         tune.with_parameters(_Trainable, job=job), {"cpu": cpus_per_trial, "gpu": gpus_per_trial}
     )
@@ -167,7 +170,7 @@ class _Trainable(tune.Trainable):
         return True
 
     def step(self) -> dict[str, Any]:
-        report = self._worker.train(self.config["pack"])
+        report = self._worker.train(self.config["pack"], self.config.get(UNRECORDED, ""))
         return {"report": report, "done": report.done}
 
 
@@ -180,8 +183,11 @@ class _Callback(tune.Callback):
 
     def __init__(self, events: Events) -> None:
         self.events = events
+        self._unrecorded = ""  # why no further pack is recorded: one could not be
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        for trial in trials if self._unrecorded else ():
+            trial.config[UNRECORDED] = self._unrecorded
         if self.events.must_stop():
             raise Stop
 
@@ -192,7 +198,11 @@ class _Callback(tune.Callback):
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
         # Popped, because Tune keeps everything in a result for good.
-        self.events.reported(trial.config["pack"], result.pop("report"))
+        report = result.pop("report")
+        if report.unrecorded:  # this worker's next step raises; what takes its pack over reads this
+            self._unrecorded = trial.config[UNRECORDED] = report.unrecorded
+            trial.max_failures += trial.max_failures >= 0  # which is no loss of a worker; -1 is without limit
+        self.events.reported(trial.config["pack"], report)
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self.events.failed(trial.config["pack"], loss(trial))

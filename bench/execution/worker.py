@@ -43,6 +43,7 @@ class Job:
     from_outside: bool  # whether code of a trial is from outside
     rows: bytes  # those from outside that the trials use (`bench.trial.outside.rows`), a list
     needs: Sequence[Mapping[str, Any]] = ()  # of each pack: key -> reference to a network; () = none of any
+    gpu_share: float = 1.0  # of a GPU that a worker has, at most 1; its packs are sized by it
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class Report:
     results: Sequence[TrialResult]  # of the trials that ended
     done: bool = False  # whether this is the pack's last report
     reason: str = ""  # one line, if the pack ended before all its trials did
+    unrecorded: str = ""  # one line, if a step could not be recorded: the worker ends, the pack goes on in another
 
 
 @dataclass
@@ -67,8 +69,9 @@ class Worker:
     _index: int = -1  # of the open pack
     _changed: bool = False  # whether a plug-in of it changed the process
     _has_rows: bool = False  # whether the tables of this process have the job's rows
+    _must_end: str = ""  # why this process can train no more
 
-    def open(self, index: int) -> TrainingEvents:
+    def open(self, index: int, unrecorded: str = "") -> TrainingEvents:
         """Start training the pack at `index` from its first epoch."""
         self._index, self._training = -1, None
         with self._guarded():
@@ -84,6 +87,10 @@ class Worker:
         if self.job.needs:
             needs = {key: self.fetch(reference) for key, reference in self.job.needs[index].items()}
             train_epochs = partial(train_epochs, needs=needs)
+        if unrecorded:
+            train_epochs = partial(train_epochs, unrecorded=unrecorded)
+        if self._pack[0].device == "cuda" and self.job.gpu_share < 1:
+            torch.cuda.set_per_process_memory_fraction(self.job.gpu_share)
         training: TrainingEvents = train_epochs(self._pack, self._data, self._pack[0].device)
         self._index, self._training = index, training
         return training
@@ -110,13 +117,19 @@ class Worker:
             gc.collect()
         self._changed = False
 
-    def train(self, index: int) -> Report:
-        """Train the pack at `index` for REPORT_SECONDS: a new one from its start, the open one from where it is."""
+    def train(self, index: int, unrecorded: str = "") -> Report:
+        """Train the pack at `index` for REPORT_SECONDS: a new one from its start, the open one from where it is.
+
+        Args:   unrecorded: why its steps are not recorded as CUDA graphs; "" = they are, where they can be.
+        Raises: RuntimeError if a step could not be recorded before: this ends the process, which CUDA may refuse.
+        """
+        if self._must_end:
+            raise RuntimeError(self._must_end)
         epochs: list[tuple[int, int, Mapping[str, float]]] = []
         results: list[TrialResult] = []
         deadline = time.monotonic() + REPORT_SECONDS
         try:
-            training = self._training if self._training and self._index == index else self.open(index)
+            training = self._training if self._training and self._index == index else self.open(index, unrecorded)
             while time.monotonic() < deadline:
                 event = next(training)
                 if isinstance(event, TrialResult):
@@ -129,6 +142,9 @@ class Worker:
             return Report(epochs, results, done=True)
         except Exception as error:
             self._training = None
+            if _is_failed_recording(error):
+                self._must_end = str(error)
+                return Report(epochs, results, unrecorded=str(error))
             return Report(epochs, results, done=True, reason=one_line(error))
         return Report(epochs, results)
 
@@ -139,12 +155,19 @@ def engine(
     device: str,
     checkpoints: Checkpoints | None = None,
     needs: Mapping[str, bytes] = MappingProxyType({}),
+    unrecorded: str = "",
 ) -> TrainingEvents:
     """Our training engine. It is imported at the call, so that a driver needs no torch."""
     from bench.engine.needs import Needs
     from bench.engine.train import train_epochs
 
-    return train_epochs(pack, data, device, checkpoints, Needs(needs))
+    return train_epochs(pack, data, device, checkpoints, Needs(needs), unrecorded)
+
+
+def _is_failed_recording(error: Exception) -> bool:
+    from bench.engine.steps.cuda_graph import RecordingFailed
+
+    return isinstance(error, RecordingFailed)
 
 
 def plug_ins(packs: Sequence[Sequence[TrialSpec]], *functions: Callable[..., Any]) -> list[ModuleType]:

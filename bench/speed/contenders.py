@@ -17,7 +17,9 @@ from bench.datasets.images import ImageData
 from bench.engine.endless import endless_epochs, endless_steps
 from bench.engine.measures.cost import counts
 from bench.engine.setup.background import apply_background
+from bench.engine.setup.memory import wait_for
 from bench.engine.setup.prepare import Trial, prepare, residents
+from bench.engine.steps.cuda_graph import WARM_UP
 from bench.engine.trainers import Together
 from bench.methods import METHODS
 from bench.methods.maskable import maskable
@@ -31,7 +33,7 @@ from bench.trial.spec import TrialSpec
 
 LOOP = "researcher's loop"
 DATA = "data alone"
-FIRST_STEPS = 3  # before anything is timed; memory is measured over them
+FIRST_STEPS = WARM_UP + 2  # before anything is timed: the last is replayed; memory is measured over them
 
 
 @dataclass
@@ -52,8 +54,7 @@ class Contender:
         start = time.perf_counter()
         for _ in range(count):
             next(self.steps)
-        if self.spec.device == "cuda":
-            torch.cuda.synchronize()
+        wait_for(self.spec.device)
         return (time.perf_counter() - start) / count / self.trials
 
 
@@ -87,14 +88,14 @@ def contenders(
         variants.append(Contender(name, f"dense step, {precision}", narrowed, macs[0], endless_steps(narrowed, trial)))
     if not spec.rate:
         variants += data_paths(name, spec, trial, data)
-    for size, pack in product(packs, packs_of(spec, data)):
+    for size, pack in product(packs, kinds_of(spec, data)):
         steps = pack_steps(replace(spec, step="dense", pack=pack), data, size)
         variants.append(Contender(name, f"pack of {size}, {pack}", spec, macs[0], steps, trials=size))
     for size in packs if spec.device == "cuda" else ():
         steps = streams_steps(replace(spec, step="dense"), data, size)
         variants.append(Contender(name, f"{size} streams", spec, macs[0], steps, trials=size))
     for contender in variants:
-        contender.peak_bytes = _peak(contender)
+        contender.peak_bytes = first_steps(contender)
     return variants
 
 
@@ -121,7 +122,7 @@ def resident_batches(spec: TrialSpec, trial: Trial) -> Iterator[int]:
             yield len(y)
 
 
-def packs_of(spec: TrialSpec, data: ImageData) -> list[Pack]:
+def kinds_of(spec: TrialSpec, data: ImageData) -> list[Pack]:
     """The kinds of batched step of a spec's network."""
     shapes = MODELS[spec.model].layers(data.classes, data.image_shape)
     return list(dict.fromkeys(resolve_pack(pack, device=spec.device, shapes=shapes) for pack in ("vmap", "unfold")))
@@ -160,7 +161,7 @@ def _prepared(spec: TrialSpec, data: ImageData, size: int) -> list[Trial]:
     return trials
 
 
-def _peak(contender: Contender) -> int:
+def first_steps(contender: Contender) -> int:
     """Run the first steps; the most bytes that torch's allocator held meanwhile, less what it held before."""
     if contender.spec.device == "cuda":
         torch.cuda.reset_peak_memory_stats()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain
+from math import inf
 from statistics import median
 from typing import Any
 
@@ -13,12 +15,15 @@ import torch
 from tabulate import tabulate
 
 from bench.datasets.images import ImageData
+from bench.engine.setup.memory import wait_for
+from bench.engine.setup.precision import settings
 from bench.speed.contenders import Contender, contenders
 from bench.speed.machine import machine
+from bench.speed.rounds import rounds_within, rounds_words
 from bench.trial.protocol import Precision
 from bench.trial.spec import TrialSpec
 
-GEMM = 1_024  # rows and columns of the matrix product that sets the ceiling
+GEMM = {"cpu": 1_024, "cuda": 8_192}  # rows and columns of the matrix product that sets the ceiling
 ALIGN = ("left",) * 3 + ("right",) * 7  # of the table's columns
 
 
@@ -43,36 +48,38 @@ def measure(
     data: ImageData,
     steps: int,
     rounds: int,
+    minutes: float = inf,
     packs: Sequence[int] = (),
     precisions: Sequence[Precision] = (),
     shrunk: bool = False,
 ) -> dict[str, Any]:
     """Time the variants of each trial, `steps` steps at a time in turn, `rounds` times, on one thread.
 
+    With the settings of a training: TF32 and determinism too are those of the trials.
+
     Args:    specs: name of the method -> its trials, each with the step kind that the engine would take.
+             minutes: of all, after which the round at hand is the last.
              packs: numbers of trials to train in one batched step, in each kind of pack.
              shrunk: whether the network without its closed channels is timed too, if it has some.
              precisions: in which the dense step is timed besides float32.
     Returns: the machine, the ceiling, and a `Speed` per line, all as JSON values.
     """
-    torch.set_num_threads(1)
-    load, device = os.getloadavg(), next(iter(specs.values()))[0].device
-    groups = [
-        contenders(name, spec, data, packs, precisions, shrunk) for name, trials in specs.items() for spec in trials
-    ]
-    seconds: dict[int, list[float]] = {id(c): [] for group in groups for c in group}
-    matrix, ceiling = torch.randn(GEMM, GEMM, device=device), []
-    for _ in range(rounds):
-        start = time.perf_counter()
-        torch.mm(matrix, matrix).sum().item()
-        ceiling.append(2e-9 * GEMM**3 / (time.perf_counter() - start))
-        for group in groups:
-            for contender in group:
+    began, load, first = time.monotonic(), os.getloadavg(), next(iter(specs.values()))[0]
+    with settings(first):
+        groups = [
+            contenders(name, spec, data, packs, precisions, shrunk) for name, trials in specs.items() for spec in trials
+        ]
+        seconds: dict[int, list[float]] = {id(c): [] for group in groups for c in group}
+        product = _product(first.device)
+        product()  # which loads its library
+        ceiling = []
+        for _ in rounds_within(rounds, minutes, began):
+            ceiling.append(product())
+            for contender in chain.from_iterable(groups):
                 seconds[id(contender)].append(contender.run(steps))
     top = median(ceiling)
     pairs = [(c, c.base or group[0]) for group in groups for c in group]
     rows = [asdict(_speed(c, seconds[id(c)], seconds[id(base)], top)) for c, base in pairs]
-    first = groups[0][0].spec
     return {
         "machine": machine(),
         "load_average": {"before": load[0], "after": os.getloadavg()[0]},
@@ -80,12 +87,29 @@ def measure(
         "model": first.model,
         "batch_size": first.batch_size,
         "augmentation": first.augmentation,
-        "device": device,
+        "device": first.device,
         "steps": steps,
-        "rounds": rounds,
+        "rounds": len(ceiling),
+        "rounds_asked": rounds,
+        "gemm_size": GEMM[first.device],
         "gemm_gflops": top,
         "rows": rows,
     }
+
+
+def _product(device: str) -> Callable[[], float]:
+    """What multiplies two matrices, and returns GFLOP/s."""
+    size = GEMM[device]
+    matrix = torch.randn(size, size, device=device)
+
+    def product() -> float:
+        wait_for(device)
+        start = time.perf_counter()
+        torch.mm(matrix, matrix)
+        wait_for(device)
+        return 2e-9 * size**3 / (time.perf_counter() - start)
+
+    return product
 
 
 def _speed(contender: Contender, seconds: list[float], loop: list[float], ceiling: float) -> Speed:
@@ -121,9 +145,10 @@ def as_table(result: Mapping[str, Any]) -> str:
     heading = (
         f"{result['dataset']} · {result['model']}, batch {result['batch_size']}, augmentation {result['augmentation']},"
         f" float32, {result['device']}, one thread;"
-        f" {result['rounds']} rounds of {result['steps']} steps, interleaved: medians.\n{about}."
+        f" {rounds_words(result['rounds'], result['rounds_asked'])} of {result['steps']} steps, interleaved: medians.\n"
+        f"{about}."
         f" Load average {load['before']:.1f} before, {load['after']:.1f} after."
-        f" A {GEMM} × {GEMM} matrix product: {result['gemm_gflops']:.0f} GFLOP/s."
+        f" A {result['gemm_size']} × {result['gemm_size']} matrix product: {result['gemm_gflops']:.0f} GFLOP/s."
     )
     table = tabulate(rows, headers=columns, tablefmt="github", disable_numparse=True, colalign=ALIGN)
     return f"{heading}\n\n{table}"

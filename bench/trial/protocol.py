@@ -149,7 +149,7 @@ class Protocol:
     pack: Pack = row(  # resolved: `bench.trial.pack_kind.resolve_pack`
         "single", flag="--pack", group="speed", auto=True, plain=("single",), stated=False,
         help="Train each trial by itself, or all of one protocol in one batched step, its convolutions grouped (vmap)"
-        " or as products of their patches (unfold); auto takes single on the cpu, unfold on cuda.",
+        " or as products of their patches (unfold); auto takes single on the cpu, on cuda one by the size of kernels.",
     )
     tf32: bool = row(
         False, flag="--tf32", group="speed", help="Multiply matrices in TF32 (cuda).", plain=(False,), stated=False

@@ -108,7 +108,8 @@ class Sweep:
         if changes:
             check_changing(self.name_of(method), method, {**{n: r.default for n, r in ROWS.items()}, **protocol})
         asked = "single" if protocol["pack"] == "auto" and (changes or not batched) else protocol["pack"]
-        pack = resolve_pack(asked, device=device, shapes=shapes, obstacle=partial(no_pack, *network))
+        model = protocol["model"]
+        pack = resolve_pack(asked, device=device, shapes=shapes, model=model, obstacle=partial(no_pack, *network))
         # One step kind for all levels of a method that has any, so that rates share them.
         dense = method.reads_parent or changes
         asked_step = "dense" if protocol["step"] == "auto" and dense else protocol["step"]

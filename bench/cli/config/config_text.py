@@ -61,7 +61,7 @@ def _clause(heading: str) -> str:
 
 def _resolved(request: SweepRequest, sweep: Sweep) -> dict[str, Any]:
     """Parameter -> its value, of what the command leaves to us."""
-    protocol = on_device(sweep, request.device).protocol
+    protocol = on_device(sweep, request.device, elsewhere=request.address is not None).protocol
     given = {name: value for name, value in request.protocol.items() if value is not None and value != ""}
     fields = {
         name: given.get(name, protocol.get(name, row.default))

@@ -26,7 +26,7 @@ def make_plan(request: PlanRequest) -> int:
     with usage_errors():
         started = with_start(read_sweep(request), request.dataset, start_of(request), request.data_root)
         with announced(started.sweep.grid()):
-            sweep = on_device(started.sweep, request.device)
+            sweep = on_device(started.sweep, request.device, elsewhere=True)  # nothing is trained here
             name = request.name or sweep.default_name
             check_new_name(name)
             destination = StoreDestination()

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from bench.cli.options import option
-from bench.cli.shell.values import CommaList, DataSet, Name, OneOf, PathType, datasets, models, rates
+from bench.cli.shell.values import CommaList, DataSet, Device, Name, PathType, datasets, models, rates
 from bench.trial.grammar import RATES_HELP
 
 FILE = PathType(path_type=Path, dir_okay=False)
@@ -33,7 +33,7 @@ DEVICE = partial(
     "--device",
     "Train on this device; auto takes cuda if there is one.",
     group="machine",
-    type=OneOf(["auto", "cpu", "cuda"]),
+    type=Device(["auto", "cpu", "cuda"]),
     default="auto",
 )
 DATA_ROOT = partial(

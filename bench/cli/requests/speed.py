@@ -1,4 +1,4 @@
-"""What the commands of `speed` are asked: step, trials, scoring, masks, store, limits."""
+"""What the commands of `speed` are asked: step, packs, trials, scoring, masks, store, limits."""
 
 from __future__ import annotations
 
@@ -15,6 +15,14 @@ from bench.trial.protocol import Augmentation
 
 METHOD_LIST = partial(option, "--methods", "Time these methods, a comma list.", group="what", type=CommaList(methods))
 ROUNDS = partial(option, "--rounds", group="speed", type=int)
+MINUTES = partial(
+    option,
+    "--minutes",
+    "End with the round that is at hand after so many minutes.",
+    group="speed",
+    type=float,
+    default=10.0,
+)
 JSON = partial(option, "--json", "Write the measurements to this file too.", group="output", type=FILE)
 
 
@@ -46,6 +54,7 @@ class StepRequest(MethodsRequest):
         "--steps", "Take this many steps of one variant before the next.", group="speed", type=int, default=25
     )
     rounds: int = ROUNDS("Give each variant this many turns.", default=30)
+    minutes: float = MINUTES()
     data_root: Path | None = DATA_ROOT()
     device: str = DEVICE()
     shrunk: bool = option(
@@ -62,6 +71,28 @@ class StepRequest(MethodsRequest):
         type=CommaList(),
         default="",
     )
+    json: Path | None = JSON()
+
+
+@dataclass(frozen=True, kw_only=True)
+class PacksRequest:
+    """The kinds of batched step of a network."""
+
+    dataset: str = DATASET()
+    model: str | None = MODEL()
+    plugins: tuple[str, ...] = PLUGINS()
+    batch_size: int = protocol_field("batch_size")
+    sizes: str = option(
+        "--sizes", "Train so many trials in one step, a comma list.", group="speed", type=CommaList(), default="8,64"
+    )
+    tf32: bool = protocol_field("tf32")
+    steps: int = option(
+        "--steps", "Take this many steps of one kind before the next.", group="speed", type=int, default=10
+    )
+    rounds: int = ROUNDS("Give each kind this many turns.", default=10)
+    minutes: float = MINUTES()
+    data_root: Path | None = DATA_ROOT()
+    device: str = DEVICE()
     json: Path | None = JSON()
 
 

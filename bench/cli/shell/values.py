@@ -110,6 +110,16 @@ class OneOf(click.Choice[str]):
         return f"{said.rstrip('.')}; did you mean {close[0]}?" if close else said
 
 
+class Device(OneOf):
+    """A device. One that is known and not trained on is no other word: what reads the option says why."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """As click's, but for such a device."""
+        from bench.execution.devices import ACCELERATORS
+
+        return str(value) if value in ACCELERATORS else super().convert(value, param, ctx)
+
+
 class Name(click.ParamType):  # type: ignore[type-arg]
     """One name."""
 

@@ -14,6 +14,7 @@ from time import perf_counter
 
 import torch
 
+FILL = 0.5  # of the free memory, for a pack: the estimate of a trial's needs leaves out the libraries' work space
 CLEAR_REFS = Path("/proc/self/clear_refs")
 STATUS = Path("/proc/self/status")
 MEMORY = Path("/proc/meminfo")
@@ -46,9 +47,13 @@ def peak_bytes(device: str) -> int:
 
 
 def free_bytes(device: str) -> int:
-    """What can be allocated now: free on the GPU or held there by torch for reuse; available on the machine."""
+    """What can be allocated now: free on the GPU or held there by torch for reuse, within the share of it that this
+    process has; available on the machine.
+    """
     if device == "cuda":
-        return torch.cuda.mem_get_info()[0] + torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
+        (free, total), allocated = torch.cuda.mem_get_info(), torch.cuda.memory_allocated()
+        share = torch.cuda.get_per_process_memory_fraction()  # 1 unless a worker has set it
+        return int(min(free + torch.cuda.memory_reserved(), share * total)) - allocated
     if MEMORY.exists():
         for line in MEMORY.read_text().splitlines():
             if line.startswith("MemAvailable:"):
@@ -72,10 +77,15 @@ def timed(work: Callable[[], object], device: str) -> tuple[float, int]:
     reset_peak(device)
     bytes_before, start = peak_bytes(device), perf_counter()
     work()
-    if device == "cuda":
-        torch.cuda.synchronize()
+    wait_for(device)
     seconds = perf_counter() - start
     return seconds, peak_bytes(device) - bytes_before
+
+
+def wait_for(device: str) -> None:
+    """Wait until the device has done what it was given."""
+    if device == "cuda":
+        torch.cuda.synchronize()
 
 
 def is_out_of_memory(error: BaseException | None) -> bool:

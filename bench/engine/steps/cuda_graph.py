@@ -9,6 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from bench.messages import one_line
+from bench.models import MODELS
+from bench.trial.optimizers import UPDATES
+from bench.trial.spec import TrialSpec
+
 WARM_UP = 3  # unrecorded steps of each batch size, before one is recorded
 StepFunction = Callable[[Tensor, Tensor], Tensor]  # (samples, lr) -> losses
 
@@ -22,13 +27,20 @@ class Recording:
     losses: Tensor
 
 
-def is_recorded(device: str, precision: str) -> bool:
-    """Whether the steps of packs are recorded: on CUDA, but for float64.
+class RecordingFailed(RuntimeError):
+    """A step could not be recorded. CUDA may refuse every later call of this process, so it must end."""
+
+
+def is_recorded(spec: TrialSpec, device: str) -> bool:
+    """Whether a trial's steps, or its pack's, are recorded: on CUDA, but for float64 and code from outside.
 
     A Python number would be recorded as a constant, so the learning rate of a recorded step is a tensor on the device;
     torch's fused optimizers take a float32 one only there, and a float64 training would have a rate rounded to it.
+    What code from outside does in Python is done once and not replayed. A network that can be in a pack does nothing
+    there that depends on its values (`bench.models.structure.structure.no_pack`); one by itself is of this package.
     """
-    return device == "cuda" and precision != "float64"
+    ours = MODELS[spec.model].is_known and UPDATES[spec.optimizer].batched
+    return device == "cuda" and spec.precision != "float64" and (spec.pack != "single" or ours)
 
 
 class GraphedStep:
@@ -66,8 +78,12 @@ class GraphedStep:
         return losses
 
     def _record(self, step: StepFunction, samples: Tensor) -> Recording:
+        """Raises RecordingFailed, also if the memory ends meanwhile: only a process that records nothing can go on."""
         graph, static_samples = torch.cuda.CUDAGraph(), samples.clone()
-        with torch.cuda.graph(graph, pool=self._pool, stream=self._stream):
-            losses = step(static_samples, self._lr)
+        try:
+            with torch.cuda.graph(graph, pool=self._pool, stream=self._stream):
+                losses = step(static_samples, self._lr)
+        except Exception as error:
+            raise RecordingFailed(f"a step could not be recorded as a CUDA graph ({one_line(error)})") from error
         self._pool = graph.pool()
         return Recording(graph, static_samples, losses)

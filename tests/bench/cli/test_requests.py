@@ -105,7 +105,7 @@ def test_every_command_takes_a_request() -> None:
     """The names of a command's parameters are those of its request's fields, and of the protocol's options."""
     speed_group = cli.commands["speed"]
     assert isinstance(speed_group, click.Group)
-    assert sorted(speed_group.commands) == ["limits", "masks", "scoring", "step", "store", "trials"]
+    assert sorted(speed_group.commands) == ["limits", "masks", "packs", "scoring", "step", "store", "trials"]
     for name in sorted({*cli.commands} - {"speed", "run", "tune", "plan"}):
         (request,) = [r for r in REQUESTS if r.__name__.lower() == f"{name}request"]
         assert {p.name for p in cli.commands[name].params} == {field.name for field in dataclasses.fields(request)}

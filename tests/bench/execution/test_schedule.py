@@ -20,9 +20,10 @@ import pytest
 
 from bench import names
 from bench.engine.member import Epoch
+from bench.engine.steps.cuda_graph import RecordingFailed
 from bench.execution import schedule
 from bench.execution.ray_machine import ray_process
-from bench.execution.worker import REPORT_SECONDS
+from bench.execution.worker import REPORT_SECONDS, Job, Worker
 from bench.methods import Method
 from bench.trial.result import SweepError, TrialResult
 from bench.trial.spec import TrialSpec
@@ -150,6 +151,49 @@ def test_a_trial_of_a_pack_is_told_when_it_ends_and_once(tmp_path: Path) -> None
     schedule.run([pack], late_loss, partial(load, str(tmp_path)), ear, **settings)  # type: ignore[arg-type]
     assert {seed: result.outcome for seed, result in ear.results.items()} == {0: names.DONE, 1: names.DONE}
     assert ear.began == [0, 1, 1]  # the second time, what had ended is left out
+
+
+def unrecordable(
+    pack: Sequence[TrialSpec], data: Any, device: str, unrecorded: str = ""
+) -> Iterator[Epoch | TrialResult]:
+    """A device that records no step, and whose process is of no more use once it has been tried."""
+    tried = Path(data) / f"tried-{os.getpid()}"
+    assert not tried.exists()
+    for trial in pack:
+        if not unrecorded:
+            tried.touch()
+            raise RecordingFailed("a step could not be recorded")
+        figures = {"pid": float(os.getpid())}
+        yield TrialResult(run_key=trial.run_key, outcome=names.DONE, metrics=figures, tags={"why": unrecorded})
+
+
+@pytest.mark.parametrize("max_retries", [0, 1])
+def test_a_worker_that_could_not_record_a_step_ends_and_another_does_not_try(tmp_path: Path, max_retries: int) -> None:
+    """It is no lost worker: without retries too."""
+    at_once = os.cpu_count() or 1
+    ear, packs = Ear(), [[spec(2 * i, pack="vmap"), spec(2 * i + 1, pack="vmap")] for i in range(2 * at_once + 3)]
+    settings = {"cpus_per_trial": 1, "gpus_per_trial": 0, "address": None, "max_retries": max_retries}
+    schedule.run(packs, unrecordable, partial(load, str(tmp_path)), ear, **settings)  # type: ignore[arg-type]
+    assert {(r.outcome, r.reason, r.tags["why"]) for r in ear.results.values()} == {
+        (names.DONE, "", "a step could not be recorded")
+    }
+    assert len(ear.results) == 2 * len(packs)
+    tried = {int(path.name.removeprefix("tried-")) for path in tmp_path.glob("tried-*")}
+    assert tried and not tried & {int(result.metrics["pid"]) for result in ear.results.values()}
+    assert len(tried) <= 2 * at_once  # that were training or about to begin; what begins later is not recorded
+
+
+def test_a_pack_is_sized_by_its_share_of_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a worker of a quarter of a card sets before it trains; one of a whole card, or of the CPU, nothing."""
+    import torch
+
+    shares: list[float] = []
+    monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", shares.append)
+    for device, share in (("cuda", 0.25), ("cuda", 1.0), ("cpu", 0.25)):
+        packs = [schedule.dumps([spec(0, device=device)])]
+        job = Job(packs, schedule.dumps((lambda *given: iter(()), lambda: None)), False, schedule.dumps([]), (), share)
+        assert Worker(job, bytes).train(0).done
+    assert shares == [0.25]
 
 
 def test_many_trials_share_workers(tmp_path: Path) -> None:

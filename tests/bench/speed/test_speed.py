@@ -189,7 +189,7 @@ def test_the_figures_of_a_side() -> None:
         (["limits", "--rounds", "0"], "rounds 0: must be a whole number >= 1"),
         (["limits", "--model", "lenet-5-caffe"], "No such option '--model'"),
         (["--machine"], "No such option '--machine'"),
-        ([], "no command: must be one of step, trials, scoring, masks, store, limits"),
+        ([], "no command: must be one of step, packs, trials, scoring, masks, store, limits"),
     ],
 )
 def test_wrong_arguments(capsys: pytest.CaptureFixture[str], arguments: list[str], said: str) -> None:

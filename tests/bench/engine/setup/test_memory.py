@@ -52,3 +52,18 @@ def test_memory_is_given_back_only_while_the_device_answers(monkeypatch: pytest.
     monkeypatch.setattr(torch.cuda, "empty_cache", raises)
     memory.release("cuda")
     assert asked == ["empty_cache"]
+
+
+@pytest.mark.parametrize(
+    ("share", "free"),
+    [(1.0, 50 + 12 - 7), (0.25, 30 - 7), (0.6, 50 + 12 - 7)],  # GB of a card of 120, of which this process holds 12
+)
+def test_a_process_has_no_more_than_its_share_of_a_card(
+    monkeypatch: pytest.MonkeyPatch, share: float, free: int
+) -> None:
+    gigabyte = 10**9
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (50 * gigabyte, 120 * gigabyte))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda: 12 * gigabyte)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda: 7 * gigabyte)
+    monkeypatch.setattr(torch.cuda, "get_per_process_memory_fraction", lambda: share)
+    assert memory.free_bytes("cuda") == free * gigabyte

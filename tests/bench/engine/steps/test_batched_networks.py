@@ -10,11 +10,9 @@ from small_packs import CELLS, DATA, OPTIMIZERS, SPARSE, after, difference, pack
 from tiny_networks import ConvNorm
 from torch import Tensor, nn
 
-from bench.engine.setup.precision import DTYPES
 from bench.engine.setup.prepare import prepare
 from bench.engine.steps import batched_networks
 from bench.engine.steps.batched_networks import BatchedNetworks, losses_of
-from bench.engine.steps.cuda_graph import is_recorded
 from bench.engine.trainers import Together
 from bench.methods.maskable import maskable
 from bench.models import MODELS
@@ -137,9 +135,7 @@ def test_a_learning_rate_on_the_device_is_the_number(optimizer: str) -> None:
 
 
 def test_a_rate_rounded_to_float32_is_not_that_of_a_float64_training() -> None:
-    """So steps in float64, which promise 1e-10, are not recorded; all others on CUDA are."""
-    assert [is_recorded("cuda", precision) for precision in DTYPES] == [True, True, False]
-    assert not any(is_recorded("cpu", precision) for precision in DTYPES)
+    """So steps in float64, which promise 1e-10, are not recorded."""
     specs = pack_of("vmap", precision="float64", batch_size=50, lr=0.02)
     states = []
     for rate in (0.02, torch.tensor(0.02)):
