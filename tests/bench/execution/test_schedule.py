@@ -23,7 +23,7 @@ from bench.engine.member import Epoch
 from bench.engine.steps.cuda_graph import RecordingFailed
 from bench.execution import schedule
 from bench.execution.ray_machine import ray_process
-from bench.execution.worker import REPORT_SECONDS, Job, Worker
+from bench.execution.worker import REPORT_SECONDS
 from bench.methods import Method
 from bench.trial.result import SweepError, TrialResult
 from bench.trial.spec import TrialSpec
@@ -181,19 +181,6 @@ def test_a_worker_that_could_not_record_a_step_ends_and_another_does_not_try(tmp
     tried = {int(path.name.removeprefix("tried-")) for path in tmp_path.glob("tried-*")}
     assert tried and not tried & {int(result.metrics["pid"]) for result in ear.results.values()}
     assert len(tried) <= 2 * at_once  # that were training or about to begin; what begins later is not recorded
-
-
-def test_a_pack_is_sized_by_its_share_of_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a worker of a quarter of a card sets before it trains; one of a whole card, or of the CPU, nothing."""
-    import torch
-
-    shares: list[float] = []
-    monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", shares.append)
-    for device, share in (("cuda", 0.25), ("cuda", 1.0), ("cpu", 0.25)):
-        packs = [schedule.dumps([spec(0, device=device)])]
-        job = Job(packs, schedule.dumps((lambda *given: iter(()), lambda: None)), False, schedule.dumps([]), (), share)
-        assert Worker(job, bytes).train(0).done
-    assert shares == [0.25]
 
 
 def test_many_trials_share_workers(tmp_path: Path) -> None:
