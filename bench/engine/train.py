@@ -267,8 +267,10 @@ class Training:
         """Train one epoch; the training losses."""
         self._seed(epoch + 1)
         start, steps = time.perf_counter(), self._spec.epochs * self._steps
+        drawn = [self._draws[member.spec.seed].of_epoch(epoch + 1) for member in self.members]
         losses = self._trainer.epoch(
-            *zip(*(self._draws[member.spec.seed].of_epoch(epoch + 1) for member in self.members), strict=True),
+            [order for order, _ in drawn],
+            [moves for _, moves in drawn],
             lambda step: learning_rate(self._spec, epoch * self._steps + step, steps),
             self._scales(epoch),
         )

@@ -85,21 +85,20 @@ def _of_size(
 ) -> tuple[list[PackSpeed], int]:
     """The lines of packs of one size, and the rounds that there was time for."""
     began = time.monotonic()
-    contenders = [
-        Contender("", kind, spec, 0.0, pack_steps(replace(spec, pack=kind), data, size), trials=size)
-        for kind in kinds_of(spec, data)
-    ]
+    specs = [replace(spec, pack=kind) for kind in kinds_of(spec, data)]
+    contenders = [Contender("", s.pack, s, 0.0, pack_steps(s, data, size), trials=size) for s in specs]
     for contender in contenders:
         contender.peak_bytes = first_steps(contender)
     seconds: dict[str, list[float]] = {contender.variant: [] for contender in contenders}
     for _ in rounds_within(rounds, minutes, began):
         for contender in contenders:
             seconds[contender.variant].append(contender.run(steps))
-    rows = [_row(c, replace(spec, pack=c.variant), data, median(seconds[c.variant])) for c in contenders]
+    rows = [_row(c, data, median(seconds[c.variant])) for c in contenders]
     return rows, len(seconds[contenders[0].variant])
 
 
-def _row(contender: Contender, spec: TrialSpec, data: ImageData, seconds: float) -> PackSpeed:
+def _row(contender: Contender, data: ImageData, seconds: float) -> PackSpeed:
+    spec = contender.spec
     return PackSpeed(
         pack=spec.pack,
         trials=contender.trials,
@@ -121,17 +120,17 @@ def moved_bytes(spec: TrialSpec, image_shape: tuple[int, ...], classes: int) -> 
     batched = BatchedNetworks(networks, spec.pack)
     x = torch.zeros(size, spec.batch_size, *image_shape, dtype=dtype, device="meta")
     y = torch.zeros(size, spec.batch_size, dtype=torch.int64, device="meta")
-    with Moved() as moved:
+    with (moved := Moved()):
         torch.autograd.grad(losses_of(batched(x, training=True), y).sum(), list(batched.module.parameters()))
     return moved.bytes // size
 
 
-class Moved(TorchDispatchMode):
+class Moved(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts the bytes of the tensors that each operator reads and writes; a view moves none."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.bytes = 0
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.bytes: int = 0
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = function(*args, **(kwargs or {}))

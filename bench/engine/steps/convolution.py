@@ -13,7 +13,7 @@ from torch.autograd import Function
 from torch.nn.functional import fold, linear, pad
 
 ROWS = 2048  # patches that one product of the weight gradient adds up, one after the other; see `chunks_of`
-Pair = tuple[int, int]
+Pair = tuple[int, ...]  # two numbers: of rows and of columns
 
 
 def chunks_of(images: int, places: int) -> int:
@@ -83,7 +83,8 @@ class Convolution(Function):
         patches, weight = ctx.saved_tensors
         of_image, of_bias = ctx.dtypes
         g = g.view(len(patches), -1, g.shape[1])
-        dx = input_gradient(g, weight, ctx.image, *ctx.geometry, of_image) if ctx.needs_input_grad[0] else None
+        (stride, padding), needed = ctx.geometry, ctx.needs_input_grad[0]
+        dx = input_gradient(g, weight, ctx.image, stride, padding, of_image) if needed else None
         db = None if of_bias is None else g.sum((0, 1), dtype=of_bias)
         return dx, weight_gradient(g, patches, weight), db, None, None, None
 

@@ -36,11 +36,12 @@ def refused(scene: Scene) -> None:
     x = torch.zeros(4, device="cuda")
     waiting: Step = lambda samples, lr: samples.sum() * lr + float(x.sum())  # noqa: E731
     scene.note("a step that waits", _recorded(waiting))
-    for words, work in {
+    works: dict[str, Callable[[], object]] = {
         "empty_cache": torch.cuda.empty_cache,
         "an allocation": lambda: torch.empty(1 << 28, device="cuda"),
         "another recording": lambda: _recorded(lambda samples, lr: samples * lr),
-    }.items():
+    }
+    for words, work in works.items():
         try:
             scene.note(f"afterwards, {words}", str(work() or "works"))
         except Exception as error:
