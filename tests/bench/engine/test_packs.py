@@ -191,7 +191,11 @@ def test_what_a_trial_is_said_to_need_holds_its_activations(pack_kind: str) -> N
 
 @pytest.mark.parametrize("pack_kind", ["vmap", "unfold"])
 def test_what_a_trial_needs_is_counted_without_computing_it(pack_kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tensors that a pass on 256 images saves, counted on the meta device: those of a real pass, byte for byte."""
+    """The tensors that a pass on 256 images saves, counted on the meta device: those of a real pass, byte for byte.
+
+    With the gradients written out, as on a GPU.
+    """
+    monkeypatch.setattr(batched_networks, "BY_AUTOGRAD", set())
     given = spec(model="lenet-5-caffe", pack=pack_kind)
     x, y = torch.zeros(1, PROBE, 1, 28, 28), torch.zeros(1, PROBE, dtype=torch.int64)
     model = models.build(given.model, 10)
