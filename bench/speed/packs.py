@@ -85,9 +85,9 @@ def _of_size(
 ) -> tuple[list[PackSpeed], int]:
     """The lines of packs of one size, and the rounds that there was time for."""
     began = time.monotonic()
+    kinds = kinds_of(spec, data)
     contenders = [
-        Contender("", kind, spec, 0.0, pack_steps(replace(spec, pack=kind), data, size), trials=size)
-        for kind in kinds_of(spec, data)
+        Contender("", kind, spec, 0.0, pack_steps(replace(spec, pack=kind), data, size), trials=size) for kind in kinds
     ]
     for contender in contenders:
         contender.peak_bytes = first_steps(contender)
@@ -95,7 +95,8 @@ def _of_size(
     for _ in rounds_within(rounds, minutes, began):
         for contender in contenders:
             seconds[contender.variant].append(contender.run(steps))
-    rows = [_row(c, replace(spec, pack=c.variant), data, median(seconds[c.variant])) for c in contenders]
+    pairs = zip(kinds, contenders, strict=True)
+    rows = [_row(c, replace(spec, pack=kind), data, median(seconds[kind])) for kind, c in pairs]
     return rows, len(seconds[contenders[0].variant])
 
 
