@@ -168,7 +168,11 @@ def test_the_size_of_a_pack_follows_free_memory_and_changes_no_number(
     monkeypatch.setattr(
         engine, "free_bytes", lambda device: trial_bytes(specs[0], (1, 28, 28), 10) * fitting / engine.FILL
     )
-    counted = lambda members, *rest: sizes.append(len(members)) or engine_training(members, *rest)  # noqa: E731
+
+    def counted(members: Any, *rest: Any, **named: Any) -> Any:
+        sizes.append(len(members))
+        return engine_training(members, *rest, **named)
+
     monkeypatch.setattr(engine, "Training", counted)
     results = train(specs, DATA, "cpu")
     assert sizes == {1: [1, 1, 1, 1], 2: [2, 2], 3: [2, 2]}[fitting]
