@@ -18,7 +18,7 @@ from bench.methods import METHODS, Method
 from bench.methods.fading import fades
 from bench.trial.field_row import FieldRow
 from bench.trial.grammar import RATES_HELP, SEEDS_HELP, parse_rates, parse_seeds
-from bench.trial.plugins import Catalogue, check_method, described
+from bench.trial.plugins import Catalogue, check_method, check_name, described
 from bench.trial.protocol import ROWS
 
 OneMethod = str | Method | Callable[..., Any]  # a function is a criterion: `freeze` and `prune` of it
@@ -53,7 +53,10 @@ def _pairs(method: OneMethod, catalogue: Catalogue) -> list[tuple[str, Method]]:
         return [catalogue.parse(name.strip()) for name in method.split(",")]
     if isinstance(method, Method):
         name = catalogue.name_of(method, _described(method, catalogue.built()))
-        check_method(name.partition(":")[0], method, f"method {name!a}")  # fields behind the name are not a part of it
+        plain, *settings = name.split(":")
+        check_method(plain, method, f"method {name!a}")
+        for setting in settings:
+            check_name(setting, f"method {name!a}")
         return [(name, method)]
     if isinstance(method, FunctionType):
         both = (_composed(method, background) for background in ("freeze", "prune"))

@@ -221,6 +221,8 @@ class Training:
         """Train to the end; see `train_epochs`."""
         try:
             yield from self._events()
+        except RecordingFailed:  # the device may be of no more use
+            raise
         except ERRORS as error:
             if not is_out_of_memory(failure(error)):
                 with suppress(*ERRORS):  # what a failed trial was worth is told if it can be

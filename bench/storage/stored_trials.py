@@ -5,6 +5,7 @@ needed: where the store is no database, or one of other tables than those that a
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from bench import names
@@ -27,6 +28,7 @@ def open_if_unknown(uri: str) -> None:
         _store(uri)
 
 
+@lru_cache(maxsize=1)  # to open one asks a server for its experiments
 def _store(uri: str) -> Store:
     from bench.storage.mlflow_store import Store
 

@@ -131,10 +131,10 @@ def _layers(model: nn.Module, ran: list[str]) -> Iterator[Layer]:
 
 
 def _head(layers: tuple[Layer, ...], single_pass: OnePass, classes: int) -> str:
-    """The weight of the last layer that runs, if it has an output for each class."""
+    """The weight of the layer that runs last, if it has an output for each class."""
     shapes = {name: shape for layer in layers for name, shape in layer.shapes.items()}
-    weighted = [layer.weight for layer in layers if layer.weight and layer.runs]
-    last = weighted[-1] if weighted else ""
+    weights = {layer.name: layer.weight for layer in layers if layer.weight}
+    last = next((weights[name] for name in reversed(single_pass.ran) if name in weights), "")
     return last if last and shapes[last][0] == classes else ""
 
 

@@ -152,6 +152,8 @@ def _plan(run: StoredRun) -> Plan:
 
 def record_of(values: Mapping[str, Any]) -> Record:
     """From JSON. Raises ValueError, TypeError or KeyError if it is no record."""
+    if values.get("of_errors") and not 0 < values["margin"] < 1:
+        raise ValueError(f"margin {values['margin']} of the errors: must be above 0 and below 1")
     return Record(
         **{
             **values,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ from bench.stored_runs.reading import read_locations, tagged
 
 RUN = re.compile("[0-9a-f]{32}")  # MLflow's identity of a run, which names the folder of its artefacts
 NAMED = 3  # folders that a line can name
+YOUNG_SECONDS = 900.0  # a command writes the files of runs before their rows
 
 
 def left_running(uri: str) -> Iterator[Finding]:
@@ -34,7 +36,7 @@ def left_running(uri: str) -> Iterator[Finding]:
 
 
 def orphans(uri: str, known: Collection[str]) -> Iterator[Finding]:
-    """Folders of artefacts of runs that the store does not have.
+    """Folders of artefacts of runs that the store does not have; not of runs that may be written at this moment.
 
     Args: known: runs that it has.
     """
@@ -68,4 +70,6 @@ def _unknown(uri: str, folders: Sequence[Path]) -> list[Path]:
 def _run_folders(root: Path) -> list[Path]:
     if not root.is_dir():
         return []
-    return sorted(path for path in root.iterdir() if RUN.fullmatch(path.name) and path.is_dir())
+    since = time.time() - YOUNG_SECONDS
+    folders = (path for path in root.iterdir() if RUN.fullmatch(path.name) and path.is_dir())
+    return sorted(path for path in folders if path.stat().st_mtime < since)

@@ -72,7 +72,7 @@ def _check_other(plan: Plan, record: Record) -> None:
     other = plan.record
     if other.name == record.name:
         ours, theirs = record.as_json(), other.as_json()
-        differing = ", ".join(field for field in ours if ours[field] != theirs[field])
+        differing = ", ".join(field for field in {**ours, **theirs} if ours.get(field) != theirs.get(field))
         raise ValueError(f"plan {record.name}: the store has another of that name, which differs in {differing}")
     if other.question == record.question:
         raise ValueError(

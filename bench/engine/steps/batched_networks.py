@@ -142,8 +142,9 @@ class UnfoldedConv(nn.Module):
         height, width = output_size(conv, x.shape[1:])
         geometry = (conv.stride, padding(conv))
         if x.device.type in BY_AUTOGRAD:
-            rows = patches_of(x, conv.kernel_size, *geometry).reshape(len(x) * height * width, -1)
+            values = self.weight[0].numel()  # of a patch; without an image nothing else says how many
+            rows = patches_of(x, conv.kernel_size, *geometry).reshape(len(x) * height * width, values)
             out = linear(rows, self.weight.flatten(1), self.bias)
         else:
             out, _ = Convolution.apply(x, self.weight, self.bias, *geometry, precision_of(x))
-        return out.view(len(x), height, width, -1).permute(0, 3, 1, 2)
+        return out.view(len(x), height, width, len(self.weight)).permute(0, 3, 1, 2)

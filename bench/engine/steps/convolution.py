@@ -82,7 +82,7 @@ class Convolution(Function):
             return (None,) * 6
         patches, weight = ctx.saved_tensors
         of_image, of_bias = ctx.dtypes
-        g = g.view(len(patches), -1, g.shape[1])
+        g = g.view(len(patches), patches.shape[1] * patches.shape[2], g.shape[1])
         (stride, padding), needed = ctx.geometry, ctx.needs_input_grad[0]
         dx = input_gradient(g, weight, ctx.image, stride, padding, of_image) if needed else None
         db = None if of_bias is None else g.sum((0, 1), dtype=of_bias)

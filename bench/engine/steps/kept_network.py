@@ -24,18 +24,20 @@ def holding(network: nn.Module, values: Mapping[str, Tensor]) -> Iterator[None]:
 
     The memory is the network's own, so that whoever computes with it, as a recorded step, still does.
     """
-    tensors = tensors_of(network)
-    _exchange(tensors, values)
+    tensors, exchanged = tensors_of(network), list[str]()
     try:
+        for name, value in values.items():
+            _exchange(tensors[name], value)
+            exchanged.append(name)
         yield
     finally:
-        _exchange(tensors, values)
+        for name in exchanged:
+            _exchange(tensors[name], values[name])
 
 
 @torch.no_grad()
-def _exchange(tensors: Mapping[str, Tensor], values: Mapping[str, Tensor]) -> None:
-    """Exchange values in place, one tensor at a time."""
-    for name, value in values.items():
-        before = tensors[name].clone()
-        tensors[name].copy_(value)
-        value.copy_(before)
+def _exchange(one: Tensor, other: Tensor) -> None:
+    """Exchange the values of two tensors in place."""
+    before = one.clone()
+    one.copy_(other)
+    other.copy_(before)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from bench.datasets.images import ImageData
+from bench.engine.setup.memory import release
 from bench.engine.setup.precision import settings
 from bench.engine.steps.batched_networks import trial_bytes
 from bench.speed.first_contact.scene import Scene
@@ -28,6 +29,7 @@ def step(scene: Scene) -> None:
         with scene.trying(words):
             if gigabytes:
                 whole = torch.cuda.get_device_properties(0).total_memory
+                release(scene.device)  # what is kept for reuse is beyond the limit
                 torch.cuda.set_per_process_memory_fraction(gigabytes * 1e9 / whole)
             scene.note(words, _trained(specs, data, scene.device))
 

@@ -73,7 +73,8 @@ class WriteQueue(Generic[Item]):
                 break
         return keys
 
-    def _write_all(self, keys: Sequence[Hashable]) -> None:
+    def _write_all(self, some: Sequence[Hashable]) -> None:
+        keys = [key for key in some if key in self._pending]  # one that came twice may be written already
         if self._at_once([self._pending[key] for key in keys]):
             for key in keys:
                 del self._pending[key]

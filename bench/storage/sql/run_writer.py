@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -54,7 +54,7 @@ class RunWriter:
         """Write those runs that are not there, after their files, or none of them; whether that is possible here."""
         if not by_database.is_database(self._uri):
             return False
-        with self._engine.begin() as connection:
+        with self._whole_or_gone() as made, self._engine.begin() as connection:
             location = _location(connection, experiment)
             files = {run.id: address_of(location, run.id) for run in new} if location else {}
             folders = {id_: folder for id_, uri in files.items() if (folder := run_folders.folder_of(self._uri, uri))}
@@ -62,22 +62,31 @@ class RunWriter:
                 return False
             there = _present(connection, list(folders))
             missing = [run for run in new if run.id not in there]
-            with _whole_or_gone([folders[run.id].parent for run in missing]):
-                for run in missing:
-                    run.keep_files(Run(run.id, folders[run.id]))
-                insert_rows(connection, _rows(connection, experiment, missing, files))
+            made.update({run.id: folders[run.id].parent for run in missing})
+            for run in missing:
+                run.keep_files(Run(run.id, folders[run.id]))
+            insert_rows(connection, _rows(connection, experiment, missing, files))
+            if local_path(self._uri) is None:  # whether a commit that fails was done, a server alone knows
+                made.clear()
         return True
 
+    @contextmanager
+    def _whole_or_gone(self) -> Iterator[dict[str, Path]]:
+        """Removes these folders, by their runs, if what follows fails, as on a full disk: those that no row names."""
+        made: dict[str, Path] = {}
+        try:
+            yield made
+        except BaseException:
+            if made:
+                self._remove_unknown(made)
+            raise
 
-@contextmanager
-def _whole_or_gone(folders: Sequence[Path]) -> Iterator[None]:
-    """Removes the folders of runs again if what follows fails, on a full disk for one: no row names them then."""
-    try:
-        yield
-    except BaseException:
-        for folder in folders:
-            shutil.rmtree(folder, ignore_errors=True)
-        raise
+    def _remove_unknown(self, folders: Mapping[str, Path]) -> None:
+        """Remove the folders of runs that are not there; none if nothing says which these are."""
+        with suppress(Exception), self._engine.connect() as connection:
+            there = _present(connection, list(folders))
+            for folder in (folder for run, folder in folders.items() if run not in there):
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _location(connection: Connection, experiment: str) -> str | None:

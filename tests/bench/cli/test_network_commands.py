@@ -21,7 +21,7 @@ from bench.cli.cli import main
 from bench.methods import METHODS
 from bench.models.initialise import checksum
 from bench.results.frame.collect import collect
-from bench.storage import mlflow_store
+from bench.storage import mlflow_store, stored_trials
 
 # Not those that need another training, or a BatchNorm behind every layer but the last, which these networks lack.
 TRAINABLE = [name for name, m in METHODS.items() if m.at_initialisation and m.criterion != "channel-snip"]
@@ -202,7 +202,7 @@ def test_a_network_of_another_trial_is_not_exported(
 ) -> None:
     network_of_snip, row = exported(store, "snip"), trials(store).iloc[0]
     capsys.readouterr()
-    monkeypatch.setattr(mlflow_store.Store, "read", lambda self, run, file: network_of_snip)
+    monkeypatch.setattr(stored_trials, "read_file", lambda uri, run, file, address: network_of_snip)
     assert main(["export", row["run_id"], "-o", "b.frz"]) == 2
     assert "its stored network is another trial's" in capsys.readouterr().err and not Path("b.frz").exists()
     assert main(["narrow", "--value-dtype", "float16", "--name", "digits-lenet-5-caffe"]) == 1

@@ -118,8 +118,12 @@ def test_a_candidate_is_its_trials_side_by_side() -> None:
     assert candidate.epoch == 3 and not candidate.reason
 
 
-def test_a_candidate_that_diverges_says_so() -> None:
-    candidate = Candidate(specs_of(spec(epochs=3, tuning=SEARCH), SEARCH, {"lr": 1e30}), images(), "cpu")
+@pytest.mark.parametrize(
+    ("model", "pack"), [("lenet-300-100", "single"), ("lenet-5-caffe", "vmap"), ("lenet-5-caffe", "unfold")]
+)
+def test_a_candidate_that_diverges_says_so(model: str, pack: str) -> None:
+    given = spec(epochs=3, tuning=SEARCH, model=model, pack=pack)
+    candidate = Candidate(specs_of(given, SEARCH, {"lr": 1e30}), images(), "cpu")
     assert candidate.advance() == 0.0
     assert candidate.outcome == names.DIVERGED and candidate.reason
     candidate.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,9 @@ from bench.engine.train import train
 from bench.execution.outcomes import not_done
 from bench.methods.channels import check_channel_snip
 from bench.models import build
+from bench.trial.loading import module_name
 from bench.trial.needs import need_words
+from bench.trial.outside.rows import add
 from bench.trial.result import TrialResult
 from bench.trial.start import Pretraining, Start
 from bench.trial.sweep import Sweep
@@ -69,12 +72,13 @@ MODELS = {"head-first": HeadFirst}
 """
 
 
-@pytest.fixture(scope="module")
-def head_first(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
-    """Asks for the network; one file, since a name is taken once in a process."""
-    file = tmp_path_factory.mktemp("plugin") / "net.py"
+@pytest.fixture
+def head_first(tmp_path: Path) -> Iterator[tuple[str, ...]]:
+    """Asks for the network."""
+    file = tmp_path / "net.py"
     file.write_text(HEAD_FIRST)
-    return "--plugin", str(file), "--model", "head-first"
+    yield "--plugin", str(file), "--model", "head-first"
+    add([], module_name(file))  # the commands ran in this process, whose tables have its rows
 
 
 @pytest.mark.parametrize("options", [("--head", "trained"), START, ("--methods", "last-layer")])

@@ -17,15 +17,16 @@ from bench.speed.first_contact.driver import STEPS, Step, carry_out, is_right
 from bench.speed.first_contact.scene import Scene
 
 TINY = ["--device", "cpu", "--tiny"]
-# What a machine lacks that has torch and torchvision alone: a finder before all others says so.
+# What a machine lacks that has torch and torchvision alone: of these packages no file is found.
 ALONE = """
 import sys
+from importlib.machinery import PathFinder
 LACKING = {"pydantic", "constriction", "platformdirs", "ray", "mlflow", "click", "tabulate", "sklearn", "scipy", "rich"}
-class Lacking:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in LACKING:
-            raise ModuleNotFoundError(name)
-sys.meta_path.insert(0, Lacking())
+class Lacking(PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        return None if name.partition(".")[0] in LACKING else PathFinder.find_spec(name, path, target)
+sys.meta_path[sys.meta_path.index(PathFinder)] = Lacking
 from bench.speed.first_contact.__main__ import main
 sys.exit(main(sys.argv[1:]))
 """

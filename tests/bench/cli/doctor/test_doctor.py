@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -160,7 +161,9 @@ def test_records_that_disagree_or_cannot_be_read(folder: Path) -> None:
 
 def test_artefacts_of_no_run(folder: Path) -> None:
     root = store(folder).run(run_of(folder, "snip")).folder.parent.parent  # type: ignore[union-attr]
+    (root / ("1" * 32)).mkdir()  # perhaps of a run that is being written
     (root / ("0" * 32)).mkdir()
+    os.utime(root / ("0" * 32), (1e9, 1e9))
     deleted = run_of(folder, "dense")
     execute(folder, "UPDATE runs SET lifecycle_stage = 'deleted' WHERE run_uuid = ?", deleted)  # it can be restored
     folders = f"{root}: 1 folder of artefacts of no run of the store: {'0' * 32}"

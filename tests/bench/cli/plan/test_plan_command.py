@@ -88,6 +88,13 @@ def test_a_margin_that_is_none_is_refused(store: Store, tmp_path: Path, margin: 
     assert made.returncode == 2 and "margin" in made.stderr.splitlines()[-1]
 
 
+@pytest.mark.parametrize("margins", [("10", "10%"), ("10%", "10")])
+def test_another_kind_of_margin_is_another_plan(store: Store, tmp_path: Path, margins: tuple[str, str]) -> None:
+    first, second = (said(store, tmp_path, "plan", *FOUR, "--margin", margin) for margin in margins)
+    assert first.returncode == 0 and second.returncode == 2
+    assert "the store has another of that name, which differs in of_errors" in second.stderr
+
+
 def test_plans_of_values_tuned_for_each_cell_are_of_one_question() -> None:
     tuning = {"search": {"lr": [0.01, 1.0]}, "budget": 8, "seeds": [1000]}
     one = record({"dataset": "digits", "epochs": 2, "tuning": tuning, "lr": 0.1})

@@ -100,7 +100,8 @@ def test_gradients_are_those_of_finite_differences() -> None:
 def test_the_built_in_networks_have_no_other_kernel() -> None:
     found = set()
     with torch.device("meta"):
-        for name, row in MODELS.items():
+        ours = {name: row for name, row in MODELS.items() if row.is_known}  # other tests add networks
+        for name, row in ours.items():
             for layer in unfolded(row.network(10, row.image_shape)).modules():
                 if isinstance(layer, UnfoldedConv):
                     (conv,) = layer._conv

@@ -51,6 +51,16 @@ def test_what_waits_is_written_together_in_its_order() -> None:
     assert queue.unwritten() == [] and queue.error is None
 
 
+def test_an_item_that_comes_again_once_it_is_written_stops_nothing() -> None:
+    written = Written()
+    written.go.set()
+    queue = WriteQueue(written.one, pauses=())
+    for item in (0, 1, 1, 2):
+        queue.put(item, item)
+    queue.close()
+    assert queue.unwritten() == [] and queue.error is None and written.calls[-1] == 2
+
+
 def test_the_first_item_waits_for_no_other() -> None:
     written = Written()
     written.go.set()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -230,6 +231,47 @@ def test_of_runs_one_of_which_cannot_be_written_none_is(tmp_path: Path) -> None:
         store.add(store.experiment("sweep"), both)
     assert tables(uri)["runs"] == tables(uri)["datasets"] == []
     assert len(folders) == 2 and not any(folder.parent.exists() for folder in folders)
+
+
+def with_folder(folders: list[Path]) -> NewRun:
+    """A run whose folder is added to these."""
+
+    def keep(run: Run) -> None:
+        assert run.folder is not None
+        run.folder.mkdir(parents=True)
+        folders.append(run.folder)
+
+    return NewRun(id=new_id(), run=RUN, keep_files=keep)
+
+
+def test_of_a_commit_that_fails_no_file_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who reads keeps a SQLite file from being written, at the commit and not before."""
+    monkeypatch.setattr(run_writer, "WAIT_SECONDS", 0.1)
+    store = Store(uri := f"sqlite:///{tmp_path}/mlflow.db")
+    experiment, folders = store.experiment("sweep"), list[Path]()
+    with closing(sqlite3.connect(tmp_path / "mlflow.db")) as reader:
+        reader.execute("CREATE TABLE two (x)").execute("INSERT INTO two VALUES (1), (2)")
+        reader.commit()
+        cursor = reader.execute("SELECT x FROM two")
+        cursor.fetchone()  # the other row keeps it reading
+        with pytest.raises(Exception, match="database is locked"):
+            store.add(experiment, [with_folder(folders)])
+    assert len(folders) == 1 and not folders[0].parent.exists() and tables(uri)["runs"] == []
+
+
+def test_files_of_a_run_that_another_write_has_stored_stay(tmp_path: Path) -> None:
+    """As when a connection breaks in a commit that a server does all the same, and the write is tried again."""
+    store = Store(uri := f"sqlite:///{tmp_path}/mlflow.db")
+    experiment, folders = store.experiment("sweep"), list[Path]()
+    first = with_folder(folders)
+
+    def meanwhile(run: Run) -> None:
+        assert store.add(experiment, [first])
+        raise OSError("broken")
+
+    with pytest.raises(OSError, match="broken"):
+        store.add(experiment, [replace(first, keep_files=meanwhile)])
+    assert folders[0].exists() and len(tables(uri)["runs"]) == 1
 
 
 def test_a_deleted_experiment_is_the_clients_to_refuse(tmp_path: Path) -> None:
