@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 from types import SimpleNamespace
@@ -18,6 +19,7 @@ from bench.cli.arguments import read_sweep
 from bench.cli.tune import Chooser
 from bench.datasets.images import ImageData
 from bench.engine.candidates import Candidate, best, specs_of, without_test
+from bench.engine.member import Epoch
 from bench.engine.train import train
 from bench.execution import asha, schedule
 from bench.trial.result import Tried
@@ -141,15 +143,18 @@ def test_the_test_images_are_withheld(pack: str) -> None:
 
 def test_neither_candidate_nor_worker_has_them(monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[ImageData] = []
-    monkeypatch.setattr(
-        "bench.engine.candidates.train_epochs", lambda pack, data, device: given.append(data) or iter(())
-    )
+
+    def untrained(pack: object, data: ImageData, device: str, unrecorded: str) -> Iterator[Epoch]:
+        given.append(data)
+        return iter(())
+
+    monkeypatch.setattr("bench.engine.candidates.train_epochs", untrained)
     Candidate(specs_of(spec(tuning=SEARCH), SEARCH, {"lr": 0.05}), images(), "cpu")
 
     class Seen(Exception):
         """What a worker's candidate is given."""
 
-    def noting(specs: object, data: ImageData, device: str) -> None:
+    def noting(specs: object, data: ImageData, device: str, unrecorded: str) -> None:
         given.append(data)
         raise Seen
 
