@@ -309,7 +309,7 @@ def changed(**fields: Any) -> str:
     [
         (lambda line: line[:50], "no trial: not JSON"),
         (lambda line: line.replace("0.30000000000000004", "0.35"), "corrupted: expected SHA-256"),
-        (lambda line: line.replace('"format": 2', '"format": 3'), "format 3: must be 1 or 2"),
+        (lambda line: line.replace('"format":2', '"format":3'), "format 3: must be 1 or 2"),
         (lambda line: "", "no trial: not JSON"),
         (lambda line: "[1, 2]", "no trial: not a JSON object"),
         (lambda line: '{"a": 1}', "no trial: not a JSON object with a format"),
